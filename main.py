@@ -1,0 +1,8 @@
+"""ssd_live from a checkout: `python main.py --help`."""
+
+import sys
+
+from ssd_live.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Real-time object detection with SSD (Liu et al. 2016).
+
+import ssd_live
+with ssd_live.load() as detector:
+    result = detector(image_bgr)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ssd_live.errors import SsdLiveError
+
+if TYPE_CHECKING:
+    from ssd_live.detector import Detector, load
+    from ssd_live.types import Detections
+
+__all__ = ["Detections", "Detector", "SsdLiveError", "__version__", "load"]
+__version__ = "0.1.0"
+
+_HOMES = {"load": "ssd_live.detector", "Detector": "ssd_live.detector", "Detections": "ssd_live.types"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then: `import ssd_live` and `--help` stay quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ssd_live' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,7 @@
+"""`python -m ssd_live`."""
+
+import sys
+
+from ssd_live.cli import main
+
+sys.exit(main())

@@ -1,0 +1,83 @@
+"""ONNX Runtime: CPU, and CUDA, DirectML and CoreML where their providers are installed."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from ssd_live.backends.base import Closing, LoadOptions, Outputs, Precision
+from ssd_live.errors import BackendError, MissingPackageError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.nms import OUTPUTS
+from ssd_live.pixels import Pixels
+
+_PROVIDERS = {
+    "CPU": "CPUExecutionProvider",
+    "CUDA": "CUDAExecutionProvider",
+    "DirectML": "DmlExecutionProvider",
+    "CoreML": "CoreMLExecutionProvider",
+}
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackageError("ONNX Runtime is not installed; `pip install onnxruntime`, or choose --backend openvino") from error
+    onnxruntime.set_default_logger_severity(3)
+    return onnxruntime
+
+
+def version() -> str:
+    return str(_onnxruntime().__version__)
+
+
+def devices() -> list[str]:
+    installed = _onnxruntime().get_available_providers()
+    return [device for device, provider in _PROVIDERS.items() if provider in installed]
+
+
+def precisions(device: str) -> list[Precision]:
+    # The runtime computes in the precision of the graph.
+    return ["fp32"]
+
+
+class OrtPending:
+    def __init__(self, future: "Future[list[Any]]") -> None:
+        self._future = future
+
+    def result(self, timeout: float | None = None) -> Outputs:
+        try:
+            return Outputs(*self._future.result(timeout))
+        except TimeoutError:
+            raise TimeoutError(f"ONNX Runtime gave no answer within {timeout:g} s") from None
+        except Exception as error:  # the runtime's exceptions have no common base
+            raise BackendError(f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino") from error
+
+
+class OrtBackend(Closing):
+    """Latency: one run on all threads. Throughput: as many runs side by side as there are threads, one thread each."""
+
+    def __init__(self, model: ModelFile, options: LoadOptions) -> None:
+        onnxruntime = _onnxruntime()
+        on_cpu = options.device == "CPU"
+        self.slots = options.thread_count if on_cpu and options.workload == "throughput" else 1
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.thread_count // self.slots
+        # Spinning between operators would take the time that decoding and encoding need.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        providers = [_PROVIDERS[options.device], *([] if on_cpu else [_PROVIDERS["CPU"]])]
+        try:
+            self._session = onnxruntime.InferenceSession(model.data, settings, providers=providers)
+        except Exception as error:
+            raise BackendError(f"ONNX Runtime cannot load {model.path.name}: {str(error).splitlines()[0]}; try --backend openvino") from error
+        self._workers = ThreadPoolExecutor(self.slots, thread_name_prefix="onnxruntime")
+        self.description = f"ONNX Runtime {onnxruntime.__version__} {options.device} {options.precision}"
+
+    def submit(self, images: Pixels) -> OrtPending:
+        return OrtPending(self._workers.submit(self._session.run, OUTPUTS, {"image": images}))
+
+    def close(self) -> None:
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+
+def load(model: ModelFile, options: LoadOptions) -> OrtBackend:
+    return OrtBackend(model, options)

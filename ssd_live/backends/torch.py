@@ -1,0 +1,147 @@
+"""PyTorch, for comparison: the network is rebuilt from the zoo and takes its weights out of the model file."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from ssd_live.backends.base import Closing, LoadOptions, Outputs, Precision
+from ssd_live.errors import BackendError, MissingPackageError, ModelFileError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.pixels import Pixels
+
+try:
+    import torch
+
+    from ssd_live.models.box_code import decode, to_corners
+    from ssd_live.models.postprocess import detect
+    from ssd_live.models.ssd import SSD
+    from ssd_live.models.zoo import create
+except ImportError as error:
+    raise MissingPackageError("PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino") from error
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def version() -> str:
+    return str(torch.__version__)
+
+
+def devices() -> list[str]:
+    return ["CPU", *(["CUDA"] if torch.cuda.is_available() else [])]
+
+
+def precisions(device: str) -> list[Precision]:
+    return ["fp32", "bf16"] if device == "CPU" else ["fp32", "fp16"]
+
+
+class TorchPending:
+    def __init__(self, future: "Future[Outputs]") -> None:
+        self._future = future
+
+    def result(self, timeout: float | None = None) -> Outputs:
+        try:
+            return self._future.result(timeout)
+        except RuntimeError as error:
+            raise BackendError(f"PyTorch failed: {str(error).splitlines()[0]}; try --backend openvino") from error
+
+
+class TorchBackend(Closing):
+    """One picture batch at a time on a thread of its own; box decoding and NMS stay in float32."""
+
+    slots = 1
+
+    def __init__(self, model: ModelFile, options: LoadOptions) -> None:
+        self._metadata = model.metadata
+        self._device = torch.device(options.device.lower())
+        self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
+        network = create(model.metadata.network, len(model.metadata.classes) + 1)
+        load_weights_of_model_file(network, model)
+        self._boxes = network.default_boxes.to(self._device)
+        self._network = network.eval().to(self._device, self._type).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # The file's stem takes BGR.
+        self._mean, self._scale = (
+            torch.tensor(values[::-1], device=self._device).view(1, 3, 1, 1) for values in (self._metadata.mean, self._metadata.scale)
+        )
+        torch.set_num_threads(options.thread_count)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="torch")
+        self.description = f"PyTorch {torch.__version__} {options.device} {options.precision}"
+
+    def submit(self, images: Pixels) -> TorchPending:
+        return TorchPending(self._worker.submit(self._run, images))
+
+    @torch.inference_mode()
+    def _run(self, images: Pixels) -> Outputs:
+        metadata = self._metadata
+        pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
+        regression, logits = self._network(((pixels - self._mean) * self._scale).to(self._type))
+        logits = logits.float()
+        scores = (logits.sigmoid() if metadata.score_activation == "sigmoid" else logits.softmax(-1))[..., 1:].cpu()
+        boxes = to_corners(decode(regression.float(), self._boxes)).clamp(0, 1).cpu()
+        outputs = _empty_outputs(len(images), metadata.max_detections)
+        for image in range(len(images)):
+            found = detect(boxes[image], scores[image], metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
+            _fill(outputs, image, found)
+        return outputs
+
+    def close(self) -> None:
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def load(model: ModelFile, options: LoadOptions) -> TorchBackend:
+    return TorchBackend(model, options)
+
+
+def load_weights_of_model_file(network: SSD, model: ModelFile) -> None:
+    """Put the weights of a model file into a freshly made network, which then takes BGR like the file does.
+
+    The exporter keeps the parameters' names and folds BatchNorm into the convolution before it: that one is made the identity.
+    Raises `ModelFileError` where a weight is missing or has another shape.
+    """
+    stored = {tensor.name.removeprefix("model."): tensor for tensor in onnx.load_model_from_string(model.data).graph.initializer}
+
+    def weight(name: str) -> "Tensor | None":
+        tensor = stored.get(name, stored.get(f"{name}.float16"))
+        return None if tensor is None else torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+
+    state = network.state_dict()
+    for name, module in network.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            convolution = name.removesuffix("bn") + "conv"
+            folded_bias = weight(f"{convolution}.weight_bias")
+            if folded_bias is None:
+                raise ModelFileError(f"{model.path}: lacks the bias of {convolution!r}, so PyTorch cannot run it; choose another backend")
+            state |= {
+                f"{name}.weight": torch.ones(module.num_features),
+                f"{name}.bias": folded_bias,
+                f"{name}.running_mean": torch.zeros(module.num_features),
+                f"{name}.running_var": torch.full((module.num_features,), 1 - module.eps),
+            }
+        elif isinstance(module, torch.nn.Conv2d):
+            for parameter in ("weight", "bias") if module.bias is not None else ("weight",):
+                value = weight(f"{name}.{parameter}")
+                if value is None:
+                    raise ModelFileError(f"{model.path}: lacks {name}.{parameter}, so PyTorch cannot run it; choose another backend")
+                state[f"{name}.{parameter}"] = value
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelFileError(f"{model.path}: its weights do not fit {model.metadata.network}; choose another backend") from error
+
+
+def _empty_outputs(batch: int, limit: int) -> Outputs:
+    return Outputs(
+        np.zeros((batch, 1), np.int32),
+        np.zeros((batch, limit, 4), np.float32),
+        np.zeros((batch, limit), np.float32),
+        np.zeros((batch, limit), np.int32),
+    )
+
+
+def _fill(outputs: Outputs, image: int, found: "tuple[Tensor, Tensor, Tensor]") -> None:
+    count = len(found[1])
+    outputs.num_detections[image] = count
+    for target, values in zip(outputs[1:], found, strict=True):
+        target[image, :count] = values.numpy()

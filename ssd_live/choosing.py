@@ -1,0 +1,178 @@
+"""Which backend, device and precision to use: measured on this machine, not guessed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ssd_live import machine
+from ssd_live.agreement import Agreement, compare_boxes, compare_detections, enough_detections
+from ssd_live.backends import BACKENDS, backend_module
+from ssd_live.backends.base import Precision, Workload
+from ssd_live.errors import BackendError, MissingPackageError, OutputError, UsageError
+from ssd_live.files import atomic_write, engines_folder
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.trial import Trial, run_trial
+
+PRECISIONS = ("fp32", "fp16", "bf16")
+_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy")
+_TABLE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A backend, one of its devices, and a precision."""
+
+    backend: str
+    device: str
+    precision: Precision
+
+    def __str__(self) -> str:
+        return f"{self.backend}{'' if self.device == 'CPU' else f':{self.device}'} {self.precision}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A choice as measured: network alone. `agreement` is with float32, 0..1; `trouble` says why it cannot be used, if so."""
+
+    choice: Choice
+    latency_ms: float = 0.0
+    throughput_fps: float = 0.0
+    agreement: float = 0.0
+    basis: str = ""
+    trouble: str = ""
+
+    def speed(self, workload: Workload) -> float:
+        return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
+
+
+def choose(
+    model: ModelFile,
+    backend: str = "auto",
+    precision: Precision | Literal["auto"] = "auto",
+    *,
+    workload: Workload = "latency",
+    notify: Callable[[str], None] = lambda _: None,
+) -> Choice:
+    """The fastest choice that was measured here and agrees with float32, among those that `backend` and `precision` allow.
+
+    `backend` is auto, a name, or a name and device as in `openvino:GPU`. Nothing is measured where nothing is left to choose.
+    Raises `UsageError` for a backend or precision that is not to be had, `BackendError` when none of the allowed ones works.
+    """
+    name, _, device = backend.partition(":")
+    if precision != "auto" and precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}")
+    if name != "auto":
+        module = backend_module(name)
+        device = _check_device(name, device, module.devices())
+        offered = module.precisions(device)
+        if precision != "auto" and precision not in offered:
+            raise UsageError(f"{name} on this machine's {device} has no {precision}; choose auto or {', '.join(offered)}")
+        if precision != "auto" or len(offered) == 1:
+            return Choice(name, device, offered[0] if precision == "auto" else precision)
+
+    def allowed(choice: Choice) -> bool:
+        return (name in ("auto", choice.backend)) and (not device or device == choice.device) and (precision in ("auto", choice.precision))
+
+    rows = [row for row in measured(model, notify) if allowed(row.choice)]
+    if not rows and name != "auto":
+        return Choice(name, device, "fp32")
+    usable = [row for row in rows if not row.trouble]
+    if not usable:
+        troubles = "; ".join(f"{row.choice}: {row.trouble}" for row in rows) or f"nothing installed offers {precision}"
+        raise BackendError(f"no backend can run {model.name} here ({troubles}); see `doctor`")
+    return max(usable, key=lambda row: row.speed(workload)).choice
+
+
+def measured(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -> list[Row]:
+    """The table of everything installed, from `engines/` or measured now if model, machine or versions are new."""
+    path = table_path(model)
+    identity = _identity(model)
+    if (rows := _stored(path, identity)) is None:
+        rows = _measure(model, notify)
+        _store(path, identity, rows)
+    return rows
+
+
+def candidates() -> list[Choice]:
+    """Everything that is worth trying here, float32 first. PyTorch on a CPU is there for comparing, ten times behind, and left out."""
+    found = []
+    for name in BACKENDS:
+        try:
+            module = backend_module(name)
+            devices = [device for device in module.devices() if (name, device) != ("torch", "CPU")]
+            found += [Choice(name, device, precision) for device in devices for precision in module.precisions(device)]
+        except MissingPackageError:
+            continue
+    return sorted(found, key=lambda choice: choice.precision != "fp32")
+
+
+def table_path(model: ModelFile) -> Path:
+    return engines_folder() / f"backends-{model.name}-{model.sha256[:8]}.json"
+
+
+def _check_device(backend: str, device: str, devices: list[str]) -> str:
+    if not device:
+        return devices[0]
+    for known in devices:
+        if known.lower() == device.lower():
+            return known
+    raise UsageError(f"{backend} finds no device {device!r} here; choose {', '.join(f'{backend}:{known}' for known in devices)}")
+
+
+def _measure(model: ModelFile, notify: Callable[[str], None]) -> list[Row]:
+    """Try every candidate; the first float32 one that works is what the others are held against."""
+    rows: list[Row] = []
+    reference: Trial | None = None
+    for choice in candidates():
+        notify(f"trying {choice} ...")
+        try:
+            trial = run_trial(model.path, choice.backend, choice.device, choice.precision)
+        except BackendError as error:
+            notify(f"{choice} is left out: {error}")
+            rows.append(Row(choice, trouble=str(error)))
+            continue
+        reference = reference or trial
+        agreement = _compare(reference, trial, model)
+        trouble = "" if agreement.within(choice.precision) else f"finds only {agreement.share:.1%} of the same"
+        rows.append(Row(choice, trial.latency_ms, trial.throughput_fps, agreement.share, agreement.basis, trouble))
+    return rows
+
+
+def _compare(reference: Trial, other: Trial, model: ModelFile) -> Agreement:
+    threshold = model.metadata.display_threshold
+    if enough_detections(reference.detections, threshold):
+        return compare_detections(reference.detections, other.detections, threshold)
+    return compare_boxes(reference.boxes, other.boxes)
+
+
+def _identity(model: ModelFile) -> dict[str, Any]:
+    return {
+        "table": _TABLE_VERSION,
+        "model": model.sha256,
+        "cpu": machine.cpu_name(),
+        "cores": machine.available_cores(),
+        "versions": {package: machine.package_version(package) for package in _PACKAGES},
+    }
+
+
+def _stored(path: Path, identity: dict[str, Any]) -> list[Row] | None:
+    """The rows under `path` if they were measured for the same; None if not, or if the file is damaged."""
+    try:
+        table = json.loads(path.read_text())
+        if table["identity"] != identity:
+            return None
+        return [Row(**(row | {"choice": Choice(**row["choice"])})) for row in table["rows"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _store(path: Path, identity: dict[str, Any], rows: list[Row]) -> None:
+    table = {"identity": identity, "rows": [asdict(row) for row in rows]}
+    try:
+        with atomic_write(path) as file:
+            file.write(json.dumps(table, indent=1).encode())
+    except OutputError:
+        # A read-only place costs the next start the same seconds; it is no reason to stop.
+        pass

@@ -1,0 +1,190 @@
+"""The commands. What they need is imported when they run, so that `--help` is quick."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ssd_live import __version__
+from ssd_live.errors import CancelledError, SsdLiveError, UsageError
+
+_EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="ssd-live",
+    help="Real-time object detection with SSD (Single Shot MultiBox Detector).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="Which models there are.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+
+class CodecName(str, Enum):
+    h264 = "h264"
+    hevc = "hevc"
+    av1 = "av1"
+    mjpeg = "mjpeg"
+    ffv1 = "ffv1"
+
+
+class PrecisionName(str, Enum):
+    auto = "auto"
+    fp32 = "fp32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ssd_live {__version__}")
+        raise typer.Exit
+
+
+Model = Annotated[str, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")]
+Backend = Annotated[str, typer.Option(help="auto (measured once), openvino, onnxruntime or torch; a device after a colon: openvino:GPU.")]
+Precision = Annotated[PrecisionName, typer.Option(help="What the backend computes in; auto takes the fastest that agrees with fp32.")]
+Threshold = Annotated[float | None, typer.Option(help="Least score shown, 0 to 1; the model's own default if not given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def process(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders, wildcards.")],
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The annotated copy; for several inputs a folder.")] = None,
+    detections: Annotated[Path | None, typer.Option(metavar="FILE", help="What was found: .jsonl, .json (COCO) or .csv.")] = None,
+    no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False,
+    model: Model = "ssd300-mobilenetv2-oid",
+    backend: Backend = "auto",
+    precision: Precision = PrecisionName.auto,
+    threshold: Threshold = None,
+    classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
+    codec: Annotated[CodecName, typer.Option(help="Of the annotated video; hardware is used where it works.")] = CodecName.h264,
+    crf: Annotated[int | None, typer.Option(help="Quality on the codec's own scale; smaller is better and larger.")] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")] = None,
+    start: Annotated[float, typer.Option(min=0, metavar="S", help="Begin at second S.")] = 0.0,
+    duration: Annotated[float | None, typer.Option(min=0, metavar="S", help="Process S seconds.")] = None,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Detect on every Nth frame; those between show its boxes' corners.")] = 1,
+    region: Annotated[str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")] = False,
+) -> None:
+    """Annotate every frame of videos and images, in order, and write down what was found."""
+    from ssd_live.commands.process import Request, run
+
+    run(
+        Request(
+            inputs=tuple(inputs),
+            output=output,
+            detections=detections,
+            no_video=no_video,
+            model=model,
+            backend=backend,
+            precision=precision.value,
+            threshold=threshold,
+            classes=tuple(name for name in classes.split(",") if name.strip()),
+            codec=codec.value,
+            crf=crf,
+            max_frames=max_frames,
+            start=start,
+            duration=duration,
+            every=every,
+            region=region,
+            overwrite=overwrite,
+        )
+    )
+
+
+@app.command()
+def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> None:
+    """Show what this machine can do: packages, processor, backends with measured speed, encoders, cameras, and what is missing."""
+    from ssd_live.commands.doctor import run
+
+    run(model, as_json)
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A trained model of the zoo.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; NAME.onnx here if not given.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="FILE|DIR", help="Whose frames the file carries for comparing backends.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Turn a trained network into a one-file ONNX model (needs PyTorch)."""
+    from ssd_live.commands.export import run
+
+    run(name, output, data, overwrite)
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """Show the models by name."""
+    from ssd_live.commands.models import show_list
+
+    show_list(as_json)
+
+
+@models_app.command("info")
+def models_info(name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False) -> None:
+    """Show everything about one model."""
+    from ssd_live.commands.models import show_info
+
+    show_info(name, as_json)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["run-trial"]:
+        from ssd_live.trial import main as run_trial
+
+        return run_trial(words[1:])
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        code: Any = app(words, standalone_mode=False)
+        return int(code or 0)
+    except SsdLiveError as error:
+        if debug:
+            raise
+        if isinstance(error, CancelledError):
+            _say(str(error))
+            return _EXIT_INTERRUPTED
+        _say(f"error: {error}")
+        return _EXIT_USAGE if isinstance(error, UsageError) else _EXIT_FAILURE
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted")
+        return _EXIT_INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Wrong usage, which the command-line library reports by exceptions of its own, or a mistake of ours."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        _say(f"error: {error.format_message()}; see --help")
+        return _EXIT_USAGE
+    if isinstance(error, BrokenPipeError):
+        return _EXIT_FAILURE
+    if isinstance(error, MemoryError):
+        _say("error: there is not enough memory; close other programs or process a smaller picture")
+        return _EXIT_FAILURE
+    _say(f"error: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; run again with --debug and report it")
+    return _EXIT_FAILURE
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

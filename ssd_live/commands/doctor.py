@@ -1,0 +1,142 @@
+"""`doctor`: what this machine can do, and what to install for what is missing."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Column, Table
+
+from ssd_live import __version__, machine
+from ssd_live.choosing import Row, choose, measured
+from ssd_live.commands.progress import notify
+from ssd_live.errors import BackendError
+from ssd_live.files import assets_folder, engines_folder
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.video.encoders import working_encoders
+
+# Package -> what it is for; the first ones must be there for the program to run at all.
+_PACKAGES = {
+    "numpy": "",
+    "opencv-python": "",
+    "av": "",
+    "onnx": "",
+    "openvino": "the fastest backend on most processors: pip install openvino",
+    "onnxruntime": "a second backend: pip install onnxruntime",
+    "torch": "training and export: pip install '.[train]'",
+}
+
+
+def run(model_name: str, as_json: bool) -> None:
+    """Gather everything, measuring the backends if that was not done on this machine yet; a part that fails says why."""
+    model = find_model(model_name)
+    rows = measured(model, notify)
+    facts = _gather(model, rows)
+    if as_json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+    else:
+        _print(facts, rows, Console(width=400, soft_wrap=True, highlight=False))
+
+
+def _gather(model: ModelFile, rows: list[Row]) -> dict[str, Any]:
+    return {
+        "ssd_live": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": {
+            "name": machine.cpu_name(),
+            "cores": machine.available_cores(),
+            "features": list(machine.cpu_features()),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "gpus": _gpus(),
+        "packages": {name: machine.package_version(name) for name in _PACKAGES},
+        "encoders": working_encoders(),
+        "cameras": _cameras(),
+        "display": _display(),
+        "assets": str(assets_folder()),
+        "engines": str(engines_folder()),
+        "model": model.name,
+        "backends": [asdict(row) for row in rows],
+        "auto": {workload: _auto(model, workload) for workload in ("latency", "throughput")},
+        "advice": _advice(),
+    }
+
+
+def _auto(model: ModelFile, workload: Any) -> str:
+    try:
+        return str(choose(model, workload=workload))
+    except BackendError as error:
+        return f"none: {error}"
+
+
+def _gpus() -> list[str]:
+    """NVIDIA's by its own tool; others as the kernel names their render nodes."""
+    found: list[str] = []
+    if tool := shutil.which("nvidia-smi"):
+        query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        try:
+            answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+            found += [line for line in answer.stdout.splitlines() if line.strip() and answer.returncode == 0]
+        except (OSError, subprocess.TimeoutExpired):
+            found.append("nvidia-smi does not answer; reinstall the driver")
+    return found + [str(path) for path in sorted(Path("/dev/dri").glob("renderD*"))]
+
+
+def _cameras() -> list[str]:
+    try:
+        from cv2_enumerate_cameras import enumerate_cameras
+
+        return sorted({f"{camera.index}: {camera.name}" for camera in enumerate_cameras()})
+    except Exception as error:  # a camera driver's fault must not end the report
+        return [f"cannot be listed ({error})"]
+
+
+def _display() -> str:
+    if sys.platform in ("win32", "darwin"):
+        return sys.platform
+    return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "none"
+
+
+def _advice() -> list[str]:
+    return [f"{name} is missing ({purpose})" for name, purpose in _PACKAGES.items() if purpose and machine.package_version(name) is None]
+
+
+def _print(facts: dict[str, Any], rows: list[Row], console: Console) -> None:
+    processor = facts["processor"]
+    lines = {
+        "ssd_live": f"{facts['ssd_live']}, Python {facts['python']}, {facts['system']}",
+        "processor": f"{processor['name']}, {processor['cores']} cores, {processor['memory_gib']} GiB; {' '.join(processor['features'])}",
+        "GPUs": "; ".join(facts["gpus"]) or "none",
+        "packages": ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if version),
+        "encoders": "; ".join(f"{codec}: {', '.join(names) or 'none'}" for codec, names in facts["encoders"].items()),
+        "cameras": "; ".join(facts["cameras"]) or "none",
+        "display": facts["display"],
+        "assets": facts["assets"],
+        "engines": facts["engines"],
+    }
+    for name, text in lines.items():
+        console.print(f"{name:10} {text}", markup=False)
+    console.print(f"\nbackends on {facts['model']} (network alone):", markup=False)
+    table = Table(*(Column(name, no_wrap=True) for name in ("", "latency", "throughput", "agrees with fp32", "")), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*_cells(row, facts["auto"]))
+    console.print(table)
+    for line in facts["advice"]:
+        console.print(f"advice: {line}", markup=False)
+
+
+def _cells(row: Row, auto: dict[str, str]) -> tuple[str, ...]:
+    uses = ", ".join(workload for workload, chosen in auto.items() if chosen == str(row.choice))
+    remark = row.trouble or (f"auto for {uses}" if uses else "")
+    if not row.throughput_fps:
+        return (str(row.choice), "", "", "", remark)
+    return (str(row.choice), f"{row.latency_ms:.1f} ms", f"{row.throughput_fps:.0f} FPS", f"{row.agreement:.1%} of {row.basis}", remark)

@@ -1,0 +1,57 @@
+"""`export`: the model file, with an agreement sample recorded from frames."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ssd_live.agreement import answers, with_sample
+from ssd_live.backends import load_backend
+from ssd_live.backends.base import LoadOptions
+from ssd_live.commands.progress import notify
+from ssd_live.errors import MissingPackageError, OutputError
+from ssd_live.files import assets_folder
+from ssd_live.modelfile.file import ModelFile, write_model_file
+from ssd_live.pixels import Pixels
+from ssd_live.process.plan import make_plan
+from ssd_live.types import Frame
+from ssd_live.video.images import IMAGE_SUFFIXES, read_image
+from ssd_live.video.reader import VideoReader
+
+# Of the frames looked at, `with_sample` keeps the best few.
+_MAX_FRAMES = 2000
+
+
+def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> None:
+    """Raises `MissingPackageError`, `UnknownModelError`, `MediaError`, `OutputError`."""
+    path = output or Path(f"{name}.onnx")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another name with -o")
+    try:
+        from ssd_live.export.model_file import export_model
+    except ImportError as error:
+        raise MissingPackageError("export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+    model = export_model(name)
+    images = list(_frames(data or assets_folder() / "media", model))
+    with load_backend("onnxruntime", model, LoadOptions()) as backend:
+        model = with_sample(model, images, answers(backend, images))
+    write_model_file(path, model)
+    notify(f"{len(images)} frames looked at, {len(model.metadata.agreement_sample)} kept as the agreement sample")
+    print(f"written: {path} ({len(model.data) / 1e6:.1f} MB)")
+
+
+def _frames(data: Path, model: ModelFile) -> Iterator[Pixels]:
+    """Frames of a video, an image or a folder, at the network's size."""
+    count = 0
+    for task in make_plan([str(data)], None, "h264").tasks:
+        for frame in _read(task.source):
+            yield frame.network_input(model.metadata.input_size)
+            count += 1
+            if count == _MAX_FRAMES:
+                return
+
+
+def _read(path: Path) -> Iterator[Frame]:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        yield read_image(path)
+        return
+    with VideoReader(path) as reader:
+        yield from (item for item in reader.read() if isinstance(item, Frame))

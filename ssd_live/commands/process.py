@@ -1,0 +1,146 @@
+"""`process`."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import psutil
+
+from ssd_live.choosing import choose
+from ssd_live.commands.progress import TerminalProgress, notify
+from ssd_live.detector import detection_filter, load_chosen
+from ssd_live.errors import CancelledError, IncompleteError, UsageError
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.process.job import Engine, Settings
+from ssd_live.process.plan import Plan, make_plan
+from ssd_live.process.records import check_format
+from ssd_live.process.run import Run, Totals, check_detections_path, objects_text
+from ssd_live.types import Region
+from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, Codec
+from ssd_live.video.writer import Quality
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's words, as typed."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    detections: Path | None
+    no_video: bool
+    model: str
+    backend: str
+    precision: str
+    threshold: float | None
+    classes: tuple[str, ...]
+    codec: str
+    crf: int | None
+    max_frames: int | None
+    start: float
+    duration: float | None
+    every: int
+    region: str
+    overwrite: bool
+
+
+def run(request: Request) -> None:
+    """Check everything that can be checked before anything is loaded, do the work, print the summary."""
+    settings = _settings(request)
+    plan = _plan(request)
+    model = find_model(request.model)
+    wanted = detection_filter(model.metadata, request.threshold, request.classes)
+    choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
+    with load_chosen(model, choice, "throughput") as backend:
+        notify(f"{model.name} on {backend.description}")
+        work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
+        with _interrupts_stop(work), TerminalProgress() as progress:
+            totals = work.run(progress)
+    _print_summary(plan, request, totals)
+    if totals.stopped:
+        raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
+    if totals.failures:
+        if len(plan.tasks) == 1:
+            raise IncompleteError(totals.failures[0])
+        for line in totals.failures:
+            notify(f"error: {line}")
+        raise IncompleteError(f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done")
+
+
+def _settings(request: Request) -> Settings:
+    codec = cast(Codec, request.codec)
+    low, high = CRF_RANGE[codec]
+    crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
+    if not low <= crf <= high:
+        raise UsageError(f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for {DEFAULT_CRF[codec]}")
+    return Settings(Quality(codec, crf), request.every, _region(request.region), request.start, request.duration, request.max_frames)
+
+
+def _region(text: str) -> Region | None:
+    if not text:
+        return None
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--region {text!r} must be four whole numbers X,Y,W,H, in pixels") from None
+    if x < 0 or y < 0 or width < 2 or height < 2:
+        raise UsageError(f"--region {text!r} must lie inside the picture and be at least 2 x 2 pixels")
+    return Region(x, y, width, height)
+
+
+def _plan(request: Request) -> Plan:
+    if request.detections is not None:
+        check_format(request.detections)
+    if request.output is None and not request.no_video:
+        raise UsageError("say where the annotated copy goes with -o OUT, or give --no-video for detections only")
+    plan = make_plan(request.inputs, None if request.no_video else request.output, cast(Codec, request.codec))
+    if request.detections is not None:
+        check_detections_path(request.detections, plan, overwrite=request.overwrite)
+    return plan
+
+
+@contextmanager
+def _interrupts_stop(work: Run) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) ends in order; the second at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        notify("stopping ... (once more to stop at once)")
+        for name in earlier:
+            signal.signal(name, signal.default_int_handler)
+        work.stop()
+
+    earlier = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    for name in earlier:
+        signal.signal(name, stop)
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(name, handler)
+
+
+def _print_summary(plan: Plan, request: Request, totals: Totals) -> None:
+    for note in totals.notes:
+        notify(f"note: {note}")
+    outputs = [task.output for task in plan.tasks if task.output is not None]
+    done = sum(outcome.status == "done" for outcome in totals.outcomes)
+    skipped = sum(outcome.status == "skipped" for outcome in totals.outcomes)
+    if plan.folder is not None:
+        print(f"{done} of {len(plan.tasks)} inputs done{f', {skipped} finished before' if skipped else ''}: {plan.folder}")
+    elif outputs and done:
+        print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
+    if request.detections is not None and request.detections.exists():
+        print(f"detections: {request.detections}")
+    if totals.summary is not None:
+        print(f"summary: {totals.summary}")
+    if not totals.frames:
+        return
+    print(f"objects: {objects_text(totals.objects) or 'none'}")
+    work = sum(totals.stages.values())
+    print("time: " + ", ".join(f"{stage} {seconds / work:.0%}" for stage, seconds in totals.stages.items()))
+    first = "" if totals.first_done_at is None else f", the first {totals.first_done_at - psutil.Process().create_time():.1f} s after the start"
+    print(f"{totals.frames} frames in {totals.seconds:.2f} s{first}")
+    print(f"{totals.fps:.1f} FPS")

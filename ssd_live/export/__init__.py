@@ -1,0 +1,1 @@
+"""Model files from trained networks; needs PyTorch."""

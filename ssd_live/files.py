@@ -1,0 +1,76 @@
+"""Where things are on disk, and writing them so that no half-written file ever bears its final name."""
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ssd_live.errors import OutputError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def assets_folder() -> Path:
+    """What ships with the program: beside the package in a checkout and a frozen app, inside it in an installed wheel."""
+    bundled = Path(getattr(sys, "_MEIPASS", _PACKAGE.parent)) / "assets"
+    return bundled if bundled.is_dir() else _PACKAGE / "assets"
+
+
+def engines_folder() -> Path:
+    """What is made on this machine: `engines/` of a checkout, else the user's data folder. Created when missing."""
+    if "SSD_LIVE_ENGINES" in os.environ:
+        folder = Path(os.environ["SSD_LIVE_ENGINES"])
+    elif (_PACKAGE.parent / "pyproject.toml").is_file():
+        folder = _PACKAGE.parent / "engines"
+    else:
+        import platformdirs
+
+        folder = Path(platformdirs.user_data_dir("ssd_live", appauthor=False)) / "engines"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def part_path(path: Path) -> Path:
+    """The name under which `path` is written until it is whole: clip.mp4 -> clip.part.mp4."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under `path` only once it is written whole; on an exception nothing is left."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _with_ordinary_permissions(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)}); free some space or choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _with_ordinary_permissions(path: Path) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
+def reason(error: OSError) -> str:
+    """The operating system's words for an error, in lower case: `no space left on device`."""
+    return (error.strerror or str(error)).lower()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

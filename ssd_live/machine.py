@@ -1,0 +1,46 @@
+"""What machine this is: the facts that measurements depend on."""
+
+import os
+import platform
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+
+@cache
+def cpu_name() -> str:
+    """The processor's own name, as far as the platform tells."""
+    if (info := _cpuinfo()).get("model name"):
+        return f"{info['model name']} (family {info.get('cpu family', '?')} model {info.get('model', '?')})"
+    return platform.processor() or platform.machine()
+
+
+@cache
+def cpu_features() -> tuple[str, ...]:
+    """Vector extensions that matter for inference, where the platform tells them."""
+    wanted = ("avx2", "f16c", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_bf16", "amx_int8", "amx_fp16")
+    arm = ("asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve")
+    flags = (_cpuinfo().get("flags") or _cpuinfo().get("Features") or "").split()
+    return tuple(flag for flag in (*wanted, *arm) if flag in flags)
+
+
+@cache
+def _cpuinfo() -> dict[str, str]:
+    path = Path("/proc/cpuinfo")
+    if not path.is_file():
+        return {}
+    lines = (line.split(":", 1) for line in path.read_text().split("\n\n")[0].splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in lines}
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a package, without importing it; None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,48 @@
+"""What a model file says of itself: one JSON value in the ONNX metadata, under the key `ssd_live`."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+METADATA_KEY = "ssd_live"
+SCHEMA_VERSION: Literal[1] = 1
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Channels = tuple[float, float, float]
+
+
+class Metadata(BaseModel):
+    """Checked description of a model file. Sizes are (width, height) in pixels; thresholds are scores or IoUs in 0..1.
+
+    `mean` and `scale` are per RGB channel: the network sees `(pixel - mean) * scale`. `agreement_sample` holds frames at the network's
+    input size as base64 of JPEG files, on which backends and precisions are compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    network: str
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    category_ids: tuple[int, ...]
+    input_size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]
+    resize: Literal["stretch, linear"] = "stretch, linear"
+    mean: Channels
+    scale: Channels
+    score_activation: Literal["sigmoid", "softmax"]
+    score_threshold: Fraction
+    iou_threshold: Fraction
+    max_detections: Annotated[int, Field(ge=1, le=10_000)] = 200
+    display_threshold: Fraction
+    precision: Literal["float32", "float16"] = "float32"
+    nms: Literal["onnx", "efficientnms_trt", "fixed"] = "onnx"
+    training_data: str
+    licence: str
+    provenance: str
+    agreement_sample: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_category_id_a_class(self) -> Self:
+        if len(self.category_ids) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes but {len(self.category_ids)} category ids")
+        return self

@@ -1,0 +1,57 @@
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2) as SSD's backbone."""
+
+from torch import Tensor, nn
+
+from ssd_live.models.layers import ConvBlock
+
+# expansion, output channels, repeats, stride of the first: table 2.
+_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_STEM_CHANNELS = 32
+_LAST_CHANNELS = 1280
+# SSD's first feature map is the expansion inside this block, before its stride of 2 (19 x 19 at 300 x 300).
+_TAP_BLOCK = 13
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear); the input is added where the shapes allow it."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int, conv: ConvBlock) -> None:
+        super().__init__()
+        hidden = in_channels * expansion
+        self.expand = conv(in_channels, hidden) if expansion != 1 else nn.Identity()
+        self.depthwise = conv(hidden, hidden, 3, stride, groups=hidden)
+        self.project = conv(hidden, out_channels, linear=True)
+        self.adds_input = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The block's output, and its expansion (the feature map that SSD may tap)."""
+        expanded = self.expand(x)
+        out = self.project(self.depthwise(expanded))
+        return (x + out if self.adds_input else out), expanded
+
+
+class MobileNetV2(nn.Module):
+    """Two feature maps of an image: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32)."""
+
+    channels = (576, _LAST_CHANNELS)
+
+    def __init__(self, conv: ConvBlock) -> None:
+        super().__init__()
+        self.stem = conv(3, _STEM_CHANNELS, 3, 2)
+        blocks = []
+        channels = _STEM_CHANNELS
+        for expansion, out_channels, repeats, first_stride in _STAGES:
+            for repeat in range(repeats):
+                blocks.append(InvertedResidual(channels, out_channels, first_stride if repeat == 0 else 1, expansion, conv))
+                channels = out_channels
+        self.blocks = nn.ModuleList(blocks)
+        self.last = conv(channels, _LAST_CHANNELS)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x = self.stem(images)
+        taps = []
+        for index, block in enumerate(self.blocks):
+            x, expanded = block(x)
+            if index == _TAP_BLOCK:
+                taps.append(expanded)
+        return [*taps, self.last(x)]

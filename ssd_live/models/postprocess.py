@@ -1,0 +1,44 @@
+"""Detections from a network's raw answer, in PyTorch: section 2.2 of the paper, "inference"."""
+
+import torch
+from torch import Tensor
+
+
+def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
+    """IoU of every box (N, 4) with every other (M, 4), xyxy; (N, M). Zero where a box is empty."""
+    low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    intersection = (high - low).clamp(min=0).prod(-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(-1)[None]
+    return intersection / (areas - intersection).clamp(min=torch.finfo(boxes.dtype).tiny)
+
+
+def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Indices of the boxes (N, 4) xyxy that survive greedy suppression at IoU > `iou_threshold`, by falling score (N,)."""
+    order = scores.argsort(descending=True, stable=True)
+    overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
+    suppressed = torch.zeros(len(order), dtype=torch.bool)
+    kept = []
+    for rank in range(len(order)):
+        if not suppressed[rank]:
+            kept.append(rank)
+            suppressed |= overlaps[rank]
+    return order[torch.tensor(kept, dtype=torch.long)]
+
+
+def detect(boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int) -> tuple[Tensor, Tensor, Tensor]:
+    """One picture: boxes (N, 4) xyxy and scores (N, C) -> boxes (K, 4), scores (K,), classes (K,), best first, K at most `max_detections`."""
+    found_boxes, found_scores, found_classes = [], [], []
+    for class_id in range(scores.shape[1]):
+        candidates = (scores[:, class_id] > score_threshold).nonzero()[:, 0]
+        if not len(candidates):
+            continue
+        kept = candidates[non_maximum_suppression(boxes[candidates], scores[candidates, class_id], iou_threshold)]
+        found_boxes.append(boxes[kept])
+        found_scores.append(scores[kept, class_id])
+        found_classes.append(torch.full((len(kept),), class_id, dtype=torch.int32))
+    if not found_boxes:
+        return boxes[:0], scores[:0, 0], torch.zeros(0, dtype=torch.int32)
+    all_scores = torch.cat(found_scores)
+    best = all_scores.argsort(descending=True, stable=True)[:max_detections]
+    return torch.cat(found_boxes)[best], all_scores[best], torch.cat(found_classes)[best]

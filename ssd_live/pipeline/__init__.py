@@ -1,0 +1,1 @@
+"""Stages in threads, and what stands between them."""

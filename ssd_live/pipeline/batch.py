@@ -1,0 +1,181 @@
+"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads with bounded queues between them."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from ssd_live.backends.base import Backend, Pending
+from ssd_live.detector import DetectionFilter
+from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
+from ssd_live.types import Detections, Frame, Region
+
+# Frames between two stages: enough to ride out an uneven frame, few enough that 4K fits in memory.
+_QUEUE_FRAMES = 4
+_POLL_SECONDS = 0.1
+_JOIN_SECONDS = 30.0
+
+Other = TypeVar("Other")
+
+
+@dataclass(frozen=True, eq=False)
+class Detected:
+    """A frame with its detections; `stale` if they were found on an earlier frame."""
+
+    frame: Frame
+    detections: Detections
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How frames are looked at: which backend, which input size (width, height), which detections count, every how many frames, where."""
+
+    backend: Backend
+    input_size: tuple[int, int]
+    wanted: DetectionFilter
+    every: int = 1
+    region: Region | None = None
+
+
+@dataclass
+class Counters:
+    """What the stages did; seconds are of work, without waiting for each other."""
+
+    read: int = 0
+    done: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    first_done_at: float | None = None
+
+    def add(self, stage: str, seconds: float) -> None:
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+class BatchPipeline(Generic[Other]):
+    """Runs `source` through inference into `sink`.
+
+    The source gives frames and, between them, other things (packets of sound), which go past inference in their place. The sink is
+    called in order by one thread, with `Detected` for each frame and with the other things as they are.
+    """
+
+    def __init__(self, source: Iterable[Frame | Other], inference: Inference, sink: Callable[[Detected | Other], None]) -> None:
+        self._source = source
+        self._inference = inference
+        self._sink = sink
+        self._decoded: BoundedQueue[Frame | Other] = BoundedQueue(_QUEUE_FRAMES)
+        self._inferred: BoundedQueue[Detected | Other] = BoundedQueue(_QUEUE_FRAMES)
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._failure_lock = threading.Lock()
+        self.counters = Counters()
+
+    def stop(self) -> None:
+        """Read nothing more; what was read is finished."""
+        self._stop.set()
+
+    def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
+        """Until the source ends or `stop`. The first failure of any stage is raised here; the others then end as well.
+
+        An interrupt (KeyboardInterrupt) in the calling thread tears everything down at once and goes on upwards; call `stop` from a signal
+        handler to end in order instead.
+        """
+        stages = (("decode", self._decode), ("infer", self._infer), ("write", self._write))
+        threads = [threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True) for name, work in stages]
+        for thread in threads:
+            thread.start()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                threads[-1].join(_POLL_SECONDS)
+                on_progress(self.counters)
+        finally:
+            self._tear_down()
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except QueueClosedError:
+            pass
+        except BaseException as error:
+            with self._failure_lock:
+                self._failure = self._failure or error
+            self._tear_down()
+
+    def _tear_down(self) -> None:
+        self._stop.set()
+        self._decoded.close()
+        self._inferred.close()
+
+    def _decode(self) -> None:
+        source = iter(self._source)
+        while not self._stop.is_set():
+            started = time.perf_counter()
+            item = next(source, None)
+            self.counters.add("decode", time.perf_counter() - started)
+            if item is None:
+                break
+            is_frame = isinstance(item, Frame)
+            self._decoded.put(item, weight=int(is_frame))
+            self.counters.read += is_frame
+        self._decoded.finish()
+
+    def _infer(self) -> None:
+        for item in self._answered(iter(self._decoded)):
+            self._inferred.put(item, weight=int(isinstance(item, Detected)))
+        self._inferred.finish()
+
+    def _answered(self, items: Iterator[Frame | Other]) -> Iterator[Detected | Other]:
+        """Keep the backend's slots full; give everything back in the order in which it came."""
+        line: deque[tuple[Frame | Other, Pending | None]] = deque()
+        in_flight = 0
+        last: Detections | None = None
+
+        def take_first() -> Detected | Other:
+            nonlocal in_flight, last
+            item, pending = line.popleft()
+            if not isinstance(item, Frame):
+                return item
+            if pending is None:
+                assert last is not None
+                return Detected(item, last, stale=True)
+            in_flight -= 1
+            last = self._result(item, pending)
+            return Detected(item, last)
+
+        for item in items:
+            pending = None
+            if isinstance(item, Frame) and item.index % self._inference.every == 0:
+                while in_flight == self._inference.backend.slots:
+                    yield take_first()
+                pending = self._submit(item)
+                in_flight += 1
+            line.append((item, pending))
+            while line and line[0][1] is None:
+                yield take_first()
+        while line:
+            yield take_first()
+
+    def _submit(self, frame: Frame) -> Pending:
+        started = time.perf_counter()
+        image = frame.network_input(self._inference.input_size, self._inference.region)
+        self.counters.add("resize", time.perf_counter() - started)
+        return self._inference.backend.submit(image[None])
+
+    def _result(self, frame: Frame, pending: Pending) -> Detections:
+        started = time.perf_counter()
+        outputs = pending.result()
+        self.counters.add("inference", time.perf_counter() - started)
+        return self._inference.wanted.detections(outputs, 0, (frame.width, frame.height), self._inference.region)
+
+    def _write(self) -> None:
+        for item in self._inferred:
+            self._sink(item)
+            if isinstance(item, Detected):
+                if self.counters.first_done_at is None:
+                    self.counters.first_done_at = time.time()
+                self.counters.done += 1

@@ -1,0 +1,1 @@
+"""`process`: videos, images and folders to annotated copies and lists of detections."""

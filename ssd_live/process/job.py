@@ -1,0 +1,284 @@
+"""One input from first to last frame: the pipeline between a reader and a writer."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from ssd_live import __version__
+from ssd_live.backends.base import Backend
+from ssd_live.choosing import Choice
+from ssd_live.detector import DetectionFilter
+from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.overlay import Overlay
+from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference
+from ssd_live.process.plan import Task
+from ssd_live.process.records import LineLog, Record
+from ssd_live.types import Frame, Region, VideoInfo
+from ssd_live.video.images import read_image, write_image
+from ssd_live.video.planes import even_sided, planes_of, writable
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.writer import Quality, VideoWriter
+
+# A generous guess of what compressed video takes, to see a full disk ahead: bits a pixel.
+_GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5, "ffv1": 6.0}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded model with what is wanted of it."""
+
+    model: ModelFile
+    choice: Choice
+    backend: Backend
+    wanted: DetectionFilter
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of each input is processed, and how it is written; seconds count from the first frame."""
+
+    quality: Quality
+    every: int = 1
+    region: Region | None = None
+    start: float = 0.0
+    duration: float | None = None
+    max_frames: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start == 0 and self.duration is None and self.max_frames is None
+
+
+@dataclass
+class Report:
+    """What was done with one input."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+    objects: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    first_done_at: float | None = None
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds if self.seconds else 0.0
+
+
+class Job:
+    """Processes one task. `stop` may be called from a signal handler; the work then ends in order."""
+
+    def __init__(self, task: Task, engine: Engine, settings: Settings, log: Path | None) -> None:
+        self._task = task
+        self._engine = engine
+        self._settings = settings
+        self._log_path = log
+        self._pipeline: BatchPipeline[av.Packet] | None = None
+        self._stopped = False
+        self.frames_expected: int | None = None
+        self.report = Report()
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._pipeline is not None:
+            self._pipeline.stop()
+
+    def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
+        """Raises `MediaError`, `OutputError`, `BackendError`; `IncompleteError` or `CancelledError` where a `.part` file was left."""
+        started = time.perf_counter()
+        try:
+            if self._task.is_image:
+                self._run_image()
+            else:
+                self._run_video(on_progress)
+        finally:
+            self.report.seconds = time.perf_counter() - started
+        return self.report
+
+    def _run_image(self) -> None:
+        frame = read_image(self._task.source)
+        self._check_region(frame.width, frame.height)
+        info = {"width": frame.width, "height": frame.height, "time_base": None}
+        with ExitStack() as stack:
+            log = self._open_log(stack, info)
+            overlay = Overlay(self._engine.wanted.classes, (frame.width, frame.height))
+
+            def sink(item: Detected | av.Packet) -> None:
+                assert isinstance(item, Detected)
+                self._count(item, log)
+                if self._task.output is not None:
+                    picture = frame.planes[0].copy()
+                    overlay.draw((picture,), item.detections)
+                    write_image(self._task.output, picture)
+
+            self._run_pipeline(iter([frame]), sink, lambda _: None)
+            if log is not None:
+                log.finish()
+
+    def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
+        with ExitStack() as stack:
+            reader = stack.enter_context(VideoReader(self._task.source))
+            info = reader.info
+            self._check_region(info.width, info.height)
+            self.frames_expected = self._expected(info)
+            writer = self._open_writer(stack, reader)
+            log = self._open_log(stack, {"width": info.width, "height": info.height, "time_base": str(info.time_base)})
+            others = writer.carried_streams if writer else set()
+            annotate = _Annotator(self._engine.wanted.classes, self.report)
+
+            def sink(item: Detected | av.Packet) -> None:
+                if isinstance(item, av.Packet):
+                    assert writer is not None
+                    writer.write_packet(item)
+                    return
+                self._count(item, log)
+                if writer is not None:
+                    annotate(item, writer)
+
+            self._run_pipeline(self._wanted_items(reader, others), sink, on_progress)
+            self._end(reader, writer, log)
+
+    def _wanted_items(self, reader: VideoReader, others: set[int]) -> Iterator[Frame | av.Packet]:
+        settings = self._settings
+        for item in reader.read(others, settings.start, settings.duration):
+            if settings.max_frames is not None and isinstance(item, Frame) and item.index >= settings.max_frames:
+                return
+            yield item
+
+    def _run_pipeline(
+        self, source: Iterator[Frame | av.Packet], sink: Callable[[Detected | av.Packet], None], on_progress: Callable[[Counters], None]
+    ) -> None:
+        engine, settings = self._engine, self._settings
+        inference = Inference(engine.backend, engine.model.metadata.input_size, engine.wanted, settings.every, settings.region)
+        self._pipeline = BatchPipeline(source, inference, sink)
+        if self._stopped:
+            self._pipeline.stop()
+        try:
+            self._pipeline.run(on_progress)
+        finally:
+            counters = self._pipeline.counters
+            self.report.frames = counters.done
+            self.report.first_done_at = counters.first_done_at
+            for stage, seconds in counters.seconds.items():
+                self.report.stages[stage] = self.report.stages.get(stage, 0.0) + seconds
+
+    def _end(self, reader: VideoReader, writer: VideoWriter | None, log: LineLog | None) -> None:
+        """Give the results their names, or leave them as `.part` files and say so."""
+        kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
+        where = f"; what there is was kept in {' and '.join(kept)}" if kept else ""
+        trouble = reader.shortfall
+        if self._stopped or trouble:
+            if writer is not None:
+                writer.close_part()
+            if log is not None:
+                log.close_part()
+        if self._stopped:
+            raise CancelledError(f"stopped after {self.report.frames} frames{where}")
+        if trouble:
+            raise IncompleteError(f"{self._task.source}: {trouble}; {self.report.frames} frames were processed{where}")
+        if not self.report.frames:
+            raise UsageError(f"{self._task.source}: has no frame in the part that was asked for; check --start and --duration")
+        if writer is not None:
+            started = time.perf_counter()
+            writer.finish()
+            self.report.stages["encode"] = self.report.stages.get("encode", 0.0) + time.perf_counter() - started
+            self.report.notes += writer.notes
+        if log is not None:
+            log.finish()
+
+    def _count(self, item: Detected, log: LineLog | None) -> None:
+        if item.stale:
+            return
+        self.report.objects.update(item.detections.names)
+        if log is not None:
+            log.add(item.frame, item.detections)
+
+    def _open_writer(self, stack: ExitStack, reader: VideoReader) -> VideoWriter | None:
+        output = self._task.output
+        if output is None:
+            return None
+        _check_space(output, reader.info, self.frames_expected, self._settings.quality)
+        shift = 0
+        if self._settings.start:
+            shift = round(self._settings.start / reader.info.time_base)
+        return stack.enter_context(VideoWriter(output, reader, self._settings.quality, shift_pts=shift))
+
+    def _open_log(self, stack: ExitStack, size: Record) -> LineLog | None:
+        if self._log_path is None:
+            return None
+        engine = self._engine
+        header: Record = {
+            "source": str(self._task.name),
+            **size,
+            "model": engine.model.name,
+            "model_sha256": engine.model.sha256,
+            "backend": engine.choice.backend,
+            "precision": engine.choice.precision,
+            "threshold": engine.wanted.threshold,
+            "classes": list(engine.wanted.classes),
+            "category_ids": list(engine.model.metadata.category_ids),
+            "version": __version__,
+        }
+        return stack.enter_context(LineLog(self._log_path, header))
+
+    def _expected(self, info: VideoInfo) -> int | None:
+        settings = self._settings
+        frames = info.frames
+        if frames is not None and not (settings.start == 0 and settings.duration is None):
+            left = max(frames / float(info.rate) - settings.start, 0.0)
+            frames = round(min(left, settings.duration or left) * info.rate)
+        limits = [limit for limit in (frames, settings.max_frames) if limit is not None]
+        return min(limits) if limits else None
+
+    def _check_region(self, width: int, height: int) -> None:
+        region = self._settings.region
+        if region is not None and (region.x + region.width > width or region.y + region.height > height):
+            raise UsageError(
+                f"--region {region.x},{region.y},{region.width},{region.height} reaches outside {self._task.source.name}, "
+                f"which is {width} x {height}; give a region inside it"
+            )
+
+
+class _Annotator:
+    """Draws on frames on their way into a writer."""
+
+    def __init__(self, classes: tuple[str, ...], report: Report) -> None:
+        self._classes = classes
+        self._report = report
+        self._overlay: Overlay | None = None
+
+    def __call__(self, item: Detected, writer: VideoWriter) -> None:
+        started = time.perf_counter()
+        frame = item.frame
+        if len(item.detections):
+            frame = writable(frame)
+            if self._overlay is None:
+                self._overlay = Overlay(self._classes, (item.frame.width, item.frame.height), frame.pixel_format, frame.matrix)
+            picture = frame.native
+            assert isinstance(picture, av.VideoFrame)
+            self._overlay.draw(planes_of(picture), item.detections, stale=item.stale)
+        else:
+            frame = even_sided(frame)
+        drawn = time.perf_counter()
+        writer.write(frame)
+        stages = self._report.stages
+        stages["draw"] = stages.get("draw", 0.0) + drawn - started
+        stages["encode"] = stages.get("encode", 0.0) + time.perf_counter() - drawn
+
+
+def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:
+    """Refuse at once what will not fit. Raises `OutputError`."""
+    folder = next((parent for parent in output.parents if parent.is_dir()), Path())
+    needed = (frames or 1) * info.width * info.height * _GUESSED_BITS_PER_PIXEL[quality.codec] / 8
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"{output}: about {needed / 1e6:.0f} MB will be needed but only {free / 1e6:.0f} MB are free; free some space or choose another place"
+        )

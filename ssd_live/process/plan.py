@@ -1,0 +1,149 @@
+"""Which inputs there are, and where each one's result goes."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd_live.errors import MediaError, UsageError
+from ssd_live.video.encoders import Codec
+from ssd_live.video.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
+from ssd_live.video.writer import CONTAINERS
+
+# Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers and phones play.
+_KEPT_CONTAINERS = {".mp4", ".mkv", ".mov", ".m4v"}
+_MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One input and its output; `name` is the input's place in its tree, which the output's mirrors. No output: detections only."""
+
+    source: Path
+    name: Path
+    output: Path | None
+
+    @property
+    def is_image(self) -> bool:
+        return self.source.suffix.lower() in IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`folder` is where many results go; None where the one output was named, or there is none."""
+
+    tasks: tuple[Task, ...]
+    folder: Path | None
+
+
+def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
+    """Expand wildcards and folders and give every input an output of its own.
+
+    Raises `UsageError` for an output that cannot serve, or that is an input; `MediaError` for a folder without media or a missing file.
+    """
+    paths = [path for text in inputs for path in _expand_wildcards(text)]
+    from_folder = len(paths) > 1 or any(path.is_dir() for path in paths)
+    base = _base(paths)
+    target = Path(output).expanduser() if output else None
+    sources = _sources(paths, target if from_folder else None)
+    if target is None:
+        return Plan(tuple(Task(source, _name(source, base), None) for source in sources), None)
+    media_name = target.suffix.lower() in CONTAINERS or target.suffix.lower() in IMAGE_SUFFIXES
+    if not from_folder and media_name and not target.is_dir():
+        plan = Plan((Task(sources[0], Path(sources[0].name), target),), None)
+    elif target.is_file() or (media_name and not target.is_dir()):
+        raise UsageError(f"{target}: several inputs need a folder to go to; give -o a folder")
+    else:
+        names = [_name(source, base) for source in sources]
+        outputs = _output_names(names, codec)
+        tasks = (Task(source, name, target / out) for source, name, out in zip(sources, names, outputs, strict=True))
+        plan = Plan(tuple(tasks), target)
+    _refuse_overwritten_inputs(plan, sources)
+    return plan
+
+
+def _expand_wildcards(text: str) -> list[Path]:
+    """Shells of Windows leave wildcards to the program; a file that is really named so comes first."""
+    path = Path(text).expanduser()
+    if path.exists() or not glob.has_magic(text):
+        return [path]
+    found = sorted((Path(name) for name in glob.glob(str(path), recursive=True)), key=natural_order)
+    if not found:
+        raise MediaError(f"{text}: nothing matches; check the pattern")
+    return found
+
+
+def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
+    """Files, each once, folders opened; what lies in the output folder or is half-written is not an input."""
+    sources: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            files = sorted((file for file in path.rglob("*") if _is_media(file)), key=natural_order)
+            inside = [file for file in files if target is None or target.resolve() == path.resolve() or not _is_within(file, target)]
+            if not inside:
+                raise MediaError(f"{path}: there is no video or image in this folder; check the path")
+            found = inside
+        else:
+            found = [path]
+        for file in found:
+            sources.setdefault(file.resolve(), file)
+    return list(sources.values())
+
+
+def _is_media(path: Path) -> bool:
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not path.stem.endswith(".part")
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _base(paths: Sequence[Path]) -> Path:
+    """The folder whose tree is mirrored: the deepest one that holds every input."""
+    parents = [str(path.resolve() if path.is_dir() else path.resolve().parent) for path in paths]
+    try:
+        return Path(os.path.commonpath(parents))
+    except ValueError:  # different drives
+        return Path()
+
+
+def _name(source: Path, base: Path) -> Path:
+    full = source.resolve()
+    return full.relative_to(base) if full.is_relative_to(base) else Path(*full.parts[1:])
+
+
+def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
+    """Where two would get one name (clip.avi and clip.mp4; in any case of letters), each keeps its own ending before the new one."""
+    simple = [_output_name(name, codec) for name in names]
+    taken = Counter(str(name).casefold() for name in simple)
+    return [
+        name if taken[str(name).casefold()] == 1 else original.with_name(original.name + name.suffix)
+        for original, name in zip(names, simple, strict=True)
+    ]
+
+
+def _output_name(name: Path, codec: Codec) -> Path:
+    suffix = name.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return name
+    if codec in _MATROSKA_CODECS:
+        return name.with_suffix(".mkv")
+    return name if suffix in _KEPT_CONTAINERS else name.with_suffix(".mp4")
+
+
+def _refuse_overwritten_inputs(plan: Plan, sources: Sequence[Path]) -> None:
+    inputs = {source.resolve() for source in sources}
+    for task in plan.tasks:
+        if task.output is not None and (task.output.resolve() in inputs or _same_file(task.output, task.source)):
+            raise UsageError(f"{task.output}: the output would overwrite an input; give another name or folder with -o")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

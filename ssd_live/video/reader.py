@@ -1,0 +1,237 @@
+"""Video files: every frame, upright, with its exact time, and the packets of the other streams between them."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from ssd_live.errors import MediaError
+from ssd_live.files import reason
+from ssd_live.types import Frame, VideoInfo
+from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
+
+# Only local files: a playlist must not make the program fetch from the network.
+_OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
+# A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
+_END_TOLERANCE_SECONDS = 0.5
+
+
+class VideoReader:
+    """A video file: a with-block. `info` is known at once; iterate over `read` for its content.
+
+    After reading, `shortfall` says in words what the file promised but did not hold, or is empty.
+    Raises `MediaError` for what cannot be read as video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._container = _open(path)
+        try:
+            self._video = _video_stream(self._container, path)
+            self._video.thread_type = "AUTO"
+            self._frames = self._decoded_frames()
+            self._first = next(self._frames, None)
+        except av.FFmpegError as error:
+            self._container.close()
+            raise MediaError(f"{path}: cannot be read as video ({error!s}); check the file") from error
+        except BaseException:
+            self._container.close()
+            raise
+        if self._first is None:
+            self._container.close()
+            raise MediaError(f"{path}: has no picture that can be decoded; the file is damaged or not a video")
+        self._turn = orientation_of(self._first)
+        self.info = self._describe(self._first)
+        self.interlaced = bool(self._first.interlaced_frame)
+        self.sample_aspect_ratio = self._sample_aspect_ratio()
+        self._damaged = 0
+        self._end = 0.0
+        self._promised_end = self._header_end()
+        self._reached_end = False
+        # The first frame was decoded only to look at it. Opening anew is exact where seeking to the beginning is not (MPEG-TS).
+        self._reopen()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+
+    @property
+    def other_streams(self) -> list[Stream]:
+        """Every stream but the video that is read."""
+        return [stream for stream in self._container.streams if stream.index != self._video.index]
+
+    @property
+    def container(self) -> InputContainer:
+        return self._container
+
+    @property
+    def colour(self) -> tuple[int, int, int, int]:
+        """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's) numbers."""
+        context = self._video.codec_context
+        assert self._first is not None
+        return (int(self._first.color_range), int(self._first.colorspace), int(context.color_primaries), int(context.color_trc))
+
+    @property
+    def shortfall(self) -> str:
+        """What is missing after reading to the end: packets that could not be decoded, or an end before its time."""
+        if self._damaged:
+            return f"{self._damaged} damaged {'place' if self._damaged == 1 else 'places'} could not be decoded"
+        if self._reached_end and self._promised_end is not None and self._end < self._promised_end - _END_TOLERANCE_SECONDS:
+            return f"the file ends after {self._end:.1f} s of {self._promised_end:.1f} s"
+        return ""
+
+    def read(self, others: Collection[int] = (), start: float = 0.0, duration: float | None = None) -> Iterator[Frame | av.Packet]:
+        """Frames in presentation order, and the packets of the streams with these indices as they stand in the file.
+
+        `start` and `duration` are seconds from the video's first frame; frames outside, and packets of other streams before, are left out.
+        """
+        if start > 0:
+            self._seek(start)
+        # Picture times have only the precision of the time base.
+        first = self._start_seconds + start - float(self.info.time_base) / 2
+        last = float("inf") if duration is None else first + duration
+        index = 0
+        for item in self._items(set(others)):
+            if isinstance(item, av.Packet):
+                seconds = _seconds(item)
+                if seconds is None or first <= seconds < last:
+                    yield item
+                continue
+            frame = self._frame(item, index)
+            if frame.time < first:
+                continue
+            if frame.time >= last:
+                return
+            index += 1
+            yield frame
+        self._reached_end = True
+
+    @property
+    def start_pts(self) -> int:
+        """Time of the video's first frame in units of its time base."""
+        return self._start_pts
+
+    def _items(self, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
+        packets = self._container.demux([self._video, *(stream for stream in self.other_streams if stream.index in others)])
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                self._damaged += 1
+                yield from self._decode(None)
+                return
+            if packet is None:
+                return
+            if packet.stream.index == self._video.index:
+                self._note_end(packet)
+                yield from self._decode(packet)
+            elif packet.dts is not None or packet.pts is not None:
+                self._note_end(packet)
+                yield packet
+
+    def _decode(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
+        try:
+            yield from self._video.codec_context.decode(packet)
+        except av.FFmpegError:
+            self._damaged += 1
+
+    def _decoded_frames(self) -> Iterator[av.VideoFrame]:
+        for packet in self._container.demux(self._video):
+            try:
+                yield from self._video.codec_context.decode(packet)
+            except av.error.InvalidDataError:
+                continue
+
+    def _note_end(self, packet: av.Packet) -> None:
+        if packet.is_corrupt:
+            self._damaged += 1
+        seconds = _seconds(packet)
+        if seconds is not None:
+            self._end = max(self._end, seconds + float((packet.duration or 0) * packet.time_base))
+
+    def _frame(self, native: av.VideoFrame, index: int) -> Frame:
+        if native.pts is None:
+            native.pts = self._start_pts + round(index / (self.info.rate * self.info.time_base))
+        matrix = matrix_of(native)
+        turned = upright(as_yuv420p(native), self._turn)
+        pts = int(turned.pts or 0)
+        return Frame(planes_of(turned), "yuv420p", matrix, index, pts, float(pts * self.info.time_base), native=turned)
+
+    def _reopen(self) -> None:
+        index = self._video.index
+        self._container.close()
+        self._container = _open(self.path)
+        self._video = self._container.streams[index]  # type: ignore[assignment]
+        self._video.thread_type = "AUTO"
+
+    def _seek(self, seconds: float) -> None:
+        """To the last key frame at or before this time after the first frame; formats that cannot seek stay at the beginning."""
+        with contextlib.suppress(av.FFmpegError):
+            self._container.seek(self._start_pts + int(seconds / self.info.time_base), stream=self._video)
+
+    def _describe(self, frame: av.VideoFrame) -> VideoInfo:
+        stream = self._video
+        rate = stream.average_rate or stream.base_rate or stream.guessed_rate or Fraction(25)
+        time_base = stream.time_base or 1 / Fraction(rate)
+        self._start_pts = frame.pts if frame.pts is not None else stream.start_time or 0
+        self._start_seconds = float(self._start_pts * time_base)
+        width, height = (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        duration = self._container.duration / av.time_base if self._container.duration else None
+        frames = stream.frames or (round(duration * rate) if duration else None)
+        return VideoInfo(
+            self.path, width, height, Fraction(time_base), Fraction(rate), frames, duration, stream.codec_context.name, frame.format.name
+        )
+
+    def _sample_aspect_ratio(self) -> Fraction:
+        ratio = self._video.sample_aspect_ratio
+        if not ratio:
+            return Fraction(1)
+        return 1 / ratio if self._turn.transpose else Fraction(ratio)
+
+    def _header_end(self) -> float | None:
+        if not self._container.duration:
+            return None
+        return ((self._container.start_time or 0) + self._container.duration) / av.time_base
+
+
+def _open(path: Path) -> InputContainer:
+    try:
+        if not path.exists():
+            raise MediaError(f"{path}: there is no such file; check the path")
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path}: the file is empty; copy it again")
+        with path.open("rb"):
+            pass
+        return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace")
+    except av.error.InvalidDataError as error:
+        raise MediaError(f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file") from error
+    except OSError as error:
+        if isinstance(error, MediaError):
+            raise
+        raise MediaError(f"{path}: cannot be opened ({reason(error)}); check the file and its permissions") from error
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The best video stream that is not a cover picture."""
+    moving = [stream for stream in container.streams.video if "attached_pic" not in stream.disposition.name.lower()]  # type: ignore[union-attr]
+    if not moving:
+        raise MediaError(f"{path}: has no video stream; give a video or an image")
+    if moving[0].codec_context is None:
+        raise MediaError(f"{path}: its codec is unknown to this FFmpeg; convert the file first")
+    return moving[0]
+
+
+def _seconds(packet: av.Packet) -> float | None:
+    moment = packet.pts if packet.pts is not None else packet.dts
+    return None if moment is None or packet.time_base is None else float(moment * packet.time_base)

@@ -1,0 +1,189 @@
+"""Writing a video so that the file under the final name is always whole: `NAME.part.EXT` first, counted, then renamed."""
+
+import contextlib
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import av
+from av.container import OutputContainer
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from ssd_live.errors import OutputError
+from ssd_live.files import part_path, reason
+from ssd_live.types import Frame
+from ssd_live.video.encoders import Codec, choose_encoder
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.streams import Routing, route_streams
+
+# The container by the ending of the output's name, and how it is asked to be kind to browsers.
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm", ".ts": "mpegts"}
+_CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A codec, and its constant rate factor on the codec's own scale: smaller is better and larger."""
+
+    codec: Codec
+    crf: int
+
+
+class VideoWriter:
+    """An annotated copy of what a `VideoReader` reads: same size, same times, the other streams with it.
+
+    Frames are written in order by one thread. `notes` are lines for the user about what could not be kept as it was.
+    Raises `OutputError`, at once for what cannot be written at all.
+    """
+
+    def __init__(self, path: Path, reader: VideoReader, quality: Quality, *, shift_pts: int = 0) -> None:
+        self.path = path
+        self.part = part_path(path)
+        self.frames = 0
+        self._shift = shift_pts
+        self._time_base = reader.info.time_base
+        self._last_pts: int | None = None
+        self._closed = False
+        encoder = choose_encoder(quality.codec)
+        self._pixel_format = encoder.pixel_format
+        self._container = _create(self.part, path)
+        try:
+            self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf))
+            self._routing: Routing = route_streams(reader.other_streams, self._container)
+            self._container.metadata.update(reader.container.metadata)
+            self._stream.codec_context.open()
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            self._container.close()
+            self.part.unlink(missing_ok=True)
+            detail = reason(error) if isinstance(error, OSError) else str(error)
+            raise OutputError(f"{path}: {quality.codec} cannot be written into this file ({detail}); choose .mp4 or .mkv") from error
+        self.notes = [*self._routing.notes, *self._padding_note(reader)]
+
+    @property
+    def carried_streams(self) -> set[int]:
+        """Indices of the input streams whose packets `write_packet` takes."""
+        return set(self._routing.routes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.discard()
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame whose `native` is an upright yuv420p FFmpeg frame with even sides. Raises `OutputError`."""
+        picture = frame.native
+        assert isinstance(picture, av.VideoFrame)
+        if self._pixel_format != "yuv420p":
+            # yuvj420p, which JPEG asks for, is the same with the full range.
+            picture = picture.reformat(format=self._pixel_format)
+        pts = frame.pts - self._shift
+        if self._last_pts is not None and pts <= self._last_pts:
+            if not any("times" in note for note in self.notes):
+                self.notes.append("some frames of the source have the times of others; they are written one tick later")
+            pts = self._last_pts + 1
+        self._last_pts = pts
+        picture.pts, picture.time_base = pts, self._time_base
+        # The encoder chooses its own key frames instead of repeating the source's.
+        picture.pict_type = PictureType.NONE
+        try:
+            for packet in self._stream.encode(picture):
+                self._container.mux(packet)
+        except OSError as error:
+            raise self._failure(error) from error
+        self.frames += 1
+
+    def write_packet(self, packet: av.Packet) -> None:
+        """Pass on a packet of a carried stream. Raises `OutputError`."""
+        route = self._routing.routes[packet.stream.index]
+        if self._shift:
+            ticks = round(self._shift * self._time_base / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - ticks
+            packet.dts = None if packet.dts is None else packet.dts - ticks
+        try:
+            for ready in route.packets(packet):
+                self._container.mux(ready)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def finish(self) -> None:
+        """Close, count the frames in the file, and give it its final name. Raises `OutputError`."""
+        self.close_part()
+        written = _count_frames(self.part)
+        if written != self.frames:
+            raise OutputError(f"{self.path}: {self.frames} frames were encoded but {written} are in {self.part.name}; try again")
+        self.part.replace(self.path)
+
+    def close_part(self) -> None:
+        """Close the `.part` file so that it plays, and leave it under that name. Raises `OutputError`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+            for route in self._routing.routes.values():
+                for packet in route.packets(None):
+                    self._container.mux(packet)
+            self._container.close()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def discard(self) -> None:
+        """Delete the `.part` file unless it was closed or finished."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._container.close()
+        self.part.unlink(missing_ok=True)
+
+    def _add_video(self, encoder: str, reader: VideoReader, options: dict[str, str]) -> VideoStream:
+        info = reader.info
+        stream = self._container.add_stream(encoder, rate=info.rate, options=options)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height = info.width + info.width % 2, info.height + info.height % 2
+        context.pix_fmt = self._pixel_format
+        context.time_base = info.time_base
+        stream.time_base = info.time_base
+        context.sample_aspect_ratio = reader.sample_aspect_ratio
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = reader.colour
+        context.thread_type = "AUTO"
+        if reader.interlaced and encoder == "libx264":
+            context.flags |= 0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
+        return stream
+
+    def _padding_note(self, reader: VideoReader) -> list[str]:
+        width, height = reader.info.width, reader.info.height
+        if width % 2 == 0 and height % 2 == 0:
+            return []
+        return [f"{width} x {height} is odd, which 4:2:0 video cannot be: padded to {width + width % 2} x {height + height % 2}"]
+
+    def _failure(self, error: OSError) -> OutputError:
+        """The line for an error in the middle of writing; what cannot be finished is removed."""
+        self.discard()
+        self.part.unlink(missing_ok=True)
+        advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
+        return OutputError(f"{self.path}: writing failed ({reason(error)}); {advice}")
+
+
+def _create(part: Path, path: Path) -> OutputContainer:
+    container = CONTAINERS.get(path.suffix.lower())
+    if container is None:
+        raise OutputError(f"{path}: cannot tell a video format from the name; end it in {', '.join(CONTAINERS)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return av.open(f"file:{part}", "w", format=container, options=_CONTAINER_OPTIONS.get(container, {}))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place with -o") from error
+
+
+def _count_frames(path: Path) -> int:
+    """Frames in the file by its own index, or by its packets where it has none."""
+    with av.open(f"file:{path}") as container:
+        stream = container.streams.video[0]
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)

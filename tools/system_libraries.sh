@@ -1,0 +1,39 @@
+#!/bin/sh
+# Install the system libraries that the Python packages lean on: `run` for the program, `test` for its tests as well.
+# Debian and its descendants only; elsewhere (and where all is there) it does nothing.
+set -eu
+command -v dpkg-query >/dev/null 2>&1 || exit 0
+
+# Library names that newer releases have changed are tried in turn.
+wanted="libgl1 libglib2.0-0t64|libglib2.0-0 libxcb1 python3-venv"
+[ "${1:-run}" = test ] && wanted="$wanted ffmpeg"
+
+installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+known() { apt-cache show "$1" >/dev/null 2>&1; }
+
+missing=
+for choices in $wanted; do
+  # A Python that brings its own venv needs no package for it.
+  [ "$choices" = python3-venv ] && "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null && continue
+  found=
+  for name in $(echo "$choices" | tr '|' ' '); do installed "$name" && found=1 && break; done
+  [ -n "$found" ] || missing="$missing $choices"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  if command -v sudo >/dev/null 2>&1; then as_root=sudo
+  else
+    echo "error: system libraries are missing; as root, run: apt-get update && apt-get install -y$(echo "$missing" | sed 's/ [^ |]*|/ /g')" >&2
+    exit 1
+  fi
+fi
+$as_root apt-get update -qq
+names=
+for choices in $missing; do
+  for name in $(echo "$choices" | tr '|' ' '); do known "$name" && names="$names $name" && break; done
+done
+echo "installing$names"
+# shellcheck disable=SC2086 - the names are separate words
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names >/dev/null

@@ -59,9 +59,11 @@ class OrtBackend(Closing):
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         onnxruntime = _onnxruntime()
         on_cpu = options.device == "CPU"
-        self.slots = options.thread_count if on_cpu and options.workload == "throughput" else 1
+        side_by_side = options.thread_count if on_cpu and options.workload == "throughput" else 1
+        # One more than it works on at a time, so that the next is there when one is done.
+        self.slots = side_by_side + (options.workload == "throughput")
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = options.thread_count // self.slots
+        settings.intra_op_num_threads = options.thread_count // side_by_side
         # Spinning between operators would take the time that decoding and encoding need.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = [_PROVIDERS[options.device], *([] if on_cpu else [_PROVIDERS["CPU"]])]
@@ -69,7 +71,7 @@ class OrtBackend(Closing):
             self._session = onnxruntime.InferenceSession(model.data, settings, providers=providers)
         except Exception as error:
             raise BackendError(f"ONNX Runtime cannot load {model.path.name}: {str(error).splitlines()[0]}; try --backend openvino") from error
-        self._workers = ThreadPoolExecutor(self.slots, thread_name_prefix="onnxruntime")
+        self._workers = ThreadPoolExecutor(side_by_side, thread_name_prefix="onnxruntime")
         self.description = f"ONNX Runtime {onnxruntime.__version__} {options.device} {options.precision}"
 
     def submit(self, images: Pixels) -> OrtPending:

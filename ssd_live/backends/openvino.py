@@ -70,7 +70,8 @@ class OpenVinoBackend(Closing):
             network = core.read_model(model.data)
             network.reshape([options.batch, height, width, 3])
             compiled = core.compile_model(network, options.device, config)
-            self.slots = 1 if options.workload == "latency" else int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            # One more than it works on at a time, so that the next is there when one is done.
+            self.slots = 1 if options.workload == "latency" else 1 + int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             self._requests = [compiled.create_infer_request() for _ in range(self.slots)]
         except RuntimeError as error:
             message = f"OpenVINO cannot load {model.path.name} on {options.device}: {_first_line(error)}; try --backend onnxruntime"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
+import cv2
 import psutil
 
 from ssd_live.choosing import choose
@@ -54,6 +55,8 @@ def run(request: Request) -> None:
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, request.classes)
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
+    # The stages already fill the cores; OpenCV's own threads would only wait for them.
+    cv2.setNumThreads(1)
     with load_chosen(model, choice, "throughput") as backend:
         notify(f"{model.name} on {backend.description}")
         work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)

@@ -22,24 +22,24 @@ CRF_RANGE: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "hevc": (0, 51), "av
 
 @dataclass(frozen=True)
 class Encoder:
-    """An FFmpeg encoder; `options` are its speed settings, `quality` the name of its quality option."""
+    """An FFmpeg encoder; `options` are its speed settings, `quality` the options that take the CRF."""
 
     name: str
-    quality: str = ""
+    quality: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
     pixel_format: str = "yuv420p"
 
     def options_for(self, crf: int) -> dict[str, str]:
-        return self.options | ({self.quality: str(crf)} if self.quality else {})
+        return self.options | dict.fromkeys(self.quality, str(crf))
 
 
 _SOFTWARE: dict[Codec, Encoder] = {
-    # veryfast: a quarter of medium's time for a tenth more bytes; docs/benchmarks.md.
-    "h264": Encoder("libx264", "crf", {"preset": "veryfast"}),
-    "hevc": Encoder("libx265", "crf", {"preset": "veryfast", "x265-params": "log-level=error"}),
-    "av1": Encoder("libsvtav1", "crf", {"preset": "10", "svtav1-params": "tune=0"}),
-    "mjpeg": Encoder("mjpeg", "qmin", {}, "yuvj420p"),
-    "ffv1": Encoder("ffv1", "", {"level": "3", "slices": "4", "slicecrc": "1"}),
+    # veryfast takes less than half of the time of medium at the same rate factor; docs/benchmarks.md.
+    "h264": Encoder("libx264", ("crf",), {"preset": "veryfast"}),
+    "hevc": Encoder("libx265", ("crf",), {"preset": "veryfast", "x265-params": "log-level=error"}),
+    "av1": Encoder("libsvtav1", ("crf",), {"preset": "10", "svtav1-params": "tune=0"}),
+    "mjpeg": Encoder("mjpeg", ("qmin", "qmax"), {}, "yuvj420p"),
+    "ffv1": Encoder("ffv1", (), {"level": "3", "slices": "4", "slicecrc": "1"}),
 }
 
 
@@ -51,12 +51,12 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
     """Those of this platform whose device is there; whether they work, `works` tells."""
     if codec not in ("h264", "hevc", "av1"):
         return []
-    nvidia = Encoder(f"{codec}_nvenc", "cq", {"preset": "p4", "rc": "vbr"})
-    intel = Encoder(f"{codec}_qsv", "global_quality", {"preset": "medium"}, "nv12")
+    nvidia = Encoder(f"{codec}_nvenc", ("cq",), {"preset": "p4", "rc": "vbr"})
+    intel = Encoder(f"{codec}_qsv", ("global_quality",), {"preset": "medium"}, "nv12")
     if sys.platform == "win32":
-        return [nvidia, intel, Encoder(f"{codec}_amf", "qp_i", {"rc": "cqp"}), Encoder(f"{codec}_mf", "quality", {}, "nv12")]
+        return [nvidia, intel, Encoder(f"{codec}_amf", ("qp_i", "qp_p"), {"rc": "cqp"}), Encoder(f"{codec}_mf", (), {}, "nv12")]
     if sys.platform == "darwin":
-        return [Encoder(f"{codec}_videotoolbox", "", {"q": "60"}, "nv12")]
+        return [Encoder(f"{codec}_videotoolbox", (), {"q": "60"}, "nv12")]
     found = [nvidia] if Path("/dev/nvidia0").exists() else []
     return [*found, intel] if Path("/dev/dri/renderD128").exists() else found
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import av
 from av.container import InputContainer
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ssd_live.errors import MediaError
@@ -104,8 +104,9 @@ class VideoReader:
         index = 0
         for item in self._items(set(others)):
             if isinstance(item, av.Packet):
+                # A decoder's run-in stands before time zero: from the beginning on, everything goes along.
                 seconds = _seconds(item)
-                if seconds is None or first <= seconds < last:
+                if seconds is None or ((start == 0 or first <= seconds) and seconds < last):
                     yield item
                 continue
             frame = self._frame(item, index)
@@ -224,7 +225,7 @@ def _open(path: Path) -> InputContainer:
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The best video stream that is not a cover picture."""
-    moving = [stream for stream in container.streams.video if "attached_pic" not in stream.disposition.name.lower()]  # type: ignore[union-attr]
+    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not moving:
         raise MediaError(f"{path}: has no video stream; give a video or an image")
     if moving[0].codec_context is None:

@@ -1,7 +1,9 @@
 """Sound and subtitles on their way from one file to another: copied untouched, converted where the container cannot hold them, or dropped."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import av
@@ -11,6 +13,10 @@ from av.stream import Stream
 
 # What a container that cannot hold the original can always hold, if it holds sound at all.
 _AUDIO_FALLBACKS = ("aac", "libopus", "flac")
+_LARGEST_TIME_ERROR_SECONDS = 0.1
+_TEXT_SUBTITLES = "mov_text"
+_PICTURE_SUBTITLES = frozenset({"dvbsub", "dvdsub", "pgssub", "xsub"})
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class Route(Protocol):
@@ -39,6 +45,7 @@ class AudioRoute:
         self._output: Any = output.codec_context
         self._stream = output
         self._resampler: AudioResampler | None = None
+        self._next_sample: int | None = None
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
         try:
@@ -56,15 +63,49 @@ class AudioRoute:
         if self._resampler is None:
             if frame is None:
                 return
-            context.open()
+            context.open(strict=False)
             self._resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
         for ready in self._resampler.resample(frame):
+            self._set_time(ready)
             yield from self._mux_ready(context.encode(ready))
+
+    def _set_time(self, frame: av.AudioFrame) -> None:
+        """Count samples, since some containers (AVI) time sound more coarsely than its frames are long; a real gap is kept."""
+        rate = self._output.sample_rate
+        if frame.pts is not None and frame.time_base is not None:
+            told = round(frame.pts * frame.time_base * rate)
+            if self._next_sample is None or told - self._next_sample > _LARGEST_TIME_ERROR_SECONDS * rate:
+                self._next_sample = told
+        frame.pts, frame.time_base = self._next_sample or 0, Fraction(1, rate)
+        self._next_sample = frame.pts + frame.samples
 
     def _mux_ready(self, packets: list[av.Packet]) -> Iterator[av.Packet]:
         for packet in packets:
             packet.stream = self._stream
             yield packet
+
+
+class SubtitleRoute:
+    """Decodes text subtitles and encodes them as the container's own kind."""
+
+    def __init__(self, source: Stream, output: Stream) -> None:
+        self._source: Any = source.codec_context
+        self._stream = output
+
+    def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+        if packet is None:
+            return
+        try:
+            lines = self._source.decode2(packet)
+        except av.error.InvalidDataError:
+            return
+        if lines is None:
+            return
+        context: Any = self._stream.codec_context
+        encoded = context.encode_subtitle(lines)
+        encoded.pts = encoded.dts = packet.pts
+        encoded.duration, encoded.time_base, encoded.stream = packet.duration, packet.time_base, self._stream
+        yield encoded
 
 
 @dataclass(frozen=True)
@@ -93,30 +134,48 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
     if stream.codec_context is None or stream.type not in ("audio", "subtitle"):
         return None, f"{label} is dropped: only sound and subtitles are carried over"
     codec = stream.codec_context.name
-    name = container.format.name
     if _holds(container, stream):
-        try:
-            output = container.add_stream_from_template(stream)
-            _describe(stream, output)
-            return CopyRoute(output), ""
-        except (av.FFmpegError, ValueError):
-            pass
+        return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
+    why = f"{container.format.name} cannot hold {codec}"
     if stream.type == "audio":
-        for fallback in _AUDIO_FALLBACKS:
-            if fallback in container.supported_codecs or fallback.removeprefix("lib") in container.supported_codecs:
-                source: Any = stream.codec_context
-                encoded: Any = container.add_stream(fallback, rate=source.sample_rate)
-                encoded.codec_context.layout = source.layout
-                _describe(stream, encoded)
-                return AudioRoute(stream, encoded), f"{label} ({codec}) is converted to {fallback}: {name} cannot hold {codec}"
-    return None, f"{label} ({codec}) is dropped: {name} cannot hold it; an .mkv output can"
+        for name in _AUDIO_FALLBACKS:
+            if av.Codec(name, "w").canonical_name in container.supported_codecs:
+                return _audio_route(stream, container, name), f"{label} is converted to {name}: {why}"
+    elif codec not in _PICTURE_SUBTITLES and _TEXT_SUBTITLES in container.supported_codecs:
+        return _subtitle_route(stream, container), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
+    return None, f"{label} is dropped: {why}; an .mkv output can"
+
+
+def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:
+    source: Any = stream.codec_context
+    output: Any = container.add_stream(codec, rate=source.sample_rate)
+    # Some files only count their channels, which no encoder takes.
+    output.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
+    return AudioRoute(stream, _described(stream, output))
+
+
+def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute:
+    source: Any = stream.codec_context
+    source.open(strict=False)
+    output: Any = container.add_stream(_TEXT_SUBTITLES)
+    output.codec_context.subtitle_header = source.subtitle_header
+    output.codec_context.time_base = stream.time_base
+    return SubtitleRoute(stream, _described(stream, output))
 
 
 def _holds(container: OutputContainer, stream: Stream) -> bool:
-    """Whether the container takes the codec as it is; FFmpeg's own table, by the codec's canonical name."""
-    return stream.codec_context is not None and stream.codec_context.codec.canonical_name in container.supported_codecs
+    """Whether the container takes the stream as it is: FFmpeg's tables are incomplete, so its header is written to memory for a trial."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container.format.name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
-def _describe(source: Stream, output: Stream) -> None:
+def _described(source: Stream, output: Stream) -> Stream:
+    """The output stream with the source's language, title and role."""
     output.metadata.update({key: value for key, value in source.metadata.items() if key in ("language", "title")})
     output.disposition = source.disposition
+    return output

@@ -92,7 +92,7 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(picture):
                 self._container.mux(packet)
-        except OSError as error:
+        except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
         self.frames += 1
 
@@ -106,7 +106,7 @@ class VideoWriter:
         try:
             for ready in route.packets(packet):
                 self._container.mux(ready)
-        except OSError as error:
+        except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def finish(self) -> None:
@@ -129,7 +129,7 @@ class VideoWriter:
                 for packet in route.packets(None):
                     self._container.mux(packet)
             self._container.close()
-        except OSError as error:
+        except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
     def discard(self) -> None:
@@ -137,7 +137,7 @@ class VideoWriter:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
         self.part.unlink(missing_ok=True)
 
@@ -163,12 +163,12 @@ class VideoWriter:
             return []
         return [f"{width} x {height} is odd, which 4:2:0 video cannot be: padded to {width + width % 2} x {height + height % 2}"]
 
-    def _failure(self, error: OSError) -> OutputError:
+    def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
         """The line for an error in the middle of writing; what cannot be finished is removed."""
         self.discard()
         self.part.unlink(missing_ok=True)
         advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
-        return OutputError(f"{self.path}: writing failed ({reason(error)}); {advice}")
+        return OutputError(f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}")
 
 
 def _create(part: Path, path: Path) -> OutputContainer:

@@ -1,0 +1,57 @@
+"""What every test shares: a place of its own for what the program writes on a machine, and no thread left behind."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ssd_live.cli import main
+
+# Named, so that no test waits for backends to be measured.
+FIXED_BACKEND = ("--backend", "openvino", "--precision", "fp32")
+
+
+class Answer(NamedTuple):
+    """What a command left: exit code, standard output and error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Measurements and models of the tests stay out of the checkout."""
+    folder = tmp_path_factory.mktemp("engines")
+    os.environ["SSD_LIVE_ENGINES"] = str(folder)
+    yield folder
+    del os.environ["SSD_LIVE_ENGINES"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread.name for thread in set(threading.enumerate()) - before if thread.name in ("decode", "infer", "write")]
+    assert not left, f"threads outlived their pipeline: {left}"
+
+
+@pytest.fixture
+def ssd(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run a command in this process."""
+
+    def run(*words: object) -> Answer:
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        return Answer(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def process(ssd: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Run `process` on a named backend."""
+    return lambda *words: ssd("process", *words, *FIXED_BACKEND)

@@ -179,6 +179,9 @@ def _unexpected(error: Exception) -> int:
         return _EXIT_USAGE
     if isinstance(error, BrokenPipeError):
         return _EXIT_FAILURE
+    if isinstance(error, OSError) and error.strerror:
+        _say(f"error: {error.filename or 'a file'}: {error.strerror.lower()}; check the path and its permissions")
+        return _EXIT_FAILURE
     if isinstance(error, MemoryError):
         _say("error: there is not enough memory; close other programs or process a smaller picture")
         return _EXIT_FAILURE

@@ -93,8 +93,13 @@ class BatchPipeline(Generic[Other]):
             self._tear_down()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
-        if self._failure is not None:
-            raise self._failure
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            # The traceback holds this frame, and the frame must not hold the traceback: files stay open in such a ring.
+            del failure
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

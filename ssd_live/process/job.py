@@ -163,7 +163,7 @@ class Job:
         try:
             self._pipeline.run(on_progress)
         finally:
-            counters = self._pipeline.counters
+            counters, self._pipeline = self._pipeline.counters, None
             self.report.frames = counters.done
             self.report.first_done_at = counters.first_done_at
             for stage, seconds in counters.seconds.items():
@@ -185,6 +185,8 @@ class Job:
             raise IncompleteError(f"{self._task.source}: {trouble}; {self.report.frames} frames were processed{where}")
         if not self.report.frames:
             raise UsageError(f"{self._task.source}: has no frame in the part that was asked for; check --start and --duration")
+        if reader.concealed_frames:
+            self.report.notes.append(f"{reader.concealed_frames} frames are damaged in the source; the decoder guessed what was missing")
         if writer is not None:
             started = time.perf_counter()
             writer.finish()

@@ -25,7 +25,8 @@ _END_TOLERANCE_SECONDS = 0.5
 class VideoReader:
     """A video file: a with-block. `info` is known at once; iterate over `read` for its content.
 
-    After reading, `shortfall` says in words what the file promised but did not hold, or is empty.
+    After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
+    of which a damaged part was guessed by the decoder.
     Raises `MediaError` for what cannot be read as video.
     """
 
@@ -51,6 +52,7 @@ class VideoReader:
         self.interlaced = bool(self._first.interlaced_frame)
         self.sample_aspect_ratio = self._sample_aspect_ratio()
         self._damaged = 0
+        self.concealed_frames = 0
         self._end = 0.0
         self._promised_end = self._header_end()
         self._reached_end = False
@@ -162,6 +164,7 @@ class VideoReader:
             self._end = max(self._end, seconds + float((packet.duration or 0) * packet.time_base))
 
     def _frame(self, native: av.VideoFrame, index: int) -> Frame:
+        self.concealed_frames += native.is_corrupt
         if native.pts is None:
             native.pts = self._start_pts + round(index / (self.info.rate * self.info.time_base))
         matrix = matrix_of(native)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -166,6 +167,9 @@ class VideoWriter:
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
         """The line for an error in the middle of writing; what cannot be finished is removed."""
         self.discard()
+        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until the program ends.
+        with contextlib.suppress(OSError):
+            os.truncate(self.part, 0)
         self.part.unlink(missing_ok=True)
         advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
         return OutputError(f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}")

@@ -140,6 +140,12 @@ class VideoWriter:
         self._closed = True
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
+        self._delete_part()
+
+    def _delete_part(self) -> None:
+        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until the program ends.
+        with contextlib.suppress(OSError):
+            os.truncate(self.part, 0)
         self.part.unlink(missing_ok=True)
 
     def _add_video(self, encoder: str, reader: VideoReader, options: dict[str, str]) -> VideoStream:
@@ -167,10 +173,7 @@ class VideoWriter:
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
         """The line for an error in the middle of writing; what cannot be finished is removed."""
         self.discard()
-        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until the program ends.
-        with contextlib.suppress(OSError):
-            os.truncate(self.part, 0)
-        self.part.unlink(missing_ok=True)
+        self._delete_part()
         advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
         return OutputError(f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}")
 

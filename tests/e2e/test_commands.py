@@ -1,0 +1,189 @@
+"""The commands as a user types them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import ssd_live
+from ssd_live.errors import SsdLiveError
+from ssd_live.files import assets_folder
+from tests.clips import SAMPLE, frame_times, write_clip
+from tests.conftest import FIXED_BACKEND, Answer
+
+Run = Callable[..., Answer]
+CHECKOUT = Path(__file__).resolve().parents[2]
+MEDIA = assets_folder() / "media"
+
+
+def test_a_photo_of_a_cat_is_found_and_drawn(tmp_path: Path, process: Run) -> None:
+    answer = process(MEDIA / "chelsea.png", "-o", tmp_path / "cat.png", "--detections", tmp_path / "cat.json")
+    assert answer.code == 0
+    coco = json.loads((tmp_path / "cat.json").read_text())
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    best = max(coco["annotations"], key=lambda annotation: annotation["score"])
+    assert names[best["category_id"]] == "Cat"
+    before, after = cv2.imread(str(MEDIA / "chelsea.png")), cv2.imread(str(tmp_path / "cat.png"))
+    assert before is not None
+    assert after is not None
+    assert before.shape == after.shape
+    assert (before != after).any()
+
+
+def test_exif_orientation_is_respected(tmp_path: Path, process: Run) -> None:
+    photo = cv2.imread(str(MEDIA / "coffee.png"))
+    assert photo is not None
+    cv2.imwrite(str(tmp_path / "plain.jpg"), photo)
+    exif = bytes.fromhex("ffe1002245786966000049492a0008000000010012010300010000000600000000000000")
+    data = (tmp_path / "plain.jpg").read_bytes()
+    (tmp_path / "turned.jpg").write_bytes(data[:2] + exif + data[2:])
+    process(tmp_path / "turned.jpg", "-o", tmp_path / "out.jpg")
+    out = cv2.imread(str(tmp_path / "out.jpg"))
+    assert out is not None
+    assert out.shape[:2] == photo.shape[1::-1]
+
+
+def test_a_folder_is_mirrored_summed_up_and_finished_work_is_skipped(tmp_path: Path, process: Run) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    (source / "trip" / "day 2").mkdir(parents=True)
+    write_clip(source / "trip" / "a.mp4", 4)
+    write_clip(source / "trip" / "a.avi", 3, codec="mpeg4")
+    write_clip(source / "trip" / "day 2" / "b.mkv", 3)
+    (source / "cat.png").write_bytes((MEDIA / "chelsea.png").read_bytes())
+    (source / "bad.mp4").write_text("no video")
+    words = (source, "-o", target, "--detections", tmp_path / "all.csv")
+    first = process(*words)
+    assert first.code == 1
+    assert "1 of 5 inputs failed" in first.err
+    assert "bad.mp4: is not a video" in first.err
+    made = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file() and ".ssd_live" not in path.parts}
+    assert made == {"trip/a.mp4.mp4", "trip/a.avi.mp4", "trip/day 2/b.mkv", "cat.png", "summary.csv"}
+    status = {Path(row["input"]).name: row["status"] for row in csv.DictReader((target / "summary.csv").open())}
+    assert status == {"bad.mp4": "failed", "cat.png": "done", "a.avi": "done", "a.mp4": "done", "b.mkv": "done"}
+    first_table = (tmp_path / "all.csv").read_text()
+    assert {row["source"] for row in csv.DictReader(first_table.splitlines())} >= {"cat.png", "trip/a.mp4"}
+
+    stamp = (target / "trip" / "a.mp4.mp4").stat().st_mtime_ns
+    again = process(*words)
+    assert "4 finished before" in again.out
+    assert (target / "trip" / "a.mp4.mp4").stat().st_mtime_ns == stamp
+    assert (tmp_path / "all.csv").read_text() == first_table
+
+    other = process(*words, "--threshold", "0.6")
+    assert "4 of 5 inputs done" in other.out
+    assert (target / "trip" / "a.mp4.mp4").stat().st_mtime_ns != stamp
+    assert "4 of 5 inputs done" in process(*words, "--threshold", "0.6", "--overwrite").out
+
+
+def test_two_inputs_of_one_name_do_not_collide(tmp_path: Path, process: Run) -> None:
+    for number, name in enumerate(("one", "two"), 2):
+        (tmp_path / name).mkdir()
+        write_clip(tmp_path / name / "clip.mp4", number)
+    assert process(tmp_path / "one" / "clip.mp4", tmp_path / "two" / "clip.mp4", "-o", tmp_path / "out").code == 0
+    assert [len(frame_times(tmp_path / "out" / name / "clip.mp4")) for name in ("one", "two")] == [2, 3]
+
+
+def test_wildcards_are_expanded_by_the_program_too(tmp_path: Path, process: Run) -> None:
+    for number in (1, 2, 10):
+        (tmp_path / f"p{number}.png").write_bytes((MEDIA / "coffee.png").read_bytes())
+    answer = process(tmp_path / "p*.png", "-o", tmp_path / "out")
+    assert answer.code == 0
+    order = [row["input"] for row in csv.DictReader((tmp_path / "out" / "summary.csv").open())]
+    assert [Path(name).name for name in order] == ["p1.png", "p2.png", "p10.png"]
+
+
+def test_the_first_use_measures_and_says_so(tmp_path: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    clip = write_clip(tmp_path / "in.mp4", 5)
+    assert "trying openvino fp32 ..." in ssd("process", clip, "--no-video").err
+    assert "trying" not in ssd("process", clip, "--no-video").err
+
+
+def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
+    text = ssd("doctor")
+    assert text.code == 0
+    assert "auto for" in text.out
+    facts = json.loads(ssd("doctor", "--json").out)
+    assert facts["packages"]["av"]
+    assert "libx264" in facts["encoders"]["h264"]
+    assert {row["choice"]["backend"] for row in facts["backends"]} >= {"openvino", "onnxruntime"}
+
+
+def test_models_are_listed_and_described(ssd: Run) -> None:
+    listed = json.loads(ssd("models", "list", "--json").out)
+    assert {model["name"] for model in listed} == {"ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person"}
+    assert "ssd300-mobilenetv2-oid (default)" in ssd("models", "list").out
+    info = json.loads(ssd("models", "info", "ssd300-mobilenetv2-oid", "--json").out)
+    assert len(info["classes"]) == 23
+    assert info["licence"] == "Apache-2.0"
+    assert ssd("models", "info", "none").code == 1
+
+
+def test_export_makes_the_file_that_ships(tmp_path: Path, ssd: Run) -> None:
+    answer = ssd("export", "ssdlite300-mobilenetv2-person", "-o", tmp_path / "mine.onnx")
+    assert answer.code == 0
+    mine, shipped = (json.loads(ssd("models", "info", file, "--json").out) for file in (tmp_path / "mine.onnx", "ssdlite300-mobilenetv2-person"))
+    assert {key: value for key, value in mine.items() if key not in ("file", "sha256", "bytes")} == {
+        key: value for key, value in shipped.items() if key not in ("file", "sha256", "bytes")
+    }
+    used = ssd("process", MEDIA / "astronaut.png", "--no-video", "--model", tmp_path / "mine.onnx", *FIXED_BACKEND)
+    assert "objects: person" in used.out
+    assert ssd("export", "ssdlite300-mobilenetv2-person", "-o", tmp_path / "mine.onnx").code == 1
+
+
+def test_the_library_detects_in_an_array() -> None:
+    image = cv2.imread(str(MEDIA / "chelsea.png"))
+    assert image is not None
+    with ssd_live.load(backend="openvino", precision="fp32") as detector:
+        found = detector(np.asarray(image, np.uint8))
+        assert found.names[0] == "Cat"
+        assert found.boxes.dtype == np.float32
+        assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
+        with pytest.raises(SsdLiveError, match=r"\(H, W, 3\) uint8"):
+            detector(image.astype(np.float32))  # type: ignore[arg-type]
+
+
+def test_help_needs_nothing_heavy() -> None:
+    code = "import sys; from ssd_live.cli import main; main(['--help']); print([m for m in ('cv2','numpy','av','torch','openvino') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_running_needs_no_torch(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["torch"] = None
+from ssd_live.cli import main
+code = main(["process", {str(SAMPLE)!r}, "--no-video", "--max-frames", "5", "--backend", "openvino", "--precision", "fp32"])
+assert main(["export", "ssd300-mobilenetv2-oid", "-o", {str(tmp_path / "x.onnx")!r}]) == 1
+assert main(["process", {str(SAMPLE)!r}, "--no-video", "--backend", "torch"]) == 1
+sys.exit(code)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("error: ") == 2
+    assert "pip install" in answer.stderr
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    command = f"{sys.executable} main.py models info ssd300-mobilenetv2-oid | head -1"
+    answer = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=os.environ)
+    assert "Traceback" not in answer.stderr
+
+
+def test_progress_without_a_terminal_is_plain_lines(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mp4", 5)
+    started = time.monotonic()
+    command = [sys.executable, CHECKOUT / "main.py", "process", clip, "-o", tmp_path / "out.mp4", *FIXED_BACKEND]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "\x1b" not in answer.stderr + answer.stdout
+    assert time.monotonic() - started < 60
+    assert answer.stdout.splitlines()[-1].endswith("FPS")

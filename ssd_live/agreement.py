@@ -13,7 +13,7 @@ from onnx import ModelProto
 from ssd_live.backends.base import Backend, Outputs, Precision
 from ssd_live.errors import ModelFileError
 from ssd_live.modelfile.file import ModelFile, changed
-from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
+from ssd_live.modelfile.nms import graft_best_boxes, strip_nms
 from ssd_live.pixels import Pixels
 
 # A detection is found again if the other has one of its class at this IoU and this near in score.
@@ -68,7 +68,10 @@ def sample_images(model: ModelFile) -> list[Pixels]:
     width, height = model.metadata.input_size
     images = []
     for text in model.metadata.agreement_sample:
-        encoded = np.frombuffer(base64.b64decode(text), np.uint8)
+        try:
+            encoded = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+        except ValueError:
+            encoded = np.zeros(0, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if image is None or image.shape != (height, width, 3):
             raise ModelFileError(f"{model.path}: a frame of its agreement sample is damaged; export it again")
@@ -84,13 +87,13 @@ def encode_sample(images: Sequence[Pixels]) -> tuple[str, ...]:
 
 def before_nms(model: ModelFile) -> ModelFile:
     """The same network whose answer is its best boxes with nothing suppressed, as a model file in memory."""
-    settings = {"score_threshold": 0.0, "iou_threshold": 1.0, "max_detections": min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)}
+    limit = min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)
 
     def let_everything_through(proto: ModelProto) -> None:
         strip_nms(proto.graph)
-        graft_onnx_nms(proto.graph, **settings)  # type: ignore[arg-type]
+        graft_best_boxes(proto.graph, max_detections=limit)
 
-    return changed(model, let_everything_through, **settings)
+    return changed(model, let_everything_through, score_threshold=0.0, iou_threshold=1.0, max_detections=limit)
 
 
 def with_sample(model: ModelFile, images: Sequence[Pixels], found: Sequence[Answer]) -> ModelFile:

@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from ssd_live.backends import load_backend
@@ -15,6 +16,7 @@ from ssd_live.errors import UsageError
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.metadata import Metadata
+from ssd_live.modelfile.nms import set_score_threshold
 from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame, Region
 
@@ -109,6 +111,21 @@ def load(
     file = find_model(model)
     wanted = detection_filter(file.metadata, threshold, classes)
     return Detector(file, choose(file, backend, precision, workload="latency", notify=notify), wanted)
+
+
+def only_over(model: ModelFile, threshold: float) -> ModelFile:
+    """The model in memory with NMS looking only at scores that reach `threshold`, where that is fixed for good.
+
+    What comes out over the threshold is the same, since a box never suppresses one that scores higher, but NMS has next to nothing to do:
+    on the default model that saves a seventh of the whole time (docs/benchmarks.md).
+    """
+    if threshold <= model.metadata.score_threshold:
+        return model
+    # NMS takes scores over its threshold, a display threshold those that reach it.
+    below = float(np.nextafter(np.float32(threshold), np.float32(0)))
+    proto = onnx.load_model_from_string(model.data)
+    set_score_threshold(proto.graph, below)
+    return replace(model, data=proto.SerializeToString(), metadata=model.metadata.model_copy(update={"score_threshold": below}))
 
 
 def load_chosen(model: ModelFile, choice: Choice, workload: Workload) -> Backend:

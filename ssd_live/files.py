@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ssd_live.errors import OutputError
+from ssd_live.errors import OutputError, SsdLiveError
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -55,6 +55,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         _with_ordinary_permissions(temporary)
         temporary.replace(path)
+    except SsdLiveError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({reason(error)}); free some space or choose another place") from error
     finally:

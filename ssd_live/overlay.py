@@ -22,7 +22,9 @@ _FONT_PART_OF_PICTURE = 1 / 38
 _FONT_WEIGHT = 600
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 # Neighbouring hues of a long class list differ in lightness as well.
-_LIGHTNESSES = (0.78, 0.62, 0.88)
+_LIGHTNESSES = (0.84, 0.92, 0.62, 0.69, 0.77)
+# Where black and white have the same contrast (WCAG 2).
+_BLACK_INK_LUMINANCE = 0.179
 _CHROMA = 0.16
 _TILE_CACHE = 1024
 
@@ -34,8 +36,7 @@ class Overlay:
         self._classes = classes
         self._width, self._height = size
         self._matrix = (matrix or YuvMatrix()) if pixel_format == "yuv420p" else None
-        side = min(2 * min(size), *size) if min(size) else 1
-        self._font_size = max(_SMALLEST_FONT, round(side * _FONT_PART_OF_PICTURE))
+        self._font_size = max(_SMALLEST_FONT, round(min(size) * _FONT_PART_OF_PICTURE))
         self._line = max(2, 2 * round(self._font_size / 14))
         self._tile = lru_cache(maxsize=_TILE_CACHE)(self._render_tile)
         self._font = cv2.FontFace("sans")
@@ -96,7 +97,7 @@ class Overlay:
         pad = max(2, size // 4)
         width, height = (text_width + 2 * pad + 1) // 2 * 2, (size + pad + 3) // 2 * 2
         tile = np.full((height, width, 3), colour, np.uint8)
-        ink = (0, 0, 0) if _luminance(colour) > 0.36 else (255, 255, 255)
+        ink = (0, 0, 0) if _luminance(colour) > _BLACK_INK_LUMINANCE else (255, 255, 255)
         baseline = height - max(2, round(size * 0.28)) - pad // 4
         cv2.putText(tile, text, (pad, baseline), ink, self._font, size, _FONT_WEIGHT)
         tile = tile[: self._height // 2 * 2, : self._width // 2 * 2]

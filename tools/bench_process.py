@@ -31,7 +31,7 @@ from ssd_live.agreement import iou_matrix
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import choose
-from ssd_live.detector import detection_filter
+from ssd_live.detector import detection_filter, only_over
 from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
@@ -144,7 +144,7 @@ def stage_costs(clip: Path, model: ModelFile) -> dict[str, float]:
     wanted = detection_filter(model.metadata)
     options = LoadOptions(choice.device, choice.precision, "latency", threads=1)
     costs: dict[str, float] = {}
-    with VideoReader(clip) as reader, load_backend(choice.backend, model, options) as backend:
+    with VideoReader(clip) as reader, load_backend(choice.backend, only_over(model, wanted.threshold), options) as backend:
         reader.container.streams.video[0].thread_type = "NONE"
         frames = list(timed(costs, "decode", (item for item in reader.read() if isinstance(item, Frame))))
         backend.submit(np.zeros((1, *model.metadata.input_size[::-1], 3), np.uint8)).result()
@@ -163,7 +163,8 @@ def stage_costs(clip: Path, model: ModelFile) -> dict[str, float]:
         overlay = Overlay(model.metadata.classes, (frames[0].width, frames[0].height), frames[0].pixel_format, frames[0].matrix)
         drawn = list(timed(costs, "draw", (draw(overlay, frame, detections) for frame, detections in zip(frames, found, strict=True))))
         encoder = software_encoder("h264")
-        context = av.CodecContext.create(encoder.name, "w")
+        context = av.VideoCodecContext.create(encoder.name, "w")
+        assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
         context.time_base, context.framerate = reader.info.time_base, reader.info.rate
         context.options = encoder.options_for(DEFAULT_CRF["h264"])

@@ -72,11 +72,13 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
     if not texts:
         raise ModelFileError(f"{path}: has no {METADATA_KEY!r} metadata (class names, input scaling); make the file with `export`")
     try:
-        return Metadata.model_validate_json(texts[0])
+        metadata = Metadata.model_validate_json(texts[0])
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ModelFileError(f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); export it again") from error
+    _check_against_graph(model, metadata, path)
+    return metadata
 
 
 def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
@@ -122,15 +124,35 @@ def _check_ends(model: ModelProto, path: Path) -> None:
 
 
 def _all_tensors(model: ModelProto) -> list[TensorProto]:
-    """Initializers and constants of the graph and of every graph inside it."""
+    """Initializers and constants of the graph, of every graph inside it, and of the model's functions and training graphs."""
     tensors: list[TensorProto] = []
-    graphs = [model.graph]
-    while graphs:
-        graph = graphs.pop()
-        tensors.extend(graph.initializer)
-        for node in graph.node:
-            for attribute in node.attribute:
-                tensors.extend([attribute.t, *attribute.tensors])
+    graphs = [model.graph, *(graph for info in model.training_info for graph in (info.algorithm, info.initialization))]
+    nodes = [node for function in model.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            tensors.extend(graph.initializer)
+            tensors.extend(part for sparse in graph.sparse_initializer for part in (sparse.values, sparse.indices))
+            nodes.extend(graph.node)
+        while nodes:
+            for attribute in nodes.pop().attribute:
+                sparse_tensors = [attribute.sparse_tensor, *attribute.sparse_tensors]
+                tensors.extend([attribute.t, *attribute.tensors, *(part for one in sparse_tensors for part in (one.values, one.indices))])
                 graphs.extend([attribute.g] if attribute.HasField("g") else [])
                 graphs.extend(attribute.graphs)
     return tensors
+
+
+def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:
+    """Sizes that graph and metadata both name must be the same; a size that the graph leaves open is let through."""
+    values = {value.name: value for value in (*model.graph.input, *model.graph.value_info)}
+
+    def sizes(name: str) -> list[int]:
+        return [dim.dim_value for dim in values[name].type.tensor_type.shape.dim] if name in values else []
+
+    width, height = metadata.input_size
+    found_input, found_scores = sizes("image"), sizes(SCORES)
+    if len(found_input) == 4 and any(found not in (0, wanted) for found, wanted in zip(found_input[1:3], (height, width), strict=True)):
+        raise ModelFileError(f"{path}: its metadata says {width} x {height} but its graph takes {found_input[2]} x {found_input[1]}; export it again")
+    if len(found_scores) == 3 and found_scores[2] not in (0, len(metadata.classes)):
+        raise ModelFileError(f"{path}: its metadata names {len(metadata.classes)} classes but its graph has {found_scores[2]}; export it again")

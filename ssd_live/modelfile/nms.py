@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 BOXES = "decoded_boxes"
 SCORES = "class_scores"
@@ -19,40 +19,65 @@ def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: 
     """Append per-class NMS from standard ONNX operators (opset 18) to a graph that ends in `decoded_boxes` and `class_scores`.
 
     `NonMaxSuppression` names the survivors; their scores are scattered into zeros, whose largest `max_detections` are the answer.
-    The graph must have at least `max_detections` box and class pairs.
+    The graph must have at least `max_detections` box and class pairs. (At exactly the IoU threshold ONNX keeps a box and OpenVINO does not.)
     """
     constants: dict[str, np.ndarray] = {
         "nms_limit": np.array([max_detections], np.int64),
         "nms_iou": np.array([iou_threshold], np.float32),
         "nms_score": np.array([score_threshold], np.float32),
+    }
+    nodes = [
+        helper.make_node("NonMaxSuppression", [BOXES, "nms_scores", "nms_limit", "nms_iou", "nms_score"], ["nms_kept"]),
+        helper.make_node("GatherND", ["nms_scores", "nms_kept"], ["nms_kept_scores"]),
+        helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
+        helper.make_node("ScatterND", ["nms_zeros", "nms_kept", "nms_kept_scores"], ["nms_scattered"]),
+    ]
+    _graft_best(graph, "nms_scattered", nodes, constants, max_detections)
+
+
+def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
+    """Append a tail that suppresses nothing: the answer is the `max_detections` best pairs of box and class. For comparing networks."""
+    _graft_best(graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections)
+
+
+def _graft_best(graph: GraphProto, scores: str, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray], max_detections: int) -> None:
+    """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of these as the four outputs."""
+    constants = constants | {
         "nms_flat": np.array([0, -1], np.int64),
         "nms_last": np.array([-1], np.int64),
         "nms_first": np.array([1], np.int64),
         "nms_zero": np.array(0, np.float32),
         "nms_box_axis": np.array(2, np.int64),
     }
-    nodes = [
-        helper.make_node("Transpose", [SCORES], ["nms_scores"], perm=[0, 2, 1]),
-        helper.make_node("NonMaxSuppression", [BOXES, "nms_scores", "nms_limit", "nms_iou", "nms_score"], ["nms_kept"]),
-        helper.make_node("GatherND", ["nms_scores", "nms_kept"], ["nms_kept_scores"]),
-        helper.make_node("Shape", ["nms_scores"], ["nms_shape"]),
-        helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
-        helper.make_node("ScatterND", ["nms_zeros", "nms_kept", "nms_kept_scores"], ["nms_scattered"]),
-        helper.make_node("Reshape", ["nms_scattered", "nms_flat"], ["nms_candidates"]),
-        helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
-        helper.make_node("Gather", ["nms_shape", "nms_box_axis"], ["nms_box_count"]),
-        helper.make_node("Div", ["nms_index", "nms_box_count"], ["nms_class"]),
-        helper.make_node("Mod", ["nms_index", "nms_box_count"], ["nms_box"]),
-        helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
-        helper.make_node("Unsqueeze", ["nms_box", "nms_last"], ["nms_box_row"]),
-        helper.make_node("GatherND", [BOXES, "nms_box_row"], ["detection_boxes"], batch_dims=1),
-        helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
-        helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
-        helper.make_node("ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1),
-    ]
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    graph.node.extend(nodes)
+    graph.node.extend(
+        [
+            helper.make_node("Transpose", [SCORES], ["nms_scores"], perm=[0, 2, 1]),
+            helper.make_node("Shape", ["nms_scores"], ["nms_shape"]),
+            *nodes,
+            helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
+            helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
+            helper.make_node("Gather", ["nms_shape", "nms_box_axis"], ["nms_box_count"]),
+            helper.make_node("Div", ["nms_index", "nms_box_count"], ["nms_class"]),
+            helper.make_node("Mod", ["nms_index", "nms_box_count"], ["nms_box"]),
+            helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
+            helper.make_node("Unsqueeze", ["nms_box", "nms_last"], ["nms_box_row"]),
+            helper.make_node("GatherND", [BOXES, "nms_box_row"], ["detection_boxes"], batch_dims=1),
+            helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
+            helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
+            helper.make_node("ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1),
+        ]
+    )
     _set_outputs(graph, max_detections)
+
+
+def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
+    """Change the score over which a grafted tail looks at boxes. Raises `KeyError` where there is no such tail."""
+    for tensor in graph.initializer:
+        if tensor.name == "nms_score":
+            tensor.CopyFrom(numpy_helper.from_array(np.array([score_threshold], np.float32), tensor.name))
+            return
+    raise KeyError("nms_score")
 
 
 def strip_nms(graph: GraphProto) -> None:

@@ -97,10 +97,12 @@ def load_trained(name: str) -> tuple[SSD, list[str]]:
     path = trained.weights_path
     try:
         with safe_open(path, framework="pt") as archive:
-            classes: list[str] = json.loads(archive.metadata()["classes"])
+            classes = json.loads((archive.metadata() or {})["classes"])
             tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelFileError(f"{path}: the weights cannot be read ({error}); take a fresh copy") from error
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ModelFileError(f"{path}: its metadata does not list the class names; take a fresh copy")
     model = create(trained.network, len(classes) + 1)
     load_tensorflow_weights(model, tensors)
     return model.eval(), classes
@@ -111,9 +113,9 @@ def load_tensorflow_weights(model: SSD, tensors: dict[str, Tensor]) -> None:
 
     Raises `ModelFileError` where names or shapes differ.
     """
-    state = {name: _swap_box_order(tensor) if ".box.predict." in name else tensor for name, tensor in tensors.items()}
     counters = {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
     try:
+        state = {name: _swap_box_order(tensor) if ".box.predict." in name else tensor for name, tensor in tensors.items()}
         model.load_state_dict(counters | state, strict=True)
     except RuntimeError as error:
         raise ModelFileError(f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}") from error

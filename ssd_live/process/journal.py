@@ -50,7 +50,9 @@ class Journal:
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:
         """The earlier outcome, if the same settings made it and its files are still there."""
-        entry = self._finished.get(task.name.as_posix(), {})
+        entry = self._finished.get(task.name.as_posix())
+        if not isinstance(entry, dict):
+            return None
         there = (task.output is None or task.output.is_file()) and (not with_log or self.log_path(task).is_file())
         if entry.get("key") != key or not there:
             return None

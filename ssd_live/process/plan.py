@@ -86,6 +86,8 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
                 raise MediaError(f"{path}: there is no video or image in this folder; check the path")
             found = inside
         else:
+            if not path.exists():
+                raise MediaError(f"{path}: there is no such file; check the path")
             found = [path]
         for file in found:
             sources.setdefault(file.resolve(), file)
@@ -117,13 +119,23 @@ def _name(source: Path, base: Path) -> Path:
 
 
 def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
-    """Where two would get one name (clip.avi and clip.mp4; in any case of letters), each keeps its own ending before the new one."""
+    """A name of its own for each, in any case of letters.
+
+    Where two would get one (clip.avi beside clip.mp4), each keeps its own ending before the new one; where that is taken too, a number is added.
+    """
     simple = [_output_name(name, codec) for name in names]
-    taken = Counter(str(name).casefold() for name in simple)
-    return [
-        name if taken[str(name).casefold()] == 1 else original.with_name(original.name + name.suffix)
-        for original, name in zip(names, simple, strict=True)
-    ]
+    wanted = Counter(str(name).casefold() for name in simple)
+    taken: set[str] = set()
+    outputs = []
+    for original, name in zip(names, simple, strict=True):
+        output = name if wanted[str(name).casefold()] == 1 else original.with_name(original.name + name.suffix)
+        number = 2
+        while str(output).casefold() in taken or (output != name and str(output).casefold() in wanted):
+            output = original.with_name(f"{original.name}-{number}{name.suffix}")
+            number += 1
+        taken.add(str(output).casefold())
+        outputs.append(output)
+    return outputs
 
 
 def _output_name(name: Path, codec: Codec) -> Path:

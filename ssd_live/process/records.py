@@ -118,7 +118,10 @@ def _write_coco(logs: list[Path], out: IO[str]) -> None:
     out.write('],"annotations":[')
     _write_joined(out, _coco_annotations(logs))
     out.write('],"categories":')
-    header: Record = next((json.loads(log.open(encoding="utf-8").readline()) for log in logs), {"classes": [], "category_ids": []})
+    header: Record = {"classes": [], "category_ids": []}
+    if logs:
+        with logs[0].open(encoding="utf-8") as lines:
+            header = json.loads(next(lines))
     json.dump([{"id": i, "name": name} for i, name in zip(header["category_ids"], header["classes"], strict=True)], out, ensure_ascii=False)
     out.write("}\n")
 

@@ -73,5 +73,5 @@ def write_image(path: Path, image: Pixels) -> None:
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key under which frame2 stands before frame10."""
-    parts = re.split(r"(\d+)", str(path).casefold())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    parts = re.split(r"([0-9]+)", str(path).casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

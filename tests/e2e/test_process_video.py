@@ -216,7 +216,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def _with_subtitle(source: Path, target: Path) -> Path:
     text = target.with_suffix(".srt")
     text.write_text("1\n00:00:00,100 --> 00:00:00,400\nhello there\n")
-    command = ["ffmpeg", "-v", "error", "-i", source, "-i", text, "-map", "0", "-map", "1", "-c", "copy", target]
+    command = ["ffmpeg", "-v", "error", "-i", str(source), "-i", str(text), "-map", "0", "-map", "1", "-c", "copy", str(target)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return target
 

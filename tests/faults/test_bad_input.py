@@ -241,7 +241,7 @@ def test_an_existing_output_is_kept_unless_told_otherwise(clip: Path, tmp_path: 
 
 def test_ctrl_c_leaves_a_playable_part_and_says_where(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 170, size=(1280, 720), setup=lambda stream: stream.options.update(preset="ultrafast"))
-    command = [sys.executable, CHECKOUT / "main.py", "process", source, "-o", tmp_path / "out.mp4", *FIXED_BACKEND]
+    command = [sys.executable, str(CHECKOUT / "main.py"), "process", str(source), "-o", str(tmp_path / "out.mp4"), *FIXED_BACKEND]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         deadline = time.monotonic() + 60
         while not ((tmp_path / "out.part.mp4").exists() and (tmp_path / "out.part.mp4").stat().st_size > 1000):

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,8 @@ def model() -> ModelFile:
 
 
 @pytest.fixture(autouse=True)
-def empty_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def empty_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path))
-    yield
 
 
 def write_table(model: ModelFile, rows: list[Row]) -> None:

@@ -1,0 +1,291 @@
+"""The ONNX NMS tail on ONNX Runtime and OpenVINO, and PyTorch's own NMS, against one slow reference."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper
+
+from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES, graft_onnx_nms, strip_nms
+from ssd_live.models.postprocess import detect
+from tests.oracles import Found, nms
+
+Boxes = NDArray[np.float32]
+Scores = NDArray[np.float32]
+# Pictures' boxes (B, N, 4) and scores (B, N, C) -> what is found in each.
+Finder = Callable[[Boxes, Scores], list[list[Found]]]
+
+# Float32 holds it exactly, so that "over the threshold" means the same to everyone.
+SCORE_THRESHOLD = 0.125
+# No two boxes of the coarse grid below overlap by exactly this: there OpenVINO differs, see its own test.
+IOU_THRESHOLD = 0.47
+MAX_DETECTIONS = 200
+RUNTIMES = ("onnxruntime", "openvino", "torch")
+
+
+def _body(boxes: int, classes: int) -> ModelProto:
+    """A model that hands its two inputs on as `decoded_boxes` and `class_scores`."""
+    shapes: dict[str, list[str | int | None]] = {BOXES: ["batch", boxes, 4], SCORES: ["batch", boxes, classes]}
+    inputs = [helper.make_tensor_value_info(f"{name}_in", TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    nodes = [helper.make_node("Identity", [f"{name}_in"], [name]) for name in shapes]
+    graph = helper.make_graph(nodes, "body", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def _with_tail(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> ModelProto:
+    graft_onnx_nms(model.graph, score_threshold=SCORE_THRESHOLD, iou_threshold=iou_threshold, max_detections=MAX_DETECTIONS)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _on_onnxruntime(model: ModelProto) -> Finder:
+    session: Any = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return lambda boxes, scores: _rows(session.run(list(OUTPUTS), {f"{BOXES}_in": boxes, f"{SCORES}_in": scores}))
+
+
+def _on_openvino(model: ModelProto) -> Finder:
+    core = openvino.Core()
+    compiled: Any = core.compile_model(core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def find(boxes: Boxes, scores: Scores) -> list[list[Found]]:
+        answer = compiled({f"{BOXES}_in": boxes, f"{SCORES}_in": scores})
+        return _rows([answer[name] for name in OUTPUTS])
+
+    return find
+
+
+def _on_torch(boxes: Boxes, scores: Scores, iou_threshold: float = IOU_THRESHOLD) -> list[list[Found]]:
+    found = []
+    for picture_boxes, picture_scores in zip(boxes, scores, strict=True):
+        tensors = torch.from_numpy(picture_boxes), torch.from_numpy(picture_scores)
+        best_boxes, best_scores, best_classes = detect(*tensors, SCORE_THRESHOLD, iou_threshold, MAX_DETECTIONS)
+        found.append(_picture(best_boxes.numpy(), best_scores.numpy(), best_classes.numpy()))
+    return found
+
+
+def _rows(outputs: Sequence[NDArray[Any]]) -> list[list[Found]]:
+    counts, boxes, scores, classes = outputs
+    batch = len(boxes)
+    assert (counts.shape, boxes.shape) == ((batch, 1), (batch, MAX_DETECTIONS, 4))
+    assert (scores.shape, classes.shape) == ((batch, MAX_DETECTIONS), (batch, MAX_DETECTIONS))
+    assert [output.dtype.name for output in outputs] == ["int32", "float32", "float32", "int32"]
+    return [_picture(boxes[i, :count], scores[i, :count], classes[i, :count]) for i, count in enumerate(counts[:, 0])]
+
+
+def _picture(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -> list[Found]:
+    rows = zip(boxes.tolist(), scores.tolist(), classes.tolist(), strict=True)
+    return [(class_id, score, (box[0], box[1], box[2], box[3])) for box, score, class_id in rows]
+
+
+@cache
+def _finder(runtime: str, boxes: int, classes: int) -> Finder:
+    if runtime == "torch":
+        return _on_torch
+    model = _with_tail(_body(boxes, classes))
+    return _on_onnxruntime(model) if runtime == "onnxruntime" else _on_openvino(model)
+
+
+def _expected(boxes: Boxes, scores: Scores) -> list[list[Found]]:
+    return [nms(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS) for picture in zip(boxes, scores, strict=True)]
+
+
+def _assert_all_find(boxes: Boxes, scores: Scores, expected: list[list[Found]] | None = None) -> None:
+    """Detections are compared, never rows, but scores must fall."""
+    wanted = _expected(boxes, scores) if expected is None else expected
+    for runtime in RUNTIMES:
+        found = _finder(runtime, boxes.shape[1], scores.shape[2])(boxes, scores)
+        assert [sorted(picture) for picture in found] == [sorted(picture) for picture in wanted], runtime
+        for picture in found:
+            values = [score for _, score, _ in picture]
+            assert values == sorted(values, reverse=True), runtime
+
+
+def _random_picture(generator: np.random.Generator, count: int, classes: int) -> tuple[Boxes, Scores]:
+    """Boxes in clumps, so that much is suppressed; no two scores are equal."""
+    clumps = generator.uniform(0.1, 0.7, (max(count // 8, 1), 2))
+    low = clumps[generator.integers(len(clumps), size=count)] + generator.normal(0, 0.03, (count, 2))
+    boxes = np.concatenate([low, low + generator.uniform(0.05, 0.3, (count, 2))], axis=1).clip(0, 1)
+    scores = generator.permutation(count * classes).reshape(count, classes) / (count * classes)
+    return boxes.astype(np.float32), scores.astype(np.float32)
+
+
+def _rising_scores(count: int, classes: int) -> Scores:
+    """All different, all over the threshold, all exact in float32."""
+    return (0.25 + np.arange(count * classes) / 2048).reshape(count, classes).astype(np.float32)
+
+
+def _grid_boxes(count: int) -> Boxes:
+    """`count` boxes of which no two touch, in a 32 x 32 grid."""
+    cells = np.arange(count)
+    low = np.stack([cells % 32, cells // 32], axis=1) / 32
+    return np.concatenate([low, low + 1 / 64], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_pictures_give_what_the_reference_finds(seed: int) -> None:
+    boxes, scores = _random_picture(np.random.default_rng(seed), 120, 5)
+    _assert_all_find(boxes[None], scores[None])
+
+
+_CORNER = st.integers(0, 12)
+_SIDE = st.integers(0, 4)
+_LEVEL = st.integers(0, 16)
+_COARSE_BOX = st.tuples(_CORNER, _CORNER, _SIDE, _SIDE, _LEVEL, _LEVEL)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(_COARSE_BOX, max_size=40))
+def test_coarse_boxes_with_equal_scores_give_what_the_reference_finds(rows: list[tuple[int, ...]]) -> None:
+    # On a coarse grid many boxes and scores equal each other, some scores are exactly the threshold, and some boxes are empty.
+    boxes = np.zeros((100, 4), np.float32)
+    scores = np.zeros((100, 2), np.float32)
+    for index, (x, y, width, height, one, other) in enumerate(rows):
+        boxes[index] = np.array([x, y, x + width, y + height]) / 16
+        scores[index] = np.array([one, other]) / 16
+    _assert_all_find(boxes[None], scores[None])
+
+
+@pytest.mark.parametrize("direction", ["falling", "rising"])
+def test_a_chain_of_boxes_that_each_suppress_the_next_keeps_every_other(direction: str) -> None:
+    # Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after that.
+    steps = np.arange(30)
+    boxes = np.zeros((1, 200, 4), np.float32)
+    boxes[0, :30] = np.stack([steps / 64, 0 * steps, (steps + 4) / 64, 0 * steps + 0.25], axis=1)
+    scores = np.zeros((1, 200, 1), np.float32)
+    scores[0, :30, 0] = 0.9 - 0.02 * (steps if direction == "falling" else 29 - steps)
+    every_other = steps[::2] if direction == "falling" else steps[1::2]
+    expected = [(0, float(scores[0, i, 0]), _corners(boxes[0, i])) for i in every_other]
+    _assert_all_find(boxes, scores, [expected])
+
+
+def _corners(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box.tolist()
+    return x1, y1, x2, y2
+
+
+def test_boxes_of_equal_score_that_do_not_touch_are_all_found() -> None:
+    boxes = _grid_boxes(100)
+    scores = np.full((100, 2), 0.5, np.float32)
+    expected = [(class_id, 0.5, _corners(box)) for box in boxes for class_id in range(2)]
+    _assert_all_find(boxes[None], scores[None], [expected])
+
+
+def test_of_equal_boxes_with_equal_scores_one_is_found() -> None:
+    boxes = np.tile(np.array([0.25, 0.25, 0.5, 0.5], np.float32), (200, 1))
+    _assert_all_find(boxes[None], np.full((1, 200, 1), 0.5, np.float32), [[(0, 0.5, (0.25, 0.25, 0.5, 0.5))]])
+
+
+def test_classes_do_not_suppress_each_other() -> None:
+    boxes = np.tile(np.array([0.25, 0.25, 0.5, 0.5], np.float32), (100, 1))
+    scores = np.zeros((100, 2), np.float32)
+    scores[0, 0], scores[1, 1] = 0.75, 0.5
+    expected = [(0, 0.75, (0.25, 0.25, 0.5, 0.5)), (1, 0.5, (0.25, 0.25, 0.5, 0.5))]
+    _assert_all_find(boxes[None], scores[None], [expected])
+
+
+def _exactly_half_overlapping() -> tuple[Boxes, Scores]:
+    boxes = np.zeros((1, 200, 4), np.float32)
+    boxes[0, :2] = [(0, 0, 0.5, 0.5), (0, 0, 0.5, 0.25)]
+    scores = np.zeros((1, 200, 1), np.float32)
+    scores[0, :2, 0] = 0.75, 0.5
+    return boxes, scores
+
+
+def test_an_overlap_of_exactly_the_threshold_does_not_suppress_on_onnxruntime_and_torch() -> None:
+    boxes, scores = _exactly_half_overlapping()
+    expected = [[(0, 0.75, (0, 0, 0.5, 0.5)), (0, 0.5, (0, 0, 0.5, 0.25))]]
+    assert [nms(boxes[0], scores[0], SCORE_THRESHOLD, 0.5, MAX_DETECTIONS)] == expected
+    assert _on_onnxruntime(_with_tail(_body(200, 1), 0.5))(boxes, scores) == expected
+    assert _on_torch(boxes, scores, 0.5) == expected
+
+
+def test_an_overlap_of_exactly_the_threshold_suppresses_on_openvino() -> None:
+    # OpenVINO's kernel compares with >=, against ONNX's definition; a release that no longer does lets this difference be forgotten.
+    assert _on_openvino(_with_tail(_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [[(0, 0.75, (0, 0, 0.5, 0.5))]]
+
+
+def test_a_score_of_exactly_the_threshold_is_not_found() -> None:
+    just_over = float(np.nextafter(np.float32(SCORE_THRESHOLD), np.float32(1)))
+    scores = np.zeros((1, 200, 1), np.float32)
+    scores[0, :2, 0] = SCORE_THRESHOLD, just_over
+    boxes = _grid_boxes(200)
+    _assert_all_find(boxes[None], scores, [[(0, just_over, _corners(boxes[1]))]])
+
+
+@pytest.mark.parametrize("score", [0.0, 0.1])
+def test_nothing_over_the_threshold_finds_nothing(score: float) -> None:
+    _assert_all_find(_grid_boxes(100)[None], np.full((1, 100, 2), score, np.float32), [[]])
+
+
+def test_everything_is_found_when_there_are_as_many_as_rows() -> None:
+    boxes, scores = _grid_boxes(100), _rising_scores(100, 2)
+    expected = _expected(boxes[None], scores[None])
+    assert len(expected[0]) == MAX_DETECTIONS
+    _assert_all_find(boxes[None], scores[None], expected)
+
+
+def test_of_more_than_200_the_best_200_of_all_classes_are_found() -> None:
+    count, classes = 300, 3
+    scores = np.random.default_rng(7).permutation(_rising_scores(count, classes).ravel()).reshape(count, classes)
+    boxes = _grid_boxes(count)
+    best = np.sort(scores.ravel())[-MAX_DETECTIONS:]
+    expected = [(c, float(scores[b, c]), _corners(boxes[b])) for b, c in np.argwhere(scores >= best[0])]
+    assert len(expected) == MAX_DETECTIONS
+    _assert_all_find(boxes[None], scores[None], [expected])
+
+
+def test_more_than_200_of_one_class_are_cut_to_the_best_200() -> None:
+    count = 260
+    boxes, scores = _grid_boxes(count), _rising_scores(count, 1)
+    expected = [(0, float(scores[i, 0]), _corners(boxes[i])) for i in range(60, count)]
+    _assert_all_find(boxes[None], scores[None], [expected])
+
+
+def test_each_picture_of_a_batch_gets_its_own_answer() -> None:
+    generator = np.random.default_rng(11)
+    pictures = [_random_picture(generator, 120, 5) for _ in range(3)]
+    boxes, scores = np.stack([boxes for boxes, _ in pictures]), np.stack([scores for _, scores in pictures])
+    scores[1] = 0  # nothing between two full ones
+    expected = _expected(boxes, scores)
+    assert [bool(picture) for picture in expected] == [True, False, True]
+    _assert_all_find(boxes, scores, expected)
+
+
+@pytest.mark.parametrize("on_runtime", [_on_onnxruntime, _on_openvino])
+def test_a_tail_that_was_stripped_and_grafted_again_gives_the_same_answers(on_runtime: Callable[[ModelProto], Finder]) -> None:
+    model = _with_tail(_body(120, 5))
+    strip_nms(model.graph)
+    again = on_runtime(_with_tail(model))
+    boxes, scores = (part[None] for part in _random_picture(np.random.default_rng(3), 120, 5))
+    assert [sorted(picture) for picture in again(boxes, scores)] == [sorted(picture) for picture in _expected(boxes, scores)]
+
+
+def test_stripping_leaves_the_graph_as_it_was_before_the_tail() -> None:
+    body, model = _body(120, 5), _with_tail(_body(120, 5))
+    strip_nms(model.graph)
+    assert list(model.graph.node) == list(body.graph.node)
+    assert list(model.graph.output) == list(body.graph.output)
+    assert not model.graph.initializer
+
+
+def test_a_graft_keeps_the_two_tensors_named_for_the_next_one() -> None:
+    model = _with_tail(_body(120, 5))
+    assert {BOXES, SCORES} <= {value.name for value in model.graph.value_info}
+    assert tuple(value.name for value in model.graph.output) == OUTPUTS
+
+
+def test_stripping_a_graph_without_the_two_tensors_is_an_error() -> None:
+    model = _body(120, 5)
+    model.graph.output.pop()
+    with pytest.raises(KeyError, match=SCORES):
+        strip_nms(model.graph)

@@ -3,8 +3,9 @@
     python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE]
 
 The plain loop is what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
-and NumPy NMS as SSD's usual code does it (per class, scores over 0.01, the best 200 of them). The lean one
-looks only at scores over the display threshold, which `process` does as well. The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one thread, no runtime spinning).
+and NumPy NMS as SSD's usual code does it (per class, scores over 0.01, the best 200 of them). The lean one looks only at scores over the
+display threshold, which `process` does as well. The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one
+thread, no runtime spinning).
 """
 
 import argparse

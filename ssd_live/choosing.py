@@ -91,7 +91,9 @@ def measured(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -
     identity = _identity(model)
     if (rows := _stored(path, identity)) is None:
         rows = _measure(model, notify)
-        _store(path, identity, rows)
+        # Where nothing worked, the next start tries again.
+        if any(not row.trouble for row in rows):
+            _store(path, identity, rows)
     return rows
 
 
@@ -163,8 +165,10 @@ def _stored(path: Path, identity: dict[str, Any]) -> list[Row] | None:
         table = json.loads(path.read_text())
         if table["identity"] != identity:
             return None
-        return [Row(**(row | {"choice": Choice(**row["choice"])})) for row in table["rows"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        rows = [Row(**(row | {"choice": Choice(**row["choice"])})) for row in table["rows"]]
+        sound = rows and all(row.choice.backend in BACKENDS and row.choice.precision in PRECISIONS for row in rows)
+        return rows if sound else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

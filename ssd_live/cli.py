@@ -1,5 +1,6 @@
 """The commands. What they need is imported when they run, so that `--help` is quick."""
 
+import io
 import sys
 from enum import Enum
 from pathlib import Path
@@ -93,7 +94,7 @@ def process(
             backend=backend,
             precision=precision.value,
             threshold=threshold,
-            classes=tuple(name for name in classes.split(",") if name.strip()),
+            classes=tuple(classes.split(",")) if classes else (),
             codec=codec.value,
             crf=crf,
             max_frames=max_frames,
@@ -150,6 +151,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.trial import main as run_trial
 
         return run_trial(words[1:])
+    for stream in (sys.stdout, sys.stderr):
+        # A file name may be no text at all, and a terminal may know few letters; neither is a reason to stop.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:

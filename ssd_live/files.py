@@ -12,6 +12,8 @@ from typing import IO
 from ssd_live.errors import OutputError, SsdLiveError
 
 _PACKAGE = Path(__file__).resolve().parent
+# File systems take 255; `.part` and a number must fit as well.
+_LONGEST_NAME_BYTES = 240
 
 
 def assets_folder() -> Path:
@@ -34,9 +36,33 @@ def engines_folder() -> Path:
     return folder
 
 
-def part_path(path: Path) -> Path:
-    """The name under which `path` is written until it is whole: clip.mp4 -> clip.part.mp4."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+def claim_part(path: Path) -> Path:
+    """A new empty file beside `path`, under which it is written until it is whole: clip.mp4 -> clip.part.mp4, or clip.part-2.mp4 ...
+
+    What bears such a name already is never touched: it may be another run's, or the user's. Raises `OutputError`.
+    """
+    stem = path.stem
+    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
+        stem = f"{stem[:40]}-{sha256(os.fsencode(path.name))[:8]}"
+    number = 1
+    while True:
+        part = path.with_name(f"{stem}.part{f'-{number}' if number > 1 else ''}{path.suffix}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            if not path.parent.is_dir():
+                raise OutputError(f"{path}: cannot be written ({path.parent} is not a folder); choose another place") from None
+            number += 1
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+        else:
+            return part
+
+
+def real(path: Path) -> Path:
+    """The path with links followed, as far as it goes; unlike `Path.resolve` it takes rings of links."""
+    return Path(os.path.realpath(path))
 
 
 @contextlib.contextmanager
@@ -44,7 +70,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under `path` only once it is written whole; on an exception nothing is left."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".ssd_live-", dir=path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
     temporary = Path(name)
@@ -67,6 +93,11 @@ def _with_ordinary_permissions(path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def printable(path: Path | str) -> str:
+    """A path as text that can be written anywhere; bytes that are no UTF-8 become question marks."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def reason(error: OSError) -> str:

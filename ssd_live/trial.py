@@ -4,6 +4,7 @@ The child prints nothing; it writes its speed and its answers to a file.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,9 +42,11 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
     """Run a trial in a child process. Raises `BackendError` when it fails, crashes or hangs."""
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
-        command = [sys.executable, *_ENTRY, str(model), backend, device, precision, str(result)]
+        command = [sys.executable, *_ENTRY, str(model.resolve()), backend, device, precision, str(result)]
         try:
-            child = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False, stdin=subprocess.DEVNULL)
+            child = subprocess.run(
+                command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False, stdin=subprocess.DEVNULL, env=_environment()
+            )
         except subprocess.TimeoutExpired:
             raise BackendError(f"it gave no answer within {_TIMEOUT_SECONDS:.0f} s") from None
         if child.returncode < 0:
@@ -58,7 +61,14 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
 
 # A frozen app has no `-m`; its own program takes the word instead.
 TRIAL_COMMAND = "run-trial"
-_ENTRY = [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-m", "ssd_live.trial"]
+# -P: what lies in the user's current folder is not to be imported.
+_ENTRY = [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.trial"]
+
+
+def _environment() -> dict[str, str]:
+    """The child finds this very package, wherever it was started from."""
+    package = str(Path(__file__).resolve().parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -18,11 +18,13 @@ from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.process.job import Engine, Settings
 from ssd_live.process.plan import Plan, make_plan
-from ssd_live.process.records import check_format
-from ssd_live.process.run import Run, Totals, check_detections_path, objects_text
+from ssd_live.process.run import Run, Totals, check_places, objects_text
 from ssd_live.types import Region
 from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, Codec
 from ssd_live.video.writer import Quality
+
+# A year: beyond it lie only mistakes.
+_LONGEST_SECONDS = 365 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def run(request: Request) -> None:
         work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
         with _interrupts_stop(work), TerminalProgress() as progress:
             totals = work.run(progress)
-    _print_summary(plan, request, totals)
+    _print_summary(plan, totals)
     if totals.stopped:
         raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
     if totals.failures:
@@ -74,6 +76,9 @@ def run(request: Request) -> None:
 
 
 def _settings(request: Request) -> Settings:
+    for name, seconds in (("--start", request.start), ("--duration", request.duration)):
+        if seconds is not None and not seconds < _LONGEST_SECONDS:
+            raise UsageError(f"{name} {seconds} is no time in a video; give seconds")
     codec = cast(Codec, request.codec)
     low, high = CRF_RANGE[codec]
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
@@ -95,13 +100,10 @@ def _region(text: str) -> Region | None:
 
 
 def _plan(request: Request) -> Plan:
-    if request.detections is not None:
-        check_format(request.detections)
     if request.output is None and not request.no_video:
         raise UsageError("say where the annotated copy goes with -o OUT, or give --no-video for detections only")
     plan = make_plan(request.inputs, None if request.no_video else request.output, cast(Codec, request.codec))
-    if request.detections is not None:
-        check_detections_path(request.detections, plan, overwrite=request.overwrite)
+    check_places(plan, request.detections, overwrite=request.overwrite)
     return plan
 
 
@@ -125,7 +127,7 @@ def _interrupts_stop(work: Run) -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _print_summary(plan: Plan, request: Request, totals: Totals) -> None:
+def _print_summary(plan: Plan, totals: Totals) -> None:
     for note in totals.notes:
         notify(f"note: {note}")
     outputs = [task.output for task in plan.tasks if task.output is not None]
@@ -135,8 +137,8 @@ def _print_summary(plan: Plan, request: Request, totals: Totals) -> None:
         print(f"{done} of {len(plan.tasks)} inputs done{f', {skipped} finished before' if skipped else ''}: {plan.folder}")
     elif outputs and done:
         print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
-    if request.detections is not None and request.detections.exists():
-        print(f"detections: {request.detections}")
+    if totals.detections is not None:
+        print(f"detections: {totals.detections}")
     if totals.summary is not None:
         print(f"summary: {totals.summary}")
     if not totals.frames:

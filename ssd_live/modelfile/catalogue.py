@@ -24,7 +24,7 @@ def find_model(name_or_file: str) -> ModelFile:
     paths = model_paths()
     if name_or_file in paths:
         return read_model_file(paths[name_or_file])
-    path = Path(name_or_file).expanduser()
+    path = Path(name_or_file)
     if path.is_file() or path.suffix == ".onnx":
         return read_model_file(path)
     near = difflib.get_close_matches(name_or_file, paths, n=1, cutoff=0.3)

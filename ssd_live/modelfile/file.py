@@ -38,6 +38,8 @@ def read_model_file(path: Path) -> ModelFile:
     input or outputs.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"{path}: is not a regular file; give a model file made by `export`")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ModelFileError(f"{path}: {size / 2**30:.1f} GiB is more than an ONNX file can be; give a model file made by `export`")

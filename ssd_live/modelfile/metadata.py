@@ -21,7 +21,8 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    # It becomes part of file names.
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     network: str
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     category_ids: tuple[int, ...]

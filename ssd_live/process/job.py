@@ -15,11 +15,12 @@ from ssd_live.backends.base import Backend
 from ssd_live.choosing import Choice
 from ssd_live.detector import DetectionFilter
 from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
+from ssd_live.files import printable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.overlay import Overlay
 from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference
 from ssd_live.process.plan import Task
-from ssd_live.process.records import LineLog, Record
+from ssd_live.process.records import LineLog, LogPlace, Record
 from ssd_live.types import Frame, Region, VideoInfo
 from ssd_live.video.images import read_image, write_image
 from ssd_live.video.planes import even_sided, planes_of, writable
@@ -75,11 +76,11 @@ class Report:
 class Job:
     """Processes one task. `stop` may be called from a signal handler; the work then ends in order."""
 
-    def __init__(self, task: Task, engine: Engine, settings: Settings, log: Path | None) -> None:
+    def __init__(self, task: Task, engine: Engine, settings: Settings, log: LogPlace | None) -> None:
         self._task = task
         self._engine = engine
         self._settings = settings
-        self._log_path = log
+        self._log_place = log
         self._pipeline: BatchPipeline[av.Packet] | None = None
         self._stopped = False
         self.frames_expected: int | None = None
@@ -187,6 +188,8 @@ class Job:
             raise UsageError(f"{self._task.source}: has no frame in the part that was asked for; check --start and --duration")
         if reader.concealed_frames:
             self.report.notes.append(f"{reader.concealed_frames} frames are damaged in the source; the decoder guessed what was missing")
+        if reader.resized_frames:
+            self.report.notes.append(f"{reader.resized_frames} frames are of another size in the source; they are scaled to the first one's")
         if writer is not None:
             started = time.perf_counter()
             writer.finish()
@@ -207,17 +210,20 @@ class Job:
         if output is None:
             return None
         _check_space(output, reader.info, self.frames_expected, self._settings.quality)
-        shift = 0
+        shift = min(reader.start_pts, 0)
         if self._settings.start:
-            shift = round(self._settings.start / reader.info.time_base)
+            shift = reader.start_pts + round(self._settings.start / reader.info.time_base)
+        elif shift:
+            seconds = float(shift * reader.info.time_base)
+            self.report.notes.append(f"the source begins at {seconds:.3f} s, before zero, which players skip; the output begins at zero")
         return stack.enter_context(VideoWriter(output, reader, self._settings.quality, shift_pts=shift))
 
     def _open_log(self, stack: ExitStack, size: Record) -> LineLog | None:
-        if self._log_path is None:
+        if self._log_place is None:
             return None
         engine = self._engine
         header: Record = {
-            "source": str(self._task.name),
+            "source": printable(self._task.name),
             **size,
             "model": engine.model.name,
             "model_sha256": engine.model.sha256,
@@ -228,7 +234,7 @@ class Job:
             "category_ids": list(engine.model.metadata.category_ids),
             "version": __version__,
         }
-        return stack.enter_context(LineLog(self._log_path, header))
+        return stack.enter_context(LineLog(self._log_place, header))
 
     def _expected(self, info: VideoInfo) -> int | None:
         settings = self._settings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssd_live.errors import MediaError, UsageError
+from ssd_live.files import real
 from ssd_live.video.encoders import Codec
 from ssd_live.video.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
 from ssd_live.video.writer import CONTAINERS
@@ -43,17 +44,25 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
 
     Raises `UsageError` for an output that cannot serve, or that is an input; `MediaError` for a folder without media or a missing file.
     """
+    if "" in inputs or output in ("", "-"):
+        raise UsageError("an input or output is empty or `-`; name a file or folder")
+    target = Path(output) if output else None
     paths = [path for text in inputs for path in _expand_wildcards(text)]
+    if target is not None and target.is_dir() and len(paths) > 1:
+        # `process * -o annotated` names the output among its inputs.
+        paths = [path for path in paths if not _same_file(path, target)]
     from_folder = len(paths) > 1 or any(path.is_dir() for path in paths)
     base = _base(paths)
-    target = Path(output).expanduser() if output else None
     sources = _sources(paths, target if from_folder else None)
     if target is None:
         return Plan(tuple(Task(source, _name(source, base), None) for source in sources), None)
     media_name = target.suffix.lower() in CONTAINERS or target.suffix.lower() in IMAGE_SUFFIXES
     if not from_folder and media_name and not target.is_dir():
         plan = Plan((Task(sources[0], Path(sources[0].name), target),), None)
-    elif target.is_file() or (media_name and not target.is_dir()):
+    elif not from_folder and target.suffix and not target.is_dir() and not str(output).endswith(("/", os.sep)):
+        endings = ", ".join([*CONTAINERS, *sorted(IMAGE_SUFFIXES)])
+        raise UsageError(f"{target}: cannot tell a format from the name; end it in {endings}, or in / for a folder")
+    elif (target.exists() and not target.is_dir()) or (media_name and not target.is_dir()):
         raise UsageError(f"{target}: several inputs need a folder to go to; give -o a folder")
     else:
         names = [_name(source, base) for source in sources]
@@ -66,7 +75,7 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
 
 def _expand_wildcards(text: str) -> list[Path]:
     """Shells of Windows leave wildcards to the program; a file that is really named so comes first."""
-    path = Path(text).expanduser()
+    path = Path(text)
     if path.exists() or not glob.has_magic(text):
         return [path]
     found = sorted((Path(name) for name in glob.glob(str(path), recursive=True)), key=natural_order)
@@ -76,12 +85,13 @@ def _expand_wildcards(text: str) -> list[Path]:
 
 
 def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
-    """Files, each once, folders opened; what lies in the output folder or is half-written is not an input."""
+    """Files, each once, folders opened; what lies in an output folder inside an input folder is not an input."""
     sources: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
             files = sorted((file for file in path.rglob("*") if _is_media(file)), key=natural_order)
-            inside = [file for file in files if target is None or target.resolve() == path.resolve() or not _is_within(file, target)]
+            outputs_inside = target is not None and real(target) != real(path) and _is_within(target, path)
+            inside = [file for file in files if target is None or not outputs_inside or not _is_within(file, target)]
             if not inside:
                 raise MediaError(f"{path}: there is no video or image in this folder; check the path")
             found = inside
@@ -90,23 +100,23 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
                 raise MediaError(f"{path}: there is no such file; check the path")
             found = [path]
         for file in found:
-            sources.setdefault(file.resolve(), file)
+            sources.setdefault(real(file), file)
     return list(sources.values())
 
 
 def _is_media(path: Path) -> bool:
     if path.name.startswith(".") or not path.is_file():
         return False
-    return path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not path.stem.endswith(".part")
+    return path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    return real(path).is_relative_to(real(folder))
 
 
 def _base(paths: Sequence[Path]) -> Path:
     """The folder whose tree is mirrored: the deepest one that holds every input."""
-    parents = [str(path.resolve() if path.is_dir() else path.resolve().parent) for path in paths]
+    parents = [str(real(path) if path.is_dir() else real(path).parent) for path in paths]
     try:
         return Path(os.path.commonpath(parents))
     except ValueError:  # different drives
@@ -114,7 +124,7 @@ def _base(paths: Sequence[Path]) -> Path:
 
 
 def _name(source: Path, base: Path) -> Path:
-    full = source.resolve()
+    full = real(source)
     return full.relative_to(base) if full.is_relative_to(base) else Path(*full.parts[1:])
 
 
@@ -148,9 +158,9 @@ def _output_name(name: Path, codec: Codec) -> Path:
 
 
 def _refuse_overwritten_inputs(plan: Plan, sources: Sequence[Path]) -> None:
-    inputs = {source.resolve() for source in sources}
+    inputs = {real(source) for source in sources}
     for task in plan.tasks:
-        if task.output is not None and (task.output.resolve() in inputs or _same_file(task.output, task.source)):
+        if task.output is not None and (real(task.output) in inputs or _same_file(task.output, task.source)):
             raise UsageError(f"{task.output}: the output would overwrite an input; give another name or folder with -o")
 
 

@@ -7,11 +7,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.files import atomic_write, part_path, reason
+from ssd_live.files import atomic_write, claim_part, reason
 from ssd_live.types import Detections, Frame
 
 FORMATS = (".jsonl", ".json", ".csv")
@@ -26,14 +27,23 @@ def check_format(path: Path) -> None:
         raise UsageError(f"{path}: detections are written as {', '.join(FORMATS)}; end the name in one of these")
 
 
+@dataclass(frozen=True)
+class LogPlace:
+    """Where finished lines go, and the file beside which they stand as `.part` until then, where the user looks for them."""
+
+    final: Path
+    beside: Path
+
+
 class LineLog:
     """Lines of JSON: a header, then one line a frame. Written under the `.part` name until `finish`."""
 
-    def __init__(self, path: Path, header: Record) -> None:
-        self.path = path
-        self.part = part_path(path)
+    def __init__(self, place: LogPlace, header: Record) -> None:
+        self.path = path = place.beside
+        self._final = place.final
+        self.part = claim_part(place.beside.with_suffix(".jsonl"))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._final.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = self.part.open("w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
@@ -51,7 +61,7 @@ class LineLog:
     def finish(self) -> None:
         """Give the file its final name. Raises `OutputError`."""
         self.close_part()
-        self.part.replace(self.path)
+        self.part.replace(self._final)
 
     def close_part(self) -> None:
         """Leave what was written under the `.part` name."""

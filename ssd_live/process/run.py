@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
+from ssd_live.files import real, reason
 from ssd_live.pipeline.batch import Counters
 from ssd_live.process.job import Engine, Job, Report, Settings
 from ssd_live.process.journal import Journal, Outcome, settings_key, write_summary
 from ssd_live.process.plan import Plan, Task
-from ssd_live.process.records import combine
+from ssd_live.process.records import LogPlace, check_format, combine
 
 
 class Progress(Protocol):
@@ -38,6 +39,7 @@ class Totals:
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
     summary: Path | None = None
+    detections: Path | None = None
     stopped: bool = False
 
     @property
@@ -50,6 +52,7 @@ class Run:
 
     def __init__(self, plan: Plan, engine: Engine, settings: Settings, detections: Path | None, *, overwrite: bool) -> None:
         self._plan = plan
+        self._journal = Journal(plan.folder) if plan.folder else None
         self._engine = engine
         self._settings = settings
         self._detections = detections
@@ -66,13 +69,12 @@ class Run:
         """Raises only what concerns every input; what concerns one stands in the totals."""
         totals = Totals()
         with ExitStack() as stack:
-            journal = Journal(self._plan.folder) if self._plan.folder else None
-            logs = self._log_paths(journal, stack)
+            logs = self._log_places(stack)
             for number, task in enumerate(self._plan.tasks, 1):
                 if self._stopped:
                     break
                 progress.begin(task, number, len(self._plan.tasks))
-                outcome, report = self._run_task(task, journal, logs.get(task), totals, progress)
+                outcome, report = self._run_task(task, logs.get(task), totals, progress)
                 totals.outcomes.append(outcome)
                 _add(totals, report)
                 progress.end(task, outcome, report)
@@ -82,7 +84,8 @@ class Run:
                 totals.summary = write_summary(self._plan.folder, totals.outcomes)
         return totals
 
-    def _run_task(self, task: Task, journal: Journal | None, log: Path | None, totals: Totals, progress: Progress) -> tuple[Outcome, Report]:
+    def _run_task(self, task: Task, log: LogPlace | None, totals: Totals, progress: Progress) -> tuple[Outcome, Report]:
+        journal = self._journal
         place = str(task.output) if task.output else ""
         report = Report()
         try:
@@ -90,7 +93,7 @@ class Run:
             earlier = None if journal is None or self._overwrite else journal.finished(task, key, with_log=log is not None)
             if earlier is not None:
                 return earlier, report
-            self._refuse_existing(task, journal)
+            self._refuse_existing(task)
             self._job = Job(task, self._engine, self._settings, log)
             report = self._job.report
             if self._stopped:
@@ -105,56 +108,74 @@ class Run:
             totals.failures.append(str(error))
             return Outcome(str(task.source), "", "stopped", report.frames, report.seconds, report.fps, message=str(error)), report
         except (SsdLiveError, OSError) as error:
-            line = str(error) if isinstance(error, SsdLiveError) else f"{task.source}: {error.strerror or error}; check the file"
+            line = str(error)
+            if not isinstance(error, SsdLiveError):
+                line = f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check the file"
             totals.failures.append(line)
             return Outcome(str(task.source), "", "failed", report.frames, report.seconds, report.fps, message=line), report
 
     def _key(self, task: Task) -> str:
         engine, chosen = self._engine, self._engine.choice
         wanted = (engine.wanted.threshold, engine.wanted.wanted.tolist())
-        return settings_key(task, [engine.model.sha256, chosen.backend, chosen.device, chosen.precision, wanted, self._settings, task.output])
+        return settings_key(
+            task, [engine.model.sha256, chosen.backend, chosen.device, chosen.precision, wanted, self._settings, task.output and real(task.output)]
+        )
 
-    def _refuse_existing(self, task: Task, journal: Journal | None) -> None:
+    def _refuse_existing(self, task: Task) -> None:
         """One named output is never overwritten unasked; in an output folder the journal decides, so a file it does not know is safe too."""
         if task.output is None or self._overwrite or not task.output.exists():
             return
-        if journal is None or not journal.knows(task):
+        if self._journal is None or not self._journal.knows(task):
             raise OutputError(f"{task.output}: exists already; give --overwrite to replace it, or another name")
 
-    def _log_paths(self, journal: Journal | None, stack: ExitStack) -> dict[Task, Path]:
+    def _log_places(self, stack: ExitStack) -> dict[Task, LogPlace]:
         """Where each input's detections are written before they become the one file that was asked for."""
-        if self._detections is None:
+        wanted = self._detections
+        if wanted is None:
             return {}
-        if len(self._plan.tasks) == 1 and journal is None and self._detections.suffix.lower() == ".jsonl":
-            return {self._plan.tasks[0]: self._detections}
-        if journal is not None:
-            return {task: journal.log_path(task) for task in self._plan.tasks}
+        if self._journal is not None:
+            places = ((task, self._journal.log_path(task)) for task in self._plan.tasks)
+            return {task: LogPlace(path, path) for task, path in places}
+        if len(self._plan.tasks) == 1 and wanted.suffix.lower() == ".jsonl":
+            return {self._plan.tasks[0]: LogPlace(wanted, wanted)}
         try:
-            self._detections.parent.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{self._detections.name}.", dir=self._detections.parent))
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".ssd_live-", dir=wanted.parent))
         except OSError as error:
-            raise OutputError(f"{self._detections}: cannot be written ({error.strerror}); choose another place") from error
-        return {task: Path(folder) / f"{number}.jsonl" for number, task in enumerate(self._plan.tasks)}
+            raise OutputError(f"{wanted}: cannot be written ({reason(error)}); choose another place") from error
+        return {task: LogPlace(Path(folder) / f"{number}.jsonl", wanted) for number, task in enumerate(self._plan.tasks)}
 
-    def _combine(self, logs: dict[Task, Path], totals: Totals) -> None:
-        if self._detections is None or list(logs.values()) == [self._detections]:
-            return
+    def _combine(self, logs: dict[Task, LogPlace], totals: Totals) -> None:
+        """Make the one file of what is finished; `totals.detections` says that it is there."""
+        wanted = self._detections
         finished = [
-            logs[task]
+            logs[task].final
             for task, outcome in zip(self._plan.tasks, totals.outcomes, strict=False)
-            if outcome.status in ("done", "skipped") and logs[task].is_file()
+            if outcome.status in ("done", "skipped") and task in logs and logs[task].final.is_file()
         ]
-        if finished:
-            combine(finished, self._detections)
+        if wanted is None or not finished:
+            return
+        if finished != [wanted]:
+            combine(finished, wanted)
+        if self._journal is not None:
+            self._journal.note_detections(wanted)
+        totals.detections = wanted
 
 
-def check_detections_path(path: Path, plan: Plan, *, overwrite: bool) -> None:
-    """Raises `UsageError` if the file is an input or an output, `OutputError` if it exists and is not to be overwritten."""
-    taken = {place.resolve() for task in plan.tasks for place in (task.source, task.output) if place is not None}
-    if path.resolve() in taken or path.is_dir():
-        raise UsageError(f"{path}: the detections would overwrite an input, an output or a folder; give them another name")
-    if plan.folder is None and path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another name")
+def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> None:
+    """Refuse, before anything is done, what would replace files that this program did not make. Raises `UsageError`, `OutputError`."""
+    journal = Journal(plan.folder) if plan.folder else None
+    if journal is not None and journal.summary_path.exists() and not journal.exists and not overwrite:
+        raise OutputError(f"{journal.summary_path}: exists already and is not of this program; give --overwrite or another folder")
+    if detections is None:
+        return
+    check_format(detections)
+    taken = {real(place) for task in plan.tasks for place in (task.source, task.output) if place is not None}
+    reserved = journal is not None and (real(detections) == real(journal.summary_path) or journal.owns(detections))
+    if real(detections) in taken or detections.is_dir() or reserved:
+        raise UsageError(f"{detections}: the detections would overwrite an input, an output, the summary or a folder; give them another name")
+    if detections.exists() and not overwrite and not (journal is not None and journal.made_detections(detections)):
+        raise OutputError(f"{detections}: exists already; give --overwrite to replace it, or another name")
 
 
 def objects_text(objects: Counter[str]) -> str:

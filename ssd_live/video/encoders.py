@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -65,6 +66,20 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
 os.environ.setdefault("SVT_LOG", "1")
 
 
+@contextlib.contextmanager
+def keeping_thread_priority() -> Iterator[None]:
+    """SVT-AV1 makes the calling thread a real-time one where it may (as root); around opening an encoder, that is undone."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
+
+
 @cache
 def works(name: str, pixel_format: str) -> bool:
     """Whether one frame can be encoded with this encoder here."""
@@ -76,6 +91,8 @@ def works(name: str, pixel_format: str) -> bool:
         context.options = {"x265-params": "log-level=error"} if name == "libx265" else {}
         frame = av.VideoFrame(320, 240, pixel_format)
         frame.pts = 0
+        with keeping_thread_priority():
+            context.open()
         return any(packet.size for packet in [*context.encode(frame), *context.encode(None)])  # type: ignore[attr-defined]
     except (av.FFmpegError, ValueError, OSError):
         return False

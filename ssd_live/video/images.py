@@ -45,6 +45,8 @@ _JPEG_QUALITY = 95
 
 def read_image(path: Path) -> Frame:
     """An image as bgr24, turned as its EXIF says. Raises `MediaError`."""
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: is not a regular file; give a video or an image")
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -61,12 +63,15 @@ def read_image(path: Path) -> Frame:
 def write_image(path: Path, image: Pixels) -> None:
     """Save BGR (H, W, 3) in the format that the ending of the name says, whole or not at all. Raises `OutputError`."""
     parameters = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise OutputError(f"{path}: cannot tell an image format from the name; end it in {', '.join(sorted(IMAGE_SUFFIXES))}")
     try:
         encoded, data = cv2.imencode(path.suffix, image, parameters)
     except cv2.error:
         encoded = False
     if not encoded:
-        raise OutputError(f"{path}: cannot tell an image format from the name; end it in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise OutputError(f"{path}: this format cannot hold a picture of {size}; end the name in .png or .tif")
     with atomic_write(path) as file:
         file.write(data.tobytes())
 

@@ -13,8 +13,8 @@ from ssd_live.types import Frame
 
 # FFmpeg's AVColorSpace (libavutil/pixfmt.h, after ITU-T H.273 table 4) -> our names.
 _STANDARDS = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-_UNSPECIFIED = 2
-_FULL_RANGE = 2
+_BT709, _BT470BG = 1, 5
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
 # Players take an untagged picture for BT.709 from this height on.
 _HD_HEIGHT = 720
 
@@ -67,14 +67,15 @@ def planes_of(frame: av.VideoFrame) -> tuple[Pixels, ...]:
     return tuple(views)
 
 
-def as_yuv420p(frame: av.VideoFrame) -> av.VideoFrame:
-    """The frame as 8-bit 4:2:0 in its own matrix and range; the same object if it is so already."""
-    if frame.format.name in ("yuv420p", "yuvj420p"):
+def as_yuv420p(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """The frame as 8-bit 4:2:0 of this size, in its own matrix and range (RGB: in the usual ones); the same object if it is so already."""
+    if frame.format.name in ("yuv420p", "yuvj420p") and (frame.width, frame.height) == (width, height):
         return frame
     if not frame.format.is_rgb:
-        return _with_times_of(frame, frame.reformat(format="yuv420p"))
-    standard = "bt709" if frame.height >= _HD_HEIGHT else "bt601"
-    converted = frame.reformat(format="yuv420p", dst_colorspace={"bt709": 1, "bt601": 5}[standard], dst_color_range=1)
+        return _with_times_of(frame, frame.reformat(width=width, height=height, format="yuv420p"))
+    space = _BT709 if height >= _HD_HEIGHT else _BT470BG
+    converted = frame.reformat(width=width, height=height, format="yuv420p", dst_colorspace=space, dst_color_range=_LIMITED_RANGE)
+    converted.colorspace, converted.color_range = space, _LIMITED_RANGE
     return _with_times_of(frame, converted)
 
 

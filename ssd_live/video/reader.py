@@ -12,7 +12,6 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ssd_live.errors import MediaError
-from ssd_live.files import reason
 from ssd_live.types import Frame, VideoInfo
 from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 
@@ -26,7 +25,7 @@ class VideoReader:
     """A video file: a with-block. `info` is known at once; iterate over `read` for its content.
 
     After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
-    of which a damaged part was guessed by the decoder.
+    of which a damaged part was guessed by the decoder, `resized_frames` those that were not of the first one's size, as all given are.
     Raises `MediaError` for what cannot be read as video.
     """
 
@@ -48,11 +47,12 @@ class VideoReader:
             self._container.close()
             raise MediaError(f"{path}: has no picture that can be decoded; the file is damaged or not a video")
         self._turn = orientation_of(self._first)
+        self._stored_size = (self._first.width, self._first.height)
         self.info = self._describe(self._first)
         self.interlaced = bool(self._first.interlaced_frame)
         self.sample_aspect_ratio = self._sample_aspect_ratio()
         self._damaged = 0
-        self.concealed_frames = 0
+        self.concealed_frames = self.resized_frames = 0
         self._end = 0.0
         self._promised_end = self._header_end()
         self._reached_end = False
@@ -82,7 +82,8 @@ class VideoReader:
         """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's) numbers."""
         context = self._video.codec_context
         assert self._first is not None
-        return (int(self._first.color_range), int(self._first.colorspace), int(context.color_primaries), int(context.color_trc))
+        shown = as_yuv420p(self._first, *self._stored_size)
+        return (int(shown.color_range), int(shown.colorspace), int(context.color_primaries), int(context.color_trc))
 
     @property
     def shortfall(self) -> str:
@@ -126,7 +127,8 @@ class VideoReader:
         return self._start_pts
 
     def _items(self, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
-        packets = self._container.demux([self._video, *(stream for stream in self.other_streams if stream.index in others)])
+        # Of all streams: the file's end is where its longest one ends.
+        packets = self._container.demux()
         while True:
             try:
                 packet = next(packets, None)
@@ -141,7 +143,8 @@ class VideoReader:
                 yield from self._decode(packet)
             elif packet.dts is not None or packet.pts is not None:
                 self._note_end(packet)
-                yield packet
+                if packet.stream.index in others:
+                    yield packet
 
     def _decode(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
         try:
@@ -167,8 +170,10 @@ class VideoReader:
         self.concealed_frames += native.is_corrupt
         if native.pts is None:
             native.pts = self._start_pts + round(index / (self.info.rate * self.info.time_base))
-        matrix = matrix_of(native)
-        turned = upright(as_yuv420p(native), self._turn)
+        self.resized_frames += (native.width, native.height) != self._stored_size
+        picture = as_yuv420p(native, *self._stored_size)
+        matrix = matrix_of(picture)
+        turned = upright(picture, self._turn)
         pts = int(turned.pts or 0)
         return Frame(planes_of(turned), "yuv420p", matrix, index, pts, float(pts * self.info.time_base), native=turned)
 
@@ -213,6 +218,8 @@ def _open(path: Path) -> InputContainer:
     try:
         if not path.exists():
             raise MediaError(f"{path}: there is no such file; check the path")
+        if not path.is_file():
+            raise MediaError(f"{path}: is not a regular file; give a video or an image")
         if path.stat().st_size == 0:
             raise MediaError(f"{path}: the file is empty; copy it again")
         with path.open("rb"):
@@ -220,10 +227,10 @@ def _open(path: Path) -> InputContainer:
         return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace")
     except av.error.InvalidDataError as error:
         raise MediaError(f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file") from error
-    except OSError as error:
-        if isinstance(error, MediaError):
-            raise
-        raise MediaError(f"{path}: cannot be opened ({reason(error)}); check the file and its permissions") from error
+    except MediaError:
+        raise
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the file and its permissions") from error
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:

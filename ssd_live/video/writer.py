@@ -13,14 +13,14 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
-from ssd_live.files import part_path, reason
+from ssd_live.files import claim_part, reason
 from ssd_live.types import Frame
-from ssd_live.video.encoders import Codec, choose_encoder
+from ssd_live.video.encoders import Codec, choose_encoder, keeping_thread_priority
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.streams import Routing, route_streams
 
 # The container by the ending of the output's name, and how it is asked to be kind to browsers.
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm", ".ts": "mpegts"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 
 
@@ -41,7 +41,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, reader: VideoReader, quality: Quality, *, shift_pts: int = 0) -> None:
         self.path = path
-        self.part = part_path(path)
+        self._replaces = path.exists()
         self.frames = 0
         self._shift = shift_pts
         self._time_base = reader.info.time_base
@@ -49,16 +49,20 @@ class VideoWriter:
         self._closed = False
         encoder = choose_encoder(quality.codec)
         self._pixel_format = encoder.pixel_format
-        self._container = _create(self.part, path)
+        container = CONTAINERS.get(path.suffix.lower())
+        if container is None:
+            raise OutputError(f"{path}: cannot tell a video format from the name; end it in {', '.join(CONTAINERS)}")
+        self.part = claim_part(path)
+        self._container: OutputContainer = av.open(f"file:{self.part}", "w", format=container, options=_CONTAINER_OPTIONS.get(container, {}))
         try:
             self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf))
             self._routing: Routing = route_streams(reader.other_streams, self._container)
             self._container.metadata.update(reader.container.metadata)
-            self._stream.codec_context.open()
+            with keeping_thread_priority():
+                self._stream.codec_context.open()
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
-            self._container.close()
-            self.part.unlink(missing_ok=True)
+            self.discard()
             detail = reason(error) if isinstance(error, OSError) else str(error)
             raise OutputError(f"{path}: {quality.codec} cannot be written into this file ({detail}); choose .mp4 or .mkv") from error
         self.notes = [*self._routing.notes, *self._padding_note(reader)]
@@ -116,6 +120,8 @@ class VideoWriter:
         written = _count_frames(self.part)
         if written != self.frames:
             raise OutputError(f"{self.path}: {self.frames} frames were encoded but {written} are in {self.part.name}; try again")
+        if self.path.exists() and not self._replaces:
+            raise OutputError(f"{self.path}: was made by another program meanwhile; this result is kept as {self.part}")
         self.part.replace(self.path)
 
     def close_part(self) -> None:
@@ -176,17 +182,6 @@ class VideoWriter:
         self._delete_part()
         advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
         return OutputError(f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}")
-
-
-def _create(part: Path, path: Path) -> OutputContainer:
-    container = CONTAINERS.get(path.suffix.lower())
-    if container is None:
-        raise OutputError(f"{path}: cannot tell a video format from the name; end it in {', '.join(CONTAINERS)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return av.open(f"file:{part}", "w", format=container, options=_CONTAINER_OPTIONS.get(container, {}))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place with -o") from error
 
 
 def _count_frames(path: Path) -> int:

@@ -247,6 +247,7 @@ def test_ctrl_c_leaves_a_playable_part_and_says_where(tmp_path: Path) -> None:
         while not ((tmp_path / "out.part.mp4").exists() and (tmp_path / "out.part.mp4").stat().st_size > 1000):
             assert time.monotonic() < deadline
             assert child.poll() is None
+            time.sleep(0.01)
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 130

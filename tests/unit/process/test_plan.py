@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssd_live.errors import MediaError, UsageError
-from ssd_live.files import part_path
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.video.encoders import Codec
 from ssd_live.video.images import natural_order
@@ -90,11 +89,10 @@ def test_clips_that_differ_in_their_ending_alone_keep_it(tree: Path) -> None:
 
 
 def _names_are_apart(plan: Plan) -> bool:
-    """On a file system that knows upper and lower case and on one that does not, and while they are half-written."""
+    """On a file system that knows upper and lower case and on one that does not."""
     outputs = [Path(output) for output in _outputs(plan)]
     finals = {str(output).casefold() for output in outputs}
-    parts = {str(part_path(output)).casefold() for output in outputs}
-    return len(finals) == len(parts) == len(plan.tasks)
+    return len(finals) == len(plan.tasks)
 
 
 def test_clips_that_differ_in_case_alone_do_not_collide(tree: Path) -> None:
@@ -224,9 +222,27 @@ def test_an_output_folder_inside_the_input_folder_is_not_an_input_the_second_tim
     assert (_sources(second), _outputs(second)) == (_sources(first), _outputs(first))
 
 
-def test_half_written_and_hidden_files_are_not_inputs(tree: Path) -> None:
-    _make("in/a.mp4", "in/b.part.mp4", "in/.c.mp4", "in/notes.txt")
+def test_hidden_files_are_not_inputs(tree: Path) -> None:
+    _make("in/a.mp4", "in/.c.mp4", "in/notes.txt")
     assert _sources(make_plan(["in"], "out", "h264")) == ["in/a.mp4"]
+
+
+def test_an_output_folder_among_the_inputs_is_left_out(tree: Path) -> None:
+    _make("a.mp4", "b.mp4", "ann/a.mp4")
+    assert _sources(make_plan(["a.mp4", "ann", "b.mp4"], "ann", "h264")) == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.parametrize(("inputs", "output"), [(["a.mp4"], ""), ([""], "out"), (["a.mp4"], "-"), (["a.mp4"], "out.xyz"), (["a.mp4"], "/dev/null")])
+def test_words_that_are_no_place_are_refused(tree: Path, inputs: list[str], output: str) -> None:
+    _make("a.mp4")
+    with pytest.raises(UsageError):
+        make_plan(inputs, output, "h264")
+
+
+def test_rings_of_links_are_refused_in_a_line(tree: Path) -> None:
+    Path("ring.mp4").symlink_to("ring.mp4")
+    with pytest.raises(MediaError, match="no such file"):
+        make_plan(["ring.mp4"], "out.mp4", "h264")
 
 
 @pytest.mark.parametrize("fill", [lambda: None, lambda: _make("in/notes.txt"), lambda: _make("in/out/a.mp4")])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.process.records import LineLog, Record, check_format, combine
+from ssd_live.process.records import LineLog, LogPlace, Record, check_format, combine
 from ssd_live.types import Detections, Frame
 
 CLASSES = ("Katze", "犬", 'so-called "car", red')
@@ -38,7 +38,7 @@ THREE: Row = ((1.006, 2.004, 3, 4), 0.43216, 2)
 
 
 def _log(path: Path, frames: list[Detections], source: str = "Straße/фильм.mp4") -> Path:
-    with LineLog(path, _header(source)) as log:
+    with LineLog(_place(path), _header(source)) as log:
         for index, found in enumerate(frames):
             log.add(_frame(index), found)
         log.finish()
@@ -87,14 +87,14 @@ def test_names_in_any_script_are_written_as_they_are(tmp_path: Path) -> None:
 
 def test_until_it_is_finished_a_log_has_the_part_name(tmp_path: Path) -> None:
     path = tmp_path / "new" / "found.jsonl"
-    with LineLog(path, _header()) as log:
+    with LineLog(_place(path), _header()) as log:
         assert [file.name for file in path.parent.iterdir()] == ["found.part.jsonl"]
         log.finish()
     assert [file.name for file in path.parent.iterdir()] == ["found.jsonl"]
 
 
 def test_an_interrupted_log_leaves_its_whole_lines_under_the_part_name(tmp_path: Path) -> None:
-    with LineLog(tmp_path / "found.jsonl", _header()) as log:
+    with LineLog(_place(tmp_path / "found.jsonl"), _header()) as log:
         log.add(_frame(0), _found(ONE))
         log.close_part()
     assert [file.name for file in tmp_path.iterdir()] == ["found.part.jsonl"]
@@ -102,7 +102,7 @@ def test_an_interrupted_log_leaves_its_whole_lines_under_the_part_name(tmp_path:
 
 
 def test_a_log_that_was_never_finished_leaves_nothing(tmp_path: Path) -> None:
-    with LineLog(tmp_path / "found.jsonl", _header()) as log:
+    with LineLog(_place(tmp_path / "found.jsonl"), _header()) as log:
         log.add(_frame(0), _found(ONE))
     assert list(tmp_path.iterdir()) == []
 
@@ -110,7 +110,7 @@ def test_a_log_that_was_never_finished_leaves_nothing(tmp_path: Path) -> None:
 def test_an_earlier_file_stays_until_the_new_one_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     path.write_text("earlier")
-    with LineLog(path, _header()) as log:
+    with LineLog(_place(path), _header()) as log:
         assert path.read_text() == "earlier"
         log.finish()
     assert _lines(path) == [_header()]
@@ -119,7 +119,7 @@ def test_an_earlier_file_stays_until_the_new_one_is_finished(tmp_path: Path) -> 
 def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"found\.jsonl: cannot be written") as caught:
-        LineLog(tmp_path / "file" / "found.jsonl", _header())
+        LineLog(_place(tmp_path / "file" / "found.jsonl"), _header())
     assert "\n" not in str(caught.value)
 
 
@@ -225,3 +225,7 @@ def test_a_log_that_vanished_leaves_no_half_written_result(tmp_path: Path, endin
 @pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv"])
 def test_combining_leaves_no_file_open(tmp_path: Path, ending: str) -> None:
     combine(_two_logs(tmp_path), tmp_path / f"all{ending}")
+
+
+def _place(path: Path) -> LogPlace:
+    return LogPlace(path, path)

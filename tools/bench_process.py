@@ -24,13 +24,12 @@ import av
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import psutil
 from numpy.typing import NDArray
 
 from ssd_live import machine
 from ssd_live.agreement import iou_matrix
-from ssd_live.backends import load_backend
+from ssd_live.backends import load_backend, onnxruntime
 from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import choose
 from ssd_live.detector import detection_filter, only_over
@@ -116,7 +115,7 @@ def command_fps(arguments: Sequence[str]) -> float:
 def plain_loop(clip: Path, model: ModelFile, threshold: float) -> float:
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.runtime().InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     capture = cv2.VideoCapture(str(clip))
     session.run(None, {"image": np.zeros((1, 300, 300, 3), np.uint8)})
     count, started = 0, time.perf_counter()

@@ -1,5 +1,6 @@
 """ONNX Runtime: CPU, and CUDA, DirectML and CoreML where their providers are installed."""
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -17,21 +18,24 @@ _PROVIDERS = {
 }
 
 
-def _onnxruntime() -> Any:
+def runtime() -> Any:
+    """The package, with its reports to its makers off unless the user's environment says otherwise. Raises `MissingPackageError`."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
         raise MissingPackageError("ONNX Runtime is not installed; `pip install onnxruntime`, or choose --backend openvino") from error
+    onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)
     return onnxruntime
 
 
 def version() -> str:
-    return str(_onnxruntime().__version__)
+    return str(runtime().__version__)
 
 
 def devices() -> list[str]:
-    installed = _onnxruntime().get_available_providers()
+    installed = runtime().get_available_providers()
     return [device for device, provider in _PROVIDERS.items() if provider in installed]
 
 
@@ -57,7 +61,7 @@ class OrtBackend(Closing):
     """Latency: one run on all threads. Throughput: as many runs side by side as there are threads, one thread each."""
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
-        onnxruntime = _onnxruntime()
+        onnxruntime = runtime()
         on_cpu = options.device == "CPU"
         side_by_side = options.thread_count if on_cpu and options.workload == "throughput" else 1
         # One more than it works on at a time, so that the next is there when one is done.

@@ -1,5 +1,8 @@
 """OpenVINO: CPU, and Intel GPU and NPU where present."""
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +13,31 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.pixels import Pixels
 
+_TELEMETRY_PACKAGE = "openvino_telemetry"
 _PRECISION_HINTS: dict[Precision, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 
 
 def _openvino() -> Any:
     try:
-        import openvino
+        with _without_telemetry():
+            import openvino
     except ImportError as error:
         raise MissingPackageError("OpenVINO is not installed; `pip install openvino`, or choose --backend onnxruntime") from error
     return openvino
+
+
+@contextlib.contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """OpenVINO reports its use to its makers from the import on, unless this package of its cannot be imported."""
+    before = sys.modules.get(_TELEMETRY_PACKAGE)
+    sys.modules[_TELEMETRY_PACKAGE] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules[_TELEMETRY_PACKAGE]
+        else:
+            sys.modules[_TELEMETRY_PACKAGE] = before
 
 
 def version() -> str:

@@ -186,3 +186,24 @@ def test_progress_without_a_terminal_is_plain_lines(tmp_path: Path) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "\x1b" not in answer.stderr + answer.stdout
     assert answer.stdout.splitlines()[-1].endswith("FPS")
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_no_backend_reports_home(backend: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    # Runtimes keep still by themselves where they believe to be tested.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("CI", "PYTEST", "ORT_", "XDG_"))}
+    command = [
+        sys.executable,
+        str(CHECKOUT / "main.py"),
+        "process",
+        str(MEDIA / "coffee.png"),
+        "--no-video",
+        "--backend",
+        backend,
+        "--precision",
+        "fp32",
+    ]
+    subprocess.run(command, check=True, capture_output=True, env=environment | {"HOME": str(home)})
+    assert not [path.relative_to(home) for path in home.rglob("*") if path.is_file()]

@@ -69,10 +69,10 @@ def run(request: Request) -> None:
         raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
     if totals.failures:
         if len(plan.tasks) == 1:
-            raise IncompleteError(totals.failures[0])
+            raise IncompleteError(totals.failures[0]) from totals.last_error
         for line in totals.failures:
             notify(f"error: {line}")
-        raise IncompleteError(f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done")
+        raise IncompleteError(f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done") from totals.last_error
 
 
 def _settings(request: Request) -> Settings:

@@ -120,6 +120,8 @@ class Job:
                     write_image(self._task.output, picture)
 
             self._run_pipeline(iter([frame]), sink, lambda _: None)
+            if not self.report.frames:
+                raise CancelledError(f"stopped before {self._task.source}")
             if log is not None:
                 log.finish()
 

@@ -41,6 +41,7 @@ class Totals:
     summary: Path | None = None
     detections: Path | None = None
     stopped: bool = False
+    last_error: Exception | None = None
 
     @property
     def fps(self) -> float:
@@ -107,11 +108,10 @@ class Run:
         except CancelledError as error:
             totals.failures.append(str(error))
             return Outcome(str(task.source), "", "stopped", report.frames, report.seconds, report.fps, message=str(error)), report
-        except (SsdLiveError, OSError) as error:
-            line = str(error)
-            if not isinstance(error, SsdLiveError):
-                line = f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check the file"
+        except Exception as error:  # whatever is wrong with one input must not end the others
+            line = _failure_line(error, task)
             totals.failures.append(line)
+            totals.last_error = error
             return Outcome(str(task.source), "", "failed", report.frames, report.seconds, report.fps, message=line), report
 
     def _key(self, task: Task) -> str:
@@ -176,6 +176,15 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
         raise UsageError(f"{detections}: the detections would overwrite an input, an output, the summary or a folder; give them another name")
     if detections.exists() and not overwrite and not (journal is not None and journal.made_detections(detections)):
         raise OutputError(f"{detections}: exists already; give --overwrite to replace it, or another name")
+
+
+def _failure_line(error: Exception, task: Task) -> str:
+    if isinstance(error, SsdLiveError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check the file"
+    detail = next(iter(str(error).splitlines()), "no message")
+    return f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report it"
 
 
 def objects_text(objects: Counter[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ssd_live.files import claim_part
+from ssd_live.video import writer
 from tests.clips import frame_times, packet_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.faults.test_bad_input import CHECKOUT, error_line
@@ -200,3 +201,22 @@ def test_encoding_leaves_the_threads_priority_alone(tmp_path: Path, process: Pro
     write_clip(tmp_path / "in.mp4", 3)
     process(tmp_path / "in.mp4", "-o", tmp_path / "out.mp4", "--codec", "av1")
     assert os.sched_getscheduler(0) == before
+
+
+def test_an_unforeseen_failure_of_one_input_leaves_the_others_alone(tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(tmp_path / "in" / name, 3)
+    real_count = writer._count_frames
+
+    def fails_once(path: Path) -> int:
+        if "a.part" in path.name:
+            raise ZeroDivisionError("by chance")
+        return real_count(path)
+
+    monkeypatch.setattr(writer, "_count_frames", fails_once)
+    answer = process(tmp_path / "in", "-o", tmp_path / "out")
+    assert answer.code == 1
+    assert "a.mp4: ZeroDivisionError: by chance" in answer.err
+    assert len(frame_times(tmp_path / "out" / "b.mp4")) == 3
+    assert not (tmp_path / "out" / "a.mp4").exists()

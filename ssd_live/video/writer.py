@@ -64,7 +64,9 @@ class VideoWriter:
         except (av.FFmpegError, ValueError) as error:
             self.discard()
             detail = reason(error) if isinstance(error, OSError) else str(error)
-            raise OutputError(f"{path}: {quality.codec} cannot be written into this file ({detail}); choose .mp4 or .mkv") from error
+            raise OutputError(
+                f"{path}: {quality.codec} cannot be written into this file ({detail}); choose another --codec, or .mp4 or .mkv"
+            ) from error
         self.notes = [*self._routing.notes, *self._padding_note(reader)]
 
     @property

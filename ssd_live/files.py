@@ -60,6 +60,20 @@ def claim_part(path: Path) -> Path:
             return part
 
 
+def rename_new(source: Path, target: Path) -> None:
+    """Rename, but never over an existing file: `FileExistsError` then. Where hard links are not to be had, a moment is left unguarded."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if target.exists():
+            raise FileExistsError(target) from None
+        source.replace(target)
+    else:
+        source.unlink()
+
+
 def real(path: Path) -> Path:
     """The path with links followed, as far as it goes; unlike `Path.resolve` it takes rings of links."""
     return Path(os.path.realpath(path))

@@ -13,7 +13,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
-from ssd_live.files import claim_part, reason
+from ssd_live.files import claim_part, reason, rename_new
 from ssd_live.types import Frame
 from ssd_live.video.encoders import Codec, choose_encoder, keeping_thread_priority
 from ssd_live.video.reader import VideoReader
@@ -122,9 +122,13 @@ class VideoWriter:
         written = _count_frames(self.part)
         if written != self.frames:
             raise OutputError(f"{self.path}: {self.frames} frames were encoded but {written} are in {self.part.name}; try again")
-        if self.path.exists() and not self._replaces:
-            raise OutputError(f"{self.path}: was made by another program meanwhile; this result is kept as {self.part}")
-        self.part.replace(self.path)
+        if self._replaces:
+            self.part.replace(self.path)
+            return
+        try:
+            rename_new(self.part, self.path)
+        except FileExistsError:
+            raise OutputError(f"{self.path}: was made by another program meanwhile; this result is kept as {self.part}") from None
 
     def close_part(self) -> None:
         """Close the `.part` file so that it plays, and leave it under that name. Raises `OutputError`."""

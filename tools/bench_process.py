@@ -2,9 +2,9 @@
 
     python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE]
 
-The plain loop is what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
-and NumPy NMS as SSD's usual code does it (per class, scores over 0.01, the best 200 of them). The lean one looks only at scores over the
-display threshold, which `process` does as well. The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one
+The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
+and NumPy NMS. The lean one looks only at scores over the display threshold, as `process` does: it is the like-for-like one. The heavy one
+does NMS as SSD's usual code does (per class, scores over 0.01, the best 200 of them). The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one
 thread, no runtime spinning).
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
         clip = options.clip or scaled_sample(options.size, Path(folder) / "clip.mp4")
         output = Path(folder) / "out.mp4"
         runs: dict[str, Callable[[], float]] = {
-            "plain loop": lambda: plain_loop(clip, model, model.metadata.score_threshold),
+            "heavy plain loop": lambda: plain_loop(clip, model, model.metadata.score_threshold),
             "lean plain loop": lambda: plain_loop(clip, model, model.metadata.display_threshold),
             "process --no-video": lambda: command_fps([str(clip), "--no-video"]),
             "process to H.264": lambda: command_fps([str(clip), "-o", str(output), "--overwrite"]),
@@ -83,12 +83,12 @@ def report(clip: Path, choice: str, fps: dict[str, list[float]], costs: dict[str
     }
     print(f"{machine.cpu_name()}, {cores} cores; {clip.name}; {choice}; load {psutil.getloadavg()[0]:.1f}")
     print("CPU ms a frame, each stage alone: " + ", ".join(f"{stage} {1000 * seconds:.2f}" for stage, seconds in costs.items()))
-    plain = statistics.median(fps["plain loop"])
+    plain = statistics.median(fps["heavy plain loop"])
     for name, values in fps.items():
         middle = statistics.median(values)
         lean = middle / statistics.median(fps["lean plain loop"])
         share = f", {lean:.2f} x lean; {middle / bounds[name]:.2f} of the bound {bounds[name]:.0f}" if name in bounds else ""
-        print(f"{name:20} {middle:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {middle / plain:.2f} x plain{share}")
+        print(f"{name:20} {middle:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {middle / plain:.2f} x heavy{share}")
 
 
 def scaled_sample(size: str, path: Path) -> Path:

@@ -288,7 +288,8 @@ def _exported(name: str) -> ModelFile:
 
 
 def _paths_of_this_machine() -> list[bytes]:
-    return [b"site-packages", b"/home/", b"/root/", b"/tmp/", b"/usr/", b"\\Users\\", str(CHECKOUT).encode(), str(Path.home()).encode() + b"/"]
+    folders = [f"/{name}/" for name in ("home", "root", "tmp", "usr")]
+    return [path.encode() for path in (*folders, "site-packages", "\\Users\\", str(CHECKOUT), f"{Path.home()}/")]
 
 
 @pytest.mark.parametrize("name", BUNDLED)

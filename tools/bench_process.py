@@ -4,8 +4,8 @@
 
 The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
 and NumPy NMS. The lean one looks only at scores over the display threshold, as `process` does: it is the like-for-like one. The heavy one
-does NMS as SSD's usual code does (per class, scores over 0.01, the best 200 of them). The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one
-thread, no runtime spinning).
+does NMS as SSD's usual code does (per class, scores over 0.01, the best 200 of them). The bound is cores / (sum of the CPU seconds a frame
+that each stage takes alone in one thread, no runtime spinning).
 """
 
 import argparse

@@ -16,8 +16,8 @@ _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 app = typer.Typer(
     name="ssd-live",
     help="Real-time object detection with SSD (Single Shot MultiBox Detector).",
-    no_args_is_help=True,
     add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -55,10 +55,58 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        live()
+
+
+@app.command()
+def live(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE", help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of images, screen or pattern."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")] = None,
+    backend: Annotated[str | None, typer.Option(help="auto (measured once), openvino, onnxruntime or torch.")] = None,
+    precision: Annotated[PrecisionName | None, typer.Option(help="What the backend computes in.")] = None,
+    threshold: Threshold = None,
+    classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record from the start into this .mkv, detections beside it.")] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size asked of a camera or pattern.")] = "",
+    rate: Annotated[float | None, typer.Option("--fps", min=0.01, max=1000, metavar="N", help="Frame rate asked of a source.")] = None,
+    full_screen: Annotated[bool, typer.Option("--full-screen", help="Show only the video.")] = False,
+    no_window: Annotated[bool, typer.Option("--no-window", help="Run in the terminal, with numbers only.")] = False,
+    exit_after: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End by itself.")] = None,
+    screenshot: Annotated[Path | None, typer.Option(metavar="FILE", help="Save a picture of the window at its end (.png).")] = None,
+    stats: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers at the end (.json).")] = None,
+) -> None:
+    """Open the window on a source: the first webcam if none is given, or the sample clip where there is no webcam."""
+    from ssd_live.commands.live import Words, run
+
+    code = run(
+        Words(
+            source=source,
+            model=model,
+            backend=backend,
+            precision=precision.value if precision else None,
+            threshold=threshold,
+            classes=tuple(classes.split(",")) if classes else (),
+            record=record,
+            size=size,
+            rate=rate,
+            full_screen=full_screen,
+            exit_after=exit_after,
+            screenshot=screenshot,
+            stats=stats,
+            window=not no_window,
+        )
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -151,6 +199,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.trial import main as run_trial
 
         return run_trial(words[1:])
+    if words[:1] == ["run-worker"]:
+        from ssd_live.inference.worker import main as run_worker
+
+        return run_worker(words[1:])
     for stream in (sys.stdout, sys.stderr):
         # A file name may be no text at all, and a terminal may know few letters; neither is a reason to stop.
         if isinstance(stream, io.TextIOWrapper):

@@ -41,6 +41,9 @@ class Overlay:
         self._tile = lru_cache(maxsize=_TILE_CACHE)(self._render_tile)
         self._font = cv2.FontFace("sans")
 
+    def fits(self, width: int, height: int) -> bool:
+        return (width, height) == (self._width, self._height)
+
     def draw(self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False) -> None:
         """Draw onto writable planes in place. Boxes that are `stale` (found on an earlier frame) show only their corners."""
         boxes = [self._snap(box) for box in detections.boxes]
@@ -65,25 +68,8 @@ class Overlay:
         return x1, y1, min(max(x2, x1 + 2), self._width), min(max(y2, y1 + 2), self._height)
 
     def _place(self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]) -> Rectangle:
-        """Where the label goes: above the box if it can, inside the picture always, and off the labels before it where possible."""
-        x1, y1, x2, y2 = box
-        spots = [
-            (x, y)
-            for x, y in (
-                (x1, y1 - height),
-                (x1, y1),
-                (x1, y2),
-                (x2 - width, y1 - height),
-                (x2 - width, y1),
-                (x1, y2 - height),
-                (x2 - width, y2 - height),
-                (x1, y1 + height),
-                (x1, y1 + 2 * height),
-            )
-            if 0 <= y <= self._height - height
-        ] or [(x1, y1)]
-        inside = [self._inside(x, y, width, height) for x, y in spots]
-        return next((spot for spot in inside if not any(_overlap(spot, other) for other in placed)), inside[0])
+        inside = [self._inside(round(x), round(y), width, height) for x, y in label_spots(box, width, height, self._height)]
+        return next((spot for spot in inside if not any(overlap(spot, other) for other in placed)), inside[0])
 
     def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
         x = max(min(x, self._width - width), 0) // 2 * 2
@@ -97,7 +83,7 @@ class Overlay:
         pad = max(2, size // 4)
         width, height = (text_width + 2 * pad + 1) // 2 * 2, (size + pad + 3) // 2 * 2
         tile = np.full((height, width, 3), colour, np.uint8)
-        ink = (0, 0, 0) if _luminance(colour) > _BLACK_INK_LUMINANCE else (255, 255, 255)
+        ink = ink_on(colour)
         baseline = height - max(2, round(size * 0.28)) - pad // 4
         cv2.putText(tile, text, (pad, baseline), ink, self._font, size, _FONT_WEIGHT)
         tile = tile[: self._height // 2 * 2, : self._width // 2 * 2]
@@ -149,6 +135,11 @@ def _gamma(value: float) -> float:
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
+def ink_on(colour: Colour) -> Colour:
+    """Black or white, whichever reads better on the colour."""
+    return (0, 0, 0) if _luminance(colour) > _BLACK_INK_LUMINANCE else (255, 255, 255)
+
+
 def _luminance(colour: Colour) -> float:
     """Relative luminance 0..1 as in WCAG 2."""
     blue, green, red = (value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in colour)
@@ -174,5 +165,23 @@ def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
         yield max(x2 - line, x1), top, x2, bottom
 
 
-def _overlap(one: Rectangle, other: Rectangle) -> bool:
+def label_spots(box: Sequence[float], width: float, height: float, picture_height: float) -> list[tuple[float, float]]:
+    """Where the corner of a label may go, best first: above the box if that is in the picture, else inside it, below it ..."""
+    x1, y1, x2, y2 = box
+    spots = (
+        (x1, y1 - height),
+        (x1, y1),
+        (x1, y2),
+        (x2 - width, y1 - height),
+        (x2 - width, y1),
+        (x1, y2 - height),
+        (x2 - width, y2 - height),
+        (x1, y1 + height),
+        (x1, y1 + 2 * height),
+    )
+    return [(x, y) for x, y in spots if 0 <= y <= picture_height - height] or [(x1, y1)]
+
+
+def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two rectangles x1, y1, x2, y2 have a point in common."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -32,8 +32,9 @@ from ssd_live.agreement import iou_matrix
 from ssd_live.backends import load_backend, onnxruntime
 from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import choose
-from ssd_live.detector import detection_filter, only_over
+from ssd_live.detector import only_over
 from ssd_live.files import assets_folder
+from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import strip_nms

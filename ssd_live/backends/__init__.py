@@ -1,11 +1,13 @@
 """Runtimes behind one small contract."""
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ssd_live.backends.base import Backend, BackendModule, LoadOptions
 from ssd_live.errors import UsageError
-from ssd_live.modelfile.file import ModelFile
+
+if TYPE_CHECKING:
+    from ssd_live.modelfile.file import ModelFile
 
 BACKENDS = ("openvino", "onnxruntime", "torch")
 
@@ -17,6 +19,6 @@ def backend_module(name: str) -> BackendModule:
     return cast(BackendModule, importlib.import_module(f"ssd_live.backends.{name}"))
 
 
-def load_backend(name: str, model: ModelFile, options: LoadOptions) -> Backend:
+def load_backend(name: str, model: "ModelFile", options: LoadOptions) -> Backend:
     """Load a model file on a runtime. Raises `BackendError`, `MissingPackageError`, `UsageError`."""
     return backend_module(name).load(model, options)

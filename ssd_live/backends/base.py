@@ -1,14 +1,16 @@
 """The contract of a backend, in one page: load a model file, keep `slots` batches in flight, hand the four outputs back."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.machine import available_cores
-from ssd_live.modelfile.file import ModelFile
 from ssd_live.pixels import Pixels
+
+if TYPE_CHECKING:
+    from ssd_live.modelfile.file import ModelFile
 
 Precision = Literal["fp32", "fp16", "bf16"]
 # latency: one picture as soon as can be. throughput: as many pictures a second as can be.
@@ -70,19 +72,6 @@ class Backend(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
-class Closing:
-    """`with` for whatever has a `close`."""
-
-    def close(self) -> None:
-        raise AssertionError("a Closing must say how to close")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
 class BackendModule(Protocol):
     """What each module of this package offers."""
 
@@ -96,6 +85,6 @@ class BackendModule(Protocol):
 
     def version(self) -> str: ...
 
-    def load(self, model: ModelFile, options: LoadOptions) -> Backend:
+    def load(self, model: "ModelFile", options: LoadOptions) -> Backend:
         """Raises `BackendError`, `MissingPackageError`."""
         ...

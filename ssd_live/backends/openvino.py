@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ssd_live.backends.base import Closing, LoadOptions, Outputs, Precision
+from ssd_live.backends.base import LoadOptions, Outputs, Precision
+from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS

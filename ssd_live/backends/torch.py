@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ssd_live.backends.base import Closing, LoadOptions, Outputs, Precision
+from ssd_live.backends.base import LoadOptions, Outputs, Precision
+from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pixels import Pixels

@@ -13,8 +13,9 @@ import psutil
 
 from ssd_live.choosing import choose
 from ssd_live.commands.progress import TerminalProgress, notify
-from ssd_live.detector import detection_filter, load_chosen, only_over
+from ssd_live.detector import load_chosen, only_over
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
+from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.process.job import Engine, Settings
 from ssd_live.process.plan import Plan, make_plan

@@ -1,5 +1,7 @@
 """Progress and messages on the terminal: a live bar where there is one, plain lines elsewhere. Results go to stdout, this to stderr."""
 
+import json
+import os
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -15,6 +17,8 @@ from ssd_live.process.journal import Outcome
 from ssd_live.process.plan import Task
 
 _PLAIN_INTERVAL_SECONDS = 5.0
+# A program that runs this one reads `{"progress": [frames done, frames expected or null]}` instead of words.
+_JSON_INTERVAL_SECONDS = 0.1
 
 
 def notify(line: str) -> None:
@@ -39,6 +43,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             self._bar = RichProgress(*columns, console=self._console, transient=True)
         self._row: TaskID | None = None
         self._many = False
+        self._as_json = os.environ.get("SSD_LIVE_PROGRESS") == "json"
         self._title = ""
         self._started = self._last_line = 0.0
 
@@ -67,6 +72,10 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         frames = f"{counters.done}/{total}" if total else str(counters.done)
         if self._bar is not None and self._row is not None:
             self._bar.update(self._row, completed=counters.done, total=total, frames=frames, fps=fps)
+        elif self._as_json:
+            if now - self._last_line >= _JSON_INTERVAL_SECONDS:
+                self._last_line = now
+                notify(json.dumps({"progress": [counters.done, total]}))
         elif now - self._last_line >= _PLAIN_INTERVAL_SECONDS:
             self._last_line = now
             left = f", {(total - counters.done) / fps:.0f} s left" if total and fps else ""

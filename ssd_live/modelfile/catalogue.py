@@ -2,10 +2,13 @@
 
 import difflib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ssd_live.errors import UnknownModelError
 from ssd_live.files import assets_folder, engines_folder
-from ssd_live.modelfile.file import ModelFile, read_model_file
+
+if TYPE_CHECKING:
+    from ssd_live.modelfile.file import ModelFile
 
 DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
@@ -16,11 +19,14 @@ def model_paths() -> dict[str, Path]:
     return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.onnx"))}
 
 
-def find_model(name_or_file: str) -> ModelFile:
+def find_model(name_or_file: str) -> "ModelFile":
     """A model by its name in the catalogue, or by the path of its file.
 
     Raises `UnknownModelError` for neither and `ModelFileError` for a file that is not a model file.
     """
+    # Names alone are known without the ONNX library.
+    from ssd_live.modelfile.file import read_model_file
+
     paths = model_paths()
     if name_or_file in paths:
         return read_model_file(paths[name_or_file])

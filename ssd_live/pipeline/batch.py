@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ssd_live.backends.base import Backend, Pending
-from ssd_live.detector import DetectionFilter
+from ssd_live.filtering import DetectionFilter
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
 from ssd_live.types import Detections, Frame, Region
 
@@ -89,6 +89,8 @@ class BatchPipeline(Generic[Other]):
             while any(thread.is_alive() for thread in threads):
                 threads[-1].join(_POLL_SECONDS)
                 on_progress(self.counters)
+            # Threads may be done before they were looked at once.
+            on_progress(self.counters)
         finally:
             self._tear_down()
             for thread in threads:

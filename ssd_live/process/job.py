@@ -13,9 +13,9 @@ import av
 from ssd_live import __version__
 from ssd_live.backends.base import Backend
 from ssd_live.choosing import Choice
-from ssd_live.detector import DetectionFilter
 from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
 from ssd_live.files import printable
+from ssd_live.filtering import DetectionFilter
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.overlay import Overlay
 from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference

@@ -58,6 +58,13 @@ class LineLog:
         ]
         self._write({"frame": frame.index, "pts": frame.pts, "time": round(frame.time, 6), "detections": detections})
 
+    def flush(self) -> None:
+        """Have everything written so far on disk, as far as this program's death is concerned. Raises `OutputError`."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self.path}: writing failed ({reason(error)}); free some space or choose another place") from error
+
     def finish(self) -> None:
         """Give the file its final name. Raises `OutputError`."""
         self.close_part()

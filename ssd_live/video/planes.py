@@ -120,6 +120,19 @@ def writable(frame: Frame) -> Frame:
     return replace(frame, planes=planes_of(picture), native=picture)
 
 
+def copied(frame: Frame) -> av.VideoFrame:
+    """A yuv420p FFmpeg frame with even sides of its own memory, of either pixel format."""
+    if frame.pixel_format == "bgr24":
+        return padded_to_even(as_yuv420p(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.planes[0]), "bgr24"), frame.width, frame.height))
+    picture = av.VideoFrame(frame.width, frame.height, "yuv420p")
+    for source, target in zip(frame.planes, planes_of(picture), strict=True):
+        target[:] = source
+    native = frame.native
+    if isinstance(native, av.VideoFrame):
+        picture.color_range, picture.colorspace = native.color_range, native.colorspace
+    return padded_to_even(picture)
+
+
 def even_sided(frame: Frame) -> Frame:
     """The frame, padded to even sides; not for drawing on."""
     native = frame.native

@@ -57,7 +57,7 @@ class VideoReader:
         self._promised_end = self._header_end()
         self._reached_end = False
         # The first frame was decoded only to look at it. Opening anew is exact where seeking to the beginning is not (MPEG-TS).
-        self._reopen()
+        self.restart()
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +177,8 @@ class VideoReader:
         pts = int(turned.pts or 0)
         return Frame(planes_of(turned), "yuv420p", matrix, index, pts, float(pts * self.info.time_base), native=turned)
 
-    def _reopen(self) -> None:
+    def restart(self) -> None:
+        """Go back to the beginning, for another `read`. Raises `MediaError`."""
         index = self._video.index
         self._container.close()
         self._container = _open(self.path)

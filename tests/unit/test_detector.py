@@ -6,8 +6,9 @@ import pytest
 from ssd_live.agreement import Answer, answers, sample_images
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions, Outputs
-from ssd_live.detector import detection_filter, only_over
+from ssd_live.detector import only_over
 from ssd_live.errors import UsageError
+from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.types import Region
 

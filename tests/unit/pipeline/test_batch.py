@@ -8,9 +8,10 @@ from itertools import count
 import numpy as np
 import pytest
 
-from ssd_live.backends.base import Closing, Outputs
-from ssd_live.detector import DetectionFilter
+from ssd_live.backends.base import Outputs
+from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MediaError, OutputError
+from ssd_live.filtering import DetectionFilter
 from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference
 from ssd_live.pixels import Pixels
 from ssd_live.types import Frame, Region

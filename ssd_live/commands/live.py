@@ -1,0 +1,218 @@
+"""`live`: in a window, or in the terminal."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ssd_live.commands.progress import notify
+from ssd_live.errors import OutputError, SsdLiveError, UsageError
+from ssd_live.files import assets_folder
+from ssd_live.live.request import LiveRequest, Overrides
+from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source
+from ssd_live.video.sources.parse import parse_size
+
+_LINE_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_LEFT_BEHIND_SECONDS = 0.5
+_DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
+
+
+@dataclass(frozen=True)
+class Words:
+    """The command's words, as typed."""
+
+    source: str | None
+    model: str | None
+    backend: str | None
+    precision: str | None
+    threshold: float | None
+    classes: tuple[str, ...]
+    record: Path | None
+    size: str
+    rate: float | None
+    full_screen: bool
+    exit_after: float | None
+    screenshot: Path | None
+    stats: Path | None
+    window: bool
+
+
+def run(words: Words) -> int:
+    """Check the words, then run until the window closes, or Ctrl-C in a terminal."""
+    request = _checked(words)
+    if words.window:
+        from ssd_live.gui import platform
+
+        platform.prepare()
+        from ssd_live.gui import app
+
+        code = app.run(request)
+    else:
+        code = _run_in_terminal(request)
+    _leave_nothing_behind(code)
+    return code
+
+
+def _checked(words: Words) -> LiveRequest:
+    source = _default_source() if words.source is None else parse_source(words.source)
+    if source.kind == "camera" and not source.address.isdecimal():
+        from ssd_live.video.sources.camera import find_camera
+
+        source = replace(source, address=str(find_camera(source.address)))
+    if words.model is not None or words.threshold is not None or words.classes:
+        from ssd_live.filtering import detection_filter
+        from ssd_live.modelfile.catalogue import find_model
+
+        detection_filter(find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes)
+    if words.record is not None:
+        if words.record.suffix.lower() != ".mkv":
+            raise UsageError(f"{words.record}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
+        if words.record.exists():
+            raise OutputError(f"{words.record}: exists already; choose another name")
+    if words.screenshot is not None and not words.window:
+        raise UsageError("--screenshot needs the window; leave out --no-window")
+    return LiveRequest(
+        source=source,
+        options=SourceOptions(parse_size(words.size) if words.size else None, words.rate),
+        model=words.model,
+        backend=words.backend,
+        precision=words.precision,
+        overrides=Overrides(words.threshold, words.classes),
+        record=words.record,
+        full_screen=words.full_screen,
+        exit_after=words.exit_after,
+        screenshot=words.screenshot,
+        stats=words.stats,
+    )
+
+
+def _default_source() -> SourceSpec:
+    """The first camera, or the sample clip."""
+    from ssd_live.video.sources.camera import cameras
+
+    found = cameras()
+    return parse_source(str(found[0].index) if found else str(assets_folder() / "media" / "bikes.mp4"))
+
+
+class _Terminal:
+    """The same pipeline with numbers in the terminal: every picture counts as shown when it is taken."""
+
+    def __init__(self, request: LiveRequest) -> None:
+        self._request = request
+        self._wake = threading.Event()
+        self._failure: SsdLiveError | None = None
+        self._stop = False
+
+    def run(self) -> int:
+        from ssd_live.live.session import LiveSession, SessionEvents, write_numbers
+        from ssd_live.pipeline.capture import CaptureOptions
+        from ssd_live.pipeline.picture import Viewport
+
+        request = self._request
+        events = SessionEvents(self._wake.set, notify, self._loaded, self._load_failed, notify, self._recorded)
+        with LiveSession(events) as session, _signals(self._interrupt):
+            self._session = session
+            session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
+            if request.record is not None:
+                session.start_recording(request.record, boxes=True)
+            session.open(request.source, CaptureOptions(request.options))
+            # Nobody looks at the pictures: a small one keeps the stages the same.
+            session.pipeline.set_viewport(Viewport(320, 320))
+            self._loop(session)
+            numbers = session.numbers()
+        if request.stats is not None:
+            write_numbers(request.stats, numbers | session.counts())
+        state = session.pipeline.state
+        captured = numbers["captured"]
+        if self._failure is not None:
+            raise self._failure
+        if state is not None and state.trouble and not captured:
+            raise SsdLiveError(state.trouble)
+        latency = numbers["latency_ms"]
+        print(f"{captured} frames captured, {numbers['shown']} shown, {numbers['inferred']} inferred, {sum(numbers['dropped'].values())} dropped")
+        print(f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms")
+        print(f"{numbers['shown'] / max(numbers['seconds'], 1e-6):.1f} FPS")
+        return 130 if self._interrupted else 0
+
+    _interrupted = False
+
+    def _loop(self, session: Any) -> None:
+        from ssd_live.pipeline.capture import Phase
+
+        started = last = time.monotonic()
+        trouble = ""
+        while not self._stop and self._failure is None:
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
+            picture = session.pipeline.picture()
+            if picture is not None:
+                session.pipeline.painted(picture)
+            session.tick()
+            now = time.monotonic()
+            state = session.pipeline.state
+            if state.trouble and state.trouble != trouble:
+                notify(state.trouble)
+            trouble = state.trouble
+            if state.phase is Phase.FAILED or (self._request.exit_after is not None and now - started >= self._request.exit_after):
+                return
+            if now - last >= _LINE_SECONDS:
+                last = now
+                self._line(session)
+
+    def _line(self, session: Any) -> None:
+        numbers = session.numbers()
+        rates = ", ".join(f"{stage} {rate:.1f} FPS" for stage, rate in numbers["fps"].items())
+        dropped = ", ".join(f"{count} {cause}" for cause, count in numbers["dropped"].items()) or "none"
+        notify(f"{rates}; latency p50 {numbers['latency_ms']['p50']:.1f} ms, p99 {numbers['latency_ms']['p99']:.1f} ms; dropped: {dropped}")
+
+    def _loaded(self, wish: Any, loaded: Any) -> None:
+        overrides = self._request.overrides
+        self._session.set_threshold(overrides.threshold)
+        if overrides.classes:
+            shown = {name.strip().casefold() for name in overrides.classes}
+            self._session.set_hidden_classes(frozenset(name for name in loaded.metadata.classes if name.casefold() not in shown))
+        notify(f"{loaded.metadata.name} on {loaded.description}")
+
+    def _load_failed(self, wish: Any, error: SsdLiveError) -> None:
+        self._failure = error
+        self._wake.set()
+
+    def _recorded(self, recorded: Any) -> None:
+        notify(recorded.trouble or f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}")
+
+    def _interrupt(self) -> None:
+        self._interrupted = self._request.exit_after is not None
+        self._stop = True
+
+
+def _run_in_terminal(request: LiveRequest) -> int:
+    return _Terminal(request).run()
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `stop`."""
+    earlier = {name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(name, handler)
+
+
+def _leave_nothing_behind(code: int) -> None:
+    """A source that never answers holds its thread; the program ends all the same."""
+    ends = time.monotonic() + _LEFT_BEHIND_SECONDS
+    while any(thread.name == "capture" for thread in threading.enumerate()):
+        if time.monotonic() > ends:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        time.sleep(0.01)

@@ -1,0 +1,144 @@
+"""The application around the window: from the command's request to its exit code."""
+
+import contextlib
+import importlib.util
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from ssd_live.backends import BACKENDS
+from ssd_live.errors import OutputError, SsdLiveError
+from ssd_live.gui import theme, translation
+from ssd_live.gui.bridge import Bridge
+from ssd_live.gui.heartbeat import Heartbeat
+from ssd_live.gui.window import MainWindow
+from ssd_live.live.request import LiveRequest
+from ssd_live.live.session import LiveSession, write_numbers
+from ssd_live.modelfile.catalogue import model_paths
+from ssd_live.pipeline.capture import CaptureOptions, Phase
+from ssd_live.settings import load_settings, save_settings, settings_path
+
+_INTERRUPTED = 130
+
+
+class Application:
+    """One run of the window."""
+
+    def __init__(self, request: LiveRequest) -> None:
+        self._request = request
+        self._settings_path = settings_path()
+        self._settings, self._settings_note = load_settings(self._settings_path)
+        self._saved = self._settings.model_copy(deep=True)
+        self._exit_code = 0
+        self._screenshot_error = ""
+
+    def run(self) -> int:
+        """Until the window closes. Raises `SsdLiveError` for what the command line asked for and could not be done."""
+        request, settings = self._request, self._settings
+        wish = request.wish(settings.model, settings.backend, settings.precision)
+        bridge = Bridge()
+        # Source and network start before the window is built: they work in threads and processes of their own.
+        with LiveSession(bridge.events(), show=settings.show) as session:
+            session.load(wish)
+            mirror = settings.mirror and request.source.kind == "camera"
+            session.open(request.source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
+            application = self._application()
+            models = sorted(model_paths())
+            backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
+            window = MainWindow(
+                session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, overrides=request.overrides
+            )
+            numbers = self._show(application, window, session)
+        if request.stats is not None:
+            write_numbers(request.stats, numbers | session.counts())
+        self._save_settings()
+        state = session.pipeline.state
+        if self._screenshot_error:
+            raise OutputError(self._screenshot_error)
+        if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not session.pipeline.ledger.account().captured:
+            raise SsdLiveError(state.trouble)
+        return self._exit_code
+
+    def _application(self) -> QApplication:
+        application = QApplication.instance() or QApplication(["ssd_live"])
+        assert isinstance(application, QApplication)
+        application.setApplicationName("ssd_live")
+        application.setApplicationDisplayName("ssd_live")
+        application.setDesktopFileName("ssd_live")
+        theme.apply(application, self._settings.theme)
+        translation.install(application, translation.chosen_language(self._settings.language))
+        return application
+
+    def _show(self, application: QApplication, window: MainWindow, session: LiveSession) -> dict[str, Any]:
+        request = self._request
+        heartbeat = Heartbeat(window)
+        numbers: dict[str, Any] = {}
+
+        def close() -> None:
+            # What is measured and pictured is the window as it was, not as it closes.
+            numbers.update(session.numbers(), heartbeat=heartbeat.numbers())
+            if request.screenshot is not None:
+                self._take_screenshot(window, request.screenshot)
+            application.exit(0)
+
+        window.closed.connect(close)
+        if request.record is not None:
+            window.record(True, request.record)
+        if self._settings_note:
+            window.notice.say("error", self._settings_note, "settings")
+        if request.full_screen:
+            window.show()
+            window.set_full_screen(True)
+        else:
+            window.show()
+        if request.exit_after is not None:
+            QTimer.singleShot(round(request.exit_after * 1000), window.close)
+        saver = QTimer(window)
+        saver.timeout.connect(self._save_in_background)
+        saver.start(5000)
+        with self._signals_close(window):
+            heartbeat.start()
+            application.exec()
+        window.hide()
+        window.deleteLater()
+        application.processEvents()
+        return numbers
+
+    @contextlib.contextmanager
+    def _signals_close(self, window: MainWindow) -> Any:
+        def stop(number: int, frame: object) -> None:
+            self._exit_code = _INTERRUPTED
+            window.close()
+
+        names = (signal.SIGINT, signal.SIGTERM)
+        earlier = {name: signal.signal(name, stop) for name in names} if threading.current_thread() is threading.main_thread() else {}
+        try:
+            yield
+        finally:
+            for name, handler in earlier.items():
+                signal.signal(name, handler)
+
+    def _take_screenshot(self, window: MainWindow, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not window.grab().save(str(path)):
+            self._screenshot_error = f"{path}: the screenshot cannot be written; end the name in .png and choose a place that can be written"
+
+    def _save_settings(self) -> None:
+        if self._settings == self._saved:
+            return
+        self._saved = self._settings.model_copy(deep=True)
+        # A read-only place costs what was changed; it is no reason to fail.
+        with contextlib.suppress(OutputError):
+            save_settings(self._saved, self._settings_path)
+
+    def _save_in_background(self) -> None:
+        if self._settings != self._saved:
+            threading.Thread(target=self._save_settings, name="settings", daemon=True).start()
+
+
+def run(request: LiveRequest) -> int:
+    return Application(request).run()

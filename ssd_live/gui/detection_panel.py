@@ -1,0 +1,226 @@
+"""What detects, and what of it is shown: network, backend, precision, threshold, classes, style of boxes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import cast
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ssd_live.gui.view import BoxStyle
+from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.types import Detections
+
+_PERCENT = 100
+
+
+class DetectionPanel(QWidget):
+    """Emits what the user wants; shows what it is told."""
+
+    wished = Signal(object)
+    threshold_changed = Signal(float)
+    hidden_changed = Signal(object)
+    style_changed = Signal(object)
+
+    def __init__(self, models: Iterable[str], backends: Iterable[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = self._picker(models, self.tr("Network that detects"))
+        self._backend = self._picker(["auto", *backends], self.tr("Runtime that computes it; auto takes the fastest measured here"))
+        self._precision = self._picker(["auto", "fp32", "fp16", "bf16"], self.tr("Number format; auto takes the fastest that finds the same"))
+        self._status = QLabel()
+        self._status.setWordWrap(True)
+        self._busy = QProgressBar()
+        self._busy.setRange(0, 0)
+        self._busy.setMaximumHeight(6)
+        self._busy.setTextVisible(False)
+        self._busy.hide()
+        self._threshold = QSlider(Qt.Orientation.Horizontal)
+        self._threshold.setRange(1, _PERCENT)
+        self._threshold.setToolTip(self.tr("Least score that is shown"))
+        self._threshold_box = QDoubleSpinBox()
+        self._threshold_box.setRange(0.01, 1.0)
+        self._threshold_box.setSingleStep(0.01)
+        self._threshold_box.setDecimals(2)
+        self._threshold_box.setToolTip(self._threshold.toolTip())
+        self._search = QLineEdit()
+        self._search.setPlaceholderText(self.tr("Search classes"))
+        self._search.setClearButtonEnabled(True)
+        self._classes = QListWidget()
+        self._classes.setAccessibleName(self.tr("Classes"))
+        self._classes.setToolTip(self.tr("Only checked classes are shown; the number is how many are seen now"))
+        self._all, self._none = QPushButton(self.tr("All")), QPushButton(self.tr("None"))
+        self._all.setToolTip(self.tr("Check every class in the list"))
+        self._none.setToolTip(self.tr("Uncheck every class in the list"))
+        self._labels = QComboBox()
+        for key, text in (("full", self.tr("Class and score")), ("class", self.tr("Class")), ("none", self.tr("No labels"))):
+            self._labels.addItem(text, key)
+        self._labels.setToolTip(self.tr("What stands on a box"))
+        self._width = QSpinBox()
+        self._width.setRange(1, 8)
+        self._width.setSuffix(self.tr(" px"))
+        self._width.setToolTip(self.tr("Thickness of the boxes"))
+        self._counts: Counter[str] = Counter()
+        self._lay_out()
+        self._connect()
+
+    def show_settings(self, wish: Wish, style: BoxStyle) -> None:
+        """Without emitting anything."""
+        for picker, value in ((self._model, wish.model), (self._backend, wish.backend), (self._precision, wish.precision)):
+            if picker.findText(value) < 0:
+                picker.addItem(value)
+            picker.setCurrentText(value)
+        self._labels.blockSignals(True)
+        self._labels.setCurrentIndex(self._labels.findData(style.labels))
+        self._labels.blockSignals(False)
+        self._width.blockSignals(True)
+        self._width.setValue(style.line_width)
+        self._width.blockSignals(False)
+
+    def show_loading(self, line: str) -> None:
+        self._busy.show()
+        self._status.setText(line)
+
+    def show_loaded(self, loaded: Loaded, threshold: float, hidden: frozenset[str]) -> None:
+        """The network in use, its threshold and classes."""
+        self._busy.hide()
+        self._status.setText(loaded.description)
+        self.show_threshold(threshold)
+        self._threshold.setMinimum(max(round(loaded.metadata.score_threshold * _PERCENT), 1))
+        self._threshold_box.setMinimum(loaded.metadata.score_threshold)
+        self._classes.blockSignals(True)
+        self._classes.clear()
+        for name in loaded.metadata.classes:
+            item = QListWidgetItem(name)
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Unchecked if name in hidden else Qt.CheckState.Checked)
+            self._classes.addItem(item)
+        self._classes.blockSignals(False)
+        self._counts = Counter()
+        self._filter(self._search.text())
+
+    def show_not_loaded(self, in_use: Wish | None) -> None:
+        """Loading failed: what was in use still is."""
+        self._busy.hide()
+        if in_use is not None:
+            self._model.setCurrentText(in_use.model)
+            self._backend.setCurrentText(in_use.backend)
+            self._precision.setCurrentText(in_use.precision)
+
+    def show_threshold(self, threshold: float) -> None:
+        for widget, value in ((self._threshold, round(threshold * _PERCENT)), (self._threshold_box, threshold)):
+            widget.blockSignals(True)
+            widget.setValue(value)  # type: ignore[arg-type]
+            widget.blockSignals(False)
+
+    def show_counts(self, found: Detections | None) -> None:
+        counts = Counter(found.names if found is not None else [])
+        if counts == self._counts:
+            return
+        self._counts = counts
+        self._classes.blockSignals(True)
+        for row in range(self._classes.count()):
+            item = self._classes.item(row)
+            name = item.data(Qt.ItemDataRole.UserRole)
+            text = f"{name}  {counts[name]}" if counts[name] else name
+            if item.text() != text:
+                item.setText(text)
+                font = item.font()
+                font.setBold(bool(counts[name]))
+                item.setFont(font)
+        self._classes.blockSignals(False)
+
+    def focus_search(self) -> None:
+        self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self._search.selectAll()
+
+    def nudge_threshold(self, steps: int) -> None:
+        self._threshold.setValue(self._threshold.value() + 5 * steps)
+
+    def _picker(self, names: Iterable[str], tip: str) -> QComboBox:
+        picker = QComboBox()
+        picker.addItems(list(names))
+        picker.setToolTip(tip)
+        picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        picker.setMinimumContentsLength(12)
+        return picker
+
+    def _lay_out(self) -> None:
+        threshold = QHBoxLayout()
+        threshold.addWidget(self._threshold, 1)
+        threshold.addWidget(self._threshold_box)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow(self.tr("&Network"), self._model)
+        form.addRow(self.tr("&Backend"), self._backend)
+        form.addRow(self.tr("&Precision"), self._precision)
+        form.addRow(self._busy)
+        form.addRow(self._status)
+        threshold_label = QLabel(self.tr("&Threshold"))
+        threshold_label.setBuddy(self._threshold)
+        form.addRow(threshold_label, threshold)
+        form.addRow(self.tr("&Labels"), self._labels)
+        form.addRow(self.tr("Line &width"), self._width)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._all)
+        buttons.addWidget(self._none)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._search)
+        layout.addLayout(buttons)
+        layout.addWidget(self._classes, 1)
+
+    def _connect(self) -> None:
+        for picker in (self._model, self._backend, self._precision):
+            picker.activated.connect(self._wish)
+        self._threshold.valueChanged.connect(lambda value: self._change_threshold(value / _PERCENT))
+        self._threshold_box.valueChanged.connect(self._change_threshold)
+        self._search.textChanged.connect(self._filter)
+        self._classes.itemChanged.connect(lambda _: self.hidden_changed.emit(self._hidden()))
+        self._all.clicked.connect(lambda: self._check(Qt.CheckState.Checked))
+        self._none.clicked.connect(lambda: self._check(Qt.CheckState.Unchecked))
+        self._labels.currentIndexChanged.connect(lambda _: self._emit_style())
+        self._width.valueChanged.connect(lambda _: self._emit_style())
+
+    def _wish(self) -> None:
+        self.wished.emit(Wish(self._model.currentText(), self._backend.currentText(), self._precision.currentText()))
+
+    def _change_threshold(self, threshold: float) -> None:
+        self.show_threshold(threshold)
+        self.threshold_changed.emit(threshold)
+
+    def _emit_style(self) -> None:
+        self.style_changed.emit(BoxStyle(cast(str, self._labels.currentData()), self._width.value()))
+
+    def _filter(self, text: str) -> None:
+        for row in range(self._classes.count()):
+            item = self._classes.item(row)
+            item.setHidden(text.casefold() not in str(item.data(Qt.ItemDataRole.UserRole)).casefold())
+
+    def _check(self, state: Qt.CheckState) -> None:
+        """Those that the search leaves."""
+        self._classes.blockSignals(True)
+        for row in range(self._classes.count()):
+            if not self._classes.item(row).isHidden():
+                self._classes.item(row).setCheckState(state)
+        self._classes.blockSignals(False)
+        self.hidden_changed.emit(self._hidden())
+
+    def _hidden(self) -> frozenset[str]:
+        items = (self._classes.item(row) for row in range(self._classes.count()))
+        return frozenset(str(item.data(Qt.ItemDataRole.UserRole)) for item in items if item.checkState() is not Qt.CheckState.Checked)

@@ -1,0 +1,72 @@
+"""Play, pause, step and seek, for sources that have a length."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QMouseEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+
+_STEPS_A_SECOND = 100
+
+
+class SeekSlider(QSlider):
+    """Jumps to where it is clicked."""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        handle = self.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self)
+        if not handle.contains(event.position().toPoint()):
+            span = max(self.width() - handle.width(), 1)
+            place = round(event.position().x() - handle.width() / 2)
+            self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, span))
+        super().mousePressEvent(event)
+
+
+class TransportBar(QWidget):
+    """Buttons of the window's own actions, a seek bar, and the time. `sought` is emitted with seconds."""
+
+    sought = Signal(float)
+
+    def __init__(self, actions: list[QAction], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 2, 10, 2)
+        for action in actions:
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setAutoRaise(True)
+            layout.addWidget(button)
+        self._slider = SeekSlider(Qt.Orientation.Horizontal)
+        self._slider.setAccessibleName(self.tr("Position in the file"))
+        self._slider.setSingleStep(_STEPS_A_SECOND)
+        self._slider.setPageStep(10 * _STEPS_A_SECOND)
+        self._slider.valueChanged.connect(self._moved)
+        self._time = QLabel()
+        self._time.setMinimumWidth(self._time.fontMetrics().horizontalAdvance("00:00:00 / 00:00:00"))
+        layout.addWidget(self._slider, 1)
+        layout.addWidget(self._time)
+        self._following = False
+
+    def follow(self, position: float, duration: float | None) -> None:
+        """Show where the source is, in seconds; without a length there is nothing to seek in."""
+        self._slider.setEnabled(bool(duration))
+        if duration:
+            self._time.setText(f"{clock(position)} / {clock(duration)}")
+        else:
+            self._time.setText(clock(position) if duration is not None else "")
+        if self._slider.isSliderDown():
+            return
+        self._following = True
+        self._slider.setMaximum(round((duration or 0) * _STEPS_A_SECOND))
+        self._slider.setValue(round(position * _STEPS_A_SECOND))
+        self._following = False
+
+    def _moved(self, value: int) -> None:
+        if not self._following:
+            self.sought.emit(value / _STEPS_A_SECOND)
+
+
+def clock(seconds: float) -> str:
+    """1:02, or 1:02:03 from an hour on."""
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

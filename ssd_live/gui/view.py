@@ -1,0 +1,356 @@
+"""The video view: the newest picture, copied as it is, and boxes and labels drawn over it as vectors."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QHideEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from ssd_live.live.session import LiveSession
+from ssd_live.overlay import class_colour, ink_on, label_spots, overlap
+from ssd_live.pipeline.picture import Picture, Viewport
+from ssd_live.types import Detections
+
+_BACKGROUND = QColor("#0b0c0f")
+_QUIET_TEXT = QColor("#c3c8d2")
+_HUD_BACKGROUND = QColor(0, 0, 0, 150)
+_MAX_ZOOM = 16.0
+_WHEEL_STEP = 1.25
+_RECORDING_RED = QColor("#ef4444")
+
+
+@dataclass(frozen=True)
+class BoxStyle:
+    """How detections are drawn; `labels` is full (class and score), class, or none; `line_width` in logical pixels."""
+
+    labels: str = "full"
+    line_width: int = 2
+
+
+class VideoView(QWidget):
+    """Shows what a session's pipeline renders for exactly this size, zoom and place."""
+
+    clicked_twice = Signal()
+    zoom_changed = Signal(float)
+
+    def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._picture: Picture | None = None
+        self._image = QImage()
+        self._zoom, self._centre = 1.0, (0.5, 0.5)
+        self._drag_from: QPointF | None = None
+        self._style = BoxStyle()
+        self._empty_text = ""
+        self._hud: tuple[str, ...] = ()
+        self._badge = ""
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(240, 160)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Video"))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(960, 540)
+
+    # What is shown.
+
+    def fetch(self) -> None:
+        """Take the pipeline's newest picture."""
+        picture = self._session.pipeline.picture()
+        if picture is None:
+            return
+        earlier, self._picture = self._picture, picture
+        height, width = picture.pixels.shape[:2]
+        # The image shares the picture's memory, which lives as long as the picture does.
+        self._image = QImage(picture.pixels.data, width, height, picture.pixels.strides[0], QImage.Format.Format_RGB32)
+        self._image.setDevicePixelRatio(self.devicePixelRatio())
+        if earlier is None or (earlier.frame.width, earlier.frame.height) != (picture.frame.width, picture.frame.height):
+            self._ask()
+        self.update()
+
+    def clear(self) -> None:
+        """Show no picture, but the text of the empty state."""
+        self._picture, self._image = None, QImage()
+        self.update()
+
+    @property
+    def picture(self) -> Picture | None:
+        return self._picture
+
+    def visible_detections(self) -> Detections | None:
+        return self._session.visible(self._picture.detections) if self._picture else None
+
+    def set_style(self, style: BoxStyle) -> None:
+        self._style = style
+        self.update()
+
+    def set_empty_text(self, text: str) -> None:
+        self._empty_text = text
+        self.update()
+
+    def set_hud(self, lines: tuple[str, ...]) -> None:
+        if lines != self._hud:
+            self._hud = lines
+            self.update()
+
+    def set_badge(self, text: str) -> None:
+        """A red mark in the corner: a recording."""
+        if text != self._badge:
+            self._badge = text
+            self.update()
+
+    # Zoom and place.
+
+    @property
+    def zoom(self) -> float:
+        return self._zoom
+
+    def set_zoom(self, zoom: float, around: QPointF | None = None) -> None:
+        """1 fits the whole frame; what is under `around` (in this widget) stays there."""
+        zoom = min(max(zoom, 1.0), _MAX_ZOOM)
+        if self._picture is not None and around is not None:
+            at = self._to_frame(around)
+            self._zoom = zoom
+            scale = self._scale() / self.devicePixelRatio()
+            self._centre = (
+                at.x() - (around.x() - self.width() / 2) / scale / self._picture.frame.width,
+                at.y() - (around.y() - self.height() / 2) / scale / self._picture.frame.height,
+            )
+        self._zoom = zoom
+        self._keep_inside()
+        self._ask()
+        self.zoom_changed.emit(zoom)
+        self.update()
+
+    def pan(self, across: float, down: float) -> None:
+        """Move by parts of what is visible."""
+        if self._picture is None:
+            return
+        x1, y1, x2, y2 = self._part()
+        self._centre = (self._centre[0] + across * (x2 - x1), self._centre[1] + down * (y2 - y1))
+        self._keep_inside()
+        self._ask()
+        self.update()
+
+    def _device_size(self) -> tuple[int, int]:
+        ratio = self.devicePixelRatio()
+        return max(round(self.width() * ratio), 1), max(round(self.height() * ratio), 1)
+
+    def _scale(self) -> float:
+        """Device pixels a pixel of the frame."""
+        assert self._picture is not None
+        width, height = self._device_size()
+        return min(width / self._picture.frame.width, height / self._picture.frame.height) * self._zoom
+
+    def _part(self) -> tuple[float, float, float, float]:
+        """The visible part of the frame, 0..1."""
+        assert self._picture is not None
+        scale = self._scale()
+        width, height = self._device_size()
+        across = min(width / (scale * self._picture.frame.width), 1.0)
+        down = min(height / (scale * self._picture.frame.height), 1.0)
+        return (self._centre[0] - across / 2, self._centre[1] - down / 2, self._centre[0] + across / 2, self._centre[1] + down / 2)
+
+    def _keep_inside(self) -> None:
+        if self._picture is None or self._zoom == 1.0:
+            self._centre = (0.5, 0.5)
+            return
+        x1, y1, x2, y2 = self._part()
+        half_across, half_down = (x2 - x1) / 2, (y2 - y1) / 2
+        self._centre = (
+            min(max(self._centre[0], half_across), 1 - half_across),
+            min(max(self._centre[1], half_down), 1 - half_down),
+        )
+
+    def _ask(self) -> None:
+        """Have the pipeline render for what this view shows now."""
+        if not self.isVisible():
+            self._session.pipeline.set_viewport(None)
+            return
+        width, height = self._device_size()
+        part = self._part() if self._picture is not None and self._zoom > 1 else (0.0, 0.0, 1.0, 1.0)
+        self._session.pipeline.set_viewport(Viewport(width, height, part))
+
+    def _origin(self) -> tuple[float, float, float]:
+        """Logical position of the frame's corner in this widget, and logical pixels a pixel of the frame."""
+        assert self._picture is not None
+        scale = self._scale() / self.devicePixelRatio()
+        frame = self._picture.frame
+        return self.width() / 2 - self._centre[0] * frame.width * scale, self.height() / 2 - self._centre[1] * frame.height * scale, scale
+
+    def _to_frame(self, point: QPointF) -> QPointF:
+        """A point of this widget as a part (0..1) of the frame."""
+        assert self._picture is not None
+        left, top, scale = self._origin()
+        return QPointF((point.x() - left) / scale / self._picture.frame.width, (point.y() - top) / scale / self._picture.frame.height)
+
+    # Painting.
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), _BACKGROUND)
+        if self._picture is None:
+            self._paint_text(painter)
+        else:
+            self._paint_picture(painter, self._picture)
+        if self._hud:
+            self._paint_hud(painter)
+        if self._badge:
+            self._paint_badge(painter)
+        painter.end()
+        if self._picture is not None:
+            self._session.pipeline.painted(self._picture)
+
+    def _paint_text(self, painter: QPainter) -> None:
+        painter.setPen(_QUIET_TEXT)
+        painter.drawText(self.rect().adjusted(24, 24, -24, -24), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty_text)
+
+    def _paint_picture(self, painter: QPainter, picture: Picture) -> None:
+        left, top, scale = self._origin()
+        region = picture.region
+        ratio = self.devicePixelRatio()
+        x, y = left + region.x * scale, top + region.y * scale
+        fits = abs(self._image.width() / ratio - region.width * scale) <= 1 and abs(self._image.height() / ratio - region.height * scale) <= 1
+        if fits:
+            # Copied pixel by pixel: it was made for this size.
+            painter.drawImage(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), self._image)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(QRectF(x, y, region.width * scale, region.height * scale), self._image)
+        found = self._session.visible(picture.detections)
+        if found is not None and len(found):
+            self._paint_boxes(painter, found, stale=picture.stale)
+
+    def _paint_boxes(self, painter: QPainter, found: Detections, *, stale: bool) -> None:
+        left, top, scale = self._origin()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        boxes = [(left + x1 * scale, top + y1 * scale, left + x2 * scale, top + y2 * scale) for x1, y1, x2, y2 in found.boxes.tolist()]
+        # The best is drawn last, so on top.
+        for box, class_id in zip(reversed(boxes), reversed(found.class_ids.tolist()), strict=True):
+            pen = QPen(_colour(class_id), self._style.line_width)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            if stale:
+                pen.setStyle(Qt.PenStyle.DotLine)
+            painter.setPen(pen)
+            painter.drawRect(QRectF(QPointF(box[0], box[1]), QPointF(box[2], box[3])))
+        if self._style.labels != "none":
+            self._paint_labels(painter, found, boxes)
+
+    def _paint_labels(self, painter: QPainter, found: Detections, boxes: list[tuple[float, float, float, float]]) -> None:
+        font = QFont(self.font())
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        height = metrics.height() + 2
+        placed: list[tuple[float, float, float, float]] = []
+        rows = zip(boxes, found.class_ids.tolist(), found.scores.tolist(), strict=True)
+        for box, class_id, score in rows:
+            text = found.classes[class_id] if self._style.labels == "class" else f"{found.classes[class_id]} {score:.0%}"
+            width = metrics.horizontalAdvance(text) + 8
+            spots = []
+            for x, y in label_spots(box, width, height, self.height()):
+                x, y = max(min(x, self.width() - width), 0), max(min(y, self.height() - height), 0)
+                spots.append((x, y, x + width, y + height))
+            spot = next((spot for spot in spots if not any(overlap(spot, other) for other in placed)), spots[0])
+            placed.append(spot)
+            area = QRectF(spot[0], spot[1], width, height)
+            painter.fillRect(area, _colour(class_id))
+            painter.setPen(QColor(*ink_on(class_colour(class_id))))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _paint_hud(self, painter: QPainter) -> None:
+        metrics = QFontMetricsF(self.font())
+        width = max(metrics.horizontalAdvance(line) for line in self._hud) + 20
+        area = QRectF(10, 10, width, metrics.lineSpacing() * len(self._hud) + 12)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_HUD_BACKGROUND)
+        painter.drawRoundedRect(area, 6, 6)
+        painter.setFont(self.font())
+        painter.setPen(QColor("#f4f5f7"))
+        painter.drawText(area.adjusted(10, 6, -10, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(self._hud))
+
+    def _paint_badge(self, painter: QPainter) -> None:
+        metrics = QFontMetricsF(self.font())
+        width = metrics.horizontalAdvance(self._badge) + 36
+        area = QRectF(self.width() - width - 10, 10, width, metrics.height() + 12)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_HUD_BACKGROUND)
+        painter.drawRoundedRect(area, 6, 6)
+        painter.setBrush(_RECORDING_RED)
+        painter.drawEllipse(QPointF(area.left() + 15, area.center().y()), 5, 5)
+        painter.setFont(self.font())
+        painter.setPen(QColor("#f4f5f7"))
+        painter.drawText(area.adjusted(26, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, self._badge)
+
+    # Events.
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._keep_inside()
+        self._ask()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        self._ask()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        self._session.pipeline.set_viewport(None)
+
+    def set_minimised(self, minimised: bool) -> None:
+        """A minimised window still counts as visible to its widgets."""
+        if minimised:
+            self._session.pipeline.set_viewport(None)
+        else:
+            self._ask()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        self.set_zoom(self._zoom * _WHEEL_STEP ** (event.angleDelta().y() / 120), event.position())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._drag_from = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if self._drag_from is None or self._picture is None:
+            return
+        moved = self._drag_from - event.position()
+        self._drag_from = event.position()
+        _, _, scale = self._origin()
+        frame = self._picture.frame
+        self._centre = (self._centre[0] + moved.x() / scale / frame.width, self._centre[1] + moved.y() / scale / frame.height)
+        self._keep_inside()
+        self._ask()
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        self._drag_from = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        self.clicked_twice.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        steps = {Qt.Key.Key_Left: (-0.1, 0), Qt.Key.Key_Right: (0.1, 0), Qt.Key.Key_Up: (0, -0.1), Qt.Key.Key_Down: (0, 0.1)}
+        if self._zoom > 1 and Qt.Key(event.key()) in steps:
+            self.pan(*steps[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
+
+
+def _colour(class_id: int) -> QColor:
+    blue, green, red = class_colour(class_id)
+    return QColor(red, green, blue)

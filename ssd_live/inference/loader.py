@@ -1,0 +1,69 @@
+"""Loading networks in the background; the last wish wins."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ssd_live.errors import SsdLiveError
+from ssd_live.filtering import everything
+from ssd_live.inference.remote import Loaded, RemoteBackend, Wish
+from ssd_live.pipeline.live import Network
+
+
+@dataclass(frozen=True)
+class LoaderEvents:
+    """Who is told, in the loading thread: a line of progress, what is ready, or what went wrong."""
+
+    progress: Callable[[str], None]
+    ready: Callable[[Wish, Loaded, Network], None]
+    failed: Callable[[Wish, SsdLiveError], None]
+
+
+class NetworkLoader:
+    """`load` gives up what was being loaded. `close` as well, and waits for nothing."""
+
+    def __init__(self, events: LoaderEvents) -> None:
+        self._events = events
+        self._lock = threading.Lock()
+        self._loading: RemoteBackend | None = None
+        self._closed = False
+
+    def load(self, wish: Wish) -> None:
+        threading.Thread(target=self._load, args=(wish,), name="load", daemon=True).start()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._loading is not None:
+                self._loading.kill()
+
+    def _load(self, wish: Wish) -> None:
+        try:
+            with self._lock:
+                if self._closed:
+                    return
+                if self._loading is not None:
+                    self._loading.kill()
+                backend = self._loading = RemoteBackend(wish)
+        except OSError as error:
+            self._events.failed(wish, SsdLiveError(f"the inference process cannot be started ({(error.strerror or str(error)).lower()})"))
+            return
+        try:
+            loaded = backend.wait(self._events.progress)
+        except SsdLiveError as error:
+            backend.close()
+            if self._is_current(backend):
+                self._events.failed(wish, error)
+            return
+        if not self._is_current(backend):
+            backend.close()
+            return
+        metadata = loaded.metadata
+        self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name))
+
+    def _is_current(self, backend: RemoteBackend) -> bool:
+        with self._lock:
+            current = self._loading is backend and not self._closed
+            if current:
+                self._loading = None
+            return current

@@ -1,0 +1,1 @@
+"""A live session: what a window or a terminal drives."""

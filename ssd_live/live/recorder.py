@@ -1,0 +1,206 @@
+"""Recording what is shown, so that even a killed program leaves a file that plays."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.frame import PictureType
+
+from ssd_live import __version__
+from ssd_live.errors import OutputError, SsdLiveError
+from ssd_live.files import claim_part, reason, rename_new
+from ssd_live.filtering import DetectionFilter
+from ssd_live.overlay import Overlay
+from ssd_live.pipeline.live import Shot
+from ssd_live.process.records import LineLog, LogPlace, Record
+from ssd_live.types import Detections, Frame
+from ssd_live.video.encoders import DEFAULT_CRF, choose_encoder, keeping_thread_priority
+from ssd_live.video.planes import copied, matrix_of, planes_of
+
+# Frames between the pipeline and the encoder: half a second, for a disk that stutters.
+_QUEUE_FRAMES = 15
+_TIME_BASE = Fraction(1, 1000)
+# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest start anywhere.
+_CLUSTER_OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
+_KEY_FRAME_INTERVAL = 30
+_FLUSH_SECONDS = 0.5
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class RecordingPlan:
+    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and model in the detections' file."""
+
+    path: Path
+    boxes: bool
+    shown: Callable[[], DetectionFilter | None]
+    header: Record
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished recording. `lost` frames came faster than they could be written; `trouble` is a line if it ended by a failure."""
+
+    path: Path
+    detections: Path
+    frames: int
+    lost: int
+    seconds: float
+    trouble: str = ""
+
+
+class Recorder:
+    """Takes shots from any thread without ever waiting, and writes them in its own: Matroska with the times of capture, and JSON lines.
+
+    Both are written as `.part` until `stop`. The first frame fixes the size; later ones are scaled to it. Raises `OutputError` at once
+    if there can be no such file; `on_end` is called in the recording thread.
+    """
+
+    def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
+        if plan.path.suffix.lower() != ".mkv":
+            raise OutputError(f"{plan.path}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
+        if plan.path.exists():
+            raise OutputError(f"{plan.path}: exists already; choose another name")
+        self._plan = plan
+        self._on_end = on_end
+        self._shots: queue.Queue[Shot] = queue.Queue(_QUEUE_FRAMES)
+        self._stop = threading.Event()
+        self._part = claim_part(plan.path)
+        log_path = plan.path.with_suffix(".jsonl")
+        try:
+            self._log = LineLog(LogPlace(log_path, log_path), {**plan.header, "version": __version__})
+        except SsdLiveError:
+            self._part.unlink(missing_ok=True)
+            raise
+        self._container: Any = None
+        self._stream: Any = None
+        self._overlay: Overlay | None = None
+        self._started: float | None = None
+        self._last_pts = -1
+        self.frames = self.lost = 0
+        self._thread = threading.Thread(target=self._run, name="record", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path:
+        return self._plan.path
+
+    def offer(self, shot: Shot) -> None:
+        try:
+            self._shots.put_nowait(shot)
+        except queue.Full:
+            self.lost += 1
+
+    def stop(self) -> None:
+        """Write what is waiting, close and rename; returns at once."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        trouble = ""
+        try:
+            self._record()
+            self._finish()
+        except (SsdLiveError, av.FFmpegError, OSError) as error:
+            detail = reason(error) if isinstance(error, OSError) and not isinstance(error, SsdLiveError) else str(error)
+            trouble = f"{self._plan.path}: recording ended ({detail}); what was written is {self._part.name}"
+            self._abandon()
+        seconds = max(self._last_pts, 0) * float(_TIME_BASE)
+        self._on_end(Recorded(self._plan.path, self._plan.path.with_suffix(".jsonl"), self.frames, self.lost, seconds, trouble))
+
+    def _record(self) -> None:
+        flushed = time.monotonic()
+        while True:
+            try:
+                shot = self._shots.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                if self._stop.is_set():
+                    return
+                continue
+            self._write(shot)
+            if time.monotonic() - flushed >= _FLUSH_SECONDS:
+                self._log.flush()
+                flushed = time.monotonic()
+
+    def _write(self, shot: Shot) -> None:
+        picture = copied(shot.frame)
+        if self._stream is None:
+            self._open(picture)
+            self._started = shot.frame.captured_at
+        assert self._started is not None
+        pts = round((shot.frame.captured_at - self._started) / _TIME_BASE)
+        if pts <= self._last_pts:
+            return
+        self._last_pts = pts
+        found = self._visible(shot)
+        if self._plan.boxes and found is not None and len(found):
+            self._draw(picture, found, stale=shot.stale)
+        if (picture.width, picture.height) != (self._stream.width, self._stream.height):
+            picture = picture.reformat(width=self._stream.width, height=self._stream.height)
+        picture.pts, picture.time_base, picture.pict_type = pts, _TIME_BASE, PictureType.NONE
+        for packet in self._stream.encode(picture):
+            self._container.mux(packet)
+        placed: Frame = replace(shot.frame, index=self.frames, pts=pts, time=float(pts * _TIME_BASE))
+        self._log.add(placed, found if found is not None and not shot.stale else _nothing())
+        self.frames += 1
+
+    def _visible(self, shot: Shot) -> Detections | None:
+        shown = self._plan.shown()
+        if shot.detections is None or shown is None or tuple(shot.detections.classes) != shown.classes:
+            return None
+        return shown.of(shot.detections)
+
+    def _draw(self, picture: av.VideoFrame, found: Detections, *, stale: bool) -> None:
+        if self._overlay is None or not self._overlay.fits(picture.width, picture.height):
+            self._overlay = Overlay(found.classes, (picture.width, picture.height), "yuv420p", matrix_of(picture))
+        self._overlay.draw(planes_of(picture), found, stale=stale)
+
+    def _open(self, picture: av.VideoFrame) -> None:
+        encoder = choose_encoder("h264")
+        options = encoder.options_for(DEFAULT_CRF["h264"])
+        if encoder.name == "libx264":
+            # Nothing held back in the encoder, so that nothing of it is lost with the program.
+            options |= {"tune": "zerolatency"}
+        self._container = av.open(f"file:{self._part}", "w", format="matroska", options=_CLUSTER_OPTIONS)
+        self._stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
+        context = self._stream.codec_context
+        context.width, context.height, context.pix_fmt = picture.width, picture.height, encoder.pixel_format
+        context.time_base = self._stream.time_base = _TIME_BASE
+        context.gop_size = _KEY_FRAME_INTERVAL
+        context.color_range, context.colorspace = picture.color_range, picture.colorspace
+        with keeping_thread_priority():
+            context.open()
+
+    def _finish(self) -> None:
+        if self._container is None:
+            self._part.unlink(missing_ok=True)
+            self._log.discard()
+            raise OutputError("no frame came")
+        for packet in self._stream.encode(None):
+            self._container.mux(packet)
+        self._container.close()
+        rename_new(self._part, self._plan.path)
+        self._log.finish()
+
+    def _abandon(self) -> None:
+        """Leave under the `.part` names what there is."""
+        if self._container is not None:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._container.close()
+        with contextlib.suppress(SsdLiveError):
+            self._log.close_part()
+
+
+def _nothing() -> Detections:
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ())

@@ -1,0 +1,35 @@
+"""What the command `live` asks for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ssd_live.inference.remote import Wish
+from ssd_live.video.sources import SourceOptions, SourceSpec
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Of the command line, for this run only, on the first network: a threshold, and the only classes to show (none for all)."""
+
+    threshold: float | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveRequest:
+    """A checked request. Model, backend and precision are None where the settings decide."""
+
+    source: SourceSpec
+    options: SourceOptions = field(default_factory=SourceOptions)
+    model: str | None = None
+    backend: str | None = None
+    precision: str | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+    record: Path | None = None
+    full_screen: bool = False
+    exit_after: float | None = None
+    screenshot: Path | None = None
+    stats: Path | None = None
+
+    def wish(self, model: str, backend: str, precision: str) -> Wish:
+        return Wish(self.model or model, self.backend or backend, self.precision or precision)

@@ -1,0 +1,235 @@
+"""The capture thread: opens one source, reads it at its pace, and brings it back when it goes away."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+import cv2
+import numpy as np
+
+from ssd_live.errors import SsdLiveError
+from ssd_live.pipeline.meters import Durations
+from ssd_live.types import Frame
+from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
+from ssd_live.video.sources.pace import Pacer
+
+# How long to wait before trying again, growing; a source that returns is back within 2 s.
+_PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.0)
+_OLD_READER_SECONDS = 2.0
+
+
+class Phase(str, Enum):
+    """What a capture is doing."""
+
+    OPENING = "opening"
+    PLAYING = "playing"
+    PAUSED = "paused"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class CaptureState:
+    """`position` is seconds from the source's beginning; `trouble` is the last failure's line, `attempts` how often it was tried since."""
+
+    phase: Phase
+    spec: SourceSpec
+    info: SourceInfo | None = None
+    position: float = 0.0
+    trouble: str = ""
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """How a source is played; `mirror` flips left and right."""
+
+    source: SourceOptions = field(default_factory=SourceOptions)
+    loop: bool = True
+    mirror: bool = False
+    paused: bool = False
+
+
+class Capture:
+    """One source in one thread. `deliver` is called there with every frame, and whether it is held back by a pause.
+
+    A read that never returns blocks nobody: `retire` does not wait, and a retired capture delivers nothing more and closes its source
+    itself as soon as it can. `after` is the capture that this one takes over from; a camera can be opened only once.
+    """
+
+    def __init__(self, spec: SourceSpec, options: CaptureOptions, deliver: Callable[[Frame, bool], None], after: "Capture | None" = None) -> None:
+        self._spec = spec
+        self._options = options
+        self._deliver = deliver
+        self._after = after
+        self._changed = threading.Condition()
+        self._retired = False
+        self._paused = options.paused
+        self._loop = options.loop
+        self._mirror = options.mirror
+        self._steps = 0
+        self._seek_to: float | None = None
+        self._state = CaptureState(Phase.OPENING, spec)
+        self._count = 0
+        self.reading = Durations()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+
+    @property
+    def state(self) -> CaptureState:
+        return self._state
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def retire(self) -> None:
+        """Deliver nothing more, and end."""
+        with self._changed:
+            self._retired = True
+            self._changed.notify_all()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; false if it is still held up by its source."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def pause(self) -> None:
+        with self._changed:
+            self._paused = True
+            self._changed.notify_all()
+
+    def play(self) -> None:
+        """Go on; from the beginning if the end was reached."""
+        with self._changed:
+            self._paused = False
+            if self._state.phase is Phase.ENDED:
+                self._seek_to = 0.0
+            self._changed.notify_all()
+
+    def step(self, frames: int) -> None:
+        """While paused, show the next frame (1) or the one before (-1)."""
+        with self._changed:
+            self._paused = True
+            if frames < 0:
+                rate = (self._state.info.rate if self._state.info else None) or 25.0
+                self._seek_to = max(self._state.position - 1 / rate - 0.5 / rate, 0.0)
+            else:
+                self._steps += 1
+            self._changed.notify_all()
+
+    def seek(self, seconds: float) -> None:
+        with self._changed:
+            self._seek_to = max(seconds, 0.0)
+            self._changed.notify_all()
+
+    def set_loop(self, loop: bool) -> None:
+        with self._changed:
+            self._loop = loop
+
+    def set_mirror(self, mirror: bool) -> None:
+        self._mirror = mirror
+
+    def _run(self) -> None:
+        if self._after is not None:
+            self._after.join(_OLD_READER_SECONDS)
+            self._after = None
+        attempts = 0
+        while not self._retired:
+            try:
+                with open_source(self._spec, self._options.source) as source:
+                    attempts = 0
+                    self._play(source)
+                return
+            except SsdLiveError as error:
+                trouble = str(error)
+            except Exception as error:  # a driver's or library's fault must not end the thread unseen
+                trouble = f"{self._spec.title}: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; choose another source"
+            if not self._spec.returns:
+                self._set(phase=Phase.FAILED, trouble=trouble)
+                return
+            attempts += 1
+            self._set(phase=Phase.RECONNECTING, trouble=trouble, attempts=attempts)
+            with self._changed:
+                self._changed.wait_for(lambda: self._retired, _PAUSES_SECONDS[min(attempts, len(_PAUSES_SECONDS)) - 1])
+
+    def _play(self, source: Source) -> None:
+        """Until retired. Raises what `read` raises."""
+        pacer = Pacer()
+        self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
+        while not self._retired:
+            wanted = self._next_order(source.info)
+            if wanted is None:
+                continue
+            seeking, stepping = wanted
+            if seeking is not None:
+                source.seek(seeking)
+                pacer.restart()
+            started = time.monotonic()
+            frame = source.read()
+            self.reading.add(time.monotonic() - started)
+            if frame is None:
+                self._end(source)
+                pacer.restart()
+                continue
+            if source.info.paced and not (stepping or seeking is not None) and not self._wait_until(pacer.due(frame.time, time.monotonic())):
+                # Something was asked for meanwhile; a frame that waits is not yet captured.
+                if self._retired or self._seek_to is not None:
+                    continue
+                pacer.restart()
+            self._hand_over(frame, source.info, held_back=not stepping and self._paused and source.info.is_live)
+
+    def _next_order(self, info: SourceInfo) -> tuple[float | None, bool] | None:
+        """(where to seek first, if anywhere; whether this is a single step); None after waiting for something to do."""
+        with self._changed:
+            seeking, self._seek_to = self._seek_to, None
+            if seeking is not None and info.seekable:
+                self._set(phase=Phase.PAUSED if self._paused else Phase.PLAYING)
+                return seeking, self._paused
+            if not self._paused and self._state.phase is not Phase.ENDED:
+                if self._state.phase is Phase.PAUSED:
+                    self._set(phase=Phase.PLAYING)
+                return None if self._retired else (None, False)
+            if self._steps:
+                self._steps -= 1
+                return None, True
+            if info.is_live and self._state.phase is not Phase.ENDED:
+                # A camera's line of pictures must not grow old: it is read on, and its frames are dropped as paused.
+                self._set(phase=Phase.PAUSED)
+                return None, False
+            if self._state.phase is not Phase.ENDED:
+                self._set(phase=Phase.PAUSED)
+            self._changed.wait(1.0)
+            return None
+
+    def _wait_until(self, due: float) -> bool:
+        """False if an order came before the time."""
+        with self._changed:
+            paused = self._paused
+            while not (self._retired or self._seek_to is not None or self._paused != paused):
+                left = due - time.monotonic()
+                if left <= 0:
+                    return True
+                self._changed.wait(left)
+        return False
+
+    def _end(self, source: Source) -> None:
+        with self._changed:
+            if self._loop and source.info.seekable and not self._paused:
+                self._seek_to = 0.0
+            else:
+                self._set(phase=Phase.ENDED)
+
+    def _hand_over(self, frame: Frame, info: SourceInfo, held_back: bool) -> None:
+        if self._mirror and frame.pixel_format == "bgr24":
+            frame = replace(frame, planes=(np.asarray(cv2.flip(frame.planes[0], 1), np.uint8),))
+        frame = replace(frame, index=self._count, captured_at=time.monotonic())
+        self._count += 1
+        self._set(position=max(frame.time - info.start, 0.0))
+        with self._changed:
+            if not self._retired:
+                self._deliver(frame, held_back)
+
+    def _set(self, **changes: object) -> None:
+        self._state = replace(self._state, **changes)  # type: ignore[arg-type]

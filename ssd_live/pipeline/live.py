@@ -1,0 +1,333 @@
+"""Live: capture -> infer -> render in three threads, with room for one frame between them, where the newest wins."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from ssd_live.backends.base import Backend
+from ssd_live.closing import Closing
+from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.filtering import DetectionFilter
+from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
+from ssd_live.pipeline.meters import Cause, Durations, Ledger, Rate
+from ssd_live.pipeline.picture import Picture, Viewport, render
+from ssd_live.pipeline.slot import NewestSlot
+from ssd_live.types import Detections, Frame
+from ssd_live.video.sources import SourceSpec
+
+_POLL_SECONDS = 0.2
+_JOIN_SECONDS = 2.0
+_INFERENCE_TIMEOUT_SECONDS = 20.0
+
+# inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest boxes there are.
+Show = Literal["inferred", "source"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A backend ready to run, with what turns its outputs into detections: all that the model gives; views filter."""
+
+    backend: Backend
+    input_size: tuple[int, int]
+    everything: DetectionFilter
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A captured frame on its way, with what was found on it, if it was looked at. Only the one that is `for_show` decides its fate."""
+
+    frame: Frame
+    detections: Detections | None = None
+    stale: bool = False
+    for_show: bool = True
+
+
+class Tap(Protocol):
+    """Somebody who wants every frame that is shown or would be: a recorder. Called in the infer or capture thread; must not wait."""
+
+    def __call__(self, shot: Shot) -> None: ...
+
+
+class LivePipeline(Closing):
+    """A with-block that owns the threads. All methods may be called from any thread, and none of them waits, but `close`.
+
+    `on_picture` is called (in the render thread) when `picture` has something new, and not again before it was fetched;
+    `on_trouble` with the line of a failure, once for each.
+    """
+
+    def __init__(
+        self, on_picture: Callable[[], None], on_trouble: Callable[[BaseException], None] = lambda _: None, *, show: Show = "inferred"
+    ) -> None:
+        self._on_picture = on_picture
+        self._on_trouble = on_trouble
+        self.show: Show = show
+        self.tap: Tap | None = None
+        self.ledger = Ledger()
+        self.rates = {stage: Rate() for stage in ("capture", "inference", "display")}
+        self.durations = {stage: Durations() for stage in ("read", "resize", "inference", "render", "latency")}
+        self._to_infer: NewestSlot[Shot] = NewestSlot()
+        self._to_render: NewestSlot[Shot] = NewestSlot()
+        self._lock = threading.Lock()
+        self._picture: Picture | None = None
+        # Numbers of frames: fetched and not yet painted, and the last one whose fate is decided.
+        self._unpainted: int | None = None
+        self._settled = 0
+        self._announced = False
+        self._capture: Capture | None = None
+        self._viewport: Viewport | None = None
+        self._network: Network | None = None
+        self._next_network: Network | None = None
+        self._newest: Detections | None = None
+        self._period = 0.0
+        self._next_due = 0.0
+        self._number = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in (("infer", self._infer), ("render", self._render))]
+        for thread in self._threads:
+            thread.start()
+
+    # What is shown.
+
+    @property
+    def capture(self) -> Capture | None:
+        """The source's thread, to play, pause, step and seek."""
+        return self._capture
+
+    @property
+    def state(self) -> CaptureState | None:
+        return self._capture.state if self._capture else None
+
+    def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
+        """Show another source; the one before is let go."""
+        with self._lock:
+            earlier, closed = self._capture, self._stop.is_set()
+            if closed:
+                return
+            same_camera = earlier is not None and spec.kind == "camera"
+            self._capture = Capture(spec, options, self._deliver, after=earlier if same_camera else None)
+            self._capture.reading = self.durations["read"]
+            if earlier is not None:
+                earlier.retire()
+            self._capture.start()
+        for slot in (self._to_infer, self._to_render):
+            self._drop(slot.take(), Cause.CHANGED)
+        self._newest = None
+
+    def cap_rate(self, rate: float | None) -> None:
+        """Look at no more than this many frames a second; None for all."""
+        self._period = 1 / rate if rate else 0.0
+
+    def use(self, network: Network | None) -> None:
+        """Go on with another network from the next frame; the one before is closed by the thread that used it."""
+        with self._lock:
+            if self._stop.is_set():
+                replaced = network
+            else:
+                replaced, self._next_network = self._next_network, network
+        if replaced is not None:
+            replaced.backend.close()
+        self._to_infer.wake()
+
+    @property
+    def network(self) -> Network | None:
+        return self._network
+
+    # What the view asks for and says.
+
+    def set_viewport(self, viewport: Viewport | None) -> None:
+        """What the view shows from now on; None while nobody can see it."""
+        if viewport != self._viewport:
+            self._viewport = viewport
+            self._to_render.wake()
+
+    def picture(self) -> Picture | None:
+        """The newest picture, once. One fetched earlier and not painted counts as dropped."""
+        with self._lock:
+            self._announced = False
+            picture, self._picture = self._picture, None
+            if picture is None:
+                return None
+            if self._unpainted is not None and self._unpainted != picture.number:
+                self.ledger.drop(Cause.DISPLAY)
+            fresh = picture.number > self._settled
+            self._unpainted = picture.number if fresh else None
+        return picture
+
+    def painted(self, picture: Picture) -> None:
+        """To be called when a fetched picture is on the screen; only the first time for each counts."""
+        now = time.monotonic()
+        with self._lock:
+            if picture.number != self._unpainted:
+                return
+            self._unpainted = None
+            self._settled = picture.number
+        self.ledger.show()
+        self.rates["display"].tick(now)
+        self.durations["latency"].add(now - picture.frame.captured_at)
+
+    def close(self) -> None:
+        """End all threads; every frame on its way is counted as dropped."""
+        with self._lock:
+            self._stop.set()
+            capture = self._capture
+        if capture is not None:
+            capture.retire()
+        self._to_infer.wake()
+        self._to_render.wake()
+        if capture is not None:
+            capture.join(_JOIN_SECONDS)
+        for thread in self._threads:
+            thread.join(_JOIN_SECONDS)
+        for slot in (self._to_infer, self._to_render):
+            self._drop(slot.take(), Cause.STOPPED)
+        with self._lock:
+            picture, self._picture = self._picture, None
+            if picture is not None and picture.number > self._settled and picture.number != self._unpainted:
+                self.ledger.drop(Cause.STOPPED)
+            if self._unpainted is not None:
+                self.ledger.drop(Cause.STOPPED)
+                self._unpainted = None
+
+    # The stages.
+
+    def _deliver(self, frame: Frame, held_back: bool) -> None:
+        """In the capture thread."""
+        self.ledger.capture()
+        self.rates["capture"].tick(frame.captured_at)
+        shot = Shot(frame)
+        if held_back:
+            self._drop(shot, Cause.PAUSED)
+            return
+        if self._is_too_soon(frame.captured_at):
+            self._drop(shot, Cause.RATE_CAP)
+            return
+        if self.show == "inferred":
+            self._drop(self._to_infer.put(shot), Cause.INFERENCE)
+            return
+        # Shown at once; the boxes of this very frame come too late for it.
+        self._drop(self._to_infer.put(replace(shot, for_show=False)), Cause.INFERENCE)
+        self._hand_on(replace(shot, detections=self._newest, stale=self._newest is not None))
+
+    def _is_too_soon(self, now: float) -> bool:
+        """Whether the rate cap leaves this frame out; a tenth of a period early is on time."""
+        if not self._period:
+            return False
+        if now < self._next_due - 0.1 * self._period:
+            return True
+        self._next_due = max(self._next_due + self._period, now)
+        return False
+
+    def _infer(self) -> None:
+        while not self._stop.is_set():
+            self._change_network()
+            shot = self._to_infer.take(_POLL_SECONDS)
+            if shot is None:
+                continue
+            looked_at = self._look_at(shot)
+            if looked_at is not None and looked_at.for_show:
+                self._hand_on(looked_at)
+        self._change_network()
+        if self._network is not None:
+            self._network.backend.close()
+            self._network = None
+
+    def _look_at(self, shot: Shot) -> Shot | None:
+        """The frame with its own detections; as it is without a network; None if that failed."""
+        network = self._network
+        if network is None:
+            return shot
+        frame = shot.frame
+        try:
+            started = time.monotonic()
+            image = frame.network_input(network.input_size)
+            resized = time.monotonic()
+            outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
+            done = time.monotonic()
+            detections = network.everything.detections(outputs, 0, (frame.width, frame.height))
+        except (SsdLiveError, TimeoutError) as error:
+            if shot.for_show:
+                self.ledger.fail()
+            self._give_up(network, error)
+            return None
+        self.durations["resize"].add(resized - started)
+        self.durations["inference"].add(done - resized)
+        self.ledger.infer()
+        self.rates["inference"].tick(done)
+        self._newest = detections
+        return replace(shot, detections=detections)
+
+    def _give_up(self, network: Network, error: BaseException) -> None:
+        """A network that failed is let go; frames are shown without boxes until another comes."""
+        self._network = None
+        network.backend.close()
+        if not self._stop.is_set():
+            self._on_trouble(error if isinstance(error, SsdLiveError) else BackendError(f"{network.name}: {error}; choose another backend"))
+
+    def _change_network(self) -> None:
+        with self._lock:
+            network, self._next_network = self._next_network, None
+        if network is not None:
+            earlier, self._network = self._network, network
+            self._newest = None
+            if earlier is not None:
+                earlier.backend.close()
+
+    def _hand_on(self, shot: Shot) -> None:
+        if (tap := self.tap) is not None:
+            tap(shot)
+        self._drop(self._to_render.put(shot), Cause.RENDERING)
+
+    def _render(self) -> None:
+        last: Shot | None = None
+        shown: Viewport | None = None
+        while not self._stop.is_set():
+            shot = self._to_render.take(_POLL_SECONDS)
+            viewport = self._viewport
+            if shot is not None:
+                last = shot
+                self._number += 1
+            if viewport is None:
+                self._settle(shot, Cause.HIDDEN)
+            elif shot is not None or (last is not None and viewport != shown):
+                # With no new frame, the last one is drawn anew for a view that has changed.
+                assert last is not None
+                self._show(last, viewport, is_new=shot is not None)
+            shown = viewport
+
+    def _show(self, shot: Shot, viewport: Viewport, *, is_new: bool) -> None:
+        started = time.monotonic()
+        try:
+            pixels, region = render(shot.frame, viewport)
+        except Exception as error:  # one frame that cannot be drawn must not end the thread
+            if is_new:
+                self.ledger.fail()
+                self._settle(None, Cause.RENDERING)
+            self._on_trouble(error)
+            return
+        self.durations["render"].add(time.monotonic() - started)
+        picture = Picture(self._number, shot.frame, pixels, region, shot.detections, shot.stale)
+        with self._lock:
+            replaced, self._picture = self._picture, picture
+            if replaced is not None and replaced.number != picture.number and self._counts(replaced):
+                self.ledger.drop(Cause.DISPLAY)
+            announce, self._announced = not self._announced, True
+        if announce:
+            self._on_picture()
+
+    def _settle(self, shot: Shot | None, cause: Cause) -> None:
+        """The newest frame will not be painted; should it be drawn again later, that counts no more."""
+        self._drop(shot, cause)
+        with self._lock:
+            if self._unpainted is None:
+                self._settled = self._number
+
+    def _counts(self, picture: Picture) -> bool:
+        """Whether a picture that nobody fetched was its frame's only one."""
+        return picture.number > self._settled and picture.number != self._unpainted
+
+    def _drop(self, shot: Shot | None, cause: Cause) -> None:
+        if shot is not None and shot.for_show:
+            self.ledger.drop(cause)

@@ -1,0 +1,75 @@
+"""The render stage's work: a frame as a picture of exactly the pixels that the view will show."""
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+from ssd_live.pixels import Pixels, resize_yuv420_to_bgr
+from ssd_live.types import Detections, Frame, Region
+
+
+@dataclass(frozen=True)
+class Viewport:
+    """What a view shows: a picture of at most `width` x `height` device pixels; of the whole frame, or of a part of it (0..1: x1, y1, x2, y2)."""
+
+    width: int
+    height: int
+    part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """BGRA rows (H, W, 4) uint8, of `region` of the frame; `detections` in the frame's pixels, None where it was not looked at.
+
+    `stale` says that they were found on an earlier frame. `number` is the same for pictures of one frame. `pixels` may be a view of `owner`.
+    """
+
+    number: int
+    frame: Frame
+    pixels: Pixels
+    region: Region
+    detections: Detections | None
+    stale: bool = False
+
+
+def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, Region]:
+    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the view has only to copy it."""
+    region = _part(frame, viewport.part)
+    scale = min(viewport.width / region.width, viewport.height / region.height)
+    size = (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
+    whole = (region.width, region.height) == (frame.width, frame.height)
+    if frame.pixel_format == "bgr24":
+        pixels = frame.planes[0][region.y : region.y + region.height, region.x : region.x + region.width]
+        scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) if scale != 1 else pixels
+        return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA), np.uint8), region
+    if whole and isinstance(frame.native, av.VideoFrame):
+        return _scaled(frame.native, size), region
+    luma, u, v = frame.planes
+    x, y, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
+    halves = (slice(y // 2, (bottom + 1) // 2), slice(x // 2, (right + 1) // 2))
+    bgr = resize_yuv420_to_bgr((luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8), region
+
+
+def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
+    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the rows are its own memory."""
+    picture = native.reformat(width=size[0], height=size[1], format="bgra")
+    plane = picture.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: size[1]]  # type: ignore[call-overload]
+    return np.asarray(rows[:, : size[0] * 4].reshape(size[1], size[0], 4) if plane.line_size == size[0] * 4 else _rows(rows, size))
+
+
+def _rows(rows: Pixels, size: tuple[int, int]) -> Pixels:
+    """A view (H, W, 4) of padded rows."""
+    return np.lib.stride_tricks.as_strided(rows, (size[1], size[0], 4), (rows.strides[0], 4, 1), writeable=False)
+
+
+def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
+    """The part in whole pixels, even where colour is halved, at least 2 x 2."""
+    x1, y1, x2, y2 = part
+    left, top = int(x1 * frame.width) // 2 * 2, int(y1 * frame.height) // 2 * 2
+    right, bottom = min(-(-int(x2 * frame.width) // 2) * 2, frame.width), min(-(-int(y2 * frame.height) // 2) * 2, frame.height)
+    left, top = min(max(left, 0), max(frame.width - 2, 0)), min(max(top, 0), max(frame.height - 2, 0))
+    return Region(left, top, max(right - left, min(2, frame.width)), max(bottom - top, min(2, frame.height)))

@@ -1,0 +1,88 @@
+"""The user's settings, kept between runs: checked when read, written whole, set aside when broken."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssd_live.files import atomic_write
+
+_RECENT = 10
+# A settings file is some kilobytes; anything much larger is not one.
+_LARGEST_BYTES = 1_000_000
+
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """What a window remembers. Unknown keys (of a newer version) are dropped."""
+
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    version: Literal[1] = 1
+    language: Literal["system", "en", "ko"] = "system"
+    theme: Literal["system", "light", "dark"] = "system"
+    model: Annotated[str, Field(min_length=1, max_length=4096)] = "ssd300-mobilenetv2-oid"
+    backend: Annotated[str, Field(min_length=1, max_length=100)] = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    thresholds: dict[str, Score] = {}
+    hidden_classes: dict[str, list[str]] = {}
+    show: Literal["inferred", "source"] = "inferred"
+    rate_cap: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    labels: Literal["full", "class", "none"] = "full"
+    line_width: Annotated[int, Field(ge=1, le=8)] = 2
+    hud: bool = True
+    mirror: bool = False
+    loop: bool = True
+    record_boxes: bool = True
+    output_folder: Annotated[str, Field(max_length=4096)] = ""
+    recent_sources: Annotated[list[str], Field(max_length=_RECENT)] = []
+    geometry: Annotated[str, Field(max_length=10_000)] = ""
+    layout: Annotated[str, Field(max_length=100_000)] = ""
+
+    def remember_source(self, text: str) -> None:
+        """Put it first among the recent ones. An address with a password is not kept."""
+        if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
+            return
+        self.recent_sources = [text, *(known for known in self.recent_sources if known != text)][:_RECENT]
+
+
+def settings_path() -> Path:
+    """`SSD_LIVE_SETTINGS`, or `settings.json` in the user's configuration folder."""
+    if "SSD_LIVE_SETTINGS" in os.environ:
+        return Path(os.environ["SSD_LIVE_SETTINGS"])
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("ssd_live", appauthor=False)) / "settings.json"
+
+
+def load_settings(path: Path) -> tuple[Settings, str]:
+    """The settings, and a line if the file was broken and set aside, or cannot be read; the defaults then. Raises nothing."""
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise ValueError("too large")
+        return Settings.model_validate_json(path.read_bytes()), ""
+    except FileNotFoundError:
+        return Settings(), ""
+    except (ValidationError, ValueError):
+        aside = _set_aside(path)
+        return Settings(), f"the settings in {path} were not readable; they are kept as {aside.name}, and the defaults are used"
+    except OSError as error:
+        return Settings(), f"the settings in {path} cannot be read ({(error.strerror or str(error)).lower()}); the defaults are used"
+
+
+def save_settings(settings: Settings, path: Path) -> None:
+    """Raises `OutputError`."""
+    with atomic_write(path) as file:
+        file.write(settings.model_dump_json(indent=1).encode() + b"\n")
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
+        number += 1
+    with contextlib.suppress(OSError):
+        path.replace(aside)
+    return aside

@@ -1,0 +1,35 @@
+"""Where live pictures come from, opened by one string."""
+
+from ssd_live.video.sources.base import Source, SourceInfo, SourceOptions, SourceSpec
+from ssd_live.video.sources.parse import parse_source
+
+__all__ = ["Source", "SourceInfo", "SourceOptions", "SourceSpec", "open_source", "parse_source"]
+
+
+def open_source(spec: SourceSpec, options: SourceOptions) -> Source:
+    """Open what `parse_source` understood; may take as long as a network does. Raises `MediaError`, `MissingPackageError`."""
+    match spec.kind:
+        case "camera":
+            from ssd_live.video.sources.camera import CameraSource
+
+            return CameraSource(spec.address, options)
+        case "stream":
+            from ssd_live.video.sources.stream import StreamSource
+
+            return StreamSource(spec.address)
+        case "file":
+            from ssd_live.video.sources.file import FileSource
+
+            return FileSource(spec.address)
+        case "images":
+            from ssd_live.video.sources.images import ImagesSource
+
+            return ImagesSource(spec.address, options)
+        case "screen":
+            from ssd_live.video.sources.screen import ScreenSource
+
+            return ScreenSource(spec.address, options)
+        case "pattern":
+            from ssd_live.video.sources.pattern import PatternSource
+
+            return PatternSource(spec.address, options)

@@ -1,0 +1,153 @@
+"""Webcams through OpenCV: by number or name, with the mode that was asked for as far as the camera grants it."""
+
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ssd_live.closing import Closing
+from ssd_live.errors import MediaError
+from ssd_live.types import Frame
+from ssd_live.video.sources.base import SourceInfo, SourceOptions
+
+_BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVFOUNDATION}
+_DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
+_MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+# Sizes and rates that most cameras have, for a menu.
+COMMON_MODES = (((640, 480), 30.0), ((1280, 720), 30.0), ((1280, 720), 60.0), ((1920, 1080), 30.0), ((1920, 1080), 60.0))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One that the system lists."""
+
+    index: int
+    name: str
+
+
+def cameras() -> list[Camera]:
+    """The cameras of this machine, each once. Empty where the system lists none or cannot tell."""
+    try:
+        from cv2_enumerate_cameras import enumerate_cameras
+
+        found = enumerate_cameras(_backend())
+    except Exception:  # a driver's fault must not end the program
+        return []
+    named: dict[int, Camera] = {}
+    for camera in found:
+        index = int(camera.index) % 100 if int(camera.index) >= 100 else int(camera.index)
+        named.setdefault(index, Camera(index, str(camera.name)))
+    return sorted(named.values(), key=lambda camera: camera.index)
+
+
+def find_camera(text: str) -> int:
+    """The index of a camera by its number or a part of its name, in any case. Raises `MediaError`."""
+    if text.isdecimal():
+        return int(text)
+    known = cameras()
+    for camera in known:
+        if text.casefold() in camera.name.casefold():
+            return camera.index
+    listed = "; ".join(f"{camera.index}: {camera.name}" for camera in known) or "none is connected"
+    raise MediaError(f"there is no file and no camera {text!r} ({listed}); give a camera, a file, an address, a folder, screen or pattern")
+
+
+class CameraSource(Closing):
+    """An open webcam."""
+
+    def __init__(self, address: str, options: SourceOptions) -> None:
+        self._index = find_camera(address)
+        self._capture = _open(self._index, options)
+        more, image = self._capture.read()
+        if not more:
+            self._capture.release()
+            raise MediaError(_why(self._index))
+        self._first: Any = image
+        fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC))
+        code = "".join(chr(fourcc >> shift & 0xFF) for shift in (0, 8, 16, 24)).strip("\0 ")
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.info = SourceInfo(image.shape[1], image.shape[0], rate=rate if rate > 0 else None, mode=code)
+
+    def read(self) -> Frame | None:
+        image, self._first = self._first, None
+        if image is None:
+            more, image = self._capture.read()
+            if not more:
+                raise MediaError(f"camera {self._index} gives no more pictures; check its cable, or whether another program took it")
+        return Frame((np.asarray(image, np.uint8),))
+
+    def seek(self, seconds: float) -> None:
+        raise AssertionError("a camera has no past")
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def _backend() -> int:
+    return _BACKENDS.get(sys.platform, cv2.CAP_ANY)
+
+
+def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
+    """With the camera's own pixel format where that keeps the rate, else compressed: raw pixels of a large picture are slow over USB 2."""
+    size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
+    capture = _try(index, size, rate, options.pixel_format)
+    if options.pixel_format or _grants(capture, size, rate):
+        return capture
+    granted = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    compressed = _try(index, size, rate, "MJPG")
+    if (compressed.get(cv2.CAP_PROP_FRAME_WIDTH), compressed.get(cv2.CAP_PROP_FPS)) >= granted:
+        return compressed
+    compressed.release()
+    return _try(index, size, rate, None)
+
+
+def _try(index: int, size: tuple[int, int], rate: float, pixel_format: str | None) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(index, _backend())
+    if not capture.isOpened():
+        capture.release()
+        raise MediaError(_why(index))
+    # The format first: drivers choose sizes and rates among those that it has.
+    if pixel_format:
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*f"{pixel_format:4.4}"))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+    capture.set(cv2.CAP_PROP_FPS, rate)
+    # The newest picture is wanted, not a line of old ones.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
+    return capture
+
+
+def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bool:
+    granted = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    return granted == size and capture.get(cv2.CAP_PROP_FPS) >= rate - 1
+
+
+def _why(index: int) -> str:
+    """Why a camera does not open, with the remedy on this platform."""
+    if sys.platform == "darwin":
+        return f"camera {index} cannot be opened; allow it under System Settings > Privacy & Security > Camera, and close other programs using it"
+    if sys.platform == "win32":
+        return f"camera {index} cannot be opened; allow it under Settings > Privacy & security > Camera, and close other programs using it"
+    return linux_trouble(Path(f"/dev/video{index}"))
+
+
+def linux_trouble(device: Path) -> str:
+    """Why a Video4Linux device does not give pictures: missing, forbidden, busy, or no camera."""
+    try:
+        handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return f"there is no camera {device}; connect one, or give a file, an address, screen or pattern"
+    except PermissionError:
+        return f"{device}: this user may not use it; run `sudo usermod -aG video $USER`, then log in again"
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return f"{device}: another program is using it; close that program (`fuser {device}` shows which)"
+        return f"{device}: cannot be opened ({(error.strerror or str(error)).lower()}); reconnect the camera"
+    os.close(handle)
+    return f"{device}: gives no pictures; close other programs using it (`fuser {device}` shows which), or reconnect it"

@@ -1,0 +1,51 @@
+"""A folder of images, or a single one, as a slow video."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.closing import Closing
+from ssd_live.errors import MediaError
+from ssd_live.types import Frame
+from ssd_live.video.images import IMAGE_SUFFIXES, natural_order, read_image
+from ssd_live.video.sources.base import SourceInfo, SourceOptions
+
+_DEFAULT_RATE = 1.0
+
+
+class ImagesSource(Closing):
+    """The images of a folder in natural order, `options.rate` a second (1 if not given); those that cannot be read are left out."""
+
+    def __init__(self, address: str, options: SourceOptions) -> None:
+        path = Path(address)
+        try:
+            listed = list(path.iterdir()) if path.is_dir() else [path]
+        except OSError as error:
+            raise MediaError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); check its permissions") from error
+        self._paths = sorted((item for item in listed if item.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+        if not self._paths:
+            raise MediaError(f"{path}: has no images; give a folder with some, or a video")
+        self._rate = options.rate or _DEFAULT_RATE
+        self._next = 0
+        first = self.read()
+        if first is None:
+            raise MediaError(f"{path}: none of its images can be read; check the files")
+        self._next = 0
+        duration = len(self._paths) / self._rate
+        self.info = SourceInfo(first.width, first.height, rate=self._rate, duration=duration, paced=True, seekable=True, mode=f"{len(self._paths)}")
+
+    def read(self) -> Frame | None:
+        while self._next < len(self._paths):
+            number, self._next = self._next, self._next + 1
+            try:
+                image = read_image(self._paths[number]).planes[0]
+            except MediaError:
+                continue
+            return Frame((np.asarray(image, np.uint8),), index=number, pts=number, time=number / self._rate)
+        return None
+
+    def seek(self, seconds: float) -> None:
+        self._next = min(max(int(np.ceil(seconds * self._rate - 1e-6)), 0), len(self._paths))
+
+    def close(self) -> None:
+        self._paths = []

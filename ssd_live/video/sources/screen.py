@@ -1,0 +1,76 @@
+"""The desktop, or a region of it."""
+
+import os
+import sys
+
+import numpy as np
+
+from ssd_live.closing import Closing
+from ssd_live.errors import MediaError, MissingPackageError, UsageError
+from ssd_live.types import Frame
+from ssd_live.video.sources.base import SourceInfo, SourceOptions
+from ssd_live.video.sources.pace import Metronome
+
+_DEFAULT_RATE = 30.0
+
+
+class ScreenSource(Closing):
+    """`address` is empty for the first monitor, its number from 1, or X,Y,W,H in pixels of the whole desktop."""
+
+    def __init__(self, address: str, options: SourceOptions) -> None:
+        if sys.platform.startswith("linux"):
+            if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland":
+                raise MediaError("Wayland does not let programs read the screen; log in to an X11 session, or give another source")
+            if not os.environ.get("DISPLAY"):
+                raise MediaError("there is no screen here to read; give another source")
+        try:
+            import mss
+        except ImportError as error:
+            raise MissingPackageError("reading the screen needs mss; `pip install mss`") from error
+        try:
+            self._screen = mss.MSS()
+            self._area = _area(address, self._screen.monitors)
+            self._rate = options.rate or _DEFAULT_RATE
+            self._metronome = Metronome(self._rate)
+            picture = self._screen.grab(self._area)
+        except mss.ScreenShotError as error:
+            raise MediaError(f"the screen cannot be read ({str(error).lower()}); give another source") from error
+        self._errors = mss.ScreenShotError
+        self.info = SourceInfo(picture.width, picture.height, rate=self._rate, mode="screen")
+
+    def read(self) -> Frame | None:
+        self._metronome.wait()
+        try:
+            picture = self._screen.grab(self._area)
+        except self._errors as error:
+            raise MediaError(f"the screen cannot be read any more ({str(error).lower()}); give another source") from error
+        bgra = np.frombuffer(picture.raw, np.uint8).reshape(picture.height, picture.width, 4)
+        return Frame((np.ascontiguousarray(bgra[..., :3]),))
+
+    def seek(self, seconds: float) -> None:
+        raise AssertionError("a screen has no past")
+
+    def close(self) -> None:
+        self._screen.close()
+
+
+def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
+    """`monitors[0]` is the whole desktop, the others are single monitors."""
+    if not address:
+        return monitors[min(1, len(monitors) - 1)]
+    try:
+        numbers = [int(part) for part in address.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1 and 1 <= numbers[0] < len(monitors):
+        return monitors[numbers[0]]
+    whole = monitors[0]
+    if len(numbers) == 4:
+        x, y, width, height = numbers
+        right, bottom = whole["left"] + whole["width"], whole["top"] + whole["height"]
+        if width >= 2 and height >= 2 and x >= whole["left"] and y >= whole["top"] and x + width <= right and y + height <= bottom:
+            return {"left": x, "top": y, "width": width, "height": height}
+    raise UsageError(
+        f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1 to {len(monitors) - 1}, "
+        f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']}"
+    )

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QObject
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QColor, QKeySequence
 from PySide6.QtWidgets import QApplication, QStyle
+
+from ssd_live.gui.theme import tinted
 
 _Icon = QStyle.StandardPixmap
 
@@ -137,8 +139,6 @@ class Actions:
             action = QAction(spec.text, parent)
             action.setCheckable(spec.checkable)
             action.setShortcuts([QKeySequence(key) for key in spec.keys])
-            if spec.icon is not None:
-                action.setIcon(QApplication.style().standardIcon(spec.icon))
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             tip = spec.tip or plain(spec.text)
             action.setToolTip(f"{tip} ({keys})" if keys else tip)
@@ -147,6 +147,12 @@ class Actions:
 
     def __getitem__(self, name: str) -> QAction:
         return self._by_name[name]
+
+    def colour_icons(self, colour: QColor) -> None:
+        """Draw the icons in one colour that goes with the theme."""
+        for spec in self.specs:
+            if spec.icon is not None:
+                self._by_name[spec.name].setIcon(tinted(QApplication.style().standardIcon(spec.icon), colour))
 
     def connect(self, name: str, slot: Callable[[], object]) -> None:
         self._by_name[name].triggered.connect(lambda _=False: slot())

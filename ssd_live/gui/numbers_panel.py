@@ -4,6 +4,7 @@ from collections import deque
 from typing import Any
 
 import pyqtgraph
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -84,13 +85,18 @@ class NumbersPanel(QWidget):
         self._plots = (self._rates, self._stages, self._drops, self._processor, self._memory)
         for place, plot in enumerate(self._plots):
             layout.addWidget(plot.widget, place // 3, place % 3)
-        self.recolour()
+        self._recolour()
 
     def add(self, *samples: dict[str, float]) -> None:
         """One sample of rates, stages, drops, processor and memory, by the counters' own names."""
         for plot, values in zip(self._plots, samples, strict=True):
             plot.add({self._names.get(name, name): value for name, value in values.items()})
 
-    def recolour(self) -> None:
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._recolour()
+
+    def _recolour(self) -> None:
         for plot in self._plots:
             plot.recolour(self.palette())

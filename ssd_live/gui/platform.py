@@ -26,6 +26,10 @@ def prepare() -> None:
         if not getattr(error, "name", None):
             raise MissingPackageError(f"a library for windows is missing ({error}); on Debian: apt install {_LIBRARIES}; or {_WITHOUT}") from error
         raise MissingPackageError(f"PySide6 is not installed; `pip install PySide6-Essentials`, or {_WITHOUT}") from error
+    if sys.version_info < (3, 12) and PySide6.__version_info__[:2] >= (6, 12):
+        raise MissingPackageError(
+            f"PySide6 {PySide6.__version__} crashes on Python before 3.12; `pip install 'PySide6-Essentials<6.12'`, or {_WITHOUT}"
+        )
     if sys.platform.startswith("linux") and wanted in ("", "xcb") and os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         _check_x11(Path(PySide6.__file__).parent)
 

@@ -32,29 +32,20 @@ def read_texts(path: Path) -> dict[tuple[str, str], str]:
     return texts
 
 
-class FileTranslator(QTranslator):
-    """Answers from a translation file."""
+class Texts(QTranslator):
+    """Answers from a translation. English needs none but for its plurals: `%n frame(s)`."""
 
-    def __init__(self, path: Path, parent: QObject) -> None:
+    def __init__(self, texts: dict[tuple[str, str], str], parent: QObject) -> None:
         super().__init__(parent)
-        self._texts = read_texts(path)
-
-    def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
-        return not self._texts
-
-    def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str | None:
-        # None is Qt's null string: not translated. An empty one would be shown.
-        return self._texts.get((context, source))
-
-
-class EnglishPlurals(QTranslator):
-    """English needs no translation but for its plurals: `%n frame(s)`."""
+        self._texts = texts
 
     def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
         return False
 
     def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str | None:
-        return source.replace("(s)", "" if n == 1 else "s") if n >= 0 and "(s)" in source else None
+        # None is Qt's null string: not translated, another translator may know. An empty string would be shown.
+        text = self._texts.get((context, source))
+        return source.replace("(s)", "" if n == 1 else "s") if text is None and n >= 0 and "(s)" in source else text
 
 
 def chosen_language(setting: str) -> str:
@@ -69,10 +60,8 @@ def chosen_language(setting: str) -> str:
 
 def install(application: QCoreApplication, language: str) -> None:
     """Before any widget is made."""
-    if language == "en":
-        application.installTranslator(EnglishPlurals(application))
-        return
+    texts = {} if language == "en" else read_texts(translation_file(language))
+    application.installTranslator(Texts(texts, application))
     qt = QTranslator(application)
     if qt.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         application.installTranslator(qt)
-    application.installTranslator(FileTranslator(translation_file(language), application))

@@ -75,9 +75,8 @@ class VideoView(QWidget):
         if picture is None:
             return
         earlier, self._picture = self._picture, picture
-        height, width = picture.pixels.shape[:2]
         # The image shares the picture's memory, which lives as long as the picture does.
-        self._image = QImage(picture.pixels.data, width, height, picture.pixels.strides[0], QImage.Format.Format_RGB32)
+        self._image = QImage(picture.pixels.data, picture.width, picture.pixels.shape[0], picture.pixels.strides[0], QImage.Format.Format_RGB32)
         self._image.setDevicePixelRatio(self.devicePixelRatio())
         if earlier is None or (earlier.frame.width, earlier.frame.height) != (picture.frame.width, picture.frame.height):
             self._ask()

@@ -115,6 +115,7 @@ class MainWindow(QMainWindow):
         self._panel_dock = self._dock(self.tr("Detection"), self.panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection")
         self._numbers_dock = self._dock(self.tr("Plots"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, "plots")
         self._numbers_dock.hide()
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self._source_label, self._rate_label = QLabel(), QLabel()
         self._export_bar = QProgressBar()
         self._export_bar.setMaximumWidth(240)
@@ -252,6 +253,7 @@ class MainWindow(QMainWindow):
         if not self._numbers_dock.isHidden():
             self.show_plots(True)
         self.view.set_empty_text(self._opening_text())
+        self.set_theme()
 
     def _timer(self, interval_ms: int, slot: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -578,8 +580,8 @@ class MainWindow(QMainWindow):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         theme.apply(application, self._settings.theme)
-        if self._numbers is not None:
-            self._numbers.recolour()
+        self.actions_by_name.colour_icons(application.palette().buttonText().color())
+        self._icon_playing = None
 
     # What is told from time to time.
 
@@ -618,7 +620,8 @@ class MainWindow(QMainWindow):
         if playing != self._icon_playing:
             self._icon_playing = playing
             name = QStyle.StandardPixmap.SP_MediaPause if playing else QStyle.StandardPixmap.SP_MediaPlay
-            self.actions_by_name["play"].setIcon(self.style().standardIcon(name))
+            ink = self.palette().buttonText().color()
+            self.actions_by_name["play"].setIcon(theme.tinted(self.style().standardIcon(name), ink))
 
     _icon_playing: bool | None = None
 

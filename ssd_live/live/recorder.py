@@ -112,7 +112,7 @@ class Recorder:
         try:
             self._record()
             self._finish()
-        except (SsdLiveError, av.FFmpegError, OSError) as error:
+        except Exception as error:  # a recording that fails must say so, whatever it was
             detail = reason(error) if isinstance(error, OSError) and not isinstance(error, SsdLiveError) else str(error)
             trouble = f"{self._plan.path}: recording ended ({detail}); what was written is {self._part.name}"
             self._abandon()

@@ -300,7 +300,7 @@ class LivePipeline(Closing):
     def _show(self, shot: Shot, viewport: Viewport, *, is_new: bool) -> None:
         started = time.monotonic()
         try:
-            pixels, region = render(shot.frame, viewport)
+            pixels, width, region = render(shot.frame, viewport)
         except Exception as error:  # one frame that cannot be drawn must not end the thread
             if is_new:
                 self.ledger.fail()
@@ -308,7 +308,7 @@ class LivePipeline(Closing):
             self._on_trouble(error)
             return
         self.durations["render"].add(time.monotonic() - started)
-        picture = Picture(self._number, shot.frame, pixels, region, shot.detections, shot.stale)
+        picture = Picture(self._number, shot.frame, pixels, width, region, shot.detections, shot.stale)
         with self._lock:
             replaced, self._picture = self._picture, picture
             if replaced is not None and replaced.number != picture.number and self._counts(replaced):

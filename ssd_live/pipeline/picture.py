@@ -21,49 +21,48 @@ class Viewport:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """BGRA rows (H, W, 4) uint8, of `region` of the frame; `detections` in the frame's pixels, None where it was not looked at.
+    """BGRA rows (H, W', 4) uint8, contiguous, of which the first `width` columns show `region` of the frame.
 
-    `stale` says that they were found on an earlier frame. `number` is the same for pictures of one frame. `pixels` may be a view of `owner`.
+    `detections` are in the frame's pixels, None where it was not looked at; `stale` says that they were found on an earlier frame. `number`
+    is the same for pictures of one frame.
     """
 
     number: int
     frame: Frame
     pixels: Pixels
+    width: int
     region: Region
     detections: Detections | None
     stale: bool = False
 
 
-def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, Region]:
-    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the view has only to copy it."""
+def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
+    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the view has only to copy it.
+
+    The pixels, how many columns of them count, and the part in pixels of the frame.
+    """
     region = _part(frame, viewport.part)
     scale = min(viewport.width / region.width, viewport.height / region.height)
     size = (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
     whole = (region.width, region.height) == (frame.width, frame.height)
-    if frame.pixel_format == "bgr24":
-        pixels = frame.planes[0][region.y : region.y + region.height, region.x : region.x + region.width]
-        scaled = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) if scale != 1 else pixels
-        return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2BGRA), np.uint8), region
     if whole and isinstance(frame.native, av.VideoFrame):
-        return _scaled(frame.native, size), region
-    luma, u, v = frame.planes
-    x, y, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
-    halves = (slice(y // 2, (bottom + 1) // 2), slice(x // 2, (right + 1) // 2))
-    bgr = resize_yuv420_to_bgr((luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8), region
+        return _scaled(frame.native, size), size[0], region
+    if frame.pixel_format == "bgr24":
+        bgr = frame.planes[0][region.y : region.y + region.height, region.x : region.x + region.width]
+        if scale != 1:
+            bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+    else:
+        luma, u, v = frame.planes
+        x, y, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
+        halves = (slice(y // 2, (bottom + 1) // 2), slice(x // 2, (right + 1) // 2))
+        bgr = resize_yuv420_to_bgr((luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8), size[0], region
 
 
 def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the rows are its own memory."""
-    picture = native.reformat(width=size[0], height=size[1], format="bgra")
-    plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: size[1]]  # type: ignore[call-overload]
-    return np.asarray(rows[:, : size[0] * 4].reshape(size[1], size[0], 4) if plane.line_size == size[0] * 4 else _rows(rows, size))
-
-
-def _rows(rows: Pixels, size: tuple[int, int]) -> Pixels:
-    """A view (H, W, 4) of padded rows."""
-    return np.lib.stride_tricks.as_strided(rows, (size[1], size[0], 4), (rows.strides[0], 4, 1), writeable=False)
+    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the rows, with their padding, are its memory."""
+    plane = native.reformat(width=size[0], height=size[1], format="bgra").planes[0]
+    return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(size[1], plane.line_size // 4, 4)  # type: ignore[call-overload,no-any-return]
 
 
 def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:

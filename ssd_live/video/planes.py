@@ -107,7 +107,8 @@ def padded_to_even(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _with_times_of(frame: av.VideoFrame, other: av.VideoFrame) -> av.VideoFrame:
-    other.pts, other.time_base, other.duration = frame.pts, frame.time_base, frame.duration
+    if frame.time_base is not None:
+        other.pts, other.time_base, other.duration = frame.pts, frame.time_base, frame.duration
     return other
 
 

@@ -21,13 +21,14 @@ READ_TIMEOUT_SECONDS = 4.0
 _PROTOCOLS = "http,https,tls,tcp,udp,rtp,rtsp,rtsps,hls,crypto,data,httpproxy"
 _OPTIONS = {
     "protocol_whitelist": _PROTOCOLS,
-    "rtsp_transport": "tcp",
-    "fflags": "nobuffer+discardcorrupt",
+    "fflags": "discardcorrupt",
     "flags": "low_delay",
     # Enough to see the first key frame; FFmpeg's own 5 s would be waited for at every start.
     "analyzeduration": "1000000",
     "probesize": "1000000",
 }
+# A camera's first packets are shown, not kept; elsewhere they would be lost.
+_RTSP_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer+discardcorrupt"}
 # These come as they are made; the others (HLS, files) come in bursts and are played by their times.
 _AS_THEY_COME = ("rtsp", "mpjpeg", "mjpeg", "rtp", "sdp")
 _HINTS = {
@@ -87,7 +88,8 @@ class StreamSource(Closing):
 
     def _open(self, address: str) -> InputContainer:
         try:
-            return av.open(address, options=_OPTIONS, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS), metadata_errors="replace")
+            options = _OPTIONS | (_RTSP_OPTIONS if address.lower().startswith("rtsp") else {})
+            return av.open(address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS), metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._trouble(error) from error
 

@@ -1,0 +1,119 @@
+"""Real network cameras on loopback."""
+
+import contextlib
+import functools
+import http.server
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ssd_live.closing import Closing
+from ssd_live.video.sources.base import SourceOptions
+from ssd_live.video.sources.pattern import PatternSource
+
+_BOUNDARY = "frame"
+
+
+class MjpegServer(Closing):
+    """Motion JPEG over HTTP, as network cameras send it: `rate` pictures a second of the test pattern. `stop` cuts every connection.
+
+    It can be started again under the same address.
+    """
+
+    def __init__(self, size: tuple[int, int] = (640, 360), rate: float = 30.0) -> None:
+        with PatternSource("", SourceOptions(size)) as pattern:
+            self._pictures = [cv2.imencode(".jpg", pattern.picture(index))[1].tobytes() for index in range(0, 120, 4)]
+        self._rate = rate
+        self._server: Any = None
+        self._connections: set[socket.socket] = set()
+        self.stalled = threading.Event()
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
+            self._port = probe.getsockname()[1]
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}/video"
+
+    def start(self) -> None:
+        camera = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                camera._serve(self)
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                pass
+
+        self._server = Server(("127.0.0.1", self._port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="server", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._server = None
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+    def close(self) -> None:
+        self.stop()
+
+    def _serve(self, request: Any) -> None:
+        connection = request.connection
+        self._connections.add(connection)
+        try:
+            request.send_response(200)
+            request.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+            request.end_headers()
+            due = time.monotonic()
+            for number in range(1_000_000):
+                if self._server is None:
+                    return
+                picture = self._pictures[number % len(self._pictures)]
+                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
+                while self.stalled.is_set() and self._server is not None:
+                    time.sleep(0.01)
+                request.wfile.write(head + picture + b"\r\n")
+                due += 1 / self._rate
+                time.sleep(max(due - time.monotonic(), 0))
+        except OSError:
+            pass
+        finally:
+            self._connections.discard(connection)
+
+
+@contextlib.contextmanager
+def file_server(folder: Path) -> Iterator[str]:
+    """The files of a folder over HTTP; gives its address."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words: Any) -> None:
+            pass
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="server", daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

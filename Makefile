@@ -1,15 +1,24 @@
-# make run: a video annotated by a trained SSD. make test: every check and test. Both make what they need first.
+# make run: the window on the webcam or the sample clip; where there is no display, the sample clip annotated into a file.
+# make test: every check and test. make soak: long trials of the window. All make what they need first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint env dev-env clean
+.PHONY: run test lint soak env dev-env clean
 
 run: env
-	$(BIN)/python main.py process assets/media/bikes.mp4 -o output/bikes.mp4 --detections output/bikes.jsonl --overwrite
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+	  $(BIN)/python main.py; \
+	else \
+	  echo "there is no display for the window: annotating the sample clip instead"; \
+	  $(BIN)/python main.py process assets/media/bikes.mp4 -o output/bikes.mp4 --detections output/bikes.jsonl --overwrite; \
+	fi
 
 test: dev-env lint
 	$(BIN)/python -m pytest -q
+
+soak: dev-env
+	$(BIN)/python tools/soak.py
 
 lint: dev-env
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from ssd_live.video.sources.parse import parse_size
 _LINE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _LEFT_BEHIND_SECONDS = 0.5
+_SAMPLE = assets_folder() / "media" / "bikes.mp4"
 _DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
 
@@ -61,7 +62,8 @@ def run(words: Words) -> int:
 
 
 def _checked(words: Words) -> LiveRequest:
-    source = _default_source() if words.source is None else parse_source(words.source)
+    camera = _first_camera() if words.source is None else None
+    source = parse_source(words.source) if words.source is not None else camera or parse_source(str(_SAMPLE))
     if source.kind == "camera" and not source.address.isdecimal():
         from ssd_live.video.sources.camera import find_camera
 
@@ -90,15 +92,15 @@ def _checked(words: Words) -> LiveRequest:
         exit_after=words.exit_after,
         screenshot=words.screenshot,
         stats=words.stats,
+        no_camera=words.source is None and camera is None,
     )
 
 
-def _default_source() -> SourceSpec:
-    """The first camera, or the sample clip."""
+def _first_camera() -> SourceSpec | None:
     from ssd_live.video.sources.camera import cameras
 
     found = cameras()
-    return parse_source(str(found[0].index) if found else str(assets_folder() / "media" / "bikes.mp4"))
+    return parse_source(str(found[0].index)) if found else None
 
 
 class _Terminal:
@@ -122,6 +124,7 @@ class _Terminal:
             session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
             if request.record is not None:
                 session.start_recording(request.record, boxes=True)
+            session.pipeline.cap_rate(request.rate_cap)
             session.open(request.source, CaptureOptions(request.options))
             # Nobody looks at the pictures: a small one keeps the stages the same.
             session.pipeline.set_viewport(Viewport(320, 320))

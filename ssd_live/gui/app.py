@@ -90,6 +90,10 @@ class Application:
             window.record(True, request.record)
         if self._settings_note:
             window.notice.say("error", self._settings_note, "settings")
+        elif request.no_camera:
+            window.say_no_camera()
+        if request.rate_cap is not None:
+            session.pipeline.cap_rate(request.rate_cap)
         if request.full_screen:
             window.show()
             window.set_full_screen(True)

@@ -42,7 +42,7 @@ from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
 from ssd_live.settings import Settings
 from ssd_live.video.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.video.sources import SourceOptions, parse_source
-from ssd_live.video.sources.camera import COMMON_MODES, Camera, cameras
+from ssd_live.video.sources.camera import Camera, cameras
 
 if TYPE_CHECKING:
     from ssd_live.gui.numbers_panel import NumbersPanel
@@ -282,6 +282,9 @@ class MainWindow(QMainWindow):
         self.actions_by_name["play"].setChecked(True)
         self.actions_by_name["record"].setChecked(False)
 
+    def say_no_camera(self) -> None:
+        self.notice.say("done", self.tr("No camera was found, so this is the sample clip. Choose another source in the menu Source."))
+
     def _opening_text(self) -> str:
         return self.tr("Opening …")
 
@@ -313,9 +316,10 @@ class MainWindow(QMainWindow):
         for camera in found:
             modes = self._camera_menu.addMenu(f"{camera.index}: {camera.name}")
             modes.addAction(self.tr("Best mode")).triggered.connect(self._opener(str(camera.index), SourceOptions()))
-            for (width, height), rate in COMMON_MODES:
-                text = self.tr("{width} x {height} at {rate} FPS").format(width=width, height=height, rate=f"{rate:g}")
-                modes.addAction(text).triggered.connect(self._opener(str(camera.index), SourceOptions((width, height), rate)))
+            for mode in camera.modes:
+                width, height = mode.size or (0, 0)
+                text = self.tr("{width} x {height} at {rate} FPS").format(width=width, height=height, rate=f"{mode.rate:g}")
+                modes.addAction(f"{text} {mode.pixel_format or ''}".strip()).triggered.connect(self._opener(str(camera.index), mode))
 
     def _list_recent(self) -> None:
         self._recent_menu.clear()

@@ -19,23 +19,32 @@ class LoaderEvents:
     failed: Callable[[Wish, SsdLiveError], None]
 
 
+_END_SECONDS = 2.0
+
+
 class NetworkLoader:
-    """`load` gives up what was being loaded. `close` as well, and waits for nothing."""
+    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for the threads to end."""
 
     def __init__(self, events: LoaderEvents) -> None:
         self._events = events
         self._lock = threading.Lock()
         self._loading: RemoteBackend | None = None
         self._closed = False
+        self._threads: list[threading.Thread] = []
 
     def load(self, wish: Wish) -> None:
-        threading.Thread(target=self._load, args=(wish,), name="load", daemon=True).start()
+        thread = threading.Thread(target=self._load, args=(wish,), name="load", daemon=True)
+        self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
+        thread.start()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             if self._loading is not None:
                 self._loading.kill()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(_END_SECONDS)
 
     def _load(self, wish: Wish) -> None:
         try:

@@ -17,7 +17,10 @@ class Overrides:
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """A checked request. Model, backend and precision are None where the settings decide."""
+    """A checked request. Model, backend and precision are None where the settings decide.
+
+    `no_camera` says that a camera was looked for and not found.
+    """
 
     source: SourceSpec
     options: SourceOptions = field(default_factory=SourceOptions)
@@ -30,6 +33,12 @@ class LiveRequest:
     exit_after: float | None = None
     screenshot: Path | None = None
     stats: Path | None = None
+    no_camera: bool = False
+
+    @property
+    def rate_cap(self) -> float | None:
+        """Of a source that cannot be asked for a rate."""
+        return self.options.rate if self.source.kind in ("file", "stream") else None
 
     def wish(self, model: str, backend: str, precision: str) -> Wish:
         return Wish(self.model or model, self.backend or backend, self.precision or precision)

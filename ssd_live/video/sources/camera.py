@@ -1,6 +1,5 @@
 """Webcams through OpenCV: by number or name, with the mode that was asked for as far as the camera grants it."""
 
-import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -13,21 +12,23 @@ import numpy as np
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
 from ssd_live.types import Frame
+from ssd_live.video.sources import v4l2
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
 
 _BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVFOUNDATION}
 _DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
-# Sizes and rates that most cameras have, for a menu.
-COMMON_MODES = (((640, 480), 30.0), ((1280, 720), 30.0), ((1280, 720), 60.0), ((1920, 1080), 30.0), ((1920, 1080), 60.0))
+# Sizes and rates that most cameras have, where the system does not list a camera's own.
+_COMMON_MODES = (((640, 480), 30.0), ((1280, 720), 30.0), ((1280, 720), 60.0), ((1920, 1080), 30.0), ((1920, 1080), 60.0))
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One that the system lists."""
+    """One that the system lists, with what can be asked of it."""
 
     index: int
     name: str
+    modes: tuple[SourceOptions, ...] = ()
 
 
 def cameras() -> list[Camera]:
@@ -41,8 +42,13 @@ def cameras() -> list[Camera]:
     named: dict[int, Camera] = {}
     for camera in found:
         index = int(camera.index) % 100 if int(camera.index) >= 100 else int(camera.index)
-        named.setdefault(index, Camera(index, str(camera.name)))
+        named.setdefault(index, Camera(index, str(camera.name), _modes(index)))
     return sorted(named.values(), key=lambda camera: camera.index)
+
+
+def _modes(index: int) -> tuple[SourceOptions, ...]:
+    listed = [SourceOptions((mode.width, mode.height), mode.rate, mode.pixel_format) for mode in v4l2.modes(Path(f"/dev/video{index}"))]
+    return tuple(listed) or tuple(SourceOptions(size, rate) for size, rate in _COMMON_MODES)
 
 
 def find_camera(text: str) -> int:
@@ -146,8 +152,8 @@ def linux_trouble(device: Path) -> str:
     except PermissionError:
         return f"{device}: this user may not use it; run `sudo usermod -aG video $USER`, then log in again"
     except OSError as error:
-        if error.errno == errno.EBUSY:
-            return f"{device}: another program is using it; close that program (`fuser {device}` shows which)"
         return f"{device}: cannot be opened ({(error.strerror or str(error)).lower()}); reconnect the camera"
     os.close(handle)
+    if v4l2.is_busy(device):
+        return f"{device}: another program is using it; close that program (`fuser {device}` shows which)"
     return f"{device}: gives no pictures; close other programs using it (`fuser {device}` shows which), or reconnect it"

@@ -1,0 +1,106 @@
+"""What a Linux camera can do, asked of Video4Linux itself (linux/videodev2.h): its modes, and whether another program has it."""
+
+import errno
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+Ioctl = Callable[[int, int, bytearray], object]
+
+_ENUM_FORMATS, _ENUM_SIZES, _ENUM_INTERVALS, _REQUEST_BUFFERS = 0xC0405602, 0xC02C564A, 0xC034564B, 0xC0145608
+_FORMAT, _SIZE, _INTERVAL, _BUFFERS = struct.Struct("=III32s4sI12x"), struct.Struct("=I4sIII16x8x"), struct.Struct("=I4sIIIII16x8x"), "=IIIII"
+_VIDEO_CAPTURE, _MEMORY_MMAP, _DISCRETE = 1, 1, 1
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A pixel format (four letters), a size in pixels, and a rate in frames a second."""
+
+    pixel_format: str
+    width: int
+    height: int
+    rate: float
+
+
+def modes(device: Path) -> list[Mode]:
+    """The discrete modes, largest and fastest first; empty where the camera lists none or cannot be opened."""
+    found = _with_device(device, lambda handle, ioctl: list(_modes(handle, ioctl)))
+    return sorted(found or [], key=lambda mode: (-mode.width * mode.height, -mode.rate, mode.pixel_format))
+
+
+def is_busy(device: Path) -> bool:
+    """Whether another program takes pictures from it: only one can own its buffers."""
+    return bool(_with_device(device, _owned_by_another))
+
+
+def _with_device(device: Path, ask: Callable[[int, Ioctl], T]) -> T | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return ask(handle, fcntl.ioctl)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _owned_by_another(handle: int, ioctl: Ioctl) -> bool:
+    try:
+        ioctl(handle, _REQUEST_BUFFERS, bytearray(struct.pack(_BUFFERS, 1, _VIDEO_CAPTURE, _MEMORY_MMAP, 0, 0)))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def _modes(handle: int, ioctl: Ioctl) -> Iterator[Mode]:
+    for number in range(_MOST):
+        request = bytearray(_FORMAT.pack(number, _VIDEO_CAPTURE, 0, b"", b"", 0))
+        if not _asked(ioctl, handle, _ENUM_FORMATS, request):
+            return
+        pixel_format: bytes = _FORMAT.unpack(request)[4]
+        for width, height in _sizes(handle, ioctl, pixel_format):
+            for rate in _rates(handle, ioctl, pixel_format, width, height):
+                yield Mode(pixel_format.decode("ascii", "replace").strip(), width, height, rate)
+
+
+def _sizes(handle: int, ioctl: Ioctl, pixel_format: bytes) -> Iterator[tuple[int, int]]:
+    for number in range(_MOST):
+        request = bytearray(_SIZE.pack(number, pixel_format, 0, 0, 0))
+        if not _asked(ioctl, handle, _ENUM_SIZES, request):
+            return
+        _, _, kind, width, height = _SIZE.unpack(request)
+        if kind != _DISCRETE:
+            return
+        yield width, height
+
+
+def _rates(handle: int, ioctl: Ioctl, pixel_format: bytes, width: int, height: int) -> Iterator[float]:
+    for number in range(_MOST):
+        request = bytearray(_INTERVAL.pack(number, pixel_format, width, height, 0, 0, 0))
+        if not _asked(ioctl, handle, _ENUM_INTERVALS, request):
+            return
+        _, _, _, _, kind, numerator, denominator = _INTERVAL.unpack(request)
+        if kind != _DISCRETE or not numerator:
+            return
+        yield denominator / numerator
+
+
+def _asked(ioctl: Ioctl, handle: int, code: int, request: bytearray) -> bool:
+    """False at the end of a list."""
+    try:
+        ioctl(handle, code, request)
+    except OSError:
+        return False
+    return True

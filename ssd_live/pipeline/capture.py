@@ -16,7 +16,7 @@ from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec
 from ssd_live.video.sources.pace import Pacer
 
 # How long to wait before trying again, growing; a source that returns is back within 2 s.
-_PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.0)
+_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
 _OLD_READER_SECONDS = 2.0
 
 

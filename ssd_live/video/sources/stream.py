@@ -28,7 +28,8 @@ _OPTIONS = {
     "probesize": "1000000",
 }
 # A camera's first packets are shown, not kept; elsewhere they would be lost.
-_RTSP_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer+discardcorrupt"}
+# Its rate is not waited for: a frame is shown when it comes.
+_RTSP_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer+discardcorrupt", "analyzeduration": "300000", "fpsprobesize": "0"}
 # These come as they are made; the others (HLS, files) come in bursts and are played by their times.
 _AS_THEY_COME = ("rtsp", "mpjpeg", "mjpeg", "rtp", "sdp")
 _HINTS = {

@@ -18,7 +18,7 @@ try:
 
     from ssd_live.models.box_code import decode, to_corners
     from ssd_live.models.postprocess import detect
-    from ssd_live.models.ssd import SSD
+    from ssd_live.models.ssd import SSDNetwork
     from ssd_live.models.zoo import create
 except ImportError as error:
     raise MissingPackageError("PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino") from error
@@ -95,7 +95,7 @@ def load(model: ModelFile, options: LoadOptions) -> TorchBackend:
     return TorchBackend(model, options)
 
 
-def load_weights_of_model_file(network: SSD, model: ModelFile) -> None:
+def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
     """Put the weights of a model file into a freshly made network, which then takes BGR like the file does.
 
     The exporter keeps the parameters' names and folds BatchNorm into the convolution before it: that one is made the identity.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ssd_live.modelfile.nms import BOXES, SCORES
 from ssd_live.models.box_code import decode, to_corners
-from ssd_live.models.ssd import SSD
+from ssd_live.models.ssd import SSDNetwork
 
 # TensorRT 10 and later, ONNX Runtime and OpenVINO all read it, and NMS, ScatterND and TopK are final there.
 OPSET = 18
@@ -21,7 +21,7 @@ class PixelsToDetections(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, model: SSD, mean: tuple[float, ...], scale: tuple[float, ...], activation: str) -> None:
+    def __init__(self, model: SSDNetwork, mean: tuple[float, ...], scale: tuple[float, ...], activation: str) -> None:
         super().__init__()
         self.model = copy.deepcopy(model)
         flip_input_channels(self.model)
@@ -39,7 +39,7 @@ class PixelsToDetections(nn.Module):
         return boxes, scores[..., 1:]
 
 
-def flip_input_channels(model: SSD) -> None:
+def flip_input_channels(model: SSDNetwork) -> None:
     """Turn a network for RGB into the same network for BGR, and back: the first convolution's weights are reversed along its input."""
     first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():

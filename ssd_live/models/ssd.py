@@ -59,21 +59,27 @@ class DepthwisePredictor(Predictor):
         return super().forward(self.depthwise(x))
 
 
-class SSD(nn.Module):
+class SSDNetwork(nn.Module):
     """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N, C).
 
     Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h. Column 0 of the logits is background.
-    `heads` holds for each feature map a module with the predictors `box` and `cls`.
     """
 
     default_boxes: Tensor
 
-    def __init__(self, backbone: nn.Module, extras: Sequence[nn.Module], heads: Sequence[nn.ModuleDict], boxes: Sequence[FeatureMapBoxes]) -> None:
+    def __init__(self, backbone: nn.Module, boxes: Tensor) -> None:
         super().__init__()
         self.backbone = backbone
+        self.register_buffer("default_boxes", boxes, persistent=False)
+
+
+class SSD(SSDNetwork):
+    """A backbone and the layers that follow it; `heads` holds for each feature map a module with the predictors `box` and `cls`."""
+
+    def __init__(self, backbone: nn.Module, extras: Sequence[nn.Module], heads: Sequence[nn.ModuleDict], boxes: Sequence[FeatureMapBoxes]) -> None:
+        super().__init__(backbone, default_boxes(boxes))
         self.extras = nn.ModuleList(extras)
         self.heads = nn.ModuleList(heads)
-        self.register_buffer("default_boxes", default_boxes(boxes), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.backbone(images)

@@ -8,12 +8,13 @@ from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from ssd_live.errors import ModelFileError, UnknownModelError
+from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
 from ssd_live.files import assets_folder
-from ssd_live.models.ssd import SSD
+from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
+from ssd_live.models.ssd_paper import Preset, ssd_vgg16, ssdlite320_mobilenetv3
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,13 @@ class TrainedModel:
         return assets_folder() / "weights" / self.weights
 
 
-_NETWORKS: dict[str, Callable[[int], SSD]] = {
-    "ssd300-mobilenetv2": ssd300_mobilenetv2,
-    "ssdlite300-mobilenetv2": ssdlite300_mobilenetv2,
+# Name -> of the number of classes with the background, and the preset of default boxes, for those that have two.
+_NETWORKS: dict[str, Callable[[int, Preset], SSDNetwork]] = {
+    "ssd300-vgg16": lambda classes, preset: ssd_vgg16(300, classes, preset),
+    "ssd512-vgg16": lambda classes, preset: ssd_vgg16(512, classes, preset),
+    "ssd300-mobilenetv2": lambda classes, _: ssd300_mobilenetv2(classes),
+    "ssdlite300-mobilenetv2": lambda classes, _: ssdlite300_mobilenetv2(classes),
+    "ssdlite320-mobilenetv3-large": lambda classes, _: ssdlite320_mobilenetv3(classes),
 }
 # The TensorFlow object-detection API's preprocessing for MobileNets: x / 127.5 - 1.
 _TENSORFLOW_MEAN = (127.5, 127.5, 127.5)
@@ -75,18 +80,23 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 }
 
 
-def create(network: str, num_classes: int) -> SSD:
+def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
     """A new network with random weights; `num_classes` counts the background.
 
-    Raises `UnknownModelError` for a name that is not in the zoo.
+    `preset` chooses the default boxes of the VGG16 networks: the paper's for VOC, or those of the published COCO weights.
+    Raises `UnknownModelError` for a name that is not in the zoo, `UsageError` for another preset or fewer than two classes.
     """
+    if preset not in ("voc", "coco"):
+        raise UsageError(f"there is no preset {preset!r}; choose voc or coco")
+    if num_classes < 2:
+        raise UsageError(f"a network needs at least 2 classes, the background and one more, not {num_classes}")
     try:
-        return _NETWORKS[network](num_classes)
+        return _NETWORKS[network](num_classes, preset)
     except KeyError:
         raise UnknownModelError(f"there is no network {network!r}; there are {', '.join(sorted(_NETWORKS))}") from None
 
 
-def load_trained(name: str) -> tuple[SSD, list[str]]:
+def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
     """A shipped network in evaluation mode with its trained weights, float32, and its class names without the background.
 
     Raises `UnknownModelError` for an unknown name, `ModelFileError` for weights that are damaged or do not fit strictly.
@@ -108,7 +118,7 @@ def load_trained(name: str) -> tuple[SSD, list[str]]:
     return model.eval(), classes
 
 
-def load_tensorflow_weights(model: SSD, tensors: dict[str, Tensor]) -> None:
+def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load weights whose box predictors answer in TensorFlow's order (ty, tx, th, tw), strictly.
 
     Raises `ModelFileError` where names or shapes differ.

@@ -1,0 +1,142 @@
+"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as SSDLite's backbone, as section 6.3 there has it.
+
+Modules are nested and named as torchvision's SSDLite has them, so that its published weights load as they are.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+from torch import Tensor, nn
+
+# BatchNorm of torchvision's SSDLite.
+_EPSILON, _MOMENTUM = 1e-3, 0.03
+_SQUEEZE = 4
+_STEM_CHANNELS = 16
+_EXTRA_CHANNELS = (512, 256, 256, 128)
+
+
+@dataclass(frozen=True)
+class _Bottleneck:
+    """A row of table 1."""
+
+    kernel: int
+    expanded: int
+    outputs: int
+    squeezes: bool
+    activation: type[nn.Module]
+    stride: int
+
+
+_RELU, _HARD_SWISH = nn.ReLU, nn.Hardswish
+# For detection the last stage has half of the channels (section 6.3: redundant for few classes): 80 and 480 in place of 160 and 960.
+_BOTTLENECKS = (
+    _Bottleneck(3, 16, 16, False, _RELU, 1),
+    _Bottleneck(3, 64, 24, False, _RELU, 2),
+    _Bottleneck(3, 72, 24, False, _RELU, 1),
+    _Bottleneck(5, 72, 40, True, _RELU, 2),
+    _Bottleneck(5, 120, 40, True, _RELU, 1),
+    _Bottleneck(5, 120, 40, True, _RELU, 1),
+    _Bottleneck(3, 240, 80, False, _HARD_SWISH, 2),
+    _Bottleneck(3, 200, 80, False, _HARD_SWISH, 1),
+    _Bottleneck(3, 184, 80, False, _HARD_SWISH, 1),
+    _Bottleneck(3, 184, 80, False, _HARD_SWISH, 1),
+    _Bottleneck(3, 480, 112, True, _HARD_SWISH, 1),
+    _Bottleneck(3, 672, 112, True, _HARD_SWISH, 1),
+    _Bottleneck(5, 672, 80, True, _HARD_SWISH, 2),
+    _Bottleneck(5, 480, 80, True, _HARD_SWISH, 1),
+    _Bottleneck(5, 480, 80, True, _HARD_SWISH, 1),
+)
+# The first map is the expansion inside the first block of stride 32, before its stride.
+_TAP_BLOCK = 12
+
+
+class MobileNetV3Large(nn.Module):
+    """Normalised images (B, 3, S, S) -> maps of 672 channels at S / 16, 480 at S / 32, then 512, 256, 256, 128, each half the size."""
+
+    channels = (672, 480, *_EXTRA_CHANNELS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        channels = _STEM_CHANNELS
+        for bottleneck in _BOTTLENECKS:
+            blocks.append(InvertedResidual(channels, bottleneck))
+            channels = bottleneck.outputs
+        tapped = cast(InvertedResidual, blocks[_TAP_BLOCK]).block
+        stem = conv_norm_activation(3, _STEM_CHANNELS, 3, 2, activation=_HARD_SWISH)
+        last = conv_norm_activation(channels, 6 * channels, activation=_HARD_SWISH)
+        self.features = nn.Sequential(
+            nn.Sequential(stem, *blocks[:_TAP_BLOCK], tapped[0]),
+            nn.Sequential(tapped[1:], *blocks[_TAP_BLOCK + 1 :], last),
+        )
+        sizes = (6 * channels, *_EXTRA_CHANNELS)
+        self.extra = nn.ModuleList(_extra(before, after) for before, after in pairwise(sizes))
+        for layer in self.extra.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.03)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x, maps = images, []
+        for stage in (*self.features, *self.extra):
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear); the input is added where the shapes allow it."""
+
+    def __init__(self, inputs: int, row: _Bottleneck) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        if row.expanded != inputs:
+            layers.append(conv_norm_activation(inputs, row.expanded, activation=row.activation))
+        layers.append(conv_norm_activation(row.expanded, row.expanded, row.kernel, row.stride, row.expanded, row.activation))
+        if row.squeezes:
+            layers.append(SqueezeExcitation(row.expanded))
+        layers.append(conv_norm_activation(row.expanded, row.outputs, activation=None))
+        self.block = nn.Sequential(*layers)
+        self._adds_input = row.stride == 1 and inputs == row.outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.block(x)
+        return x + out if self._adds_input else out
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales each channel by what a small network makes of all channels' means (Hu et al. 2018), with a hard sigmoid."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = divisible_by_8(channels // _SQUEEZE)
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3), keepdim=True)
+        return nn.functional.hardsigmoid(self.fc2(nn.functional.relu(self.fc1(mean)))) * x
+
+
+def divisible_by_8(channels: int) -> int:
+    """The nearest multiple of 8, but not below nine tenths of it: MobileNet's rule for widths."""
+    rounded = max(8, (channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+def conv_norm_activation(
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, activation: type[nn.Module] | None = nn.ReLU6
+) -> nn.Sequential:
+    """A convolution without a bias, BatchNorm, and an activation, if any."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs, eps=_EPSILON, momentum=_MOMENTUM),
+    ]
+    return nn.Sequential(*layers, *([activation()] if activation else []))
+
+
+def _extra(inputs: int, outputs: int) -> nn.Sequential:
+    middle = outputs // 2
+    return nn.Sequential(
+        conv_norm_activation(inputs, middle), conv_norm_activation(middle, middle, 3, 2, middle), conv_norm_activation(middle, outputs)
+    )

@@ -1,0 +1,83 @@
+"""VGG16 (Simonyan and Zisserman 2014) as SSD's backbone, with the changes of section 3 of the SSD paper, and the layers that follow it.
+
+Modules are nested and named as torchvision's SSD has them, so that its published weights load as they are.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Channels of the convolutions between two poolings.
+_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+# Section 3.1: conv4_3 has another scale than the rest; it is L2-normalised, and the norm is learned from here.
+_L2_NORM_SCALE = 20.0
+
+# (reduced channels, output channels, kernel, stride, padding) of the layers after fc7: figure 2, and for 512 footnote 5 and the released network.
+_EXTRAS_300 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0))
+_EXTRAS_512 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 4, 1, 1))
+
+
+class VGG16(nn.Module):
+    """Normalised images (B, 3, S, S) -> feature maps conv4_3 (512 channels), fc7 (1024), conv8_2 (512), then 256 each.
+
+    38, 19, 10, 5, 3, 1 cells a side for `size` 300; 64, 32, 16, 8, 4, 2, 1 for 512.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        layers = _vgg16_layers()
+        pool4 = [index for index, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)][3]
+        extras = {300: _EXTRAS_300, 512: _EXTRAS_512}[size]
+        self.scale_weight = nn.Parameter(torch.full((512,), _L2_NORM_SCALE))
+        self.features = nn.Sequential(*layers[:pool4])
+        self.extra = nn.ModuleList([nn.Sequential(*layers[pool4:-1], _fc6_fc7())])
+        channels = 1024
+        for reduced, outputs, kernel, stride, padding in extras:
+            self.extra.append(_extra(channels, reduced, outputs, kernel, stride, padding))
+            channels = outputs
+        self.channels = (512, 1024, *(outputs for _, outputs, *_ in extras))
+        for layer in self.extra.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.xavier_uniform_(layer.weight)
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x = self.features(images)
+        maps = [self.scale_weight.view(1, -1, 1, 1) * F.normalize(x)]
+        for layer in self.extra:
+            x = layer(x)
+            maps.append(x)
+        return maps
+
+
+def _vgg16_layers() -> list[nn.Module]:
+    """Convolutions, ReLUs and poolings up to pool5. The third pooling rounds up, so that 300 gives 38 cells."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for number, block in enumerate(_BLOCKS):
+        for outputs in block:
+            layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.ReLU(inplace=True)]
+            channels = outputs
+        layers.append(nn.MaxPool2d(2, 2, ceil_mode=number == 2))
+    return layers
+
+
+def _fc6_fc7() -> nn.Sequential:
+    """Pool5 at stride 1, fc6 as a dilated ("a trous") convolution, fc7 as a 1 x 1 one: section 3."""
+    return nn.Sequential(
+        nn.MaxPool2d(3, 1, 1),
+        nn.Conv2d(512, 1024, 3, padding=6, dilation=6),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(1024, 1024, 1),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _extra(inputs: int, reduced: int, outputs: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, reduced, 1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(reduced, outputs, kernel, stride, padding),
+        nn.ReLU(inplace=True),
+    )

@@ -192,6 +192,30 @@ def models_info(name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_js
     show_info(name, as_json)
 
 
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[str, typer.Argument(help="ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the model anew.")] = False,
+) -> None:
+    """Fetch published weights and make a model of them (needs PyTorch)."""
+    from ssd_live.commands.weights import pull
+
+    pull(name, overwrite)
+
+
+@models_app.command("import")
+def models_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights of torchvision's SSDs or of ssd.pytorch: .pth, .pt or .safetensors.")],
+    name: Annotated[str | None, typer.Option(help="What the model is to be called; the file's name if not given.")] = None,
+    classes: Annotated[str, typer.Option(metavar="A,B", help="Class names without the background; VOC's or COCO's are known.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model of this name.")] = False,
+) -> None:
+    """Make a model of a file of weights; nothing in it is run (needs PyTorch)."""
+    from ssd_live.commands.weights import import_file
+
+    import_file(file, name, tuple(classes.split(",")) if classes else (), overwrite)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments

@@ -29,6 +29,10 @@ class MediaError(SsdLiveError, OSError):
     """A video or image that cannot be read."""
 
 
+class DownloadError(SsdLiveError, OSError):
+    """Something that could not be fetched, or was not what it should be."""
+
+
 class OutputError(SsdLiveError, OSError):
     """A result that cannot be written."""
 

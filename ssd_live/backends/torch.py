@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from ssd_live.backends.base import LoadOptions, Outputs, Precision
 from ssd_live.closing import Closing
@@ -58,7 +58,7 @@ class TorchBackend(Closing):
         self._metadata = model.metadata
         self._device = torch.device(options.device.lower())
         self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
-        network = create(model.metadata.network, len(model.metadata.classes) + 1)
+        network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
         load_weights_of_model_file(network, model)
         self._boxes = network.default_boxes.to(self._device)
         self._network = network.eval().to(self._device, self._type).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,35 +101,52 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
     The exporter keeps the parameters' names and folds BatchNorm into the convolution before it: that one is made the identity.
     Raises `ModelFileError` where a weight is missing or has another shape.
     """
-    stored = {tensor.name.removeprefix("model."): tensor for tensor in onnx.load_model_from_string(model.data).graph.initializer}
+    graph = onnx.load_model_from_string(model.data).graph
+    stored = {tensor.name.removesuffix(".float16").removeprefix("model."): tensor for tensor in graph.initializer}
+    biases = {node.input[1]: node.input[2] for node in graph.node if node.op_type == "Conv" and len(node.input) == 3}
 
-    def weight(name: str) -> "Tensor | None":
-        tensor = stored.get(name, stored.get(f"{name}.float16"))
+    def value(name: str) -> "Tensor | None":
+        tensor = stored.get(name.removeprefix("model."))
         return None if tensor is None else torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+
+    def bias(convolution: str, channels: int) -> "Tensor":
+        """By its node: the exporter names a folded bias as it likes, shares equal ones, and leaves out one that is all zero."""
+        found = value(biases.get(f"model.{convolution}.weight", ""))
+        return torch.zeros(channels) if found is None else found
 
     state = network.state_dict()
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            convolution = name.removesuffix("bn") + "conv"
-            folded_bias = weight(f"{convolution}.weight_bias")
-            if folded_bias is None:
-                raise ModelFileError(f"{model.path}: lacks the bias of {convolution!r}, so PyTorch cannot run it; choose another backend")
+            convolution = f"{name.removesuffix('bn')}conv" if name.endswith("bn") else f"{name.removesuffix('1')}0"
             state |= {
                 f"{name}.weight": torch.ones(module.num_features),
-                f"{name}.bias": folded_bias,
+                f"{name}.bias": bias(convolution, module.num_features),
                 f"{name}.running_mean": torch.zeros(module.num_features),
                 f"{name}.running_var": torch.full((module.num_features,), 1 - module.eps),
             }
         elif isinstance(module, torch.nn.Conv2d):
-            for parameter in ("weight", "bias") if module.bias is not None else ("weight",):
-                value = weight(f"{name}.{parameter}")
-                if value is None:
-                    raise ModelFileError(f"{model.path}: lacks {name}.{parameter}, so PyTorch cannot run it; choose another backend")
-                state[f"{name}.{parameter}"] = value
+            weight = value(f"{name}.weight")
+            if weight is None:
+                raise ModelFileError(f"{model.path}: lacks {name}.weight, so PyTorch cannot run it; choose another backend")
+            state[f"{name}.weight"] = weight
+            if module.bias is not None:
+                state[f"{name}.bias"] = bias(name, module.out_channels)
+    if "backbone.scale_weight" in state:
+        state["backbone.scale_weight"] = _norm_scale(network, stored, model)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ModelFileError(f"{model.path}: its weights do not fit {model.metadata.network}; choose another backend") from error
+
+
+def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: ModelFile) -> "Tensor":
+    """conv4_3's learned norm: the exporter may store it in another shape."""
+    expected = network.state_dict()["backbone.scale_weight"]
+    for name, tensor in stored.items():
+        values = numpy_helper.to_array(tensor)
+        if "scale_weight" in name or values.shape == (1, len(expected), 1, 1):
+            return torch.from_numpy(values.astype(np.float32)).reshape(expected.shape)
+    raise ModelFileError(f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run it; choose another backend")
 
 
 def _empty_outputs(batch: int, limit: int) -> Outputs:

@@ -29,7 +29,11 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
         from ssd_live.export.model_file import export_model
     except ImportError as error:
         raise MissingPackageError("export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
-    model = export_model(name)
+    write(export_model(name), path, data)
+
+
+def write(model: ModelFile, path: Path, data: Path | None) -> None:
+    """Save a model file with an agreement sample from `data`, or from the bundled media. Raises `MediaError`, `OutputError`."""
     images = list(_frames(data or assets_folder() / "media", model))
     with load_backend("onnxruntime", model, LoadOptions()) as backend:
         model = with_sample(model, images, answers(backend, images))

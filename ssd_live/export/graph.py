@@ -1,6 +1,7 @@
 """From an SSD module to an ONNX graph that takes camera pixels and gives boxes and scores. The only maker of graphs that needs torch."""
 
 import copy
+import logging
 import warnings
 
 import onnx
@@ -51,6 +52,8 @@ def to_onnx(module: PixelsToDetections, input_size: tuple[int, int]) -> onnx.Mod
     width, height = input_size
     # A batch of two: the exporter takes a one for a constant.
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
+    # The exporter mentions torchvision's operators, which no network here has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

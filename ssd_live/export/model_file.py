@@ -1,6 +1,8 @@
 """`export`: from a trained network of the zoo to the one-file model."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from onnx import ModelProto
 
@@ -10,10 +12,43 @@ from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import graft_onnx_nms
 from ssd_live.modelfile.weights import store_as_float16_where_exact
+from ssd_live.models.ssd import SSDNetwork
+from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.zoo import TRAINED_MODELS, load_trained
 
+_SHARED_FIELDS = [
+    "network",
+    "input_size",
+    "mean",
+    "scale",
+    "activation",
+    "iou_threshold",
+    "display_threshold",
+    "training_data",
+    "licence",
+    "provenance",
+]
 SCORE_THRESHOLD = 0.01
 MAX_DETECTIONS = 200
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model file says of a network, but for what every one says."""
+
+    name: str
+    network: str
+    classes: tuple[str, ...]
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    activation: Literal["sigmoid", "softmax"]
+    iou_threshold: float
+    display_threshold: float
+    training_data: str
+    licence: str
+    provenance: str
+    preset: Preset = "voc"
 
 
 def export_model(name: str) -> ModelFile:
@@ -23,32 +58,39 @@ def export_model(name: str) -> ModelFile:
     """
     network, classes = load_trained(name)
     trained = TRAINED_MODELS[name]
+    described = {field: getattr(trained, field) for field in _SHARED_FIELDS}
+    return export_network(network, Description(name=name, classes=tuple(classes), **described))
+
+
+def export_network(network: SSDNetwork, described: Description) -> ModelFile:
+    """A network as a model file in memory, without an agreement sample. Raises `ModelFileError`."""
     metadata = Metadata(
-        name=name,
-        network=trained.network,
-        classes=tuple(classes),
+        name=described.name,
+        network=described.network,
+        preset=described.preset,
+        classes=described.classes,
         # Column 0 is the background, so the first class was number 1 in training.
-        category_ids=tuple(range(1, len(classes) + 1)),
-        input_size=trained.input_size,
-        mean=trained.mean,
-        scale=trained.scale,
-        score_activation=trained.activation,
+        category_ids=tuple(range(1, len(described.classes) + 1)),
+        input_size=described.input_size,
+        mean=described.mean,
+        scale=described.scale,
+        score_activation=described.activation,
         score_threshold=SCORE_THRESHOLD,
-        iou_threshold=trained.iou_threshold,
+        iou_threshold=described.iou_threshold,
         max_detections=MAX_DETECTIONS,
-        display_threshold=trained.display_threshold,
-        training_data=trained.training_data,
-        licence=trained.licence,
-        provenance=trained.provenance,
+        display_threshold=described.display_threshold,
+        training_data=described.training_data,
+        licence=described.licence,
+        provenance=described.provenance,
     )
-    proto = to_onnx(PixelsToDetections(network, trained.mean, trained.scale, trained.activation), trained.input_size)
+    proto = to_onnx(PixelsToDetections(network, described.mean, described.scale, described.activation), described.input_size)
     _forget_the_exporter(proto)
     graft_onnx_nms(
         proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections
     )
     store_as_float16_where_exact(proto.graph)
     data = to_bytes(proto, metadata)
-    return ModelFile(Path(f"{name}.onnx"), data, sha256(data), metadata)
+    return ModelFile(Path(f"{described.name}.onnx"), data, sha256(data), metadata)
 
 
 def _forget_the_exporter(proto: ModelProto) -> None:

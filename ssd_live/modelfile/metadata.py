@@ -24,6 +24,8 @@ class Metadata(BaseModel):
     # It becomes part of file names.
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     network: str
+    # Which default boxes, for the networks that have two sets.
+    preset: Literal["voc", "coco"] = "voc"
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     category_ids: tuple[int, ...]
     input_size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]

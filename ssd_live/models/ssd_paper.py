@@ -66,7 +66,7 @@ class _Columns(nn.Module):
         self._columns = columns
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        answers = [layer(x).permute(0, 2, 3, 1).reshape(len(x), -1, self._columns) for layer, x in zip(self.module_list, maps, strict=True)]
+        answers = [layer(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self._columns) for layer, x in zip(self.module_list, maps, strict=True)]
         return torch.cat(answers, dim=1)
 
 

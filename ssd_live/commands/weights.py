@@ -1,0 +1,104 @@
+"""`models pull` and `models import`: other people's weights as models of this program."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from ssd_live.commands.progress import notify
+from ssd_live.download import fetch
+from ssd_live.errors import MissingPackageError, OutputError, UnknownModelError, UsageError
+from ssd_live.files import engines_folder, sha256
+
+_DISPLAY_THRESHOLD = 0.5
+
+
+def pull(name: str, overwrite: bool) -> None:
+    """Fetch published weights, check them, and make a model of them. Raises `SsdLiveError`."""
+    _needs_torch()
+    from ssd_live.models.published import PUBLISHED
+
+    if name not in PUBLISHED:
+        raise UnknownModelError(f"there are no published weights {name!r}; there are {', '.join(sorted(PUBLISHED))}; `models import` takes a file")
+    published = PUBLISHED[name]
+    _refuse_existing(name, overwrite)
+    path = engines_folder() / "downloads" / published.url.rsplit("/", 1)[1]
+    with _bar() as on_progress:
+        found = fetch(published.url, path, published.digits, on_progress)
+    notify(f"{path.name}: SHA-256 {found}")
+    _make(path, name, (), published.training_data, published.licence, published.url)
+
+
+def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrite: bool) -> None:
+    """Make a model of a file of weights. Raises `SsdLiveError`."""
+    _needs_torch()
+    name = name or path.stem.lower().replace("_", "-")
+    _refuse_existing(name, overwrite)
+    _make(path, name, classes, "not known", "not known", path.name)
+
+
+def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, licence: str, provenance: str) -> None:
+    from ssd_live.commands.export import write
+    from ssd_live.export.model_file import Description, export_network
+    from ssd_live.models.labels import names_for
+    from ssd_live.models.published import PREPROCESSING
+    from ssd_live.models.weight_files import recognise, save_weights
+
+    found = recognise(path)
+    names = classes or tuple(names_for(found.classes - 1))
+    if len(names) != found.classes - 1:
+        raise UsageError(f"{path}: the weights have {found.classes - 1} classes but {len(names)} names were given; give as many")
+    how = PREPROCESSING[found.family, found.network]
+    notify(f"{path.name}: {found.family}'s {found.network}, {found.classes - 1} classes")
+    described = Description(
+        name=name,
+        network=found.network,
+        preset=found.preset,
+        classes=names,
+        input_size=how.input_size,
+        mean=how.mean,
+        scale=how.scale,
+        activation=how.activation,
+        iou_threshold=how.iou_threshold,
+        display_threshold=_DISPLAY_THRESHOLD,
+        training_data=training_data,
+        licence=licence,
+        provenance=provenance,
+    )
+    facts: dict[str, Any] = {"classes": names, "network": found.network, "preset": found.preset, "source_sha256": sha256(path.read_bytes())}
+    save_weights(engines_folder() / "weights" / f"{name}.safetensors", found.model, facts)
+    write(export_network(found.model, described), _place(name), None)
+    print(f"use it with --model {name}")
+
+
+def _place(name: str) -> Path:
+    return engines_folder() / "models" / f"{name}.onnx"
+
+
+def _refuse_existing(name: str, overwrite: bool) -> None:
+    from ssd_live.modelfile.catalogue import model_paths
+
+    path = model_paths().get(name)
+    if path is not None and path != _place(name):
+        raise UsageError(f"{name} is the name of a model that ships; give another with --name")
+    if path is not None and not overwrite:
+        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another --name")
+
+
+def _needs_torch() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise MissingPackageError("this needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)")
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Any]:
+    console = Console(file=sys.stderr)
+    with Progress(BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,115 @@
+"""Weights by others' names: recognised, loaded strictly, refused where they are something else, and never executed."""
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ssd_live.errors import ModelFileError
+from ssd_live.models import create
+from ssd_live.models.labels import COCO, VOC, names_for
+from ssd_live.models.weight_files import read_state, recognise
+
+State = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def vgg() -> State:
+    torch.manual_seed(2)
+    return create("ssd300-vgg16", 21).state_dict()
+
+
+def ssd_pytorch_names(state: State) -> State:
+    """The names of ssd.pytorch: one list `vgg` with poolings and ReLUs, one list `extras` of convolutions, `loc`, `conf`, `L2Norm`."""
+    renamed = {"L2Norm.weight": state["backbone.scale_weight"]}
+    vgg = [(f"features.{index}", index) for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)]
+    vgg += [("extra.0.1", 24), ("extra.0.3", 26), ("extra.0.5", 28), ("extra.0.7.1", 31), ("extra.0.7.3", 33)]
+    for kind in ("weight", "bias"):
+        renamed |= {f"vgg.{index}.{kind}": state[f"backbone.{name}.{kind}"] for name, index in vgg}
+        renamed |= {f"extras.{number}.{kind}": state[f"backbone.extra.{number // 2 + 1}.{number % 2 * 2}.{kind}"] for number in range(8)}
+        renamed |= {f"loc.{number}.{kind}": state[f"head.regression_head.module_list.{number}.{kind}"] for number in range(6)}
+        renamed |= {f"conf.{number}.{kind}": state[f"head.classification_head.module_list.{number}.{kind}"] for number in range(6)}
+    return renamed
+
+
+def saved(path: Path, content: object) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def test_torchvision_names_are_recognised(tmp_path: Path, vgg: State) -> None:
+    found = recognise(saved(tmp_path / "a.pth", vgg))
+    assert (found.network, found.family, found.classes, found.preset) == ("ssd300-vgg16", "torchvision", 21, "voc")
+
+
+def test_ssdlite_is_recognised(tmp_path: Path) -> None:
+    found = recognise(saved(tmp_path / "a.pth", create("ssdlite320-mobilenetv3-large", 91).state_dict()))
+    assert (found.network, found.classes, found.preset) == ("ssdlite320-mobilenetv3-large", 91, "coco")
+
+
+def test_ssd_pytorch_names_give_the_same_network(tmp_path: Path, vgg: State) -> None:
+    found = recognise(saved(tmp_path / "a.pth", ssd_pytorch_names(vgg)))
+    assert found.family == "ssd.pytorch"
+    assert all(torch.equal(tensor, vgg[name]) for name, tensor in found.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}, lambda s: {f"module.{k}": v for k, v in s.items()}]
+)
+def test_wrapped_weights_are_unwrapped(tmp_path: Path, vgg: State, wrap: Callable[[State], object]) -> None:
+    assert recognise(saved(tmp_path / "a.pth", wrap(vgg))).network == "ssd300-vgg16"
+
+
+def test_a_missing_weight_is_named(tmp_path: Path, vgg: State) -> None:
+    with pytest.raises(ModelFileError, match=r"does not fit.*backbone\.extra\.2\.0\.weight"):
+        recognise(saved(tmp_path / "a.pth", {name: tensor for name, tensor in vgg.items() if name != "backbone.extra.2.0.weight"}))
+
+
+def test_weights_of_another_network_are_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"no known network.*conv1\.weight.*ssd300_vgg16"):
+        recognise(saved(tmp_path / "a.pth", {"conv1.weight": torch.zeros(1)}))
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, vgg: State) -> None:
+    broken = vgg | {"backbone.scale_weight": torch.full((512,), float("nan"))}
+    with pytest.raises(ModelFileError, match="no numbers"):
+        recognise(saved(tmp_path / "a.pth", broken))
+
+
+class Payload:
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self._mark),)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "evil.pth"
+    path.write_bytes(pickle.dumps({"vgg.0.weight": Payload(tmp_path / "ran")}))
+    with pytest.raises(ModelFileError):
+        recognise(path)
+    torch.save({"state_dict": Payload(tmp_path / "ran")}, path)
+    with pytest.raises(ModelFileError, match="never run"):
+        recognise(path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"no weights", b"PK\x03\x04 half a file"])
+def test_a_file_that_holds_no_weights_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(data)
+    with pytest.raises(ModelFileError) as caught:
+        read_state(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_class_names_are_known_by_their_number() -> None:
+    assert names_for(20) == VOC
+    assert (len(names_for(90)), names_for(90)[0], names_for(90)[89]) == (90, "person", "toothbrush")
+    assert sum(not name.startswith("unused") for name in COCO) == 80
+    assert names_for(2) == ["class 1", "class 2"]

@@ -76,7 +76,9 @@ def live(
     precision: Annotated[PrecisionName | None, typer.Option(help="What the backend computes in.")] = None,
     threshold: Threshold = None,
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record from the start into this .mkv, detections beside it.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record into this .mkv from when the network is ready, detections beside it.")
+    ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size asked of a camera or pattern.")] = "",
     rate: Annotated[float | None, typer.Option("--fps", min=0.01, max=1000, metavar="N", help="Frame rate asked of a source.")] = None,
     full_screen: Annotated[bool, typer.Option("--full-screen", help="Show only the video.")] = False,
@@ -174,6 +176,23 @@ def export(
     from ssd_live.commands.export import run
 
     run(name, output, data, overwrite)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file; recipes/ has some.")],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Train on this folder or file (VOC, COCO or YOLO).")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where checkpoints and the log go.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: train.steps=1000. Again and again.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the last run stopped.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; the GPU where there is one.")] = "",
+) -> None:
+    """Train a network on your own labelled images (needs PyTorch)."""
+    from ssd_live.commands.train import run
+
+    run(recipe, data, output, changes or [], resume, device)
 
 
 @models_app.command("list")

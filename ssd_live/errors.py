@@ -29,6 +29,14 @@ class MediaError(SsdLiveError, OSError):
     """A video or image that cannot be read."""
 
 
+class DataError(SsdLiveError, ValueError):
+    """Labelled data that cannot be read or make no sense."""
+
+
+class TrainingError(SsdLiveError, RuntimeError):
+    """Training that cannot go on."""
+
+
 class DownloadError(SsdLiveError, OSError):
     """Something that could not be fetched, or was not what it should be."""
 

@@ -1,6 +1,5 @@
 """The user's settings, kept between runs: checked when read, written whole, set aside when broken."""
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,6 +45,11 @@ class Settings(BaseModel):
         """Put it first among the recent ones. An address with a password is not kept."""
         if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
             return
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # A file's name may be no text; JSON cannot hold it.
+            return
         self.recent_sources = [text, *(known for known in self.recent_sources if known != text)][:_RECENT]
 
 
@@ -68,7 +72,8 @@ def load_settings(path: Path) -> tuple[Settings, str]:
         return Settings(), ""
     except (ValidationError, ValueError):
         aside = _set_aside(path)
-        return Settings(), f"the settings in {path} were not readable; they are kept as {aside.name}, and the defaults are used"
+        kept = f"they are kept as {aside.name}" if aside else "they could not be set aside"
+        return Settings(), f"the settings in {path} were not readable; {kept}, and the defaults are used"
     except OSError as error:
         return Settings(), f"the settings in {path} cannot be read ({(error.strerror or str(error)).lower()}); the defaults are used"
 
@@ -79,10 +84,12 @@ def save_settings(settings: Settings, path: Path) -> None:
         file.write(settings.model_dump_json(indent=1).encode() + b"\n")
 
 
-def _set_aside(path: Path) -> Path:
+def _set_aside(path: Path) -> Path | None:
     number = 1
     while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
         number += 1
-    with contextlib.suppress(OSError):
+    try:
         path.replace(aside)
+    except OSError:
+        return None
     return aside

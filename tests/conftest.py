@@ -10,6 +10,7 @@ import pytest
 
 from ssd_live.cli import main
 
+OWN_THREADS = ("decode", "infer", "write", "capture", "render", "load", "record")
 # Named, so that no test waits for backends to be measured.
 FIXED_BACKEND = ("--backend", "openvino", "--precision", "fp32")
 
@@ -35,7 +36,7 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def no_thread_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    left = [thread.name for thread in set(threading.enumerate()) - before if thread.name in ("decode", "infer", "write")]
+    left = [thread.name for thread in set(threading.enumerate()) - before if thread.name in OWN_THREADS]
     assert not left, f"threads outlived their pipeline: {left}"
 
 

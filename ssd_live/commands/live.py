@@ -122,8 +122,6 @@ class _Terminal:
         with LiveSession(events) as session, _signals(self._interrupt):
             self._session = session
             session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
-            if request.record is not None:
-                session.start_recording(request.record, boxes=True)
             session.pipeline.cap_rate(request.rate_cap)
             session.open(request.source, CaptureOptions(request.options))
             # Nobody looks at the pictures: a small one keeps the stages the same.
@@ -144,7 +142,7 @@ class _Terminal:
         print(f"{numbers['shown'] / max(numbers['seconds'], 1e-6):.1f} FPS")
         return 130 if self._interrupted else 0
 
-    _interrupted = False
+    _interrupted = _recorded_once = False
 
     def _loop(self, session: Any) -> None:
         from ssd_live.pipeline.capture import Phase
@@ -160,7 +158,7 @@ class _Terminal:
             session.tick()
             now = time.monotonic()
             state = session.pipeline.state
-            if state.trouble and state.trouble != trouble:
+            if state.trouble and state.trouble != trouble and state.phase is not Phase.FAILED:
                 notify(state.trouble)
             trouble = state.trouble
             if state.phase is Phase.FAILED or (self._request.exit_after is not None and now - started >= self._request.exit_after):
@@ -182,6 +180,9 @@ class _Terminal:
             shown = {name.strip().casefold() for name in overrides.classes}
             self._session.set_hidden_classes(frozenset(name for name in loaded.metadata.classes if name.casefold() not in shown))
         notify(f"{loaded.metadata.name} on {loaded.description}")
+        if self._request.record is not None and not self._recorded_once:
+            self._recorded_once = True
+            self._session.start_recording(self._request.record, boxes=True)
 
     def _load_failed(self, wish: Any, error: SsdLiveError) -> None:
         self._failure = error

@@ -87,7 +87,7 @@ class Application:
 
         window.closed.connect(close)
         if request.record is not None:
-            window.record(True, request.record)
+            window.record_when_ready(request.record)
         if self._settings_note:
             window.notice.say("error", self._settings_note, "settings")
         elif request.no_camera:

@@ -401,9 +401,11 @@ class MainWindow(QMainWindow):
         self.panel.show_loaded(loaded, threshold, hidden)
         self.notice.mended("network")
         self.view.update()
+        self._record_if_asked()
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
         self.notice.say("error", str(error), "network")
+        self._record_if_asked()
         self.panel.show_not_loaded(self._wish_in_use)
         if (loaded := self._session.loaded) is not None:
             self.panel.show_loaded(loaded, self._session.filter.threshold if self._session.filter else 0.5, self._hidden_now(loaded))
@@ -436,6 +438,17 @@ class MainWindow(QMainWindow):
         self._session.pipeline.show = self._settings.show
 
     # Recording and pictures.
+
+    def record_when_ready(self, path: Path) -> None:
+        """Begin when the network is there, or is not to be had: a recording is of what is seen."""
+        self._record_to = path
+
+    def _record_if_asked(self) -> None:
+        path, self._record_to = self._record_to, None
+        if path is not None:
+            self.record(True, path)
+
+    _record_to: Path | None = None
 
     def record(self, on: bool, path: Path | None = None) -> None:
         """Begin or end a recording."""

@@ -30,10 +30,14 @@ class NetworkLoader:
         self._lock = threading.Lock()
         self._loading: RemoteBackend | None = None
         self._closed = False
+        self._newest = 0
         self._threads: list[threading.Thread] = []
 
     def load(self, wish: Wish) -> None:
-        thread = threading.Thread(target=self._load, args=(wish,), name="load", daemon=True)
+        with self._lock:
+            self._newest += 1
+            number = self._newest
+        thread = threading.Thread(target=self._load, args=(wish, number), name="load", daemon=True)
         self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
         thread.start()
 
@@ -46,10 +50,10 @@ class NetworkLoader:
             if thread is not threading.current_thread():
                 thread.join(_END_SECONDS)
 
-    def _load(self, wish: Wish) -> None:
+    def _load(self, wish: Wish, number: int) -> None:
         try:
             with self._lock:
-                if self._closed:
+                if self._closed or number != self._newest:
                     return
                 if self._loading is not None:
                     self._loading.kill()
@@ -68,7 +72,7 @@ class NetworkLoader:
             backend.close()
             return
         metadata = loaded.metadata
-        self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name))
+        self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name, backend.kill))
 
     def _is_current(self, backend: RemoteBackend) -> bool:
         with self._lock:

@@ -37,12 +37,12 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and model in the detections' file."""
+    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and model, as they are at the first frame."""
 
     path: Path
     boxes: bool
     shown: Callable[[], DetectionFilter | None]
-    header: Record
+    header: Callable[[], Record]
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,15 @@ class Recorder:
     def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
         if plan.path.suffix.lower() != ".mkv":
             raise OutputError(f"{plan.path}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
-        if plan.path.exists():
-            raise OutputError(f"{plan.path}: exists already; choose another name")
+        for path in (plan.path, plan.path.with_suffix(".jsonl")):
+            if path.exists():
+                raise OutputError(f"{path}: exists already; choose another name")
         self._plan = plan
         self._on_end = on_end
         self._shots: queue.Queue[Shot] = queue.Queue(_QUEUE_FRAMES)
         self._stop = threading.Event()
         self._part = claim_part(plan.path)
-        log_path = plan.path.with_suffix(".jsonl")
-        try:
-            self._log = LineLog(LogPlace(log_path, log_path), {**plan.header, "version": __version__})
-        except SsdLiveError:
-            self._part.unlink(missing_ok=True)
-            raise
+        self._log: LineLog | None = None
         self._container: Any = None
         self._stream: Any = None
         self._overlay: Overlay | None = None
@@ -114,8 +110,9 @@ class Recorder:
             self._finish()
         except Exception as error:  # a recording that fails must say so, whatever it was
             detail = reason(error) if isinstance(error, OSError) and not isinstance(error, SsdLiveError) else str(error)
-            trouble = f"{self._plan.path}: recording ended ({detail}); what was written is {self._part.name}"
             self._abandon()
+            left = f"what was written is {self._part.name}" if self._part.exists() else "nothing was written"
+            trouble = f"{self._plan.path}: recording ended ({detail}); {left}"
         seconds = max(self._last_pts, 0) * float(_TIME_BASE)
         self._on_end(Recorded(self._plan.path, self._plan.path.with_suffix(".jsonl"), self.frames, self.lost, seconds, trouble))
 
@@ -130,14 +127,17 @@ class Recorder:
                 continue
             self._write(shot)
             if time.monotonic() - flushed >= _FLUSH_SECONDS:
-                self._log.flush()
+                if self._log is not None:
+                    self._log.flush()
                 flushed = time.monotonic()
 
     def _write(self, shot: Shot) -> None:
         picture = copied(shot.frame)
-        if self._stream is None:
+        if self._log is None:
             self._open(picture)
             self._started = shot.frame.captured_at
+            path = self._plan.path.with_suffix(".jsonl")
+            self._log = LineLog(LogPlace(path, path), {**self._plan.header(), "version": __version__})
         assert self._started is not None
         pts = round((shot.frame.captured_at - self._started) / _TIME_BASE)
         if pts <= self._last_pts:
@@ -152,7 +152,7 @@ class Recorder:
         for packet in self._stream.encode(picture):
             self._container.mux(packet)
         placed: Frame = replace(shot.frame, index=self.frames, pts=pts, time=float(pts * _TIME_BASE))
-        self._log.add(placed, found if found is not None and not shot.stale else _nothing())
+        self._log.add(placed, found if found is not None else _nothing(), stale=shot.stale)
         self.frames += 1
 
     def _visible(self, shot: Shot) -> Detections | None:
@@ -183,23 +183,25 @@ class Recorder:
             context.open()
 
     def _finish(self) -> None:
-        if self._container is None:
-            self._part.unlink(missing_ok=True)
-            self._log.discard()
+        if self._container is None or self._log is None:
             raise OutputError("no frame came")
         for packet in self._stream.encode(None):
             self._container.mux(packet)
         self._container.close()
+        self._log.close_part()
         rename_new(self._part, self._plan.path)
-        self._log.finish()
+        rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
-        """Leave under the `.part` names what there is."""
+        """Leave under the `.part` names what there is, if there is anything."""
         if self._container is not None:
             with contextlib.suppress(av.FFmpegError, OSError):
                 self._container.close()
-        with contextlib.suppress(SsdLiveError):
-            self._log.close_part()
+        if self._log is not None:
+            with contextlib.suppress(SsdLiveError):
+                self._log.close_part()
+        elif not self.frames:
+            self._part.unlink(missing_ok=True)
 
 
 def _nothing() -> Detections:

@@ -26,6 +26,7 @@ from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline, Network, Show
 from ssd_live.pipeline.meters import Account
 from ssd_live.pipeline.picture import Picture
+from ssd_live.process.records import Record
 from ssd_live.types import Detections
 from ssd_live.video.images import write_image
 from ssd_live.video.sources import SourceSpec
@@ -58,7 +59,7 @@ class LiveSession(Closing):
 
     def __init__(self, events: SessionEvents, *, show: Show = "inferred") -> None:
         self._events = events
-        self.pipeline = LivePipeline(events.picture, self._pipeline_trouble, show=show)
+        self.pipeline = LivePipeline(events.picture, lambda error: events.trouble(str(error)), self._network_died, show=show)
         self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed))
         self._wish: Wish | None = None
         self.loaded: Loaded | None = None
@@ -66,6 +67,7 @@ class LiveSession(Closing):
         self._threshold: float | None = None
         self._hidden_classes: frozenset[str] = frozenset()
         self._recorder: Recorder | None = None
+        self._ending: list[Recorder] = []
         self._deaths: deque[float] = deque(maxlen=_RESTARTS + 1)
         self._started = time.monotonic()
         self._after_start: Account | None = None
@@ -121,8 +123,8 @@ class LiveSession(Closing):
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
         self._events.load_failed(wish, error)
 
-    def _pipeline_trouble(self, error: BaseException) -> None:
-        """In the infer thread: the network died. It is started again, unless it keeps dying."""
+    def _network_died(self, error: BaseException) -> None:
+        """In the infer thread. It is started again, unless it keeps dying."""
         self._events.trouble(str(error))
         now = time.monotonic()
         self._deaths.append(now)
@@ -140,12 +142,18 @@ class LiveSession(Closing):
         """Raises `OutputError`, `UsageError`."""
         if self._recorder is not None:
             raise UsageError("a recording is going on; stop it first")
-        state = self.pipeline.state
-        loaded = self.loaded
-        header = {
+        recorder = Recorder(RecordingPlan(path, boxes, lambda: self.filter, self._header), self._recorded)
+        self._recorder = recorder
+        self.pipeline.tap = recorder.offer
+
+    def _header(self) -> Record:
+        """What the detections' file says first."""
+        state, loaded = self.pipeline.state, self.loaded
+        info = state.info if state else None
+        return {
             "source": state.spec.title if state else "",
-            "width": state.info.width if state and state.info else None,
-            "height": state.info.height if state and state.info else None,
+            "width": info.width if info else None,
+            "height": info.height if info else None,
             "time_base": "1/1000",
             "model": loaded.metadata.name if loaded else None,
             "model_sha256": loaded.sha256 if loaded else None,
@@ -155,21 +163,16 @@ class LiveSession(Closing):
             "classes": list(loaded.metadata.classes) if loaded else [],
             "category_ids": list(loaded.metadata.category_ids) if loaded else [],
         }
-        recorder = Recorder(RecordingPlan(path, boxes, lambda: self.filter, header), self._recorded)
-        self._recorder = recorder
-        self.pipeline.tap = recorder.offer
 
     def stop_recording(self) -> None:
         self.pipeline.tap = None
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.stop()
-            self._ending = recorder
-
-    _ending: Recorder | None = None
+            self._ending = [*(earlier for earlier in self._ending if not earlier.join(0)), recorder]
 
     def _recorded(self, recorded: Recorded) -> None:
-        if recorded.trouble:
+        if self._recorder is not None and self._recorder.path == recorded.path:
             self.pipeline.tap = None
             self._recorder = None
         self._events.recorded(recorded)
@@ -241,8 +244,8 @@ class LiveSession(Closing):
         self.stop_recording()
         self._loader.close()
         self.pipeline.close()
-        if self._ending is not None:
-            self._ending.join(_RECORDER_SECONDS)
+        for recorder in self._ending:
+            recorder.join(_RECORDER_SECONDS)
 
 
 def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":

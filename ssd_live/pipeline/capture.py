@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -18,6 +19,9 @@ from ssd_live.video.sources.pace import Pacer
 # How long to wait before trying again, growing; a source that returns is back within 2 s.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
 _OLD_READER_SECONDS = 2.0
+# How far before a frame the one before it is looked for, and which times are the same.
+_BACK_SECONDS = (2.0, 15.0)
+_SAME_SECONDS = 1e-4
 
 
 class Phase(str, Enum):
@@ -74,6 +78,8 @@ class Capture:
         self._seek_to: float | None = None
         self._state = CaptureState(Phase.OPENING, spec)
         self._count = 0
+        # A source that has nothing to give any more must not be begun anew for ever.
+        self._count_at_end = 0
         self.reading = Durations()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
@@ -112,11 +118,7 @@ class Capture:
         """While paused, show the next frame (1) or the one before (-1)."""
         with self._changed:
             self._paused = True
-            if frames < 0:
-                rate = (self._state.info.rate if self._state.info else None) or 25.0
-                self._seek_to = max(self._state.position - 1 / rate - 0.5 / rate, 0.0)
-            else:
-                self._steps += 1
+            self._steps += frames
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
@@ -162,7 +164,9 @@ class Capture:
             wanted = self._next_order(source.info)
             if wanted is None:
                 continue
-            seeking, stepping = wanted
+            seeking, steps = wanted
+            if steps < 0 and source.info.seekable:
+                seeking = _time_before(source, self._state.position, -steps)
             if seeking is not None:
                 source.seek(seeking)
                 pacer.restart()
@@ -173,31 +177,34 @@ class Capture:
                 self._end(source)
                 pacer.restart()
                 continue
-            if source.info.paced and not (stepping or seeking is not None) and not self._wait_until(pacer.due(frame.time, time.monotonic())):
+            if source.info.paced and not (steps or seeking is not None) and not self._wait_until(pacer.due(frame.time, time.monotonic())):
                 # Something was asked for meanwhile; a frame that waits is not yet captured.
                 if self._retired or self._seek_to is not None:
                     continue
                 pacer.restart()
-            self._hand_over(frame, source.info, held_back=not stepping and self._paused and source.info.is_live)
+            self._hand_over(frame, source.info, held_back=not steps and self._paused and source.info.is_live)
 
-    def _next_order(self, info: SourceInfo) -> tuple[float | None, bool] | None:
-        """(where to seek first, if anywhere; whether this is a single step); None after waiting for something to do."""
+    def _next_order(self, info: SourceInfo) -> tuple[float | None, int] | None:
+        """(where to seek first, if anywhere; 1 for a single step, fewer than 0 for so many back); None after waiting for something to do."""
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
             if seeking is not None and info.seekable:
                 self._set(phase=Phase.PAUSED if self._paused else Phase.PLAYING)
-                return seeking, self._paused
+                return seeking, int(self._paused)
             if not self._paused and self._state.phase is not Phase.ENDED:
                 if self._state.phase is Phase.PAUSED:
                     self._set(phase=Phase.PLAYING)
-                return None if self._retired else (None, False)
+                self._steps = 0
+                return None if self._retired else (None, 0)
             if self._steps:
-                self._steps -= 1
-                return None, True
+                steps = 1 if self._steps > 0 else self._steps
+                self._steps -= steps
+                self._set(phase=Phase.PAUSED)
+                return None, steps
             if info.is_live and self._state.phase is not Phase.ENDED:
                 # A camera's line of pictures must not grow old: it is read on, and its frames are dropped as paused.
                 self._set(phase=Phase.PAUSED)
-                return None, False
+                return None, 0
             if self._state.phase is not Phase.ENDED:
                 self._set(phase=Phase.PAUSED)
             self._changed.wait(1.0)
@@ -216,8 +223,9 @@ class Capture:
 
     def _end(self, source: Source) -> None:
         with self._changed:
-            if self._loop and source.info.seekable and not self._paused:
+            if self._loop and source.info.seekable and not self._paused and self._count > self._count_at_end:
                 self._seek_to = 0.0
+                self._count_at_end = self._count
             else:
                 self._set(phase=Phase.ENDED)
 
@@ -233,3 +241,16 @@ class Capture:
 
     def _set(self, **changes: object) -> None:
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]
+
+
+def _time_before(source: Source, position: float, steps: int) -> float:
+    """The time of the frame `steps` before the one at `position`, found by reading up to it; of the first one where there are fewer."""
+    times: deque[float] = deque(maxlen=steps)
+    for back in (*_BACK_SECONDS, position):
+        times.clear()
+        source.seek(max(position - back, 0.0))
+        while (frame := source.read()) is not None and (time_of := max(frame.time - source.info.start, 0.0)) < position - _SAME_SECONDS:
+            times.append(time_of)
+        if len(times) == steps or back >= position:
+            break
+    return times[0] if times else 0.0

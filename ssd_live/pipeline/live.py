@@ -19,6 +19,8 @@ from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
 _JOIN_SECONDS = 2.0
+# For an answer that is on its way.
+_PATIENCE_SECONDS = 0.5
 _INFERENCE_TIMEOUT_SECONDS = 20.0
 
 # inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest boxes there are.
@@ -27,12 +29,16 @@ Show = Literal["inferred", "source"]
 
 @dataclass(frozen=True)
 class Network:
-    """A backend ready to run, with what turns its outputs into detections: all that the model gives; views filter."""
+    """A backend ready to run, with what turns its outputs into detections: all that the model gives; views filter.
+
+    `kill` frees a thread that waits for an answer which does not come; it may be called from any.
+    """
 
     backend: Backend
     input_size: tuple[int, int]
     everything: DetectionFilter
     name: str
+    kill: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +60,21 @@ class Tap(Protocol):
 class LivePipeline(Closing):
     """A with-block that owns the threads. All methods may be called from any thread, and none of them waits, but `close`.
 
-    `on_picture` is called (in the render thread) when `picture` has something new, and not again before it was fetched;
-    `on_trouble` with the line of a failure, once for each.
+    `on_picture` is called (in the render thread) when `picture` has something new, and not again before it was fetched; `on_trouble` with
+    the failure of a frame that cannot be drawn; `on_death` with that of a network, which is let go then.
     """
 
     def __init__(
-        self, on_picture: Callable[[], None], on_trouble: Callable[[BaseException], None] = lambda _: None, *, show: Show = "inferred"
+        self,
+        on_picture: Callable[[], None],
+        on_trouble: Callable[[BaseException], None] = lambda _: None,
+        on_death: Callable[[SsdLiveError], None] = lambda _: None,
+        *,
+        show: Show = "inferred",
     ) -> None:
         self._on_picture = on_picture
         self._on_trouble = on_trouble
+        self._on_death = on_death
         self.show: Show = show
         self.tap: Tap | None = None
         self.ledger = Ledger()
@@ -120,12 +132,11 @@ class LivePipeline(Closing):
         """Look at no more than this many frames a second; None for all."""
         self._period = 1 / rate if rate else 0.0
 
-    def use(self, network: Network | None) -> None:
+    def use(self, network: Network) -> None:
         """Go on with another network from the next frame; the one before is closed by the thread that used it."""
         with self._lock:
-            if self._stop.is_set():
-                replaced = network
-            else:
+            replaced: Network | None = network
+            if not self._stop.is_set():
                 replaced, self._next_network = self._next_network, network
         if replaced is not None:
             replaced.backend.close()
@@ -152,7 +163,7 @@ class LivePipeline(Closing):
                 return None
             if self._unpainted is not None and self._unpainted != picture.number:
                 self.ledger.drop(Cause.DISPLAY)
-            fresh = picture.number > self._settled
+            fresh = picture.number > self._settled or picture.number == self._unpainted
             self._unpainted = picture.number if fresh else None
         return picture
 
@@ -163,7 +174,7 @@ class LivePipeline(Closing):
             if picture.number != self._unpainted:
                 return
             self._unpainted = None
-            self._settled = picture.number
+            self._settled = max(self._settled, picture.number)
         self.ledger.show()
         self.rates["display"].tick(now)
         self.durations["latency"].add(now - picture.frame.captured_at)
@@ -179,6 +190,10 @@ class LivePipeline(Closing):
         self._to_render.wake()
         if capture is not None:
             capture.join(_JOIN_SECONDS)
+        for thread in self._threads:
+            thread.join(_PATIENCE_SECONDS)
+        if (network := self._network) is not None:
+            network.kill()
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
         for slot in (self._to_infer, self._to_render):
@@ -247,7 +262,7 @@ class LivePipeline(Closing):
             outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
             done = time.monotonic()
             detections = network.everything.detections(outputs, 0, (frame.width, frame.height))
-        except (SsdLiveError, TimeoutError) as error:
+        except Exception as error:  # whatever a backend does must not end the thread unseen
             if shot.for_show:
                 self.ledger.fail()
             self._give_up(network, error)
@@ -264,7 +279,7 @@ class LivePipeline(Closing):
         self._network = None
         network.backend.close()
         if not self._stop.is_set():
-            self._on_trouble(error if isinstance(error, SsdLiveError) else BackendError(f"{network.name}: {error}; choose another backend"))
+            self._on_death(error if isinstance(error, SsdLiveError) else BackendError(f"{network.name}: {error}; choose another backend"))
 
     def _change_network(self) -> None:
         with self._lock:
@@ -321,8 +336,10 @@ class LivePipeline(Closing):
         """The newest frame will not be painted; should it be drawn again later, that counts no more."""
         self._drop(shot, cause)
         with self._lock:
-            if self._unpainted is None:
-                self._settled = self._number
+            picture, self._picture = self._picture, None
+            if picture is not None and self._counts(picture):
+                self.ledger.drop(cause)
+            self._settled = self._number
 
     def _counts(self, picture: Picture) -> bool:
         """Whether a picture that nobody fetched was its frame's only one."""

@@ -49,14 +49,18 @@ class LineLog:
             raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
         self._write(header)
 
-    def add(self, frame: Frame, found: Detections) -> None:
-        """One frame's line; boxes are x1, y1, x2, y2 in pixels of the upright source. Raises `OutputError`."""
+    def add(self, frame: Frame, found: Detections, *, stale: bool = False) -> None:
+        """One frame's line; boxes are x1, y1, x2, y2 in pixels of the upright source; `stale` ones were found on an earlier frame.
+
+        Raises `OutputError`.
+        """
         rows = zip(found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True)
         detections = [
             {"box": [round(value, 2) for value in box], "score": round(score, 4), "class_id": class_id, "class": found.classes[class_id]}
             for box, score, class_id in rows
         ]
-        self._write({"frame": frame.index, "pts": frame.pts, "time": round(frame.time, 6), "detections": detections})
+        record: Record = {"frame": frame.index, "pts": frame.pts, "time": round(frame.time, 6), "detections": detections}
+        self._write(record | ({"stale": True} if stale else {}))
 
     def flush(self) -> None:
         """Have everything written so far on disk, as far as this program's death is concerned. Raises `OutputError`."""

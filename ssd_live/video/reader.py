@@ -19,6 +19,7 @@ from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_
 _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 # A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
 _END_TOLERANCE_SECONDS = 0.5
+_SEEK_BACK_SECONDS = (2.0, 10.0)
 
 
 class VideoReader:
@@ -99,13 +100,11 @@ class VideoReader:
 
         `start` and `duration` are seconds from the video's first frame; frames outside, and packets of other streams before, are left out.
         """
-        if start > 0:
-            self._seek(start)
         # Picture times have only the precision of the time base.
         first = self._start_seconds + start - float(self.info.time_base) / 2
         last = float("inf") if duration is None else first + duration
         index = 0
-        for item in self._items(set(others)):
+        for item in self._items_from(start, set(others)) if start > 0 else self._items(set(others)):
             if isinstance(item, av.Packet):
                 # A decoder's run-in stands before time zero: from the beginning on, everything goes along.
                 seconds = _seconds(item)
@@ -125,6 +124,27 @@ class VideoReader:
     def start_pts(self) -> int:
         """Time of the video's first frame in units of its time base."""
         return self._start_pts
+
+    def _items_from(self, start: float, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
+        """From the last key frame at or before a time on. Some formats (MPEG-TS) seek behind it; then it is tried from farther back."""
+        wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
+        for back in (0.0, *_SEEK_BACK_SECONDS):
+            if back:
+                self.restart()
+            self._seek(max(start - back, 0.0))
+            items = self._items(others)
+            before: list[av.VideoFrame | av.Packet] = []
+            for item in items:
+                before.append(item)
+                if isinstance(item, av.VideoFrame):
+                    break
+            first = before[-1] if before else None
+            if isinstance(first, av.VideoFrame) and (first.pts is None or first.pts <= wanted):
+                yield from before
+                yield from items
+                return
+        self.restart()
+        yield from self._items(others)
 
     def _items(self, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
         # Of all streams: the file's end is where its longest one ends.

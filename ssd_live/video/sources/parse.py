@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ssd_live.errors import UsageError
 from ssd_live.files import printable
@@ -10,6 +10,7 @@ from ssd_live.video.images import IMAGE_SUFFIXES
 from ssd_live.video.sources.base import SourceSpec
 
 _NETWORK = ("rtsp", "rtsps", "http", "https")
+_MAX_RATE = 1000.0
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
@@ -23,17 +24,23 @@ def parse_source(text: str) -> SourceSpec:
         raise UsageError("the source is empty; give a camera, a file, an address, a folder, screen or pattern")
     word, _, rest = text.partition(":")
     if word == "screen":
-        return SourceSpec("screen", rest, text)
+        return SourceSpec("screen", _screen(rest), text)
     if word == "pattern" or text.startswith("pattern@"):
-        return SourceSpec("pattern", rest or text.removeprefix("pattern").removeprefix(":"), text)
+        address = rest or text.removeprefix("pattern").removeprefix(":")
+        parse_pattern(address)
+        return SourceSpec("pattern", address, text)
     if text.isdecimal():
         return SourceSpec("camera", text, f"camera {text}")
     if "://" in text:
         return _address(text)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser()
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{text[:80]}: is no path that can be looked at ({str(error).splitlines()[0][:80]}); check it") from None
+    if is_folder:
         return SourceSpec("images", str(path), printable(path))
-    if path.exists():
+    if exists:
         return SourceSpec("images" if path.suffix.lower() in IMAGE_SUFFIXES else "file", str(path), printable(path))
     if path.suffix or "/" in text or "\\" in text:
         raise UsageError(f"{text}: there is no such file, and no camera, screen or address is written so; check the path")
@@ -48,18 +55,40 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
+    """`1280x720@60` -> size and rate, each None where it is not said. Raises `UsageError`."""
+    size, _, rate = address.partition("@")
+    try:
+        number = float(rate) if rate else None
+    except ValueError:
+        number = -1.0
+    if number is not None and not 0 <= number <= _MAX_RATE:
+        raise UsageError(f"pattern:{address}: the rate must be 0 (as fast as possible) to {_MAX_RATE:.0f}; write it as pattern:1280x720@60")
+    return parse_size(size) if size else None, number
+
+
+def _screen(address: str) -> str:
+    if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
+        raise UsageError(f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1, or screen:X,Y,W,H")
+    return address
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//.*@", "//", text)
+
+
 def _address(text: str) -> SourceSpec:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"{text}: is no address ({error}); write it as rtsp://host/path or http://host/path") from None
+    except ValueError:
+        raise UsageError(f"{_without_password(text)}: is no address; write it as rtsp://host/path or http://host/path") from None
     if parts.scheme.lower() == "file":
-        return parse_source(parts.path)
+        return parse_source(unquote(parts.path))
     if parts.scheme.lower() not in _NETWORK:
         raise UsageError(f"{parts.scheme}:// is not known; give an address of {', '.join(f'{name}://' for name in _NETWORK)}")
     if not host:
-        raise UsageError(f"{text}: has no host; write it as rtsp://host/path or http://host/path")
+        raise UsageError(f"{_without_password(text)}: has no host; write it as rtsp://host/path or http://host/path")
     user = f"{parts.username}@" if parts.username else ""
     place = f"[{host}]" if ":" in host else host
     return SourceSpec("stream", text, f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}{parts.path}")

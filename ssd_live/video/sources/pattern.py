@@ -6,25 +6,24 @@ import cv2
 import numpy as np
 
 from ssd_live.closing import Closing
-from ssd_live.errors import MediaError, UsageError
+from ssd_live.errors import MediaError
 from ssd_live.files import assets_folder
 from ssd_live.pixels import Pixels
 from ssd_live.types import Frame
 from ssd_live.video.images import read_image
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
-from ssd_live.video.sources.parse import parse_size
+from ssd_live.video.sources.parse import parse_pattern
 
 _DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
 # Photo, height as a share of the picture's, turns a second along x and y.
 _OBJECTS = (("chelsea.png", 0.45, 0.061, 0.043), ("astronaut.png", 0.6, -0.037, 0.029))
-_MAX_RATE = 1000.0
 
 
 class PatternSource(Closing):
     """`address` is empty, WxH, or WxH@RATE; a rate of 0 is as fast as possible. Frame n is the same every time."""
 
     def __init__(self, address: str, options: SourceOptions) -> None:
-        size, rate = _parse(address)
+        size, rate = parse_pattern(address)
         self._size = size or options.size or _DEFAULT_SIZE
         self._rate = rate if rate is not None else options.rate or _DEFAULT_RATE
         width, height = self._size
@@ -55,17 +54,6 @@ class PatternSource(Closing):
 
     def close(self) -> None:
         self._sprites = []
-
-
-def _parse(address: str) -> tuple[tuple[int, int] | None, float | None]:
-    size, _, rate = address.partition("@")
-    try:
-        number = float(rate) if rate else None
-    except ValueError:
-        number = -1.0
-    if number is not None and not 0 <= number <= _MAX_RATE:
-        raise UsageError(f"pattern:{address}: the rate must be 0 (as fast as possible) to {_MAX_RATE:.0f}; write it as pattern:1280x720@60")
-    return parse_size(size) if size else None, number
 
 
 def _background(width: int, height: int) -> Pixels:

@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -60,12 +61,16 @@ class StreamSource(Closing):
         self._turn = orientation_of(self._first)
         self._size = (self._first.width, self._first.height)
         self._time_base = self._stream.time_base
+        self._wanted: float | None = None
         self.info = self._describe(self._first)
 
     def read(self) -> Frame | None:
         picture, self._first = self._first, None
-        if picture is None:
+        while picture is None or self._is_early(picture):
             picture = next(self._frames, None)
+            if picture is None:
+                break
+        self._wanted = None
         if picture is None:
             if self.info.duration is None:
                 raise MediaError(f"{self._title}: the stream ended")
@@ -83,6 +88,13 @@ class StreamSource(Closing):
         except av.FFmpegError as error:
             raise self._trouble(error) from error
         self._frames = self._decoded()
+        self._wanted = self.info.start + seconds
+
+    def _is_early(self, picture: av.VideoFrame) -> bool:
+        """Seeking ends at the key frame before."""
+        if self._wanted is None or self._time_base is None or picture.pts is None:
+            return False
+        return float((picture.pts + Fraction(1, 2)) * self._time_base) < self._wanted
 
     def close(self) -> None:
         self._container.close()

@@ -1,0 +1,161 @@
+"""`train`: from a recipe to a model file."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ssd_live.commands.progress import notify
+from ssd_live.errors import CancelledError, MissingPackageError, UsageError
+from ssd_live.files import engines_folder
+
+
+def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequence[str], resume: bool, device: str) -> None:
+    """Raises `SsdLiveError`."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("training needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+    from ssd_live.training.recipe import read_recipe
+    from ssd_live.training.start import begin
+    from ssd_live.training.trainer import Place, Trainer
+
+    given = [*changes, *([f'data.train=["{data.as_posix()}"]'] if data else [])]
+    recipe = read_recipe(recipe_path, given)
+    train, validation = _data(recipe)
+    place = Place(output or engines_folder() / "training" / recipe.name)
+    if place.last.exists() and not resume:
+        raise UsageError(f"{place.folder}: has a run already; go on with --resume, or give another folder with -o")
+    place.folder.mkdir(parents=True, exist_ok=True)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(recipe.train.seed)
+    with _ranks(device) as (rank, world, device):
+        beginning = begin(recipe.model, len(train.classes) + 1)
+        how = beginning.preprocessing
+        trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
+        if resume:
+            trainer.resume()
+            notify(f"going on after step {trainer.step}")
+        if rank == 0:
+            _announce(recipe, train, validation, beginning.fresh)
+        with _interrupts_stop(trainer):
+            trainer.run(_tell if rank == 0 else lambda _: None, _evaluator(validation, how, device) if validation else None)
+        if trainer.step < recipe.train.steps:
+            raise CancelledError(f"stopped after step {trainer.step}; go on with --resume")
+        if rank == 0:
+            _finish(recipe, trainer, train, how, place.folder)
+
+
+def _data(recipe: Any) -> tuple[Any, Any]:
+    """Training and validation data; several training sets must have the same classes."""
+    from ssd_live.training.data import DataSet, load_data
+
+    part = recipe.data
+    sets = [load_data(Path(folder).expanduser(), part.train_split, part.classes) for folder in part.train]
+    classes = sets[0].classes
+    for other in sets[1:]:
+        if other.classes != classes:
+            raise UsageError(f"{other.name} has other classes than {sets[0].name}; name them in the recipe as data.classes")
+    joined = DataSet("+".join(one.name for one in sets), classes, tuple(image for one in sets for image in one.images), sets[0].category_ids)
+    for trouble in [trouble for one in sets for trouble in one.troubles][:10]:
+        notify(f"note: {trouble}")
+    validation = load_data(Path(part.validation).expanduser(), part.validation_split, classes) if part.validation else None
+    return joined, validation
+
+
+def _announce(recipe: Any, train: Any, validation: Any, fresh: list[str]) -> None:
+    notify(f"{recipe.name}: {recipe.model.network}, {len(train)} images, {len(train.classes)} classes, {recipe.train.steps} steps")
+    if validation is not None:
+        notify(f"validation on {len(validation)} images")
+    if recipe.model.weights and fresh:
+        notify(f"{len(fresh)} weights begin at random, the rest as {recipe.model.weights}")
+
+
+def _tell(progress: Any) -> None:
+    left = int(progress.seconds_left)
+    validated = "" if progress.validation_map is None else f", validation mAP {progress.validation_map:.4f}"
+    notify(
+        f"step {progress.step}/{progress.steps}: localisation {progress.localisation:.3f}, confidence {progress.confidence:.3f}, "
+        f"{progress.images_per_second:.1f} images/s, {left // 60}:{left % 60:02} left{validated}"
+    )
+    for note in progress.notes:
+        notify(f"note: {note}")
+
+
+def _evaluator(validation: Any, how: Any, device: str) -> Any:
+    from ssd_live.training.evaluate import detector_of_network, evaluate
+    from ssd_live.training.start import Normalise
+
+    normalise = Normalise(how).to(device)
+    return lambda network: evaluate(detector_of_network(network, normalise, how.input_size, device), validation, "voc").mean
+
+
+def _finish(recipe: Any, trainer: Any, train: Any, how: Any, folder: Path) -> None:
+    """The model file, and the weights for training on."""
+    from ssd_live.commands.export import write
+    from ssd_live.export.model_file import Description, export_network
+    from ssd_live.models.weight_files import save_weights
+
+    network = trainer.trained.cpu().eval()
+    facts = {"classes": list(train.classes), "network": recipe.model.network, "preset": recipe.model.preset}
+    save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
+    described = Description(
+        name=recipe.name,
+        network=recipe.model.network,
+        preset=recipe.model.preset,
+        classes=train.classes,
+        input_size=how.input_size,
+        mean=how.mean,
+        scale=how.scale,
+        activation="softmax",
+        iou_threshold=0.45,
+        display_threshold=0.5,
+        training_data=train.name,
+        licence="as its data",
+        provenance=f"trained with ssd_live, recipe {recipe.name}, {recipe.train.steps} steps",
+    )
+    write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", None)
+    print(f"log and checkpoints: {folder}")
+    print(f"use it with --model {recipe.name}")
+
+
+@contextmanager
+def _interrupts_stop(trainer: Any) -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        notify("stopping after this step ... (once more to stop at once)")
+        for name in earlier:
+            signal.signal(name, signal.default_int_handler)
+        trainer.stop()
+
+    earlier = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    for name in earlier:
+        signal.signal(name, stop)
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(name, handler)
+
+
+@contextmanager
+def _ranks(device: str) -> Iterator[tuple[int, int, str]]:
+    """This process among those that `torchrun` started: its rank, how many there are, and its device."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1, device
+        return
+    import torch
+
+    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    on_gpu = device.startswith("cuda")
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    if on_gpu:
+        torch.cuda.set_device(local)
+    try:
+        yield rank, world, f"cuda:{local}" if on_gpu else device
+    finally:
+        torch.distributed.destroy_process_group()
+        sys.stdout.flush()

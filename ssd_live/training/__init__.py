@@ -1,0 +1,1 @@
+"""Training and evaluating SSD on one's own data."""

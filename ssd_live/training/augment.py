@@ -1,0 +1,156 @@
+"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and, for zooming out, section 3.6.
+
+Images are (H, W, 3) uint8 BGR; boxes (M, 4) float32 x1, y1, x2, y2 in pixels. Everything random comes from the generator that is given.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_live.pixels import Pixels
+
+# Least overlap that a patch must have with some object; None is any patch, and the whole image is one more choice.
+_MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)
+_PATCH_SCALE = (0.3, 1.0)
+_PATCH_RATIO = (0.5, 2.0)
+_PATCH_TRIALS = 50
+# 16 times the area.
+_LARGEST_EXPANSION = 4.0
+_EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
+_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5), 18.0
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An image with its objects; classes (M,) int64."""
+
+    image: Pixels
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+
+    def kept(self, mask: NDArray[np.bool_]) -> "Example":
+        return replace(self, boxes=self.boxes[mask], classes=self.classes[mask])
+
+
+def augment(example: Example, size: tuple[int, int], mean: tuple[float, float, float], random: np.random.Generator) -> Example:
+    """A training example of `size` (width, height): distorted colours, perhaps zoomed out onto `mean` (BGR), a patch, perhaps flipped."""
+    example = replace(example, image=distort_colours(example.image, random))
+    if random.random() < _EXPANSION_CHANCE:
+        example = zoom_out(example, mean, random)
+    example = sample_patch(example, random)
+    if random.random() < _FLIP_CHANCE:
+        example = flip(example)
+    return resized(example, size)
+
+
+def resized(example: Example, size: tuple[int, int]) -> Example:
+    """Stretched to `size` (width, height), linear: what the deployed network sees too."""
+    height, width = example.image.shape[:2]
+    scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
+    image = np.asarray(cv2.resize(example.image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return replace(example, image=image, boxes=example.boxes * scale)
+
+
+def flip(example: Example) -> Example:
+    """Left and right exchanged."""
+    width = example.image.shape[1]
+    boxes = example.boxes.copy()
+    boxes[:, [0, 2]] = width - example.boxes[:, [2, 0]]
+    return replace(example, image=np.ascontiguousarray(example.image[:, ::-1]), boxes=boxes)
+
+
+def zoom_out(example: Example, mean: tuple[float, float, float], random: np.random.Generator) -> Example:
+    """The image somewhere on a canvas of up to 16 times its area, which makes small objects: section 3.6."""
+    height, width = example.image.shape[:2]
+    ratio = random.uniform(1.0, _LARGEST_EXPANSION)
+    canvas = np.empty((int(height * ratio), int(width * ratio), 3), np.uint8)
+    canvas[:] = np.rint(mean)
+    top, left = int(random.uniform(0, canvas.shape[0] - height + 1)), int(random.uniform(0, canvas.shape[1] - width + 1))
+    top, left = min(top, canvas.shape[0] - height), min(left, canvas.shape[1] - width)
+    canvas[top : top + height, left : left + width] = example.image
+    return replace(example, image=canvas, boxes=example.boxes + np.array([left, top, left, top], np.float32))
+
+
+def sample_patch(example: Example, random: np.random.Generator) -> Example:
+    """The whole image, or a patch that overlaps some object by at least a least overlap, or any patch; each as likely.
+
+    Objects whose centre lies in the patch stay, cut at its edge. A patch without objects is not taken; where none is found in fifty
+    trials, another least overlap is drawn.
+    """
+    if not len(example.boxes):
+        return example
+    while (choice := int(random.integers(len(_MIN_OVERLAPS) + 1))) < len(_MIN_OVERLAPS):
+        patch = _find_patch(example, _MIN_OVERLAPS[choice], random)
+        if patch is not None:
+            return cut(example, patch)
+    return example
+
+
+def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
+    """The part x1, y1, x2, y2 of an image, with the objects whose centre lies in it."""
+    x1, y1, x2, y2 = patch
+    example = example.kept(_centre_inside(example.boxes, patch))
+    boxes = np.clip(example.boxes, [x1, y1, x1, y1], [x2, y2, x2, y2]) - np.array([x1, y1, x1, y1])
+    return replace(example, image=example.image[y1:y2, x1:x2], boxes=boxes.astype(np.float32))
+
+
+def _find_patch(example: Example, min_overlap: float | None, random: np.random.Generator) -> tuple[int, int, int, int] | None:
+    height, width = example.image.shape[:2]
+    for _ in range(_PATCH_TRIALS):
+        w, h = width * random.uniform(*_PATCH_SCALE), height * random.uniform(*_PATCH_SCALE)
+        if w < 1 or h < 1 or not _PATCH_RATIO[0] <= h / w <= _PATCH_RATIO[1]:
+            continue
+        x, y = random.uniform(0, width - w), random.uniform(0, height - h)
+        patch = (int(x), int(y), int(x + w), int(y + h))
+        if patch[2] <= patch[0] or patch[3] <= patch[1]:
+            continue
+        if min_overlap is not None and overlaps(example.boxes, patch).max() < min_overlap:
+            continue
+        if _centre_inside(example.boxes, patch).any():
+            return patch
+    return None
+
+
+def overlaps(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Jaccard overlap of each box with the patch, (M,)."""
+    low, high = np.maximum(boxes[:, :2], patch[:2]), np.minimum(boxes[:, 2:], patch[2:])
+    shared = np.clip(high - low, 0, None).prod(1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (patch[2] - patch[0]) * (patch[3] - patch[1])
+    return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)
+
+
+def _centre_inside(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray((centre >= patch[:2]).all(1) & (centre < patch[2:]).all(1))
+
+
+def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
+    """Brightness, contrast, saturation and hue, each by chance; contrast before or after the other two (Howard 2013, as cited in 2.2)."""
+    brightness: list[Callable[[Pixels], Pixels]] = [lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))]
+    contrast: list[Callable[[Pixels], Pixels]] = [lambda x: _scaled(x, random.uniform(*_CONTRAST), 0.0)]
+    colour: list[Callable[[Pixels], Pixels]] = [lambda x: _recoloured(x, random)]
+    steps = brightness + (contrast + colour if random.random() < 0.5 else colour + contrast)
+    for step in steps:
+        if step in colour or random.random() < _DISTORTION_CHANCE:
+            image = step(image)
+    return image
+
+
+def _scaled(image: Pixels, factor: float, shift: float) -> Pixels:
+    table = np.clip(np.arange(256) * factor + shift, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table), np.uint8)
+
+
+def _recoloured(image: Pixels, random: np.random.Generator) -> Pixels:
+    saturation = random.uniform(*_SATURATION) if random.random() < _DISTORTION_CHANCE else 1.0
+    hue = random.uniform(-_HUE_DEGREES, _HUE_DEGREES) if random.random() < _DISTORTION_CHANCE else 0.0
+    if saturation == 1.0 and hue == 0.0:
+        return image
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+    values = np.arange(256)
+    # OpenCV keeps hues in steps of two degrees.
+    tables = np.stack([(values + round(hue / 2)) % 180, np.clip(values * saturation, 0, 255), values], -1).astype(np.uint8)[None]
+    return np.asarray(cv2.cvtColor(cv2.LUT(hsv, tables), cv2.COLOR_HSV2BGR), np.uint8)

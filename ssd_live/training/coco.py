@@ -1,0 +1,87 @@
+"""COCO's instances JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssd_live.errors import DataError
+from ssd_live.training.data import DataSet, LabelledImage, boxes_array, class_index
+
+
+def annotation_file(folder: Path, split: str) -> Path:
+    """The JSON of a split, or the only one. Raises `DataError`."""
+    found = sorted((folder / "annotations").glob("*.json"))
+    instances = [path for path in found if path.stem.startswith("instances")] or found
+    if split:
+        wanted = [path for path in found if split in (path.stem, path.stem.removeprefix("instances_"))]
+        if wanted:
+            return wanted[0]
+        raise DataError(f"{folder / 'annotations'}: has no {split}; there are {', '.join(path.stem for path in found) or 'none'}")
+    if len(instances) != 1:
+        raise DataError(f"{folder / 'annotations'}: say which split; there are {', '.join(path.stem for path in instances) or 'none'}")
+    return instances[0]
+
+
+def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
+    """Raises `DataError`."""
+    content = _content(path)
+    try:
+        categories = {int(entry["id"]): str(entry["name"]) for entry in content["categories"]}
+        entries = {entry["id"]: entry for entry in content["images"]}
+        annotations: dict[Any, list[dict[str, Any]]] = {}
+        for annotation in content.get("annotations", []):
+            annotations.setdefault(annotation["image_id"], []).append(annotation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: is no COCO file: {error} is missing or wrong") from error
+    names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
+    ids = {name: number for number, name in categories.items()}
+    troubles = [f"{path}: annotations of image {number}, which is not listed" for number in annotations if number not in entries]
+    images = []
+    for number, entry in entries.items():
+        try:
+            images.append(_labelled(entry, annotations.get(number, []), categories, names, _images_folder(path, folder)))
+        except (KeyError, TypeError, ValueError) as error:
+            troubles.append(f"{path}: image {number}: {error} is missing or wrong")
+    if not images:
+        raise DataError(f"{path}: lists no images")
+    return DataSet(path.stem, names, tuple(images), tuple(ids.get(name, index + 1) for index, name in enumerate(names)), tuple(troubles))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is no JSON that can be read ({error})") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: is no COCO file: it must have images, annotations and categories")
+    return content
+
+
+def _images_folder(path: Path, folder: Path | None) -> list[Path]:
+    """Where the images may be, by COCO's own habits: images/, train2017/ beside annotations/, or beside the JSON."""
+    root = folder or path.parent.parent
+    split = path.stem.removeprefix("instances_")
+    return [root / split, root / "images" / split, root / "images", root, path.parent]
+
+
+def _labelled(
+    entry: dict[str, Any], annotations: list[dict[str, Any]], categories: dict[int, str], names: Sequence[str], folders: Sequence[Path]
+) -> LabelledImage:
+    boxes, classes, crowds = [], [], []
+    for annotation in annotations:
+        index = class_index(names, categories[int(annotation["category_id"])])
+        if index is None:
+            continue
+        x, y, width, height = (float(value) for value in annotation["bbox"])
+        boxes.append((x, y, x + width, y + height))
+        classes.append(index)
+        crowds.append(bool(annotation.get("iscrowd", 0)))
+    name = str(entry["file_name"])
+    path = next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+    size = (int(entry["width"]), int(entry["height"])) if "width" in entry and "height" in entry else None
+    return LabelledImage(path, boxes_array(boxes), np.array(classes, np.int64), np.array(crowds, bool), size)

@@ -1,0 +1,78 @@
+"""Labelled images: VOC directories, COCO JSON and YOLO folders read into one form.
+
+Boxes are (M, 4) float32 x1, y1, x2, y2 in pixels, from the outer edge of the first pixel to the outer edge of the last: a box around the
+whole image is 0, 0, width, height. VOC's whole numbers count pixels from 1 and name the last one inside, so 1 is taken off their left and
+top. Class ids count from 0, without the background.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_live.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """One image and its objects. `ignored` (M,) marks those that evaluation leaves out: VOC's difficult ones, COCO's crowds.
+
+    `size` is (width, height) as the labels say it, None where they do not.
+    """
+
+    path: Path
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
+    size: tuple[int, int] | None = None
+    label_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Images with labels of these classes. `troubles` are lines about labels that could not be read; their images are left out."""
+
+    name: str
+    classes: tuple[str, ...]
+    images: tuple[LabelledImage, ...]
+    category_ids: tuple[int, ...] = ()
+    troubles: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataSet:
+    """The data set in a folder or file, of whichever form it has; `split` names a part of it (VOC: a list in ImageSets/Main; COCO: a file).
+
+    `classes` fixes names and order; without it VOC data have the classes that they contain, in alphabetical order. Raises `DataError`.
+    """
+    from ssd_live.training import coco, voc, yolo
+
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder; check the path")
+    if path.is_file() and path.suffix.lower() == ".json":
+        return coco.load(path, None, classes)
+    if path.is_dir():
+        if (path / "Annotations").is_dir():
+            return voc.load(path, split, classes)
+        if (path / "annotations").is_dir():
+            return coco.load(coco.annotation_file(path, split), path, classes)
+        if (path / "labels").is_dir():
+            return yolo.load(path, split, classes)
+    raise DataError(
+        f"{path}: is no data set that is known; give a VOC folder (JPEGImages, Annotations), a COCO folder (images, annotations) or its JSON, "
+        "or a YOLO folder (images, labels, data.yaml)"
+    )
+
+
+def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    return np.asarray(boxes, np.float32).reshape(-1, 4)
+
+
+def class_index(classes: Sequence[str], name: str) -> int | None:
+    """By name in any case."""
+    wanted = name.strip().casefold()
+    return next((index for index, known in enumerate(classes) if known.casefold() == wanted), None)

@@ -1,0 +1,120 @@
+"""Recipes: everything about a training run in one TOML file, every value checked."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ssd_live.errors import UsageError
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelPart(_Part):
+    """`weights` is where to begin: nothing, `trained:NAME` for a shipped or imported model, or a file of weights, of VGG16 alone too."""
+
+    network: str
+    weights: str = ""
+    preset: Literal["voc", "coco"] = "voc"
+
+
+class DataPart(_Part):
+    """Folders or files as `load_data` takes them; several are trained on together. `classes` fixes names and order."""
+
+    train: tuple[str, ...]
+    train_split: str = ""
+    validation: str = ""
+    validation_split: str = ""
+    classes: tuple[str, ...] = ()
+    use_difficult: bool = True
+
+
+class TrainPart(_Part):
+    """SGD as in section 3 of the paper. Steps are batches; the rate is multiplied by `decay` at each of the `milestones`."""
+
+    steps: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1, le=4096)] = 32
+    learning_rate: Positive = 1e-3
+    momentum: Share = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    decay: Share = 0.1
+    warm_up: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Annotated[float, Field(ge=0)] = 0.0
+    average: Share = 0.0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    augment: bool = True
+    seed: Annotated[int, Field(ge=0)] = 1
+    workers: Annotated[int, Field(ge=0, le=256)] = 2
+    save_every: Annotated[int, Field(ge=1)] = 500
+    evaluate_every: Annotated[int, Field(ge=0)] = 0
+    log_every: Annotated[int, Field(ge=1)] = 10
+
+    @model_validator(mode="after")
+    def _milestones_rise(self) -> "TrainPart":
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones must rise")
+        return self
+
+
+class Recipe(_Part):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+    model: ModelPart
+    data: DataPart
+    train: TrainPart
+
+
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """A recipe file, with `part.key=value` changes on top; values are TOML, or plain words. Raises `UsageError` with one line."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        known = ", ".join(sorted(found.name for found in path.parent.glob("*.toml")))
+        hint = f"; the folder has {known}" if known else ""
+        raise UsageError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}){hint}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is no TOML ({str(error).splitlines()[0]}); correct that line") from error
+    content.setdefault("name", path.stem)
+    for change in changes:
+        _apply(content, change)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_first_trouble(error)}") from error
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise UsageError(f"--set {change!r} must be part.key=value, as in train.steps=1000")
+    place = content
+    for part in parts[:-1]:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {change!r}: {part} has no parts")
+    try:
+        place[parts[-1]] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        place[parts[-1]] = text.strip()
+
+
+def _first_trouble(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        given = f", not {first['input']!r}" if first["type"] != "missing" else ""
+        return f"{where or 'the whole'}: {first['msg'].lower()}{given}"
+    parts: dict[str, type[BaseModel]] = {"model": ModelPart, "data": DataPart, "train": TrainPart}
+    part = parts[str(first["loc"][0])] if len(first["loc"]) > 1 else Recipe
+    near = difflib.get_close_matches(str(first["loc"][-1]), part.model_fields, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(part.model_fields)}"
+    return f"{where}: there is no such key; {hint}"

@@ -1,0 +1,121 @@
+"""Where a run begins: the network of a recipe, with the weights that it names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
+from ssd_live.files import engines_folder
+from ssd_live.models.published import PREPROCESSING, Preprocessing
+from ssd_live.models.ssd import SSDNetwork
+from ssd_live.models.weight_files import read_state
+from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
+from ssd_live.training.recipe import ModelPart
+
+State = dict[str, Tensor]
+
+_TENSORFLOW = Preprocessing((300, 300), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.5)
+_OF_NETWORK = {
+    "ssd300-mobilenetv2": _TENSORFLOW,
+    "ssdlite300-mobilenetv2": _TENSORFLOW,
+    **{name: how for (family, name), how in PREPROCESSING.items() if family == "torchvision"},
+}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A network to train; `fresh` names the weights that begin at random because none were given or their shapes differ."""
+
+    network: SSDNetwork
+    preprocessing: Preprocessing
+    fresh: list[str]
+
+
+def begin(part: ModelPart, classes: int) -> Beginning:
+    """`classes` counts the background. Raises `UnknownModelError`, `ModelFileError`, `UsageError`."""
+    network = create(part.network, classes, part.preset)
+    state = _given(part)
+    own = network.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    if state and not fitting:
+        raise ModelFileError(f"{part.weights}: none of its weights are {part.network}'s; give weights of the same network")
+    network.load_state_dict(own | fitting)
+    return Beginning(network, _OF_NETWORK[part.network], sorted(name for name in own if name not in fitting and "num_batches" not in name))
+
+
+def _given(part: ModelPart) -> State:
+    if not part.weights:
+        return {}
+    if part.weights.startswith("trained:"):
+        return _trained(part.weights.removeprefix("trained:"), part)
+    path = Path(part.weights).expanduser()
+    state = read_state(path)
+    if "vgg.0.weight" in state or "features.0.weight" in state or "0.weight" in state:
+        return vgg16_weights(state, path)
+    return state
+
+
+def _trained(name: str, part: ModelPart) -> State:
+    if name in TRAINED_MODELS:
+        if TRAINED_MODELS[name].network != part.network:
+            raise UsageError(f"{name} is a {TRAINED_MODELS[name].network}, not a {part.network}; name that network in the recipe")
+        return dict(load_trained(name)[0].state_dict())
+    path = engines_folder() / "weights" / f"{name}.safetensors"
+    if not path.is_file():
+        known = sorted([*TRAINED_MODELS, *(found.stem for found in path.parent.glob("*.safetensors"))])
+        raise UnknownModelError(f"there are no weights {name!r} to begin with; there are {', '.join(known)}")
+    try:
+        with safe_open(path, framework="pt") as archive:
+            return {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: the weights cannot be read ({error}); import them again") from error
+
+
+def vgg16_weights(state: State, path: Path) -> State:
+    """Weights of VGG16 alone by our names: as a list `vgg.N`, `features.N` or `N`.
+
+    With fc6 and fc7 already reduced (31 and 33), or whole (`classifier.0` and `.3`): then every fourth value along each axis is taken, as
+    the paper does ("subsample parameters"), every third in space.
+    """
+    plain = {name.removeprefix("vgg.").removeprefix("features."): tensor for name, tensor in state.items()}
+    renamed = {}
+    for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
+        place = f"features.{index}" if index < 23 else f"extra.0.{index - 23}"
+        for kind in ("weight", "bias"):
+            if f"{index}.{kind}" not in plain:
+                raise ModelFileError(f"{path}: lacks {index}.{kind} of VGG16; give a whole VGG16")
+            renamed[f"backbone.{place}.{kind}"] = plain[f"{index}.{kind}"]
+    for name, place, whole in (("31", "7.1", "classifier.0"), ("33", "7.3", "classifier.3")):
+        for kind in ("weight", "bias"):
+            if f"{name}.{kind}" in plain:
+                renamed[f"backbone.extra.0.{place}.{kind}"] = plain[f"{name}.{kind}"]
+            elif f"{whole}.{kind}" in state:
+                renamed[f"backbone.extra.0.{place}.{kind}"] = _reduced(state[f"{whole}.{kind}"], place)
+    return renamed
+
+
+def _reduced(tensor: Tensor, place: str) -> Tensor:
+    """fc6 (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 (4096, 4096) to (1024, 1024, 1, 1), biases to (1024,)."""
+    if tensor.dim() == 1:
+        return tensor[::4]
+    if place == "7.1":
+        return tensor.view(4096, 512, 7, 7)[::4, :, ::3, ::3]
+    return tensor.view(4096, 4096, 1, 1)[::4, ::4]
+
+
+class Normalise(nn.Module):
+    """uint8 RGB (B, 3, H, W) to what the network takes."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, how: Preprocessing) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(how.mean).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor(how.scale).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images.float() - self.mean) * self.scale

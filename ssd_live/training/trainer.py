@@ -1,0 +1,269 @@
+"""The training loop: SGD on the MultiBox loss, as section 3 of the paper, with exact resume."""
+
+import contextlib
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssd_live.errors import TrainingError
+from ssd_live.models.multibox_loss import multibox_loss
+from ssd_live.models.ssd import SSDNetwork
+from ssd_live.training import checkpoint
+from ssd_live.training.data import DataSet
+from ssd_live.training.feed import Batch, BatchOrder, Examples, View, batches
+from ssd_live.training.recipe import Recipe, TrainPart
+from ssd_live.training.start import Beginning, Normalise
+
+_LOG_COLUMNS = ("step", "learning_rate", "localisation", "confidence", "images_per_second", "validation_map")
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Progress:
+    """What is told now and then: the step, both losses (means since the last time), images a second, seconds left."""
+
+    step: int
+    steps: int
+    localisation: float
+    confidence: float
+    images_per_second: float
+    seconds_left: float
+    validation_map: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run keeps its things."""
+
+    folder: Path
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.pt"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.csv"
+
+
+# A network in evaluation mode -> its mean average precision on the validation data.
+Evaluate = Callable[[SSDNetwork], float]
+
+
+class Trainer:
+    """One run. `stop` lets it end after the current step, saved."""
+
+    def __init__(
+        self, recipe: Recipe, data: DataSet, beginning: Beginning, place: Place, *, device: str = "cpu", rank: int = 0, world: int = 1
+    ) -> None:
+        self._recipe = recipe
+        self._data = data
+        self._place = place
+        self._device = torch.device(device)
+        self._rank, self._world = rank, world
+        self.network = beginning.network.to(self._device)
+        how = beginning.preprocessing
+        self._normalise = Normalise(how).to(self._device)
+        self._view = View(how.input_size, (how.mean[2], how.mean[1], how.mean[0]), recipe.train.augment, recipe.data.use_difficult)
+        self._average = copy.deepcopy(self.network) if recipe.train.average else None
+        part = recipe.train
+        self._optimiser = torch.optim.SGD(
+            _groups(self.network, part.weight_decay), lr=part.learning_rate, momentum=part.momentum, weight_decay=part.weight_decay
+        )
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=part.precision == "fp16")
+        self._step = 0
+        self._best = -math.inf
+        self._stopped = False
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    @property
+    def trained(self) -> SSDNetwork:
+        """The network to use: the average over the steps, if one is kept."""
+        return self._average if self._average is not None else self.network
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint. Raises `ModelFileError`, `TrainingError` for one of another run."""
+        saved = checkpoint.load(self._place.last)
+        if saved.recipe != self._recipe.model_dump_json() or saved.classes != list(self._data.classes):
+            raise TrainingError(f"{self._place.last}: is of another recipe or other classes; train into another folder, or change it back")
+        self.network.load_state_dict(saved.model)
+        if self._average is not None:
+            self._average.load_state_dict(saved.average)
+        self._optimiser.load_state_dict(saved.optimiser)
+        if saved.scaler:
+            self._scaler.load_state_dict(saved.scaler)
+        torch.set_rng_state(saved.random)
+        self._step, self._best = saved.step, saved.best
+
+    def run(self, on_progress: Callable[[Progress], None], evaluate: Evaluate | None = None) -> None:
+        """To the last step, or until `stop`. Raises `TrainingError` for a loss that is no number, naming its images."""
+        part = self._recipe.train
+        order = BatchOrder(len(self._data), part.batch, part.steps, part.seed, start=self._step, rank=self._rank, world=self._world)
+        feed = batches(Examples(self._data.images, self._view, part.seed), order, part.workers)
+        model: nn.Module = self.network
+        if self._world > 1:
+            model = nn.parallel.DistributedDataParallel(self.network)
+        model.train()
+        since = _Since()
+        for batch in feed:
+            self._learn(model, batch, since)
+            self._step += 1
+            ended = self._step == part.steps or self._stopped
+            validated = self._validate(evaluate) if evaluate and (ended or _due(self._step, part.evaluate_every)) else None
+            if ended or _due(self._step, part.save_every):
+                self._save(self._place.last)
+            if ended or validated is not None or _due(self._step, part.log_every):
+                progress = since.progress(self._step, part, validated)
+                self._log(progress)
+                on_progress(progress)
+                since = _Since()
+            if ended:
+                return
+
+    def _learn(self, model: nn.Module, batch: Batch, since: "_Since") -> None:
+        part = self._recipe.train
+        since.notes += batch.unreadable
+        if not len(batch.images):
+            return
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(part, self._step)
+        targets = [type(target)(*(tensor.to(self._device) for tensor in target)) for target in batch.targets]
+        kind = _TYPES[part.precision]
+        with torch.autocast(self._device.type, kind) if kind is not torch.float32 else contextlib.nullcontext():
+            regression, logits = model(self._normalise(batch.images.to(self._device)))
+        loss = multibox_loss(regression, logits, self.network.default_boxes, targets)
+        total = loss.localisation + loss.confidence
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"the loss is no number at step {self._step + 1} (images {', '.join(Path(name).name for name in batch.names)}); "
+                "lower learning_rate, or set clip_norm or warm_up"
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        if part.clip_norm:
+            self._scaler.unscale_(self._optimiser)
+            nn.utils.clip_grad_norm_(self.network.parameters(), part.clip_norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        self._follow()
+        since.add(loss.localisation, loss.confidence, len(batch.images) * self._world)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged network towards the trained one."""
+        if self._average is None:
+            return
+        keep = min(self._recipe.train.average, (1 + self._step) / (10 + self._step))
+        own = self.network.state_dict()
+        for name, tensor in self._average.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(own[name], 1 - keep)
+            else:
+                tensor.copy_(own[name])
+
+    def _validate(self, evaluate: Evaluate) -> float | None:
+        if self._rank:
+            return None
+        network = self.trained
+        was_training = network.training
+        network.eval()
+        try:
+            figure = evaluate(network)
+        finally:
+            network.train(was_training)
+        if figure > self._best:
+            self._best = figure
+            self._save(self._place.best)
+        return figure
+
+    def _save(self, path: Path) -> None:
+        if self._rank:
+            return
+        average = self._average.state_dict() if self._average is not None else {}
+        saved = checkpoint.Checkpoint(
+            self._step,
+            dict(self.network.state_dict()),
+            dict(average),
+            self._optimiser.state_dict(),
+            self._scaler.state_dict(),
+            torch.get_rng_state(),
+            self._recipe.model_dump_json(),
+            list(self._data.classes),
+            self._best,
+        )
+        checkpoint.save(path, saved)
+
+    def _log(self, progress: Progress) -> None:
+        if self._rank:
+            return
+        rate = learning_rate(self._recipe.train, self._step - 1)
+        validated = "" if progress.validation_map is None else f"{progress.validation_map:.6f}"
+        row = (progress.step, rate, progress.localisation, progress.confidence, round(progress.images_per_second, 2), validated)
+        is_new = not self._place.log.exists()
+        with self._place.log.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(_LOG_COLUMNS)
+            writer.writerow(row)
+
+
+class _Since:
+    """Sums since the last line of progress; losses stay on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self._localisation: Any = 0.0
+        self._confidence: Any = 0.0
+        self._steps = self._images = 0
+        self._started = time.monotonic()
+        self.notes: list[str] = []
+
+    def add(self, localisation: Tensor, confidence: Tensor, images: int) -> None:
+        self._localisation = self._localisation + localisation.detach()
+        self._confidence = self._confidence + confidence.detach()
+        self._steps += 1
+        self._images += images
+
+    def progress(self, step: int, part: TrainPart, validated: float | None) -> Progress:
+        elapsed = max(time.monotonic() - self._started, 1e-6)
+        steps = max(self._steps, 1)
+        left = (part.steps - step) * elapsed / steps
+        losses = float(self._localisation) / steps, float(self._confidence) / steps
+        return Progress(step, part.steps, *losses, self._images / elapsed, left, validated, self.notes)
+
+
+def learning_rate(part: TrainPart, step: int) -> float:
+    """Of the step after `step` steps: rising over the warm-up, then multiplied by `decay` at each milestone that was passed."""
+    rate = part.learning_rate * part.decay ** sum(step >= milestone for milestone in part.milestones)
+    return rate * min(1.0, (step + 1) / part.warm_up) if part.warm_up else rate
+
+
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weights decay; biases, norms and scales do not."""
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        (decayed if parameter.dim() > 1 and not name.endswith("scale_weight") else plain).append(parameter)
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+
+def _due(step: int, every: int) -> bool:
+    return bool(every) and step % every == 0

@@ -1,0 +1,213 @@
+"""`live --no-window` as a user types it, in a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import av
+import psutil
+import pytest
+
+from tests.clips import write_clip
+from tests.conftest import FIXED_BACKEND, Answer
+from tests.servers import MjpegServer
+from tests.waiting import wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TINY_TIME = ("--exit-after", "1")
+
+
+def _command(*words: object) -> list[str]:
+    return [str(word) for word in (sys.executable, CHECKOUT / "main.py", "live", *words)]
+
+
+def _live(*words: object, **environment: str | None) -> Answer:
+    """`live` with these words; variables that are None are unset."""
+    variables: dict[str, str] = {name: value for name, value in (os.environ | environment).items() if value is not None}
+    done = subprocess.run(_command(*words), capture_output=True, text=True, check=False, env=variables, timeout=60)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def _terminal(*words: object) -> Answer:
+    return _live("--no-window", *words)
+
+
+def _check_numbers(numbers: dict[str, Any]) -> None:
+    assert numbers["in_flight"] == 0
+    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(numbers["dropped"].values())
+
+
+def _frames_per_second(answer: Answer) -> float:
+    last = answer.out.splitlines()[-1]
+    number, unit = last.split(" ")
+    assert unit == "FPS"
+    return float(number)
+
+
+def _error_line(answer: Answer) -> str:
+    """The one line that says what is wrong; nothing like a traceback stands anywhere."""
+    assert "Traceback" not in answer.err
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("error: ")]
+    assert answer.err.splitlines()[-1] == line
+    return line
+
+
+def test_a_pattern_runs_in_the_terminal_and_leaves_its_numbers(tmp_path: Path) -> None:
+    answer = _terminal("pattern:640x360@30", "--exit-after", "3", "--stats", tmp_path / "stats.json", *FIXED_BACKEND)
+    assert answer.code == 0, answer.err
+    assert _frames_per_second(answer) > 1
+    numbers = json.loads((tmp_path / "stats.json").read_text())
+    _check_numbers(numbers)
+    assert (numbers["source"], numbers["model"]) == ("pattern:640x360@30", "ssd300-mobilenetv2-oid")
+    assert "OpenVINO" in numbers["backend"]
+    assert numbers["inferred"] > 5
+    assert 3 <= numbers["seconds"] < 10
+    assert {"p50", "p95", "p99", "max", "count"} == set(numbers["latency_ms"])
+    assert 0 < numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] <= numbers["latency_ms"]["max"]
+    assert set(numbers["fps"]) == {"capture", "inference", "display"}
+    assert numbers["memory_mb"] > 50
+    assert f"{numbers['captured']} frames captured, {numbers['shown']} shown" in answer.out
+    assert "Traceback" not in answer.err
+
+
+def test_a_file_a_stream_and_a_recording_run_in_the_terminal(tmp_path: Path) -> None:
+    with MjpegServer((64, 48), 60) as camera:
+        answer = _terminal(
+            camera.address,
+            *TINY_TIME,
+            "--record",
+            tmp_path / "a.mkv",
+            "--stats",
+            tmp_path / "s.json",
+            "--model",
+            "ssdlite300-mobilenetv2-person",
+            *FIXED_BACKEND,
+        )
+    assert answer.code == 0, answer.err
+    numbers = json.loads((tmp_path / "s.json").read_text())
+    _check_numbers(numbers)
+    assert numbers["source"] == camera.address
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        frames = sum(1 for _ in container.decode(video=0))
+    assert 0 < frames <= numbers["captured"]
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == frames + 1
+
+
+def test_a_threshold_classes_size_and_rate_are_taken(tmp_path: Path) -> None:
+    words = ("--size", "320x240", "--fps", "50", "--threshold", "0.9", "--classes", "cat", "--record", tmp_path / "a.mkv")
+    answer = _terminal("pattern", *TINY_TIME, *words, *FIXED_BACKEND)
+    assert answer.code == 0, answer.err
+    header = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
+    assert header["source"] == "pattern"
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (320, 240)
+
+
+BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "unknown model": (("pattern", "--model", "ssd300-mobilenetv2"), 1, "did you mean 'ssd300-mobilenetv2-oid'"),
+    "unknown backend": (("pattern", "--backend", "abacus"), 2, "abacus"),
+    "unknown precision": (("pattern", "--precision", "fp3"), 2, "fp3"),
+    "threshold over one": (("pattern", "--threshold", "1.5"), 2, "is no score"),
+    "threshold under the model's": (("pattern", "--threshold", "0.001"), 2, "below the model's own"),
+    "threshold that is no number": (("pattern", "--threshold", "high"), 2, "--threshold"),
+    "unknown class": (("pattern", "--classes", "Katze"), 2, "has no class 'Katze'"),
+    "bad size": (("pattern", "--size", "big"), 2, "must be WIDTHxHEIGHT"),
+    "bad rate": (("pattern", "--fps", "0"), 2, "fps"),
+    "bad size of the pattern": (("pattern:big",), 2, "must be WIDTHxHEIGHT"),
+    "missing file": (("nowhere/clip.mp4",), 2, "there is no such file"),
+    "unknown scheme": (("ftp://host/clip.mp4",), 2, "ftp:// is not known"),
+    "unreachable address": (("http://127.0.0.1:9/video", "--exit-after", "1"), 1, "nothing listens there"),
+    "no such camera": (("95", "--exit-after", "1"), 1, "95"),
+    "recording of another ending": (("pattern", "--record", "a.mp4"), 2, "end the name in .mkv"),
+    "a screenshot of no window": (("pattern", "--screenshot", "a.png"), 2, "needs the window"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_WORDS)
+def test_what_cannot_be_is_said_in_one_line_with_the_right_exit_code(kind: str) -> None:
+    words, code, part = BAD_WORDS[kind]
+    backend = () if "--backend" in words or "--precision" in words else FIXED_BACKEND
+    answer = _terminal(*words, *backend)
+    assert part in _error_line(answer)
+    assert answer.code == code
+
+
+def test_a_file_that_is_no_video_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_text("no video at all")
+    answer = _terminal(tmp_path / "bad.mp4", *FIXED_BACKEND)
+    assert "bad.mp4" in _error_line(answer)
+    assert answer.code == 1
+
+
+def test_an_existing_recording_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").write_text("precious")
+    answer = _terminal("pattern", *TINY_TIME, "--record", tmp_path / "a.mkv", *FIXED_BACKEND)
+    assert "exists already" in _error_line(answer)
+    assert answer.code == 1
+    assert (tmp_path / "a.mkv").read_text() == "precious"
+
+
+def test_a_password_is_nowhere_in_what_is_printed_or_written(tmp_path: Path) -> None:
+    address = "http://admin:s3cret@127.0.0.1:9/video"
+    answer = _terminal(address, *TINY_TIME, "--stats", tmp_path / "stats.json", *FIXED_BACKEND)
+    assert answer.code == 1
+    assert "s3cret" not in answer.out + answer.err
+    assert "s3cret" not in (tmp_path / "stats.json").read_text()
+
+
+def test_a_server_that_never_answers_does_not_hold_up_the_end() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        started = time.monotonic()
+        answer = _terminal(f"http://127.0.0.1:{server.getsockname()[1]}/video", *TINY_TIME, *FIXED_BACKEND)
+        assert time.monotonic() - started < 10
+    assert answer.code in (0, 1)
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order_with_its_numbers(number: signal.Signals, tmp_path: Path) -> None:
+    """Without `--exit-after` this is how it is meant to end."""
+    clip = write_clip(tmp_path / "clip.mp4", 10, size=(64, 48))
+    words = _command("--no-window", clip, "--record", tmp_path / "a.mkv", "--stats", tmp_path / "stats.json", *FIXED_BACKEND)
+    program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert program.stderr is not None
+    assert "ssd300-mobilenetv2-oid on" in program.stderr.readline()
+    wait_until(lambda: (tmp_path / "a.part.mkv").exists() and (tmp_path / "a.part.mkv").stat().st_size > 0)
+    children = psutil.Process(program.pid).children()
+    program.send_signal(number)
+    out, err = program.communicate(timeout=20)
+    assert program.returncode == 0, err
+    assert out.splitlines()[-1].endswith(" FPS")
+    assert "Traceback" not in err
+    _check_numbers(json.loads((tmp_path / "stats.json").read_text()))
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert next(container.decode(video=0)) is not None
+    assert children
+    wait_until(lambda: not any(child.is_running() for child in children))
+
+
+def test_ctrl_c_before_the_planned_end_is_an_interruption(tmp_path: Path) -> None:
+    words = _command("--no-window", "pattern:64x48@30", "--exit-after", "60", *FIXED_BACKEND)
+    program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert program.stderr is not None
+    program.stderr.readline()
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=20)
+    assert program.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_without_a_display_the_window_is_refused_with_what_can_be_done_instead() -> None:
+    answer = _live("pattern", DISPLAY=None, WAYLAND_DISPLAY=None, QT_QPA_PLATFORM=None)
+    line = _error_line(answer)
+    assert answer.err.splitlines() == [line]
+    assert "--no-window" in line
+    assert "process" in line
+    assert answer.code == 1

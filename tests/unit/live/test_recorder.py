@@ -1,0 +1,358 @@
+"""Recordings by the real encoder: they play, say when each frame was taken, and outlive the program."""
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from ssd_live.errors import OutputError
+from ssd_live.filtering import DetectionFilter
+from ssd_live.live import recorder as recording
+from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.pipeline.live import Shot
+from ssd_live.types import Detections, Frame
+from ssd_live.video.planes import copied
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.sources import SourceOptions
+from ssd_live.video.sources.pattern import PatternSource
+from tests.clips import SAMPLE, pictures, stream_of, write_clip
+from tests.waiting import LIMIT_SECONDS, wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CLASSES = ("cat", "dog")
+ALL = DetectionFilter(CLASSES, 0.0, np.array([True, True]))
+SIZE = (160, 90)
+
+
+@dataclass
+class Recording:
+    """A recorder and what it said at its end."""
+
+    path: Path
+    boxes: bool = False
+    shown: DetectionFilter | None = ALL
+    ended: list[Recorded] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        plan = RecordingPlan(self.path, self.boxes, lambda: self.shown, lambda: {"source": "test", "classes": list(CLASSES)})
+        self.recorder = Recorder(plan, self.ended.append)
+
+    def offer(self, *shots: Shot) -> None:
+        """Without losing any."""
+        for shot in shots:
+            wait_until(lambda: not self.recorder._shots.full())
+            self.recorder.offer(shot)
+
+    def stop(self) -> Recorded:
+        self.recorder.stop()
+        assert self.recorder.join(LIMIT_SECONDS)
+        (ended,) = self.ended
+        return ended
+
+
+def _found(*boxes: tuple[float, float, float, float], score: float = 0.8) -> Detections:
+    count = len(boxes)
+    return Detections(np.array(boxes, np.float32).reshape(count, 4), np.full(count, score, np.float32), np.zeros(count, np.int32), CLASSES)
+
+
+def _shots(count: int, size: tuple[int, int] = SIZE, found: Detections | None = None) -> list[Shot]:
+    """Taken at uneven times."""
+    with PatternSource("", SourceOptions(size)) as source:
+        frames = [Frame((source.picture(index),), captured_at=1000 + _moment(index)) for index in range(count)]
+    return [Shot(frame, found) for frame in frames]
+
+
+def _moment(index: int) -> float:
+    return index * 0.033 + (0.005 if index % 3 == 1 else 0.0)
+
+
+def _times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(frame.time) for frame in container.decode(video=0) if frame.time is not None]
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_recording_plays_every_frame_at_the_time_it_was_taken(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(40))
+    ended = made.stop()
+    times = _times(tmp_path / "a.mkv")
+    assert times == pytest.approx([_moment(index) for index in range(40)], abs=0.0011)
+    assert times == sorted(set(times))
+    assert (ended.path, ended.frames, ended.lost, ended.trouble) == (tmp_path / "a.mkv", 40, 0, "")
+    assert ended.seconds == pytest.approx(_moment(39), abs=0.002)
+
+
+def test_the_pictures_recorded_are_the_pictures_taken(tmp_path: Path) -> None:
+    shots = _shots(3)
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*shots)
+    made.stop()
+    for shot, picture in zip(shots, pictures(tmp_path / "a.mkv"), strict=True):
+        assert np.abs(picture.astype(int) - shot.frame.planes[0].astype(int)).mean() < 6
+
+
+def test_detections_stand_beside_it_frame_by_frame(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    box = (10.0, 20.0, 50.0, 60.0)
+    shots = [replace(shot, detections=_found(*[box] * (index % 3))) for index, shot in enumerate(_shots(9))]
+    made.offer(*shots)
+    ended = made.stop()
+    header, *lines = _lines(ended.detections)
+    assert (header["source"], header["classes"]) == ("test", list(CLASSES))
+    assert ended.detections == tmp_path / "a.jsonl"
+    assert [len(line["detections"]) for line in lines] == [index % 3 for index in range(9)]
+    assert [line["frame"] for line in lines] == list(range(9))
+    assert [line["time"] for line in lines] == pytest.approx(_times(tmp_path / "a.mkv"), abs=1e-6)
+    assert lines[1]["detections"][0] == {"box": list(box), "score": 0.8, "class_id": 0, "class": "cat"}
+
+
+def test_what_is_hidden_is_neither_drawn_nor_written(tmp_path: Path) -> None:
+    hidden = Recording(tmp_path / "hidden.mkv", boxes=True, shown=DetectionFilter(CLASSES, 0.9, np.array([True, True])))
+    plain = Recording(tmp_path / "plain.mkv", boxes=False)
+    shots = _shots(3, found=_found((10, 20, 50, 60), score=0.8))
+    for made in (hidden, plain):
+        made.offer(*shots)
+        made.stop()
+    assert all(not line["detections"] for line in _lines(tmp_path / "hidden.jsonl")[1:])
+    assert np.array_equal(pictures(tmp_path / "hidden.mkv"), pictures(tmp_path / "plain.mkv"))
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_boxes_are_drawn_if_they_are_wanted_and_nowhere_else(boxes: bool, tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv", boxes=boxes)
+    (shot,) = _shots(1, (320, 180), _found((40, 60, 140, 160)))
+    before = shot.frame.planes[0].copy()
+    made.offer(shot)
+    made.stop()
+    (picture,) = pictures(tmp_path / "a.mkv")
+    difference = np.abs(picture.astype(int) - before.astype(int)).max(axis=2)
+    assert (difference[58:163, 38:143].max() > 80) == boxes
+    assert difference[:, 200:].max() < 60
+    assert np.array_equal(shot.frame.planes[0], before)
+
+
+def test_frames_of_a_decoder_are_recorded_without_writing_into_them(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 4, size=SIZE)
+    made = Recording(tmp_path / "a.mkv", boxes=True)
+    with VideoReader(clip) as reader:
+        frames = [item for item in reader.read() if isinstance(item, Frame)]
+        before = [frame.planes[0].copy() for frame in frames]
+        made.offer(*[Shot(replace(frame, captured_at=5 + frame.time), _found((10, 20, 50, 60))) for frame in frames])
+        made.stop()
+        assert all(np.array_equal(frame.planes[0], luma) for frame, luma in zip(frames, before, strict=True))
+    assert _times(tmp_path / "a.mkv") == pytest.approx([0, 0.04, 0.08, 0.12], abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [(33, 17), (2, 2), (1, 1), (641, 361)])
+def test_odd_sizes_are_recorded_with_an_edge_repeated(size: tuple[int, int], tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv", boxes=True)
+    made.offer(*[Shot(Frame((np.full((size[1], size[0], 3), 90, np.uint8),), captured_at=number / 10), _found()) for number in range(3)])
+    assert made.stop().trouble == ""
+    facts = stream_of(tmp_path / "a.mkv")
+    assert (facts["width"], facts["height"]) == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    assert len(_times(tmp_path / "a.mkv")) == 3
+
+
+def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv", boxes=True)
+    later = [
+        replace(shot, frame=replace(shot.frame, captured_at=shot.frame.captured_at + 1)) for shot in _shots(3, (320, 240), _found((1, 1, 90, 90)))
+    ]
+    made.offer(*_shots(3), *later)
+    assert made.stop().trouble == ""
+    assert {picture.shape for picture in pictures(tmp_path / "a.mkv")} == {(90, 160, 3)}
+    assert len(_times(tmp_path / "a.mkv")) == 6
+
+
+def test_detections_of_another_network_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv", boxes=True)
+    other = replace(_found((1, 1, 9, 9)), classes=("person",))
+    made.offer(*_shots(2, found=other))
+    assert made.stop().trouble == ""
+    assert all(not line["detections"] for line in _lines(tmp_path / "a.jsonl")[1:])
+
+
+def test_a_frame_no_later_than_the_one_before_is_left_out(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    shots = _shots(3)
+    made.offer(shots[0], shots[2], shots[1], shots[2])
+    assert made.stop().frames == 2
+    assert len(_times(tmp_path / "a.mkv")) == len(_lines(tmp_path / "a.jsonl")) - 1 == 2
+
+
+def test_names_of_parts_are_used_until_the_end(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(2))
+    wait_until(lambda: made.recorder.frames == 2)
+    assert _left(tmp_path) == {"a.part.mkv", "a.part.jsonl"}
+    made.stop()
+    assert _left(tmp_path) == {"a.mkv", "a.jsonl"}
+
+
+def test_an_existing_file_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        Recording(tmp_path / "a.mkv")
+    assert _left(tmp_path) == {"a.mkv"}
+    assert (tmp_path / "a.mkv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a", "a.mkv.mp4"])
+def test_other_endings_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"end the name in \.mkv"):
+        Recording(tmp_path / name)
+    assert not _left(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="choose another place"):
+        Recording(tmp_path / "file" / "a.mkv")
+
+
+def test_detections_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("precious")
+    try:
+        made = Recording(tmp_path / "a.mkv")
+    except OutputError:
+        pass
+    else:
+        made.offer(*_shots(2))
+        made.stop()
+    assert (tmp_path / "a.jsonl").read_text() == "precious"
+
+
+def test_a_file_made_meanwhile_is_not_replaced_and_the_recording_is_kept(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(3))
+    wait_until(lambda: made.recorder.frames == 3)
+    (tmp_path / "a.mkv").write_text("precious")
+    ended = made.stop()
+    assert (tmp_path / "a.mkv").read_text() == "precious"
+    assert "a.part.mkv" in ended.trouble
+    assert len(_times(tmp_path / "a.part.mkv")) == 3
+
+
+def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_there(tmp_path: Path) -> None:
+    ended = Recording(tmp_path / "a.mkv").stop()
+    assert not _left(tmp_path)
+    assert "no frame came" in ended.trouble
+    assert "part" not in ended.trouble
+
+
+def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def held_up(frame: Frame) -> av.VideoFrame:
+        assert gate.wait(LIMIT_SECONDS)
+        return copied(frame)
+
+    monkeypatch.setattr(recording, "copied", held_up)
+    made = Recording(tmp_path / "a.mkv")
+    for shot in _shots(60):
+        made.recorder.offer(shot)
+    gate.set()
+    ended = made.stop()
+    assert ended.frames + ended.lost == 60
+    assert ended.lost >= 40
+    assert len(_times(tmp_path / "a.mkv")) == ended.frames
+
+
+def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(20))
+    wait_until(lambda: made.recorder.frames == 20)
+
+    def broken(frame: Frame) -> av.VideoFrame:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recording, "copied", broken)
+    made.offer(_shots(1)[0])
+    wait_until(lambda: made.ended)
+    (ended,) = made.ended
+    assert "recording ended (no space left on device)" in ended.trouble
+    assert "a.part.mkv" in ended.trouble
+    assert _left(tmp_path) == {"a.part.mkv", "a.part.jsonl"}
+    assert len(_times(tmp_path / "a.part.mkv")) == 20
+    assert len(_lines(tmp_path / "a.part.jsonl")) == 21
+
+
+def test_an_encoder_that_does_not_open_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(codec: str) -> None:
+        raise OutputError("this FFmpeg has no encoder")
+
+    monkeypatch.setattr(recording, "choose_encoder", none)
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(1))
+    wait_until(lambda: made.ended)
+    assert "this FFmpeg has no encoder" in made.ended[0].trouble
+
+
+def test_a_recording_whose_program_is_killed_plays_up_to_the_last_two_seconds(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+import numpy as np
+from ssd_live.filtering import DetectionFilter
+from ssd_live.live.recorder import Recorder, RecordingPlan
+from ssd_live.pipeline.live import Shot
+from ssd_live.types import Detections, Frame
+from ssd_live.video.sources import SourceOptions
+from ssd_live.video.sources.pattern import PatternSource
+
+shown = DetectionFilter(("cat",), 0.0, np.array([True]))
+found = Detections(np.ones((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, np.int32), ("cat",))
+recorder = Recorder(RecordingPlan(Path({str(tmp_path / "a.mkv")!r}), True, lambda: shown, lambda: {{}}), print)
+source = PatternSource("640x360", SourceOptions())
+started = time.monotonic()
+for index in range(10000):
+    now = time.monotonic()
+    recorder.offer(Shot(Frame((source.picture(index),), captured_at=now), found))
+    print(now - started, flush=True)
+    time.sleep(max(started + (index + 1) / 30 - time.monotonic(), 0))
+"""
+    program = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=CHECKOUT, text=True)
+    assert program.stdout is not None
+    seconds = 0.0
+    while seconds < 3.5:
+        seconds = float(program.stdout.readline())
+    program.kill()
+    program.wait()
+    program.stdout.close()
+    times = _times(tmp_path / "a.part.mkv")
+    assert times == sorted(times)
+    assert times[0] == 0
+    assert times[-1] >= seconds - 2
+    whole_lines = (tmp_path / "a.part.jsonl").read_text().split("\n")[:-1]
+    assert json.loads(whole_lines[-1])["time"] >= seconds - 2
+
+
+def test_the_sample_clip_is_recorded_in_its_own_colours(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    with VideoReader(SAMPLE) as reader:
+        frames = []
+        for item in reader.read():
+            if isinstance(item, Frame):
+                frames.append(replace(item, captured_at=item.time))
+            if len(frames) == 5:
+                break
+        originals = [frame.bgr() for frame in frames]
+        made.offer(*[Shot(frame) for frame in frames])
+        made.stop()
+    for original, picture in zip(originals, pictures(tmp_path / "a.mkv"), strict=True):
+        assert np.abs(original.astype(int) - picture.astype(int)).mean() < 5

@@ -1,0 +1,433 @@
+"""A whole session on real inference processes, without a window."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageError
+from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.live.recorder import Recorded
+from ssd_live.live.session import LiveSession, SessionEvents, annotated, default_recording, write_numbers
+from ssd_live.pipeline import live
+from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.picture import Picture, Viewport, render
+from ssd_live.types import Frame
+from ssd_live.video.sources import parse_source
+from tests.live_parts import Painter, check_closed
+from tests.tiny_model import tiny_model
+from tests.waiting import children, threads_named, wait_for, wait_until
+
+PATTERN = parse_source("pattern:160x90@60")
+BOXES, SCORES = [(0.25, 0.25, 0.75, 0.75), (0.1, 0.1, 0.3, 0.3)], [(0.9, 0.0), (0.0, 0.3)]
+
+
+class Session:
+    """A session, and everything that it told."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[Wish, Loaded]] = []
+        self.failed: list[tuple[Wish, SsdLiveError]] = []
+        self.troubles: list[str] = []
+        self.recorded: list[Recorded] = []
+        self.painter = Painter()
+        events = SessionEvents(
+            picture=lambda: None,
+            loading=lambda line: None,
+            loaded=lambda *words: self.loaded.append(words),
+            load_failed=lambda *words: self.failed.append(words),
+            trouble=self.troubles.append,
+            recorded=self.recorded.append,
+        )
+        self.it = LiveSession(events)
+        self.it.pipeline.set_viewport(Viewport(80, 80))
+
+    def paint(self) -> Picture:
+        return self.painter.paint_next(self.it.pipeline)
+
+    def paint_until(self, wanted: Callable[[Picture], object]) -> Picture:
+        return wait_for(lambda: picture if wanted(picture := self.paint()) else None, what="a picture as wanted")
+
+    def network_process(self) -> int:
+        """Of the network in use."""
+        wait_until(lambda: self.it.pipeline.network is not None)
+        network = self.it.pipeline.network
+        assert network is not None
+        return int(network.backend._process.pid)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _session(source: str = "pattern:160x90@60") -> Iterator[Session]:
+    session = Session()
+    try:
+        session.it.open(parse_source(source), CaptureOptions())
+        yield session
+    finally:
+        session.it.close()
+    check_closed(session.it.pipeline)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Wish:
+    """Finds a cat of 0.9 and a dog of 0.3 in every picture."""
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    path.write_bytes(tiny_model(BOXES, SCORES).data)
+    return Wish(str(path), "onnxruntime", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    yield
+    wait_until(lambda: not children(), what="all children to end")
+    wait_until(lambda: not threads_named("capture", "load", "record", "snapshot"), what="all threads to end")
+
+
+# Networks.
+
+
+def test_a_real_network_finds_the_cat_in_the_pattern() -> None:
+    with _session("pattern:640x360@30") as session:
+        session.it.load(Wish("ssd300-mobilenetv2-oid", "openvino", "fp32"))
+        picture = session.paint_until(lambda picture: (found := session.it.visible(picture.detections)) is not None and "Cat" in found.names)
+        assert picture.detections is not None
+        assert not picture.stale
+    assert session.loaded[0][1].metadata.name == "ssd300-mobilenetv2-oid"
+
+
+def test_threshold_and_classes_act_at_once_on_what_was_found(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        found = session.paint_until(lambda picture: picture.detections is not None).detections
+
+        def seen() -> list[str]:
+            visible = session.it.visible(found)
+            assert visible is not None
+            return visible.names
+
+        assert seen() == ["cat"]
+        session.it.set_threshold(0.2)
+        assert seen() == ["cat", "dog"]
+        session.it.set_hidden_classes(frozenset({"cat"}))
+        assert seen() == ["dog"]
+        session.it.set_threshold(0.0)
+        assert seen() == ["dog"]
+        session.it.set_threshold(1.0)
+        assert seen() == []
+        session.it.set_threshold(None)
+        session.it.set_hidden_classes(frozenset())
+        assert seen() == ["cat"]
+
+
+def test_a_threshold_chosen_before_the_network_came_holds_for_it(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.set_threshold(0.95)
+        session.it.set_hidden_classes(frozenset({"dog"}))
+        session.it.load(tiny)
+        found = session.paint_until(lambda picture: picture.detections is not None).detections
+        visible = session.it.visible(found)
+        assert visible is not None
+        assert len(visible) == 0
+
+
+def test_while_another_network_loads_the_one_before_goes_on(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+        session.it.load(Wish("ssdlite300-mobilenetv2-person", "openvino", "fp32"))
+        while len(session.loaded) < 2:
+            assert session.paint().detections is not None
+        session.paint_until(lambda picture: picture.detections is not None and picture.detections.classes == session.loaded[1][1].metadata.classes)
+        wait_until(lambda: len(children()) == 1)
+
+
+def test_a_network_that_cannot_be_loaded_leaves_the_one_before(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+        session.it.load(Wish("no-such-model"))
+        wait_until(lambda: session.failed)
+        assert isinstance(session.failed[0][1], UnknownModelError)
+        assert session.paint().detections is not None
+        assert session.it.loaded is session.loaded[0][1]
+
+
+def test_a_network_whose_process_is_killed_is_started_again(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        first = session.network_process()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: len(session.loaded) == 2)
+        session.paint_until(lambda picture: picture.detections is not None)
+        assert session.network_process() != first
+        assert len(session.troubles) == 1
+        assert "crashed (signal 9)" in session.troubles[0]
+    assert session.it.pipeline.ledger.account().failed == 1
+
+
+def test_a_network_that_keeps_dying_is_not_started_for_ever_but_can_be_by_hand(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        for deaths in range(1, 5):
+            wait_until(lambda: len(session.loaded) == deaths)  # noqa: B023
+            os.kill(session.network_process(), signal.SIGKILL)
+            wait_until(lambda: len(session.troubles) == deaths)  # noqa: B023
+            wait_until(lambda: len(session.loaded) == deaths + 1 or not threads_named("load"))  # noqa: B023
+        assert len(session.loaded) == 4
+        assert session.paint_until(lambda picture: picture.detections is None)
+        wait_until(lambda: not children())
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+
+
+def test_a_frame_that_cannot_be_drawn_does_not_start_the_network_again(tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+        process = session.network_process()
+
+        def broken(frame: Frame, viewport: Viewport) -> object:
+            monkeypatch.setattr(live, "render", render)
+            raise RuntimeError("the renderer broke")
+
+        monkeypatch.setattr(live, "render", broken)
+        wait_until(lambda: session.troubles)
+        session.paint()
+        wait_until(lambda: not threads_named("load"))
+        assert len(session.loaded) == 1
+        assert session.network_process() == process
+
+
+def test_a_network_that_hangs_holds_up_neither_closing_nor_stays(tiny: Wish) -> None:
+    session = Session()
+    session.it.open(PATTERN, CaptureOptions())
+    session.it.load(tiny)
+    process = session.network_process()
+    os.kill(process, signal.SIGSTOP)
+    dropped = session.it.pipeline.ledger.account().dropped.get("inference busy", 0)
+    wait_until(lambda: session.it.pipeline.ledger.account().dropped.get("inference busy", 0) > dropped + 5)
+    try:
+        started = time.monotonic()
+        session.it.close()
+        assert time.monotonic() - started < 4
+        wait_until(lambda: not children(), 3, "the hanging process to end")
+    finally:
+        if children():
+            os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not threads_named("infer"))
+
+
+def test_closing_while_a_network_loads_leaves_no_process() -> None:
+    with _session() as session:
+        session.it.load(Wish("ssd300-mobilenetv2-oid", "openvino", "fp32"))
+        wait_until(children)
+        session.paint()
+    assert not session.loaded
+    assert not session.failed
+
+
+# Recordings.
+
+
+def _times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(frame.time) for frame in container.decode(video=0) if frame.time is not None]
+
+
+def test_a_recording_holds_every_inferred_frame_and_its_detections(tiny: Wish, tmp_path: Path) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+        session.it.start_recording(tmp_path / "a.mkv", boxes=True)
+        before = session.it.pipeline.ledger.account().inferred
+        wait_until(lambda: session.it.pipeline.ledger.account().inferred >= before + 20)
+        session.it.stop_recording()
+        after = session.it.pipeline.ledger.account().inferred
+        wait_until(lambda: session.recorded)
+        assert session.it.recorder is None
+    (recorded,) = session.recorded
+    assert recorded.trouble == ""
+    assert 18 <= recorded.frames + recorded.lost <= after - before + 1
+    assert len(_times(tmp_path / "a.mkv")) == recorded.frames
+    header, *lines = (json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines())
+    assert (header["source"], header["model"], header["width"], header["height"]) == ("pattern:160x90@60", "tiny", 160, 90)
+    assert all([found["class"] for found in line["detections"]] == ["cat"] for line in lines)
+
+
+def test_only_one_recording_goes_on_at_a_time(tmp_path: Path) -> None:
+    with _session() as session:
+        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        with pytest.raises(UsageError, match="stop it first"):
+            session.it.start_recording(tmp_path / "b.mkv", boxes=False)
+        session.paint()
+    assert not (tmp_path / "b.mkv").exists()
+
+
+def test_another_source_ends_the_recording(tmp_path: Path) -> None:
+    with _session() as session:
+        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 3)
+        session.it.open(parse_source("pattern:64x64@60"), CaptureOptions())
+        wait_until(lambda: session.recorded)
+        assert session.it.recorder is None
+    assert _times(tmp_path / "a.mkv")
+
+
+def test_closing_finishes_the_recording(tmp_path: Path) -> None:
+    with _session() as session:
+        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 3)
+    assert session.recorded[0].trouble == ""
+    assert len(_times(tmp_path / "a.mkv")) == session.recorded[0].frames
+
+
+def test_a_recording_goes_on_while_nobody_looks(tmp_path: Path) -> None:
+    with _session() as session:
+        session.it.pipeline.set_viewport(None)
+        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        wait_until(lambda: session.it.recorder is not None and session.it.recorder.frames > 10)
+
+
+def test_a_recording_that_is_refused_leaves_the_session_as_it_was(tmp_path: Path) -> None:
+    with _session() as session:
+        with pytest.raises(OutputError):
+            session.it.start_recording(tmp_path / "a.mp4", boxes=False)
+        assert session.it.recorder is None
+        assert session.it.pipeline.tap is None
+        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 0)
+
+
+def test_a_recording_that_fails_is_told_and_another_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(codec: str) -> None:
+        raise OutputError("this FFmpeg has no encoder")
+
+    with _session() as session:
+        with monkeypatch.context() as broken:
+            broken.setattr("ssd_live.live.recorder.choose_encoder", none)
+            session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+            wait_until(lambda: session.recorded)
+        assert "this FFmpeg has no encoder" in session.recorded[0].trouble
+        session.it.start_recording(tmp_path / "b.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 0)
+
+
+def test_a_recording_that_ends_badly_does_not_end_the_next_one(tmp_path: Path) -> None:
+    session = Session()
+    # No source yet, so no frame comes, and the first one ends in trouble.
+    session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+    session.it.stop_recording()
+    session.it.start_recording(tmp_path / "b.mkv", boxes=False)
+    second = session.it.recorder
+    wait_until(lambda: session.recorded)
+    assert session.recorded[0].trouble
+    session.it.open(PATTERN, CaptureOptions())
+    try:
+        wait_until(lambda: second is not None and second.frames > 3, 5, "frames in the second recording")
+        assert session.it.recorder is second
+    finally:
+        if second is not None:
+            second.stop()
+        session.it.close()
+
+
+# Snapshots and numbers.
+
+
+def test_a_snapshot_is_the_whole_frame_with_its_boxes(tiny: Wish, tmp_path: Path) -> None:
+    done: list[tuple[Path, str]] = []
+    with _session() as session:
+        session.it.load(tiny)
+        picture = session.paint_until(lambda picture: picture.detections is not None)
+        session.it.save_snapshot(picture, tmp_path / "a.png", lambda *words: done.append(words))
+        wait_until(lambda: done)
+        image = cv2.imread(str(tmp_path / "a.png"))
+        assert image is not None
+        assert image.shape == (90, 160, 3)
+        assert np.array_equal(image, annotated(picture, session.it.visible(picture.detections)))
+        assert not np.array_equal(image, picture.frame.bgr())
+    assert done == [(tmp_path / "a.png", "")]
+
+
+def test_a_snapshot_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    done: list[tuple[Path, str]] = []
+    (tmp_path / "file").write_text("in the way")
+    with _session() as session:
+        session.it.save_snapshot(session.paint(), tmp_path / "file" / "a.png", lambda *words: done.append(words))
+        wait_until(lambda: done)
+    assert done[0][1]
+
+
+def test_numbers_are_complete_add_up_and_are_json(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        session.paint_until(lambda picture: picture.detections is not None)
+        for _ in range(5):
+            session.paint()
+        numbers: dict[str, Any] = json.loads(json.dumps(session.it.numbers()))
+    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(numbers["dropped"].values()) + numbers["in_flight"]
+    assert set(numbers["fps"]) == {"capture", "inference", "display"}
+    assert set(numbers["stages_ms"]) == {"read", "resize", "inference", "render"}
+    assert (numbers["model"], numbers["phase"], numbers["source"]) == ("tiny", "playing", "pattern:160x90@60")
+    assert numbers["latency_ms"]["count"] == numbers["shown"]
+    assert numbers["memory_mb"] > 50
+    assert session.it.counts()["in_flight"] == 0
+
+
+def test_steady_numbers_begin_after_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssd_live.live.session.START_SECONDS", 0.2)
+    with _session() as session:
+        session.paint()
+        session.it.tick()
+        first = session.it.numbers()["after_start"]
+
+        def steady() -> bool:
+            session.it.tick()
+            return session.it.numbers()["after_start"] is not None
+
+        wait_until(steady)
+        session.paint()
+        session.paint()
+        numbers = session.it.numbers()
+    assert first is None
+    assert 0 < numbers["after_start"]["captured"] < numbers["captured"]
+
+
+def test_memory_counts_the_networks_process_too(tiny: Wish) -> None:
+    with _session() as session:
+        before = session.it.usage()[1]
+        session.it.load(tiny)
+        session.network_process()
+        assert len(session.it.processes()) == 2
+        assert session.it.usage()[1] > before + 10
+
+
+def test_numbers_that_cannot_be_written_are_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        write_numbers(tmp_path / "file" / "a.json", {})
+
+
+def test_recordings_are_named_by_the_time_and_numbered(tmp_path: Path) -> None:
+    now = time.struct_time((2026, 11, 22, 14, 3, 59, 6, 326, 0))
+    first = default_recording(tmp_path, now)
+    assert first.name == "ssd_live 2026-11-22 14.03.59.mkv"
+    first.touch()
+    assert default_recording(tmp_path, now).name == "ssd_live 2026-11-22 14.03.59 2.mkv"
+
+
+def test_detections_of_another_model_are_not_shown(tiny: Wish) -> None:
+    with _session() as session:
+        session.it.load(tiny)
+        found = session.paint_until(lambda picture: picture.detections is not None).detections
+        session.it.filter = SimpleNamespace(classes=("person",))  # type: ignore[assignment]
+        assert session.it.visible(found) is None

@@ -33,6 +33,11 @@ class CodecName(str, Enum):
     ffv1 = "ffv1"
 
 
+class MetricName(str, Enum):
+    voc07 = "voc07"
+    voc = "voc"
+
+
 class PrecisionName(str, Enum):
     auto = "auto"
     fp32 = "fp32"
@@ -193,6 +198,25 @@ def train(
     from ssd_live.commands.train import run
 
     run(recipe, data, output, changes or [], resume, device)
+
+
+@app.command(name="eval")
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL [OTHER]", help="A name or file; with a second one, both side by side.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
+    split: Annotated[str, typer.Option(help="A part of the data: test, val2017 ...")] = "",
+    backend: Backend = "auto",
+    precision: Precision = PrecisionName.auto,
+    metric: Annotated[MetricName, typer.Option(help="voc07: 11 points; voc: the whole area, as from 2010 on.")] = MetricName.voc,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the images with most mistakes as one picture.")] = None,
+) -> None:
+    """Measure average precision of a deployed model on the backend that runs it."""
+    if len(models) > 2:
+        raise UsageError(f"one or two models can be compared, not {len(models)}")
+    from ssd_live.commands.evaluate import run
+
+    run(tuple(models), data, split, backend, precision.value, metric.value, json_file, sheet)
 
 
 @models_app.command("list")

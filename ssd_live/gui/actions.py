@@ -1,5 +1,6 @@
 """Everything that the window can be told to do: one table of names, keys and tips; menus and the help dialog are made of it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def action_specs() -> list[ActionSpec]:
             "folder", translate("Actions", "Folder for recordings and pictures…"), (), translate("Actions", "Where recordings and pictures are saved")
         ),
         ActionSpec("full_screen", translate("Actions", "&Full screen"), ("F11", "F"), translate("Actions", "Only the video; Escape leaves it"), True),
-        ActionSpec("leave_full_screen", translate("Actions", "Leave full screen"), ("Escape",)),
+        ActionSpec("leave_full_screen", translate("Actions", "Leave full screen"), ("Escape",), translate("Actions", "Back to the window")),
         ActionSpec(
             "zoom_in",
             translate("Actions", "Zoom &in"),
@@ -162,5 +163,5 @@ class Actions:
 
 
 def plain(text: str) -> str:
-    """A menu's text without its access key."""
-    return text.replace("&", "").rstrip("…")
+    """A menu's text without its access key, which Korean puts in brackets behind."""
+    return re.sub(r"\s*\(&.\)", "", text).replace("&", "").rstrip("…")

@@ -75,6 +75,9 @@ class DetectionPanel(QWidget):
         self._width.setSuffix(self.tr(" px"))
         self._width.setToolTip(self.tr("Thickness of the boxes"))
         self._counts: Counter[str] = Counter()
+        for widget in (self._model, self._backend, self._precision, self._threshold, self._threshold_box, self._labels, self._width):
+            widget.setAccessibleName(widget.toolTip())
+        self._search.setAccessibleName(self._search.placeholderText())
         self._lay_out()
         self._connect()
 
@@ -168,7 +171,7 @@ class DetectionPanel(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow(self.tr("&Network"), self._model)
         form.addRow(self.tr("&Backend"), self._backend)
-        form.addRow(self.tr("&Precision"), self._precision)
+        form.addRow(self.tr("Pre&cision"), self._precision)
         form.addRow(self._busy)
         form.addRow(self._status)
         threshold_label = QLabel(self.tr("&Threshold"))

@@ -18,6 +18,7 @@ class Plot:
 
     def __init__(self, title: str, unit: str) -> None:
         self.widget = pyqtgraph.PlotWidget()
+        self.widget.setAccessibleName(title)
         self._item = self.widget.getPlotItem()
         self._item.setTitle(title)
         self._item.setLabel("left", unit)

@@ -58,6 +58,7 @@ class VideoView(QWidget):
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
+        self._minimised = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 160)
@@ -178,7 +179,7 @@ class VideoView(QWidget):
 
     def _ask(self) -> None:
         """Have the pipeline render for what this view shows now."""
-        if not self.isVisible():
+        if self._minimised or not self.isVisible():
             self._session.pipeline.set_viewport(None)
             return
         width, height = self._device_size()
@@ -312,10 +313,8 @@ class VideoView(QWidget):
 
     def set_minimised(self, minimised: bool) -> None:
         """A minimised window still counts as visible to its widgets."""
-        if minimised:
-            self._session.pipeline.set_viewport(None)
-        else:
-            self._ask()
+        self._minimised = minimised
+        self._ask()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         self.set_zoom(self._zoom * _WHEEL_STEP ** (event.angleDelta().y() / 120), event.position())

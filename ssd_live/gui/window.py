@@ -1,6 +1,7 @@
 """The main window: it puts the parts together, and passes wishes to the session and news to the parts."""
 
 import base64
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog, ask_address
 from ssd_live.gui.export import Export
+from ssd_live.gui.keys import KeyKeeper
 from ssd_live.gui.notice import NoticeBar
 from ssd_live.gui.transport import TransportBar, clock
 from ssd_live.gui.view import BoxStyle, VideoView
@@ -95,6 +97,7 @@ class MainWindow(QMainWindow):
         self._restore()
         self._pulse_timer = self._timer(_PULSE_MS, self._pulse)
         self._sample_timer = self._timer(_SAMPLE_MS, self._sample)
+        self._pulse()
 
     # Building.
 
@@ -103,6 +106,7 @@ class MainWindow(QMainWindow):
         self.view = VideoView(self._session)
         self.notice = NoticeBar()
         self._transport = TransportBar([actions[name] for name in ("step_back", "play", "step", "loop")])
+        self._transport.hide()
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -112,6 +116,9 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._transport)
         self.setCentralWidget(middle)
         self.panel = DetectionPanel(models, backends)
+        self._key_keeper = KeyKeeper(self)
+        for widget in (*self.panel.findChildren(QWidget), *self._transport.findChildren(QWidget)):
+            widget.installEventFilter(self._key_keeper)
         self._panel_dock = self._dock(self.tr("Detection"), self.panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection")
         self._numbers_dock = self._dock(self.tr("Plots"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, "plots")
         self._numbers_dock.hide()
@@ -246,9 +253,8 @@ class MainWindow(QMainWindow):
         self._session.pipeline.show = settings.show
         self._session.pipeline.cap_rate(settings.rate_cap or None)
         self.resize(1180, 720)
-        if settings.geometry:
+        with contextlib.suppress(ValueError):
             self.restoreGeometry(QByteArray(base64.b64decode(settings.geometry)))
-        if settings.layout:
             self.restoreState(QByteArray(base64.b64decode(settings.layout)))
         if not self._numbers_dock.isHidden():
             self.show_plots(True)
@@ -281,6 +287,7 @@ class MainWindow(QMainWindow):
         self._session.open(spec, CaptureOptions(self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"))
         self.actions_by_name["play"].setChecked(True)
         self.actions_by_name["record"].setChecked(False)
+        self._pulse()
 
     def say_no_camera(self) -> None:
         self.notice.say("done", self.tr("No camera was found, so this is the sample clip. Choose another source in the menu Source."))
@@ -290,7 +297,8 @@ class MainWindow(QMainWindow):
 
     def _ask_file(self) -> None:
         suffixes = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
-        filters = f"{self.tr('Videos and images')} ({suffixes});;{self.tr('All files')} (*)"
+        videos, everything = self.tr("Videos and images"), self.tr("All files")
+        filters = f"{videos} ({suffixes});;{everything} (*)"
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Open file"), "", filters)
         if name:
             self.open(name)
@@ -349,11 +357,13 @@ class MainWindow(QMainWindow):
                 capture.play()
             else:
                 capture.pause()
+        self._show_play_icon()
 
     def _step(self, frames: int) -> None:
         if (capture := self._session.pipeline.capture) is not None:
             capture.step(frames)
         self.actions_by_name["play"].setChecked(False)
+        self._show_play_icon()
 
     def _seek(self, seconds: float) -> None:
         if (capture := self._session.pipeline.capture) is not None:
@@ -519,7 +529,8 @@ class MainWindow(QMainWindow):
             return
         source = Path(state.spec.address)
         suggested = source.with_name(f"{source.stem} annotated.mp4")
-        name, _ = QFileDialog.getSaveFileName(self, self.tr("Export annotated copy"), str(suggested), f"{self.tr('Videos')} (*.mp4 *.mkv *.mov)")
+        videos = self.tr("Videos")
+        name, _ = QFileDialog.getSaveFileName(self, self.tr("Export annotated copy"), str(suggested), f"{videos} (*.mp4 *.mkv *.mov)")
         if name:
             self.export(source, Path(name))
 
@@ -560,9 +571,10 @@ class MainWindow(QMainWindow):
             self._docks_before = (self._panel_dock.isVisible(), self._numbers_dock.isVisible())
             self._panel_dock.hide()
             self._numbers_dock.hide()
-            self.showFullScreen()
+            # Not showFullScreen, which forgets that a window was maximised.
+            self.setWindowState(self.windowState() | Qt.WindowState.WindowFullScreen)
         else:
-            self.showNormal()
+            self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
             self._panel_dock.setVisible(self._docks_before[0])
             self._numbers_dock.setVisible(self._docks_before[1])
 
@@ -609,8 +621,12 @@ class MainWindow(QMainWindow):
             return
         duration = state.info.duration if state.info else None
         self._transport.follow(state.position, duration)
-        self._transport.setVisible(duration is not None and not self.isFullScreen())
-        self._show_state(state)
+        has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
+        self._transport.setVisible(has_length and not self.isFullScreen())
+        if (state.phase, state.trouble, state.attempts, state.info) != self._said:
+            self._said = (state.phase, state.trouble, state.attempts, state.info)
+            self._show_state(state)
+        self._show_play_icon()
         if self._recording_since is not None:
             self.view.set_badge(clock(time.monotonic() - self._recording_since))
 
@@ -626,7 +642,6 @@ class MainWindow(QMainWindow):
             self.notice.mended("source")
         if state.phase is Phase.ENDED:
             self.actions_by_name["play"].setChecked(False)
-        self._show_play_icon()
         info = state.info
         mode = f"{info.width} x {info.height}{f', {info.rate:g} FPS' if info.rate else ''} {info.mode}" if info else ""
         self._source_label.setText(f"{state.spec.title}   {mode}")
@@ -641,6 +656,7 @@ class MainWindow(QMainWindow):
             self.actions_by_name["play"].setIcon(theme.tinted(self.style().standardIcon(name), ink))
 
     _icon_playing: bool | None = None
+    _said: tuple[object, ...] = ()
 
     def _no_source_text(self) -> str:
         keys = {

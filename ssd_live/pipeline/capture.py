@@ -19,6 +19,7 @@ from ssd_live.video.sources.pace import Pacer
 # How long to wait before trying again, growing; a source that returns is back within 2 s.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
 _OLD_READER_SECONDS = 2.0
+_GUESSED_RATE = 25.0
 # How far before a frame the one before it is looked for, and which times are the same.
 _BACK_SECONDS = (2.0, 15.0)
 _SAME_SECONDS = 1e-4
@@ -159,6 +160,7 @@ class Capture:
     def _play(self, source: Source) -> None:
         """Until retired. Raises what `read` raises."""
         pacer = Pacer()
+        last_due = time.monotonic()
         self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
         while not self._retired:
             wanted = self._next_order(source.info)
@@ -174,10 +176,11 @@ class Capture:
             frame = source.read()
             self.reading.add(time.monotonic() - started)
             if frame is None:
-                self._end(source)
+                self._end(source, last_due)
                 pacer.restart()
                 continue
-            if source.info.paced and not (steps or seeking is not None) and not self._wait_until(pacer.due(frame.time, time.monotonic())):
+            last_due = pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
+            if source.info.paced and not (steps or seeking is not None) and not self._wait_until(last_due):
                 # Something was asked for meanwhile; a frame that waits is not yet captured.
                 if self._retired or self._seek_to is not None:
                     continue
@@ -221,8 +224,13 @@ class Capture:
                 self._changed.wait(left)
         return False
 
-    def _end(self, source: Source) -> None:
+    def _end(self, source: Source, last_due: float) -> None:
+        """Begin anew one frame's time after the last one, or stay."""
+        if self._loop and not self._paused:
+            self._wait_until(last_due + 1 / (source.info.rate or _GUESSED_RATE))
         with self._changed:
+            if self._seek_to is not None:
+                return
             if self._loop and source.info.seekable and not self._paused and self._count > self._count_at_end:
                 self._seek_to = 0.0
                 self._count_at_end = self._count

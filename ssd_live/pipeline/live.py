@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol
 
 from ssd_live.backends.base import Backend
@@ -49,6 +50,8 @@ class Shot:
     detections: Detections | None = None
     stale: bool = False
     for_show: bool = True
+    # Of which source, counted by `open`: what is left of an earlier one is not shown.
+    turn: int = 0
 
 
 class Tap(Protocol):
@@ -95,7 +98,7 @@ class LivePipeline(Closing):
         self._newest: Detections | None = None
         self._period = 0.0
         self._next_due = 0.0
-        self._number = 0
+        self._number = self._turn = 0
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in (("infer", self._infer), ("render", self._render))]
         for thread in self._threads:
@@ -118,15 +121,18 @@ class LivePipeline(Closing):
             earlier, closed = self._capture, self._stop.is_set()
             if closed:
                 return
-            same_camera = earlier is not None and spec.kind == "camera"
-            self._capture = Capture(spec, options, self._deliver, after=earlier if same_camera else None)
-            self._capture.reading = self.durations["read"]
             if earlier is not None:
                 earlier.retire()
+            self._turn += 1
+            for slot in (self._to_infer, self._to_render):
+                self._drop(slot.take(), Cause.CHANGED)
+            self._forget_picture(Cause.CHANGED)
+            self._newest = None
+            same_camera = earlier is not None and spec.kind == "camera"
+            deliver = partial(self._deliver, self._turn)
+            self._capture = Capture(spec, options, deliver, after=earlier if same_camera else None)
+            self._capture.reading = self.durations["read"]
             self._capture.start()
-        for slot in (self._to_infer, self._to_render):
-            self._drop(slot.take(), Cause.CHANGED)
-        self._newest = None
 
     def cap_rate(self, rate: float | None) -> None:
         """Look at no more than this many frames a second; None for all."""
@@ -208,11 +214,11 @@ class LivePipeline(Closing):
 
     # The stages.
 
-    def _deliver(self, frame: Frame, held_back: bool) -> None:
+    def _deliver(self, turn: int, frame: Frame, held_back: bool) -> None:
         """In the capture thread."""
         self.ledger.capture()
         self.rates["capture"].tick(frame.captured_at)
-        shot = Shot(frame)
+        shot = Shot(frame, turn=turn)
         if held_back:
             self._drop(shot, Cause.PAUSED)
             return
@@ -271,7 +277,8 @@ class LivePipeline(Closing):
         self.durations["inference"].add(done - resized)
         self.ledger.infer()
         self.rates["inference"].tick(done)
-        self._newest = detections
+        if shot.turn == self._turn:
+            self._newest = detections
         return replace(shot, detections=detections)
 
     def _give_up(self, network: Network, error: BaseException) -> None:
@@ -291,6 +298,9 @@ class LivePipeline(Closing):
                 earlier.backend.close()
 
     def _hand_on(self, shot: Shot) -> None:
+        if shot.turn != self._turn:
+            self._drop(shot, Cause.CHANGED)
+            return
         if (tap := self.tap) is not None:
             tap(shot)
         self._drop(self._to_render.put(shot), Cause.RENDERING)
@@ -306,7 +316,7 @@ class LivePipeline(Closing):
                 self._number += 1
             if viewport is None:
                 self._settle(shot, Cause.HIDDEN)
-            elif shot is not None or (last is not None and viewport != shown):
+            elif shot is not None or (last is not None and viewport != shown and last.turn == self._turn):
                 # With no new frame, the last one is drawn anew for a view that has changed.
                 assert last is not None
                 self._show(last, viewport, is_new=shot is not None)
@@ -325,6 +335,11 @@ class LivePipeline(Closing):
         self.durations["render"].add(time.monotonic() - started)
         picture = Picture(self._number, shot.frame, pixels, width, region, shot.detections, shot.stale)
         with self._lock:
+            if shot.turn != self._turn:
+                self._settled = self._number
+                if is_new:
+                    self.ledger.drop(Cause.CHANGED)
+                return
             replaced, self._picture = self._picture, picture
             if replaced is not None and replaced.number != picture.number and self._counts(replaced):
                 self.ledger.drop(Cause.DISPLAY)
@@ -336,10 +351,15 @@ class LivePipeline(Closing):
         """The newest frame will not be painted; should it be drawn again later, that counts no more."""
         self._drop(shot, cause)
         with self._lock:
-            picture, self._picture = self._picture, None
-            if picture is not None and self._counts(picture):
-                self.ledger.drop(cause)
+            self._forget_picture(cause)
             self._settled = self._number
+
+    def _forget_picture(self, cause: Cause) -> None:
+        """One that nobody fetched; under the lock."""
+        picture, self._picture = self._picture, None
+        if picture is not None and self._counts(picture):
+            self.ledger.drop(cause)
+            self._settled = max(self._settled, picture.number)
 
     def _counts(self, picture: Picture) -> bool:
         """Whether a picture that nobody fetched was its frame's only one."""

@@ -1,0 +1,761 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="ko_KR" sourcelanguage="en">
+<context>
+    <name>AboutDialog</name>
+    <message>
+        <source>About ssd_live</source>
+        <translation>ssd_live 정보</translation>
+    </message>
+    <message>
+        <source>Real-time object detection with SSD (Single Shot MultiBox Detector, Liu et al. 2016). Apache-2.0.</source>
+        <translation>SSD(Single Shot MultiBox Detector, Liu et al. 2016)를 이용한 실시간 객체 검출 프로그램입니다. Apache-2.0.</translation>
+    </message>
+    <message>
+        <source>Package</source>
+        <translation>패키지</translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>버전</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>라이선스</translation>
+    </message>
+    <message>
+        <source>Qt {version}. The licences of bundled models and media stand in NOTICE.</source>
+        <translation>Qt {version}. 함께 제공되는 모델과 미디어의 라이선스는 NOTICE 파일에 있습니다.</translation>
+    </message>
+</context>
+<context>
+    <name>Actions</name>
+    <message>
+        <source>Open &amp;file…</source>
+        <translation>파일 열기(&amp;F)…</translation>
+    </message>
+    <message>
+        <source>Watch a video or an image</source>
+        <translation>동영상이나 이미지 파일을 엽니다</translation>
+    </message>
+    <message>
+        <source>Open f&amp;older of images…</source>
+        <translation>이미지 폴더 열기(&amp;O)…</translation>
+    </message>
+    <message>
+        <source>Watch the images of a folder</source>
+        <translation>폴더에 있는 이미지를 차례로 표시합니다</translation>
+    </message>
+    <message>
+        <source>Open &amp;address…</source>
+        <translation>주소 열기(&amp;A)…</translation>
+    </message>
+    <message>
+        <source>Watch a network camera: rtsp:// or http://</source>
+        <translation>네트워크 카메라에 연결합니다: rtsp:// 또는 http://</translation>
+    </message>
+    <message>
+        <source>&amp;Screen</source>
+        <translation>화면(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Watch the desktop</source>
+        <translation>데스크톱 화면을 입력으로 사용합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Test pattern</source>
+        <translation>테스트 패턴(&amp;T)</translation>
+    </message>
+    <message>
+        <source>Watch moving objects cut from photos</source>
+        <translation>사진에서 오려 낸 움직이는 물체를 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Export annotated copy…</source>
+        <translation>검출 결과 영상 내보내기(&amp;E)…</translation>
+    </message>
+    <message>
+        <source>Write the current file with boxes, every frame of it</source>
+        <translation>현재 파일의 모든 프레임에 상자를 그려 새 파일로 저장합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Quit</source>
+        <translation>종료(&amp;Q)</translation>
+    </message>
+    <message>
+        <source>Close the window</source>
+        <translation>창을 닫습니다</translation>
+    </message>
+    <message>
+        <source>&amp;Play or pause</source>
+        <translation>재생/일시 정지(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Go on, or hold the picture</source>
+        <translation>재생하거나 화면을 멈춥니다</translation>
+    </message>
+    <message>
+        <source>Step &amp;back</source>
+        <translation>이전 프레임(&amp;B)</translation>
+    </message>
+    <message>
+        <source>The frame before</source>
+        <translation>한 프레임 뒤로 갑니다</translation>
+    </message>
+    <message>
+        <source>&amp;Step</source>
+        <translation>다음 프레임(&amp;S)</translation>
+    </message>
+    <message>
+        <source>The next frame</source>
+        <translation>한 프레임 앞으로 갑니다</translation>
+    </message>
+    <message>
+        <source>5 seconds back</source>
+        <translation>5초 뒤로</translation>
+    </message>
+    <message>
+        <source>Seek 5 seconds back</source>
+        <translation>5초 뒤로 이동합니다</translation>
+    </message>
+    <message>
+        <source>5 seconds forward</source>
+        <translation>5초 앞으로</translation>
+    </message>
+    <message>
+        <source>Seek 5 seconds forward</source>
+        <translation>5초 앞으로 이동합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Loop</source>
+        <translation>반복 재생(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Begin anew at the end of a file</source>
+        <translation>파일이 끝나면 처음부터 다시 재생합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Mirror the camera</source>
+        <translation>카메라 좌우 반전(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Show a camera&apos;s picture as a mirror does</source>
+        <translation>카메라 영상을 거울처럼 좌우로 뒤집어 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Record</source>
+        <translation>녹화(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Record what is shown, with its detections</source>
+        <translation>표시되는 영상과 검출 결과를 녹화합니다</translation>
+    </message>
+    <message>
+        <source>Record with &amp;boxes</source>
+        <translation>상자를 포함하여 녹화(&amp;B)</translation>
+    </message>
+    <message>
+        <source>Draw the boxes into recordings</source>
+        <translation>녹화 영상에 상자를 그려 넣습니다</translation>
+    </message>
+    <message>
+        <source>Save &amp;picture</source>
+        <translation>이미지 저장(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Save this frame with its boxes as PNG</source>
+        <translation>현재 프레임을 상자와 함께 PNG 파일로 저장합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Copy picture</source>
+        <translation>이미지 복사(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Copy this frame with its boxes</source>
+        <translation>현재 프레임을 상자와 함께 복사합니다</translation>
+    </message>
+    <message>
+        <source>Folder for recordings and pictures…</source>
+        <translation>녹화 및 이미지 저장 폴더…</translation>
+    </message>
+    <message>
+        <source>Where recordings and pictures are saved</source>
+        <translation>녹화 파일과 이미지를 저장할 위치를 선택합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Full screen</source>
+        <translation>전체 화면(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Only the video; Escape leaves it</source>
+        <translation>영상만 표시합니다. Esc 키를 누르면 돌아갑니다</translation>
+    </message>
+    <message>
+        <source>Leave full screen</source>
+        <translation>전체 화면 끝내기</translation>
+    </message>
+    <message>
+        <source>Back to the window</source>
+        <translation>창 모드로 돌아갑니다</translation>
+    </message>
+    <message>
+        <source>Zoom &amp;in</source>
+        <translation>확대(&amp;I)</translation>
+    </message>
+    <message>
+        <source>Enlarge; the wheel does it too, dragging and arrow keys move</source>
+        <translation>확대합니다. 마우스 휠로도 확대하며, 끌거나 방향키를 눌러 이동합니다</translation>
+    </message>
+    <message>
+        <source>Zoom &amp;out</source>
+        <translation>축소(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Make smaller</source>
+        <translation>축소합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Whole picture</source>
+        <translation>전체 보기(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Show the whole frame</source>
+        <translation>프레임 전체를 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Numbers over the video</source>
+        <translation>영상 위에 수치 표시(&amp;N)</translation>
+    </message>
+    <message>
+        <source>Show rates and latency over the video</source>
+        <translation>영상 위에 프레임 속도와 지연 시간을 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Detection panel</source>
+        <translation>검출 패널(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Network, threshold and classes</source>
+        <translation>네트워크, 임계값, 클래스를 설정합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Plots</source>
+        <translation>그래프(&amp;P)</translation>
+    </message>
+    <message>
+        <source>Plots of rates, latency, drops, processor and memory</source>
+        <translation>프레임 속도, 지연 시간, 누락, 프로세서, 메모리 그래프를 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Every frame</source>
+        <translation>모든 프레임 표시(&amp;E)</translation>
+    </message>
+    <message>
+        <source>Show every frame; boxes found on an earlier one are dotted</source>
+        <translation>모든 프레임을 표시합니다. 이전 프레임에서 찾은 상자는 점선으로 그립니다</translation>
+    </message>
+    <message>
+        <source>Higher threshold</source>
+        <translation>임계값 높이기</translation>
+    </message>
+    <message>
+        <source>Show only surer detections</source>
+        <translation>더 확실한 검출 결과만 표시합니다</translation>
+    </message>
+    <message>
+        <source>Lower threshold</source>
+        <translation>임계값 낮추기</translation>
+    </message>
+    <message>
+        <source>Show less sure detections too</source>
+        <translation>덜 확실한 검출 결과도 표시합니다</translation>
+    </message>
+    <message>
+        <source>Search classes</source>
+        <translation>클래스 검색</translation>
+    </message>
+    <message>
+        <source>Go to the class search</source>
+        <translation>클래스 검색란으로 이동합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Settings…</source>
+        <translation>설정(&amp;S)…</translation>
+    </message>
+    <message>
+        <source>Language, colours, frame rate</source>
+        <translation>언어, 색상, 프레임 속도를 설정합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Keyboard shortcuts</source>
+        <translation>키보드 단축키(&amp;K)</translation>
+    </message>
+    <message>
+        <source>Every key</source>
+        <translation>모든 단축키를 표시합니다</translation>
+    </message>
+    <message>
+        <source>&amp;About ssd_live</source>
+        <translation>ssd_live 정보(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Versions and licences</source>
+        <translation>버전과 라이선스를 표시합니다</translation>
+    </message>
+</context>
+<context>
+    <name>Address</name>
+    <message>
+        <source>Open address</source>
+        <translation>주소 열기</translation>
+    </message>
+    <message>
+        <source>Address of a network camera or video, as rtsp://host/path or http://host/path</source>
+        <translation>네트워크 카메라 또는 동영상의 주소(예: rtsp://호스트/경로, http://호스트/경로)</translation>
+    </message>
+</context>
+<context>
+    <name>DetectionPanel</name>
+    <message>
+        <source>Network that detects</source>
+        <translation>객체를 검출하는 네트워크</translation>
+    </message>
+    <message>
+        <source>Runtime that computes it; auto takes the fastest measured here</source>
+        <translation>네트워크를 실행하는 런타임. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 것을 사용합니다</translation>
+    </message>
+    <message>
+        <source>Number format; auto takes the fastest that finds the same</source>
+        <translation>연산에 쓰는 수 형식. auto를 선택하면 결과가 같은 것 중 가장 빠른 형식을 사용합니다</translation>
+    </message>
+    <message>
+        <source>Least score that is shown</source>
+        <translation>표시할 최소 점수</translation>
+    </message>
+    <message>
+        <source>Search classes</source>
+        <translation>클래스 검색</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>Only checked classes are shown; the number is how many are seen now</source>
+        <translation>선택한 클래스만 표시합니다. 숫자는 지금 보이는 개수입니다</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>모두 선택</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>모두 해제</translation>
+    </message>
+    <message>
+        <source>Check every class in the list</source>
+        <translation>목록의 모든 클래스를 선택합니다</translation>
+    </message>
+    <message>
+        <source>Uncheck every class in the list</source>
+        <translation>목록의 모든 클래스를 선택 해제합니다</translation>
+    </message>
+    <message>
+        <source>Class and score</source>
+        <translation>클래스와 점수</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>No labels</source>
+        <translation>레이블 없음</translation>
+    </message>
+    <message>
+        <source>What stands on a box</source>
+        <translation>상자에 표시할 내용</translation>
+    </message>
+    <message>
+        <source> px</source>
+        <translation> px</translation>
+    </message>
+    <message>
+        <source>Thickness of the boxes</source>
+        <translation>상자의 선 두께</translation>
+    </message>
+    <message>
+        <source>&amp;Network</source>
+        <translation>네트워크(&amp;N)</translation>
+    </message>
+    <message>
+        <source>&amp;Backend</source>
+        <translation>백엔드(&amp;B)</translation>
+    </message>
+    <message>
+        <source>Pre&amp;cision</source>
+        <translation>정밀도(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Threshold</source>
+        <translation>임계값(&amp;T)</translation>
+    </message>
+    <message>
+        <source>&amp;Labels</source>
+        <translation>레이블(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Line &amp;width</source>
+        <translation>선 두께(&amp;W)</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Detection</source>
+        <translation>검출</translation>
+    </message>
+    <message>
+        <source>Plots</source>
+        <translation>그래프</translation>
+    </message>
+    <message>
+        <source>Cancel the export</source>
+        <translation>내보내기 취소</translation>
+    </message>
+    <message>
+        <source>&amp;Source</source>
+        <translation>소스(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Cameras</source>
+        <translation>카메라(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Recent</source>
+        <translation>최근 항목(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;Playback</source>
+        <translation>재생(&amp;P)</translation>
+    </message>
+    <message>
+        <source>&amp;Record</source>
+        <translation>녹화(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>보기(&amp;V)</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>도움말(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Loading {network} …</source>
+        <translation>{network} 불러오는 중…</translation>
+    </message>
+    <message>
+        <source>Opening …</source>
+        <translation>여는 중…</translation>
+    </message>
+    <message>
+        <source>No camera was found, so this is the sample clip. Choose another source in the menu Source.</source>
+        <translation>카메라를 찾지 못하여 예제 영상을 재생합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
+    </message>
+    <message>
+        <source>Open file</source>
+        <translation>파일 열기</translation>
+    </message>
+    <message>
+        <source>Videos and images</source>
+        <translation>동영상 및 이미지</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>모든 파일</translation>
+    </message>
+    <message>
+        <source>Open folder of images</source>
+        <translation>이미지 폴더 열기</translation>
+    </message>
+    <message>
+        <source>Looking for cameras …</source>
+        <translation>카메라를 찾는 중…</translation>
+    </message>
+    <message>
+        <source>No camera is connected</source>
+        <translation>연결된 카메라 없음</translation>
+    </message>
+    <message>
+        <source>Best mode</source>
+        <translation>최적 모드</translation>
+    </message>
+    <message>
+        <source>{width} x {height} at {rate} FPS</source>
+        <translation>{width} x {height}, {rate} FPS</translation>
+    </message>
+    <message>
+        <source>Nothing yet</source>
+        <translation>아직 없음</translation>
+    </message>
+    <message numerus="yes">
+        <source>Recorded {seconds} s, %n frame(s), to {path}</source>
+        <translation>
+            <numerusform>{seconds}초, 프레임 %n개를 녹화했습니다: {path}</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n frame(s) came too fast to be written</source>
+        <translation>
+            <numerusform>프레임 %n개는 너무 빨리 들어와 기록하지 못했습니다</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Saved {path}</source>
+        <translation>저장했습니다: {path}</translation>
+    </message>
+    <message>
+        <source>The picture is on the clipboard</source>
+        <translation>이미지를 클립보드에 복사했습니다</translation>
+    </message>
+    <message>
+        <source>Folder for recordings and pictures</source>
+        <translation>녹화 및 이미지 저장 폴더</translation>
+    </message>
+    <message>
+        <source>An export is going on; cancel it or wait for its end</source>
+        <translation>이미 내보내는 중입니다. 취소하거나 끝날 때까지 기다려 주십시오</translation>
+    </message>
+    <message>
+        <source>Only a video file can be exported; record a camera or a stream instead</source>
+        <translation>동영상 파일만 내보낼 수 있습니다. 카메라나 스트림은 녹화해 주십시오</translation>
+    </message>
+    <message>
+        <source>Export annotated copy</source>
+        <translation>검출 결과 영상 내보내기</translation>
+    </message>
+    <message>
+        <source>Videos</source>
+        <translation>동영상</translation>
+    </message>
+    <message>
+        <source>Exported to {path}</source>
+        <translation>내보냈습니다: {path}</translation>
+    </message>
+    <message>
+        <source>{trouble} Trying again ({attempts}) …</source>
+        <translation>{trouble} 다시 시도하는 중({attempts}회)…</translation>
+    </message>
+    <message>
+        <source>There is no picture from this source.
+
+Connect a camera and choose it under Source, drop a file here,
+or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
+        <translation>이 소스에서 영상을 받지 못했습니다.
+
+카메라를 연결하고 소스 메뉴에서 선택하거나, 여기에 파일을 끌어다 놓으십시오.
+파일은 {open_file}, 네트워크 카메라는 {open_address}, 테스트 패턴은 {open_pattern} 키를 누르면 열립니다.</translation>
+    </message>
+    <message>
+        <source>{shown} FPS shown, {captured} captured</source>
+        <translation>표시 {shown} FPS, 캡처 {captured}</translation>
+    </message>
+    <message>
+        <source>{display} FPS shown · {inference} inferred · {capture} captured</source>
+        <translation>표시 {display} FPS · 추론 {inference} · 캡처 {capture}</translation>
+    </message>
+    <message>
+        <source>latency {p50} ms, p99 {p99} ms</source>
+        <translation>지연 시간 {p50} ms, p99 {p99} ms</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n frame(s) dropped</source>
+        <translation>
+            <numerusform>프레임 %n개 누락</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>network is loading</source>
+        <translation>네트워크를 불러오는 중</translation>
+    </message>
+</context>
+<context>
+    <name>NoticeBar</name>
+    <message>
+        <source>Close this message</source>
+        <translation>이 메시지 닫기</translation>
+    </message>
+</context>
+<context>
+    <name>NumbersPanel</name>
+    <message>
+        <source>Frames a second</source>
+        <translation>초당 프레임 수</translation>
+    </message>
+    <message>
+        <source>Time by stage</source>
+        <translation>단계별 시간</translation>
+    </message>
+    <message>
+        <source>Dropped a second, by cause</source>
+        <translation>원인별 초당 누락</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>프로세서</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>메모리</translation>
+    </message>
+    <message>
+        <source>captured</source>
+        <translation>캡처</translation>
+    </message>
+    <message>
+        <source>inferred</source>
+        <translation>추론</translation>
+    </message>
+    <message>
+        <source>shown</source>
+        <translation>표시</translation>
+    </message>
+    <message>
+        <source>read</source>
+        <translation>읽기</translation>
+    </message>
+    <message>
+        <source>resize</source>
+        <translation>크기 조정</translation>
+    </message>
+    <message>
+        <source>inference</source>
+        <translation>추론</translation>
+    </message>
+    <message>
+        <source>render</source>
+        <translation>렌더링</translation>
+    </message>
+    <message>
+        <source>capture to screen</source>
+        <translation>캡처에서 표시까지</translation>
+    </message>
+    <message>
+        <source>inference busy</source>
+        <translation>추론 지연</translation>
+    </message>
+    <message>
+        <source>rendering busy</source>
+        <translation>렌더링 지연</translation>
+    </message>
+    <message>
+        <source>display busy</source>
+        <translation>표시 지연</translation>
+    </message>
+    <message>
+        <source>not visible</source>
+        <translation>보이지 않음</translation>
+    </message>
+    <message>
+        <source>rate cap</source>
+        <translation>속도 제한</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>일시 정지</translation>
+    </message>
+    <message>
+        <source>source changed</source>
+        <translation>소스 변경</translation>
+    </message>
+    <message>
+        <source>processor</source>
+        <translation>프로세서</translation>
+    </message>
+    <message>
+        <source>memory</source>
+        <translation>메모리</translation>
+    </message>
+</context>
+<context>
+    <name>PreferencesDialog</name>
+    <message>
+        <source>Settings</source>
+        <translation>설정</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>시스템 설정에 따름</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>밝게</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>어둡게</translation>
+    </message>
+    <message>
+        <source>no limit</source>
+        <translation>제한 없음</translation>
+    </message>
+    <message>
+        <source> FPS</source>
+        <translation> FPS</translation>
+    </message>
+    <message>
+        <source>Look at no more frames than this; saves batteries</source>
+        <translation>처리할 최대 프레임 수를 제한하여 배터리를 절약합니다</translation>
+    </message>
+    <message>
+        <source>&amp;Language</source>
+        <translation>언어(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Colours</source>
+        <translation>색상(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Frame rate limit</source>
+        <translation>프레임 속도 제한(&amp;F)</translation>
+    </message>
+    <message>
+        <source>A new language is used from the next start on.</source>
+        <translation>변경한 언어는 다음에 시작할 때부터 적용됩니다.</translation>
+    </message>
+</context>
+<context>
+    <name>ShortcutsDialog</name>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>키보드 단축키</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>키</translation>
+    </message>
+    <message>
+        <source>Action</source>
+        <translation>동작</translation>
+    </message>
+    <message>
+        <source>What it does</source>
+        <translation>설명</translation>
+    </message>
+</context>
+<context>
+    <name>TransportBar</name>
+    <message>
+        <source>Position in the file</source>
+        <translation>파일 안의 위치</translation>
+    </message>
+</context>
+<context>
+    <name>VideoView</name>
+    <message>
+        <source>Video</source>
+        <translation>영상</translation>
+    </message>
+</context>
+</TS>

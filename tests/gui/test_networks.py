@@ -1,0 +1,190 @@
+"""Another network, backend or precision while the window runs."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PySide6.QtWidgets import QComboBox, QProgressBar
+
+from ssd_live.gui.detection_panel import DetectionPanel
+from ssd_live.inference.remote import Wish
+from ssd_live.pipeline.meters import Account
+from tests.gui.desk import Desk, part, write_model
+from tests.gui.waiting import settle, wait_until
+
+Desks = Callable[..., Desk]
+
+
+@pytest.fixture
+def bird(tmp_path: Path) -> Wish:
+    return write_model(tmp_path / "bird.onnx", [[0.1, 0.1, 0.4, 0.4]], [[0.8, 0.02]], classes=("bird", "boat"))
+
+
+@pytest.fixture
+def watching(desk: Desks, cat_and_dog: Wish, bird: Wish) -> Desk:
+    """A window that runs the first of two networks; the backend's picker has the one that is in use."""
+    opened = desk(wish=cat_and_dog, models=[cat_and_dog.model, bird.model])
+    opened.wait_for_boxes()
+    return opened
+
+
+def pickers(panel: DetectionPanel) -> list[QComboBox]:
+    """Network, backend, precision."""
+    return [box for box in panel.findChildren(QComboBox) if box.findData("none") < 0]
+
+
+def pick(desk: Desk, place: int, text: str) -> None:
+    """As a user does: the change, and Qt's word that it was a user's."""
+    picker = pickers(desk.panel)[place]
+    picker.setCurrentText(text)
+    assert picker.currentText() == text
+    picker.activated.emit(picker.currentIndex())
+
+
+def picked(desk: Desk) -> list[str]:
+    return [picker.currentText() for picker in pickers(desk.panel)]
+
+
+def is_busy(desk: Desk) -> bool:
+    return part(desk.panel, QProgressBar).isVisible()
+
+
+def names(desk: Desk) -> set[str]:
+    found = desk.view.visible_detections()
+    return set(found.names) if found is not None else set()
+
+
+@contextlib.contextmanager
+def new_process_held(before: set[int]) -> Iterator[None]:
+    """Stop the process that is being started, so that it does not become ready; it goes on afterwards."""
+    found: list[psutil.Process] = []
+
+    def look() -> bool:
+        # Before it runs its own program it is a copy of this one, and whoever starts it waits for it.
+        found[:] = [child for child in psutil.Process().children() if child.pid not in before and "ssd_live.inference.worker" in child.cmdline()]
+        return bool(found)
+
+    wait_until(look, "a process is started for the new network")
+    found[0].suspend()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[0].resume()
+
+
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
+
+
+def test_picking_another_network_shows_what_it_finds(watching: Desk, bird: Wish) -> None:
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    assert not is_busy(watching)
+    assert watching.settings.model == bird.model
+
+
+def test_the_old_network_goes_on_until_the_new_one_is_ready(watching: Desk, bird: Wish) -> None:
+    before = children()
+    pick(watching, 0, bird.model)
+    with new_process_held(before):
+        start = watching.account
+        wait_until(lambda: _since(watching, start).shown >= 10, "pictures go on")
+        assert _since(watching, start).inferred >= 9
+        assert names(watching) == {"cat", "dog"}
+        assert is_busy(watching)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+
+
+def _since(desk: Desk, start: Account) -> Account:
+    return desk.account.since(start)
+
+
+def test_the_old_networks_process_ends_when_the_new_one_has_taken_over(watching: Desk, bird: Wish) -> None:
+    before = children()
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    wait_until(lambda: len(children()) == len(before) and not children() & before, "only the new process is left")
+
+
+def test_no_frame_fails_while_networks_change(watching: Desk, bird: Wish) -> None:
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    assert watching.account.failed == 0
+
+
+def test_picking_another_backend_runs_the_same_network_on_it(watching: Desk, cat_and_dog: Wish) -> None:
+    pick(watching, 1, "openvino")
+    wait_until(lambda: watching.session.loaded is not None and watching.session.loaded.backend == "openvino", "the new backend is in use")
+    watching.wait_for_boxes()
+    wait_until(lambda: not is_busy(watching), "the panel knows")
+    assert names(watching) == {"cat", "dog"}
+    assert picked(watching) == [cat_and_dog.model, "openvino", "fp32"]
+
+
+def test_the_last_of_two_quick_wishes_wins(watching: Desk, bird: Wish) -> None:
+    pick(watching, 1, "openvino")
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the last wish is in use")
+    assert not is_busy(watching)
+    assert not watching.window.notice.text
+
+
+def test_a_network_that_cannot_be_loaded_leaves_the_old_one_and_says_so(watching: Desk, cat_and_dog: Wish, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    watching.window.wish(Wish(str(broken), "onnxruntime", "fp32"))
+    wait_until(lambda: watching.window.notice.text, "the failure is shown")
+    assert "broken.onnx: is not an ONNX file" in watching.window.notice.text
+    assert not is_busy(watching)
+    assert picked(watching) == [cat_and_dog.model, "onnxruntime", "fp32"]
+    start = watching.account
+    wait_until(lambda: _since(watching, start).inferred >= 5, "the old network goes on")
+    assert names(watching) == {"cat", "dog"}
+    assert watching.settings.model == cat_and_dog.model
+
+
+def test_a_precision_that_a_backend_lacks_leaves_the_old_one_and_says_so(watching: Desk) -> None:
+    pick(watching, 2, "bf16")
+    wait_until(lambda: watching.window.notice.text, "the failure is shown")
+    assert "bf16" in watching.window.notice.text
+    assert picked(watching)[2] == "fp32"
+    assert names(watching) == {"cat", "dog"}
+
+
+def test_the_line_about_a_failed_network_goes_when_another_is_loaded(watching: Desk, bird: Wish, tmp_path: Path) -> None:
+    watching.window.wish(Wish(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32"))
+    wait_until(lambda: watching.window.notice.text, "the failure is shown")
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    settle()
+    assert not watching.window.notice.text
+
+
+def test_a_failed_wish_keeps_the_threshold_of_the_old_network(watching: Desk, tmp_path: Path) -> None:
+    watching.window.panel.nudge_threshold(4)
+    threshold = watching.session.filter.threshold if watching.session.filter else 0
+    watching.window.wish(Wish(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32"))
+    wait_until(lambda: watching.window.notice.text, "the failure is shown")
+    assert watching.session.filter is not None
+    assert watching.session.filter.threshold == threshold == pytest.approx(0.6)
+    assert names(watching) == {"cat"}
+
+
+def test_a_network_whose_process_dies_is_said_so_and_started_again(watching: Desk) -> None:
+    (process,) = psutil.Process().children()
+    process.kill()
+    wait_until(lambda: "choose another backend, or try again" in watching.window.notice.text, "its death is shown")
+    start = watching.account
+    wait_until(lambda: _since(watching, start).inferred >= 5, "it runs again")
+    assert names(watching) == {"cat", "dog"}
+
+
+def test_the_window_can_close_while_a_network_is_loading(watching: Desk, bird: Wish) -> None:
+    before = children()
+    pick(watching, 0, bird.model)
+    with new_process_held(before):
+        watching.close()
+        wait_until(lambda: not children(), "its process is ended")

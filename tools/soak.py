@@ -258,8 +258,8 @@ def streams(options: argparse.Namespace, report: Report) -> None:
 
 
 def frames(options: argparse.Namespace, report: Report) -> None:
-    """The pattern as fast as it can be made: the slope of memory over the frames."""
-    points: list[tuple[int, float]] = []
+    """The pattern as fast as it can be made, until enough are captured and a tenth of that shown: the slope of memory over the frames."""
+    points: list[tuple[int, int, float]] = []
     process = psutil.Process()
     final: dict[str, Any] = {}
 
@@ -271,8 +271,8 @@ def frames(options: argparse.Namespace, report: Report) -> None:
         def sample() -> None:
             account = window._session.pipeline.ledger.account()
             memory = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 1e6
-            points.append((account.captured, memory))
-            if account.captured >= options.frames:
+            points.append((account.captured, account.shown, memory))
+            if account.captured >= options.frames and account.shown >= options.frames / 10:
                 final.update(account=account, rates={name: rate.per_second() for name, rate in window._session.pipeline.rates.items()})
                 window.close()
 
@@ -280,12 +280,15 @@ def frames(options: argparse.Namespace, report: Report) -> None:
         timer.start(1000)
 
     run_window("pattern:1280x720@0", walk)
-    settled = [point for point in points if point[0] > options.frames / 10]
-    slope = statistics.linear_regression([p[0] for p in settled], [p[1] for p in settled]).slope * 10_000
+    settled = points[len(points) // 10 :]
+    slope, slope_shown = (
+        statistics.linear_regression([point[kind] for point in settled], [point[2] for point in settled]).slope * 10_000 for kind in (0, 1)
+    )
     account = final["account"]
     text = f"{account.captured} captured ({final['rates']['capture']:.0f} FPS), {account.inferred} inferred, {account.shown} shown; "
-    text += f"memory {settled[0][1]:.0f} to {settled[-1][1]:.0f} MB, {slope:+.2f} MB per 10,000 frames"
-    report.line("frames", text, held=slope < SLOPE_LIMIT_MB)
+    text += f"memory {settled[0][2]:.0f} to {settled[-1][2]:.0f} MB, "
+    text += f"{slope:+.3f} MB per 10,000 captured, {slope_shown:+.2f} per 10,000 shown"
+    report.line("frames", text, held=slope_shown < SLOPE_LIMIT_MB)
 
 
 def quits(options: argparse.Namespace, report: Report) -> None:

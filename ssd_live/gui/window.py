@@ -620,7 +620,8 @@ class MainWindow(QMainWindow):
         if state is None:
             return
         duration = state.info.duration if state.info else None
-        self._transport.follow(state.position, duration)
+        if state.info is not None:
+            self._transport.follow(state.position, duration)
         has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
         self._transport.setVisible(has_length and not self.isFullScreen())
         if (state.phase, state.trouble, state.attempts, state.info) != self._said:

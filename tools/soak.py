@@ -288,7 +288,7 @@ def frames(options: argparse.Namespace, report: Report) -> None:
     text = f"{account.captured} captured ({final['rates']['capture']:.0f} FPS), {account.inferred} inferred, {account.shown} shown; "
     text += f"memory {settled[0][2]:.0f} to {settled[-1][2]:.0f} MB, "
     text += f"{slope:+.3f} MB per 10,000 captured, {slope_shown:+.2f} per 10,000 shown"
-    report.line("frames", text, held=slope_shown < SLOPE_LIMIT_MB)
+    report.line("frames", text, held=slope < SLOPE_LIMIT_MB)
 
 
 def quits(options: argparse.Namespace, report: Report) -> None:

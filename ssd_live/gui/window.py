@@ -53,6 +53,7 @@ _PULSE_MS = 100
 _SAMPLE_MS = 250
 _SEEK_SECONDS = 5.0
 _ZOOM_STEP = 1.5
+_PLOTS_HEIGHT = 340
 
 
 class MainWindow(QMainWindow):
@@ -587,6 +588,7 @@ class MainWindow(QMainWindow):
             self._numbers = NumbersPanel()
             self._numbers.setMinimumHeight(260)
             self._numbers_dock.setWidget(self._numbers)
+            self.resizeDocks([self._numbers_dock], [_PLOTS_HEIGHT], Qt.Orientation.Vertical)
         self._numbers_dock.setVisible(on)
 
     def _follow_docks(self) -> None:
@@ -685,7 +687,7 @@ class MainWindow(QMainWindow):
             return
         names = {"inference": "infer"}
         stages = {names.get(stage, stage): 1000 * taken.last for stage, taken in pipeline.durations.items() if taken.longest}
-        drops = {cause: count / elapsed for cause, count in new.dropped.items()}
+        drops = {cause: new.dropped.get(cause, 0) / elapsed for cause in account.dropped}
         processor, memory = self._session.usage()
         self._numbers.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 

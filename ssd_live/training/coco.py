@@ -1,5 +1,6 @@
 """COCO's instances JSON."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,25 +35,31 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         annotations: dict[Any, list[dict[str, Any]]] = {}
         for annotation in content.get("annotations", []):
             annotations.setdefault(annotation["image_id"], []).append(annotation)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: is no COCO file: {error} is missing or wrong") from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
-    ids = {name: number for number, name in categories.items()}
     troubles = [f"{path}: annotations of image {number}, which is not listed" for number in annotations if number not in entries]
     images = []
     for number, entry in entries.items():
         try:
             images.append(_labelled(entry, annotations.get(number, []), categories, names, _images_folder(path, folder)))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             troubles.append(f"{path}: image {number}: {error} is missing or wrong")
     if not images:
-        raise DataError(f"{path}: lists no images")
-    return DataSet(path.stem, names, tuple(images), tuple(ids.get(name, index + 1) for index, name in enumerate(names)), tuple(troubles))
+        raise DataError(f"{path}: has no image that can be used ({troubles[0] if troubles else 'it lists none'})")
+    return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
+
+
+def _ids(names: Sequence[str], categories: dict[int, str]) -> tuple[int, ...]:
+    """The file's own id of each class; for a class that the file lacks, one that it does not use."""
+    known = {name.casefold(): number for number, name in categories.items()}
+    free = (number for number in itertools.count(1) if number not in categories)
+    return tuple(known[name.casefold()] if name.casefold() in known else next(free) for name in names)
 
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
     except ValueError as error:
@@ -66,7 +73,7 @@ def _images_folder(path: Path, folder: Path | None) -> list[Path]:
     """Where the images may be, by COCO's own habits: images/, train2017/ beside annotations/, or beside the JSON."""
     root = folder or path.parent.parent
     split = path.stem.removeprefix("instances_")
-    return [root / split, root / "images" / split, root / "images", root, path.parent]
+    return [root / split, root / "images" / split, root / "images", root, path.parent, path.parent / "images"]
 
 
 def _labelled(

@@ -56,11 +56,14 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
     if path.is_file() and path.suffix.lower() == ".json":
         return coco.load(path, None, classes)
     if path.is_dir():
+        # Some file systems take Annotations and annotations for the same, so what is inside decides.
+        if any((path / "annotations").glob("*.json")):
+            return coco.load(coco.annotation_file(path, split), path, classes)
         if (path / "Annotations").is_dir():
             return voc.load(path, split, classes)
         if (path / "annotations").is_dir():
             return coco.load(coco.annotation_file(path, split), path, classes)
-        if (path / "labels").is_dir():
+        if yolo.is_yolo(path, split):
             return yolo.load(path, split, classes)
     raise DataError(
         f"{path}: is no data set that is known; give a VOC folder (JPEGImages, Annotations), a COCO folder (images, annotations) or its JSON, "

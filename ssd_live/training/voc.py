@@ -37,7 +37,9 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
             troubles.append(str(error))
     if not labels:
         raise DataError(f"{folder}: has no labels that can be read ({troubles[0] if troubles else 'Annotations is empty'})")
-    names = tuple(classes) or tuple(sorted({thing.name for label in labels for thing in label.objects}))
+    # The same word in other letters is the same class.
+    found = {thing.name.casefold(): thing.name for label in reversed(labels) for thing in label.objects}
+    names = tuple(classes) or tuple(sorted(found.values()))
     images = []
     for label in labels:
         unknown = sorted({thing.name for thing in label.objects if class_index(names, thing.name) is None})
@@ -51,7 +53,9 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
         return sorted((folder / "Annotations").glob("*.xml"), key=natural_order)
     listed = folder / "ImageSets" / "Main" / f"{split}.txt"
     try:
-        names = [line.split()[0] for line in listed.read_text().splitlines() if line.strip()]
+        names = [line.split()[0] for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{listed}: is not UTF-8; save it so") from error
     except OSError as error:
         known = ", ".join(sorted(path.stem for path in listed.parent.glob("*.txt"))) or "none"
         raise DataError(f"{listed}: there is no such list; the folder has {known}") from error
@@ -61,13 +65,14 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
 def _read(path: Path) -> _Label:
     try:
         root = ElementTree.parse(path).getroot()
-        objects = tuple(_object(node) for node in root.iter("object"))
-        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such label file") from error
-    except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is no XML that can be read ({str(error).splitlines()[0]})") from error
-    except (ValueError, TypeError) as error:
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+        raise DataError(f"{path}: is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
+    try:
+        objects = tuple(_object(node) for node in root.iter("object"))
+        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+    except (ValueError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: an object lacks its name or a number of its box ({error})") from error
     return _Label(path, root.findtext("filename") or "", (width, height) if width and height else None, objects)
 

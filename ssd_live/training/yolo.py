@@ -1,5 +1,6 @@
 """YOLO folders: images/, labels/ with a text file an image, and the names in data.yaml or classes.txt."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,38 +15,68 @@ from ssd_live.video.images import IMAGE_SUFFIXES, natural_order
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     """Lines are `class cx cy w h`, relative to the image; an image without a text file has no objects. Raises `DataError`."""
-    root = folder / "images" / split if split else folder / "images"
+    root, images_folder, labels_folder = _folders(folder, split)
     paths = sorted((path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
     if not paths:
         raise DataError(f"{root}: has no images")
     names = tuple(classes) or _names(folder)
     images, troubles = [], []
     for path in paths:
-        label = folder / "labels" / path.relative_to(folder / "images").with_suffix(".txt")
+        label = labels_folder / path.relative_to(images_folder).with_suffix(".txt")
         try:
             images.append(_labelled(path, label, len(names)))
         except DataError as error:
             troubles.append(str(error))
+    if not images:
+        raise DataError(f"{root}: has no image that can be used ({troubles[0]})")
     return DataSet(f"{folder.name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+
+
+def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
+    """Where the images of a split are, and the folders that paths of images and labels are alike below.
+
+    images/SPLIT beside labels/SPLIT, or SPLIT/images beside SPLIT/labels.
+    """
+    if split and (folder / split / "images").is_dir():
+        return folder / split / "images", folder / split / "images", folder / split / "labels"
+    return folder / "images" / split if split else folder / "images", folder / "images", folder / "labels"
+
+
+def is_yolo(folder: Path, split: str) -> bool:
+    return (folder / "labels").is_dir() or bool(split and (folder / split / "labels").is_dir())
 
 
 def _names(folder: Path) -> tuple[str, ...]:
     for listed in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if listed.is_file():
-            return tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+            return tuple(line.strip() for line in _text(listed).splitlines() if line.strip())
     for described in (folder / "data.yaml", folder / "dataset.yaml"):
         if described.is_file():
             return _names_of_yaml(described)
     raise DataError(f"{folder}: does not name its classes; add classes.txt with a name a line")
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8; save it so") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+
+
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
     """The `names` of a data.yaml: `[a, b]`, `- a` lines or `0: a` lines, which is all that such files have."""
-    text = path.read_text(encoding="utf-8")
+    text = "\n".join(line for line in _text(path).splitlines() if line.strip() and not line.lstrip().startswith("#"))
     if match := re.search(r"^names:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL):
         return tuple(_unquoted(name) for name in match[1].split(",") if name.strip())
-    if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]*(?:-|\d+\s*:).*\n?)+)", text, re.MULTILINE):
-        return tuple(_unquoted(re.sub(r"^\s*(?:-|\d+\s*:)", "", line)) for line in match[1].splitlines() if line.strip())
+    if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]*-.*(?:\n|$))+)", text, re.MULTILINE):
+        return tuple(_unquoted(line.lstrip().removeprefix("-")) for line in match[1].splitlines())
+    if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]+\d+\s*:.*(?:\n|$))+)", text, re.MULTILINE):
+        numbered = {int(number): _unquoted(name) for number, name in (line.split(":", 1) for line in match[1].splitlines())}
+        if sorted(numbered) != list(range(len(numbered))):
+            raise DataError(f"{path}: its names are numbered {', '.join(map(str, sorted(numbered)))}; number them from 0 without gaps")
+        return tuple(numbered[number] for number in sorted(numbered))
     raise DataError(f"{path}: has no list of names; add classes.txt with a name a line")
 
 
@@ -57,13 +88,11 @@ def _labelled(path: Path, label: Path, classes: int) -> LabelledImage:
     size = _size(path)
     if size is None:
         raise DataError(f"{path}: is not an image that can be read")
-    rows = _rows(label) if label.is_file() else []
+    rows = _rows(label, classes) if label.is_file() else []
     width, height = size
     boxes = [((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height) for _, cx, cy, w, h in rows]
-    numbers = [int(row[0]) for row in rows]
-    if any(not 0 <= number < classes for number in numbers):
-        raise DataError(f"{label}: has a class of number {max(numbers)}, but there are {classes} names")
-    return LabelledImage(path, boxes_array(boxes), np.array(numbers, np.int64), np.zeros(len(rows), bool), size, label)
+    numbers = np.array([number for number, *_ in rows], np.int64)
+    return LabelledImage(path, boxes_array(boxes), numbers, np.zeros(len(rows), bool), size, label)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -72,14 +101,20 @@ def _size(path: Path) -> tuple[int, int] | None:
     return None if image is None else (image.shape[1], image.shape[0])
 
 
-def _rows(label: Path) -> list[tuple[float, float, float, float, float]]:
+def _rows(label: Path, classes: int) -> list[tuple[int, float, float, float, float]]:
+    """Five numbers a line; a sixth, a score, is let through."""
     rows = []
-    for number, line in enumerate(label.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        if not line.strip():
+    for number, line in enumerate(_text(label).splitlines(), 1):
+        parts = line.split()
+        if not parts:
             continue
         try:
-            name, cx, cy, w, h = (float(part) for part in line.split()[:5])
-        except ValueError as error:
-            raise DataError(f"{label}: line {number} is not `class cx cy w h`") from error
-        rows.append((name, cx, cy, w, h))
-    return rows
+            values = [float(part) for part in parts]
+        except ValueError:
+            values = []
+        if len(values) not in (5, 6) or not all(math.isfinite(value) for value in values) or values[0] != int(values[0]):
+            raise DataError(f"{label}: line {number} is not `class cx cy w h`")
+        if not 0 <= values[0] < classes:
+            raise DataError(f"{label}: line {number} has the class {values[0]:g}, but there are {classes} names, numbered from 0")
+        rows.append((int(values[0]), *values[1:5]))
+    return rows  # type: ignore[return-value]

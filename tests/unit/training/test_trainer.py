@@ -1,0 +1,222 @@
+"""Recipes, batches and the training loop, on a real network and real images."""
+
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, UsageError
+from ssd_live.training.checkpoint import load as load_checkpoint
+from ssd_live.training.data import DataSet, LabelledImage
+from ssd_live.training.feed import BatchOrder
+from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
+from ssd_live.training.start import begin, vgg16_weights
+from ssd_live.training.trainer import Place, Progress, Trainer, learning_rate
+
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
+
+
+def recipe(**train: object) -> Recipe:
+    part = {"steps": 4, "batch": 2, "workers": 0, "save_every": 2, "log_every": 1, "learning_rate": 1e-3, **train}
+    return Recipe.model_validate(
+        {
+            "name": "test",
+            "model": {"network": "ssd300-mobilenetv2", "weights": "trained:ssd300-mobilenetv2-oid"},
+            "data": {"train": ["none"]},
+            "train": part,
+        }
+    )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataSet:
+    """Five images with a bright box on noise."""
+    random = np.random.default_rng(1)
+    images = []
+    for number in range(5):
+        image = random.integers(0, 90, (120, 160, 3)).astype(np.uint8)
+        image[30:90, 40:110] = (0, 200, 255)
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), image)
+        images.append(LabelledImage(path, np.array([[40, 30, 110, 90]], np.float32), np.array([0]), np.array([False])))
+    return DataSet("boxes", ("box",), tuple(images))
+
+
+def trainer(data: DataSet, folder: Path, **train: object) -> Trainer:
+    torch.manual_seed(1)
+    folder.mkdir(exist_ok=True)
+    wanted = recipe(**train)
+    return Trainer(wanted, data, begin(wanted.model, len(data.classes) + 1), Place(folder))
+
+
+def test_training_lowers_the_loss(data: DataSet, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    trainer(data, tmp_path / "run", steps=12, augment=False, learning_rate=3e-3, clip_norm=10.0).run(told.append)
+    assert told[-1].confidence < 0.7 * told[0].confidence
+    assert [progress.step for progress in told] == list(range(1, 13))
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(data: DataSet, tmp_path: Path) -> None:
+    whole = trainer(data, tmp_path / "whole", average=0.9)
+    whole.run(lambda _: None)
+    broken = trainer(data, tmp_path / "broken", average=0.9)
+    broken.run(lambda progress: broken.stop() if progress.step == 1 else None)
+    assert broken.step == 2
+    resumed = trainer(data, tmp_path / "broken", average=0.9)
+    resumed.resume()
+    resumed.run(lambda _: None)
+    assert resumed.step == 4
+    for one, other in ((whole.network, resumed.network), (whole.trained, resumed.trained)):
+        assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in one.state_dict().items())
+
+
+def test_worker_processes_make_the_same_examples(data: DataSet, tmp_path: Path) -> None:
+    alone, helped = trainer(data, tmp_path / "a", steps=2), trainer(data, tmp_path / "b", steps=2, workers=2)
+    alone.run(lambda _: None)
+    helped.run(lambda _: None)
+    assert all(torch.equal(tensor, helped.network.state_dict()[name]) for name, tensor in alone.network.state_dict().items())
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(data: DataSet, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", steps=2).run(lambda _: None)
+    with pytest.raises(TrainingError, match="another recipe"):
+        trainer(data, tmp_path / "run", steps=2, batch=1).resume()
+
+
+def test_a_corrupt_image_is_left_out_and_named(data: DataSet, tmp_path: Path) -> None:
+    data.images[2].path.write_bytes(b"no image")
+    told: list[Progress] = []
+    trainer(data, tmp_path / "run").run(told.append)
+    notes = [note for progress in told for note in progress.notes]
+    assert notes
+    assert all("2.png" in note for note in notes)
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_images(data: DataSet, tmp_path: Path) -> None:
+    wild = trainer(data, tmp_path / "run")
+    with torch.no_grad():
+        next(wild.network.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"no number at step 1 \(images \d\.png, \d\.png\)"):
+        wild.run(lambda _: None)
+
+
+def test_images_without_objects_can_be_trained_on(data: DataSet, tmp_path: Path) -> None:
+    empty = [replace(image, boxes=np.zeros((0, 4), np.float32), classes=np.zeros(0, np.int64), ignored=np.zeros(0, bool)) for image in data.images]
+    told: list[Progress] = []
+    trainer(replace(data, images=tuple(empty)), tmp_path / "run", steps=1).run(told.append)
+    assert (told[0].localisation, told[0].confidence) == (0, 0)
+
+
+def test_the_log_has_a_line_a_step(data: DataSet, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", steps=3).run(lambda _: None)
+    lines = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert lines[0].startswith("step,learning_rate,localisation,confidence")
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
+
+
+def test_the_best_validation_keeps_its_own_checkpoint(data: DataSet, tmp_path: Path) -> None:
+    figures = iter([0.5, 0.9, 0.2, 0.3])
+    trainer(data, tmp_path / "run", evaluate_every=1).run(lambda _: None, lambda _: next(figures))
+    assert load_checkpoint(tmp_path / "run" / "best.pt").step == 2
+    assert load_checkpoint(tmp_path / "run" / "last.pt").best == 0.9
+
+
+class Payload:
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self._mark),)
+
+
+def test_a_checkpoint_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    torch.save({"version": 1, "step": Payload(tmp_path / "ran")}, path)
+    with pytest.raises(ModelFileError, match="never run"):
+        load_checkpoint(path)
+    path.write_bytes(pickle.dumps(Payload(tmp_path / "ran")))
+    with pytest.raises(ModelFileError):
+        load_checkpoint(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_every_image_comes_once_a_turn_in_another_order_each_turn() -> None:
+    order = [place for batch in BatchOrder(7, 7, 3, seed=5) for place in batch]
+    turns = [[index for index, turn in order if turn == number] for number in range(3)]
+    assert [sorted(turn) for turn in turns] == [list(range(7))] * 3
+    assert turns[0] != turns[1] != turns[2]
+
+
+def test_batches_go_on_from_any_step_as_if_uninterrupted() -> None:
+    assert list(BatchOrder(10, 4, 9, seed=2))[5:] == list(BatchOrder(10, 4, 9, seed=2, start=5))
+
+
+def test_ranks_share_a_batch_without_overlap() -> None:
+    whole = list(BatchOrder(10, 4, 6, seed=2))
+    ranks = [list(BatchOrder(10, 4, 6, seed=2, rank=rank, world=2)) for rank in range(2)]
+    assert [sorted(one + other) for one, other in zip(*ranks, strict=True)] == [sorted(batch) for batch in whole]
+
+
+def test_the_rate_warms_up_and_falls_at_the_milestones() -> None:
+    part = TrainPart(steps=100, learning_rate=1.0, warm_up=4, milestones=(50, 80), decay=0.1)
+    assert [learning_rate(part, step) for step in (0, 3, 49)] == pytest.approx([0.25, 1.0, 1.0])
+    assert [learning_rate(part, step) for step in (50, 79, 80)] == pytest.approx([0.1, 0.1, 0.01])
+
+
+def test_fine_tuning_keeps_all_but_the_class_predictors() -> None:
+    beginning = begin(ModelPart(network="ssd300-mobilenetv2", weights="trained:ssd300-mobilenetv2-oid"), 4)
+    assert beginning.fresh
+    assert all(".cls." in name for name in beginning.fresh)
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(UsageError, match="name that network"):
+        begin(ModelPart(network="ssd300-vgg16", weights="trained:ssd300-mobilenetv2-oid"), 4)
+    with pytest.raises(UnknownModelError, match="ssd300-mobilenetv2-oid"):
+        begin(ModelPart(network="ssd300-vgg16", weights="trained:nothing"), 4)
+
+
+def test_a_whole_vgg16_is_reduced_as_the_paper_does(tmp_path: Path) -> None:
+    state = {"classifier.0.weight": torch.arange(4096.0)[:, None].expand(4096, 25088), "classifier.0.bias": torch.arange(4096.0)}
+    state |= {"classifier.3.weight": torch.arange(4096.0)[:, None].expand(4096, 4096), "classifier.3.bias": torch.arange(4096.0)}
+    for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
+        state |= {f"features.{index}.weight": torch.zeros(1), f"features.{index}.bias": torch.zeros(1)}
+    reduced = vgg16_weights(state, tmp_path)
+    assert reduced["backbone.extra.0.7.1.weight"].shape == (1024, 512, 3, 3)
+    assert reduced["backbone.extra.0.7.3.weight"].shape == (1024, 1024, 1, 1)
+    assert reduced["backbone.extra.0.7.1.bias"].tolist() == list(range(0, 4096, 4))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_sound(path: Path) -> None:
+    assert read_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("train.setps=3", r"train\.setps.*did you mean steps"),
+        ("modle.network='x'", r"modle.*did you mean model"),
+        ("train.batch=0", r"train\.batch.*not 0"),
+        ("train.milestones=[5, 3]", "milestones must rise"),
+        ("train.precision=int8", r"train\.precision"),
+        ("train.steps", "must be part.key=value"),
+    ],
+)
+def test_a_mistake_in_a_recipe_gets_one_line_with_the_nearest_key(change: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        read_recipe(RECIPES / "finetune-small.toml", [change])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[train\n")
+    with pytest.raises(UsageError, match="is no TOML"):
+        read_recipe(tmp_path / "bad.toml")

@@ -139,7 +139,7 @@
         <translation>카메라 좌우 반전(&amp;M)</translation>
     </message>
     <message>
-        <source>Show a camera&apos;s picture as a mirror does</source>
+        <source>Show a camera's picture as a mirror does</source>
         <translation>카메라 영상을 거울처럼 좌우로 뒤집어 표시합니다</translation>
     </message>
     <message>
@@ -410,94 +410,10 @@
     </message>
 </context>
 <context>
-    <name>MainWindow</name>
-    <message>
-        <source>Detection</source>
-        <translation>검출</translation>
-    </message>
-    <message>
-        <source>Plots</source>
-        <translation>그래프</translation>
-    </message>
+    <name>Keeping</name>
     <message>
         <source>Cancel the export</source>
         <translation>내보내기 취소</translation>
-    </message>
-    <message>
-        <source>&amp;Source</source>
-        <translation>소스(&amp;S)</translation>
-    </message>
-    <message>
-        <source>&amp;Cameras</source>
-        <translation>카메라(&amp;C)</translation>
-    </message>
-    <message>
-        <source>&amp;Recent</source>
-        <translation>최근 항목(&amp;R)</translation>
-    </message>
-    <message>
-        <source>&amp;Playback</source>
-        <translation>재생(&amp;P)</translation>
-    </message>
-    <message>
-        <source>&amp;Record</source>
-        <translation>녹화(&amp;R)</translation>
-    </message>
-    <message>
-        <source>&amp;View</source>
-        <translation>보기(&amp;V)</translation>
-    </message>
-    <message>
-        <source>&amp;Help</source>
-        <translation>도움말(&amp;H)</translation>
-    </message>
-    <message>
-        <source>Loading {network} …</source>
-        <translation>{network} 불러오는 중…</translation>
-    </message>
-    <message>
-        <source>Opening …</source>
-        <translation>여는 중…</translation>
-    </message>
-    <message>
-        <source>No camera was found, so this is the sample clip. Choose another source in the menu Source.</source>
-        <translation>카메라를 찾지 못하여 예제 영상을 재생합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
-    </message>
-    <message>
-        <source>Open file</source>
-        <translation>파일 열기</translation>
-    </message>
-    <message>
-        <source>Videos and images</source>
-        <translation>동영상 및 이미지</translation>
-    </message>
-    <message>
-        <source>All files</source>
-        <translation>모든 파일</translation>
-    </message>
-    <message>
-        <source>Open folder of images</source>
-        <translation>이미지 폴더 열기</translation>
-    </message>
-    <message>
-        <source>Looking for cameras …</source>
-        <translation>카메라를 찾는 중…</translation>
-    </message>
-    <message>
-        <source>No camera is connected</source>
-        <translation>연결된 카메라 없음</translation>
-    </message>
-    <message>
-        <source>Best mode</source>
-        <translation>최적 모드</translation>
-    </message>
-    <message>
-        <source>{width} x {height} at {rate} FPS</source>
-        <translation>{width} x {height}, {rate} FPS</translation>
-    </message>
-    <message>
-        <source>Nothing yet</source>
-        <translation>아직 없음</translation>
     </message>
     <message numerus="yes">
         <source>Recorded {seconds} s, %n frame(s), to {path}</source>
@@ -532,16 +448,59 @@
         <translation>동영상 파일만 내보낼 수 있습니다. 카메라나 스트림은 녹화해 주십시오</translation>
     </message>
     <message>
-        <source>Export annotated copy</source>
-        <translation>검출 결과 영상 내보내기</translation>
-    </message>
-    <message>
         <source>Videos</source>
         <translation>동영상</translation>
     </message>
     <message>
+        <source>Export annotated copy</source>
+        <translation>검출 결과 영상 내보내기</translation>
+    </message>
+    <message>
         <source>Exported to {path}</source>
         <translation>내보냈습니다: {path}</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Detection</source>
+        <translation>검출</translation>
+    </message>
+    <message>
+        <source>Plots</source>
+        <translation>그래프</translation>
+    </message>
+    <message>
+        <source>&amp;Source</source>
+        <translation>소스(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Playback</source>
+        <translation>재생(&amp;P)</translation>
+    </message>
+    <message>
+        <source>&amp;Record</source>
+        <translation>녹화(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>보기(&amp;V)</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>도움말(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Loading {network} …</source>
+        <translation>{network} 불러오는 중…</translation>
+    </message>
+    <message>
+        <source>Opening …</source>
+        <translation>여는 중…</translation>
+    </message>
+    <message>
+        <source>No camera was found, so this is the sample clip. Choose another source in the menu Source.</source>
+        <translation>카메라를 찾지 못하여 예제 영상을 재생합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
     </message>
     <message>
         <source>{trouble} Trying again ({attempts}) …</source>
@@ -556,28 +515,6 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
 
 카메라를 연결하고 소스 메뉴에서 선택하거나, 여기에 파일을 끌어다 놓으십시오.
 파일은 {open_file}, 네트워크 카메라는 {open_address}, 테스트 패턴은 {open_pattern} 키를 누르면 열립니다.</translation>
-    </message>
-    <message>
-        <source>{shown} FPS shown, {captured} captured</source>
-        <translation>표시 {shown} FPS, 캡처 {captured}</translation>
-    </message>
-    <message>
-        <source>{display} FPS shown · {inference} inferred · {capture} captured</source>
-        <translation>표시 {display} FPS · 추론 {inference} · 캡처 {capture}</translation>
-    </message>
-    <message>
-        <source>latency {p50} ms, p99 {p99} ms</source>
-        <translation>지연 시간 {p50} ms, p99 {p99} ms</translation>
-    </message>
-    <message numerus="yes">
-        <source>%n frame(s) dropped</source>
-        <translation>
-            <numerusform>프레임 %n개 누락</numerusform>
-        </translation>
-    </message>
-    <message>
-        <source>network is loading</source>
-        <translation>네트워크를 불러오는 중</translation>
     </message>
 </context>
 <context>
@@ -726,6 +663,31 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     </message>
 </context>
 <context>
+    <name>Readout</name>
+    <message>
+        <source>{shown} FPS shown, {captured} captured</source>
+        <translation>표시 {shown} FPS, 캡처 {captured}</translation>
+    </message>
+    <message>
+        <source>{display} FPS shown · {inference} inferred · {capture} captured</source>
+        <translation>표시 {display} FPS · 추론 {inference} · 캡처 {capture}</translation>
+    </message>
+    <message>
+        <source>latency {p50} ms, p99 {p99} ms</source>
+        <translation>지연 시간 {p50} ms, p99 {p99} ms</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n frame(s) dropped</source>
+        <translation>
+            <numerusform>프레임 %n개 누락</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>network is loading</source>
+        <translation>네트워크를 불러오는 중</translation>
+    </message>
+</context>
+<context>
     <name>ShortcutsDialog</name>
     <message>
         <source>Keyboard shortcuts</source>
@@ -742,6 +704,53 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     <message>
         <source>What it does</source>
         <translation>설명</translation>
+    </message>
+</context>
+<context>
+    <name>SourceMenus</name>
+    <message>
+        <source>&amp;Cameras</source>
+        <translation>카메라(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Recent</source>
+        <translation>최근 항목(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Videos and images</source>
+        <translation>동영상 및 이미지</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>모든 파일</translation>
+    </message>
+    <message>
+        <source>Open file</source>
+        <translation>파일 열기</translation>
+    </message>
+    <message>
+        <source>Open folder of images</source>
+        <translation>이미지 폴더 열기</translation>
+    </message>
+    <message>
+        <source>Looking for cameras …</source>
+        <translation>카메라를 찾는 중…</translation>
+    </message>
+    <message>
+        <source>No camera is connected</source>
+        <translation>연결된 카메라 없음</translation>
+    </message>
+    <message>
+        <source>Best mode</source>
+        <translation>최적 모드</translation>
+    </message>
+    <message>
+        <source>{width} x {height} at {rate} FPS</source>
+        <translation>{width} x {height}, {rate} FPS</translation>
+    </message>
+    <message>
+        <source>Nothing yet</source>
+        <translation>아직 없음</translation>
     </message>
 </context>
 <context>

@@ -1,0 +1,178 @@
+"""What a user takes away from the window: recordings, pictures, and annotated copies of files."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths
+from PySide6.QtGui import QAction, QImage
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QProgressBar, QToolButton
+
+from ssd_live.errors import SsdLiveError
+from ssd_live.files import printable
+from ssd_live.gui.bridge import Bridge
+from ssd_live.gui.export import Export
+from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.transport import clock
+from ssd_live.gui.view import VideoView
+from ssd_live.inference.remote import Wish
+from ssd_live.live.recorder import Recorded
+from ssd_live.live.session import LiveSession, annotated, default_recording
+from ssd_live.settings import Settings
+
+
+class Keeping(QObject):
+    """Works on a window's view and says what it did in its notice bar; `wish` tells the network that is in use."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: LiveSession,
+        bridge: Bridge,
+        settings: Settings,
+        view: VideoView,
+        notice: NoticeBar,
+        record_action: QAction,
+        wish: Callable[[], Wish],
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session = session
+        self._bridge = bridge
+        self._settings = settings
+        self._view = view
+        self._notice = notice
+        self._record_action = record_action
+        self._wish = wish
+        self._record_to: Path | None = None
+        self._recording_since: float | None = None
+        self._export = Export(self)
+        self._export_bar = QProgressBar()
+        self._export_bar.setMaximumWidth(240)
+        self._export_cancel = QToolButton()
+        self._export_cancel.setText(self.tr("Cancel the export"))
+        self._export_cancel.clicked.connect(self._export.cancel)
+        for widget in (self._export_bar, self._export_cancel):
+            window.statusBar().addPermanentWidget(widget)
+            widget.hide()
+        bridge.recorded.connect(self._recorded)
+        bridge.snapshot_saved.connect(self._saved)
+        self._export.advanced.connect(self._export_advanced)
+        self._export.ended.connect(self._export_ended)
+
+    def show_time(self) -> None:
+        """How long a recording has been going on."""
+        if self._recording_since is not None:
+            self._view.set_badge(clock(time.monotonic() - self._recording_since))
+
+    def close(self) -> None:
+        """An export that is going on ends."""
+        self._export.kill()
+
+    def record_when_ready(self, path: Path) -> None:
+        """Begin when the network is there, or is not to be had: a recording is of what is seen."""
+        self._record_to = path
+
+    def record_if_asked(self) -> None:
+        path, self._record_to = self._record_to, None
+        if path is not None:
+            self.record(True, path)
+
+    def record(self, on: bool, path: Path | None = None) -> None:
+        """Begin or end a recording."""
+        if not on:
+            self._session.stop_recording()
+            self._recording_since = None
+            self._view.set_badge("")
+        else:
+            try:
+                path = path or default_recording(self._output_folder(), time.localtime())
+                self._session.start_recording(path, boxes=self._settings.record_boxes)
+                self._recording_since = time.monotonic()
+            except SsdLiveError as error:
+                self._notice.say("error", str(error), "recording")
+                on = False
+        self._record_action.setChecked(on)
+
+    def _recorded(self, recorded: Recorded) -> None:
+        if recorded.trouble:
+            self._notice.say("error", recorded.trouble, "recording")
+        else:
+            text = self.tr("Recorded {seconds} s, %n frame(s), to {path}", "", recorded.frames)
+            said = text.format(seconds=f"{recorded.seconds:.1f}", path=printable(recorded.path))
+            lost = self.tr("%n frame(s) came too fast to be written", "", recorded.lost) if recorded.lost else ""
+            self._notice.say("done", f"{said} ({lost})" if lost else said)
+        if self._session.recorder is None:
+            self._recording_since = None
+            self._view.set_badge("")
+            self._record_action.setChecked(False)
+
+    def save_picture(self) -> None:
+        if (picture := self._view.picture) is None:
+            return
+        path = default_recording(self._output_folder(), time.localtime()).with_suffix(".png")
+        self._session.save_snapshot(picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble))
+
+    def _saved(self, path: Path, trouble: str) -> None:
+        if trouble:
+            self._notice.say("error", trouble, "snapshot")
+        else:
+            self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
+
+    def copy_picture(self) -> None:
+        if (picture := self._view.picture) is None:
+            return
+        image = annotated(picture, self._view.visible_detections())
+        height, width = image.shape[:2]
+        QApplication.clipboard().setImage(QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy())
+        self._notice.say("done", self.tr("The picture is on the clipboard"))
+
+    def _output_folder(self) -> Path:
+        if self._settings.output_folder:
+            return Path(self._settings.output_folder)
+        movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        return Path(movies or Path.home())
+
+    def ask_output_folder(self) -> None:
+        if name := QFileDialog.getExistingDirectory(self._window, self.tr("Folder for recordings and pictures"), str(self._output_folder())):
+            self._settings.output_folder = name
+
+    def ask_export(self) -> None:
+        state = self._session.pipeline.state
+        if self._export.is_running:
+            self._notice.say("error", self.tr("An export is going on; cancel it or wait for its end"), "export")
+            return
+        if state is None or state.spec.kind != "file":
+            self._notice.say("error", self.tr("Only a video file can be exported; record a camera or a stream instead"), "export")
+            return
+        source = Path(state.spec.address)
+        suggested = source.with_name(f"{source.stem} annotated.mp4")
+        videos = self.tr("Videos")
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Export annotated copy"), str(suggested), f"{videos} (*.mp4 *.mkv *.mov)")
+        if name:
+            self.export(source, Path(name))
+
+    def export(self, source: Path, output: Path) -> None:
+        """With the network and the threshold that are shown."""
+        wish = self._wish()
+        options = ["--model", wish.model, "--backend", wish.backend, "--precision", wish.precision]
+        if (shown := self._session.filter) is not None:
+            options += ["--threshold", f"{shown.threshold:g}"]
+            if not shown.wanted.all():
+                options += ["--classes", ",".join(name for name, wanted in zip(shown.classes, shown.wanted, strict=True) if wanted)]
+        self._export.start(source, output, options)
+        self._export_bar.setRange(0, 0)
+        self._export_bar.show()
+        self._export_cancel.show()
+
+    def _export_advanced(self, done: int, total: int) -> None:
+        self._export_bar.setRange(0, total)
+        self._export_bar.setValue(done)
+
+    def _export_ended(self, output: str, trouble: str) -> None:
+        self._export_bar.hide()
+        self._export_cancel.hide()
+        if trouble:
+            self._notice.say("error", trouble, "export")
+        else:
+            self._notice.say("done", self.tr("Exported to {path}").format(path=output))

@@ -56,3 +56,12 @@ def ssd(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 def process(ssd: Callable[..., Answer]) -> Callable[..., Answer]:
     """Run `process` on a named backend."""
     return lambda *words: ssd("process", *words, *FIXED_BACKEND)
+
+
+@pytest.fixture(scope="module")
+def engines_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For tests that make models, which others are not to see."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("engines")
+        patch.setenv("SSD_LIVE_ENGINES", str(folder))
+        yield folder

@@ -1,17 +1,14 @@
 """`process`."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
 import cv2
 import psutil
 
 from ssd_live.choosing import choose
+from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.detector import load_chosen, only_over
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
@@ -63,7 +60,7 @@ def run(request: Request) -> None:
     with load_chosen(only_over(model, wanted.threshold), choice, "throughput") as backend:
         notify(f"{model.name} on {backend.description}")
         work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
-        with _interrupts_stop(work), TerminalProgress() as progress:
+        with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:
             totals = work.run(progress)
     _print_summary(plan, totals)
     if totals.stopped:
@@ -106,26 +103,6 @@ def _plan(request: Request) -> Plan:
     plan = make_plan(request.inputs, None if request.no_video else request.output, cast(Codec, request.codec))
     check_places(plan, request.detections, overwrite=request.overwrite)
     return plan
-
-
-@contextmanager
-def _interrupts_stop(work: Run) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends in order; the second at once."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        notify("stopping ... (once more to stop at once)")
-        for name in earlier:
-            signal.signal(name, signal.default_int_handler)
-        work.stop()
-
-    earlier = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
-    for name in earlier:
-        signal.signal(name, stop)
-    try:
-        yield
-    finally:
-        for name, handler in earlier.items():
-            signal.signal(name, handler)
 
 
 def _print_summary(plan: Plan, totals: Totals) -> None:

@@ -1,13 +1,13 @@
 """`train`: from a recipe to a model file."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, MissingPackageError, UsageError
 from ssd_live.files import engines_folder
@@ -41,7 +41,7 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
             notify(f"going on after step {trainer.step}")
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
-        with _interrupts_stop(trainer):
+        with ends_in_order(trainer.stop, "stopping after this step ..."):
             trainer.run(_tell if rank == 0 else lambda _: None, _evaluator(validation, how, device) if validation else None)
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; go on with --resume")
@@ -120,24 +120,6 @@ def _finish(recipe: Any, trainer: Any, train: Any, how: Any, folder: Path) -> No
     write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", None)
     print(f"log and checkpoints: {folder}")
     print(f"use it with --model {recipe.name}")
-
-
-@contextmanager
-def _interrupts_stop(trainer: Any) -> Iterator[None]:
-    def stop(number: int, frame: object) -> None:
-        notify("stopping after this step ... (once more to stop at once)")
-        for name in earlier:
-            signal.signal(name, signal.default_int_handler)
-        trainer.stop()
-
-    earlier = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
-    for name in earlier:
-        signal.signal(name, stop)
-    try:
-        yield
-    finally:
-        for name, handler in earlier.items():
-            signal.signal(name, handler)
 
 
 @contextmanager

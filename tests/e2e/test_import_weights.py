@@ -22,6 +22,8 @@ from ssd_live.models import create
 from ssd_live.video.images import read_image
 from tests.conftest import Answer
 
+pytestmark = pytest.mark.usefixtures("engines_of_their_own")
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:

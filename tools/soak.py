@@ -365,11 +365,11 @@ def run_window(source: str, walk: Callable[[Any, Any], None]) -> None:
     from ssd_live.video.sources import parse_source
 
     class Driven(app.Application):
-        def _show(self, application: Any, window: Any, session: Any) -> dict[str, Any]:
+        def _show(self, application: Any, window: Any, session: Any, bridge: Any) -> dict[str, Any]:
             from PySide6.QtCore import QTimer
 
             QTimer.singleShot(0, lambda: walk(window, window.findChild(Heartbeat)))
-            return super()._show(application, window, session)
+            return super()._show(application, window, session, bridge)
 
     Driven(LiveRequest(parse_source(source))).run()
 

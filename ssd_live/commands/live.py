@@ -182,7 +182,11 @@ class _Terminal:
         notify(f"{loaded.metadata.name} on {loaded.description}")
         if self._request.record is not None and not self._recorded_once:
             self._recorded_once = True
-            self._session.start_recording(self._request.record, boxes=True)
+            try:
+                self._session.start_recording(self._request.record, boxes=True)
+            except SsdLiveError as error:
+                self._failure = error
+                self._wake.set()
 
     def _load_failed(self, wish: Any, error: SsdLiveError) -> None:
         self._failure = error

@@ -16,6 +16,7 @@ from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.heartbeat import Heartbeat
 from ssd_live.gui.window import MainWindow
+from ssd_live.inference.remote import Wish
 from ssd_live.live.request import LiveRequest
 from ssd_live.live.session import LiveSession, write_numbers
 from ssd_live.modelfile.catalogue import model_paths
@@ -34,7 +35,7 @@ class Application:
         self._settings, self._settings_note = load_settings(self._settings_path)
         self._saved = self._settings.model_copy(deep=True)
         self._exit_code = 0
-        self._screenshot_error = ""
+        self._screenshot_error = self._load_error = ""
 
     def run(self) -> int:
         """Until the window closes. Raises `SsdLiveError` for what the command line asked for and could not be done."""
@@ -52,13 +53,15 @@ class Application:
             window = MainWindow(
                 session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, overrides=request.overrides
             )
-            numbers = self._show(application, window, session)
+            numbers = self._show(application, window, session, bridge)
         if request.stats is not None:
             write_numbers(request.stats, numbers | session.counts())
         self._save_settings()
         state = session.pipeline.state
-        if self._screenshot_error:
-            raise OutputError(self._screenshot_error)
+        # What the command line asked for and was not done; the window has said so too.
+        for failure in (self._screenshot_error, window.recording_failure, "" if session.loaded else self._load_error):
+            if failure:
+                raise SsdLiveError(failure)
         if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not session.pipeline.ledger.account().captured:
             raise SsdLiveError(state.trouble)
         return self._exit_code
@@ -73,7 +76,7 @@ class Application:
         translation.install(application, translation.chosen_language(self._settings.language))
         return application
 
-    def _show(self, application: QApplication, window: MainWindow, session: LiveSession) -> dict[str, Any]:
+    def _show(self, application: QApplication, window: MainWindow, session: LiveSession, bridge: Bridge) -> dict[str, Any]:
         request = self._request
         heartbeat = Heartbeat(window)
         numbers: dict[str, Any] = {}
@@ -85,6 +88,10 @@ class Application:
                 self._take_screenshot(window, request.screenshot)
             application.exit(0)
 
+        def note_failure(wish: Wish, error: SsdLiveError) -> None:
+            self._load_error = str(error)
+
+        bridge.load_failed.connect(note_failure)
         window.closed.connect(close)
         if request.record is not None:
             window.record_when_ready(request.record)
@@ -127,7 +134,8 @@ class Application:
                 signal.signal(name, handler)
 
     def _take_screenshot(self, window: MainWindow, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
         if not window.grab().save(str(path)):
             self._screenshot_error = f"{path}: the screenshot cannot be written; end the name in .png and choose a place that can be written"
 

@@ -45,6 +45,8 @@ class Keeping(QObject):
         self._record_action = record_action
         self._wish = wish
         self._record_to: Path | None = None
+        # Why the recording that the command line asked for could not begin.
+        self.failure = ""
         self._recording_since: float | None = None
         self._export = Export(self)
         self._export_bar = QProgressBar()
@@ -77,6 +79,8 @@ class Keeping(QObject):
         path, self._record_to = self._record_to, None
         if path is not None:
             self.record(True, path)
+            if self._session.recorder is None:
+                self.failure = self._notice.text
 
     def record(self, on: bool, path: Path | None = None) -> None:
         """Begin or end a recording."""

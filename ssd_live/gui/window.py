@@ -381,6 +381,11 @@ class MainWindow(QMainWindow):
         """Begin a recording when the network is there."""
         self._keeping.record_when_ready(path)
 
+    @property
+    def recording_failure(self) -> str:
+        """Why the recording that the command line asked for could not begin, if so."""
+        return self._keeping.failure
+
     def export(self, source: Path, output: Path) -> None:
         """Write an annotated copy of a file."""
         self._keeping.export(source, output)

@@ -211,3 +211,30 @@ def test_without_a_display_the_window_is_refused_with_what_can_be_done_instead()
     assert "--no-window" in line
     assert "process" in line
     assert answer.code == 1
+
+
+@pytest.mark.parametrize("option", ["--record", "--screenshot"])
+def test_a_result_of_the_window_that_cannot_be_written_fails_in_one_line(option: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    name = {"--record": "a.mkv", "--screenshot": "a.png"}[option]
+    settings = str(tmp_path / "settings.json")
+    words = ("pattern:320x240", "--exit-after", 3, option, tmp_path / "file" / name, *FIXED_BACKEND)
+    answer = _live(*words, QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
+    assert answer.code == 1
+    assert [line for line in answer.err.splitlines() if "cannot be written" in line] == [answer.err.splitlines()[-1]]
+    assert "Traceback" not in answer.err
+
+
+def test_a_recording_in_the_terminal_that_cannot_be_written_fails_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    answer = _terminal("pattern:320x240", "--exit-after", 20, "--record", tmp_path / "file" / "a.mkv", *FIXED_BACKEND)
+    assert answer.code == 1
+    assert "Traceback" not in answer.err
+    assert answer.err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> None:
+    settings = str(tmp_path / "settings.json")
+    answer = _live("pattern:320x240", "--exit-after", 3, "--backend", "nonsense", QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
+    assert answer.code != 0
+    assert "there is no backend 'nonsense'" in answer.err.splitlines()[-1]

@@ -59,9 +59,10 @@ class Application:
         self._save_settings()
         state = session.pipeline.state
         # What the command line asked for and was not done; the window has said so too.
-        for failure in (self._screenshot_error, window.recording_failure, "" if session.loaded else self._load_error):
-            if failure:
-                raise SsdLiveError(failure)
+        if failure := self._screenshot_error or window.recording_failure:
+            raise OutputError(failure)
+        if self._load_error and session.loaded is None:
+            raise SsdLiveError(self._load_error)
         if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not session.pipeline.ledger.account().captured:
             raise SsdLiveError(state.trouble)
         return self._exit_code

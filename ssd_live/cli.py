@@ -36,6 +36,11 @@ class CodecName(str, Enum):
 class MetricName(str, Enum):
     voc07 = "voc07"
     voc = "voc"
+    coco = "coco"
+
+
+class Experiment(str, Enum):
+    voc07 = "voc07"
 
 
 class PrecisionName(str, Enum):
@@ -200,23 +205,78 @@ def train(
     run(recipe, data, output, changes or [], resume, device)
 
 
+@app.command()
+def check_data(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or COCO's JSON file.")],
+    split: Annotated[str, typer.Option(help="A part of the data: trainval, val2017 ...")] = "",
+    classes: Annotated[str, typer.Option(metavar="A,B", help="The classes there should be; others are reported.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything that was found.")] = None,
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="The contact sheet; check-DIR.png here if not given.")] = None,
+) -> None:
+    """Find what is wrong with labelled images, and draw a contact sheet with their boxes and a class histogram."""
+    from ssd_live.commands.check_data import run
+
+    run(folder, split, tuple(classes.split(",")) if classes else (), json_file, sheet)
+
+
 @app.command(name="eval")
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="MODEL [OTHER]", help="A name or file; with a second one, both side by side.")],
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
     split: Annotated[str, typer.Option(help="A part of the data: test, val2017 ...")] = "",
-    backend: Backend = "auto",
-    precision: Precision = PrecisionName.auto,
-    metric: Annotated[MetricName, typer.Option(help="voc07: 11 points; voc: the whole area, as from 2010 on.")] = MetricName.voc,
+    backend: Annotated[str, typer.Option(help="As elsewhere; two with a comma are compared: openvino,onnxruntime.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16; two with a comma are compared: fp32,bf16.")] = "auto",
+    metric: Annotated[
+        MetricName, typer.Option(help="voc07: 11 points; voc: the whole area, as from 2010 on; coco: overlaps from 0.50 to 0.95.")
+    ] = MetricName.voc,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the images with most mistakes as one picture.")] = None,
+    plots: Annotated[Path | None, typer.Option(metavar="FILE", help="Plot precision over recall (.png, .svg, .pdf).")] = None,
 ) -> None:
     """Measure average precision of a deployed model on the backend that runs it."""
-    if len(models) > 2:
-        raise UsageError(f"one or two models can be compared, not {len(models)}")
-    from ssd_live.commands.evaluate import run
+    from ssd_live.commands.evaluate import Request, run
 
-    run(tuple(models), data, split, backend, precision.value, metric.value, json_file, sheet)
+    run(
+        Request(
+            models=tuple(models),
+            data=data,
+            split=split,
+            backend=backend,
+            precision=precision,
+            metric=metric.value,
+            output=json_file,
+            sheet=sheet,
+            plots=plots,
+        )
+    )
+
+
+@app.command()
+def explain(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    ground_truth: Annotated[Path | None, typer.Option(metavar="F", help="Its objects: a VOC .xml, a YOLO .txt or COCO's .json.")] = None,
+    model: Model = "ssd300-mobilenetv2-oid",
+    threshold: Threshold = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The picture; IMAGE-explained.png here if not given.")] = None,
+) -> None:
+    """Draw the default boxes, which feature map made each detection, and which boxes match which object (needs PyTorch)."""
+    from ssd_live.commands.explain import run
+
+    run(image, ground_truth, model, threshold, output)
+
+
+@app.command()
+def reproduce(
+    experiment: Annotated[Experiment, typer.Argument(help="voc07: the paper's table on PASCAL VOC 2007.")],
+    models: Annotated[list[str] | None, typer.Option("--model", "-m", help="A name or file of SSD300 or SSD512; again for another.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="VOC2007 with its test images; data/VOCdevkit/VOC2007 if not given.")] = None,
+    backend: Backend = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
+) -> None:
+    """Print the paper's table beside what this machine measures for the given weights."""
+    from ssd_live.commands.reproduce import run
+
+    run(models or [], data, backend, json_file)
 
 
 @models_app.command("list")

@@ -30,10 +30,9 @@ _TILE_CACHE = 1024
 
 
 class Overlay:
-    """Draws detections on pictures of one size, format and class list; used by one thread."""
+    """Draws detections on pictures of one size and format; used by one thread."""
 
-    def __init__(self, classes: Sequence[str], size: tuple[int, int], pixel_format: PixelFormat = "bgr24", matrix: YuvMatrix | None = None) -> None:
-        self._classes = classes
+    def __init__(self, size: tuple[int, int], pixel_format: PixelFormat = "bgr24", matrix: YuvMatrix | None = None) -> None:
         self._width, self._height = size
         self._matrix = (matrix or YuvMatrix()) if pixel_format == "yuv420p" else None
         self._font_size = max(_SMALLEST_FONT, round(min(size) * _FONT_PART_OF_PICTURE))
@@ -46,16 +45,22 @@ class Overlay:
 
     def draw(self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False) -> None:
         """Draw onto writable planes in place. Boxes that are `stale` (found on an earlier frame) show only their corners."""
-        boxes = [self._snap(box) for box in detections.boxes]
-        colours = [class_colour(int(class_id)) for class_id in detections.class_ids]
+        texts = [f"{name} {score:.0%}" for name, score in zip(detections.names, detections.scores, strict=True)]
+        self.draw_labelled(planes, detections.boxes, detections.class_ids, texts, stale=stale)
+
+    def draw_labelled(
+        self, planes: Sequence[Pixels], boxes: NDArray[np.float32], class_ids: NDArray[np.integer], texts: Sequence[str], *, stale: bool = False
+    ) -> None:
+        """Draw boxes (N, 4) xyxy in pixels, each in its class's colour with a text, the first on top."""
+        snapped = [self._snap(box) for box in boxes]
+        colours = [class_colour(int(class_id)) for class_id in class_ids]
         # The best is drawn last, so on top.
-        for box, colour in zip(reversed(boxes), reversed(colours), strict=True):
+        for box, colour in zip(reversed(snapped), reversed(colours), strict=True):
             for rectangle in _corners(box, self._line) if stale else _outline(box, self._line):
                 self._fill(planes, rectangle, colour)
         placed: list[Rectangle] = []
-        for index, box in enumerate(boxes):
-            text = f"{detections.classes[detections.class_ids[index]]} {detections.scores[index]:.0%}"
-            tile = self._tile(text, colours[index])
+        for box, colour, text in zip(snapped, colours, texts, strict=True):
+            tile = self._tile(text, colour)
             height, width = tile[0].shape[:2]
             spot = self._place(box, width, height, placed)
             placed.append(spot)

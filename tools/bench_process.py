@@ -164,7 +164,7 @@ def stage_costs(clip: Path, model: ModelFile) -> dict[str, float]:
         costs["inference"] = (time.process_time() - cpu - cost_of_detections) / len(frames)
         costs["detections"] = cost_of_detections / len(frames)
         del inputs
-        overlay = Overlay(model.metadata.classes, (frames[0].width, frames[0].height), frames[0].pixel_format, frames[0].matrix)
+        overlay = Overlay((frames[0].width, frames[0].height), frames[0].pixel_format, frames[0].matrix)
         drawn = list(timed(costs, "draw", (draw(overlay, frame, detections) for frame, detections in zip(frames, found, strict=True))))
         encoder = software_encoder("h264")
         context = av.VideoCodecContext.create(encoder.name, "w")

@@ -11,13 +11,13 @@ from ssd_live.backends.base import LoadOptions, Outputs, Precision
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pixels import Pixels
 
 try:
     import torch
 
-    from ssd_live.models.box_code import decode, to_corners
-    from ssd_live.models.postprocess import detect
+    from ssd_live.models.postprocess import boxes_and_scores, detect
     from ssd_live.models.ssd import SSDNetwork
     from ssd_live.models.zoo import create
 except ImportError as error:
@@ -58,14 +58,11 @@ class TorchBackend(Closing):
         self._metadata = model.metadata
         self._device = torch.device(options.device.lower())
         self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
-        network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
-        load_weights_of_model_file(network, model)
-        self._boxes = network.default_boxes.to(self._device)
-        self._network = network.eval().to(self._device, self._type).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # The file's stem takes BGR.
-        self._mean, self._scale = (
-            torch.tensor(values[::-1], device=self._device).view(1, 3, 1, 1) for values in (self._metadata.mean, self._metadata.scale)
-        )
+        network = network_of(model)
+        boxes = network.default_boxes.to(self._device)
+        self._network = network.to(self._device, self._type).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Whatever the network computes in, its default boxes stay exact.
+        self._network.default_boxes = boxes
         torch.set_num_threads(options.thread_count)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="torch")
         self.description = f"PyTorch {torch.__version__} {options.device} {options.precision}"
@@ -76,11 +73,7 @@ class TorchBackend(Closing):
     @torch.inference_mode()
     def _run(self, images: Pixels) -> Outputs:
         metadata = self._metadata
-        pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
-        regression, logits = self._network(((pixels - self._mean) * self._scale).to(self._type))
-        logits = logits.float()
-        scores = (logits.sigmoid() if metadata.score_activation == "sigmoid" else logits.softmax(-1))[..., 1:].cpu()
-        boxes = to_corners(decode(regression.float(), self._boxes)).clamp(0, 1).cpu()
+        boxes, scores = answer_before_nms(self._network, metadata, images)
         outputs = _empty_outputs(len(images), metadata.max_detections)
         for image in range(len(images)):
             found = detect(boxes[image], scores[image], metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
@@ -93,6 +86,23 @@ class TorchBackend(Closing):
 
 def load(model: ModelFile, options: LoadOptions) -> TorchBackend:
     return TorchBackend(model, options)
+
+
+def answer_before_nms(network: SSDNetwork, metadata: Metadata, images: Pixels) -> "tuple[Tensor, Tensor]":
+    """Of images (B, H, W, 3) uint8 BGR: boxes (B, N, 4) xyxy in the unit square and scores (B, N, C) without background, float32, on the CPU."""
+    weight = next(network.parameters())
+    # The file's stem takes BGR.
+    mean, scale = (torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1) for values in (metadata.mean, metadata.scale))
+    pixels = torch.from_numpy(images).to(weight.device).permute(0, 3, 1, 2).float()
+    regression, logits = network(((pixels - mean) * scale).to(weight.dtype))
+    return boxes_and_scores(regression, logits, network.default_boxes, metadata.score_activation)
+
+
+def network_of(model: ModelFile) -> SSDNetwork:
+    """The network of a model file in evaluation mode; it takes BGR. Raises `ModelFileError`."""
+    network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
+    load_weights_of_model_file(network, model)
+    return network.eval()
 
 
 def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:

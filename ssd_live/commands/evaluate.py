@@ -2,10 +2,10 @@
 
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
@@ -14,47 +14,94 @@ from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import choose
 from ssd_live.commands.progress import notify
-from ssd_live.errors import OutputError
+from ssd_live.errors import UsageError
 from ssd_live.files import atomic_write
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.overlay import Overlay
+from ssd_live.pixels import Pixels
+from ssd_live.training import sheets
 from ssd_live.training.average_precision import Found, Rule
-from ssd_live.training.data import DataSet, load_data
-from ssd_live.training.evaluate import Evaluation, detector_of, evaluate, worst
-from ssd_live.types import Detections
+from ssd_live.training.confusion import frequent
+from ssd_live.training.data import DataSet, LabelledImage, load_data
+from ssd_live.training.evaluate import SURE, Evaluation, detector_of, evaluate, known_classes, worst
 from ssd_live.video.images import read_image, write_image
 
 _PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
+_SHOWN_MISTAKES = 10
+_PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 
-def run(models: tuple[str, ...], data: Path, split: str, backend: str, precision: str, metric: Rule, output: Path | None, sheet: Path | None) -> None:
-    """One model, or two side by side. Raises `SsdLiveError`."""
+@dataclass(frozen=True)
+class Request:
+    """What to measure: one model, or two side by side; so with backends and precisions, of which two are joined by a comma."""
+
+    models: tuple[str, ...]
+    data: Path
+    split: str
+    backend: str
+    precision: str
+    metric: Rule
+    output: Path | None
+    sheet: Path | None
+    plots: Path | None
+
+    def runs(self) -> list[tuple[str, str, str]]:
+        """(model, backend, precision) of each. Raises `UsageError`."""
+        backends, precisions = self.backend.split(","), self.precision.split(",")
+        for precision in precisions:
+            if precision not in _PRECISIONS:
+                raise UsageError(f"there is no precision {precision!r}; choose {', '.join(_PRECISIONS)}, or two of them as in fp32,bf16")
+        count = max(len(self.models), len(backends), len(precisions))
+        if count > 2:
+            raise UsageError(f"one or two things can be compared, not {count}")
+        columns = [values * count if len(values) == 1 else values for values in (list(self.models), backends, precisions)]
+        return list(zip(*columns, strict=True))
+
+
+def run(request: Request) -> None:
+    """Raises `SsdLiveError`."""
+    runs = request.runs()
+    if request.plots is not None:
+        from ssd_live.training import plots
+    data = load_data(request.data, request.split)
+    for trouble in data.troubles[:_SHOWN_MISTAKES]:
+        notify(f"note: {trouble}")
+    if len(data.troubles) > _SHOWN_MISTAKES:
+        notify(f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; `check-data` tells all")
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []
-    for name in models:
+    for name, backend, precision in runs:
         model = find_model(name)
         choice = choose(model, backend, cast(Any, precision), workload="latency", notify=notify)
-        loaded_data = load_data(data, split)
-        for trouble in loaded_data.troubles[:10]:
-            notify(f"note: {trouble}")
+        known = known_classes(model.metadata, data.classes)
+        if len(known) < len(data.classes):
+            unknown = ", ".join(name for name in data.classes if name not in known)
+            notify(f"note: {model.name} does not know {unknown}; its mean is over the other {len(known)} classes")
         with ExitStack() as stack:
             options = LoadOptions(choice.device, choice.precision, "latency")
             loaded = stack.enter_context(load_backend(choice.backend, model, options))
-            detect = detector_of(loaded, model.metadata, loaded_data.classes)
-            notify(f"{model.name} on {loaded.description}, {len(loaded_data)} images")
-            found = evaluate(detect, loaded_data, metric, _tell)
-        label = model.name if model.name not in evaluations else f"{model.name} (2)"
+            notify(f"{model.name} on {loaded.description}, {len(data)} images")
+            found = evaluate(detector_of(loaded, model.metadata, data.classes), data, request.metric, known, _tell)
+        label = _label(model.name, str(choice), [name for name, _, _ in runs], evaluations)
         evaluations[label] = found
         facts.append({"model": model.name, "sha256": model.sha256, "backend": str(choice), **_numbers(found)})
     _print(evaluations)
-    if output is not None:
-        with atomic_write(output) as file:
-            answer = {"data": str(data), "split": split, "metric": metric, "results": facts}
+    first = next(iter(evaluations.values()))
+    if request.output is not None:
+        with atomic_write(request.output) as file:
+            answer = {"data": str(request.data), "split": request.split, "metric": request.metric, "classes": data.classes, "results": facts}
             file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-    if sheet is not None:
-        _write_sheet(sheet, next(iter(evaluations.values())), loaded_data)
-    print(f"{100 * next(iter(evaluations.values())).mean:.2f} mAP")
+    if request.plots is not None:
+        plots.precision_recall(request.plots, evaluations)
+    if request.sheet is not None:
+        _write_sheet(request.sheet, first, data)
+    print(f"{100 * first.mean:.2f} {'AP' if request.metric == 'coco' else 'mAP'}")
+
+
+def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
+    """What a column is called: the model, and what runs it where the model alone does not tell."""
+    label = name if len(set(names)) == len(names) else f"{name} {choice}"
+    return label if label not in taken else f"{label} (2)"
 
 
 def _tell(number: int) -> None:
@@ -63,9 +110,18 @@ def _tell(number: int) -> None:
 
 
 def _numbers(found: Evaluation) -> dict[str, Any]:
-    precision = {name: None if np.isnan(value) else round(value, 6) for name, value in found.precision.items()}
-    objects = {name: curve.objects for name, curve in found.curves.items()}
-    return {"map": round(found.mean, 6), "average_precision": precision, "objects": objects, "images": len(found.images)}
+    return {
+        "map": round(found.mean, 6),
+        "average_precision": {name: _finite(value) for name, value in found.precision.items()},
+        "objects": {name: curve.objects for name, curve in found.curves.items()},
+        "images": len(found.images),
+        **({"figures": {name: _finite(value) for name, value in found.figures.items()}} if found.figures else {}),
+        "confusion": {"score": SURE, "rows_there_columns_found_last_is_nothing": found.confusion.tolist()},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 6)
 
 
 def _print(evaluations: dict[str, Evaluation]) -> None:
@@ -74,13 +130,33 @@ def _print(evaluations: dict[str, Evaluation]) -> None:
     table = Table(*(Column(name, justify="left" if name == "class" else "right", no_wrap=True) for name in headers), box=None, pad_edge=False)
     first = evaluations[names[0]]
     for name in first.classes:
-        values = [evaluation.precision.get(name, float("nan")) for evaluation in evaluations.values()]
+        values = [evaluation.precision[name] for evaluation in evaluations.values()]
         table.add_row(name, str(first.curves[name].objects), *map(_percent, values), *_difference(values))
     means = [evaluation.mean for evaluation in evaluations.values()]
     table.add_row("mean", str(sum(curve.objects for curve in first.curves.values())), *map(_percent, means), *_difference(means))
-    Console(width=200).print(table)
-    for line in first.unreadable[:10]:
+    for name in first.figures:
+        values = [evaluation.figures[name] for evaluation in evaluations.values()]
+        table.add_row(name, "", *map(_percent, values), *_difference(values))
+    Console(width=200).print(table, markup=False)
+    for label, evaluation in evaluations.items():
+        print(f"\n{label}, over a score of {SURE}: {_summary(evaluation)}")
+        for there, found, count in frequent(evaluation.confusion, evaluation.classes, _SHOWN_MISTAKES):
+            print(f"  {count:5}  {_mistake(there, found)}")
+    for line in first.unreadable[:_SHOWN_MISTAKES]:
         notify(f"note: {line}")
+
+
+def _summary(evaluation: Evaluation) -> str:
+    counts = evaluation.confusion
+    right, missed, invented = int(counts.trace()), int(counts[:-1, -1].sum()), int(counts[-1, :-1].sum())
+    confused = int(counts[:-1, :-1].sum()) - right
+    return f"{right} right, {missed} missed, {confused} taken for another class, {invented} where nothing is"
+
+
+def _mistake(there: str, found: str) -> str:
+    if not found:
+        return f"{there} missed"
+    return f"{there} taken for {found}" if there else f"{found} where nothing is"
 
 
 def _percent(value: float) -> str:
@@ -88,25 +164,22 @@ def _percent(value: float) -> str:
 
 
 def _difference(values: list[float]) -> list[str]:
-    return [f"{100 * (values[1] - values[0]):+.2f}"] if len(values) == 2 else []
+    return [f"{100 * (values[1] - values[0]):+.2f}" if not np.isnan(values).any() else "-"] if len(values) == 2 else []
 
 
 def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
     """The images with most mistakes: what was found in colour, what was to be found in white. Raises `OutputError`."""
-    tiles = [_tile(read_image(labelled.path).planes[0], labelled.boxes, found, data) for labelled, found, _ in worst(evaluation, _SHEET_IMAGES)]
-    if not tiles:
-        raise OutputError(f"{path}: there is no image with a mistake to show")
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % _SHEET_COLUMNS)
-    rows = [np.hstack(tiles[start : start + _SHEET_COLUMNS]) for start in range(0, len(tiles), _SHEET_COLUMNS)]
-    write_image(path, np.vstack(rows))
+    tiles = [_tile(labelled, found, data) for labelled, found in worst(evaluation, _SHEET_IMAGES)]
+    if tiles:
+        write_image(path, sheets.contact_sheet(tiles, _SHEET_COLUMNS))
+    else:
+        notify(f"note: there is no image with a mistake to show, so {path} is not written")
 
 
-def _tile(image: Any, boxes: Any, found: Found, data: DataSet) -> Any:
-    sure = found.scores >= 0.5
-    scale = np.array([_SHEET_TILE[0] / image.shape[1], _SHEET_TILE[1] / image.shape[0]] * 2, np.float32)
-    tile = np.asarray(cv2.resize(image, _SHEET_TILE, interpolation=cv2.INTER_AREA), np.uint8)
-    for x1, y1, x2, y2 in np.rint(boxes * scale).astype(int).tolist():
-        cv2.rectangle(tile, (x1, y1), (x2, y2), (255, 255, 255), 1)
-    shown = Detections((found.boxes[sure] * scale).astype(np.float32), found.scores[sure], found.classes[sure].astype(np.int32), data.classes)
-    Overlay(data.classes, _SHEET_TILE).draw((tile,), shown)
-    return tile
+def _tile(labelled: LabelledImage, found: Found, data: DataSet) -> Pixels:
+    image = read_image(labelled.path).planes[0]
+    sure = found.scores >= SURE
+    texts = [f"{data.classes[number]} {score:.0%}" for number, score in zip(found.classes[sure], found.scores[sure], strict=True)]
+    tile = sheets.tile(image, found.boxes[sure], found.classes[sure], texts, _SHEET_TILE)
+    sheets.outline(tile, sheets.placed(labelled.boxes, image, _SHEET_TILE))
+    return sheets.captioned(tile, labelled.path.name)

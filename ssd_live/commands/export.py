@@ -1,6 +1,7 @@
 """`export`: the model file, with an agreement sample recorded from frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from ssd_live.agreement import answers, with_sample
@@ -10,7 +11,6 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, OutputError
 from ssd_live.files import assets_folder
 from ssd_live.modelfile.file import ModelFile, write_model_file
-from ssd_live.pixels import Pixels
 from ssd_live.process.plan import make_plan
 from ssd_live.types import Frame
 from ssd_live.video.images import IMAGE_SUFFIXES, read_image
@@ -29,28 +29,29 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
         from ssd_live.export.model_file import export_model
     except ImportError as error:
         raise MissingPackageError("export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
-    write(export_model(name), path, data)
+    write(export_model(name), path, frames_of(data) if data else bundled_frames())
 
 
-def write(model: ModelFile, path: Path, data: Path | None) -> None:
-    """Save a model file with an agreement sample from `data`, or from the bundled media. Raises `MediaError`, `OutputError`."""
-    images = list(_frames(data or assets_folder() / "media", model))
+def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
+    """Save a model file with an agreement sample chosen from frames, and answer it. Raises `MediaError`, `OutputError`."""
+    images = [frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)]
     with load_backend("onnxruntime", model, LoadOptions()) as backend:
         model = with_sample(model, images, answers(backend, images))
     write_model_file(path, model)
     notify(f"{len(images)} frames looked at, {len(model.metadata.agreement_sample)} kept as the agreement sample")
     print(f"written: {path} ({len(model.data) / 1e6:.1f} MB)")
+    return model
 
 
-def _frames(data: Path, model: ModelFile) -> Iterator[Pixels]:
-    """Frames of a video, an image or a folder, at the network's size."""
-    count = 0
+def bundled_frames() -> Iterator[Frame]:
+    """Of the photos and the clip that ship."""
+    return frames_of(assets_folder() / "media")
+
+
+def frames_of(data: Path) -> Iterator[Frame]:
+    """Of a video, an image or a folder. Raises `MediaError`."""
     for task in make_plan([str(data)], None, "h264").tasks:
-        for frame in _read(task.source):
-            yield frame.network_input(model.metadata.input_size)
-            count += 1
-            if count == _MAX_FRAMES:
-                return
+        yield from _read(task.source)
 
 
 def _read(path: Path) -> Iterator[Frame]:

@@ -3,14 +3,24 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
-from ssd_live.errors import CancelledError, MissingPackageError, UsageError
+from ssd_live.errors import CancelledError, MediaError, MissingPackageError, ModelFileError, UsageError
 from ssd_live.files import engines_folder
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.training.data import LabelledImage
+from ssd_live.types import Frame
+from ssd_live.video.images import read_image
+
+_SHOWN_TROUBLES = 10
+_LONGEST_WAIT = timedelta(hours=3)
+# Of the data, for the file's agreement sample.
+_SAMPLE_IMAGES = 200
 
 
 def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequence[str], resume: bool, device: str) -> None:
@@ -33,6 +43,8 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.train.seed)
     with _ranks(device) as (rank, world, device):
+        if recipe.train.batch % world:
+            raise UsageError(f"train.batch is {recipe.train.batch}, which {world} processes cannot share evenly; make it a multiple")
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
@@ -46,7 +58,7 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; go on with --resume")
         if rank == 0:
-            _finish(recipe, trainer, train, how, place.folder)
+            _finish(recipe, trainer, train, validation or train, how, place.folder)
 
 
 def _data(recipe: Any) -> tuple[Any, Any]:
@@ -60,8 +72,11 @@ def _data(recipe: Any) -> tuple[Any, Any]:
         if other.classes != classes:
             raise UsageError(f"{other.name} has other classes than {sets[0].name}; name them in the recipe as data.classes")
     joined = DataSet("+".join(one.name for one in sets), classes, tuple(image for one in sets for image in one.images), sets[0].category_ids)
-    for trouble in [trouble for one in sets for trouble in one.troubles][:10]:
+    troubles = [] if int(os.environ.get("RANK", "0")) else [trouble for one in sets for trouble in one.troubles]
+    for trouble in troubles[:_SHOWN_TROUBLES]:
         notify(f"note: {trouble}")
+    if len(troubles) > _SHOWN_TROUBLES:
+        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; `check-data` tells all")
     validation = load_data(Path(part.validation).expanduser(), part.validation_split, classes) if part.validation else None
     return joined, validation
 
@@ -93,13 +108,35 @@ def _evaluator(validation: Any, how: Any, device: str) -> Any:
     return lambda network: evaluate(detector_of_network(network, normalise, how.input_size, device), validation, "voc").mean
 
 
-def _finish(recipe: Any, trainer: Any, train: Any, how: Any, folder: Path) -> None:
-    """The model file, and the weights for training on."""
+def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
+    """Of what can be read."""
+    for labelled in images[:_SAMPLE_IMAGES]:
+        with suppress(MediaError):
+            yield read_image(labelled.path)
+
+
+def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
+    """Hold the model file, run by ONNX Runtime, against the trained network. Raises `ModelFileError` where they differ."""
+    from ssd_live.training.exported import agreement_with
+
+    agreement = agreement_with(network, normalise, model)
+    line = f"{agreement.share:.1%} of the {agreement.basis} of the network and the file agree (of {agreement.expected})"
+    if not agreement.within("fp32"):
+        raise ModelFileError(f"{model.path}: only {line}; report it")
+    notify(line)
+
+
+def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: Path) -> None:
+    """The model file, held against the network, and the weights for training on."""
+    import torch
+
     from ssd_live.commands.export import write
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.weight_files import save_weights
+    from ssd_live.training.plots import training_curves
+    from ssd_live.training.start import Normalise
 
-    network = trainer.trained.cpu().eval()
+    network = trainer.trained.cpu().to(memory_format=torch.contiguous_format).eval()
     facts = {"classes": list(train.classes), "network": recipe.model.network, "preset": recipe.model.preset}
     save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
     described = Description(
@@ -117,8 +154,13 @@ def _finish(recipe: Any, trainer: Any, train: Any, how: Any, folder: Path) -> No
         licence="as its data",
         provenance=f"trained with ssd_live, recipe {recipe.name}, {recipe.train.steps} steps",
     )
-    write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", None)
-    print(f"log and checkpoints: {folder}")
+    model = write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", _frames(data.images))
+    _check_agreement(network, Normalise(how), model)
+    try:
+        training_curves(folder / "curves.png", folder / "log.csv")
+    except MissingPackageError as error:
+        notify(f"note: {error}")
+    print(f"log, curves and checkpoints: {folder}")
     print(f"use it with --model {recipe.name}")
 
 
@@ -133,7 +175,8 @@ def _ranks(device: str) -> Iterator[tuple[int, int, str]]:
 
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = device.startswith("cuda")
-    torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    # The others wait while the first validates and saves.
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
     if on_gpu:
         torch.cuda.set_device(local)
     try:

@@ -42,7 +42,7 @@ def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrit
 
 
 def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, licence: str, provenance: str) -> None:
-    from ssd_live.commands.export import write
+    from ssd_live.commands.export import bundled_frames, write
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.labels import names_for
     from ssd_live.models.published import PREPROCESSING
@@ -71,7 +71,7 @@ def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, l
     )
     facts: dict[str, Any] = {"classes": names, "network": found.network, "preset": found.preset, "source_sha256": sha256(path.read_bytes())}
     save_weights(engines_folder() / "weights" / f"{name}.safetensors", found.model, facts)
-    write(export_network(found.model, described), _place(name), None)
+    write(export_network(found.model, described), _place(name), bundled_frames())
     print(f"use it with --model {name}")
 
 

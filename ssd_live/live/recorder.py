@@ -163,7 +163,7 @@ class Recorder:
 
     def _draw(self, picture: av.VideoFrame, found: Detections, *, stale: bool) -> None:
         if self._overlay is None or not self._overlay.fits(picture.width, picture.height):
-            self._overlay = Overlay(found.classes, (picture.width, picture.height), "yuv420p", matrix_of(picture))
+            self._overlay = Overlay((picture.width, picture.height), "yuv420p", matrix_of(picture))
         self._overlay.draw(planes_of(picture), found, stale=stale)
 
     def _open(self, picture: av.VideoFrame) -> None:

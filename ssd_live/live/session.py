@@ -252,7 +252,7 @@ def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np
     """The whole frame of a picture with boxes drawn, BGR (H, W, 3)."""
     image = np.array(picture.frame.bgr())
     if found is not None:
-        Overlay(found.classes, (image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
+        Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
     return image
 
 

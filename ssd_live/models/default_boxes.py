@@ -7,6 +7,7 @@ Section 2.2, "Choosing scales and aspect ratios for default boxes", of Liu et al
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,6 +58,27 @@ def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False
         high = (boxes[:, :2] + boxes[:, 2:] / 2).clamp(0, 1)
         boxes = torch.cat([(low + high) / 2, high - low], dim=1)
     return boxes.to(torch.float32)
+
+
+class Place(NamedTuple):
+    """Where a default box stands: its feature map (from 0), row and column of its cell, and its shape."""
+
+    feature_map: int
+    row: int
+    column: int
+    shape: BoxShape
+
+
+def place_of(index: int, feature_maps: Sequence[FeatureMapBoxes]) -> Place:
+    """Of the default box number `index`. Raises `IndexError`."""
+    for number, feature_map in enumerate(feature_maps):
+        rows, columns = feature_map.grid
+        count = rows * columns * len(feature_map.shapes)
+        if 0 <= index < count:
+            cell, shape = divmod(index, len(feature_map.shapes))
+            return Place(number, *divmod(cell, columns), feature_map.shapes[shape])
+        index -= count
+    raise IndexError("there is no such default box")
 
 
 def _boxes_of_map(feature_map: FeatureMapBoxes) -> Tensor:

@@ -1,7 +1,21 @@
 """Detections from a network's raw answer, in PyTorch: section 2.2 of the paper, "inference"."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+
+from ssd_live.models.box_code import decode, to_corners
+
+
+def boxes_and_scores(regression: Tensor, logits: Tensor, default_boxes: Tensor, activation: Literal["softmax", "sigmoid"]) -> tuple[Tensor, Tensor]:
+    """What a network's answer means, on the CPU in float32 whatever it was computed in.
+
+    Offsets (B, N, 4) and logits (B, N, C) -> boxes (B, N, 4) xyxy clipped to the unit square, scores (B, N, C - 1) without the background.
+    """
+    logits = logits.float()
+    scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
+    return to_corners(decode(regression.float(), default_boxes)).clamp(0, 1).cpu(), scores.cpu()
 
 
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:

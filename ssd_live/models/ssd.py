@@ -63,13 +63,15 @@ class SSDNetwork(nn.Module):
     """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N, C).
 
     Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h. Column 0 of the logits is background.
+    `feature_maps` says where each default box stands: map by map, row-major cells, then shapes.
     """
 
     default_boxes: Tensor
 
-    def __init__(self, backbone: nn.Module, boxes: Tensor) -> None:
+    def __init__(self, backbone: nn.Module, boxes: Tensor, feature_maps: Sequence[FeatureMapBoxes]) -> None:
         super().__init__()
         self.backbone = backbone
+        self.feature_maps = tuple(feature_maps)
         self.register_buffer("default_boxes", boxes, persistent=False)
 
 
@@ -77,7 +79,7 @@ class SSD(SSDNetwork):
     """A backbone and the layers that follow it; `heads` holds for each feature map a module with the predictors `box` and `cls`."""
 
     def __init__(self, backbone: nn.Module, extras: Sequence[nn.Module], heads: Sequence[nn.ModuleDict], boxes: Sequence[FeatureMapBoxes]) -> None:
-        super().__init__(backbone, default_boxes(boxes))
+        super().__init__(backbone, default_boxes(boxes), boxes)
         self.extras = nn.ModuleList(extras)
         self.heads = nn.ModuleList(heads)
 

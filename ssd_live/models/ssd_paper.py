@@ -32,8 +32,8 @@ _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 class HeadedSSD(SSDNetwork):
     """A backbone that gives all feature maps, and one head for them."""
 
-    def __init__(self, backbone: nn.Module, head: "Head", boxes: Tensor) -> None:
-        super().__init__(backbone, boxes)
+    def __init__(self, backbone: nn.Module, head: "Head", boxes: Tensor, feature_maps: Sequence[FeatureMapBoxes]) -> None:
+        super().__init__(backbone, boxes, feature_maps)
         self.head = head
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
             nn.init.zeros_(layer.bias)
     # The widely used VOC weights were trained with centres inside the image too.
     priors = default_boxes(boxes)
-    return HeadedSSD(backbone, head, priors.clamp(0, 1) if preset == "voc" else limited(priors))
+    return HeadedSSD(backbone, head, priors.clamp(0, 1) if preset == "voc" else limited(priors), boxes)
 
 
 def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
@@ -111,7 +111,7 @@ def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
             nn.init.normal_(layer.weight, std=0.03)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-    return HeadedSSD(backbone, head, limited(default_boxes(boxes)))
+    return HeadedSSD(backbone, head, limited(default_boxes(boxes)), boxes)
 
 
 def limited(boxes: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 Modules are nested and named as torchvision's SSD has them, so that its published weights load as they are.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 # Section 3.1: conv4_3 has another scale than the rest; it is L2-normalised, and the norm is learned from here.
 _L2_NORM_SCALE = 20.0
+
+# VGG16 takes pixels of 0 to 255 less their mean; He's scale is for values around 1.
+_PIXEL_DEVIATION = 64.0
 
 # (reduced channels, output channels, kernel, stride, padding) of the layers after fc7: figure 2, and for 512 footnote 5 and the released network.
 _EXTRAS_300 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0))
@@ -36,11 +41,12 @@ class VGG16(nn.Module):
             self.extra.append(_extra(channels, reduced, outputs, kernel, stride, padding))
             channels = outputs
         self.channels = (512, 1024, *(outputs for _, outputs, *_ in extras))
-        for layer in self.extra.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.xavier_uniform_(layer.weight)
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
+        _initialise(self.extra, nn.init.xavier_uniform_)
+        # Where VGG16 itself is not given: without norms, only He's scale carries the signal through so many layers.
+        _initialise(self.features, nn.init.kaiming_normal_)
+        _initialise(self.extra[0], nn.init.kaiming_normal_)
+        with torch.no_grad():
+            next(self.features.parameters()).div_(_PIXEL_DEVIATION)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.features(images)
@@ -49,6 +55,14 @@ class VGG16(nn.Module):
             x = layer(x)
             maps.append(x)
         return maps
+
+
+def _initialise(layers: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
+    for layer in layers.modules():
+        if isinstance(layer, nn.Conv2d):
+            draw(layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
 
 
 def _vgg16_layers() -> list[nn.Module]:

@@ -109,7 +109,7 @@ class Job:
         info = {"width": frame.width, "height": frame.height, "time_base": None}
         with ExitStack() as stack:
             log = self._open_log(stack, info)
-            overlay = Overlay(self._engine.wanted.classes, (frame.width, frame.height))
+            overlay = Overlay((frame.width, frame.height))
 
             def sink(item: Detected | av.Packet) -> None:
                 assert isinstance(item, Detected)
@@ -134,7 +134,7 @@ class Job:
             writer = self._open_writer(stack, reader)
             log = self._open_log(stack, {"width": info.width, "height": info.height, "time_base": str(info.time_base)})
             others = writer.carried_streams if writer else set()
-            annotate = _Annotator(self._engine.wanted.classes, self.report)
+            annotate = _Annotator(self.report)
 
             def sink(item: Detected | av.Packet) -> None:
                 if isinstance(item, av.Packet):
@@ -259,8 +259,7 @@ class Job:
 class _Annotator:
     """Draws on frames on their way into a writer."""
 
-    def __init__(self, classes: tuple[str, ...], report: Report) -> None:
-        self._classes = classes
+    def __init__(self, report: Report) -> None:
         self._report = report
         self._overlay: Overlay | None = None
 
@@ -270,7 +269,7 @@ class _Annotator:
         if len(item.detections):
             frame = writable(frame)
             if self._overlay is None:
-                self._overlay = Overlay(self._classes, (item.frame.width, item.frame.height), frame.pixel_format, frame.matrix)
+                self._overlay = Overlay((item.frame.width, item.frame.height), frame.pixel_format, frame.matrix)
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
             self._overlay.draw(planes_of(picture), item.detections, stale=item.stale)

@@ -7,17 +7,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Rule = Literal["voc07", "voc"]
+Rule = Literal["voc07", "voc", "coco"]
+VocRule = Literal["voc07", "voc"]
 MIN_OVERLAP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The objects of one image: boxes (M, 4) xyxy in pixels, classes (M,), and which of them do not count (difficult)."""
+    """The objects of one image: boxes (M, 4) xyxy in pixels, classes (M,), which of them do not count (difficult), and what they cover.
+
+    `areas` (M,) are pixels, for COCO's small, medium and large; None for those of the boxes.
+    """
 
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
     ignored: NDArray[np.bool_]
+    areas: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +62,7 @@ def curve_of(truths: Sequence[Truth], founds: Sequence[Found], class_id: int, mi
         image = images[index]
         if not len(wanted[image]):
             continue
-        overlap = _overlaps(boxes[index], wanted[image])
+        overlap = overlaps(boxes[index], wanted[image])
         best = int(overlap.argmax())
         if overlap[best] < min_overlap:
             continue
@@ -70,7 +75,7 @@ def curve_of(truths: Sequence[Truth], founds: Sequence[Found], class_id: int, mi
     return Curve(found_right / max(objects, 1), found_right / np.maximum(found_all, 1), scores[order][counted], objects)
 
 
-def average_precision(curve: Curve, rule: Rule) -> float:
+def average_precision(curve: Curve, rule: VocRule) -> float:
     """voc07: the mean of the best precision at recalls 0, 0.1 ... 1. voc: the area under the falling envelope (from 2010 on).
 
     Not a number where there was nothing to find.
@@ -86,7 +91,8 @@ def average_precision(curve: Curve, rule: Rule) -> float:
     return float(((recall[1:] - recall[:-1]) * envelope[1:]).sum())
 
 
-def _overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Jaccard overlap of a box (4,) with others (M, 4): (M,)."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).astype(np.float64).prod(1)
     areas = (box[2:] - box[:2]).astype(np.float64).prod() + (others[:, 2:] - others[:, :2]).astype(np.float64).prod(1)

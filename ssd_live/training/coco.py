@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ssd_live.errors import DataError
-from ssd_live.training.data import DataSet, LabelledImage, boxes_array, class_index
+from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array, class_index
 
 
 def annotation_file(folder: Path, split: str) -> Path:
@@ -38,16 +38,28 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: is no COCO file: {error} is missing or wrong") from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
-    troubles = [f"{path}: annotations of image {number}, which is not listed" for number in annotations if number not in entries]
+    lost = [number for number in annotations if number not in entries]
+    troubles = [Finding("missing image", path, f"annotations of image {number}, which is not listed") for number in lost]
+    if len(entries) < len(content["images"]):
+        troubles.append(Finding("duplicate image", path, f"{len(content['images']) - len(entries)} images have an id that an earlier one has too"))
+    folders = _images_folder(path, folder)
     images = []
     for number, entry in entries.items():
+        own = annotations.get(number, [])
         try:
-            images.append(_labelled(entry, annotations.get(number, []), categories, names, _images_folder(path, folder)))
+            troubles += _of_no_category(path, entry, own, categories)
+            images.append(_labelled(entry, own, categories, names, folders))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            troubles.append(f"{path}: image {number}: {error} is missing or wrong")
+            troubles.append(Finding("unreadable label", path, f"image {number}: {error} is missing or wrong"))
     if not images:
         raise DataError(f"{path}: has no image that can be used ({troubles[0] if troubles else 'it lists none'})")
     return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
+
+
+def _of_no_category(path: Path, entry: dict[str, Any], own: Sequence[dict[str, Any]], categories: dict[int, str]) -> list[Finding]:
+    unknown = sorted({int(annotation["category_id"]) for annotation in own} - set(categories))
+    name = entry["file_name"]
+    return [Finding("unknown class", path, f"{name} has category {number}, which is not listed; its objects are left out") for number in unknown]
 
 
 def _ids(names: Sequence[str], categories: dict[int, str]) -> tuple[int, ...]:
@@ -79,16 +91,17 @@ def _images_folder(path: Path, folder: Path | None) -> list[Path]:
 def _labelled(
     entry: dict[str, Any], annotations: list[dict[str, Any]], categories: dict[int, str], names: Sequence[str], folders: Sequence[Path]
 ) -> LabelledImage:
-    boxes, classes, crowds = [], [], []
+    boxes, classes, crowds, areas = [], [], [], []
     for annotation in annotations:
-        index = class_index(names, categories[int(annotation["category_id"])])
+        index = class_index(names, categories.get(int(annotation["category_id"]), ""))
         if index is None:
             continue
         x, y, width, height = (float(value) for value in annotation["bbox"])
         boxes.append((x, y, x + width, y + height))
         classes.append(index)
         crowds.append(bool(annotation.get("iscrowd", 0)))
+        areas.append(float(annotation.get("area", width * height)))
     name = str(entry["file_name"])
     path = next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
     size = (int(entry["width"]), int(entry["height"])) if "width" in entry and "height" in entry else None
-    return LabelledImage(path, boxes_array(boxes), np.array(classes, np.int64), np.array(crowds, bool), size)
+    return LabelledImage(path, boxes_array(boxes), np.array(classes, np.int64), np.array(crowds, bool), size, areas=np.array(areas))

@@ -8,6 +8,7 @@ top. Class ids count from 0, without the background.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from ssd_live.errors import DataError
 class LabelledImage:
     """One image and its objects. `ignored` (M,) marks those that evaluation leaves out: VOC's difficult ones, COCO's crowds.
 
-    `size` is (width, height) as the labels say it, None where they do not.
+    `size` is (width, height) as the labels say it, `areas` (M,) what they say the objects cover, in pixels; None where they do not.
     """
 
     path: Path
@@ -28,17 +29,48 @@ class LabelledImage:
     ignored: NDArray[np.bool_]
     size: tuple[int, int] | None = None
     label_path: Path | None = None
+    areas: NDArray[np.float64] | None = None
+
+
+Kind = Literal[
+    "unreadable label",
+    "missing image",
+    "unreadable image",
+    "unknown class",
+    "not a number",
+    "inverted box",
+    "empty box",
+    "box outside",
+    "off by one",
+    "wrong size",
+    "duplicate object",
+    "duplicate image",
+    "unlabelled image",
+    "resembling names",
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with labelled data: what kind, the file to look into, and a line that says more."""
+
+    kind: Kind
+    path: Path
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail}"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Images with labels of these classes. `troubles` are lines about labels that could not be read; their images are left out."""
+    """Images with labels of these classes. `troubles` are labels, or parts of them, that could not be read and were left out."""
 
     name: str
     classes: tuple[str, ...]
     images: tuple[LabelledImage, ...]
     category_ids: tuple[int, ...] = ()
-    troubles: tuple[str, ...] = field(default=())
+    troubles: tuple[Finding, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.images)

@@ -2,11 +2,10 @@
 
 import contextlib
 import copy
-import csv
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from ssd_live.errors import TrainingError
-from ssd_live.models.multibox_loss import multibox_loss
+from ssd_live.models.multibox_loss import Target, multibox_loss
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.training import checkpoint
 from ssd_live.training.data import DataSet
 from ssd_live.training.feed import Batch, BatchOrder, Examples, View, batches
+from ssd_live.training.log import Progress, RunLog
 from ssd_live.training.recipe import Recipe, TrainPart
 from ssd_live.training.start import Beginning, Normalise
 
-_LOG_COLUMNS = ("step", "learning_rate", "localisation", "confidence", "images_per_second", "validation_map")
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass
-class Progress:
-    """What is told now and then: the step, both losses (means since the last time), images a second, seconds left."""
-
-    step: int
-    steps: int
-    localisation: float
-    confidence: float
-    images_per_second: float
-    seconds_left: float
-    validation_map: float | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,10 +38,6 @@ class Place:
     @property
     def best(self) -> Path:
         return self.folder / "best.pt"
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log.csv"
 
 
 # A network in evaluation mode -> its mean average precision on the validation data.
@@ -74,7 +55,8 @@ class Trainer:
         self._place = place
         self._device = torch.device(device)
         self._rank, self._world = rank, world
-        self.network = beginning.network.to(self._device)
+        # Channels last: measured 1.1 to 1.7 times as fast on a CPU, and what tensor cores want.
+        self.network: SSDNetwork = beginning.network.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = beginning.preprocessing
         self._normalise = Normalise(how).to(self._device)
         self._view = View(how.input_size, (how.mean[2], how.mean[1], how.mean[0]), recipe.train.augment, recipe.data.use_difficult)
@@ -123,33 +105,63 @@ class Trainer:
         if self._world > 1:
             model = nn.parallel.DistributedDataParallel(self.network)
         model.train()
+        with RunLog(self._place.folder, self._step) if not self._rank else contextlib.nullcontext() as log:
+            self._steps(model, feed, log, on_progress, evaluate)
+
+    def _steps(
+        self,
+        model: nn.Module,
+        feed: Iterable[Batch],
+        log: RunLog | None,
+        on_progress: Callable[[Progress], None],
+        evaluate: Evaluate | None,
+    ) -> None:
+        part = self._recipe.train
         since = _Since()
         for batch in feed:
             self._learn(model, batch, since)
             self._step += 1
-            ended = self._step == part.steps or self._stopped
+            ended = self._step == part.steps or self._stopping()
             validated = self._validate(evaluate) if evaluate and (ended or _due(self._step, part.evaluate_every)) else None
             if ended or _due(self._step, part.save_every):
                 self._save(self._place.last)
             if ended or validated is not None or _due(self._step, part.log_every):
                 progress = since.progress(self._step, part, validated)
-                self._log(progress)
+                if log is not None:
+                    log.write(progress)
                 on_progress(progress)
                 since = _Since()
             if ended:
                 return
 
+    def _stopping(self) -> bool:
+        """Whether any of the processes was told to stop: they end together, or some would wait for ever."""
+        if self._world == 1:
+            return self._stopped
+        told = torch.tensor(float(self._stopped), device=self._device)
+        torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
+        return bool(told)
+
+    def _nothing(self) -> Batch:
+        width, height = self._view.size
+        nowhere = Target(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
+        return Batch(torch.zeros(1, 3, height, width, dtype=torch.uint8), [nowhere], [], [])
+
     def _learn(self, model: nn.Module, batch: Batch, since: "_Since") -> None:
         part = self._recipe.train
         since.notes += batch.unreadable
         if not len(batch.images):
-            return
+            if self._world == 1:
+                return
+            # The other processes wait for this one's gradients: of nothing, they are nought.
+            batch = self._nothing()
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(part, self._step)
-        targets = [type(target)(*(tensor.to(self._device) for tensor in target)) for target in batch.targets]
+        targets = [Target(*(tensor.to(self._device) for tensor in target)) for target in batch.targets]
         kind = _TYPES[part.precision]
         with torch.autocast(self._device.type, kind) if kind is not torch.float32 else contextlib.nullcontext():
-            regression, logits = model(self._normalise(batch.images.to(self._device)))
+            images = self._normalise(batch.images.to(self._device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
+            regression, logits = model(images)
         loss = multibox_loss(regression, logits, self.network.default_boxes, targets)
         total = loss.localisation + loss.confidence
         if not torch.isfinite(total):
@@ -212,19 +224,6 @@ class Trainer:
         )
         checkpoint.save(path, saved)
 
-    def _log(self, progress: Progress) -> None:
-        if self._rank:
-            return
-        rate = learning_rate(self._recipe.train, self._step - 1)
-        validated = "" if progress.validation_map is None else f"{progress.validation_map:.6f}"
-        row = (progress.step, rate, progress.localisation, progress.confidence, round(progress.images_per_second, 2), validated)
-        is_new = not self._place.log.exists()
-        with self._place.log.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(_LOG_COLUMNS)
-            writer.writerow(row)
-
 
 class _Since:
     """Sums since the last line of progress; losses stay on the device until they are asked for."""
@@ -247,7 +246,7 @@ class _Since:
         steps = max(self._steps, 1)
         left = (part.steps - step) * elapsed / steps
         losses = float(self._localisation) / steps, float(self._confidence) / steps
-        return Progress(step, part.steps, *losses, self._images / elapsed, left, validated, self.notes)
+        return Progress(step, part.steps, learning_rate(part, step - 1), *losses, self._images / elapsed, left, validated, self.notes)
 
 
 def learning_rate(part: TrainPart, step: int) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_live.errors import DataError
-from ssd_live.training.data import DataSet, LabelledImage, boxes_array, class_index
+from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array, class_index
 from ssd_live.video.images import IMAGE_SUFFIXES, natural_order
 
 
@@ -34,7 +34,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         try:
             labels.append(_read(path))
         except DataError as error:
-            troubles.append(str(error))
+            troubles.append(Finding("unreadable label", path, str(error)))
     if not labels:
         raise DataError(f"{folder}: has no labels that can be read ({troubles[0] if troubles else 'Annotations is empty'})")
     # The same word in other letters is the same class.
@@ -43,8 +43,9 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     images = []
     for label in labels:
         unknown = sorted({thing.name for thing in label.objects if class_index(names, thing.name) is None})
-        troubles += [f"{label.path}: the class {name!r} is not among {', '.join(names)}; its objects are left out" for name in unknown]
-        images.append(_labelled(folder, label, names))
+        listed = ", ".join(names)
+        troubles += [Finding("unknown class", label.path, f"the class {name!r} is not among {listed}; its objects are left out") for name in unknown]
+        images.append(_labelled(_image_path(folder, label), label, names))
     return DataSet(f"{folder.name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
 
 
@@ -63,17 +64,18 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
 
 
 def _read(path: Path) -> _Label:
+    """Raises `DataError`, which does not name the file."""
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such label file") from error
+        raise DataError("there is no such label file") from error
     except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(f"{path}: is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
+        raise DataError(f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
     try:
         objects = tuple(_object(node) for node in root.iter("object"))
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{path}: an object lacks its name or a number of its box ({error})") from error
+        raise DataError(f"an object lacks its name or a number of its box ({error})") from error
     return _Label(path, root.findtext("filename") or "", (width, height) if width and height else None, objects)
 
 
@@ -85,11 +87,19 @@ def _object(node: ElementTree.Element) -> _Object:
     return _Object(name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1")
 
 
-def _labelled(folder: Path, label: _Label, names: Sequence[str]) -> LabelledImage:
+def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
+    """One XML file about an image; objects of other classes are left out. Raises `DataError`."""
+    try:
+        return _labelled(image, _read(path), names)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage:
     known = [(class_index(names, thing.name), thing) for thing in label.objects]
     kept = [(index, thing) for index, thing in known if index is not None]
     return LabelledImage(
-        _image_path(folder, label),
+        image,
         boxes_array([thing.box for _, thing in kept]),
         np.array([index for index, _ in kept], np.int64),
         np.array([thing.difficult for _, thing in kept], bool),

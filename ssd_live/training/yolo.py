@@ -9,8 +9,11 @@ import cv2
 import numpy as np
 
 from ssd_live.errors import DataError
-from ssd_live.training.data import DataSet, LabelledImage, boxes_array
+from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array
 from ssd_live.video.images import IMAGE_SUFFIXES, natural_order
+
+# class, then cx, cy, w, h relative to the image
+_Row = tuple[int, float, float, float, float]
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
@@ -23,10 +26,20 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     images, troubles = [], []
     for path in paths:
         label = labels_folder / path.relative_to(images_folder).with_suffix(".txt")
+        size = _size(path)
+        if size is None:
+            troubles.append(Finding("unreadable image", path, "is not an image that can be read"))
+            continue
         try:
-            images.append(_labelled(path, label, len(names)))
+            rows = _rows(label) if label.is_file() else []
         except DataError as error:
-            troubles.append(str(error))
+            troubles.append(Finding("unreadable label", label, str(error)))
+            continue
+        known = [row for row in rows if 0 <= row[0] < len(names)]
+        for number in sorted({row[0] for row in rows} - {row[0] for row in known}):
+            detail = f"has the class {number}, but there are {len(names)} names, numbered from 0; its objects are left out"
+            troubles.append(Finding("unknown class", label, detail))
+        images.append(_labelled(path, label, size, known))
     if not images:
         raise DataError(f"{root}: has no image that can be used ({troubles[0]})")
     return DataSet(f"{folder.name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
@@ -84,11 +97,15 @@ def _unquoted(text: str) -> str:
     return text.split(" #")[0].strip().strip("'\"")
 
 
-def _labelled(path: Path, label: Path, classes: int) -> LabelledImage:
-    size = _size(path)
-    if size is None:
-        raise DataError(f"{path}: is not an image that can be read")
-    rows = _rows(label, classes) if label.is_file() else []
+def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:
+    """One text file about an image of `size` (width, height); objects of classes that are not there are left out. Raises `DataError`."""
+    try:
+        return _labelled(image, path, size, [row for row in _rows(path) if 0 <= row[0] < classes])
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _labelled(path: Path, label: Path, size: tuple[int, int], rows: Sequence[_Row]) -> LabelledImage:
     width, height = size
     boxes = [((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height) for _, cx, cy, w, h in rows]
     numbers = np.array([number for number, *_ in rows], np.int64)
@@ -101,8 +118,8 @@ def _size(path: Path) -> tuple[int, int] | None:
     return None if image is None else (image.shape[1], image.shape[0])
 
 
-def _rows(label: Path, classes: int) -> list[tuple[int, float, float, float, float]]:
-    """Five numbers a line; a sixth, a score, is let through."""
+def _rows(label: Path) -> list[_Row]:
+    """Five numbers a line; a sixth, a score, is let through. Raises `DataError`, which does not name the file."""
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):
         parts = line.split()
@@ -113,8 +130,6 @@ def _rows(label: Path, classes: int) -> list[tuple[int, float, float, float, flo
         except ValueError:
             values = []
         if len(values) not in (5, 6) or not all(math.isfinite(value) for value in values) or values[0] != int(values[0]):
-            raise DataError(f"{label}: line {number} is not `class cx cy w h`")
-        if not 0 <= values[0] < classes:
-            raise DataError(f"{label}: line {number} has the class {values[0]:g}, but there are {classes} names, numbered from 0")
+            raise DataError(f"line {number} is not `class cx cy w h`")
         rows.append((int(values[0]), *values[1:5]))
     return rows  # type: ignore[return-value]

@@ -34,7 +34,7 @@ def _grey(width: int, height: int, pixel_format: PixelFormat = "bgr24") -> tuple
 
 def _drawn(width: int, height: int, found: Detections, pixel_format: PixelFormat = "bgr24", *, stale: bool = False) -> tuple[Pixels, ...]:
     planes = _grey(width, height, pixel_format)
-    Overlay(found.classes, (width, height), pixel_format).draw(planes, found, stale=stale)
+    Overlay((width, height), pixel_format).draw(planes, found, stale=stale)
     return planes
 
 
@@ -84,8 +84,8 @@ def test_drawing_on_yuv_looks_like_drawing_on_bgr(matrix: YuvMatrix) -> None:
     planes = bgr_to_yuv420(photo, matrix)
     before = yuv420_to_bgr(planes, matrix)
     on_bgr = before.copy()
-    Overlay(CLASSES, (512, 512)).draw((on_bgr,), found)
-    Overlay(CLASSES, (512, 512), "yuv420p", matrix).draw(planes, found)
+    Overlay((512, 512)).draw((on_bgr,), found)
+    Overlay((512, 512), "yuv420p", matrix).draw(planes, found)
     on_yuv = yuv420_to_bgr(planes, matrix)
     touched = (on_bgr != before).any(axis=-1)
     # A pixel of the halved chroma planes lies between four of the picture, so colours at the rim of what was drawn mix.
@@ -119,7 +119,7 @@ def test_the_label_is_whole_wherever_the_box_is(width: int, height: int, pixel_f
     whole = _ink(_drawn(width, height, _found((middle, 7)), pixel_format))
     assert whole > 50
     planes = _grey(width, height, pixel_format)
-    overlay = Overlay(CLASSES, (width, height), pixel_format)
+    overlay = Overlay((width, height), pixel_format)
     for box in _positions(width, height):
         for plane in planes:
             plane[:] = GREY

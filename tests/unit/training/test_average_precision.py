@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ssd_live.training.average_precision import Curve, Found, Rule, Truth, average_precision, curve_of
+from ssd_live.training.average_precision import Curve, Found, Truth, VocRule, average_precision, curve_of
 
 Box = tuple[int, int, int, int]
 RULES = pytest.mark.parametrize("rule", ["voc07", "voc"])
@@ -56,7 +56,7 @@ def curve(images: Sequence[Image], class_id: int = 0) -> Curve:
     return curve_of(truths, founds, class_id)
 
 
-def ap(images: Sequence[Image], rule: Rule, class_id: int = 0) -> float:
+def ap(images: Sequence[Image], rule: VocRule, class_id: int = 0) -> float:
     return average_precision(curve(images, class_id), rule)
 
 
@@ -95,7 +95,7 @@ def devkit_curve(images: Sequence[Image], class_id: int) -> tuple[list[Fraction]
     return recall, precision, npos
 
 
-def devkit_ap(images: Sequence[Image], rule: Rule, class_id: int) -> float:
+def devkit_ap(images: Sequence[Image], rule: VocRule, class_id: int) -> float:
     rec, prec, npos = devkit_curve(images, class_id)
     if not npos:
         return math.nan
@@ -127,13 +127,13 @@ def some_images(seed: int) -> list[Image]:
 
 
 @RULES
-def test_every_object_found_and_nothing_else_is_one(rule: Rule) -> None:
+def test_every_object_found_and_nothing_else_is_one(rule: VocRule) -> None:
     images = [Image([Thing(HERE), Thing(THERE)], [Detection(HERE, 0.9), Detection(THERE, 0.8)]), Image([Thing(HERE)], [Detection(HERE, 0.7)])]
     assert ap(images, rule) == 1
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("voc07", 6 / 11), ("voc", 1 / 2)])
-def test_one_of_two_objects_missed_costs_the_recall_beyond_a_half(rule: Rule, expected: float) -> None:
+def test_one_of_two_objects_missed_costs_the_recall_beyond_a_half(rule: VocRule, expected: float) -> None:
     # Recalls 0, 0.1 ... 0.5 are six of eleven.
     assert ap([Image([Thing(HERE), Thing(THERE)], [Detection(HERE, 0.9)])], rule) == pytest.approx(expected)
 
@@ -146,17 +146,17 @@ def test_a_recall_of_just_a_tenth_reaches_its_level(objects: int, levels: int) -
 
 
 @RULES
-def test_a_wrong_detection_before_the_right_one_halves_it(rule: Rule) -> None:
+def test_a_wrong_detection_before_the_right_one_halves_it(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE)], [Detection(NOWHERE, 0.9), Detection(HERE, 0.8)])], rule) == pytest.approx(1 / 2)
 
 
 @RULES
-def test_a_wrong_detection_after_the_last_object_costs_nothing(rule: Rule) -> None:
+def test_a_wrong_detection_after_the_last_object_costs_nothing(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE)], [Detection(HERE, 0.9), Detection(NOWHERE, 0.8)])], rule) == 1
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("voc07", (6 + 5 * 2 / 3) / 11), ("voc", (1 + 2 / 3) / 2)])
-def test_precision_at_a_recall_is_the_best_from_there_on(rule: Rule, expected: float) -> None:
+def test_precision_at_a_recall_is_the_best_from_there_on(rule: VocRule, expected: float) -> None:
     # Right, wrong, right: precisions 1, 1/2, 2/3 at recalls 1/2, 1/2, 1.
     images = [Image([Thing(HERE), Thing(THERE)], [Detection(HERE, 0.9), Detection(NOWHERE, 0.8), Detection(THERE, 0.7)])]
     assert ap(images, rule) == pytest.approx(expected)
@@ -182,7 +182,7 @@ def test_the_higher_score_takes_the_object_whichever_overlaps_more() -> None:
 
 
 @RULES
-def test_a_difficult_object_that_is_not_found_does_no_harm(rule: Rule) -> None:
+def test_a_difficult_object_that_is_not_found_does_no_harm(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE), Thing(THERE, difficult=True)], [Detection(HERE, 0.9)])], rule) == 1
 
 
@@ -214,38 +214,38 @@ def test_another_least_overlap_may_be_asked_for() -> None:
 
 
 @RULES
-def test_a_detection_in_another_image_is_wrong(rule: Rule) -> None:
+def test_a_detection_in_another_image_is_wrong(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE)]), Image([], [Detection(HERE, 0.9)])], rule) == 0
 
 
 @RULES
-def test_a_detection_of_another_class_neither_counts_nor_harms(rule: Rule) -> None:
+def test_a_detection_of_another_class_neither_counts_nor_harms(rule: VocRule) -> None:
     images = [Image([Thing(HERE, 0), Thing(THERE, 1)], [Detection(THERE, 0.9, 0), Detection(THERE, 0.8, 1)])]
     assert (ap(images, rule, 0), ap(images, rule, 1)) == (0, 1)
 
 
 @RULES
-def test_without_objects_there_is_no_number(rule: Rule) -> None:
+def test_without_objects_there_is_no_number(rule: VocRule) -> None:
     assert math.isnan(ap([Image([], [Detection(HERE, 0.9)])], rule))
 
 
 @RULES
-def test_with_difficult_objects_alone_there_is_no_number(rule: Rule) -> None:
+def test_with_difficult_objects_alone_there_is_no_number(rule: VocRule) -> None:
     assert math.isnan(ap([Image([Thing(HERE, difficult=True)], [Detection(HERE, 0.9), Detection(NOWHERE, 0.8)])], rule))
 
 
 @RULES
-def test_without_images_there_is_no_number(rule: Rule) -> None:
+def test_without_images_there_is_no_number(rule: VocRule) -> None:
     assert math.isnan(average_precision(curve_of([], [], 0), rule))
 
 
 @RULES
-def test_without_detections_it_is_nought(rule: Rule) -> None:
+def test_without_detections_it_is_nought(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE)]), Image([Thing(HERE)])], rule) == 0
 
 
 @RULES
-def test_with_detections_of_difficult_objects_alone_it_is_nought(rule: Rule) -> None:
+def test_with_detections_of_difficult_objects_alone_it_is_nought(rule: VocRule) -> None:
     assert ap([Image([Thing(HERE), Thing(THERE, difficult=True)], [Detection(THERE, 0.9)])], rule) == 0
 
 
@@ -280,13 +280,13 @@ def test_the_curve_equals_the_devkits(seed: int, class_id: int) -> None:
 @RULES
 @SEEDS
 @given(st.integers(0, 2**32 - 1), st.integers(0, 1))
-def test_average_precision_equals_the_devkits(rule: Rule, seed: int, class_id: int) -> None:
+def test_average_precision_equals_the_devkits(rule: VocRule, seed: int, class_id: int) -> None:
     images = some_images(seed)
     np.testing.assert_allclose(ap(images, rule, class_id), devkit_ap(images, rule, class_id), rtol=0, atol=1e-12)
 
 
 @RULES
-def test_the_transcription_itself_gives_an_answer_worked_out_by_hand(rule: Rule) -> None:
+def test_the_transcription_itself_gives_an_answer_worked_out_by_hand(rule: VocRule) -> None:
     images = [Image([Thing(HERE), Thing(THERE)], [Detection(HERE, 0.9), Detection(NOWHERE, 0.8), Detection(THERE, 0.7)])]
     expected = {"voc07": (6 + 5 * 2 / 3) / 11, "voc": (1 + 2 / 3) / 2}
     assert devkit_ap(images, rule, 0) == pytest.approx(expected[rule])

@@ -172,7 +172,7 @@ def test_a_folder_without_a_file_is_refused(tmp_path: Path, split: str) -> None:
 def test_annotations_of_images_that_are_not_listed_are_named(tmp_path: Path) -> None:
     data = load_data(write_json(tmp_path / "a.json", [image(1)], [thing(99), thing(99), thing(1)]))
     (trouble,) = data.troubles
-    assert "annotations of image 99, which is not listed" in trouble
+    assert "annotations of image 99, which is not listed" in str(trouble)
     assert len(data.images[0].boxes) == 1
 
 
@@ -210,7 +210,6 @@ def test_a_file_with_a_part_of_another_form_is_refused(tmp_path: Path, part: str
         (image(2, "bad.jpg"), thing(2, bbox=[1, 2, 3])),
         (image(2, "bad.jpg"), thing(2, bbox=None)),
         (image(2, "bad.jpg"), thing(2, bbox=[1, 2, "wide", 4])),
-        (image(2, "bad.jpg"), thing(2, category=99)),
         (image(2, "bad.jpg"), {"image_id": 2, "category_id": 1}),
         (image(2, "bad.jpg", width="wide"), thing(2)),
         (image(2, "bad.jpg", width=float("inf")), thing(2)),
@@ -220,8 +219,21 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path:
     data = load_data(write_json(tmp_path / "a.json", [image(1, "good.jpg"), entry], [thing(1), annotation]))
     assert [one.path.name for one in data.images] == ["good.jpg"]
     (trouble,) = data.troubles
-    assert "a.json: image 2: " in trouble
-    assert "\n" not in trouble
+    assert "a.json: image 2: " in str(trouble)
+    assert "\n" not in str(trouble)
+
+
+def test_an_object_of_a_category_that_is_not_listed_is_named_and_left_out(tmp_path: Path) -> None:
+    data = load_data(write_json(tmp_path / "a.json", [image(1, "good.jpg")], [thing(1), thing(1, category=99), thing(1, category=99)]))
+    assert len(data.images[0].boxes) == 1
+    (trouble,) = data.troubles
+    assert trouble.kind == "unknown class"
+    assert "good.jpg has category 99" in str(trouble)
+
+
+def test_a_second_image_of_the_same_id_is_named(tmp_path: Path) -> None:
+    data = load_data(write_json(tmp_path / "a.json", [image(1, "one.jpg"), image(1, "two.jpg")], []))
+    assert [finding.kind for finding in data.troubles] == ["duplicate image"]
 
 
 def test_a_file_without_images_is_refused(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, Us
 from ssd_live.training.checkpoint import load as load_checkpoint
 from ssd_live.training.data import DataSet, LabelledImage
 from ssd_live.training.feed import BatchOrder
+from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
 from ssd_live.training.start import begin, vgg16_weights
-from ssd_live.training.trainer import Place, Progress, Trainer, learning_rate
+from ssd_live.training.trainer import Place, Trainer, learning_rate
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 

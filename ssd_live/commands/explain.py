@@ -1,0 +1,61 @@
+"""`explain`: what happens inside SSD on one image, as a picture and in words."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+from ssd_live.errors import DataError, MissingPackageError, UsageError
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.training.data import LabelledImage
+from ssd_live.video.images import read_image, write_image
+
+
+def run(image_path: Path, ground_truth: Path | None, name: str, threshold: float | None, output: Path | None) -> None:
+    """Raises `SsdLiveError`."""
+    try:
+        from ssd_live.training.explain import describe, draw, explain
+    except ImportError as error:
+        raise MissingPackageError("explain needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+
+    model = find_model(name)
+    classes = model.metadata.classes
+    threshold = model.metadata.display_threshold if threshold is None else threshold
+    if not model.metadata.score_threshold <= threshold <= 1:
+        raise UsageError(f"--threshold {threshold:g} must be from {model.metadata.score_threshold:g}, the model's own, to 1")
+    image = read_image(image_path).planes[0]
+    truth = _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes) if ground_truth is not None else None
+    explained = explain(model, image, threshold, truth)
+    for one in explained.fired:
+        print(f"{classes[one.class_id]} {one.score:.0%}: {describe(one.place, explained.feature_maps)}{_suppressed(one.suppressed)}")
+    for matched in explained.matched:
+        maps = Counter(place.feature_map for place in matched.places)
+        where = ", ".join(f"{count} on map {number + 1}" for number, count in sorted(maps.items()))
+        print(f"object {classes[matched.class_id]}: {len(matched.places)} default boxes ({where}), best overlap {matched.best_overlap:.2f}")
+    output = output or Path(f"{image_path.stem}-explained.png")
+    if output.resolve() == image_path.resolve():
+        raise UsageError(f"{output}: is the image itself; give another name with -o")
+    write_image(output, draw(image, explained, classes))
+    print(f"{len(explained.fired)} detections over {threshold:g}; picture: {output}")
+
+
+def _suppressed(maps: Counter[int]) -> str:
+    if not maps:
+        return ""
+    return "; gave way to it: " + ", ".join(f"{count} on map {number + 1}" for number, count in sorted(maps.items()))
+
+
+def _truth(path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]) -> LabelledImage:
+    """The objects of one image from a VOC XML, a YOLO text, or COCO's JSON. Raises `DataError`."""
+    from ssd_live.training import coco, voc, yolo
+
+    kind = path.suffix.lower()
+    if kind == ".xml":
+        return voc.read_label(path, image, classes)
+    if kind == ".txt":
+        return yolo.read_label(path, image, size, len(classes))
+    if kind == ".json":
+        named = [one for one in coco.load(path, None, classes).images if one.path.name == image.name]
+        if not named:
+            raise DataError(f"{path}: does not list {image.name}")
+        return dataclasses.replace(named[0], path=image)
+    raise UsageError(f"{path}: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)")

@@ -1,0 +1,200 @@
+"""`reproduce voc07`: the paper's table on PASCAL VOC 2007 beside what this machine measures."""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Column, Table
+
+from ssd_live import machine
+from ssd_live.agreement import sample_images
+from ssd_live.backends import backend_module, load_backend
+from ssd_live.backends.base import LoadOptions
+from ssd_live.choosing import Choice, choose
+from ssd_live.commands.progress import notify
+from ssd_live.errors import MissingPackageError, ModelFileError, UsageError
+from ssd_live.files import assets_folder, atomic_write
+from ssd_live.modelfile.catalogue import find_model, model_paths
+from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.pixels import Pixels
+from ssd_live.video.images import read_image
+
+BATCHES = (1, 8)
+_NETWORKS = {"ssd300-vgg16": (300, 300), "ssd512-vgg16": (512, 512)}
+_SECONDS = 3.0
+_RANDOM = "random weights"
+_USUAL_DATA = Path("data/VOCdevkit/VOC2007")
+_GET_DATA = (
+    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site, unpack it so that data/VOCdevkit/VOC2007 is there, "
+    "or name that folder with --data"
+)
+_GET_WEIGHTS = "for its mAP train it (recipes/{recipe}.toml) or take known VOC weights with `models import FILE`, then name the model with --model"
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """mAP on VOC 2007 test in percent and frames per second on a Titan X, as the paper reports them; later is its arXiv version of December 2016,
+    trained with zoomed-out images."""
+
+    method: str
+    mean_average_precision: float
+    fps: float | None
+    source: str
+
+
+# Abstract and section 3.7 (table 7); for the last two section 3.6 (table 6).
+PAPER = (
+    PaperRow("Faster R-CNN", 73.2, 7, "table 7"),
+    PaperRow("YOLO", 63.4, 45, "abstract"),
+    PaperRow("SSD300", 74.3, 59, "abstract"),
+    PaperRow("SSD512", 76.9, 22, "abstract"),
+    PaperRow("SSD300*", 77.2, None, "table 6"),
+    PaperRow("SSD512*", 79.8, None, "table 6"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`fps` by batch; `mean_average_precision` in percent, None where there was no data or nothing trained."""
+
+    network: str
+    weights: str
+    backend: str
+    mean_average_precision: float | None
+    fps: dict[int, float]
+
+
+def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path | None) -> None:
+    """Raises `SsdLiveError`."""
+    folder = data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
+    given = [find_model(name) for name in models] or _known_models()
+    for model in given:
+        if model.metadata.network not in _NETWORKS:
+            raise UsageError(f"{model.name} is a {model.metadata.network}; the table is about {' and '.join(_NETWORKS)}")
+    results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
+    for network in _NETWORKS:
+        if not any(result.network == network for result in results):
+            results += _measure_random(network, backend)
+    _print(results)
+    for network in [result.network for result in results if result.weights == _RANDOM]:
+        recipe = "voc07+12-ssd300" if network == "ssd300-vgg16" else "voc07+12-ssd512"
+        hint = f"{network} has no weights here; {_GET_WEIGHTS.format(recipe=recipe)}"
+        print(hint)
+    if folder is None:
+        print(_GET_DATA)
+    if json_file is not None:
+        with atomic_write(json_file) as file:
+            answer = {"machine": _machine(), "paper": [asdict(row) for row in PAPER], "measured": [asdict(result) for result in results]}
+            file.write(json.dumps(answer, indent=1).encode() + b"\n")
+    best = max(results, key=lambda result: (result.network == "ssd300-vgg16", result.fps[1]))
+    print(f"{best.fps[1]:.2f} FPS")
+
+
+def _known_models() -> list[ModelFile]:
+    """Those of the catalogue that are the paper's networks with VOC's classes."""
+    from ssd_live.models.labels import VOC
+
+    found = []
+    for path in model_paths().values():
+        with suppress(ModelFileError):
+            model = read_model_file(path)
+            if model.metadata.network in _NETWORKS and set(model.metadata.classes) == set(VOC):
+                found.append(model)
+    return found
+
+
+def _measure(model: ModelFile, choice: Choice, folder: Path | None) -> Measured:
+    notify(f"{model.name} on {choice} ...")
+    return Measured(model.metadata.network, model.name, str(choice), _mean(model, choice, folder) if folder else None, _speeds(model, choice))
+
+
+def _mean(model: ModelFile, choice: Choice, folder: Path) -> float:
+    from ssd_live.training.data import load_data
+    from ssd_live.training.evaluate import detector_of, evaluate, known_classes
+
+    data = load_data(folder, "test" if (folder / "ImageSets" / "Main" / "test.txt").is_file() else "")
+    with load_backend(choice.backend, model, LoadOptions(choice.device, choice.precision)) as backend:
+        detect = detector_of(backend, model.metadata, data.classes)
+        return 100 * evaluate(detect, data, "voc07", known_classes(model.metadata, data.classes)).mean
+
+
+def _speeds(model: ModelFile, choice: Choice) -> dict[int, float]:
+    images = sample_images(model) or _photos(model)
+    speeds = {}
+    for batch in BATCHES:
+        pictures = np.stack([images[index % len(images)] for index in range(batch)])
+        with load_backend(choice.backend, model, LoadOptions(choice.device, choice.precision, batch=batch)) as backend:
+            backend.submit(pictures).result()
+            count, started = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - started) < _SECONDS or not count:
+                backend.submit(pictures).result()
+                count += 1
+        speeds[batch] = count * batch / elapsed
+    return speeds
+
+
+def _photos(model: ModelFile) -> list[Pixels]:
+    paths = sorted((assets_folder() / "media").glob("*.png"))
+    return [read_image(path).network_input(model.metadata.input_size) for path in paths]
+
+
+def _measure_random(network: str, backend: str) -> list[Measured]:
+    """How fast a network is hardly depends on its weights; in each precision that the backend offers, as nothing here can agree or not."""
+    try:
+        import torch
+
+        from ssd_live.export.model_file import Description, export_network
+        from ssd_live.models.labels import VOC
+        from ssd_live.models.published import PREPROCESSING
+        from ssd_live.models.zoo import create
+    except ImportError as error:
+        raise MissingPackageError("measuring untrained networks needs PyTorch; `pip install '.[train]'` brings it, or give --model") from error
+    notify(f"{network} with random weights ...")
+    torch.manual_seed(0)
+    how = PREPROCESSING["torchvision", network]
+    described = Description(
+        name=f"{network}-random",
+        network=network,
+        classes=tuple(VOC),
+        input_size=how.input_size,
+        mean=how.mean,
+        scale=how.scale,
+        activation=how.activation,
+        iou_threshold=how.iou_threshold,
+        display_threshold=0.5,
+        training_data="none",
+        licence="none",
+        provenance="random weights",
+    )
+    model = export_network(create(network, len(VOC) + 1).eval(), described)
+    name, _, device = ("openvino" if backend == "auto" else backend).partition(":")
+    module = backend_module(name)
+    device = device or module.devices()[0]
+    choices = [Choice(name, device, precision) for precision in module.precisions(device)]
+    return [Measured(network, _RANDOM, str(choice), None, _speeds(model, choice)) for choice in choices]
+
+
+def _machine() -> dict[str, object]:
+    packages = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy")
+    return {"cpu": machine.cpu_name(), "cores": machine.available_cores(), **{name: machine.package_version(name) for name in packages}}
+
+
+def _print(results: Sequence[Measured]) -> None:
+    columns = (Column("PASCAL VOC 2007 test", no_wrap=True), Column("mAP", justify="right"), Column("FPS", justify="right"), Column("where"))
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in PAPER:
+        fps = "-" if row.fps is None else f"{row.fps:g}"
+        table.add_row(row.method, f"{row.mean_average_precision:.1f}", fps, f"the paper, {row.source}, Titan X")
+    table.add_section()
+    for result in results:
+        speeds = ", ".join(f"{fps:.2f} (batch {batch})" for batch, fps in result.fps.items())
+        mean = "-" if result.mean_average_precision is None else f"{result.mean_average_precision:.1f}"
+        table.add_row(result.network, mean, speeds, f"here, {result.weights}, {result.backend}")
+    Console(width=200).print(table, markup=False)
+    print("here: " + ", ".join(f"{name} {value}" for name, value in _machine().items() if value))
+    print("FPS here: pixels in, detections out, with decoding and non-maximum suppression; no reading and no drawing")

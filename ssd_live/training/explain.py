@@ -1,0 +1,148 @@
+"""How SSD comes to its answer on one image: which default box of which feature map said what, and which ones stand for which object."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ssd_live.backends.torch import answer_before_nms, network_of
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.models.box_code import to_corners
+from ssd_live.models.default_boxes import FeatureMapBoxes, Place, place_of
+from ssd_live.models.matching import match
+from ssd_live.models.postprocess import detect, jaccard_overlap
+from ssd_live.overlay import class_colour
+from ssd_live.pixels import Pixels
+from ssd_live.training import sheets
+from ssd_live.training.data import LabelledImage
+from ssd_live.types import Frame
+
+_PANEL, _COLUMNS = (480, 360), 3
+_FAINT = (150, 150, 150)
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Fired:
+    """A detection, and the default box that it came from. `suppressed` counts, by feature map, the default boxes that said the same and
+    gave way in non-maximum suppression. Boxes (4,) are xyxy in pixels."""
+
+    box: Boxes
+    score: float
+    class_id: int
+    place: Place
+    default_box: Boxes
+    suppressed: Counter[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """An object and the default boxes (M, 4) that stand for it in training, with the places where they stand and the best overlap."""
+
+    box: Boxes
+    class_id: int
+    places: tuple[Place, ...]
+    default_boxes: Boxes
+    best_overlap: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    feature_maps: tuple[FeatureMapBoxes, ...]
+    fired: tuple[Fired, ...]
+    matched: tuple[Matched, ...]
+    default_boxes: Boxes
+
+
+def explain(model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None) -> Explanation:
+    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Raises `ModelFileError`."""
+    network = network_of(model)
+    frame = Frame((image,))
+    with torch.inference_mode():
+        every_box, every_score = answer_before_nms(network, model.metadata, frame.network_input(model.metadata.input_size)[None])
+    boxes, scores = every_box[0], every_score[0]
+    found = detect(boxes, scores, max(threshold, model.metadata.score_threshold), model.metadata.iou_threshold, model.metadata.max_detections)
+    scale = np.array([frame.width, frame.height] * 2, np.float32)
+    defaults = to_corners(network.default_boxes).numpy() * scale
+    fired = []
+    for box, score, class_id in zip(*found, strict=True):
+        own = int(((boxes == box).all(1) & (scores[:, class_id] == score)).nonzero()[0])
+        same = (scores[:, class_id] > threshold) & (jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold)
+        maps = Counter(place_of(index, network.feature_maps).feature_map for index in same.nonzero()[:, 0].tolist() if index != own)
+        fired.append(Fired(box.numpy() * scale, float(score), int(class_id), place_of(own, network.feature_maps), defaults[own], maps))
+    matched = _matched(truth, network.default_boxes, network.feature_maps, scale) if truth is not None else []
+    return Explanation(network.feature_maps, tuple(fired), tuple(matched), defaults)
+
+
+def _matched(truth: LabelledImage, default_boxes: torch.Tensor, feature_maps: Sequence[FeatureMapBoxes], scale: Boxes) -> list[Matched]:
+    boxes = torch.from_numpy(truth.boxes / scale)
+    matches = match(boxes, default_boxes)
+    corners = to_corners(default_boxes)
+    overlaps = jaccard_overlap(boxes, corners)
+    found = []
+    for number, (box, class_id) in enumerate(zip(truth.boxes, truth.classes, strict=True)):
+        own = (matches == number).nonzero()[:, 0].tolist()
+        places = tuple(place_of(index, feature_maps) for index in own)
+        best = float(overlaps[number, own].max()) if own else 0.0
+        found.append(Matched(box, int(class_id), places, corners[own].numpy() * scale, best))
+    return found
+
+
+def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
+    """`map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2`; maps count from 1."""
+    rows, columns = feature_maps[place.feature_map].grid
+    where = f"map {place.feature_map + 1} ({rows} x {columns}), row {place.row + 1}, column {place.column + 1}"
+    return f"{where}, scale {place.shape.scale:.2f}, ratio {place.shape.ratio:.3g}"
+
+
+def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
+    """Detections coloured by feature map, then a panel a feature map with its default boxes, then the matches."""
+    panels = [_detections(image, explained, classes)]
+    panels += [_feature_map(image, explained, number) for number in range(len(explained.feature_maps))]
+    if explained.matched:
+        panels.append(_matches(image, explained, classes))
+    return sheets.contact_sheet(panels, _COLUMNS)
+
+
+def _detections(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
+    fired = explained.fired
+    maps = np.array([one.place.feature_map for one in fired], np.int64)
+    texts = [f"{classes[one.class_id]} {one.score:.0%}, map {one.place.feature_map + 1}" for one in fired]
+    panel = sheets.tile(image, _stacked([one.box for one in fired]), maps, texts, _PANEL)
+    return sheets.captioned(panel, f"{len(fired)} detections, coloured by the feature map that made them")
+
+
+def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
+    cell = explained.feature_maps[number]
+    rows, columns = cell.grid
+    first = sum(one.grid[0] * one.grid[1] * len(one.shapes) for one in explained.feature_maps[:number])
+    count = rows * columns * len(cell.shapes)
+    own = explained.default_boxes[first : first + count]
+    panel = sheets.tile(image, _stacked([]), np.zeros(0, np.int64), (), _PANEL)
+    centres = sheets.placed(own[:: len(cell.shapes)], image, _PANEL).reshape(-1, 2, 2).mean(1)
+    for x, y in np.rint(centres).astype(int).tolist():
+        cv2.circle(panel, (x, y), 1, _FAINT, -1)
+    middle = ((rows // 2) * columns + columns // 2) * len(cell.shapes)
+    sheets.outline(panel, sheets.placed(own[middle : middle + len(cell.shapes)], image, _PANEL))
+    fired = [one.default_box for one in explained.fired if one.place.feature_map == number]
+    sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), class_colour(number), 2)
+    words = f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} default boxes; white: those of one cell"
+    return sheets.captioned(panel, f"{words}; coloured: {len(fired)} that detected" if fired else words)
+
+
+def _matches(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
+    matched = explained.matched
+    texts = [f"{classes[one.class_id]}: {len(one.places)}, best {one.best_overlap:.2f}" for one in matched]
+    panel = sheets.tile(image, _stacked([one.box for one in matched]), np.arange(len(matched)), texts, _PANEL)
+    for number, one in enumerate(matched):
+        sheets.outline(panel, sheets.placed(one.default_boxes, image, _PANEL), class_colour(number))
+    return sheets.captioned(panel, "objects, each with the default boxes that stand for it in training")
+
+
+def _stacked(boxes: Sequence[Boxes]) -> Boxes:
+    return np.asarray(boxes, np.float32).reshape(-1, 4)

@@ -1,0 +1,78 @@
+"""Plots by matplotlib: precision over recall, and the course of a training run."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssd_live.errors import MissingPackageError, OutputError
+from ssd_live.files import atomic_write
+from ssd_live.training.evaluate import Evaluation
+
+_COLUMNS, _PANEL_INCHES = 4, 3.0
+_MOST_PANELS = 24
+_FORMATS = (".png", ".svg", ".pdf")
+
+
+def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
+    """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`, `OutputError`."""
+    first = next(iter(evaluations.values()))
+    names = [name for name in first.classes if first.curves[name].objects]
+    names = sorted(names, key=lambda name: np.nan_to_num(first.precision[name]))[:_MOST_PANELS]
+    columns = max(1, min(_COLUMNS, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = _figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
+    for number, name in enumerate(names, 1):
+        axes = figure.add_subplot(rows, columns, number)
+        for label, evaluation in evaluations.items():
+            curve = evaluation.curves[name]
+            axes.step(curve.recall, curve.precision, where="post", label=f"{label}: {100 * evaluation.precision[name]:.1f}")
+        axes.set(title=name, xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=6, loc="lower left")
+    _save(figure, path)
+
+
+def training_curves(path: Path, log: Path) -> None:
+    """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`. Raises as above."""
+    with log.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    steps = [int(row["step"]) for row in rows]
+    figure = _figure(9, 3.4)
+    losses, scores = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    for part in ("localisation", "confidence"):
+        losses.plot(steps, [float(row[part]) for row in rows], label=part)
+    losses.set(xlabel="step", ylabel="loss", yscale="log")
+    losses.legend()
+    validated = [(step, float(row["validation_map"])) for step, row in zip(steps, rows, strict=True) if row["validation_map"]]
+    if validated:
+        scores.plot(*zip(*validated, strict=True), marker="o", color="tab:green")
+        scores.set(xlabel="step", ylabel="validation mAP", ylim=(0, 1))
+    else:
+        scores.plot(steps, [float(row["learning_rate"]) for row in rows], color="tab:grey")
+        scores.set(xlabel="step", ylabel="learning rate")
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    """In inches. No window system is touched."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError("plots need matplotlib; `pip install '.[train]'` brings it") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: Path) -> None:
+    if path.suffix.lower() not in _FORMATS:
+        raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix.lower()[1:], dpi=130)
+    with atomic_write(path) as file:
+        file.write(content.getvalue())

@@ -1,6 +1,7 @@
 """What every test shares: a place of its own for what the program writes on a machine, and no thread left behind."""
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,3 +66,15 @@ def engines_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         folder = tmp_path_factory.mktemp("engines")
         patch.setenv("SSD_LIVE_ENGINES", str(folder))
         yield folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

@@ -27,6 +27,8 @@ import onnx
 import psutil
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from ssd_live import machine
 from ssd_live.agreement import iou_matrix
 from ssd_live.backends import load_backend, onnxruntime

@@ -8,12 +8,15 @@ the same textures are hard negatives, and some pictures have no object at all.
 
 import argparse
 import math
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ssd_live.files import assets_folder
 from ssd_live.types import Frame
@@ -39,6 +42,8 @@ def main() -> None:
     # Validation pictures have backgrounds and textures that training never sees.
     half = len(photos) // 2
     for name, count, own in (("train", options.train, photos[:half]), ("validation", options.validation, photos[half:])):
+        if not count:
+            continue
         make(options.folder / name, count, own, np.random.default_rng((options.seed, count)))
         print(f"{options.folder / name}: {count} images")
 

@@ -1,25 +1,34 @@
 """Ctrl-C and SIGTERM: the first ends in order, the second at once."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from ssd_live.commands.progress import notify
+
+# A launcher passes on the Ctrl-C that the terminal sent to all: that is one, not two.
+_SAME_SECONDS = 1.0
 
 
 @contextmanager
 def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
     """The first interrupt says `line` and calls `stop`; the second is an ordinary one."""
+    first: list[float] = []
 
-    def first(number: int, frame: object) -> None:
-        notify(f"{line} (once more to stop at once)")
-        for name in earlier:
-            signal.signal(name, signal.default_int_handler)
-        stop()
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not first:
+            first.append(now)
+            notify(f"{line} (once more to stop at once)")
+            stop()
+        elif now - first[0] >= _SAME_SECONDS:
+            signal.default_int_handler(number, frame)
 
     earlier = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
     for name in earlier:
-        signal.signal(name, first)
+        signal.signal(name, interrupted)
     try:
         yield
     finally:

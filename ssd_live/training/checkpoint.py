@@ -1,5 +1,6 @@
 """Checkpoints: everything that a run needs to go on exactly, saved whole or not at all."""
 
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,11 @@ class Checkpoint:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Raises `OutputError`; an earlier file under that name stays then."""
+    # By way of memory: of a full disk, torch.save tells nothing that could be understood.
+    content = io.BytesIO()
+    torch.save({"version": _VERSION, **vars(checkpoint)}, content)
     with atomic_write(path) as file:
-        torch.save({"version": _VERSION, **vars(checkpoint)}, file)
+        file.write(content.getbuffer())
 
 
 def load(path: Path) -> Checkpoint:

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Trainer:
         self.network: SSDNetwork = beginning.network.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = beginning.preprocessing
         self._normalise = Normalise(how).to(self._device)
-        self._view = View(how.input_size, (how.mean[2], how.mean[1], how.mean[0]), recipe.train.augment, recipe.data.use_difficult)
+        self.view = View(how.input_size, (how.mean[2], how.mean[1], how.mean[0]), recipe.train.augment, recipe.data.use_difficult)
         self._average = copy.deepcopy(self.network) if recipe.train.average else None
         part = recipe.train
         self._optimiser = torch.optim.SGD(
@@ -100,7 +100,7 @@ class Trainer:
         """To the last step, or until `stop`. Raises `TrainingError` for a loss that is no number, naming its images."""
         part = self._recipe.train
         order = BatchOrder(len(self._data), part.batch, part.steps, part.seed, start=self._step, rank=self._rank, world=self._world)
-        feed = batches(Examples(self._data.images, self._view, part.seed), order, part.workers)
+        feed = batches(Examples(self._data.images, self.view, part.seed), order, part.workers)
         model: nn.Module = self.network
         if self._world > 1:
             model = nn.parallel.DistributedDataParallel(self.network)
@@ -134,6 +134,15 @@ class Trainer:
             if ended:
                 return
 
+    def learn(self, batches: Iterable[Batch]) -> Iterator[float]:
+        """Learn from batches as they are given, and nothing else; the sum of both losses after each. Raises `TrainingError`."""
+        self.network.train()
+        for batch in batches:
+            since = _Since()
+            self._learn(self.network, batch, since)
+            self._step += 1
+            yield since.total()
+
     def _stopping(self) -> bool:
         """Whether any of the processes was told to stop: they end together, or some would wait for ever."""
         if self._world == 1:
@@ -143,7 +152,7 @@ class Trainer:
         return bool(told)
 
     def _nothing(self) -> Batch:
-        width, height = self._view.size
+        width, height = self.view.size
         nowhere = Target(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
         return Batch(torch.zeros(1, 3, height, width, dtype=torch.uint8), [nowhere], [], [])
 
@@ -240,6 +249,9 @@ class _Since:
         self._confidence = self._confidence + confidence.detach()
         self._steps += 1
         self._images += images
+
+    def total(self) -> float:
+        return float(self._localisation + self._confidence) / max(self._steps, 1)
 
     def progress(self, step: int, part: TrainPart, validated: float | None) -> Progress:
         elapsed = max(time.monotonic() - self._started, 1e-6)

@@ -1,11 +1,9 @@
 """From labelled images to a model that is measured and runs, through the commands."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.clips import SAMPLE
@@ -15,14 +13,6 @@ pytestmark = pytest.mark.usefixtures("engines_of_their_own")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHORT = ("--set", "train.batch=2", "--set", "train.workers=0", "--set", "train.save_every=1", "--set", "train.precision=fp32")
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shapes")
-    tool = runpy.run_path(str(CHECKOUT / "tools" / "make_shapes.py"))
-    tool["make"](folder, 6, tool["_photos"]()[:3], np.random.default_rng(1))
-    return folder
 
 
 def recipe(folder: Path) -> Path:

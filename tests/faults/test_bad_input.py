@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -119,18 +119,6 @@ def test_no_permission_is_said(clip: Path, tmp_path: Path) -> None:
     assert "permission denied" in error_line(unreadable)
     unwritable = _unprivileged("process", SAMPLE, "-o", locked / "sub" / "out.mp4", *FIXED_BACKEND)
     assert "permission denied" in error_line(unwritable)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_disk_that_is_too_small_is_seen_ahead(small_disk: Path, tmp_path: Path, process: Process) -> None:

@@ -62,6 +62,17 @@ def test_training_lowers_the_loss(data: DataSet, tmp_path: Path) -> None:
     assert [progress.step for progress in told] == list(range(1, 13))
 
 
+def test_vgg16_learns_two_images_from_random_weights_in_bfloat16(data: DataSet, tmp_path: Path) -> None:
+    """The beginning of recipes/overfit-two.toml; the whole run is in docs/benchmarks.md."""
+    wanted = read_recipe(RECIPES / "overfit-two.toml", ["train.steps=20", "train.save_every=1000"])
+    torch.manual_seed(1)
+    learner = Trainer(wanted, replace(data, images=data.images[:2]), begin(wanted.model, 2), Place(tmp_path))
+    told: list[Progress] = []
+    learner.run(told.append)
+    first, last = (one.localisation + one.confidence for one in (told[0], told[-1]))
+    assert last < first / 2
+
+
 def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(data: DataSet, tmp_path: Path) -> None:
     whole = trainer(data, tmp_path / "whole", average=0.9)
     whole.run(lambda _: None)

@@ -1,0 +1,97 @@
+"""Training that is killed, run by several processes, or out of disk: in processes of its own, as a user starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ssd_live.errors import OutputError
+from ssd_live.training import checkpoint
+from tests.e2e.test_train import CHECKOUT, recipe
+
+_LONGEST_SECONDS = 200
+_WORDS = ["--set", "train.steps=5", "--set", "train.batch=2", "--set", "train.workers=1", "--set", "train.save_every=1"]
+
+
+def command(folder: Path, shapes: Path, name: str, *more: str) -> list[str]:
+    words = [*_WORDS, "--set", f"name={name}", "--set", "train.log_every=1", *more]
+    return [str(CHECKOUT / "main.py"), "train", str(recipe(folder)), "--data", str(shapes), "-o", str(folder / name), *words]
+
+
+def started(engines: Path, words: list[str]) -> subprocess.Popen[str]:
+    environment = os.environ | {"SSD_LIVE_ENGINES": str(engines), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finished(child: subprocess.Popen[str]) -> str:
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert child.returncode == 0, out
+    return out
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(tmp_path: Path, shapes: Path) -> None:
+    finished(started(tmp_path / "whole-engines", command(tmp_path, shapes, "run")))
+    (tmp_path / "run").rename(tmp_path / "whole")
+    child = started(tmp_path / "broken-engines", command(tmp_path, shapes, "run"))
+    try:
+        assert child.stdout is not None
+        # The third step is learned and being saved, or the fourth has begun.
+        next(line for line in child.stdout if line.startswith("step 3/"))
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.communicate(timeout=_LONGEST_SECONDS)
+    said = finished(started(tmp_path / "broken-engines", command(tmp_path, shapes, "run", "--resume")))
+    assert "going on after step" in said
+    whole, broken = (load_file(tmp_path / f"{name}-engines" / "weights" / "run.safetensors") for name in ("whole", "broken"))
+    assert whole.keys() == broken.keys()
+    assert all(torch.equal(tensor, broken[name]) for name, tensor in whole.items())
+    logged = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in logged[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_two_processes_train_together_and_one_finishes(tmp_path: Path, shapes: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    out = finished(started(tmp_path / "engines", [*launcher, *command(tmp_path, shapes, "pair")]))
+    assert out.count("step 5/5") == 1
+    assert out.count("--model pair") == 1
+    assert (tmp_path / "engines" / "models" / "pair.onnx").is_file()
+
+
+def test_two_processes_end_together_when_interrupted(tmp_path: Path, shapes: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = command(tmp_path, shapes, "pair", "--set", "train.steps=100000", "--set", "train.save_every=100000")
+    child = started(tmp_path / "engines", [*launcher, *words])
+    assert child.stdout is not None
+    next(line for line in child.stdout if line.startswith("step 2/"))
+    begun = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert time.monotonic() - begun < 60, out
+    assert child.returncode != 0
+    assert "stopped after step" in out, out
+    assert checkpoint.load(tmp_path / "pair" / "last.pt").step >= 2
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path, shapes: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    child = started(tmp_path / "engines", [*launcher, *command(tmp_path, shapes, "odd", "--set", "train.batch=3")])
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert child.returncode != 0
+    assert "cannot share evenly" in out
+
+
+def test_a_full_disk_is_named_and_the_checkpoint_before_still_loads(small_disk: Path) -> None:
+    def saved(step: int) -> checkpoint.Checkpoint:
+        return checkpoint.Checkpoint(step, {"weight": torch.zeros(150_000)}, {}, {}, {}, torch.get_rng_state(), "{}", ["box"], 0.0)
+
+    checkpoint.save(small_disk / "last.pt", saved(1))
+    with pytest.raises(OutputError, match="no space left"):
+        checkpoint.save(small_disk / "last.pt", saved(2))
+    assert checkpoint.load(small_disk / "last.pt").step == 1
+    assert [path.name for path in small_disk.iterdir()] == ["last.pt"]

@@ -1,6 +1,7 @@
 """`check-data`: what is wrong with labelled images, and a contact sheet of them."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import get_args
@@ -10,33 +11,42 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ssd_live.commands.progress import notify
-from ssd_live.errors import DataError, MediaError
-from ssd_live.files import atomic_write
+from ssd_live.errors import DataError, MediaError, OutputError, UsageError
+from ssd_live.files import atomic_write, real
 from ssd_live.pixels import Pixels
 from ssd_live.training import sheets
 from ssd_live.training.check import Checked, check, unlabelled
 from ssd_live.training.data import DataSet, Finding, Kind, LabelledImage, load_data
-from ssd_live.video.images import read_image, write_image
+from ssd_live.video.images import IMAGE_SUFFIXES, read_image, write_image
 
 _PROGRESS_IMAGES = 1000
 _SHOWN_OF_A_KIND = 5
+_LONGEST_NAME = 60
+# Boxes that reach further are left out of the median.
+_FAR_PIXELS = 1e6
 _TILE, _COLUMNS, _TILES = (320, 240), 5, 20
+# What would break a line or command the terminal.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Worth knowing, but training does no worse for it.
 _HINTS: frozenset[Kind] = frozenset({"unlabelled image", "resembling names"})
 
 
 def run(folder: Path, split: str, classes: tuple[str, ...], json_file: Path | None, sheet: Path | None) -> None:
     """Raises `DataError` where something is wrong, after everything was told."""
-    data = load_data(folder, split, classes)
+    # What cannot be done is told before the work, not after it.
+    if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
+        raise OutputError(f"{sheet}: the contact sheet is a picture; end the name in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    data = load_data(folder, split, tuple(name.strip() for name in classes if name.strip()))
+    sheet = sheet or Path(f"check-{real(folder).stem if folder.is_file() else real(folder).name}.png")
+    _keep_inputs(data, folder, sheet, json_file)
     checked = check(data, _tell)
-    findings = [*checked.findings, *([] if split or folder.is_file() else unlabelled(data, folder))]
+    findings = [*checked.findings, *([] if split or folder.is_file() else unlabelled(data))]
     _print(data, checked, findings)
-    sheet = sheet or Path(f"check-{folder.resolve().stem}.png")
     write_image(sheet, _sheet(data, checked, findings))
     print(f"contact sheet: {sheet}")
     if json_file is not None:
         with atomic_write(json_file) as file:
-            file.write(json.dumps(_answer(data, findings), indent=1, ensure_ascii=False).encode() + b"\n")
+            file.write(json.dumps(_answer(data, findings), indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
     wrong = [finding for finding in findings if finding.kind not in _HINTS]
     if wrong:
         places = len({finding.path for finding in wrong})
@@ -47,6 +57,17 @@ def run(folder: Path, split: str, classes: tuple[str, ...], json_file: Path | No
 def _tell(number: int) -> None:
     if number % _PROGRESS_IMAGES == 0:
         notify(f"{number} images")
+
+
+def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | None) -> None:
+    """Raises `UsageError` for an output that would take the place of an image, a label or the other output."""
+    files = [path for image in data.images for path in (image.path, image.label_path) if path is not None]
+    files += [folder, *(folder / "annotations").glob("*.json"), *(finding.path for finding in data.troubles)]
+    for output in (sheet, json_file):
+        if output is not None and any(path.name == output.name and real(path) == real(output) for path in files):
+            raise UsageError(f"{output}: is among what is to be checked; give another name")
+    if json_file is not None and real(json_file) == real(sheet):
+        raise UsageError(f"{sheet}: cannot be both the contact sheet and the JSON; give one of them another name")
 
 
 def _counts(data: DataSet) -> list[int]:
@@ -62,29 +83,41 @@ def _print(data: DataSet, checked: Checked, findings: list[Finding]) -> None:
         f"{data.name}: {len(data)} images ({len(checked.sizes)} readable, {empty} without objects), {len(data.classes)} classes, "
         f"{sum(counts)} objects ({ignored} difficult or crowds)"
     )
-    headers = ("class", "objects", "images", "median size")
-    table = Table(*(Column(name, justify="left" if name == "class" else "right", no_wrap=True) for name in headers), box=None, pad_edge=False)
+    numbers = [Column(name, justify="right", no_wrap=True) for name in ("objects", "images", "median size")]
+    table = Table(Column("class", no_wrap=True, max_width=_LONGEST_NAME), *numbers, box=None, pad_edge=False)
+    classes = np.concatenate([image.classes for image in data.images])
+    places = np.repeat(np.arange(len(data)), [len(image.classes) for image in data.images])
+    boxes = np.concatenate([image.boxes for image in data.images])
+    near = (np.abs(boxes) < _FAR_PIXELS).all(1)
     for number, name in enumerate(data.classes):
-        boxes = np.concatenate([image.boxes[image.classes == number] for image in data.images])
-        sides = np.median(boxes[:, 2:] - boxes[:, :2], axis=0) if len(boxes) else None
-        size = f"{sides[0]:.0f} x {sides[1]:.0f}" if sides is not None and np.isfinite(sides).all() else "-"
-        table.add_row(name, str(counts[number]), str(sum(number in image.classes for image in data.images)), size)
-    Console(width=200).print(table, markup=False)
+        own = classes == number
+        sides = (boxes[own & near, 2:] - boxes[own & near, :2]).T
+        size = f"{np.median(sides[0]):.0f} x {np.median(sides[1]):.0f}" if sides.size else "-"
+        table.add_row(_one_line(name), str(counts[number]), str(len(np.unique(places[own]))), size)
+    Console(width=200, emoji=False, highlight=False).print(table, markup=False)
     kinds = Counter(finding.kind for finding in findings)
     for kind in get_args(Kind):
         if not kinds[kind]:
             continue
         print(f"{kind}: {kinds[kind]}")
-        own = [finding for finding in findings if finding.kind == kind]
-        for finding in own[:_SHOWN_OF_A_KIND]:
-            print(f"  {finding}")
-        if len(own) > _SHOWN_OF_A_KIND:
-            print(f"  and {len(own) - _SHOWN_OF_A_KIND} more; --json FILE has all")
+        those = [finding for finding in findings if finding.kind == kind]
+        for finding in those[:_SHOWN_OF_A_KIND]:
+            print(f"  {_one_line(str(finding))}")
+        if len(those) > _SHOWN_OF_A_KIND:
+            print(f"  and {len(those) - _SHOWN_OF_A_KIND} more; --json FILE has all")
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _answer(data: DataSet, findings: list[Finding]) -> dict[str, object]:
+    objects: Counter[str] = Counter()
+    # Two classes may have the same name.
+    for name, count in zip(data.classes, _counts(data), strict=True):
+        objects[name] += count
     listed = [{"kind": finding.kind, "file": str(finding.path), "detail": finding.detail} for finding in findings]
-    return {"data": data.name, "images": len(data), "objects": dict(zip(data.classes, _counts(data), strict=True)), "findings": listed}
+    return {"data": data.name, "images": len(data), "objects": objects, "findings": listed}
 
 
 def _sheet(data: DataSet, checked: Checked, findings: list[Finding]) -> Pixels:

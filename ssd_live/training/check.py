@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_live.errors import MediaError
-from ssd_live.files import reason
+from ssd_live.files import real, reason
 from ssd_live.training.data import DataSet, Finding, LabelledImage
 from ssd_live.video.images import IMAGE_SUFFIXES, read_image
 
@@ -42,22 +42,23 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
             sizes[labelled.path] = looked.size
             findings += _of_size(labelled, looked.size)
             findings += _of_boxes(labelled, looked.size, data.classes)
-            first = seen.setdefault(looked.digest, labelled.path)
-            if first != labelled.path:
-                findings.append(Finding("duplicate image", labelled.path, f"is the same image as {first}"))
+            if first := seen.get(looked.digest):
+                detail = "is listed twice" if first == labelled.path else f"is the same image as {first}"
+                findings.append(Finding("duplicate image", labelled.path, detail))
+            else:
+                seen[looked.digest] = labelled.path
     findings += _resembling(data)
     return Checked(tuple(findings), sizes)
 
 
-def unlabelled(data: DataSet, folder: Path) -> list[Finding]:
-    """Images beside the labelled ones that no label speaks of, and labels of a YOLO folder without an image."""
-    known = {labelled.path.resolve() for labelled in data.images} | {finding.path.resolve() for finding in data.troubles}
-    stems = {path.stem for path in known}
+def unlabelled(data: DataSet) -> list[Finding]:
+    """Images beside the labelled ones that no label speaks of."""
+    # Some paths are rings of links.
+    known = {real(labelled.path) for labelled in data.images} | {real(finding.path) for finding in data.troubles}
+    stems = {finding.path.stem for finding in data.troubles if finding.kind == "unreadable label"}
     folders = sorted({labelled.path.parent for labelled in data.images})
     beside = sorted(path for place in folders if place.is_dir() for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    found = [Finding("unlabelled image", path, "has no label") for path in beside if path.resolve() not in known and path.stem not in stems]
-    orphans = [path for path in sorted((folder / "labels").rglob("*.txt")) if path.stem not in stems and path.name != "classes.txt"]
-    return found + [Finding("missing image", path, "there is no image of this name") for path in orphans]
+    return [Finding("unlabelled image", path, "has no label") for path in beside if real(path) not in known and path.stem not in stems]
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,12 @@ class _Looked:
 def _look(labelled: LabelledImage) -> _Looked | Finding:
     label = labelled.label_path or labelled.path
     try:
+        if not labelled.path.exists():
+            return Finding("missing image", label, f"there is no image {labelled.path}")
+        # A pipe would be waited for.
+        if not labelled.path.is_file():
+            return Finding("unreadable image", labelled.path, "is not a regular file")
         content = labelled.path.read_bytes()
-    except FileNotFoundError:
-        return Finding("missing image", label, f"there is no image {labelled.path}")
     except OSError as error:
         return Finding("unreadable image", labelled.path, f"cannot be read ({reason(error)})")
     try:

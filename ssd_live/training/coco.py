@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ssd_live.errors import DataError
+from ssd_live.files import reason
 from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array, class_index
 
 
@@ -43,14 +46,20 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     if len(entries) < len(content["images"]):
         troubles.append(Finding("duplicate image", path, f"{len(content['images']) - len(entries)} images have an id that an earlier one has too"))
     folders = _images_folder(path, folder)
+    unwanted = {number for number, name in categories.items() if class_index(names, name) is None}
+    left_out: Counter[int] = Counter()
     images = []
     for number, entry in entries.items():
         own = annotations.get(number, [])
         try:
             troubles += _of_no_category(path, entry, own, categories)
             images.append(_labelled(entry, own, categories, names, folders))
+            left_out.update(category for annotation in own if (category := int(annotation["category_id"])) in unwanted)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             troubles.append(Finding("unreadable label", path, f"image {number}: {error} is missing or wrong"))
+    for number, count in sorted(left_out.items()):
+        detail = f"the class {categories[number]!r} is not among {', '.join(names)}; its {count} objects are left out"
+        troubles.append(Finding("unknown class", path, detail))
     if not images:
         raise DataError(f"{path}: has no image that can be used ({troubles[0] if troubles else 'it lists none'})")
     return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
@@ -73,9 +82,11 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+        raise DataError(f"{path}: cannot be read ({reason(error)})") from error
     except ValueError as error:
         raise DataError(f"{path}: is no JSON that can be read ({error})") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is no COCO file: it is nested too deeply") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: is no COCO file: it must have images, annotations and categories")
     return content
@@ -101,7 +112,18 @@ def _labelled(
         classes.append(index)
         crowds.append(bool(annotation.get("iscrowd", 0)))
         areas.append(float(annotation.get("area", width * height)))
-    name = str(entry["file_name"])
-    path = next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+    path = _image_path(str(entry["file_name"]), folders)
     size = (int(entry["width"]), int(entry["height"])) if "width" in entry and "height" in entry else None
     return LabelledImage(path, boxes_array(boxes), np.array(classes, np.int64), np.array(crowds, bool), size, areas=np.array(areas))
+
+
+def _image_path(name: str, folders: Sequence[Path]) -> Path:
+    """Raises `ValueError` for what no file can be called."""
+    try:
+        if b"\0" in os.fsencode(name):
+            raise ValueError("file_name")
+        return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+    except UnicodeError as error:
+        raise ValueError("file_name") from error
+    except OSError as error:
+        raise ValueError(f"file_name ({reason(error)})") from error

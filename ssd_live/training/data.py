@@ -104,7 +104,9 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
 
 
 def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    return np.asarray(boxes, np.float32).reshape(-1, 4)
+    # A number too large becomes infinite, which `check-data` tells.
+    with np.errstate(over="ignore"):
+        return np.asarray(boxes, np.float32).reshape(-1, 4)
 
 
 def class_index(classes: Sequence[str], name: str) -> int | None:

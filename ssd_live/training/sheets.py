@@ -14,22 +14,26 @@ Size = tuple[int, int]
 _PAPER, _INK = (32, 30, 28), (235, 235, 235)
 _FONT_PIXELS, _ROW_PIXELS, _MARGIN_PIXELS = 13, 22, 12
 _NAME_PIXELS, _COUNT_PIXELS = 170, 80
+# Further out than any picture reaches, and still a whole number for those who draw.
+_FAR_PIXELS = 1e6
 
 
 def tile(image: Pixels, boxes: NDArray[np.float32], class_ids: NDArray[np.integer], texts: Sequence[str], size: Size) -> Pixels:
     """The image (H, W, 3) BGR in a tile of `size` (width, height), its sides' ratio kept, with its boxes (M, 4) xyxy in pixels."""
     scale, left, top = _fit(image, size)
-    inside = np.asarray(cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)), interpolation=cv2.INTER_AREA), np.uint8)
+    sides = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    inside = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
     picture = _paper(size)
     picture[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    Overlay(size).draw_labelled((picture,), placed(boxes, image, size), class_ids, texts)
+    Overlay(size).draw_labelled((picture,), placed(boxes, image, size), class_ids, [_drawable(text) for text in texts])
     return picture
 
 
 def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
     """Where boxes of the image lie in its tile."""
     scale, left, top = _fit(image, size)
-    return np.asarray(np.nan_to_num(boxes) * scale + [left, top, left, top], np.float32).reshape(-1, 4)
+    spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [left, top, left, top]
+    return np.asarray(spots, np.float32).reshape(-1, 4)
 
 
 def outline(picture: Pixels, boxes: NDArray[np.float32], colour: tuple[int, int, int] = (255, 255, 255), thickness: int = 1) -> None:
@@ -78,5 +82,10 @@ def _paper(size: Size) -> Pixels:
     return np.full((size[1], size[0], 3), _PAPER, np.uint8)
 
 
+def _drawable(text: str) -> str:
+    # OpenCV crashes on the halves of characters that file names of no UTF-8 and JSON can hold.
+    return text.encode(errors="replace").decode()
+
+
 def _write(picture: Pixels, text: str, x: int, y: int) -> None:
-    cv2.putText(picture, text, (x, y + _ROW_PIXELS - 7), _INK, cv2.FontFace("sans"), _FONT_PIXELS, 400)
+    cv2.putText(picture, _drawable(text), (x, y + _ROW_PIXELS - 7), _INK, cv2.FontFace("sans"), _FONT_PIXELS, 400)

@@ -1,5 +1,6 @@
 """Where a run begins: the network of a recipe, with the weights that it names."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +70,14 @@ def _trained(name: str, part: ModelPart) -> State:
         raise UnknownModelError(f"there are no weights {name!r} to begin with; there are {', '.join(known)}")
     try:
         with safe_open(path, framework="pt") as archive:
-            return {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError) as error:
+            facts = {key: json.loads(value) for key, value in (archive.metadata() or {}).items()}
+            state = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError, ValueError) as error:
         raise ModelFileError(f"{path}: the weights cannot be read ({error}); import them again") from error
+    for what, wanted in (("network", part.network), ("preset", part.preset)):
+        if facts.get(what, wanted) != wanted:
+            raise UsageError(f"{name} has the {what} {facts[what]}, not {wanted}; set model.{what} to it")
+    return state
 
 
 def vgg16_weights(state: State, path: Path) -> State:

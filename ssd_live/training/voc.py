@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_live.errors import DataError
+from ssd_live.files import reason
 from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array, class_index
 from ssd_live.video.images import IMAGE_SUFFIXES, natural_order
 
@@ -46,7 +47,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         listed = ", ".join(names)
         troubles += [Finding("unknown class", label.path, f"the class {name!r} is not among {listed}; its objects are left out") for name in unknown]
         images.append(_labelled(_image_path(folder, label), label, names))
-    return DataSet(f"{folder.name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+    return DataSet(f"{folder.absolute().name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
 
 
 def _label_paths(folder: Path, split: str) -> list[Path]:
@@ -69,7 +70,9 @@ def _read(path: Path) -> _Label:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError as error:
         raise DataError("there is no such label file") from error
-    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+    except OSError as error:
+        raise DataError(f"cannot be read ({reason(error)})") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
     try:
         objects = tuple(_object(node) for node in root.iter("object"))
@@ -109,10 +112,13 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
 
 
 def _image_path(folder: Path, label: _Label) -> Path:
-    """Beside the label's own name first: the file name inside is often stale."""
+    """By the label's own name: the file name inside is often stale, and says no more than which of several endings is meant."""
     images = folder / "JPEGImages"
+    inside = Path(label.file_name).name
+    if Path(inside).stem == label.path.stem and (images / inside).is_file():
+        return images / inside
     for suffix in sorted(IMAGE_SUFFIXES):
         for candidate in (images / f"{label.path.stem}{suffix}", images / f"{label.path.stem}{suffix.upper()}"):
             if candidate.is_file():
                 return candidate
-    return images / (Path(label.file_name).name or f"{label.path.stem}.jpg")
+    return images / (inside or f"{label.path.stem}.jpg")

@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from ssd_live.errors import DataError
+from ssd_live.errors import DataError, MediaError
+from ssd_live.files import reason
 from ssd_live.training.data import DataSet, Finding, LabelledImage, boxes_array
-from ssd_live.video.images import IMAGE_SUFFIXES, natural_order
+from ssd_live.video.images import IMAGE_SUFFIXES, natural_order, read_image
 
 # class, then cx, cy, w, h relative to the image
 _Row = tuple[int, float, float, float, float]
@@ -26,9 +26,10 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     images, troubles = [], []
     for path in paths:
         label = labels_folder / path.relative_to(images_folder).with_suffix(".txt")
-        size = _size(path)
-        if size is None:
-            troubles.append(Finding("unreadable image", path, "is not an image that can be read"))
+        try:
+            frame = read_image(path)
+        except MediaError as error:
+            troubles.append(Finding("unreadable image", path, str(error).removeprefix(f"{path}: ")))
             continue
         try:
             rows = _rows(label) if label.is_file() else []
@@ -39,10 +40,14 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         for number in sorted({row[0] for row in rows} - {row[0] for row in known}):
             detail = f"has the class {number}, but there are {len(names)} names, numbered from 0; its objects are left out"
             troubles.append(Finding("unknown class", label, detail))
-        images.append(_labelled(path, label, size, known))
+        images.append(_labelled(path, label, (frame.width, frame.height), known))
+    labels_root = labels_folder / root.relative_to(images_folder)
+    named = {labels_folder / path.relative_to(images_folder).with_suffix(".txt") for path in paths}
+    texts = sorted((text for text in labels_root.rglob("*.txt") if text.name != "classes.txt"), key=natural_order)
+    troubles += [Finding("missing image", label, "there is no image of this name") for label in texts if label not in named]
     if not images:
         raise DataError(f"{root}: has no image that can be used ({troubles[0]})")
-    return DataSet(f"{folder.name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+    return DataSet(f"{folder.absolute().name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
@@ -62,25 +67,33 @@ def is_yolo(folder: Path, split: str) -> bool:
 def _names(folder: Path) -> tuple[str, ...]:
     for listed in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if listed.is_file():
-            return tuple(line.strip() for line in _text(listed).splitlines() if line.strip())
+            return tuple(line.strip() for line in _names_text(listed).splitlines() if line.strip())
     for described in (folder / "data.yaml", folder / "dataset.yaml"):
         if described.is_file():
             return _names_of_yaml(described)
     raise DataError(f"{folder}: does not name its classes; add classes.txt with a name a line")
 
 
+def _names_text(path: Path) -> str:
+    try:
+        return _text(path)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
 def _text(path: Path) -> str:
+    """Raises `DataError`, which does not name the file."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8; save it so") from error
+        raise DataError("is not UTF-8; save it so") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+        raise DataError(f"cannot be read ({reason(error)})") from error
 
 
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
     """The `names` of a data.yaml: `[a, b]`, `- a` lines or `0: a` lines, which is all that such files have."""
-    text = "\n".join(line for line in _text(path).splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    text = "\n".join(line for line in _names_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#"))
     if match := re.search(r"^names:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL):
         return tuple(_unquoted(name) for name in match[1].split(",") if name.strip())
     if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]*-.*(?:\n|$))+)", text, re.MULTILINE):
@@ -110,12 +123,6 @@ def _labelled(path: Path, label: Path, size: tuple[int, int], rows: Sequence[_Ro
     boxes = [((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height) for _, cx, cy, w, h in rows]
     numbers = np.array([number for number, *_ in rows], np.int64)
     return LabelledImage(path, boxes_array(boxes), numbers, np.zeros(len(rows), bool), size, label)
-
-
-def _size(path: Path) -> tuple[int, int] | None:
-    data = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    return None if image is None else (image.shape[1], image.shape[0])
 
 
 def _rows(label: Path) -> list[_Row]:

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, UsageError
+from ssd_live.models import create
+from ssd_live.models.weight_files import save_weights
 from ssd_live.training.checkpoint import load as load_checkpoint
 from ssd_live.training.data import DataSet, LabelledImage
 from ssd_live.training.feed import BatchOrder
@@ -191,6 +193,15 @@ def test_weights_of_another_network_are_refused() -> None:
         begin(ModelPart(network="ssd300-vgg16", weights="trained:ssd300-mobilenetv2-oid"), 4)
     with pytest.raises(UnknownModelError, match="ssd300-mobilenetv2-oid"):
         begin(ModelPart(network="ssd300-vgg16", weights="trained:nothing"), 4)
+
+
+@pytest.mark.parametrize(("facts", "said"), [({"network": "ssd512-vgg16"}, "model.network"), ({"preset": "coco"}, "model.preset")])
+def test_weights_made_for_other_default_boxes_are_refused(own_engines: Path, facts: dict[str, str], said: str) -> None:
+    save_weights(own_engines / "weights" / "other.safetensors", create("ssd300-vgg16", 3), facts)
+    with pytest.raises(UsageError, match=said):
+        begin(ModelPart(network="ssd300-vgg16", weights="trained:other"), 3)
+    right = {"network": "ssd300-vgg16", "preset": "voc"} | facts
+    begin(ModelPart(weights="trained:other", **right), 3)  # type: ignore[arg-type]
 
 
 def test_a_whole_vgg16_is_reduced_as_the_paper_does(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def real(path: Path) -> Path:
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under `path` only once it is written whole; on an exception nothing is left."""
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         # Renaming over /dev/null would put an end to it.
         raise OutputError(f"{path}: is not a regular file; choose another place")
     try:

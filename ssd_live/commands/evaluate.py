@@ -14,8 +14,8 @@ from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import choose
 from ssd_live.commands.progress import notify
-from ssd_live.errors import UsageError
-from ssd_live.files import atomic_write
+from ssd_live.errors import OutputError, UsageError
+from ssd_live.files import atomic_write, real
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.pixels import Pixels
 from ssd_live.training import sheets
@@ -23,7 +23,7 @@ from ssd_live.training.average_precision import Found, Rule
 from ssd_live.training.confusion import frequent
 from ssd_live.training.data import DataSet, LabelledImage, load_data
 from ssd_live.training.evaluate import SURE, Evaluation, detector_of, evaluate, known_classes, worst
-from ssd_live.video.images import read_image, write_image
+from ssd_live.video.images import IMAGE_SUFFIXES, read_image, write_image
 
 _PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
@@ -61,19 +61,28 @@ class Request:
 def run(request: Request) -> None:
     """Raises `SsdLiveError`."""
     runs = request.runs()
+    # What cannot be done is told before the work, not after it.
     if request.plots is not None:
         from ssd_live.training import plots
+
+        plots.check_plot(request.plots)
+    if request.sheet is not None and request.sheet.suffix.lower() not in IMAGE_SUFFIXES:
+        raise OutputError(f"{request.sheet}: the sheet is a picture; end the name in {', '.join(sorted(IMAGE_SUFFIXES))}")
     data = load_data(request.data, request.split)
+    _keep_inputs(request, data)
     for trouble in data.troubles[:_SHOWN_MISTAKES]:
         notify(f"note: {trouble}")
     if len(data.troubles) > _SHOWN_MISTAKES:
         notify(f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; `check-data` tells all")
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []
-    for name, backend, precision in runs:
-        model = find_model(name)
-        choice = choose(model, backend, cast(Any, precision), workload="latency", notify=notify)
-        known = known_classes(model.metadata, data.classes)
+    models = [find_model(name) for name, _, _ in runs]
+    knowns = [known_classes(model.metadata, data.classes) for model in models]
+    choices = [
+        choose(model, backend, cast(Any, precision), workload="latency", notify=notify)
+        for model, (_, backend, precision) in zip(models, runs, strict=True)
+    ]
+    for model, known, choice in zip(models, knowns, choices, strict=True):
         if len(known) < len(data.classes):
             unknown = ", ".join(name for name in data.classes if name not in known)
             notify(f"note: {model.name} does not know {unknown}; its mean is over the other {len(known)} classes")
@@ -90,12 +99,22 @@ def run(request: Request) -> None:
     if request.output is not None:
         with atomic_write(request.output) as file:
             answer = {"data": str(request.data), "split": request.split, "metric": request.metric, "classes": data.classes, "results": facts}
-            file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            # A path, or a name out of a JSON, may be no text at all.
+            file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
     if request.plots is not None:
         plots.precision_recall(request.plots, evaluations)
     if request.sheet is not None:
         _write_sheet(request.sheet, first, data)
     print(f"{100 * first.mean:.2f} {'AP' if request.metric == 'coco' else 'mAP'}")
+
+
+def _keep_inputs(request: Request, data: DataSet) -> None:
+    """Raises `UsageError` for an output that would take the place of an image, a label or a model."""
+    files = [path for image in data.images for path in (image.path, image.label_path) if path is not None]
+    files += [request.data, *(request.data / "annotations").glob("*.json"), *map(Path, request.models)]
+    for output in (request.output, request.sheet, request.plots):
+        if output is not None and any(path.name == output.name and real(path) == real(output) for path in files):
+            raise UsageError(f"{output}: is among what is to be measured; give another name")
 
 
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
@@ -137,7 +156,7 @@ def _print(evaluations: dict[str, Evaluation]) -> None:
     for name in first.figures:
         values = [evaluation.figures[name] for evaluation in evaluations.values()]
         table.add_row(name, "", *map(_percent, values), *_difference(values))
-    Console(width=200).print(table, markup=False)
+    Console(width=200, emoji=False).print(table, markup=False)
     for label, evaluation in evaluations.items():
         print(f"\n{label}, over a score of {SURE}: {_summary(evaluation)}")
         for there, found, count in frequent(evaluation.confusion, evaluation.classes, _SHOWN_MISTAKES):

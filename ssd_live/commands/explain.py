@@ -4,7 +4,9 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
+from ssd_live.commands.progress import notify
 from ssd_live.errors import DataError, MissingPackageError, UsageError
+from ssd_live.files import real
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.training.data import LabelledImage
 from ssd_live.video.images import read_image, write_image
@@ -22,18 +24,22 @@ def run(image_path: Path, ground_truth: Path | None, name: str, threshold: float
     threshold = model.metadata.display_threshold if threshold is None else threshold
     if not model.metadata.score_threshold <= threshold <= 1:
         raise UsageError(f"--threshold {threshold:g} must be from {model.metadata.score_threshold:g}, the model's own, to 1")
+    output = output or Path(f"{image_path.stem}-explained.png")
+    if real(output) == real(image_path):
+        raise UsageError(f"{output}: is the image itself; give another name with -o")
     image = read_image(image_path).planes[0]
     truth = _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes) if ground_truth is not None else None
     explained = explain(model, image, threshold, truth)
+    if truth is not None and len(truth.boxes) > len(explained.matched):
+        notify(f"note: {ground_truth}: {len(truth.boxes) - len(explained.matched)} objects have no area in the image and are left out")
+    elif truth is not None and not len(truth.boxes):
+        notify(f"note: {ground_truth}: has no object of a class that {model.name} knows")
     for one in explained.fired:
         print(f"{classes[one.class_id]} {one.score:.0%}: {describe(one.place, explained.feature_maps)}{_suppressed(one.suppressed)}")
     for matched in explained.matched:
         maps = Counter(place.feature_map for place in matched.places)
         where = ", ".join(f"{count} on map {number + 1}" for number, count in sorted(maps.items()))
         print(f"object {classes[matched.class_id]}: {len(matched.places)} default boxes ({where}), best overlap {matched.best_overlap:.2f}")
-    output = output or Path(f"{image_path.stem}-explained.png")
-    if output.resolve() == image_path.resolve():
-        raise UsageError(f"{output}: is the image itself; give another name with -o")
     write_image(output, draw(image, explained, classes))
     print(f"{len(explained.fired)} detections over {threshold:g}; picture: {output}")
 
@@ -54,8 +60,10 @@ def _truth(path: Path, image: Path, size: tuple[int, int], classes: tuple[str, .
     if kind == ".txt":
         return yolo.read_label(path, image, size, len(classes))
     if kind == ".json":
-        named = [one for one in coco.load(path, None, classes).images if one.path.name == image.name]
+        listed = coco.load(path, None, classes)
+        named = [one for one in listed.images if one.path.name == image.name]
         if not named:
-            raise DataError(f"{path}: does not list {image.name}")
+            trouble = f"; the first thing wrong with it: {listed.troubles[0].detail}" if listed.troubles else ""
+            raise DataError(f"{path}: does not list {image.name}{trouble}")
         return dataclasses.replace(named[0], path=image)
     raise UsageError(f"{path}: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)")

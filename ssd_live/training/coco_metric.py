@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd_live.errors import MissingPackageError
 from ssd_live.training.average_precision import Found, Truth
@@ -26,10 +27,10 @@ def coco_figures(truths: Sequence[Truth], founds: Sequence[Found], classes: int)
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
         raise MissingPackageError("COCO's metric needs faster-coco-eval; `pip install '.[train]'` brings it") from error
-    if not any(len(found.scores) for found in founds):
-        return _nothing_found(truths, classes)
-    truth = COCO(_annotations(truths, classes))
-    measured = COCOeval_faster(truth, truth.loadRes(_rows(founds)), "bbox", print_function=_silent)
+    # Not by `loadRes`, which not every version lets load nothing.
+    content = _content(len(truths), classes)
+    truth, detections = COCO(content | {"annotations": _objects(truths)}), COCO(content | {"annotations": _detections(founds)})
+    measured = COCOeval_faster(truth, detections, "bbox", print_function=_silent)
     measured.params.imgIds = list(range(len(truths)))
     measured.run()
     # (overlaps, recalls, classes, sizes, detections an image): every size, 100 detections.
@@ -43,28 +44,33 @@ def _silent(*words: object) -> None:
     pass
 
 
-def _nothing_found(truths: Sequence[Truth], classes: int) -> CocoFigures:
-    there = np.concatenate([truth.classes[~truth.ignored] for truth in truths] or [np.zeros(0, np.int64)])
-    by_class = tuple(0.0 if (there == class_id).any() else float("nan") for class_id in range(classes))
-    return CocoFigures(dict.fromkeys(FIGURES, 0.0 if len(there) else float("nan")), by_class)
+def _content(images: int, classes: int) -> dict[str, Any]:
+    return {"images": [{"id": image} for image in range(images)], "categories": [{"id": number, "name": str(number)} for number in range(classes)]}
 
 
-def _annotations(truths: Sequence[Truth], classes: int) -> dict[str, Any]:
+def _objects(truths: Sequence[Truth]) -> list[dict[str, Any]]:
     annotations: list[dict[str, Any]] = []
     for image, truth in enumerate(truths):
-        areas = truth.areas if truth.areas is not None else (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64).prod(1)
+        areas = truth.areas if truth.areas is not None else _areas(truth.boxes)
         for box, class_id, crowd, area in zip(truth.boxes.tolist(), truth.classes.tolist(), truth.ignored.tolist(), areas.tolist(), strict=True):
-            sides = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-            # Numbers from 1: to COCO's tools, 0 means not matched.
-            own = {"id": len(annotations) + 1, "image_id": image, "category_id": class_id, "bbox": sides, "area": area, "iscrowd": int(crowd)}
-            annotations.append(own)
-    images = [{"id": image} for image in range(len(truths))]
-    return {"images": images, "annotations": annotations, "categories": [{"id": number, "name": str(number)} for number in range(classes)]}
+            annotations.append(_annotation(len(annotations), image, class_id, box, area) | {"iscrowd": int(crowd)})
+    return annotations
 
 
-def _rows(founds: Sequence[Found]) -> list[dict[str, Any]]:
-    return [
-        {"image_id": image, "category_id": class_id, "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]], "score": score}
-        for image, found in enumerate(founds)
-        for box, score, class_id in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist(), strict=True)
-    ]
+def _detections(founds: Sequence[Found]) -> list[dict[str, Any]]:
+    annotations: list[dict[str, Any]] = []
+    for image, found in enumerate(founds):
+        areas = _areas(found.boxes)
+        for box, class_id, score, area in zip(found.boxes.tolist(), found.classes.tolist(), found.scores.tolist(), areas.tolist(), strict=True):
+            annotations.append(_annotation(len(annotations), image, class_id, box, area) | {"iscrowd": 0, "score": score})
+    return annotations
+
+
+def _annotation(number: int, image: int, class_id: int, box: list[float], area: float) -> dict[str, Any]:
+    # Numbers from 1: to COCO's tools, 0 means not matched.
+    return {"id": number + 1, "image_id": image, "category_id": class_id, "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]], "area": area}
+
+
+def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    sides = boxes.astype(np.float64)
+    return np.asarray((sides[:, 2:] - sides[:, :2]).prod(1))

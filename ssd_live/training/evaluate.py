@@ -1,7 +1,8 @@
 """Mean average precision: of a network while it trains, and of a deployed model file on the backend that runs it."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Evaluation:
     """Average precision by class (nan where there is nothing to find, or the model does not know the class), and what it comes from.
 
     `curves` are at an overlap of one half, by class; `figures` are COCO's twelve where that was asked; `confusion` is as in `confusion.py`;
-    `unreadable` are lines about images left out.
+    of `truths` those of classes that the model does not know are ignored; `unreadable` are lines about images left out.
     """
 
     classes: tuple[str, ...]
@@ -56,6 +57,9 @@ def evaluate(
     detect: Detect, data: DataSet, rule: Rule, known: Collection[str] | None = None, on_image: Callable[[int], None] = lambda _: None
 ) -> Evaluation:
     """Run over all images; only classes in `known` count, if it is given. Raises `DataError` if none can be read."""
+    if rule == "coco":
+        # A package that is missing is told before the work, not after it.
+        coco_figures((), (), len(data.classes))
     founds, truths, images, unreadable = [], [], [], []
     for number, labelled in enumerate(data.images, 1):
         try:
@@ -64,12 +68,16 @@ def evaluate(
             unreadable.append(str(error))
             continue
         founds.append(detect(image))
-        truths.append(Truth(labelled.boxes, labelled.classes, labelled.ignored, labelled.areas))
+        # A box of what is no number is nowhere, and so is not found.
+        truths.append(Truth(np.nan_to_num(labelled.boxes), labelled.classes, labelled.ignored, labelled.areas))
         images.append(labelled)
         on_image(number)
     if not images:
         raise DataError(f"{data.name}: has no image that can be read ({unreadable[0] if unreadable else 'it is empty'})")
     curves = {name: curve_of(truths, founds, index) for index, name in enumerate(data.classes)}
+    if known is not None:
+        unknown = [index for index, name in enumerate(data.classes) if name not in known]
+        truths = [replace(truth, ignored=truth.ignored | np.isin(truth.classes, unknown)) for truth in truths]
     figures: dict[str, float] = {}
     if rule == "coco":
         counted = coco_figures(truths, founds, len(data.classes))
@@ -83,11 +91,15 @@ def evaluate(
 
 
 def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
-    """Those of the data that the model has too, in any case. Raises `DataError` if there is none."""
+    """Those of the data that the model has too, in any case. Raises `DataError` if there is none, or one twice."""
     own = {name.casefold() for name in metadata.classes}
     known = [name for name in classes if name.casefold() in own]
     if not known:
-        raise DataError(f"{metadata.name} and the data have no class in common ({', '.join(metadata.classes[:5])} and {', '.join(classes[:5])})")
+        theirs = ", ".join(classes[:5]) or "none at all"
+        raise DataError(f"{metadata.name} and the data have no class in common ({', '.join(metadata.classes[:5])} and {theirs})")
+    twice = [name for name, count in Counter(name.casefold() for name in classes).items() if count > 1]
+    if twice:
+        raise DataError(f"the data have more than one class {', '.join(twice)}; give each class a name of its own, apart from capitals")
     return known
 
 

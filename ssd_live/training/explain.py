@@ -60,19 +60,25 @@ class Explanation:
 
 
 def explain(model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None) -> Explanation:
-    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Raises `ModelFileError`."""
+    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Objects without an area in the image match nothing and are left out.
+
+    Raises `ModelFileError`.
+    """
+    threshold = max(threshold, model.metadata.score_threshold)
     network = network_of(model)
     frame = Frame((image,))
     with torch.inference_mode():
         every_box, every_score = answer_before_nms(network, model.metadata, frame.network_input(model.metadata.input_size)[None])
     boxes, scores = every_box[0], every_score[0]
-    found = detect(boxes, scores, max(threshold, model.metadata.score_threshold), model.metadata.iou_threshold, model.metadata.max_detections)
+    found = detect(boxes, scores, threshold, model.metadata.iou_threshold, model.metadata.max_detections)
     scale = np.array([frame.width, frame.height] * 2, np.float32)
     defaults = to_corners(network.default_boxes).numpy() * scale
-    fired = []
+    fired, left = [], scores > threshold
     for box, score, class_id in zip(*found, strict=True):
         own = int(((boxes == box).all(1) & (scores[:, class_id] == score)).nonzero()[0])
-        same = (scores[:, class_id] > threshold) & (jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold)
+        same = left[:, class_id] & (jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold)
+        # A box gives way once, to the best that it overlaps.
+        left[:, class_id] &= ~same
         maps = Counter(place_of(index, network.feature_maps).feature_map for index in same.nonzero()[:, 0].tolist() if index != own)
         fired.append(Fired(box.numpy() * scale, float(score), int(class_id), place_of(own, network.feature_maps), defaults[own], maps))
     matched = _matched(truth, network.default_boxes, network.feature_maps, scale) if truth is not None else []
@@ -80,12 +86,15 @@ def explain(model: ModelFile, image: Pixels, threshold: float, truth: LabelledIm
 
 
 def _matched(truth: LabelledImage, default_boxes: torch.Tensor, feature_maps: Sequence[FeatureMapBoxes], scale: Boxes) -> list[Matched]:
-    boxes = torch.from_numpy(truth.boxes / scale)
+    # As in training: only what lies inside the image.
+    inside = np.clip(truth.boxes, 0, scale)
+    solid = (inside[:, 2:] > inside[:, :2]).all(1)
+    boxes = torch.from_numpy(inside[solid] / scale)
     matches = match(boxes, default_boxes)
     corners = to_corners(default_boxes)
     overlaps = jaccard_overlap(boxes, corners)
     found = []
-    for number, (box, class_id) in enumerate(zip(truth.boxes, truth.classes, strict=True)):
+    for number, (box, class_id) in enumerate(zip(inside[solid], truth.classes[solid], strict=True)):
         own = (matches == number).nonzero()[:, 0].tolist()
         places = tuple(place_of(index, feature_maps) for index in own)
         best = float(overlaps[number, own].max()) if own else 0.0
@@ -131,8 +140,9 @@ def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
     sheets.outline(panel, sheets.placed(own[middle : middle + len(cell.shapes)], image, _PANEL))
     fired = [one.default_box for one in explained.fired if one.place.feature_map == number]
     sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), class_colour(number), 2)
-    words = f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} default boxes; white: those of one cell"
-    return sheets.captioned(panel, f"{words}; coloured: {len(fired)} that detected" if fired else words)
+    # As many words as fit beside the largest numbers.
+    words = f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} boxes; white: one cell's"
+    return sheets.captioned(panel, f"{words}; coloured: {len(fired)} fired" if fired else words)
 
 
 def _matches(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:

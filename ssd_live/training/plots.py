@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ _FORMATS = (".png", ".svg", ".pdf")
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
     """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`, `OutputError`."""
     first = next(iter(evaluations.values()))
-    names = [name for name in first.classes if first.curves[name].objects]
+    names = [name for name in first.classes if any(not np.isnan(evaluation.precision[name]) for evaluation in evaluations.values())]
     names = sorted(names, key=lambda name: np.nan_to_num(first.precision[name]))[:_MOST_PANELS]
     columns = max(1, min(_COLUMNS, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
@@ -30,8 +31,13 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
         axes = figure.add_subplot(rows, columns, number)
         for label, evaluation in evaluations.items():
             curve = evaluation.curves[name]
-            axes.step(curve.recall, curve.precision, where="post", label=f"{label}: {100 * evaluation.precision[name]:.1f}")
-        axes.set(title=name, xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+            if not np.isnan(evaluation.precision[name]):
+                # A precision holds for the recall up to its own.
+                recall, precision = np.concatenate([[0.0], curve.recall]), np.concatenate([[1.0], curve.precision])
+                axes.step(recall, precision, where="pre", label=f"{label}: {100 * evaluation.precision[name]:.1f}")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+        # A dollar in a class name begins no formula, and what is no letter would break an SVG.
+        axes.set_title("".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=6, loc="lower left")
     _save(figure, path)
@@ -40,13 +46,16 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
 def training_curves(path: Path, log: Path) -> None:
     """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`. Raises as above."""
     with log.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        # The last line of a run that was cut off may lack its end.
+        rows = [row for row in csv.DictReader(file) if row["validation_map"] is not None]
     steps = [int(row["step"]) for row in rows]
     figure = _figure(9, 3.4)
     losses, scores = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-    for part in ("localisation", "confidence"):
-        losses.plot(steps, [float(row[part]) for row in rows], label=part)
-    losses.set(xlabel="step", ylabel="loss", yscale="log")
+    parts = {part: [float(row[part]) for row in rows] for part in ("localisation", "confidence")}
+    for part, values in parts.items():
+        losses.plot(steps, values, label=part)
+    positive = any(0 < value < math.inf for values in parts.values() for value in values)
+    losses.set(xlabel="step", ylabel="loss", yscale="log" if positive else "linear")
     losses.legend()
     validated = [(step, float(row["validation_map"])) for step, row in zip(steps, rows, strict=True) if row["validation_map"]]
     if validated:
@@ -60,6 +69,13 @@ def training_curves(path: Path, log: Path) -> None:
     _save(figure, path)
 
 
+def check_plot(path: Path) -> None:
+    """Whether a plot can be made, and under such a name. Raises `MissingPackageError`, `OutputError`."""
+    _figure(1, 1)
+    if path.suffix.lower() not in _FORMATS:
+        raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")
+
+
 def _figure(width: float, height: float) -> Any:
     """In inches. No window system is touched."""
     try:
@@ -70,9 +86,11 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(figure: Any, path: Path) -> None:
-    if path.suffix.lower() not in _FORMATS:
-        raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")
+    check_plot(path)
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.lower()[1:], dpi=130)
+    with warnings.catch_warnings():
+        # A line for every letter that the font lacks.
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(content, format=path.suffix.lower()[1:], dpi=130)
     with atomic_write(path) as file:
         file.write(content.getvalue())

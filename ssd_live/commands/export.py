@@ -9,8 +9,8 @@ from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, OutputError
-from ssd_live.files import assets_folder
-from ssd_live.modelfile.file import ModelFile, write_model_file
+from ssd_live.files import assets_folder, engines_folder
+from ssd_live.modelfile.file import ModelFile, read_model_file, write_model_file
 from ssd_live.process.plan import make_plan
 from ssd_live.types import Frame
 from ssd_live.video.images import IMAGE_SUFFIXES, read_image
@@ -25,11 +25,19 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
     path = output or Path(f"{name}.onnx")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another name with -o")
+    write(_exported(name), path, frames_of(data) if data else bundled_frames())
+
+
+def _exported(name: str) -> ModelFile:
+    """Of the shipped weights; what was imported or trained here was exported then, and has its file."""
+    made_here = engines_folder() / "models" / f"{name}.onnx"
+    if made_here.is_file():
+        return read_model_file(made_here)
     try:
         from ssd_live.export.model_file import export_model
     except ImportError as error:
         raise MissingPackageError("export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
-    write(export_model(name), path, frames_of(data) if data else bundled_frames())
+    return export_model(name)
 
 
 def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:

@@ -136,6 +136,9 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     from ssd_live.training.plots import training_curves
     from ssd_live.training.start import Normalise
 
+    best = trainer.take_best()
+    if best not in (None, trainer.step):
+        notify(f"step {best} did best in validation; its weights are taken")
     network = trainer.trained.cpu().to(memory_format=torch.contiguous_format).eval()
     facts = {"classes": list(train.classes), "network": recipe.model.network, "preset": recipe.model.preset}
     save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
@@ -152,7 +155,7 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
         display_threshold=0.5,
         training_data=train.name,
         licence="as its data",
-        provenance=f"trained with ssd_live, recipe {recipe.name}, {recipe.train.steps} steps",
+        provenance=f"trained with ssd_live, recipe {recipe.name}, step {best or trainer.step} of {recipe.train.steps}",
     )
     model = write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", _frames(data.images))
     _check_agreement(network, Normalise(how), model)

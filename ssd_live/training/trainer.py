@@ -79,6 +79,14 @@ class Trainer:
         """The network to use: the average over the steps, if one is kept."""
         return self._average if self._average is not None else self.network
 
+    def take_best(self) -> int | None:
+        """Go back to the weights of the best validation, for use and not for training on; the step they are of, None if never validated."""
+        if not self._place.best.is_file():
+            return None
+        saved = checkpoint.load(self._place.best)
+        self.trained.load_state_dict(saved.average or saved.model)
+        return saved.step
+
     def stop(self) -> None:
         self._stopped = True
 

@@ -35,6 +35,9 @@ def test_a_model_is_trained_measured_and_run(ssd: Callable[..., Answer], shapes:
     result = json.loads((tmp_path / "map.json").read_text())["results"][0]
     assert set(result["average_precision"]) == {"circle", "star", "triangle"}
     assert result["images"] == 6
+    exported = ssd("export", "shapes-test", "-o", tmp_path / "mine.onnx", "--data", shapes / "JPEGImages")
+    assert exported.code == 0, exported.err
+    assert ssd("models", "info", tmp_path / "mine.onnx").code == 0
     run = ssd("process", SAMPLE, "--no-video", "--max-frames", 3, "--model", "shapes-test", *FIXED_BACKEND)
     assert run.code == 0, run.err
 

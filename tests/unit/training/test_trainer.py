@@ -133,11 +133,22 @@ def test_the_log_has_a_line_a_step(data: DataSet, tmp_path: Path) -> None:
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
 
 
-def test_the_best_validation_keeps_its_own_checkpoint(data: DataSet, tmp_path: Path) -> None:
+def test_the_best_validation_keeps_its_own_checkpoint_and_its_weights_are_taken(data: DataSet, tmp_path: Path) -> None:
     figures = iter([0.5, 0.9, 0.2, 0.3])
-    trainer(data, tmp_path / "run", evaluate_every=1).run(lambda _: None, lambda _: next(figures))
-    assert load_checkpoint(tmp_path / "run" / "best.pt").step == 2
+    learner = trainer(data, tmp_path / "run", evaluate_every=1, average=0.9)
+    learner.run(lambda _: None, lambda _: next(figures))
+    best = load_checkpoint(tmp_path / "run" / "best.pt")
+    assert best.step == 2
     assert load_checkpoint(tmp_path / "run" / "last.pt").best == 0.9
+    assert not all(torch.equal(tensor, learner.trained.state_dict()[name]) for name, tensor in best.average.items())
+    assert learner.take_best() == 2
+    assert all(torch.equal(tensor, learner.trained.state_dict()[name]) for name, tensor in best.average.items())
+
+
+def test_a_run_without_validation_has_no_best_weights(data: DataSet, tmp_path: Path) -> None:
+    learner = trainer(data, tmp_path / "run", steps=1)
+    learner.run(lambda _: None)
+    assert learner.take_best() is None
 
 
 class Payload:

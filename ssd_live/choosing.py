@@ -9,13 +9,15 @@ from typing import Any, Literal
 from ssd_live import machine
 from ssd_live.agreement import Agreement, compare_boxes, compare_detections, enough_detections
 from ssd_live.backends import BACKENDS, backend_module
-from ssd_live.backends.base import Precision, Workload
+from ssd_live.backends.base import PRECISIONS, Precision, Workload
 from ssd_live.errors import BackendError, MissingPackageError, OutputError, UsageError
 from ssd_live.files import atomic_write, engines_folder
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.int8 import int8_form, int8_identity
 from ssd_live.trial import Trial, run_trial
 
-PRECISIONS = ("fp32", "fp16", "bf16")
+# The runtimes that take a quantised file.
+_INT8_BACKENDS = ("openvino", "onnxruntime")
 _PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy")
 _TABLE_VERSION = 1
 
@@ -66,7 +68,7 @@ def choose(
     if name != "auto":
         module = backend_module(name)
         device = _check_device(name, device, module.devices())
-        offered = module.precisions(device)
+        offered = [*module.precisions(device), *_int8(model, name)]
         if precision != "auto" and precision not in offered:
             raise UsageError(f"{name} on this machine's {device} has no {precision}; choose auto or {', '.join(offered)}")
         if precision != "auto" or len(offered) == 1:
@@ -97,17 +99,21 @@ def measured(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -
     return rows
 
 
-def candidates() -> list[Choice]:
+def candidates(model: ModelFile) -> list[Choice]:
     """Everything that is worth trying here, float32 first. PyTorch on a CPU is there for comparing, ten times behind, and left out."""
     found = []
     for name in BACKENDS:
         try:
             module = backend_module(name)
             devices = [device for device in module.devices() if (name, device) != ("torch", "CPU")]
-            found += [Choice(name, device, precision) for device in devices for precision in module.precisions(device)]
+            found += [Choice(name, device, precision) for device in devices for precision in (*module.precisions(device), *_int8(model, name))]
         except MissingPackageError:
             continue
     return sorted(found, key=lambda choice: choice.precision != "fp32")
+
+
+def _int8(model: ModelFile, backend: str) -> list[Precision]:
+    return ["int8"] if backend in _INT8_BACKENDS and int8_form(model) is not None else []
 
 
 def table_path(model: ModelFile) -> Path:
@@ -127,7 +133,7 @@ def _measure(model: ModelFile, notify: Callable[[str], None]) -> list[Row]:
     """Try every candidate; the first float32 one that works is what the others are held against."""
     rows: list[Row] = []
     reference: Trial | None = None
-    for choice in candidates():
+    for choice in candidates(model):
         notify(f"trying {choice} ...")
         try:
             trial = run_trial(model.path, choice.backend, choice.device, choice.precision)
@@ -153,6 +159,7 @@ def _identity(model: ModelFile) -> dict[str, Any]:
     return {
         "table": _TABLE_VERSION,
         "model": model.sha256,
+        "int8": int8_identity(model),
         "cpu": machine.cpu_name(),
         "cores": machine.available_cores(),
         "versions": {package: machine.package_version(package) for package in _PACKAGES},

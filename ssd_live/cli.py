@@ -48,6 +48,7 @@ class PrecisionName(str, Enum):
     fp32 = "fp32"
     fp16 = "fp16"
     bf16 = "bf16"
+    int8 = "int8"
 
 
 def _show_version(wanted: bool) -> None:
@@ -189,6 +190,21 @@ def export(
 
 
 @app.command()
+def quantize(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx).")],
+    data: Annotated[Path | None, typer.Option(metavar="FILE|DIR", help="Images or video like those it is for; what ships if not given.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to, if not where `--precision int8` finds it.")] = None,
+    labels: Annotated[Path | None, typer.Option(metavar="DIR", help="Labelled images, to measure what it does to mAP.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Keep it even if it does not find the same.")] = False,
+) -> None:
+    """Make the INT8 form of a model, which `auto` takes where it is fastest (needs NNCF)."""
+    from ssd_live.commands.quantize import run
+
+    run(name, data, output, labels, overwrite, force)
+
+
+@app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="A TOML file; recipes/ has some.")],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Train on this folder or file (VOC, COCO or YOLO).")] = None,
@@ -225,7 +241,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
     split: Annotated[str, typer.Option(help="A part of the data: test, val2017 ...")] = "",
     backend: Annotated[str, typer.Option(help="As elsewhere; two with a comma are compared: openvino,onnxruntime.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16; two with a comma are compared: fp32,bf16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16 or int8; two with a comma are compared: fp32,bf16.")] = "auto",
     metric: Annotated[
         MetricName, typer.Option(help="voc07: 11 points; voc: the whole area, as from 2010 on; coco: overlaps from 0.50 to 0.95.")
     ] = MetricName.voc,

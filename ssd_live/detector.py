@@ -14,6 +14,7 @@ from ssd_live.errors import UsageError
 from ssd_live.filtering import DetectionFilter, detection_filter
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.int8 import form_for
 from ssd_live.modelfile.nms import set_score_threshold
 from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame
@@ -26,7 +27,7 @@ class Detector:
         self.model = model
         self.choice = choice
         self._filter = wanted
-        self._backend = load_chosen(model, choice, "latency")
+        self._backend = load_chosen(model, choice)
 
     def __call__(self, image: Pixels) -> Detections:
         """Detect in an image (H, W, 3) uint8 BGR. Raises `UsageError` for another shape or type, `BackendError`."""
@@ -79,6 +80,7 @@ def only_over(model: ModelFile, threshold: float) -> ModelFile:
     return replace(model, data=proto.SerializeToString(), metadata=model.metadata.model_copy(update={"score_threshold": below}))
 
 
-def load_chosen(model: ModelFile, choice: Choice, workload: Workload) -> Backend:
-    """Load a model file as chosen."""
-    return load_backend(choice.backend, model, LoadOptions(device=choice.device, precision=choice.precision, workload=workload))
+def load_chosen(model: ModelFile, choice: Choice, workload: Workload = "latency", *, batch: int = 1, threshold: float = 0.0) -> Backend:
+    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing below it. Raises as `load_backend`."""
+    form = only_over(form_for(model, choice.precision), threshold)
+    return load_backend(choice.backend, form, LoadOptions(choice.device, choice.precision, workload, batch))

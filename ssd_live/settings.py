@@ -25,7 +25,7 @@ class Settings(BaseModel):
     theme: Literal["system", "light", "dark"] = "system"
     model: Annotated[str, Field(min_length=1, max_length=4096)] = "ssd300-mobilenetv2-oid"
     backend: Annotated[str, Field(min_length=1, max_length=100)] = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     thresholds: dict[str, Score] = {}
     hidden_classes: dict[str, list[str]] = {}
     show: Literal["inferred", "source"] = "inferred"

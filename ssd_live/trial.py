@@ -21,6 +21,7 @@ from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.modelfile.int8 import form_for
 from ssd_live.pixels import Pixels
 
 MEASURE_SECONDS = 1.0
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     """The child."""
     path, backend, device, precision, result = arguments
     try:
-        model = read_model_file(Path(path))
+        model = form_for(read_model_file(Path(path)), precision)
         _try(model, backend, device, precision, Path(result))  # type: ignore[arg-type]
     except SsdLiveError as error:
         print(f"error: {error}", file=sys.stderr)

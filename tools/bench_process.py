@@ -39,6 +39,7 @@ from ssd_live.files import assets_folder
 from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.int8 import form_for
 from ssd_live.modelfile.nms import strip_nms
 from ssd_live.overlay import Overlay
 from ssd_live.types import Detections, Frame
@@ -150,7 +151,8 @@ def stage_costs(clip: Path, model: ModelFile) -> dict[str, float]:
     wanted = detection_filter(model.metadata)
     options = LoadOptions(choice.device, choice.precision, "latency", threads=1)
     costs: dict[str, float] = {}
-    with VideoReader(clip) as reader, load_backend(choice.backend, only_over(model, wanted.threshold), options) as backend:
+    form = only_over(form_for(model, choice.precision), wanted.threshold)
+    with VideoReader(clip) as reader, load_backend(choice.backend, form, options) as backend:
         reader.container.streams.video[0].thread_type = "NONE"
         frames = list(timed(costs, "decode", (item for item in reader.read() if isinstance(item, Frame))))
         backend.submit(np.zeros((1, *model.metadata.input_size[::-1], 3), np.uint8)).result()

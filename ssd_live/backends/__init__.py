@@ -20,5 +20,7 @@ def backend_module(name: str) -> BackendModule:
 
 
 def load_backend(name: str, model: "ModelFile", options: LoadOptions) -> Backend:
-    """Load a model file on a runtime. Raises `BackendError`, `MissingPackageError`, `UsageError`."""
+    """Load a model file on a runtime; for int8 the quantised form of it. Raises `BackendError`, `MissingPackageError`, `UsageError`."""
+    if options.precision == "int8" and model.metadata.precision != "int8":
+        raise UsageError(f"{model.name} is no INT8 model; make one with `quantize`")
     return backend_module(name).load(model, options)

@@ -1,7 +1,7 @@
 """The contract of a backend, in one page: load a model file, keep `slots` batches in flight, hand the four outputs back."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from ssd_live.pixels import Pixels
 if TYPE_CHECKING:
     from ssd_live.modelfile.file import ModelFile
 
-Precision = Literal["fp32", "fp16", "bf16"]
+# int8 is a form of the model file, quantised; the others are what a runtime makes of the float32 one.
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # latency: one picture as soon as can be. throughput: as many pictures a second as can be.
 Workload = Literal["latency", "throughput"]
 

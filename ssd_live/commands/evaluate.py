@@ -10,10 +10,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
-from ssd_live.backends import load_backend
-from ssd_live.backends.base import LoadOptions
+from ssd_live.backends.base import PRECISIONS
 from ssd_live.choosing import choose
 from ssd_live.commands.progress import notify
+from ssd_live.detector import load_chosen
 from ssd_live.errors import OutputError, UsageError
 from ssd_live.files import atomic_write, real
 from ssd_live.modelfile.catalogue import find_model
@@ -28,7 +28,7 @@ from ssd_live.video.images import IMAGE_SUFFIXES, read_image, write_image
 _PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
 _SHOWN_MISTAKES = 10
-_PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+_PRECISIONS = ("auto", *PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,7 @@ def run(request: Request) -> None:
             unknown = ", ".join(name for name in data.classes if name not in known)
             notify(f"note: {model.name} does not know {unknown}; its mean is over the other {len(known)} classes")
         with ExitStack() as stack:
-            options = LoadOptions(choice.device, choice.precision, "latency")
-            loaded = stack.enter_context(load_backend(choice.backend, model, options))
+            loaded = stack.enter_context(load_chosen(model, choice))
             notify(f"{model.name} on {loaded.description}, {len(data)} images")
             found = evaluate(detector_of(loaded, model.metadata, data.classes), data, request.metric, known, _tell)
         label = _label(model.name, str(choice), [name for name, _, _ in runs], evaluations)

@@ -10,7 +10,7 @@ import psutil
 from ssd_live.choosing import choose
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
-from ssd_live.detector import load_chosen, only_over
+from ssd_live.detector import load_chosen
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
@@ -57,7 +57,7 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    with load_chosen(only_over(model, wanted.threshold), choice, "throughput") as backend:
+    with load_chosen(model, choice, "throughput", threshold=wanted.threshold) as backend:
         notify(f"{model.name} on {backend.description}")
         work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
         with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:

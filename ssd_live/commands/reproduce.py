@@ -14,10 +14,10 @@ from rich.table import Column, Table
 
 from ssd_live import machine
 from ssd_live.agreement import sample_images
-from ssd_live.backends import backend_module, load_backend
-from ssd_live.backends.base import LoadOptions
+from ssd_live.backends import backend_module
 from ssd_live.choosing import Choice, choose
 from ssd_live.commands.progress import notify
+from ssd_live.detector import load_chosen
 from ssd_live.errors import MissingPackageError, ModelFileError, UsageError
 from ssd_live.files import assets_folder, atomic_write
 from ssd_live.modelfile.catalogue import find_model, model_paths
@@ -122,7 +122,7 @@ def _mean(model: ModelFile, choice: Choice, folder: Path) -> float:
     from ssd_live.training.evaluate import detector_of, evaluate, known_classes
 
     data = load_data(folder, "test" if (folder / "ImageSets" / "Main" / "test.txt").is_file() else "")
-    with load_backend(choice.backend, model, LoadOptions(choice.device, choice.precision)) as backend:
+    with load_chosen(model, choice) as backend:
         detect = detector_of(backend, model.metadata, data.classes)
         return 100 * evaluate(detect, data, "voc07", known_classes(model.metadata, data.classes)).mean
 
@@ -132,7 +132,7 @@ def _speeds(model: ModelFile, choice: Choice) -> dict[int, float]:
     speeds = {}
     for batch in BATCHES:
         pictures = np.stack([images[index % len(images)] for index in range(batch)])
-        with load_backend(choice.backend, model, LoadOptions(choice.device, choice.precision, batch=batch)) as backend:
+        with load_chosen(model, choice, batch=batch) as backend:
             backend.submit(pictures).result()
             count, started = 0, time.perf_counter()
             while (elapsed := time.perf_counter() - started) < _SECONDS or not count:

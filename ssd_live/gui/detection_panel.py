@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ssd_live.backends.base import PRECISIONS
 from ssd_live.gui.view import BoxStyle
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.types import Detections
@@ -41,7 +42,7 @@ class DetectionPanel(QWidget):
         super().__init__(parent)
         self._model = self._picker(models, self.tr("Network that detects"))
         self._backend = self._picker(["auto", *backends], self.tr("Runtime that computes it; auto takes the fastest measured here"))
-        self._precision = self._picker(["auto", "fp32", "fp16", "bf16"], self.tr("Number format; auto takes the fastest that finds the same"))
+        self._precision = self._picker(["auto", *PRECISIONS], self.tr("Number format; auto takes the fastest that finds the same"))
         self._status = QLabel()
         self._status.setWordWrap(True)
         self._busy = QProgressBar()

@@ -41,7 +41,7 @@ def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) ->
     model = find_model(name)
     choice = choose(model, backend, precision, notify=lambda line: _tell(answers, {"progress": line}))  # type: ignore[arg-type]
     metadata = model.metadata
-    with load_chosen(model, choice, "latency") as loaded:
+    with load_chosen(model, choice) as loaded:
         image = np.zeros((1, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
         chosen = {"backend": choice.backend, "device": choice.device, "precision": choice.precision, "description": loaded.description}

@@ -37,7 +37,9 @@ class Metadata(BaseModel):
     iou_threshold: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 200
     display_threshold: Fraction
-    precision: Literal["float32", "float16"] = "float32"
+    precision: Literal["float32", "float16", "int8"] = "float32"
+    # SHA-256 of the float32 file that this one was quantised from.
+    quantised_from: str = ""
     nms: Literal["onnx", "efficientnms_trt", "fixed"] = "onnx"
     training_data: str
     licence: str

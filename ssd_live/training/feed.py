@@ -1,5 +1,6 @@
 """Batches for training: which images when, read and augmented by worker processes, the same for the same seed however it is resumed."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,9 +119,9 @@ def _one_thread(worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def batches(examples: Examples, order: BatchOrder, workers: int) -> DataLoader[Batch]:
-    """In order; `workers` processes read ahead."""
-    return DataLoader(
+def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
+    """In order; `workers` processes read ahead. Called by the main thread."""
+    loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]
         batch_sampler=order,
         num_workers=workers,
@@ -129,3 +130,11 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> DataLoader[B
         persistent_workers=False,
         multiprocessing_context="spawn" if workers else None,
     )
+    # Ctrl-C reaches every process of a terminal; what the network still needs for its last step must not end before it.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # The workers are started here, and inherit it.
+        iterator = iter(loader)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    yield from iterator

@@ -24,9 +24,11 @@ def command(folder: Path, shapes: Path, name: str, *more: str) -> list[str]:
     return [str(CHECKOUT / "main.py"), "train", str(recipe(folder)), "--data", str(shapes), "-o", str(folder / name), *words]
 
 
-def started(engines: Path, words: list[str]) -> subprocess.Popen[str]:
+def started(engines: Path, words: list[str], *, group: bool = False) -> subprocess.Popen[str]:
     environment = os.environ | {"SSD_LIVE_ENGINES": str(engines), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=group
+    )
 
 
 def finished(child: subprocess.Popen[str]) -> str:
@@ -53,6 +55,19 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(tmp_
     assert all(torch.equal(tensor, broken[name]) for name, tensor in whole.items())
     logged = (tmp_path / "run" / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in logged[1:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_ctrl_c_at_a_terminal_saves_what_was_learned(tmp_path: Path, shapes: Path) -> None:
+    """There it reaches the processes that load images too."""
+    words = command(tmp_path, shapes, "stopped", "--set", "train.steps=100000", "--set", "train.save_every=100000", "--set", "train.workers=2")
+    child = started(tmp_path / "engines", words, group=True)
+    assert child.stdout is not None
+    next(line for line in child.stdout if line.startswith("step 2/"))
+    os.killpg(child.pid, signal.SIGINT)
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert child.returncode == 130, out
+    assert "stopped after step" in out, out
+    assert checkpoint.load(tmp_path / "stopped" / "last.pt").step >= 2
 
 
 def test_two_processes_train_together_and_one_finishes(tmp_path: Path, shapes: Path) -> None:

@@ -39,7 +39,7 @@ def test_auto_measures_once_and_remembers(model: ModelFile, monkeypatch: pytest.
     monkeypatch.setattr(trial, "MEASURE_SECONDS", 0.1)
     lines: list[str] = []
     first = choose(model, notify=lines.append)
-    assert f"trying {candidates()[0]} ..." in lines
+    assert f"trying {candidates(model)[0]} ..." in lines
     rows = measured(model)
     best = min((row for row in rows if not row.trouble), key=lambda row: row.latency_ms)
     assert first == best.choice

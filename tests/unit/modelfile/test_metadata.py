@@ -47,7 +47,7 @@ def test_metadata_cannot_be_changed() -> None:
         ("display_threshold", float("nan")),
         ("max_detections", 0),
         ("max_detections", 10_001),
-        ("precision", "int8"),
+        ("precision", "int4"),
         ("nms", "none"),
         ("agreement_sample", "AAAA"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
 from ssd_live.training.checkpoint import load as load_checkpoint
 from ssd_live.training.data import DataSet, LabelledImage
-from ssd_live.training.feed import BatchOrder
+from ssd_live.training.feed import BatchOrder, Examples, View, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
 from ssd_live.training.start import begin, vgg16_weights
@@ -94,6 +95,20 @@ def test_worker_processes_make_the_same_examples(data: DataSet, tmp_path: Path) 
     alone.run(lambda _: None)
     helped.run(lambda _: None)
     assert all(torch.equal(tensor, helped.network.state_dict()[name]) for name, tensor in alone.network.state_dict().items())
+
+
+class TellsOfInterrupts(Examples):
+    """What SIGINT would do to the process that loads."""
+
+    def __getitem__(self, place: tuple[int, int]) -> str:
+        return str(signal.getsignal(signal.SIGINT))
+
+
+def test_worker_processes_outlive_ctrl_c(data: DataSet) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    told = batches(TellsOfInterrupts(data.images, View((32, 32), (0, 0, 0)), 1), BatchOrder(len(data), 1, 1, 1), workers=1)
+    assert [batch.unreadable for batch in told] == [[str(signal.SIG_IGN)]]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(data: DataSet, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The INT8 form of a model, made and run through the commands."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ssd_live.files import assets_folder
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL
+from tests.clips import SAMPLE
+from tests.conftest import Answer
+
+pytestmark = pytest.mark.usefixtures("engines_of_their_own")
+
+PERSON = "ssdlite300-mobilenetv2-person"
+PHOTO = assets_folder() / "media" / "astronaut.png"
+
+
+def test_a_form_is_made_and_then_run_by_its_precision(ssd: Callable[..., Answer], engines_of_their_own: Path, tmp_path: Path) -> None:
+    before = ssd("process", SAMPLE, "--no-video", "--model", PERSON, "--backend", "openvino", "--precision", "int8")
+    assert before.code == 2
+    assert "openvino on this machine's CPU has no int8" in before.err
+    made = ssd("quantize", PERSON, "--data", SAMPLE, "--force")
+    assert made.code == 0, made.err
+    assert made.out.rstrip().endswith("agreement with float32")
+    assert (engines_of_their_own / "models" / "int8" / f"{PERSON}.onnx").is_file()
+    found = tmp_path / "found.jsonl"
+    words = ("--max-frames", 3, "--model", PERSON, "--backend", "openvino", "--precision", "int8", "--detections", found)
+    run = ssd("process", SAMPLE, "--no-video", *words)
+    assert run.code == 0, run.err
+    header = json.loads(found.read_text().splitlines()[0])
+    assert (header["model"], header["precision"]) == (PERSON, "int8")
+    again = ssd("quantize", PERSON, "--data", PHOTO)
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
+def test_the_default_model_runs_in_int8_as_it_ships(ssd: Callable[..., Answer], tmp_path: Path) -> None:
+    run = ssd("process", SAMPLE, "-o", tmp_path / "out.mp4", "--max-frames", 5, "--backend", "openvino", "--precision", "int8")
+    assert run.code == 0, run.err
+    assert (tmp_path / "out.mp4").is_file()
+
+
+def test_a_model_that_is_int8_already_is_refused(ssd: Callable[..., Answer]) -> None:
+    answer = ssd("quantize", assets_folder() / "models" / "int8" / f"{DEFAULT_MODEL}.onnx")
+    assert answer.code == 2
+    assert "is int8 already" in answer.err
+
+
+@pytest.mark.parametrize(("words", "said"), [(("nothing",), "no model 'nothing'"), ((PERSON, "--data", "nowhere", "--overwrite"), "nowhere")])
+def test_what_is_not_there_gets_one_line(ssd: Callable[..., Answer], words: tuple[str, ...], said: str) -> None:
+    answer = ssd("quantize", *words)
+    assert answer.code == 1
+    (line,) = [line for line in answer.err.splitlines() if line.startswith("error: ")]
+    assert said in line

@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="Which models there are.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+engines_app = typer.Typer(help="The TensorRT engines built on this machine.", no_args_is_help=True)
+app.add_typer(engines_app, name="engines")
 
 
 class CodecName(str, Enum):
@@ -41,6 +43,11 @@ class MetricName(str, Enum):
 
 class Experiment(str, Enum):
     voc07 = "voc07"
+
+
+class RuntimeName(str, Enum):
+    tensorrt = "tensorrt"
+    rtx = "tensorrt-rtx"
 
 
 class PrecisionName(str, Enum):
@@ -187,6 +194,50 @@ def export(
     from ssd_live.commands.export import run
 
     run(name, output, data, overwrite)
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx).")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Another place than the engine store.")] = None,
+    runtime: Annotated[RuntimeName, typer.Option(help="tensorrt-rtx builds on machines without a GPU too.")] = RuntimeName.rtx,
+    precision: Annotated[str, typer.Option(help="fp16 (NMS, softmax and decoding stay in fp32) or fp32.")] = "fp16",
+    batch: Annotated[str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batches that the engine takes.")] = "1,1,8",
+    workspace: Annotated[int, typer.Option(min=0, metavar="MB", help="Most GPU memory for building; 0 for all.")] = 0,
+    targets: Annotated[str, typer.Option(metavar="sm86,sm89", help="GPUs to build for, if not the one here.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+) -> None:
+    """Build a TensorRT engine of a model."""
+    from ssd_live.commands.build import run
+
+    run(name, output, runtime.value, precision, batch, workspace, targets, force)
+
+
+@engines_app.command("list")
+def engines_list(as_json: Json = False) -> None:
+    """Show the engines, and what each was built for."""
+    from ssd_live.commands.engines import show_list
+
+    show_list(as_json)
+
+
+@engines_app.command("clean")
+def engines_clean(everything: Annotated[bool, typer.Option("--all", help="Remove every engine.")] = False) -> None:
+    """Remove engines that can no longer be used."""
+    from ssd_live.commands.engines import clean
+
+    clean(everything)
+
+
+@engines_app.command("import")
+def engines_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An engine, with its manifest (.engine.json) beside it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take over an engine that you built on another machine."""
+    from ssd_live.commands.engines import import_file
+
+    import_file(file, yes)
 
 
 @app.command()

@@ -10,10 +10,11 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.export import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
+from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, write_model_file
 from ssd_live.modelfile.int8 import int8_place
-from ssd_live.modelfile.quantisation import predictors, quantised
+from ssd_live.modelfile.quantisation import quantised
 from ssd_live.pixels import Pixels
 
 # More made the bundled network no better, and calibrating slower.
@@ -57,7 +58,7 @@ def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
 def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreement] | None:
     """Everything in INT8 if that finds the same, else with the predictors in float; the better where neither does."""
     attempts: list[tuple[ModelFile, Agreement]] = []
-    for kept, words in (((), "everything"), (predictors(model), "all but the predictors")):
+    for kept, words in (((), "everything"), (predictors(body_of(model).graph), "all but the predictors")):
         form = quantised(model, images, kept)
         agreement = _agreement(model, form)
         if agreement is None:

@@ -12,6 +12,10 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 BOXES = "decoded_boxes"
 SCORES = "class_scores"
+# Where TensorRT's parser looks for plugins; any domain that is not ONNX's own will do.
+PLUGIN_DOMAIN = "ssd_live.trt"
+# The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The sample clip needs 15 rounds.
+FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 
 
@@ -40,8 +44,88 @@ def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
     _graft_best(graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections)
 
 
+def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int) -> None:
+    """Append per-class NMS of plain operators with fixed shapes, for runtimes that have no NMS of their own.
+
+    The best `FIXED_CANDIDATES` pairs of box and class are compared with each other, all at once, in `FIXED_ROUNDS` rounds: in each, what
+    no better survivor of the round before suppresses survives. So it is exact as long as no chain of boxes, each suppressing the next,
+    is longer than that, and no more pairs than that score over the threshold.
+    """
+    pairs = _pairs(graph)
+    count = min(FIXED_CANDIDATES, pairs) if pairs else FIXED_CANDIDATES
+    constants: dict[str, np.ndarray] = {
+        "nms_count": np.array([count], np.int64),
+        "nms_limit": np.array([max_detections], np.int64),
+        "nms_iou": np.array(iou_threshold, np.float32),
+        "nms_score": np.array([score_threshold], np.float32),
+        "nms_half": np.array(0.5, np.float32),
+        "nms_second": np.array([1], np.int64),
+        # 1 where the column's pair scores higher than the row's.
+        "nms_better": np.tril(np.ones((1, count, count), np.float32), -1),
+        "nms_sides": np.array([1, 1, 1, 1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["nms_scores", "nms_flat"], ["nms_every"]),
+        helper.make_node("TopK", ["nms_every", "nms_count"], ["nms_candidates", "nms_pair"], axis=1),
+        *_place_nodes("nms_pair", "nms_candidate_class", "nms_candidate_row"),
+        helper.make_node("GatherND", [BOXES, "nms_candidate_row"], ["nms_candidate_boxes"], batch_dims=1),
+        *_overlap_nodes(),
+        *_same_class_nodes(),
+        helper.make_node("Greater", ["nms_overlap", "nms_shared"], ["nms_overlaps"]),
+        helper.make_node("And", ["nms_overlaps", "nms_same"], ["nms_conflict_anywhere"]),
+        helper.make_node("Cast", ["nms_conflict_anywhere"], ["nms_conflict_number"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["nms_conflict_number", "nms_better"], ["nms_conflict"]),
+        helper.make_node("Greater", ["nms_candidates", "nms_score"], ["nms_over"]),
+        helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["nms_over_number", "nms_last"], ["nms_valid"]),
+    ]
+    alive = "nms_valid"
+    for number in range(FIXED_ROUNDS):
+        nodes += [
+            helper.make_node("MatMul", ["nms_conflict", alive], [f"nms_against_{number}"]),
+            helper.make_node("Less", [f"nms_against_{number}", "nms_half"], [f"nms_free_{number}"]),
+            helper.make_node("Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"nms_free_number_{number}", "nms_valid"], [f"nms_alive_{number}"]),
+        ]
+        alive = f"nms_alive_{number}"
+    nodes += [
+        helper.make_node("Squeeze", [alive, "nms_last"], ["nms_survives"]),
+        helper.make_node("Mul", ["nms_candidates", "nms_survives"], ["nms_surviving_scores"]),
+        helper.make_node("TopK", ["nms_surviving_scores", "nms_limit"], ["detection_scores", "nms_rank"], axis=1),
+        helper.make_node("GatherElements", ["nms_pair", "nms_rank"], ["nms_index"], axis=1),
+    ]
+    _graft(graph, nodes, constants, max_detections)
+
+
+def graft_efficient_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int) -> None:
+    """Append TensorRT's `EfficientNMS_TRT` plugin. It looks at no more than 4096 pairs of box and class, and suppresses at >= the threshold."""
+    attributes: dict[str, Any] = {
+        "plugin_version": "1",
+        "score_threshold": float(score_threshold),
+        "iou_threshold": float(iou_threshold),
+        "max_output_boxes": max_detections,
+        # No column of the scores is background, boxes are corners, and scores are scores already.
+        "background_class": -1,
+        "box_coding": 0,
+        "score_activation": 0,
+        "class_agnostic": 0,
+    }
+    graph.node.append(helper.make_node("EfficientNMS_TRT", [BOXES, SCORES], list(OUTPUTS), domain=PLUGIN_DOMAIN, **attributes))
+    _set_outputs(graph, max_detections)
+
+
 def _graft_best(graph: GraphProto, scores: str, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray], max_detections: int) -> None:
     """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of these as the four outputs."""
+    best = [
+        *nodes,
+        helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
+        helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
+    ]
+    _graft(graph, best, constants, max_detections)
+
+
+def _graft(graph: GraphProto, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray], max_detections: int) -> None:
+    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C, N), and what follows from these two."""
     constants = constants | {
         "nms_flat": np.array([0, -1], np.int64),
         "nms_last": np.array([-1], np.int64),
@@ -54,14 +138,10 @@ def _graft_best(graph: GraphProto, scores: str, nodes: Sequence[NodeProto], cons
         [
             helper.make_node("Transpose", [SCORES], ["nms_scores"], perm=[0, 2, 1]),
             helper.make_node("Shape", ["nms_scores"], ["nms_shape"]),
-            *nodes,
-            helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
-            helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
             helper.make_node("Gather", ["nms_shape", "nms_box_axis"], ["nms_box_count"]),
-            helper.make_node("Div", ["nms_index", "nms_box_count"], ["nms_class"]),
-            helper.make_node("Mod", ["nms_index", "nms_box_count"], ["nms_box"]),
+            *nodes,
+            *_place_nodes("nms_index", "nms_class", "nms_box_row"),
             helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
-            helper.make_node("Unsqueeze", ["nms_box", "nms_last"], ["nms_box_row"]),
             helper.make_node("GatherND", [BOXES, "nms_box_row"], ["detection_boxes"], batch_dims=1),
             helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
             helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
@@ -69,6 +149,56 @@ def _graft_best(graph: GraphProto, scores: str, nodes: Sequence[NodeProto], cons
         ]
     )
     _set_outputs(graph, max_detections)
+
+
+def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
+    """From numbers of pairs (B, M), counted class by class, to their classes (B, M) and boxes' rows (B, M, 1)."""
+    return [
+        helper.make_node("Div", [index, "nms_box_count"], [class_id]),
+        helper.make_node("Mod", [index, "nms_box_count"], [f"{row}_number"]),
+        helper.make_node("Unsqueeze", [f"{row}_number", "nms_last"], [row]),
+    ]
+
+
+def _overlap_nodes() -> list[NodeProto]:
+    """`nms_overlap` (B, K, K): what every two candidates have in common; `nms_shared`: what of their union that must not exceed."""
+    corners = ["nms_x1", "nms_y1", "nms_x2", "nms_y2"]
+    nodes = [helper.make_node("Split", ["nms_candidate_boxes", "nms_sides"], corners, axis=2)]
+    nodes += [helper.make_node("Transpose", [corner], [f"{corner}_across"], perm=[0, 2, 1]) for corner in corners]
+    for axis in "xy":
+        nodes += [
+            helper.make_node("Max", [f"nms_{axis}1", f"nms_{axis}1_across"], [f"nms_{axis}_low"]),
+            helper.make_node("Min", [f"nms_{axis}2", f"nms_{axis}2_across"], [f"nms_{axis}_high"]),
+            helper.make_node("Sub", [f"nms_{axis}_high", f"nms_{axis}_low"], [f"nms_{axis}_between"]),
+            helper.make_node("Relu", [f"nms_{axis}_between"], [f"nms_{axis}_common"]),
+            helper.make_node("Sub", [f"nms_{axis}2", f"nms_{axis}1"], [f"nms_{axis}_side"]),
+        ]
+    return [
+        *nodes,
+        helper.make_node("Mul", ["nms_x_common", "nms_y_common"], ["nms_overlap"]),
+        helper.make_node("Mul", ["nms_x_side", "nms_y_side"], ["nms_area"]),
+        helper.make_node("Transpose", ["nms_area"], ["nms_area_across"], perm=[0, 2, 1]),
+        helper.make_node("Add", ["nms_area", "nms_area_across"], ["nms_both_areas"]),
+        helper.make_node("Sub", ["nms_both_areas", "nms_overlap"], ["nms_union"]),
+        # Without a division: two empty boxes have no union.
+        helper.make_node("Mul", ["nms_union", "nms_iou"], ["nms_shared"]),
+    ]
+
+
+def _same_class_nodes() -> list[NodeProto]:
+    """`nms_same` (B, K, K): whether two candidates are of one class."""
+    return [
+        helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_last"], ["nms_class_down"]),
+        helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_second"], ["nms_class_across"]),
+        helper.make_node("Equal", ["nms_class_down", "nms_class_across"], ["nms_same"]),
+    ]
+
+
+def _pairs(graph: GraphProto) -> int:
+    """How many pairs of box and class there are; 0 where the graph leaves it open."""
+    scores = next(value for value in (*graph.value_info, *graph.output) if value.name == SCORES)
+    _, boxes, classes = (dim.dim_value for dim in scores.type.tensor_type.shape.dim)
+    return int(boxes * classes)
 
 
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:

@@ -7,15 +7,12 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-import onnx
-from onnx import GraphProto, ModelProto, numpy_helper
-
 from ssd_live.errors import MissingPackageError
 from ssd_live.files import sha256
+from ssd_live.modelfile.body import body_of
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.int8 import int8_place
-from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
+from ssd_live.modelfile.nms import graft_onnx_nms
 from ssd_live.pixels import Pixels
 
 
@@ -26,7 +23,7 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
     Raises `MissingPackageError`.
     """
     metadata = model.metadata
-    proto = _before_nms(model)
+    proto = body_of(model)
     with _quietly():
         nncf = _nncf()
         calibration = nncf.Dataset([image[None] for image in images], lambda image: {"image": image})
@@ -45,44 +42,6 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
     described = metadata.model_copy(update={"precision": "int8", "quantised_from": model.sha256})
     data = to_bytes(proto, described)
     return ModelFile(int8_place(model), data, sha256(data), described)
-
-
-def predictors(model: ModelFile) -> list[str]:
-    """Names of the last convolutions on every way to the outputs: what predicts boxes and classes."""
-    graph = _before_nms(model).graph
-    makers = {name: node for node in graph.node for name in node.output}
-    found: dict[str, None] = {}
-    pending = [value.name for value in graph.output]
-    seen: set[str] = set()
-    while pending:
-        name = pending.pop()
-        node = makers.get(name)
-        if node is None or name in seen:
-            continue
-        seen.add(name)
-        if node.op_type == "Conv":
-            found[node.name] = None
-        else:
-            pending.extend(node.input)
-    return list(found)
-
-
-def _before_nms(model: ModelFile) -> ModelProto:
-    proto = onnx.load_model_from_string(model.data)
-    strip_nms(proto.graph)
-    _widen(proto.graph)
-    return proto
-
-
-def _widen(graph: GraphProto) -> None:
-    """Weights that are stored as float16 with a cast become float32 again: casts would hide them from the quantiser."""
-    casts = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0].endswith(".float16")}
-    for tensor in graph.initializer:
-        if tensor.name in casts:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), casts[tensor.name]))
-    kept = [type(node).FromString(node.SerializeToString()) for node in graph.node if not (node.op_type == "Cast" and node.input[0] in casts)]
-    del graph.node[:]
-    graph.node.extend(kept)
 
 
 def _nncf() -> Any:

@@ -13,11 +13,12 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.choosing import Choice, candidates, choose
 from ssd_live.errors import ModelFileError, UsageError
 from ssd_live.files import assets_folder
+from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, changed, write_model_file
 from ssd_live.modelfile.int8 import form_for, int8_form, int8_identity, int8_place
 from ssd_live.modelfile.nms import OUTPUTS
-from ssd_live.modelfile.quantisation import predictors, quantised
+from ssd_live.modelfile.quantisation import quantised
 from tests.tiny_model import tiny_model
 
 
@@ -124,7 +125,7 @@ def test_quantising_keeps_the_contract_and_the_answers() -> None:
 
 
 def test_the_predictors_are_the_last_convolutions_of_every_map() -> None:
-    found = predictors(find_model(DEFAULT_MODEL))
+    found = predictors(body_of(find_model(DEFAULT_MODEL)).graph)
     assert len(found) == 12
     assert len(set(found)) == 12
 

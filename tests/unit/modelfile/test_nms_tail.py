@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES, graft_onnx_nms, strip_nms
+from ssd_live.modelfile.nms import BOXES, FIXED_CANDIDATES, FIXED_ROUNDS, OUTPUTS, SCORES, graft_fixed_nms, graft_onnx_nms, strip_nms
 from ssd_live.models.postprocess import detect
 from tests.oracles import Found, nms
 
@@ -30,6 +30,8 @@ SCORE_THRESHOLD = 0.125
 IOU_THRESHOLD = 0.47
 MAX_DETECTIONS = 200
 RUNTIMES = ("onnxruntime", "openvino", "torch")
+# The tail of plain operators, on two of them.
+FIXED = ("fixed onnxruntime", "fixed openvino")
 
 
 def _body(boxes: int, classes: int) -> ModelProto:
@@ -42,8 +44,8 @@ def _body(boxes: int, classes: int) -> ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def _with_tail(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> ModelProto:
-    graft_onnx_nms(model.graph, score_threshold=SCORE_THRESHOLD, iou_threshold=iou_threshold, max_detections=MAX_DETECTIONS)
+def _with_tail(model: ModelProto, iou_threshold: float = IOU_THRESHOLD, graft: Callable[..., None] = graft_onnx_nms) -> ModelProto:
+    graft(model.graph, score_threshold=SCORE_THRESHOLD, iou_threshold=iou_threshold, max_detections=MAX_DETECTIONS)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -91,6 +93,9 @@ def _picture(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -
 def _finder(runtime: str, boxes: int, classes: int) -> Finder:
     if runtime == "torch":
         return _on_torch
+    if runtime.startswith("fixed"):
+        fixed = _with_tail(_body(boxes, classes), graft=graft_fixed_nms)
+        return _on_onnxruntime(fixed) if runtime == "fixed onnxruntime" else _on_openvino(fixed)
     model = _with_tail(_body(boxes, classes))
     return _on_onnxruntime(model) if runtime == "onnxruntime" else _on_openvino(model)
 
@@ -99,10 +104,10 @@ def _expected(boxes: Boxes, scores: Scores) -> list[list[Found]]:
     return [nms(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS) for picture in zip(boxes, scores, strict=True)]
 
 
-def _assert_all_find(boxes: Boxes, scores: Scores, expected: list[list[Found]] | None = None) -> None:
+def _assert_all_find(boxes: Boxes, scores: Scores, expected: list[list[Found]] | None = None, runtimes: Sequence[str] = (*RUNTIMES, *FIXED)) -> None:
     """Detections are compared, never rows, but scores must fall."""
     wanted = _expected(boxes, scores) if expected is None else expected
-    for runtime in RUNTIMES:
+    for runtime in runtimes:
         found = _finder(runtime, boxes.shape[1], scores.shape[2])(boxes, scores)
         assert [sorted(picture) for picture in found] == [sorted(picture) for picture in wanted], runtime
         for picture in found:
@@ -157,15 +162,47 @@ def test_coarse_boxes_with_equal_scores_give_what_the_reference_finds(rows: list
 
 @pytest.mark.parametrize("direction", ["falling", "rising"])
 def test_a_chain_of_boxes_that_each_suppress_the_next_keeps_every_other(direction: str) -> None:
-    # Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after that.
-    steps = np.arange(30)
+    boxes, scores, expected = _chain(60, direction)
+    _assert_all_find(boxes, scores, [expected], RUNTIMES)
+
+
+@pytest.mark.parametrize("direction", ["falling", "rising"])
+def test_the_fixed_tail_is_exact_for_chains_as_long_as_its_rounds(direction: str) -> None:
+    boxes, scores, expected = _chain(FIXED_ROUNDS + 1, direction)
+    _assert_all_find(boxes, scores, [expected], FIXED)
+
+
+def test_beyond_its_rounds_the_fixed_tail_errs_at_the_end_of_the_chain_alone() -> None:
+    boxes, scores, expected = _chain(FIXED_ROUNDS + 8, "falling")
+    for runtime in FIXED:
+        (found,) = _finder(runtime, 200, 1)(boxes, scores)
+        exact = (FIXED_ROUNDS + 1) // 2 + 1
+        assert found[:exact] == expected[:exact]
+        assert {one[1] for one in found} <= {float(score) for score in scores[0, : FIXED_ROUNDS + 8, 0]}
+
+
+def test_the_fixed_tail_looks_at_its_best_pairs_alone() -> None:
+    count = FIXED_CANDIDATES + 100
+    boxes = np.concatenate([_grid_boxes(FIXED_CANDIDATES), np.tile(np.array([0.9, 0.9, 1, 1], np.float32), (100, 1))])
+    scores = np.full((1, count, 1), 0.75, np.float32)
+    # What scores less than all of these would be among the answers if these were one object.
+    scores[0, :FIXED_CANDIDATES] += np.linspace(0.2, 0.1, FIXED_CANDIDATES, dtype=np.float32)[:, None]
+    boxes[:FIXED_CANDIDATES] = boxes[0]
+    for runtime in FIXED:
+        (found,) = _finder(runtime, count, 1)(boxes[None], scores)
+        assert len(found) == 1
+    assert len(nms(boxes, scores[0], SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS)) == 2
+
+
+def _chain(length: int, direction: str) -> tuple[Boxes, Scores, list[Found]]:
+    """Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after that."""
+    steps = np.arange(length)
     boxes = np.zeros((1, 200, 4), np.float32)
-    boxes[0, :30] = np.stack([steps / 64, 0 * steps, (steps + 4) / 64, 0 * steps + 0.25], axis=1)
+    boxes[0, :length] = np.stack([steps / 128, 0 * steps, (steps + 4) / 128, 0 * steps + 0.25], axis=1)
     scores = np.zeros((1, 200, 1), np.float32)
-    scores[0, :30, 0] = 0.9 - 0.02 * (steps if direction == "falling" else 29 - steps)
-    every_other = steps[::2] if direction == "falling" else steps[1::2]
-    expected = [(0, float(scores[0, i, 0]), _corners(boxes[0, i])) for i in every_other]
-    _assert_all_find(boxes, scores, [expected])
+    scores[0, :length, 0] = 0.95 - 0.0125 * (steps if direction == "falling" else length - 1 - steps)
+    best_first = steps if direction == "falling" else steps[::-1]
+    return boxes, scores, [(0, float(scores[0, i, 0]), _corners(boxes[0, i])) for i in best_first[::2]]
 
 
 def _corners(box: NDArray[np.float32]) -> tuple[float, float, float, float]:

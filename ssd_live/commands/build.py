@@ -1,0 +1,97 @@
+"""`build`: a TensorRT engine of a model, kept in the engine store."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ssd_live.commands.interrupts import ends_in_order
+from ssd_live.commands.progress import notify
+from ssd_live.errors import ModelFileError, SsdLiveError, UsageError
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.tensorrt.builder import BuildOptions, build
+from ssd_live.tensorrt.flavours import FLAVOURS, Flavour
+from ssd_live.tensorrt.graph import EnginePrecision
+from ssd_live.tensorrt.store import EngineStore, Manifest, key_for
+
+_PRECISIONS = ("fp16", "fp32")
+_WAIT_SECONDS = 0.1
+
+
+def run(name: str, folder: Path | None, runtime: str, precision: str, batches: str, workspace_mb: int, targets: str, force: bool) -> None:
+    """Raises `SsdLiveError`."""
+    if precision not in _PRECISIONS:
+        raise UsageError(f"engines compute in fp16 or fp32, not {precision}")
+    flavour = FLAVOURS[runtime]
+    options = BuildOptions(
+        cast(EnginePrecision, precision), _batches(batches), workspace_mb, tuple(target.strip() for target in targets.split(",") if target.strip())
+    )
+    model = find_model(name)
+    if model.metadata.precision != "float32":
+        raise UsageError(f"{model.name} is {model.metadata.precision}; give the float32 model, from which the engine's precision is made")
+    library = flavour.library()
+    store = EngineStore(folder)
+    key = key_for(model, flavour.name, str(library.__version__), options)
+    if not force and (manifest := _known(store, key)) is not None:
+        print(f"{store.folder / manifest.engine}: is there already; --force builds it again")
+        return
+    started = time.monotonic()
+    engine = _build(model, flavour, options)
+    manifest = store.save(key, engine, time.monotonic() - started)
+    print(f"written: {store.folder / manifest.engine} ({manifest.engine_bytes / 2**20:.1f} MiB, {manifest.seconds:.1f} s)")
+    print("parity with float32: not run, as there is no GPU here; it is held against it when it is first loaded")
+
+
+def _known(store: EngineStore, key: object) -> Manifest | None:
+    """An engine that is there and sound; one that is not is told of, and built again."""
+    try:
+        found = store.find(key)  # type: ignore[arg-type]
+    except ModelFileError as error:
+        notify(f"note: {error}")
+        return None
+    return found[0] if found else None
+
+
+def _batches(text: str) -> tuple[int, int, int]:
+    """`8` for that batch alone; `1,4,8` for smallest, usual and largest."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3 or values != sorted(values) or not 1 <= values[0] <= values[2] <= 256:
+        raise UsageError(f"--batch {text!r} must be one number, or the smallest, the usual and the largest as in 1,4,8 (at most 256)")
+    return values[0], values[1], values[2]
+
+
+def _build(model: ModelFile, flavour: Flavour, options: BuildOptions) -> bytes:
+    """On a thread of its own, so that Ctrl-C is heard. Raises what `build` raises."""
+    cancelled = threading.Event()
+    answers: list[bytes] = []
+    troubles: list[SsdLiveError] = []
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
+    notify(f"building {model.name} with {flavour.title} {flavour.library().__version__} in {options.precision} ...")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(flavour.title, total=1.0)
+
+        def work() -> None:
+            try:
+                answers.append(build(model, flavour, options, lambda share, phase: bar.update(task, completed=share, description=phase), cancelled))
+            except SsdLiveError as error:
+                troubles.append(error)
+
+        worker = threading.Thread(target=work, name="build", daemon=True)
+        with ends_in_order(cancelled.set, "cancelling the build ..."):
+            worker.start()
+            while worker.is_alive():
+                worker.join(_WAIT_SECONDS)
+    if troubles:
+        raise troubles[0]
+    return answers[0]

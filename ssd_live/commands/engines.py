@@ -1,0 +1,88 @@
+"""`engines`: what was built on this machine."""
+
+import json
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from ssd_live.errors import CancelledError, ModelFileError, UsageError
+from ssd_live.files import sha256
+from ssd_live.modelfile.catalogue import model_paths
+from ssd_live.tensorrt.store import EngineStore, Manifest, Parity
+
+
+def show_list(as_json: bool) -> None:
+    store = EngineStore()
+    rows = list(store.every())
+    if as_json:
+        print(json.dumps([found.model_dump(mode="json") for _, found in rows if isinstance(found, Manifest)], indent=1))
+        return
+    names = ("model", "runtime", "precision", "batches", "for", "MiB", "parity", "file")
+    table = Table(*(Column(name, no_wrap=True, justify="right" if name == "MiB" else "left") for name in names), box=None, pad_edge=False)
+    for place, found in rows:
+        if isinstance(found, Manifest):
+            key = found.key
+            batches = "-".join(str(batch) for batch in dict.fromkeys((key.batches[0], key.batches[2])))
+            where = ", ".join(key.targets) or key.gpu or "any GPU it supports"
+            size = f"{found.engine_bytes / 2**20:.1f}"
+            table.add_row(key.model, f"{key.flavour} {key.version}", key.precision, batches, where, size, _parity(found.parity), found.engine)
+        else:
+            table.add_row("?", "", "", "", "", "", "refused", place.name)
+    Console(width=200, emoji=False).print(table, markup=False)
+    for _, found in rows:
+        if isinstance(found, ModelFileError):
+            print(f"note: {found}")
+    print(f"{len(rows)} engines in {store.folder}")
+
+
+def clean(everything: bool) -> None:
+    """Remove what can no longer be used: engines of models that changed or are gone, refused ones, leftovers of builds that were cut off."""
+    store = EngineStore()
+    present = {sha256(path.read_bytes()) for path in model_paths().values()}
+    freed = count = 0
+    for place, found in list(store.every()):
+        if everything or isinstance(found, ModelFileError) or found.key.model_sha256 not in present:
+            freed += store.remove(place)
+            count += 1
+    for path in store.orphans():
+        freed += path.stat().st_size
+        path.unlink()
+        count += 1
+    print(f"{count} removed, {freed / 2**20:.1f} MiB freed")
+
+
+def import_file(file: Path, yes: bool) -> None:
+    """Take over an engine that was built elsewhere, with its manifest beside it. Raises `UsageError`, `ModelFileError`, `CancelledError`."""
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such engine")
+    manifest = _foreign_manifest(file)
+    engine = file.read_bytes()
+    if sha256(engine) != manifest.engine_sha256:
+        raise ModelFileError(f"{file}: is not the engine that its manifest describes; copy both again")
+    print(f"{file}: {manifest.key.model}, {manifest.key.flavour} {manifest.key.version}, {manifest.key.precision}, built {manifest.created}")
+    print("An engine is native code, which runs with all your rights. Import only what you or someone you trust built.")
+    if not yes and not typer.confirm("Import it?", default=False):
+        raise CancelledError("nothing was imported")
+    store = EngineStore()
+    kept = store.save(manifest.key, engine, manifest.seconds, imported=True, parity=Parity())
+    print(f"imported: {store.folder / kept.engine}")
+
+
+def _foreign_manifest(file: Path) -> Manifest:
+    """That of another user, whose signature says nothing here: `NAME-DIGEST.engine.json` beside the engine, which names it."""
+    for place in sorted(file.parent.glob("*.engine.json")):
+        try:
+            content = json.loads(place.read_text(encoding="utf-8"))
+            content.pop("hmac", None)
+            manifest = Manifest.model_validate(content)
+        except (OSError, ValueError, AttributeError):
+            continue
+        if manifest.engine == file.name:
+            return manifest
+    raise ModelFileError(f"{file}: has no manifest beside it (.engine.json); copy that too, or build the engine here with `build`")
+
+
+def _parity(parity: Parity) -> str:
+    return parity.state if parity.state == "not run" else f"{parity.state} ({parity.share:.1%} of {parity.expected})"

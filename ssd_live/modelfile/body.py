@@ -1,0 +1,46 @@
+"""The network inside a model file: without its NMS, weights in float32, and where its predictors are."""
+
+import numpy as np
+import onnx
+from onnx import GraphProto, ModelProto, numpy_helper
+
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.nms import strip_nms
+
+
+def body_of(model: ModelFile) -> ModelProto:
+    """A graph from `image` to `decoded_boxes` and `class_scores`."""
+    proto = onnx.load_model_from_string(model.data)
+    strip_nms(proto.graph)
+    _widen(proto.graph)
+    return proto
+
+
+def predictors(graph: GraphProto) -> list[str]:
+    """Names of the last convolutions on every way to the outputs: what predicts boxes and classes."""
+    makers = {name: node for node in graph.node for name in node.output}
+    found: dict[str, None] = {}
+    pending = [value.name for value in graph.output]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        node = makers.get(name)
+        if node is None or name in seen:
+            continue
+        seen.add(name)
+        if node.op_type == "Conv":
+            found[node.name] = None
+        else:
+            pending.extend(node.input)
+    return list(found)
+
+
+def _widen(graph: GraphProto) -> None:
+    """Weights that are stored as float16 with a cast become float32 again: casts would hide them from tools that look for weights."""
+    casts = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0].endswith(".float16")}
+    for tensor in graph.initializer:
+        if tensor.name in casts:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), casts[tensor.name]))
+    kept = [type(node).FromString(node.SerializeToString()) for node in graph.node if not (node.op_type == "Cast" and node.input[0] in casts)]
+    del graph.node[:]
+    graph.node.extend(kept)

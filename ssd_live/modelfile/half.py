@@ -1,0 +1,106 @@
+"""Half precision written into a graph, as TensorRT takes it since version 11: what would lose too much stays in float32."""
+
+import numpy as np
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from ssd_live.modelfile.body import predictors
+
+# What only moves numbers may follow the predictors in half precision.
+_MOVES = frozenset({"Transpose", "Reshape", "Concat"})
+# Section 3.1's L2 normalisation: squares of conv4_3 are beyond what float16 holds.
+_NORM = "ReduceL2"
+_NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
+
+
+def in_half_precision(proto: ModelProto) -> ModelProto:
+    """A float32 graph that ends in `decoded_boxes` and `class_scores`, its network in float16; nodes stand in the order in which they can run.
+
+    Scaling of the pixels, L2 normalisation, softmax or sigmoid and box decoding stay in float32, and so do both ends.
+    (ONNX Runtime's own converter makes invalid graphs of ours: it casts a tensor anew for every node that stays in float32.)
+    """
+    typed = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
+    graph = typed.graph
+    floats = {value.name for value in (*graph.value_info, *graph.input, *graph.output) if value.type.tensor_type.elem_type == TensorProto.FLOAT}
+    weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+    kept = in_float32(graph)
+    halves: set[str] = set()
+    added: dict[str, NodeProto | TensorProto] = {}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        is_half = node.name not in kept
+        for place, name in enumerate(node.input):
+            wanted = f"{name}.half" if is_half else f"{name}.float"
+            if is_half and name in weights:
+                if wanted not in added:
+                    added[wanted] = numpy_helper.from_array(numpy_helper.to_array(weights[name]).astype(np.float16), wanted)
+            elif name in floats and (name in halves) != is_half:
+                if wanted not in added:
+                    kind = TensorProto.FLOAT16 if is_half else TensorProto.FLOAT
+                    added[wanted] = cast = helper.make_node("Cast", [name], [wanted], name=f"{name}.cast", to=kind)
+                    nodes.append(cast)
+            else:
+                continue
+            node.input[place] = wanted
+        nodes.append(node)
+        if is_half:
+            halves.update(name for name in node.output if name in floats)
+    used = {name for node in nodes for name in node.input}
+    tensors = [tensor for tensor in (*graph.initializer, *(made for made in added.values() if isinstance(made, TensorProto))) if tensor.name in used]
+    whole = helper.make_graph(nodes, graph.name, graph.input, graph.output, tensors)
+    made = helper.make_model(whole, opset_imports=typed.opset_import, ir_version=typed.ir_version)
+    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+
+
+def in_float32(graph: GraphProto) -> set[str]:
+    """Names of the nodes that stay in float32."""
+    before_predictors = _ancestors(graph, set(predictors(graph)))
+    moves = _moves_after(graph, before_predictors)
+    kept = {node.name for node in graph.node} - before_predictors - moves
+    return kept | _norm_nodes(graph) | _before_first_convolution(graph)
+
+
+def _ancestors(graph: GraphProto, names: set[str]) -> set[str]:
+    """The named nodes and all that they depend on."""
+    makers = {output: node for node in graph.node for output in node.output}
+    pending = [node for node in graph.node if node.name in names]
+    found: set[str] = set()
+    while pending:
+        node = pending.pop()
+        if node.name not in found:
+            found.add(node.name)
+            pending.extend(makers[name] for name in node.input if name in makers)
+    return found
+
+
+def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
+    """Nodes that only move what half-precision nodes made. Nodes stand in the order in which they can run."""
+    made = {output for node in graph.node if node.name in half for output in node.output}
+    constants = {tensor.name for tensor in graph.initializer}
+    found: set[str] = set()
+    for node in graph.node:
+        if node.name in half or node.op_type not in _MOVES:
+            continue
+        inputs = [name for name in node.input if name not in constants]
+        if any(name in made for name in inputs) and all(name in made or node.op_type == "Reshape" for name in inputs):
+            found.add(node.name)
+            made.update(node.output)
+    return found
+
+
+def _norm_nodes(graph: GraphProto) -> set[str]:
+    norms = [node for node in graph.node if node.op_type == _NORM]
+    found = {node.name for node in norms}
+    made = {output for node in norms for output in node.output}
+    for node in graph.node:
+        if node.op_type in _NORM_PARTS and made.intersection(node.input):
+            found.add(node.name)
+            # What the division gives is of the order of one again.
+            made.update(node.output if node.op_type != "Div" else ())
+    return found
+
+
+def _before_first_convolution(graph: GraphProto) -> set[str]:
+    """The pixels' cast, transpose and scaling."""
+    first = next(node for node in graph.node if node.op_type == "Conv")
+    return _ancestors(graph, {first.name}) - {first.name}

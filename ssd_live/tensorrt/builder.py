@@ -1,0 +1,138 @@
+"""Build an engine: strongly typed network, one optimisation profile, with progress and cancelling."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ssd_live.errors import BackendError, CancelledError, UsageError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.tensorrt.flavours import Flavour
+from ssd_live.tensorrt.graph import EnginePrecision, graph_for
+
+# (share done 0..1, what is being done)
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what tactics may use, 0 for all there is.
+
+    `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none means the GPU here, or all that are
+    supported where there is none.
+    """
+
+    precision: EnginePrecision = "fp16"
+    batches: tuple[int, int, int] = (1, 1, 8)
+    workspace_mb: int = 0
+    targets: tuple[str, ...] = ()
+
+
+def build(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress: OnProgress, cancelled: threading.Event) -> bytes:
+    """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line, `CancelledError` once `cancelled` is set."""
+    trt = flavour.library()
+    messages: list[str] = []
+    logger = _logger(trt, messages)
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(graph_for(model, flavour, options.precision)):
+        raise BackendError(f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; try --precision fp32, or report it")
+    config = builder.create_builder_config()
+    config.progress_monitor = _monitor(trt, on_progress, cancelled)
+    if options.workspace_mb:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    _set_targets(trt, config, options.targets, flavour)
+    width, height = model.metadata.input_size
+    profile = builder.create_optimization_profile()
+    profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
+    config.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, config)
+    if cancelled.is_set():
+        raise CancelledError("the build was cancelled; nothing was kept")
+    if plan is None:
+        raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages)}")
+    return bytes(memoryview(plan))
+
+
+def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Flavour) -> None:
+    """Raises `UsageError` for one that the library does not know, or where it takes none."""
+    if not targets:
+        return
+    if not hasattr(trt, "ComputeCapability"):
+        raise UsageError(f"{flavour.title} builds for the GPU of this machine; leave out --targets, or use --runtime tensorrt-rtx")
+    known = {name.lower(): value for name, value in vars(trt.ComputeCapability).items() if name.startswith("SM")}
+    config.num_compute_capabilities = len(targets)
+    for number, target in enumerate(targets):
+        if target.lower() not in known:
+            raise UsageError(f"there is no target {target!r}; {flavour.title} knows {', '.join(sorted(known))}")
+        config.set_compute_capability(known[target.lower()], number)
+
+
+def _parser_trouble(parser: Any) -> str:
+    errors = [parser.get_error(number) for number in range(parser.num_errors)]
+    if not errors:
+        return "it gives no reason"
+    first = errors[0]
+    return f"node {first.node_name() or first.node()} ({first.node_operator() or 'unknown operator'}): {_one_line(first.desc())}"
+
+
+def _build_trouble(messages: list[str]) -> str:
+    """The first error: those after it follow from it."""
+    if not messages:
+        return "it gives no reason; run with --debug"
+    first = _one_line(messages[0])
+    if "memory" in first.lower():
+        return f"{first}; set a smaller --batch or --workspace"
+    return f"{first}; try --precision fp32, or report it"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _logger(trt: Any, messages: list[str]) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        """Keeps errors; the rest is not for users."""
+
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                messages.append(message)
+
+    return Logger()
+
+
+def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """Phases lie within phases; the outermost one's steps are the whole."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._sizes: dict[str, int] = {}
+            self._parents: dict[str, str | None] = {}
+            self._done: dict[str, int] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self._sizes[phase], self._parents[phase], self._done[phase] = max(steps, 1), parent, 0
+            on_progress(self._share(phase), phase)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            self._done[phase] = step + 1
+            on_progress(self._share(phase), phase)
+            return not cancelled.is_set()
+
+        def phase_finish(self, phase: str) -> None:
+            self._done[phase] = self._sizes.get(phase, 1)
+
+        def _share(self, phase: str) -> float:
+            share = self._done[phase] / self._sizes[phase]
+            parent = self._parents[phase]
+            while parent is not None and parent in self._sizes:
+                share = (self._done[parent] + min(share, 1.0)) / self._sizes[parent]
+                parent = self._parents[parent]
+            return min(share, 1.0)
+
+    return Monitor()

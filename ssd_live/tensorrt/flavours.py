@@ -1,0 +1,39 @@
+"""The two libraries of one API: TensorRT, and TensorRT-RTX for desktop GPUs, which builds on machines without a GPU too."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ssd_live.errors import MissingPackageError
+from ssd_live.modelfile.nms import graft_efficient_nms, graft_fixed_nms
+
+FlavourName = Literal["tensorrt", "tensorrt-rtx"]
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """`graft` appends the NMS tail that the library can run; `package` is imported when it is needed."""
+
+    name: FlavourName
+    title: str
+    package: str
+    graft: Callable[..., None]
+    install: str
+
+    def library(self) -> Any:
+        """The library itself. Raises `MissingPackageError`."""
+        try:
+            return importlib.import_module(self.package)
+        except ImportError as error:
+            raise MissingPackageError(f"{self.title} is not installed; {self.install}") from error
+        except (OSError, RuntimeError) as error:
+            # PyPI's bindings of TensorRT look for its shared libraries when they are imported.
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise MissingPackageError(f"{self.title} is installed but does not load ({reason}); {self.install}") from error
+
+
+FLAVOURS: dict[str, Flavour] = {
+    "tensorrt": Flavour("tensorrt", "TensorRT", "tensorrt", graft_efficient_nms, "`pip install '.[tensorrt]'` on a machine with an NVIDIA driver"),
+    "tensorrt-rtx": Flavour("tensorrt-rtx", "TensorRT-RTX", "tensorrt_rtx", graft_fixed_nms, "`pip install '.[rtx]'` brings it"),
+}

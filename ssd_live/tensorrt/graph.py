@@ -1,0 +1,27 @@
+"""The graph that an engine is built from: half precision and the NMS tail of the library, made of any model file without PyTorch."""
+
+from typing import Literal
+
+from ssd_live.modelfile.body import body_of
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.half import in_half_precision
+from ssd_live.tensorrt.flavours import Flavour
+
+EnginePrecision = Literal["fp16", "fp32"]
+
+
+def graph_for(model: ModelFile, flavour: Flavour, precision: EnginePrecision) -> bytes:
+    """Serialised ONNX with the input `image` uint8 (B, H, W, 3) and the four outputs of every model file."""
+    metadata = model.metadata
+    proto = body_of(model)
+    if precision == "fp16":
+        proto = in_half_precision(proto)
+    flavour.graft(proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections)
+    # The plugin belongs to a domain of its own, which a model has to name.
+    if flavour.name == "tensorrt":
+        from onnx import helper
+
+        from ssd_live.modelfile.nms import PLUGIN_DOMAIN
+
+        proto.opset_import.append(helper.make_opsetid(PLUGIN_DOMAIN, 1))
+    return bytes(proto.SerializeToString())

@@ -32,6 +32,9 @@ _PACKAGES = {
     "openvino": "the fastest backend on most processors: pip install openvino",
     "onnxruntime": "a second backend: pip install onnxruntime",
     "torch": "training and export: pip install '.[train]'",
+    "nncf": "",
+    "tensorrt": "",
+    "tensorrt-rtx": "",
 }
 
 

@@ -96,4 +96,5 @@ def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[n
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).astype(np.float64).prod(1)
     areas = (box[2:] - box[:2]).astype(np.float64).prod() + (others[:, 2:] - others[:, :2]).astype(np.float64).prod(1)
-    return np.asarray(shared / np.maximum(areas - shared, 1e-12))
+    # What is no number overlaps nothing.
+    return np.asarray(np.nan_to_num(shared / np.maximum(areas - shared, 1e-12)))

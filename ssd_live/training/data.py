@@ -97,6 +97,8 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
             return coco.load(coco.annotation_file(path, split), path, classes)
         if yolo.is_yolo(path, split):
             return yolo.load(path, split, classes)
+        if splits := sorted(part.name for part in path.iterdir() if (part / "labels").is_dir()):
+            raise DataError(f"{path}: has no {split or 'labels of its own'}; say which split: {', '.join(splits)}")
     raise DataError(
         f"{path}: is no data set that is known; give a VOC folder (JPEGImages, Annotations), a COCO folder (images, annotations) or its JSON, "
         "or a YOLO folder (images, labels, data.yaml)"

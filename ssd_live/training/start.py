@@ -35,6 +35,11 @@ class Beginning:
     fresh: list[str]
 
 
+def preprocessing_of(network: str) -> Preprocessing:
+    """What a network of the zoo takes. Raises `KeyError` for another."""
+    return _OF_NETWORK[network]
+
+
 def begin(part: ModelPart, classes: int) -> Beginning:
     """`classes` counts the background. Raises `UnknownModelError`, `ModelFileError`, `UsageError`."""
     network = create(part.network, classes, part.preset)
@@ -44,7 +49,7 @@ def begin(part: ModelPart, classes: int) -> Beginning:
     if state and not fitting:
         raise ModelFileError(f"{part.weights}: none of its weights are {part.network}'s; give weights of the same network")
     network.load_state_dict(own | fitting)
-    return Beginning(network, _OF_NETWORK[part.network], sorted(name for name in own if name not in fitting and "num_batches" not in name))
+    return Beginning(network, preprocessing_of(part.network), sorted(name for name in own if name not in fitting and "num_batches" not in name))
 
 
 def _given(part: ModelPart) -> State:

@@ -255,3 +255,10 @@ def test_a_folder_of_which_no_image_can_be_read_is_refused(tmp_path: Path) -> No
     named(tmp_path, "cat")
     add_image(tmp_path, "bad.jpg").write_bytes(b"")
     assert "bad.jpg" in refusal(tmp_path)
+
+
+def test_a_folder_of_splits_says_which_there_are(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        (tmp_path / split / "labels").mkdir(parents=True)
+        (tmp_path / split / "images").mkdir()
+    assert "say which split: train, valid" in refusal(tmp_path)

@@ -1,5 +1,6 @@
 """`build`: a TensorRT engine of a model, kept in the engine store."""
 
+import os
 import sys
 import threading
 import time
@@ -11,26 +12,31 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
-from ssd_live.errors import ModelFileError, SsdLiveError, UsageError
+from ssd_live.errors import ModelFileError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.tensorrt.builder import BuildOptions, build
 from ssd_live.tensorrt.flavours import FLAVOURS, Flavour
 from ssd_live.tensorrt.graph import EnginePrecision
-from ssd_live.tensorrt.store import EngineStore, Manifest, key_for
+from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
 
 _PRECISIONS = ("fp16", "fp32")
 _WAIT_SECONDS = 0.1
+# More than any GPU has; the library takes no number that does not fit its own.
+_MOST_WORKSPACE_MB = 1 << 20
+_EXIT_INTERRUPTED = 130
 
 
 def run(name: str, folder: Path | None, runtime: str, precision: str, batches: str, workspace_mb: int, targets: str, force: bool) -> None:
     """Raises `SsdLiveError`."""
     if precision not in _PRECISIONS:
         raise UsageError(f"engines compute in fp16 or fp32, not {precision}")
+    if workspace_mb > _MOST_WORKSPACE_MB:
+        raise UsageError(f"--workspace is in MB, and {workspace_mb} is too much; it can be {_MOST_WORKSPACE_MB} at most, or 0 for all there is")
     flavour = FLAVOURS[runtime]
-    options = BuildOptions(
-        cast(EnginePrecision, precision), _batches(batches), workspace_mb, tuple(target.strip() for target in targets.split(",") if target.strip())
-    )
+    # In one order: the same targets are the same engine.
+    wanted = tuple(sorted({target.strip().lower() for target in targets.split(",") if target.strip()}))
+    options = BuildOptions(cast(EnginePrecision, precision), _batches(batches), workspace_mb, wanted)
     model = find_model(name)
     if model.metadata.precision != "float32":
         raise UsageError(f"{model.name} is {model.metadata.precision}; give the float32 model, from which the engine's precision is made")
@@ -40,17 +46,18 @@ def run(name: str, folder: Path | None, runtime: str, precision: str, batches: s
     if not force and (manifest := _known(store, key)) is not None:
         print(f"{store.folder / manifest.engine}: is there already; --force builds it again")
         return
+    store.prepare()
     started = time.monotonic()
     engine = _build(model, flavour, options)
     manifest = store.save(key, engine, time.monotonic() - started)
     print(f"written: {store.folder / manifest.engine} ({manifest.engine_bytes / 2**20:.1f} MiB, {manifest.seconds:.1f} s)")
-    print("parity with float32: not run, as there is no GPU here; it is held against it when it is first loaded")
+    print("parity with float32: not run, as engines are built but not run yet")
 
 
-def _known(store: EngineStore, key: object) -> Manifest | None:
+def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
     """An engine that is there and sound; one that is not is told of, and built again."""
     try:
-        found = store.find(key)  # type: ignore[arg-type]
+        found = store.find(key)
     except ModelFileError as error:
         notify(f"note: {error}")
         return None
@@ -71,27 +78,32 @@ def _batches(text: str) -> tuple[int, int, int]:
 
 
 def _build(model: ModelFile, flavour: Flavour, options: BuildOptions) -> bytes:
-    """On a thread of its own, so that Ctrl-C is heard. Raises what `build` raises."""
+    """On a thread of its own, so that Ctrl-C is heard; the second one ends the process. Raises what `build` raises."""
     cancelled = threading.Event()
     answers: list[bytes] = []
-    troubles: list[SsdLiveError] = []
+    troubles: list[Exception] = []
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
     notify(f"building {model.name} with {flavour.title} {flavour.library().__version__} in {options.precision} ...")
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(flavour.title, total=1.0)
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(flavour.title, total=1.0)
 
-        def work() -> None:
-            try:
-                answers.append(build(model, flavour, options, lambda share, phase: bar.update(task, completed=share, description=phase), cancelled))
-            except SsdLiveError as error:
-                troubles.append(error)
+    def work() -> None:
+        try:
+            answers.append(build(model, flavour, options, lambda share, phase: bar.update(task, completed=share, description=phase), cancelled))
+        except Exception as error:
+            troubles.append(error)
 
-        worker = threading.Thread(target=work, name="build", daemon=True)
-        with ends_in_order(cancelled.set, "cancelling the build ..."):
+    worker = threading.Thread(target=work, name="build", daemon=True)
+    try:
+        with bar, ends_in_order(cancelled.set, "cancelling the build ..."):
             worker.start()
             while worker.is_alive():
                 worker.join(_WAIT_SECONDS)
+    except KeyboardInterrupt:
+        # The library goes on and would call into an interpreter that is ending, which aborts the process. Nothing is being written yet.
+        notify("interrupted")
+        os._exit(_EXIT_INTERRUPTED)
     if troubles:
         raise troubles[0]
     return answers[0]

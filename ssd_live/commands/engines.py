@@ -38,19 +38,19 @@ def show_list(as_json: bool) -> None:
 
 
 def clean(everything: bool) -> None:
-    """Remove what can no longer be used: engines of models that changed or are gone, refused ones, leftovers of builds that were cut off."""
+    """Remove what can no longer be used: engines of models that changed since, refused ones, leftovers of builds that were cut off.
+
+    Engines of models that are not in the list stay: they may have been built from a file elsewhere.
+    """
     store = EngineStore()
-    present = {sha256(path.read_bytes()) for path in model_paths().values()}
+    present = {name: sha256(path.read_bytes()) for name, path in model_paths().items()}
     freed = count = 0
     for place, found in list(store.every()):
-        if everything or isinstance(found, ModelFileError) or found.key.model_sha256 not in present:
+        if everything or isinstance(found, ModelFileError) or found.key.model_sha256 != present.get(found.key.model, found.key.model_sha256):
             freed += store.remove(place)
             count += 1
-    for path in store.orphans():
-        freed += path.stat().st_size
-        path.unlink()
-        count += 1
-    print(f"{count} removed, {freed / 2**20:.1f} MiB freed")
+    left, left_bytes = store.remove_orphans()
+    print(f"{count + left} removed, {(freed + left_bytes) / 2**20:.1f} MiB freed")
 
 
 def import_file(file: Path, yes: bool) -> None:
@@ -77,7 +77,7 @@ def _foreign_manifest(file: Path) -> Manifest:
             content = json.loads(place.read_text(encoding="utf-8"))
             content.pop("hmac", None)
             manifest = Manifest.model_validate(content)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, TypeError, RecursionError):
             continue
         if manifest.engine == file.name:
             return manifest

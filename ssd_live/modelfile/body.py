@@ -13,6 +13,12 @@ def body_of(model: ModelFile) -> ModelProto:
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
     _widen(proto.graph)
+    # Nodes are told apart by name, which ONNX does not ask them to have.
+    taken: set[str] = set()
+    for number, node in enumerate(proto.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"node_{number}_of_{node.op_type}"
+        taken.add(node.name)
     return proto
 
 

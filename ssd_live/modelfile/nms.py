@@ -16,6 +16,8 @@ SCORES = "class_scores"
 PLUGIN_DOMAIN = "ssd_live.trt"
 # The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The sample clip needs 15 rounds.
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
+# Of whole numbers up to 2048 float16 holds every one; Turing has no matrix product of float32 in TensorRT-RTX.
+_COUNTS = TensorProto.FLOAT16
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 
 
@@ -58,10 +60,10 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         "nms_limit": np.array([max_detections], np.int64),
         "nms_iou": np.array(iou_threshold, np.float32),
         "nms_score": np.array([score_threshold], np.float32),
-        "nms_half": np.array(0.5, np.float32),
+        "nms_half": np.array(0.5, np.float16),
         "nms_second": np.array([1], np.int64),
         # 1 where the column's pair scores higher than the row's.
-        "nms_better": np.tril(np.ones((1, count, count), np.float32), -1),
+        "nms_better": np.tril(np.ones((1, count, count), np.float16), -1),
         "nms_sides": np.array([1, 1, 1, 1], np.int64),
     }
     nodes = [
@@ -73,10 +75,10 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         *_same_class_nodes(),
         helper.make_node("Greater", ["nms_overlap", "nms_shared"], ["nms_overlaps"]),
         helper.make_node("And", ["nms_overlaps", "nms_same"], ["nms_conflict_anywhere"]),
-        helper.make_node("Cast", ["nms_conflict_anywhere"], ["nms_conflict_number"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["nms_conflict_anywhere"], ["nms_conflict_number"], to=_COUNTS),
         helper.make_node("Mul", ["nms_conflict_number", "nms_better"], ["nms_conflict"]),
         helper.make_node("Greater", ["nms_candidates", "nms_score"], ["nms_over"]),
-        helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=_COUNTS),
         helper.make_node("Unsqueeze", ["nms_over_number", "nms_last"], ["nms_valid"]),
     ]
     alive = "nms_valid"
@@ -84,12 +86,13 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         nodes += [
             helper.make_node("MatMul", ["nms_conflict", alive], [f"nms_against_{number}"]),
             helper.make_node("Less", [f"nms_against_{number}", "nms_half"], [f"nms_free_{number}"]),
-            helper.make_node("Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=_COUNTS),
             helper.make_node("Mul", [f"nms_free_number_{number}", "nms_valid"], [f"nms_alive_{number}"]),
         ]
         alive = f"nms_alive_{number}"
     nodes += [
-        helper.make_node("Squeeze", [alive, "nms_last"], ["nms_survives"]),
+        helper.make_node("Cast", [alive], ["nms_alive"], to=TensorProto.FLOAT),
+        helper.make_node("Squeeze", ["nms_alive", "nms_last"], ["nms_survives"]),
         helper.make_node("Mul", ["nms_candidates", "nms_survives"], ["nms_surviving_scores"]),
         helper.make_node("TopK", ["nms_surviving_scores", "nms_limit"], ["detection_scores", "nms_rank"], axis=1),
         helper.make_node("GatherElements", ["nms_pair", "nms_rank"], ["nms_index"], axis=1),

@@ -37,7 +37,7 @@ def build(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph_for(model, flavour, options.precision)):
-        raise BackendError(f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; try --precision fp32, or report it")
+        raise BackendError(f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; {_advice(options)}")
     config = builder.create_builder_config()
     config.progress_monitor = _monitor(trt, on_progress, cancelled)
     if options.workspace_mb:
@@ -51,7 +51,7 @@ def build(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress
     if cancelled.is_set():
         raise CancelledError("the build was cancelled; nothing was kept")
     if plan is None:
-        raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages)}")
+        raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}")
     return bytes(memoryview(plan))
 
 
@@ -74,17 +74,22 @@ def _parser_trouble(parser: Any) -> str:
     if not errors:
         return "it gives no reason"
     first = errors[0]
-    return f"node {first.node_name() or first.node()} ({first.node_operator() or 'unknown operator'}): {_one_line(first.desc())}"
+    return _one_line(f"node {first.node_name() or first.node()} ({first.node_operator() or 'unknown operator'}): {first.desc()}")
 
 
-def _build_trouble(messages: list[str]) -> str:
+def _build_trouble(messages: list[str], options: BuildOptions) -> str:
     """The first error: those after it follow from it."""
     if not messages:
         return "it gives no reason; run with --debug"
     first = _one_line(messages[0])
     if "memory" in first.lower():
-        return f"{first}; set a smaller --batch or --workspace"
-    return f"{first}; try --precision fp32, or report it"
+        # Where there is a limit, that was too small; else the GPU's memory is.
+        return f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a smaller --batch"
+    return f"{first}; {_advice(options)}"
+
+
+def _advice(options: BuildOptions) -> str:
+    return "report it" if options.precision == "fp32" else "try --precision fp32, or report it"
 
 
 def _one_line(text: str) -> str:
@@ -107,13 +112,14 @@ def _logger(trt: Any, messages: list[str]) -> Any:
 
 def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Phases lie within phases; the outermost one's steps are the whole."""
+        """Phases lie within phases; the outermost one's steps are the whole. The library skips steps, so the share only grows."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self._sizes: dict[str, int] = {}
             self._parents: dict[str, str | None] = {}
             self._done: dict[str, int] = {}
+            self._furthest = 0.0
 
         def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
             self._sizes[phase], self._parents[phase], self._done[phase] = max(steps, 1), parent, 0
@@ -126,6 +132,8 @@ def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> A
 
         def phase_finish(self, phase: str) -> None:
             self._done[phase] = self._sizes.get(phase, 1)
+            if self._parents.get(phase, phase) is None and not cancelled.is_set():
+                on_progress(self._share(phase), phase)
 
         def _share(self, phase: str) -> float:
             share = self._done[phase] / self._sizes[phase]
@@ -133,6 +141,7 @@ def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> A
             while parent is not None and parent in self._sizes:
                 share = (self._done[parent] + min(share, 1.0)) / self._sizes[parent]
                 parent = self._parents[parent]
-            return min(share, 1.0)
+            self._furthest = max(self._furthest, min(share, 1.0))
+            return self._furthest
 
     return Monitor()

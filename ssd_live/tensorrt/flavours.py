@@ -25,9 +25,9 @@ class Flavour:
         """The library itself. Raises `MissingPackageError`."""
         try:
             return importlib.import_module(self.package)
-        except ImportError as error:
-            raise MissingPackageError(f"{self.title} is not installed; {self.install}") from error
-        except (OSError, RuntimeError) as error:
+        except (ImportError, OSError, RuntimeError) as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == self.package:
+                raise MissingPackageError(f"{self.title} is not installed; {self.install}") from error
             # PyPI's bindings of TensorRT look for its shared libraries when they are imported.
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise MissingPackageError(f"{self.title} is installed but does not load ({reason}); {self.install}") from error

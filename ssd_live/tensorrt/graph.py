@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from ssd_live.modelfile.body import body_of
+from ssd_live.errors import ModelFileError
+from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.half import in_half_precision
 from ssd_live.tensorrt.flavours import Flavour
@@ -11,10 +12,12 @@ EnginePrecision = Literal["fp16", "fp32"]
 
 
 def graph_for(model: ModelFile, flavour: Flavour, precision: EnginePrecision) -> bytes:
-    """Serialised ONNX with the input `image` uint8 (B, H, W, 3) and the four outputs of every model file."""
+    """Serialised ONNX with the input `image` uint8 (B, H, W, 3) and the four outputs of every model file. Raises `ModelFileError`."""
     metadata = model.metadata
     proto = body_of(model)
     if precision == "fp16":
+        if not predictors(proto.graph):
+            raise ModelFileError(f"{model.path}: has no convolution that could compute in half precision; build it with --precision fp32")
         proto = in_half_precision(proto)
     flavour.graft(proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections)
     # The plugin belongs to a domain of its own, which a model has to name.

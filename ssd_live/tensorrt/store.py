@@ -1,24 +1,26 @@
 """The engines of this user: what each was built from, and that nobody changed it since.
 
 An engine is native code, so only one that this user built or imported is ever loaded. Each has a manifest, a JSON file, which carries the
-engine's SHA-256 and is signed (HMAC-SHA-256) with a key that only this user can read. The engine's own file is named after its content, so
-that two processes that build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
+engine's SHA-256 and is signed (HMAC-SHA-256) with a key that only this user can read. Every engine's file has a name of its own, so that
+two processes that build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
 """
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssd_live.errors import ModelFileError, OutputError
 from ssd_live.files import atomic_write, engines_folder, reason, rename_new, sha256
@@ -28,6 +30,14 @@ from ssd_live.tensorrt.flavours import FlavourName
 
 _KEY_BYTES = 32
 _MANIFEST_SUFFIX, _ENGINE_SUFFIX = ".engine.json", ".engine"
+# What `atomic_write` had begun when it was killed.
+_UNFINISHED = ".ssd_live-*"
+# A younger engine without a manifest may be one that another process is about to write.
+_LEFT_SECONDS = 60.0
+
+# Manifests of others are shown before anybody trusts them: nothing in them may move the cursor of a terminal.
+_Line = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=200)]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class EngineKey(BaseModel):
@@ -35,17 +45,18 @@ class EngineKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str
-    model_sha256: str
+    # It becomes part of file names.
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    model_sha256: _Sha256
     flavour: FlavourName
-    version: str
-    gpu: str = ""
-    compute_capability: str = ""
-    driver: str = ""
+    version: _Line
+    gpu: _Line = ""
+    compute_capability: _Line = ""
+    driver: _Line = ""
     precision: Literal["fp16", "fp32"]
     batches: tuple[int, int, int]
     workspace_mb: int
-    targets: tuple[str, ...]
+    targets: tuple[_Line, ...]
 
     @property
     def digest(self) -> str:
@@ -70,10 +81,10 @@ class Manifest(BaseModel):
 
     key: EngineKey
     engine: str
-    engine_sha256: str
+    engine_sha256: _Sha256
     engine_bytes: int
     seconds: float
-    created: str
+    created: _Line
     imported: bool = False
     parity: Parity = Parity()
 
@@ -104,11 +115,10 @@ class EngineStore:
 
     def save(self, key: EngineKey, engine: bytes, seconds: float, *, imported: bool = False, parity: Parity | None = None) -> Manifest:
         """Keep an engine; one of the same key is replaced. Raises `OutputError`."""
-        digest = sha256(engine)
         manifest = Manifest(
             key=key,
-            engine=f"{key.model}-{key.digest}-{digest[:12]}{_ENGINE_SUFFIX}",
-            engine_sha256=digest,
+            engine=f"{key.model}-{key.digest}-{secrets.token_hex(6)}{_ENGINE_SUFFIX}",
+            engine_sha256=sha256(engine),
             engine_bytes=len(engine),
             seconds=round(seconds, 2),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -119,14 +129,18 @@ class EngineStore:
             file.write(engine)
         before = self._stored(self._place(key))
         self._write(manifest)
-        if before is not None and before.engine != manifest.engine:
-            (self.folder / before.engine).unlink(missing_ok=True)
+        if before is not None:
+            # One that cannot be removed, because it is being read on Windows, is a leftover.
+            with contextlib.suppress(OSError):
+                (self.folder / before.engine).unlink()
         return manifest
 
     def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
-        """Write down what the parity gate found. Raises `OutputError`."""
+        """Write down what the parity gate found, unless the engine was replaced since. Raises `OutputError`."""
         noted = manifest.model_copy(update={"parity": parity})
-        self._write(noted)
+        now = self._stored(self._place(manifest.key))
+        if now is not None and now.engine == manifest.engine:
+            self._write(noted)
         return noted
 
     def find(self, key: EngineKey) -> tuple[Manifest, bytes] | None:
@@ -140,6 +154,9 @@ class EngineStore:
         try:
             engine = (self.folder / manifest.engine).read_bytes()
         except OSError as error:
+            if self._stored(place) != manifest:
+                # Another process replaced or removed both meanwhile.
+                return self.find(key)
             raise ModelFileError(f"{place}: its engine {manifest.engine} cannot be read ({reason(error)}); build it again") from error
         # What was hashed is what is used: the file is not read a second time.
         if not hmac.compare_digest(sha256(engine), manifest.engine_sha256):
@@ -152,40 +169,62 @@ class EngineStore:
             content = json.loads(place.read_text(encoding="utf-8"))
             signature = str(content.pop("hmac"))
             manifest = Manifest.model_validate(content)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError) as error:
             raise ModelFileError(f"{place}: is no manifest of an engine; build it again") from error
-        if not hmac.compare_digest(signature, self._signature(manifest)):
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(manifest).encode()):
             raise ModelFileError(f"{place}: was not written by you, or was changed; build it again, or `engines import` it if you trust it")
         if Path(manifest.engine).name != manifest.engine:
             raise ModelFileError(f"{place}: names an engine outside its folder; build it again")
+        if place.name != self._place(manifest.key).name:
+            raise ModelFileError(f"{place}: is the manifest of another engine; build it again")
         return manifest
 
     def every(self) -> Iterator[tuple[Path, Manifest | ModelFileError]]:
         """Manifests in the order of their names, or what is wrong with them."""
         for place in sorted(self.folder.glob(f"*{_MANIFEST_SUFFIX}")):
-            try:
-                yield place, self.read(place)
-            except ModelFileError as error:
-                yield place, error
+            if place.is_file():
+                try:
+                    yield place, self.read(place)
+                except ModelFileError as error:
+                    yield place, error
 
     def remove(self, place: Path) -> int:
-        """A manifest and its engine; how many bytes that freed."""
-        freed = 0
+        """A manifest and its engine, unless a sound manifest names that too; how many bytes that freed."""
         try:
             named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             named = ""
-        engine = self.folder / Path(named).name if named else None
-        for path in (place, engine):
-            if path is not None and path.is_file():
-                freed += path.stat().st_size
-                path.unlink()
+        freed = _unlinked(place)
+        if named not in self._named():
+            # The name may be anybody's: it is only looked for.
+            freed += sum(_unlinked(path) for path in self.folder.glob(f"*{_ENGINE_SUFFIX}") if path.name == named)
         return freed
 
     def orphans(self) -> list[Path]:
-        """Engines that no manifest names: of builds that were cut off."""
-        named = {manifest.engine for _, manifest in self.every() if isinstance(manifest, Manifest)}
-        return [path for path in sorted(self.folder.glob(f"*{_ENGINE_SUFFIX}")) if path.name not in named]
+        """Engines that no manifest names and half-written files: of builds that were cut off."""
+        named = self._named()
+        paths = sorted((*self.folder.glob(f"*{_ENGINE_SUFFIX}"), *self.folder.glob(_UNFINISHED)))
+        return [path for path in paths if path.name not in named and path.is_file() and _age(path) > _LEFT_SECONDS]
+
+    def remove_orphans(self) -> tuple[int, int]:
+        """How many there were, and how many bytes that freed."""
+        freed = [_unlinked(path) for path in self.orphans()]
+        return len(freed), sum(freed)
+
+    def prepare(self) -> None:
+        """Before a long build rather than after it. Raises `OutputError` where nothing can be kept."""
+        self._own_key()
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise OutputError(f"{self.folder}: engines cannot be written there ({reason(error)}); choose another place") from error
+
+    def _named(self) -> set[str]:
+        """Engines of sound manifests."""
+        return {manifest.engine for _, manifest in self.every() if isinstance(manifest, Manifest)}
 
     def _place(self, key: EngineKey) -> Path:
         return self.folder / f"{key.model}-{key.digest}{_MANIFEST_SUFFIX}"
@@ -224,11 +263,33 @@ class EngineStore:
             self._secret.parent.mkdir(parents=True, exist_ok=True)
             # Made readable by its owner alone.
             handle, name = tempfile.mkstemp(dir=self._secret.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-            with contextlib.suppress(FileExistsError):
-                rename_new(Path(name), self._secret)
-            Path(name).unlink(missing_ok=True)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(secrets.token_bytes(_KEY_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    rename_new(Path(name), self._secret)
+            finally:
+                Path(name).unlink(missing_ok=True)
         except OSError as error:
             message = f"{self._secret}: the key that engines are signed with cannot be made ({reason(error)}); make the folder writable"
             raise OutputError(message) from error
+
+
+def _unlinked(path: Path) -> int:
+    """How many bytes that freed; 0 where another process was faster."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
+
+
+def _age(path: Path) -> float:
+    """In seconds; 0 for a file that is gone by now."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

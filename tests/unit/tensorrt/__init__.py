@@ -1,0 +1,1 @@
+"""Building engines and keeping them, without a GPU."""

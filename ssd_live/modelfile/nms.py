@@ -62,8 +62,6 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         "nms_score": np.array([score_threshold], np.float32),
         "nms_half": np.array(0.5, np.float16),
         "nms_second": np.array([1], np.int64),
-        # 1 where the column's pair scores higher than the row's.
-        "nms_better": np.tril(np.ones((1, count, count), np.float16), -1),
         "nms_sides": np.array([1, 1, 1, 1], np.int64),
     }
     nodes = [
@@ -73,10 +71,11 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         helper.make_node("GatherND", [BOXES, "nms_candidate_row"], ["nms_candidate_boxes"], batch_dims=1),
         *_overlap_nodes(),
         *_same_class_nodes(),
+        *_better_nodes(),
         helper.make_node("Greater", ["nms_overlap", "nms_shared"], ["nms_overlaps"]),
         helper.make_node("And", ["nms_overlaps", "nms_same"], ["nms_conflict_anywhere"]),
-        helper.make_node("Cast", ["nms_conflict_anywhere"], ["nms_conflict_number"], to=_COUNTS),
-        helper.make_node("Mul", ["nms_conflict_number", "nms_better"], ["nms_conflict"]),
+        helper.make_node("And", ["nms_conflict_anywhere", "nms_better"], ["nms_conflict_with_better"]),
+        helper.make_node("Cast", ["nms_conflict_with_better"], ["nms_conflict"], to=_COUNTS),
         helper.make_node("Greater", ["nms_candidates", "nms_score"], ["nms_over"]),
         helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=_COUNTS),
         helper.make_node("Unsqueeze", ["nms_over_number", "nms_last"], ["nms_valid"]),
@@ -194,6 +193,24 @@ def _same_class_nodes() -> list[NodeProto]:
         helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_last"], ["nms_class_down"]),
         helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_second"], ["nms_class_across"]),
         helper.make_node("Equal", ["nms_class_down", "nms_class_across"], ["nms_same"]),
+    ]
+
+
+def _better_nodes() -> list[NodeProto]:
+    """`nms_better` (B, K, K): whether the column's candidate goes before the row's. Of equal scores the first box does, as TopK need not have it."""
+    return [
+        # Whole numbers this small are exact in float32.
+        helper.make_node("Cast", ["nms_pair"], ["nms_pair_number"], to=TensorProto.FLOAT),
+        *(
+            helper.make_node("Unsqueeze", [name, axis], [f"{name}_{way}"])
+            for name in ("nms_candidates", "nms_pair_number")
+            for axis, way in (("nms_last", "down"), ("nms_second", "across"))
+        ),
+        helper.make_node("Greater", ["nms_candidates_across", "nms_candidates_down"], ["nms_higher"]),
+        helper.make_node("Equal", ["nms_candidates_across", "nms_candidates_down"], ["nms_as_high"]),
+        helper.make_node("Less", ["nms_pair_number_across", "nms_pair_number_down"], ["nms_first_box"]),
+        helper.make_node("And", ["nms_as_high", "nms_first_box"], ["nms_tie_won"]),
+        helper.make_node("Or", ["nms_higher", "nms_tie_won"], ["nms_better"]),
     ]
 
 

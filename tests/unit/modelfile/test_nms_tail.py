@@ -217,6 +217,14 @@ def test_boxes_of_equal_score_that_do_not_touch_are_all_found() -> None:
     _assert_all_find(boxes[None], scores[None], [expected])
 
 
+def test_of_overlapping_boxes_with_equal_scores_the_first_is_found() -> None:
+    boxes = np.zeros((1, 200, 4), np.float32)
+    boxes[0, 1:3] = [(0.125, 0, 0.1875, 0.0625), (0.125, 0, 0.1875, 0.125)]
+    scores = np.zeros((1, 200, 1), np.float32)
+    scores[0, :3, 0] = 0.25, 0.5, 0.5
+    _assert_all_find(boxes, scores)
+
+
 def test_of_equal_boxes_with_equal_scores_one_is_found() -> None:
     boxes = np.tile(np.array([0.25, 0.25, 0.5, 0.5], np.float32), (200, 1))
     _assert_all_find(boxes[None], np.full((1, 200, 1), 0.5, np.float32), [[(0, 0.5, (0.25, 0.25, 0.5, 0.5))]])

@@ -84,8 +84,13 @@ class Trainer:
         if not self._place.best.is_file():
             return None
         saved = checkpoint.load(self._place.best)
+        if not self._is_of_this_run(saved):
+            return None
         self.trained.load_state_dict(saved.average or saved.model)
         return saved.step
+
+    def _is_of_this_run(self, saved: checkpoint.Checkpoint) -> bool:
+        return saved.recipe == self._recipe.model_dump_json() and saved.classes == list(self._data.classes)
 
     def stop(self) -> None:
         self._stopped = True
@@ -93,7 +98,7 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the last checkpoint. Raises `ModelFileError`, `TrainingError` for one of another run."""
         saved = checkpoint.load(self._place.last)
-        if saved.recipe != self._recipe.model_dump_json() or saved.classes != list(self._data.classes):
+        if not self._is_of_this_run(saved):
             raise TrainingError(f"{self._place.last}: is of another recipe or other classes; train into another folder, or change it back")
         self.network.load_state_dict(saved.model)
         if self._average is not None:

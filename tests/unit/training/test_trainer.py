@@ -160,6 +160,14 @@ def test_the_best_validation_keeps_its_own_checkpoint_and_its_weights_are_taken(
     assert all(torch.equal(tensor, learner.trained.state_dict()[name]) for name, tensor in best.average.items())
 
 
+def test_the_best_weights_of_another_run_in_the_same_folder_are_not_taken(data: DataSet, tmp_path: Path) -> None:
+    trainer(data, tmp_path / "run", steps=1).run(lambda _: None, lambda _: 0.5)
+    learner = trainer(data, tmp_path / "run", steps=2)
+    learner.run(lambda _: None)
+    assert (tmp_path / "run" / "best.pt").is_file()
+    assert learner.take_best() is None
+
+
 def test_a_run_without_validation_has_no_best_weights(data: DataSet, tmp_path: Path) -> None:
     learner = trainer(data, tmp_path / "run", steps=1)
     learner.run(lambda _: None)

@@ -114,12 +114,15 @@ class _Terminal:
 
     def run(self) -> int:
         from ssd_live.live.session import LiveSession, SessionEvents, write_numbers
+        from ssd_live.live.shown import ShownByNetwork
         from ssd_live.pipeline.capture import CaptureOptions
         from ssd_live.pipeline.picture import Viewport
+        from ssd_live.settings import Settings
 
         request = self._request
         events = SessionEvents(self._wake.set, notify, self._loaded, self._load_failed, notify, self._recorded)
-        with LiveSession(events) as session, _signals(self._interrupt):
+        shown = ShownByNetwork(Settings(), request.overrides)
+        with LiveSession(events, shown) as session, _signals(self._interrupt):
             self._session = session
             session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
             session.pipeline.cap_rate(request.rate_cap)
@@ -174,11 +177,6 @@ class _Terminal:
         notify(f"{rates}; latency p50 {numbers['latency_ms']['p50']:.1f} ms, p99 {numbers['latency_ms']['p99']:.1f} ms; dropped: {dropped}")
 
     def _loaded(self, wish: Any, loaded: Any) -> None:
-        overrides = self._request.overrides
-        self._session.set_threshold(overrides.threshold)
-        if overrides.classes:
-            shown = {name.strip().casefold() for name in overrides.classes}
-            self._session.set_hidden_classes(frozenset(name for name in loaded.metadata.classes if name.casefold() not in shown))
         notify(f"{loaded.metadata.name} on {loaded.description}")
         if self._request.record is not None and not self._recorded_once:
             self._recorded_once = True

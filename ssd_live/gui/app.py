@@ -19,6 +19,7 @@ from ssd_live.gui.window import MainWindow
 from ssd_live.inference.remote import Wish
 from ssd_live.live.request import LiveRequest
 from ssd_live.live.session import LiveSession, write_numbers
+from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.settings import load_settings, save_settings, settings_path
@@ -43,16 +44,15 @@ class Application:
         wish = request.wish(settings.model, settings.backend, settings.precision)
         bridge = Bridge()
         # Source and network start before the window is built: they work in threads and processes of their own.
-        with LiveSession(bridge.events(), show=settings.show) as session:
+        shown = ShownByNetwork(settings, request.overrides)
+        with LiveSession(bridge.events(), shown, show=settings.show) as session:
             session.load(wish)
             mirror = settings.mirror and request.source.kind == "camera"
             session.open(request.source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
             application = self._application()
             models = sorted(model_paths())
             backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
-            window = MainWindow(
-                session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, overrides=request.overrides
-            )
+            window = MainWindow(session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, shown=shown)
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:
             write_numbers(request.stats, numbers | session.counts())

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.gui.view import BoxStyle
 from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.live.shown import Shown
 from ssd_live.types import Detections
 
 _PERCENT = 100
@@ -99,11 +100,11 @@ class DetectionPanel(QWidget):
         self._busy.show()
         self._status.setText(line)
 
-    def show_loaded(self, loaded: Loaded, threshold: float, hidden: frozenset[str]) -> None:
+    def show_loaded(self, loaded: Loaded, shown: Shown) -> None:
         """The network in use, its threshold and classes."""
         self._busy.hide()
         self._status.setText(loaded.description)
-        self.show_threshold(threshold)
+        self.show_threshold(shown.threshold)
         self._threshold.setMinimum(max(round(loaded.metadata.score_threshold * _PERCENT), 1))
         self._threshold_box.setMinimum(loaded.metadata.score_threshold)
         self._classes.blockSignals(True)
@@ -112,7 +113,7 @@ class DetectionPanel(QWidget):
             item = QListWidgetItem(name)
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked if name in hidden else Qt.CheckState.Checked)
+            item.setCheckState(Qt.CheckState.Unchecked if name in shown.hidden else Qt.CheckState.Checked)
             self._classes.addItem(item)
         self._classes.blockSignals(False)
         self._counts = Counter()

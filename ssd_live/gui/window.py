@@ -33,8 +33,8 @@ from ssd_live.gui.source_menus import SourceMenus
 from ssd_live.gui.transport import TransportBar
 from ssd_live.gui.view import BoxStyle, VideoView
 from ssd_live.inference.remote import Loaded, Wish
-from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession
+from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
@@ -65,7 +65,7 @@ class MainWindow(QMainWindow):
         options: SourceOptions,
         models: list[str],
         backends: list[str],
-        overrides: Overrides,
+        shown: ShownByNetwork,
     ) -> None:
         super().__init__()
         self._session = session
@@ -74,7 +74,7 @@ class MainWindow(QMainWindow):
         self._options = options
         self._wish_in_use: Wish | None = None
         self._wish = wish
-        self._overrides: Overrides | None = overrides
+        self._shown = shown
         self.setWindowTitle("ssd_live")
         self.setAcceptDrops(True)
         self.actions_by_name = Actions(self)
@@ -328,21 +328,10 @@ class MainWindow(QMainWindow):
         self._session.load(wish)
 
     def _loaded(self, wish: Wish, loaded: Loaded) -> None:
-        name = loaded.metadata.name
         self._wish_in_use = wish
         settings = self._settings
         settings.model, settings.backend, settings.precision = wish.model, wish.backend, wish.precision  # type: ignore[assignment]
-        hidden = self._hidden_now(loaded)
-        threshold = settings.thresholds.get(name, loaded.metadata.display_threshold)
-        overrides, self._overrides = self._overrides, None
-        if overrides is not None and overrides.threshold is not None:
-            threshold = overrides.threshold
-        if overrides is not None and overrides.classes:
-            shown = {wanted.strip().casefold() for wanted in overrides.classes}
-            hidden = frozenset(known for known in loaded.metadata.classes if known.casefold() not in shown)
-        self._session.set_hidden_classes(hidden)
-        self._session.set_threshold(threshold)
-        self.panel.show_loaded(loaded, threshold, hidden)
+        self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
         self.notice.mended("network")
         self.view.update()
         self._keeping.record_if_asked()
@@ -352,21 +341,14 @@ class MainWindow(QMainWindow):
         self._keeping.record_if_asked()
         self.panel.show_not_loaded(self._wish_in_use)
         if (loaded := self._session.loaded) is not None:
-            self.panel.show_loaded(loaded, self._session.filter.threshold if self._session.filter else 0.5, self._hidden_now(loaded))
-
-    def _hidden_now(self, loaded: Loaded) -> frozenset[str]:
-        return frozenset(self._settings.hidden_classes.get(loaded.metadata.name, []))
+            self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
 
     def _set_threshold(self, threshold: float) -> None:
         self._session.set_threshold(threshold)
-        if self._session.loaded is not None:
-            self._settings.thresholds = self._settings.thresholds | {self._session.loaded.metadata.name: threshold}
         self.view.update()
 
     def _set_hidden(self, hidden: frozenset[str]) -> None:
         self._session.set_hidden_classes(hidden)
-        if self._session.loaded is not None:
-            self._settings.hidden_classes = self._settings.hidden_classes | {self._session.loaded.metadata.name: sorted(hidden)}
         self.view.update()
 
     def _set_style(self, style: BoxStyle) -> None:

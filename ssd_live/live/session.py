@@ -21,6 +21,8 @@ from ssd_live.filtering import DetectionFilter, detection_filter
 from ssd_live.inference.loader import LoaderEvents, NetworkLoader
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.live.shown import ShownByNetwork
+from ssd_live.modelfile.metadata import Metadata
 from ssd_live.overlay import Overlay
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline, Network, Show
@@ -55,17 +57,19 @@ class SessionEvents:
 
 
 class LiveSession(Closing):
-    """A with-block. Methods return at once, but `close`."""
+    """A with-block. Methods return at once, but `close`.
 
-    def __init__(self, events: SessionEvents, *, show: Show = "inferred") -> None:
+    `shown` says what of a network's detections is to be seen, before the first of them is.
+    """
+
+    def __init__(self, events: SessionEvents, shown: ShownByNetwork, *, show: Show = "inferred") -> None:
         self._events = events
+        self._shown = shown
         self.pipeline = LivePipeline(events.picture, lambda error: events.trouble(str(error)), self._network_died, show=show)
         self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed))
         self._wish: Wish | None = None
         self.loaded: Loaded | None = None
         self.filter: DetectionFilter | None = None
-        self._threshold: float | None = None
-        self._hidden_classes: frozenset[str] = frozenset()
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
         self._deaths: deque[float] = deque(maxlen=_RESTARTS + 1)
@@ -89,22 +93,21 @@ class LiveSession(Closing):
         self._wish = wish
         self._loader.load(wish)
 
-    def set_threshold(self, threshold: float | None) -> None:
-        """The least score that is shown; None for the model's own display threshold. Below what the model gives, all is shown."""
-        self._threshold = threshold
-        self._make_filter()
+    def set_threshold(self, threshold: float) -> None:
+        """The least score that is shown of the network in use. Below what the model gives, all is shown."""
+        if self.loaded is not None:
+            self._shown.choose_threshold(self.loaded.metadata, threshold)
+            self._make_filter(self.loaded.metadata)
 
     def set_hidden_classes(self, names: frozenset[str]) -> None:
-        self._hidden_classes = names
-        self._make_filter()
+        if self.loaded is not None:
+            self._shown.choose_hidden(self.loaded.metadata, names)
+            self._make_filter(self.loaded.metadata)
 
-    def _make_filter(self) -> None:
-        if self.loaded is None:
-            return
-        metadata = self.loaded.metadata
-        threshold = metadata.display_threshold if self._threshold is None else max(self._threshold, metadata.score_threshold)
-        checked = detection_filter(metadata, min(threshold, 1.0))
-        wanted = np.array([name not in self._hidden_classes for name in metadata.classes])
+    def _make_filter(self, metadata: Metadata) -> None:
+        shown = self._shown.of(metadata)
+        checked = detection_filter(metadata, min(max(shown.threshold, metadata.score_threshold), 1.0))
+        wanted = np.array([name not in shown.hidden for name in metadata.classes])
         self.filter = replace(checked, wanted=wanted)
 
     def visible(self, found: Detections | None) -> Detections | None:
@@ -116,7 +119,7 @@ class LiveSession(Closing):
 
     def _ready(self, wish: Wish, loaded: Loaded, network: Network) -> None:
         self.loaded = loaded
-        self._make_filter()
+        self._make_filter(loaded.metadata)
         self.pipeline.use(network)
         self._events.loaded(wish, loaded)
 

@@ -20,6 +20,7 @@ from ssd_live.gui.window import MainWindow
 from ssd_live.inference.remote import Wish
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession
+from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
 from ssd_live.pipeline.meters import Account
 from ssd_live.settings import Settings
@@ -141,7 +142,8 @@ def open_desk(
 ) -> Desk:
     """The application's own order: source and network start before there is a window."""
     bridge, settings = Bridge(), settings or Settings()
-    session = LiveSession(bridge.events(), show=settings.show)
+    shown = ShownByNetwork(settings, overrides or Overrides())
+    session = LiveSession(bridge.events(), shown, show=settings.show)
     if wish is not None:
         session.load(wish)
     session.open(parse_source(str(source)), CaptureOptions(loop=settings.loop))
@@ -153,7 +155,7 @@ def open_desk(
         options=SourceOptions(),
         models=list(models),
         backends=["openvino", "onnxruntime"],
-        overrides=overrides or Overrides(),
+        shown=shown,
     )
     if not settings.geometry:
         window.resize(*size)

@@ -18,10 +18,13 @@ import pytest
 from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageError
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.recorder import Recorded
+from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents, annotated, default_recording, write_numbers
+from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline import live
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.picture import Picture, Viewport, render
+from ssd_live.settings import Settings
 from ssd_live.types import Frame
 from ssd_live.video.sources import parse_source
 from tests.live_parts import Painter, check_closed
@@ -35,7 +38,7 @@ BOXES, SCORES = [(0.25, 0.25, 0.75, 0.75), (0.1, 0.1, 0.3, 0.3)], [(0.9, 0.0), (
 class Session:
     """A session, and everything that it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: ShownByNetwork | None = None) -> None:
         self.loaded: list[tuple[Wish, Loaded]] = []
         self.failed: list[tuple[Wish, SsdLiveError]] = []
         self.troubles: list[str] = []
@@ -49,7 +52,7 @@ class Session:
             trouble=self.troubles.append,
             recorded=self.recorded.append,
         )
-        self.it = LiveSession(events)
+        self.it = LiveSession(events, shown or ShownByNetwork(Settings(), Overrides()))
         self.it.pipeline.set_viewport(Viewport(80, 80))
 
     def paint(self) -> Picture:
@@ -67,8 +70,8 @@ class Session:
 
 
 @contextmanager
-def _session(source: str = "pattern:160x90@60") -> Iterator[Session]:
-    session = Session()
+def _session(source: str = "pattern:160x90@60", shown: ShownByNetwork | None = None) -> Iterator[Session]:
+    session = Session(shown)
     try:
         session.it.open(parse_source(source), CaptureOptions())
         yield session
@@ -123,20 +126,28 @@ def test_threshold_and_classes_act_at_once_on_what_was_found(tiny: Wish) -> None
         assert seen() == ["dog"]
         session.it.set_threshold(1.0)
         assert seen() == []
-        session.it.set_threshold(None)
+        session.it.set_threshold(0.5)
         session.it.set_hidden_classes(frozenset())
         assert seen() == ["cat"]
 
 
-def test_a_threshold_chosen_before_the_network_came_holds_for_it(tiny: Wish) -> None:
-    with _session() as session:
-        session.it.set_threshold(0.95)
-        session.it.set_hidden_classes(frozenset({"dog"}))
+@pytest.mark.parametrize(
+    ("settings", "overrides", "seen"),
+    [
+        (Settings(), Overrides(0.2, ("DOG",)), ["dog"]),
+        (Settings(thresholds={"tiny": 0.2}, hidden_classes={"tiny": ["cat"]}), Overrides(), ["dog"]),
+        (Settings(thresholds={"tiny": 0.2}, hidden_classes={"tiny": ["cat"]}), Overrides(0.95), []),
+    ],
+)
+def test_what_was_chosen_holds_for_the_first_picture_that_a_network_saw(
+    tiny: Wish, settings: Settings, overrides: Overrides, seen: list[str]
+) -> None:
+    with _session(shown=ShownByNetwork(settings, overrides)) as session:
         session.it.load(tiny)
         found = session.paint_until(lambda picture: picture.detections is not None).detections
         visible = session.it.visible(found)
         assert visible is not None
-        assert len(visible) == 0
+        assert visible.names == seen
 
 
 def test_while_another_network_loads_the_one_before_goes_on(tiny: Wish) -> None:

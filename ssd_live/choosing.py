@@ -18,7 +18,9 @@ from ssd_live.trial import Trial, run_trial
 
 # The runtimes that take a quantised file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
-_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy")
+_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy", "tensorrt", "tensorrt-rtx")
+# The fastest of all there is; and of those that need no GPU.
+_AUTOMATIC = ("auto", "cpu")
 _TABLE_VERSION = 1
 
 
@@ -59,13 +61,15 @@ def choose(
 ) -> Choice:
     """The fastest choice that was measured here and agrees with float32, among those that `backend` and `precision` allow.
 
-    `backend` is auto, a name, or a name and device as in `openvino:GPU`. Nothing is measured where nothing is left to choose.
+    `backend` is auto, cpu, a name, or a name and device as in `openvino:GPU`. Nothing is measured where nothing is left to choose.
     Raises `UsageError` for a backend or precision that is not to be had, `BackendError` when none of the allowed ones works.
     """
     name, _, device = backend.partition(":")
     if precision != "auto" and precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}")
-    if name != "auto":
+    if name == "cpu":
+        device = "CPU"
+    if name not in _AUTOMATIC:
         module = backend_module(name)
         device = _check_device(name, device, module.devices())
         offered = [*module.precisions(device), *_int8(model, name)]
@@ -75,10 +79,10 @@ def choose(
             return Choice(name, device, offered[0] if precision == "auto" else precision)
 
     def allowed(choice: Choice) -> bool:
-        return (name in ("auto", choice.backend)) and (not device or device == choice.device) and (precision in ("auto", choice.precision))
+        return (name in (*_AUTOMATIC, choice.backend)) and (not device or device == choice.device) and (precision in ("auto", choice.precision))
 
     rows = [row for row in measured(model, notify) if allowed(row.choice)]
-    if not rows and name != "auto":
+    if not rows and name not in _AUTOMATIC:
         return Choice(name, device, "fp32")
     usable = [row for row in rows if not row.trouble]
     if not usable:
@@ -162,6 +166,7 @@ def _identity(model: ModelFile) -> dict[str, Any]:
         "int8": int8_identity(model),
         "cpu": machine.cpu_name(),
         "cores": machine.available_cores(),
+        "gpus": machine.nvidia_gpus(),
         "versions": {package: machine.package_version(package) for package in _PACKAGES},
     }
 

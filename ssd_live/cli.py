@@ -65,7 +65,8 @@ def _show_version(wanted: bool) -> None:
 
 
 Model = Annotated[str, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")]
-Backend = Annotated[str, typer.Option(help="auto (measured once), openvino, onnxruntime or torch; a device after a colon: openvino:GPU.")]
+_BACKEND_HELP = "auto (measured once), cpu (the same without a GPU), openvino, onnxruntime, torch, tensorrt, tensorrt-rtx; or openvino:GPU."
+Backend = Annotated[str, typer.Option(help=_BACKEND_HELP)]
 Precision = Annotated[PrecisionName, typer.Option(help="What the backend computes in; auto takes the fastest that agrees with fp32.")]
 Threshold = Annotated[float | None, typer.Option(help="Least score shown, 0 to 1; the model's own default if not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -90,7 +91,7 @@ def live(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")] = None,
-    backend: Annotated[str | None, typer.Option(help="auto (measured once), openvino, onnxruntime or torch.")] = None,
+    backend: Annotated[str | None, typer.Option(help=_BACKEND_HELP)] = None,
     precision: Annotated[PrecisionName | None, typer.Option(help="What the backend computes in.")] = None,
     threshold: Threshold = None,
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
@@ -205,12 +206,14 @@ def build(
     batch: Annotated[str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batches that the engine takes.")] = "1,1,8",
     workspace: Annotated[int, typer.Option(min=0, metavar="MB", help="Most GPU memory for building; 0 for all.")] = 0,
     targets: Annotated[str, typer.Option(metavar="sm86,sm89", help="GPUs to build for, if not the one here.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+    version_compatible: Annotated[bool, typer.Option("--version-compatible", help="Runs on later versions of the library too; slower.")] = False,
+    hardware_compatible: Annotated[bool, typer.Option("--hardware-compatible", help="Runs on other GPUs from Ampere on; slower.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there, and use it even if it misses parity.")] = False,
 ) -> None:
     """Build a TensorRT engine of a model."""
-    from ssd_live.commands.build import run
+    from ssd_live.commands.build import Request, run
 
-    run(name, output, runtime.value, precision, batch, workspace, targets, force)
+    run(Request(name, output, runtime.value, precision, batch, workspace, targets, version_compatible, hardware_compatible, force))
 
 
 @engines_app.command("list")

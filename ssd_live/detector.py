@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 import onnx
 
-from ssd_live.backends import load_backend
+from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions, Precision, Workload
 from ssd_live.choosing import Choice, choose
 from ssd_live.errors import UsageError
@@ -16,6 +16,7 @@ from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.int8 import form_for
 from ssd_live.modelfile.nms import set_score_threshold
+from ssd_live.parity import hold_to_float32
 from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame
 
@@ -80,7 +81,28 @@ def only_over(model: ModelFile, threshold: float) -> ModelFile:
     return replace(model, data=proto.SerializeToString(), metadata=model.metadata.model_copy(update={"score_threshold": below}))
 
 
-def load_chosen(model: ModelFile, choice: Choice, workload: Workload = "latency", *, batch: int = 1, threshold: float = 0.0) -> Backend:
-    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing below it. Raises as `load_backend`."""
+def load_chosen(
+    model: ModelFile,
+    choice: Choice,
+    workload: Workload = "latency",
+    *,
+    batch: int = 1,
+    threshold: float = 0.0,
+    notify: Callable[[str], None] = lambda _: None,
+) -> Backend:
+    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing below it. Raises as `load_backend`.
+
+    An engine is built if there is none, and held against float32 before its first use: `notify` hears of both.
+    """
+    options = LoadOptions(choice.device, choice.precision, workload, batch, notify=notify)
+    if choice.backend in ENGINE_BACKENDS:
+        # Another threshold would be another engine; what is below it is filtered out afterwards.
+        backend = load_backend(choice.backend, model, options)
+        try:
+            hold_to_float32(model, choice.backend, backend, options)
+        except BaseException:
+            backend.close()
+            raise
+        return backend
     form = only_over(form_for(model, choice.precision), threshold)
-    return load_backend(choice.backend, form, LoadOptions(choice.device, choice.precision, workload, batch))
+    return load_backend(choice.backend, form, options)

@@ -1,5 +1,6 @@
 """What machine this is: the facts that measurements depend on."""
 
+import contextlib
 import os
 import platform
 from functools import cache
@@ -22,6 +23,18 @@ def cpu_features() -> tuple[str, ...]:
     arm = ("asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve")
     flags = (_cpuinfo().get("flags") or _cpuinfo().get("Features") or "").split()
     return tuple(flag for flag in (*wanted, *arm) if flag in flags)
+
+
+def nvidia_gpus() -> list[str]:
+    """The driver and the GPUs that it serves, as Linux's kernel tells without waking them; nothing elsewhere."""
+    folder = Path("/proc/driver/nvidia")
+    found = []
+    with contextlib.suppress(OSError):
+        found.append((folder / "version").read_text(encoding="utf-8", errors="replace").splitlines()[0])
+        for path in sorted(folder.glob("gpus/*/information")):
+            model = next((line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("Model:")), "")
+            found.append(f"{path.parent.name} {model.removeprefix('Model:').strip()}")
+    return found
 
 
 @cache

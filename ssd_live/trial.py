@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_live.agreement import Answer, answers, before_nms, enough_detections, sample_images
-from ssd_live.backends import load_backend
+from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.modelfile.file import ModelFile, read_model_file
@@ -27,6 +28,10 @@ from ssd_live.pixels import Pixels
 MEASURE_SECONDS = 1.0
 _WARM_UP_SECONDS = 0.2
 _TIMEOUT_SECONDS = 120.0
+# Some runtimes build an engine first.
+_ENGINE_TIMEOUT_SECONDS = 1800.0
+# Some runtimes build an engine first.
+_ENGINE_TIMEOUT_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -44,20 +49,39 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
         command = [sys.executable, *_ENTRY, str(model.resolve()), backend, device, precision, str(result)]
-        try:
-            child = subprocess.run(
-                command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False, stdin=subprocess.DEVNULL, env=_environment()
-            )
-        except subprocess.TimeoutExpired:
-            raise BackendError(f"it gave no answer within {_TIMEOUT_SECONDS:.0f} s") from None
-        if child.returncode < 0:
-            raise BackendError(f"it crashed (signal {-child.returncode})")
-        if child.returncode or not result.is_file():
-            lines = [line for line in child.stderr.splitlines() if line.strip()]
-            raise BackendError(lines[-1].removeprefix("error: ") if lines else f"it ended with code {child.returncode}")
+        code, told = _run(command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS)
+        if code < 0:
+            raise BackendError(f"it crashed (signal {-code})")
+        if code or not result.is_file():
+            lines = [line for line in told.splitlines() if line.strip()]
+            raise BackendError(lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}")
         with np.load(result) as archive:
             speed = json.loads(str(archive["speed"]))
             return Trial(speed["latency_ms"], speed["throughput_fps"], _unpack(archive, "detections"), _unpack(archive, "boxes"))
+
+
+def _run(command: list[str], limit: float) -> tuple[int, str]:
+    """Exit code and what was told. Raises `BackendError` past the limit, in seconds."""
+    # Open as long as this process lives: by its end the child knows that nobody waits for it any more.
+    alive, lifeline = os.pipe()
+    try:
+        child = subprocess.run(command, stdin=alive, capture_output=True, text=True, timeout=limit, check=False, env=_environment())
+    except subprocess.TimeoutExpired:
+        raise BackendError(f"it gave no answer within {limit:.0f} s") from None
+    finally:
+        os.close(alive)
+        os.close(lifeline)
+    return child.returncode, child.stderr
+
+
+def end_with_parent() -> None:
+    """Of the child: an engine can take minutes to build, and the window that asked for it may be closed by then."""
+
+    def watch() -> None:
+        os.read(0, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 # A frozen app has no `-m`; its own program takes the word instead.
@@ -140,4 +164,5 @@ def _unpack(archive: "np.lib.npyio.NpzFile", prefix: str) -> list[Answer]:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -317,6 +317,14 @@
 <context>
     <name>DetectionPanel</name>
     <message>
+        <source>Cancel</source>
+        <translation>취소</translation>
+    </message>
+    <message>
+        <source>Stay with the network in use</source>
+        <translation>사용 중인 네트워크를 그대로 둡니다</translation>
+    </message>
+    <message>
         <source>Network that detects</source>
         <translation>객체를 검출하는 네트워크</translation>
     </message>

@@ -1,5 +1,6 @@
 """The contract of a backend, in one page: load a model file, keep `slots` batches in flight, hand the four outputs back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args
 
@@ -30,13 +31,14 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a backend is to be loaded; `threads` is how many processor threads it may use."""
+    """How a backend is to be loaded. `threads` is how many processor threads it may use; `notify` hears of what takes long."""
 
     device: str = "CPU"
     precision: Precision = "fp32"
     workload: Workload = "latency"
     batch: int = 1
     threads: int = 0
+    notify: Callable[[str], None] = lambda _: None
 
     @property
     def thread_count(self) -> int:

@@ -17,13 +17,15 @@ from ssd_live.pixels import Pixels
 try:
     import torch
 
-    from ssd_live.models.postprocess import boxes_and_scores, detect
+    from ssd_live.models.postprocess import boxes_and_scores, detect, detect_in_fixed_shapes
     from ssd_live.models.ssd import SSDNetwork
     from ssd_live.models.zoo import create
 except ImportError as error:
     raise MissingPackageError("PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino") from error
 if TYPE_CHECKING:
     from torch import Tensor
+
+_WARM_UPS = 3
 
 
 def version() -> str:
@@ -50,21 +52,30 @@ class TorchPending:
 
 
 class TorchBackend(Closing):
-    """One picture batch at a time on a thread of its own; box decoding and NMS stay in float32."""
+    """One picture batch at a time on a thread of its own; box decoding and NMS stay in float32. On CUDA all of it is one graph."""
 
     slots = 1
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         self._metadata = model.metadata
-        self._device = torch.device(options.device.lower())
-        self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
+        device = torch.device(options.device.lower())
+        kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
         network = network_of(model)
-        boxes = network.default_boxes.to(self._device)
-        self._network = network.to(self._device, self._type).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        boxes = network.default_boxes.to(device)
+        network = network.to(device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Whatever the network computes in, its default boxes stay exact.
-        self._network.default_boxes = boxes
+        network.default_boxes = boxes
+        self._answer = Answering(network, self._metadata)
         torch.set_num_threads(options.thread_count)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="torch")
+        self._graph: CapturedAnswering | None = None
+        if device.type == "cuda":
+            try:
+                self._graph = self._worker.submit(CapturedAnswering, self._answer, options.batch, device).result()
+            except RuntimeError as error:
+                self._worker.shutdown()
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise BackendError(f"PyTorch cannot use the GPU: {reason}; choose --backend cpu") from error
         self.description = f"PyTorch {torch.__version__} {options.device} {options.precision}"
 
     def submit(self, images: Pixels) -> TorchPending:
@@ -72,8 +83,10 @@ class TorchBackend(Closing):
 
     @torch.inference_mode()
     def _run(self, images: Pixels) -> Outputs:
+        if self._graph is not None:
+            return self._graph(images)
         metadata = self._metadata
-        boxes, scores = answer_before_nms(self._network, metadata, images)
+        boxes, scores = self._answer(torch.from_numpy(images))
         outputs = _empty_outputs(len(images), metadata.max_detections)
         for image in range(len(images)):
             found = detect(boxes[image], scores[image], metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
@@ -88,14 +101,64 @@ def load(model: ModelFile, options: LoadOptions) -> TorchBackend:
     return TorchBackend(model, options)
 
 
+class Answering:
+    """Of images (B, H, W, 3) uint8 BGR on the network's device: boxes (B, N, 4) xyxy in the unit square and scores (B, N, C) without
+    background, float32."""
+
+    def __init__(self, network: SSDNetwork, metadata: Metadata) -> None:
+        self.network, self.metadata = network, metadata
+        weight = next(network.parameters())
+        self._type = weight.dtype
+        # The file's stem takes BGR.
+        self._mean, self._scale = (torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1) for values in (metadata.mean, metadata.scale))
+
+    def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor]":
+        pixels = images.permute(0, 3, 1, 2).float()
+        regression, logits = self.network(((pixels - self._mean) * self._scale).to(self._type))
+        return boxes_and_scores(regression, logits, self.network.default_boxes, self.metadata.score_activation)
+
+
+class CapturedAnswering:
+    """Everything from pixels to detections as one CUDA graph; made and called in one thread. Answers are valid until the next call."""
+
+    @torch.inference_mode()
+    def __init__(self, answer: Answering, batch: int, device: torch.device) -> None:
+        width, height = answer.metadata.input_size
+        self._answer = answer
+        self._host = torch.zeros((batch, height, width, 3), dtype=torch.uint8, pin_memory=True)
+        self._images = self._host.to(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        with torch.cuda.stream(self._stream):
+            # Libraries choose their kernels at first use, which cannot be captured.
+            for _ in range(_WARM_UPS):
+                self._detect()
+        self._stream.synchronize()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
+            self._answers = self._detect()
+        self._outputs = [torch.empty(found.shape, dtype=found.dtype, pin_memory=True) for found in self._answers]
+
+    @torch.inference_mode()
+    def __call__(self, images: Pixels) -> Outputs:
+        self._host.numpy()[...] = images
+        with torch.cuda.stream(self._stream):
+            self._images.copy_(self._host, non_blocking=True)
+            self._graph.replay()
+            for output, found in zip(self._outputs, self._answers, strict=True):
+                output.copy_(found, non_blocking=True)
+        self._stream.synchronize()
+        return Outputs(*(output.numpy() for output in self._outputs))
+
+    def _detect(self) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
+        how = self._answer.metadata
+        return detect_in_fixed_shapes(*self._answer(self._images), how.score_threshold, how.iou_threshold, how.max_detections)
+
+
+@torch.inference_mode()
 def answer_before_nms(network: SSDNetwork, metadata: Metadata, images: Pixels) -> "tuple[Tensor, Tensor]":
-    """Of images (B, H, W, 3) uint8 BGR: boxes (B, N, 4) xyxy in the unit square and scores (B, N, C) without background, float32, on the CPU."""
-    weight = next(network.parameters())
-    # The file's stem takes BGR.
-    mean, scale = (torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1) for values in (metadata.mean, metadata.scale))
-    pixels = torch.from_numpy(images).to(weight.device).permute(0, 3, 1, 2).float()
-    regression, logits = network(((pixels - mean) * scale).to(weight.dtype))
-    return boxes_and_scores(regression, logits, network.default_boxes, metadata.score_activation)
+    """See `Answering`; on the CPU."""
+    boxes, scores = Answering(network, metadata)(torch.from_numpy(images).to(next(network.parameters()).device))
+    return boxes.cpu(), scores.cpu()
 
 
 def network_of(model: ModelFile) -> SSDNetwork:

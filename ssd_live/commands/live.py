@@ -135,6 +135,8 @@ class _Terminal:
             write_numbers(request.stats, numbers | session.counts())
         state = session.pipeline.state
         captured = numbers["captured"]
+        if self._failure is None and request.record is not None and not self._recorded_once and captured:
+            self._failure = OutputError(f"{request.record}: nothing was recorded, as the network was still loading; run it for longer")
         if self._failure is not None:
             raise self._failure
         if state is not None and state.trouble and not captured:

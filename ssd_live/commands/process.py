@@ -57,7 +57,7 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    with load_chosen(model, choice, "throughput", threshold=wanted.threshold) as backend:
+    with load_chosen(model, choice, "throughput", threshold=wanted.threshold, notify=notify) as backend:
         notify(f"{model.name} on {backend.description}")
         work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
         with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:

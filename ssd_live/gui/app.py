@@ -1,7 +1,6 @@
 """The application around the window: from the command's request to its exit code."""
 
 import contextlib
-import importlib.util
 import signal
 import threading
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from ssd_live.backends import BACKENDS
+from ssd_live.backends import installed
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
@@ -51,7 +50,7 @@ class Application:
             session.open(request.source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
             application = self._application()
             models = sorted(model_paths())
-            backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
+            backends = ["cpu", *installed()]
             window = MainWindow(session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, shown=shown)
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:

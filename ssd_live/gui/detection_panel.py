@@ -1,5 +1,6 @@
 """What detects, and what of it is shown: network, backend, precision, threshold, classes, style of boxes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import cast
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +30,8 @@ from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.shown import Shown
 from ssd_live.types import Detections
 
+# A line of progress may end in how far it is.
+_SHARE = re.compile(r"(\d{1,3})%$")
 _PERCENT = 100
 
 
@@ -37,6 +41,7 @@ class DetectionPanel(QWidget):
     wished = Signal(object)
     threshold_changed = Signal(float)
     hidden_changed = Signal(object)
+    loading_cancelled = Signal()
     style_changed = Signal(object)
 
     def __init__(self, models: Iterable[str], backends: Iterable[str], parent: QWidget | None = None) -> None:
@@ -51,6 +56,11 @@ class DetectionPanel(QWidget):
         self._busy.setMaximumHeight(6)
         self._busy.setTextVisible(False)
         self._busy.hide()
+        self._cancel = QToolButton()
+        self._cancel.setText(self.tr("Cancel"))
+        self._cancel.setToolTip(self.tr("Stay with the network in use"))
+        self._cancel.clicked.connect(self.loading_cancelled)
+        self._cancel.hide()
         self._threshold = QSlider(Qt.Orientation.Horizontal)
         self._threshold.setRange(1, _PERCENT)
         self._threshold.setToolTip(self.tr("Least score that is shown"))
@@ -97,12 +107,17 @@ class DetectionPanel(QWidget):
         self._width.blockSignals(False)
 
     def show_loading(self, line: str) -> None:
+        share = _SHARE.search(line)
+        self._busy.setRange(0, _PERCENT if share else 0)
+        if share:
+            self._busy.setValue(int(share[1]))
         self._busy.show()
+        self._cancel.show()
         self._status.setText(line)
 
     def show_loaded(self, loaded: Loaded, shown: Shown) -> None:
         """The network in use, its threshold and classes."""
-        self._busy.hide()
+        self._end_loading()
         self._status.setText(loaded.description)
         self.show_threshold(shown.threshold)
         self._threshold.setMinimum(max(round(loaded.metadata.score_threshold * _PERCENT), 1))
@@ -121,11 +136,16 @@ class DetectionPanel(QWidget):
 
     def show_not_loaded(self, in_use: Wish | None) -> None:
         """Loading failed: what was in use still is."""
-        self._busy.hide()
+        self._end_loading()
+        self._status.clear()
         if in_use is not None:
             self._model.setCurrentText(in_use.model)
             self._backend.setCurrentText(in_use.backend)
             self._precision.setCurrentText(in_use.precision)
+
+    def _end_loading(self) -> None:
+        self._busy.hide()
+        self._cancel.hide()
 
     def show_threshold(self, threshold: float) -> None:
         for widget, value in ((self._threshold, round(threshold * _PERCENT)), (self._threshold_box, threshold)):
@@ -174,7 +194,10 @@ class DetectionPanel(QWidget):
         form.addRow(self.tr("&Network"), self._model)
         form.addRow(self.tr("&Backend"), self._backend)
         form.addRow(self.tr("Pre&cision"), self._precision)
-        form.addRow(self._busy)
+        loading = QHBoxLayout()
+        loading.addWidget(self._busy, 1)
+        loading.addWidget(self._cancel)
+        form.addRow(loading)
         form.addRow(self._status)
         threshold_label = QLabel(self.tr("&Threshold"))
         threshold_label.setBuddy(self._threshold)

@@ -75,6 +75,10 @@ class Keeping(QObject):
         """Begin when the network is there, or is not to be had: a recording is of what is seen."""
         self._record_to = path
 
+    def never_recorded(self) -> str:
+        """A line if a recording was asked for that never began, since no network was ready."""
+        return f"{self._record_to}: nothing was recorded, as the network was still loading; run it for longer" if self._record_to else ""
+
     def record_if_asked(self) -> None:
         path, self._record_to = self._record_to, None
         if path is not None:

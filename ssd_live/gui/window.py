@@ -204,6 +204,7 @@ class MainWindow(QMainWindow):
         bridge.load_failed.connect(self._load_failed)
         bridge.trouble.connect(lambda line: self.notice.say("error", line, "network"))
         self.panel.wished.connect(self.wish)
+        self.panel.loading_cancelled.connect(self._session.cancel_loading)
         self.panel.threshold_changed.connect(self._set_threshold)
         self.panel.hidden_changed.connect(self._set_hidden)
         self.panel.style_changed.connect(self._set_style)
@@ -365,8 +366,8 @@ class MainWindow(QMainWindow):
 
     @property
     def recording_failure(self) -> str:
-        """Why the recording that the command line asked for could not begin, if so."""
-        return self._keeping.failure
+        """Why the recording that the command line asked for did not begin, if so."""
+        return self._keeping.failure or self._keeping.never_recorded()
 
     def export(self, source: Path, output: Path) -> None:
         """Write an annotated copy of a file."""

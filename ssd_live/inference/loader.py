@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.filtering import everything
 from ssd_live.inference.remote import Loaded, RemoteBackend, Wish
 from ssd_live.pipeline.live import Network
@@ -30,7 +30,7 @@ class NetworkLoader:
         self._lock = threading.Lock()
         self._loading: RemoteBackend | None = None
         self._closed = False
-        self._newest = 0
+        self._newest = self._cancelled = 0
         self._threads: list[threading.Thread] = []
 
     def load(self, wish: Wish) -> None:
@@ -40,6 +40,13 @@ class NetworkLoader:
         thread = threading.Thread(target=self._load, args=(wish, number), name="load", daemon=True)
         self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
         thread.start()
+
+    def cancel(self) -> None:
+        """Give up what is being loaded; it fails then, with a line that says so."""
+        with self._lock:
+            self._cancelled = self._newest
+            if self._loading is not None:
+                self._loading.kill()
 
     def close(self) -> None:
         with self._lock:
@@ -66,7 +73,7 @@ class NetworkLoader:
         except SsdLiveError as error:
             backend.close()
             if self._is_current(backend):
-                self._events.failed(wish, error)
+                self._events.failed(wish, CancelledError("loading was cancelled") if self._cancelled == number else error)
             return
         if not self._is_current(backend):
             backend.close()

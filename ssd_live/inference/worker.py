@@ -39,9 +39,13 @@ def main(arguments: Sequence[str]) -> int:
 def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) -> None:
     name, backend, precision = arguments
     model = find_model(name)
-    choice = choose(model, backend, precision, notify=lambda line: _tell(answers, {"progress": line}))  # type: ignore[arg-type]
+
+    def notify(line: str) -> None:
+        _tell(answers, {"progress": line})
+
+    choice = choose(model, backend, precision, notify=notify)  # type: ignore[arg-type]
     metadata = model.metadata
-    with load_chosen(model, choice) as loaded:
+    with load_chosen(model, choice, notify=notify) as loaded:
         image = np.zeros((1, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
         chosen = {"backend": choice.backend, "device": choice.device, "precision": choice.precision, "description": loaded.description}

@@ -14,8 +14,9 @@ import numpy as np
 import psutil
 
 from ssd_live import machine
+from ssd_live.backends import ENGINE_BACKENDS
 from ssd_live.closing import Closing
-from ssd_live.errors import SsdLiveError, UsageError
+from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.files import atomic_write, printable
 from ssd_live.filtering import DetectionFilter, detection_filter
 from ssd_live.inference.loader import LoaderEvents, NetworkLoader
@@ -93,6 +94,10 @@ class LiveSession(Closing):
         self._wish = wish
         self._loader.load(wish)
 
+    def cancel_loading(self) -> None:
+        """Stay with the network in use, if there is one."""
+        self._loader.cancel()
+
     def set_threshold(self, threshold: float) -> None:
         """The least score that is shown of the network in use. Below what the model gives, all is shown."""
         if self.loaded is not None:
@@ -124,6 +129,12 @@ class LiveSession(Closing):
         self._events.loaded(wish, loaded)
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
+        without_gpu = replace(wish, backend="cpu", precision="auto")
+        if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and self.pipeline.network is None:
+            self._events.trouble(f"{error}; going on without the GPU")
+            self._wish = without_gpu
+            self._loader.load(without_gpu)
+            return
         self._events.load_failed(wish, error)
 
     def _network_died(self, error: BaseException) -> None:
@@ -257,6 +268,11 @@ def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np
     if found is not None:
         Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
     return image
+
+
+def _may_use_gpu(wish: Wish) -> bool:
+    name, _, device = wish.backend.partition(":")
+    return name in ("auto", *ENGINE_BACKENDS) or device.upper() not in ("", "CPU")
 
 
 def write_numbers(path: Path, numbers: dict[str, Any]) -> None:

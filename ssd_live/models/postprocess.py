@@ -9,13 +9,13 @@ from ssd_live.models.box_code import decode, to_corners
 
 
 def boxes_and_scores(regression: Tensor, logits: Tensor, default_boxes: Tensor, activation: Literal["softmax", "sigmoid"]) -> tuple[Tensor, Tensor]:
-    """What a network's answer means, on the CPU in float32 whatever it was computed in.
+    """What a network's answer means, in float32 whatever it was computed in.
 
     Offsets (B, N, 4) and logits (B, N, C) -> boxes (B, N, 4) xyxy clipped to the unit square, scores (B, N, C - 1) without the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
-    return to_corners(decode(regression.float(), default_boxes)).clamp(0, 1).cpu(), scores.cpu()
+    return to_corners(decode(regression.float(), default_boxes)).clamp(0, 1), scores
 
 
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
@@ -56,3 +56,34 @@ def detect(boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold:
     all_scores = torch.cat(found_scores)
     best = all_scores.argsort(descending=True, stable=True)[:max_detections]
     return torch.cat(found_boxes)[best], all_scores[best], torch.cat(found_classes)[best]
+
+
+def detect_in_fixed_shapes(
+    boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int, *, candidates: int = 1024, rounds: int = 24
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A batch at once, in shapes that do not depend on what is found, so that a CUDA graph can hold it.
+
+    Boxes (B, N, 4) and scores (B, N, C) -> counts (B, 1), boxes (B, K, 4), scores (B, K), classes (B, K), best first. Finds what `detect`
+    finds as long as no more than `candidates` pairs of box and class reach the threshold, and no chain of boxes of which each suppresses
+    the next is longer than `rounds`.
+    """
+    classes = scores.shape[2]
+    best, pair = scores.flatten(1).topk(min(candidates, scores[0].numel()))
+    chosen = boxes.gather(1, (pair // classes)[..., None].expand(-1, -1, 4))
+    class_ids = pair % classes
+    overlaps = torch.stack([jaccard_overlap(one, one) for one in chosen])
+    same_class = class_ids[:, :, None] == class_ids[:, None, :]
+    suppresses = ((overlaps > iou_threshold) & same_class).triu(1).to(torch.float16 if boxes.is_cuda else torch.float32)
+    alive = best > score_threshold
+    kept = alive
+    for _ in range(rounds):
+        kept = alive & (torch.bmm(kept[:, None].to(suppresses.dtype), suppresses)[:, 0] == 0)
+    limit = min(max_detections, best.shape[1])
+    found, rank = torch.where(kept, best, best.new_zeros(())).topk(limit)
+    counts = kept.sum(1, keepdim=True).clamp(max=limit)
+    return (
+        counts.to(torch.int32),
+        chosen.gather(1, rank[..., None].expand(-1, -1, 4)),
+        found,
+        class_ids.gather(1, rank).to(torch.int32),
+    )

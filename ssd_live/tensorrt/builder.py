@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ssd_live.errors import BackendError, CancelledError, UsageError
 from ssd_live.modelfile.file import ModelFile
@@ -19,20 +19,39 @@ class BuildOptions:
     """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what tactics may use, 0 for all there is.
 
     `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none means the GPU here, or all that are
-    supported where there is none.
+    supported where there is none. A version-compatible engine runs on later versions of the library, a hardware-compatible one on GPUs
+    from Ampere on; both cost speed.
     """
 
     precision: EnginePrecision = "fp16"
     batches: tuple[int, int, int] = (1, 1, 8)
     workspace_mb: int = 0
     targets: tuple[str, ...] = ()
+    version_compatible: bool = False
+    hardware_compatible: bool = False
 
 
-def build(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress: OnProgress, cancelled: threading.Event) -> bytes:
+class TimingCache(Protocol):
+    """What the library measured of kernels, kept from build to build; empty at first."""
+
+    def load(self) -> bytes: ...
+
+    def save(self, data: bytes) -> None: ...
+
+
+def build(
+    model: ModelFile,
+    flavour: Flavour,
+    options: BuildOptions,
+    on_progress: OnProgress,
+    cancelled: threading.Event,
+    timings: TimingCache | None = None,
+) -> bytes:
     """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line, `CancelledError` once `cancelled` is set."""
     trt = flavour.library()
     messages: list[str] = []
-    logger = _logger(trt, messages)
+    logger = keep_errors(trt, messages)
+    flavour.prepare(logger)
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
@@ -42,17 +61,32 @@ def build(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress
     config.progress_monitor = _monitor(trt, on_progress, cancelled)
     if options.workspace_mb:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.hardware_compatible:
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
     _set_targets(trt, config, options.targets, flavour)
     width, height = model.metadata.input_size
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
+    timing = _timing_cache(config, timings) if flavour.measures_kernels else None
     plan = builder.build_serialized_network(network, config)
     if cancelled.is_set():
         raise CancelledError("the build was cancelled; nothing was kept")
     if plan is None:
         raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}")
+    if timing is not None and timings is not None:
+        timings.save(bytes(memoryview(timing.serialize())))
     return bytes(memoryview(plan))
+
+
+def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
+    if timings is None:
+        return None
+    # One of another version is refused; then a new one begins.
+    cache = config.create_timing_cache(timings.load()) or config.create_timing_cache(b"")
+    return cache if cache is not None and config.set_timing_cache(cache, False) else None
 
 
 def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Flavour) -> None:
@@ -96,10 +130,10 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:300]
 
 
-def _logger(trt: Any, messages: list[str]) -> Any:
-    class Logger(trt.ILogger):  # type: ignore[misc]
-        """Keeps errors; the rest is not for users."""
+def keep_errors(trt: Any, messages: list[str]) -> Any:
+    """A logger of the library that puts errors, and nothing else, into `messages`."""
 
+    class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 

@@ -13,13 +13,17 @@ FlavourName = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True)
 class Flavour:
-    """`graft` appends the NMS tail that the library can run; `package` is imported when it is needed."""
+    """`graft` appends the NMS tail that the library can run; `package` is imported when it is needed.
+
+    `measures_kernels`: when it builds, which takes long and is worth keeping; TensorRT-RTX does so when an engine is loaded.
+    """
 
     name: FlavourName
     title: str
     package: str
     graft: Callable[..., None]
     install: str
+    measures_kernels: bool
 
     def library(self) -> Any:
         """The library itself. Raises `MissingPackageError`."""
@@ -32,8 +36,16 @@ class Flavour:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise MissingPackageError(f"{self.title} is installed but does not load ({reason}); {self.install}") from error
 
+    def prepare(self, logger: Any) -> None:
+        """Before anything is parsed or loaded: TensorRT finds its plugins only then."""
+        if self.name == "tensorrt":
+            self.library().init_libnvinfer_plugins(logger, "")
 
+
+_TENSORRT_INSTALL = "`pip install '.[tensorrt]'` on a machine with an NVIDIA driver"
 FLAVOURS: dict[str, Flavour] = {
-    "tensorrt": Flavour("tensorrt", "TensorRT", "tensorrt", graft_efficient_nms, "`pip install '.[tensorrt]'` on a machine with an NVIDIA driver"),
-    "tensorrt-rtx": Flavour("tensorrt-rtx", "TensorRT-RTX", "tensorrt_rtx", graft_fixed_nms, "`pip install '.[rtx]'` brings it"),
+    "tensorrt": Flavour("tensorrt", "TensorRT", "tensorrt", graft_efficient_nms, _TENSORRT_INSTALL, measures_kernels=True),
+    "tensorrt-rtx": Flavour(
+        "tensorrt-rtx", "TensorRT-RTX", "tensorrt_rtx", graft_fixed_nms, "`pip install '.[rtx]'` brings it", measures_kernels=False
+    ),
 }

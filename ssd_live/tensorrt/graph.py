@@ -6,6 +6,7 @@ from ssd_live.errors import ModelFileError
 from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.half import in_half_precision
+from ssd_live.modelfile.nms import graft_best_boxes
 from ssd_live.tensorrt.flavours import Flavour
 
 EnginePrecision = Literal["fp16", "fp32"]
@@ -19,6 +20,10 @@ def graph_for(model: ModelFile, flavour: Flavour, precision: EnginePrecision) ->
         if not predictors(proto.graph):
             raise ModelFileError(f"{model.path}: has no convolution that could compute in half precision; build it with --precision fp32")
         proto = in_half_precision(proto)
+    if metadata.iou_threshold >= 1:
+        # Nothing is suppressed: that takes no NMS, and none of its cuts.
+        graft_best_boxes(proto.graph, max_detections=metadata.max_detections)
+        return bytes(proto.SerializeToString())
     flavour.graft(proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections)
     # The plugin belongs to a domain of its own, which a model has to name.
     if flavour.name == "tensorrt":

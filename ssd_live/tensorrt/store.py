@@ -26,6 +26,7 @@ from ssd_live.errors import ModelFileError, OutputError
 from ssd_live.files import atomic_write, engines_folder, reason, rename_new, sha256
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.tensorrt.builder import BuildOptions
+from ssd_live.tensorrt.device import Gpu
 from ssd_live.tensorrt.flavours import FlavourName
 
 _KEY_BYTES = 32
@@ -57,6 +58,8 @@ class EngineKey(BaseModel):
     batches: tuple[int, int, int]
     workspace_mb: int
     targets: tuple[_Line, ...]
+    version_compatible: bool = False
+    hardware_compatible: bool = False
 
     @property
     def digest(self) -> str:
@@ -64,11 +67,14 @@ class EngineKey(BaseModel):
 
 
 class Parity(BaseModel):
-    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse of both ways."""
+    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse of both ways.
+
+    `forced` is a failure that the user does not mind.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    state: Literal["not run", "passed", "failed"] = "not run"
+    state: Literal["not run", "passed", "failed", "forced"] = "not run"
     share: float = 0.0
     expected: int = 0
     basis: str = ""
@@ -89,21 +95,48 @@ class Manifest(BaseModel):
     parity: Parity = Parity()
 
 
-def key_for(model: ModelFile, flavour: FlavourName, version: str, options: BuildOptions, gpu: tuple[str, str, str] = ("", "", "")) -> EngineKey:
-    """`gpu` is name, compute capability and driver version."""
+def key_for(model: ModelFile, flavour: FlavourName, version: str, options: BuildOptions, gpu: Gpu | None = None) -> EngineKey:
+    """`gpu` is the one it is built on, if there is one."""
+    here = gpu or Gpu("", "", "")
     return EngineKey(
         model=model.name,
         model_sha256=model.sha256,
         flavour=flavour,
         version=version,
-        gpu=gpu[0],
-        compute_capability=gpu[1],
-        driver=gpu[2],
+        gpu=here.name,
+        compute_capability=here.capability,
+        driver=here.driver,
         precision=options.precision,
         batches=options.batches,
         workspace_mb=options.workspace_mb,
         targets=options.targets,
+        version_compatible=options.version_compatible,
+        hardware_compatible=options.hardware_compatible,
     )
+
+
+class SignedFile:
+    """Bytes that only this user can have written: their HMAC stands before them."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path, self._key = path, key
+
+    def load(self) -> bytes:
+        """Nothing where there is nothing, or nothing to be trusted."""
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            return b""
+        signature, data = content[: hashlib.sha256().digest_size], content[hashlib.sha256().digest_size :]
+        return data if hmac.compare_digest(signature, self._sign(data)) else b""
+
+    def save(self, data: bytes) -> None:
+        """It saves time and no more: where it cannot be written, the next build measures again."""
+        with contextlib.suppress(OutputError), atomic_write(self._path) as file:
+            file.write(self._sign(data) + data)
+
+    def _sign(self, data: bytes) -> bytes:
+        return hmac.new(self._key, data, hashlib.sha256).digest()
 
 
 class EngineStore:
@@ -221,6 +254,10 @@ class EngineStore:
             tempfile.TemporaryFile(dir=self.folder).close()
         except OSError as error:
             raise OutputError(f"{self.folder}: engines cannot be written there ({reason(error)}); choose another place") from error
+
+    def timings(self, flavour: FlavourName, version: str) -> "SignedFile":
+        """The builder's timing cache."""
+        return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 
     def _named(self) -> set[str]:
         """Engines of sound manifests."""

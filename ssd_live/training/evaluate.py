@@ -132,6 +132,7 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
         rgb = np.ascontiguousarray(frame.network_input(size)[..., ::-1].transpose(2, 0, 1))
         regression, logits = network(normalise(torch.from_numpy(rgb)[None].to(device)))
         boxes, scores = boxes_and_scores(regression, logits, network.default_boxes, "softmax")
+        boxes, scores = boxes.cpu(), scores.cpu()
         best = scores[0].amax(1).topk(min(_CANDIDATES, scores.shape[1])).indices
         found = keep(boxes[0, best], scores[0, best], 0.01, 0.45, 200)
         scale = np.array([frame.width, frame.height] * 2, np.float32)

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -378,7 +377,7 @@ from ssd_live.commands import build as command, interrupts
 
 real, often = command.build, int(sys.argv.pop(1))
 
-def build(model, flavour, options, on_progress, cancelled):
+def build(model, flavour, options, on_progress, cancelled, timings):
     begun = threading.Event()
 
     def told(share, phase):
@@ -393,7 +392,7 @@ def build(model, flavour, options, on_progress, cancelled):
                 os.kill(os.getpid(), signal.SIGINT)
         on_progress(share, phase)
 
-    return real(model, flavour, options, told, cancelled)
+    return real(model, flavour, options, told, cancelled, timings)
 
 command.build = build
 sys.exit(cli.main(sys.argv[1:]))
@@ -420,16 +419,28 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing(places: Places) -> Non
     assert files(places.store) == []
 
 
+_AT_ONCE = """
+import os, signal, sys
+from ssd_live import cli
+from ssd_live.commands import build as command
+
+real = command.notify
+
+def notify(line):
+    real(line)
+    if line.startswith("building "):
+        os.kill(os.getpid(), signal.SIGINT)
+
+command.notify = notify
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def test_ctrl_c_as_soon_as_building_is_said_leaves_nothing(places: Places) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-u", CHECKOUT / "main.py", "build", DEFAULT_MODEL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert child.stderr is not None
-        next(line for line in child.stderr if line.startswith("building "))
-        child.send_signal(signal.SIGINT)
-    finally:
-        out, err = child.communicate(timeout=_LONGEST_SECONDS)
+    words = [sys.executable, "-c", _AT_ONCE, "build", DEFAULT_MODEL]
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    child = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
+    out, err = child.stdout, child.stderr
     assert (child.returncode, out) == (130, ""), err
     assert "Traceback" not in err
     assert files(places.store) == []

@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TINY_TIME = ("--exit-after", "1")
+# A recording begins once the network is loaded, which a busy machine makes a matter of seconds.
+TIME_TO_LOAD = ("--exit-after", "6")
 
 
 def _command(*words: object) -> list[str]:
@@ -81,7 +83,7 @@ def test_a_file_a_stream_and_a_recording_run_in_the_terminal(tmp_path: Path) -> 
     with MjpegServer((64, 48), 60) as camera:
         answer = _terminal(
             camera.address,
-            *TINY_TIME,
+            *TIME_TO_LOAD,
             "--record",
             tmp_path / "a.mkv",
             "--stats",
@@ -102,12 +104,19 @@ def test_a_file_a_stream_and_a_recording_run_in_the_terminal(tmp_path: Path) -> 
 
 def test_a_threshold_classes_size_and_rate_are_taken(tmp_path: Path) -> None:
     words = ("--size", "320x240", "--fps", "50", "--threshold", "0.9", "--classes", "cat", "--record", tmp_path / "a.mkv")
-    answer = _terminal("pattern", *TINY_TIME, *words, *FIXED_BACKEND)
+    answer = _terminal("pattern", *TIME_TO_LOAD, *words, *FIXED_BACKEND)
     assert answer.code == 0, answer.err
     header = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
     assert header["source"] == "pattern"
     with av.open(str(tmp_path / "a.mkv")) as container:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (320, 240)
+
+
+def test_a_recording_that_never_began_is_told_of(tmp_path: Path) -> None:
+    answer = _terminal("pattern", "--exit-after", "0.1", "--record", tmp_path / "a.mkv", *FIXED_BACKEND)
+    assert answer.code == 1
+    assert "nothing was recorded" in _error_line(answer)
+    assert not (tmp_path / "a.mkv").exists()
 
 
 BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {

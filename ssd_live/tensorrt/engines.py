@@ -1,0 +1,100 @@
+"""The engine for a model on a GPU: one that is there and fits, or one that is built now."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from ssd_live.errors import BackendError, ModelFileError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.tensorrt.builder import BuildOptions, OnProgress, build
+from ssd_live.tensorrt.device import Gpu
+from ssd_live.tensorrt.flavours import Flavour
+from ssd_live.tensorrt.graph import EnginePrecision
+from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
+
+Notify = Callable[[str], None]
+_NEWS_SECONDS = 1.0
+
+
+def engine_for(
+    model: ModelFile, flavour: Flavour, gpu: Gpu, precision: EnginePrecision, batch: int, notify: Notify, store: EngineStore | None = None
+) -> tuple[Manifest, bytes]:
+    """The best engine that is kept for this, else a new one, which is kept. Raises `BackendError`, `MissingPackageError`, `OutputError`.
+
+    One that cannot be trusted is told of, and another is built. One that failed the parity gate is not used, and none is built in its
+    place: it would fail again.
+    """
+    store = store or EngineStore()
+    version = str(flavour.library().__version__)
+    key = key_for(model, flavour.name, version, BuildOptions(precision, (batch, batch, batch)), gpu)
+    failed: Manifest | None = None
+    for known in _fitting(store, key, gpu, batch):
+        if known.parity.state == "failed":
+            failed = known
+            continue
+        try:
+            if (found := store.find(known.key)) is not None:
+                return found
+        except ModelFileError as error:
+            notify(f"note: {error}")
+    if failed is not None:
+        raise BackendError(failed_line(failed))
+    store.prepare()
+    return _build(model, flavour, BuildOptions(precision, (batch, batch, batch)), key, store, notify)
+
+
+def failed_line(manifest: Manifest) -> str:
+    parity = manifest.parity
+    return (
+        f"the {manifest.key.precision} engine of {manifest.key.model} finds only {parity.share:.1%} of what float32 finds; "
+        "choose another precision, or `build --force` one that is used all the same"
+    )
+
+
+def _fitting(store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int) -> list[Manifest]:
+    """Engines of this model that run here: the one built for just this first, then narrow ranges of batches before wide ones."""
+    manifests = [manifest for _, manifest in store.every() if isinstance(manifest, Manifest) and _fits(manifest.key, wanted, gpu, batch)]
+    return sorted(manifests, key=lambda manifest: (manifest.key != wanted, manifest.key.batches[2] - manifest.key.batches[0]))
+
+
+def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
+    same = ("model_sha256", "flavour", "version", "precision")
+    if any(getattr(key, name) != getattr(wanted, name) for name in same) or not key.batches[0] <= batch <= key.batches[2]:
+        return False
+    if key.gpu:
+        return (key.gpu, key.compute_capability, key.driver) == (gpu.name, gpu.capability, gpu.driver)
+    return not key.targets or f"sm{gpu.capability.replace('.', '')}" in key.targets
+
+
+def _build(model: ModelFile, flavour: Flavour, options: BuildOptions, key: EngineKey, store: EngineStore, notify: Notify) -> tuple[Manifest, bytes]:
+    notify(f"building the {flavour.title} engine of {model.name} ...")
+    started = time.monotonic()
+    engine = build_here(model, flavour, options, _told(notify, f"building the {flavour.title} engine of {model.name}"), store)
+    return store.save(key, engine, time.monotonic() - started), engine
+
+
+def build_here(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress: OnProgress, store: EngineStore) -> bytes:
+    """Build in a thread, so that Ctrl-C is heard: it ends the build in order. Raises what `build` raises, and `KeyboardInterrupt`."""
+    cancelled = threading.Event()
+    timings = store.timings(flavour.name, str(flavour.library().__version__))
+    with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
+        work = worker.submit(build, model, flavour, options, on_progress, cancelled, timings)
+        try:
+            return work.result()
+        except KeyboardInterrupt:
+            cancelled.set()
+            raise
+
+
+def _told(notify: Notify, what: str) -> OnProgress:
+    """Lines for what shows lines: one a second at most."""
+    last = time.monotonic()
+
+    def tell(share: float, phase: str) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _NEWS_SECONDS:
+            last = now
+            notify(f"{what}: {share:.0%}")
+
+    return tell

@@ -177,6 +177,42 @@ def process(
 
 
 @app.command()
+def bench(
+    source: Annotated[str | None, typer.Option(metavar="FILE|pattern|synthetic", help="The sample clip if not given; pattern:1920x1080.")] = None,
+    models: Annotated[list[str] | None, typer.Option("--model", "-m", help="A name or model file; several are measured one after the other.")] = None,
+    backends: Annotated[list[str] | None, typer.Option("--backend", help=_BACKEND_HELP)] = None,
+    precisions: Annotated[list[PrecisionName] | None, typer.Option("--precision", help="Several are compared.")] = None,
+    batch: Annotated[str, typer.Option(metavar="1,8", help="Pictures at once, of the network alone.")] = "1",
+    streams: Annotated[str, typer.Option(metavar="1,2,4", help="Inputs at once, end to end, each in a process of its own.")] = "1",
+    kinds: Annotated[str, typer.Option(metavar="network,detector,end-to-end", help="Which kinds of figures.")] = "all",
+    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="Most that one figure may take; it ends earlier once it is certain.")] = 3.0,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Everything that was measured.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The figures as bars.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE.html", help="A report in one file.")] = None,
+    compare: Annotated[Path | None, typer.Option(metavar="OLD.json", help="Show what changed since.")] = None,
+) -> None:
+    """Measure FPS, latency and what each stage costs, on this machine."""
+    from ssd_live.commands.bench import Request, run
+
+    run(
+        Request(
+            source=source,
+            models=tuple(models or ["ssd300-mobilenetv2-oid"]),
+            backends=tuple(backends or ["auto"]),
+            precisions=tuple(precision.value for precision in precisions or [PrecisionName.auto]),
+            batches=batch,
+            streams=streams,
+            kinds=kinds,
+            seconds=seconds,
+            json=json_file,
+            plot=plot,
+            html=html,
+            compare=compare,
+        )
+    )
+
+
+@app.command()
 def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> None:
     """Show what this machine can do: packages, processor, backends with measured speed, encoders, cameras, and what is missing."""
     from ssd_live.commands.doctor import run

@@ -49,7 +49,7 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
         command = [sys.executable, *_ENTRY, str(model.resolve()), backend, device, precision, str(result)]
-        code, told = _run(command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS)
+        code, told = run_child(command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS)
         if code < 0:
             raise BackendError(f"it crashed (signal {-code})")
         if code or not result.is_file():
@@ -60,7 +60,7 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
             return Trial(speed["latency_ms"], speed["throughput_fps"], _unpack(archive, "detections"), _unpack(archive, "boxes"))
 
 
-def _run(command: list[str], limit: float) -> tuple[int, str]:
+def run_child(command: list[str], limit: float) -> tuple[int, str]:
     """Exit code and what was told. Raises `BackendError` past the limit, in seconds."""
     # Open as long as this process lives: by its end the child knows that nobody waits for it any more.
     alive, lifeline = os.pipe()

@@ -18,6 +18,7 @@ from ssd_live.errors import OutputError, UsageError
 from ssd_live.files import atomic_write, real
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.pixels import Pixels
+from ssd_live.plotting import check_plot
 from ssd_live.training import sheets
 from ssd_live.training.average_precision import Found, Rule
 from ssd_live.training.confusion import frequent
@@ -63,9 +64,7 @@ def run(request: Request) -> None:
     runs = request.runs()
     # What cannot be done is told before the work, not after it.
     if request.plots is not None:
-        from ssd_live.training import plots
-
-        plots.check_plot(request.plots)
+        check_plot(request.plots)
     if request.sheet is not None and request.sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(f"{request.sheet}: the sheet is a picture; end the name in {', '.join(sorted(IMAGE_SUFFIXES))}")
     data = load_data(request.data, request.split)
@@ -101,7 +100,9 @@ def run(request: Request) -> None:
             # A path, or a name out of a JSON, may be no text at all.
             file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
     if request.plots is not None:
-        plots.precision_recall(request.plots, evaluations)
+        from ssd_live.training.plots import precision_recall
+
+        precision_recall(request.plots, evaluations)
     if request.sheet is not None:
         _write_sheet(request.sheet, first, data)
     print(f"{100 * first.mean:.2f} {'AP' if request.metric == 'coco' else 'mAP'}")

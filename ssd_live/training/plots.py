@@ -1,22 +1,17 @@
 """Plots by matplotlib: precision over recall, and the course of a training run."""
 
 import csv
-import io
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ssd_live.errors import MissingPackageError, OutputError
-from ssd_live.files import atomic_write
+from ssd_live.plotting import new_figure, save_figure
 from ssd_live.training.evaluate import Evaluation
 
 _COLUMNS, _PANEL_INCHES = 4, 3.0
 _MOST_PANELS = 24
-_FORMATS = (".png", ".svg", ".pdf")
 
 
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
@@ -26,7 +21,7 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
     names = sorted(names, key=lambda name: np.nan_to_num(first.precision[name]))[:_MOST_PANELS]
     columns = max(1, min(_COLUMNS, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
-    figure = _figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
+    figure = new_figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
     for number, name in enumerate(names, 1):
         axes = figure.add_subplot(rows, columns, number)
         for label, evaluation in evaluations.items():
@@ -40,7 +35,7 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
         axes.set_title("".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=6, loc="lower left")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def training_curves(path: Path, log: Path) -> None:
@@ -49,7 +44,7 @@ def training_curves(path: Path, log: Path) -> None:
         # The last line of a run that was cut off may lack its end.
         rows = [row for row in csv.DictReader(file) if row["validation_map"] is not None]
     steps = [int(row["step"]) for row in rows]
-    figure = _figure(9, 3.4)
+    figure = new_figure(9, 3.4)
     losses, scores = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     parts = {part: [float(row[part]) for row in rows] for part in ("localisation", "confidence")}
     for part, values in parts.items():
@@ -66,31 +61,4 @@ def training_curves(path: Path, log: Path) -> None:
         scores.set(xlabel="step", ylabel="learning rate")
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
-    _save(figure, path)
-
-
-def check_plot(path: Path) -> None:
-    """Whether a plot can be made, and under such a name. Raises `MissingPackageError`, `OutputError`."""
-    _figure(1, 1)
-    if path.suffix.lower() not in _FORMATS:
-        raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")
-
-
-def _figure(width: float, height: float) -> Any:
-    """In inches. No window system is touched."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("plots need matplotlib; `pip install '.[train]'` brings it") from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Any, path: Path) -> None:
-    check_plot(path)
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        # A line for every letter that the font lacks.
-        warnings.simplefilter("ignore", UserWarning)
-        figure.savefig(content, format=path.suffix.lower()[1:], dpi=130)
-    with atomic_write(path) as file:
-        file.write(content.getvalue())
+    save_figure(figure, path)

@@ -14,10 +14,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from ssd_live.errors import MissingPackageError, OutputError
+from ssd_live.plotting import check_plot
 from ssd_live.training.average_precision import Curve
 from ssd_live.training.evaluate import Evaluation
 from ssd_live.training.log import COLUMNS
-from ssd_live.training.plots import check_plot, precision_recall, training_curves
+from ssd_live.training.plots import precision_recall, training_curves
 
 # Right, wrong, right of two objects.
 POINTS = ((0.5, 1.0), (0.5, 0.5), (1.0, 2 / 3))

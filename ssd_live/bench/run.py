@@ -1,0 +1,214 @@
+"""Measures combination after combination, each in a process of its own, end-to-end runs in turn with the stages that bound them."""
+
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ssd_live import machine
+from ssd_live.bench.records import Kind, Latency, Measurement, Report, Stage, StageCosts
+from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO
+from ssd_live.bench.state import Energy, Watch, warnings
+from ssd_live.choosing import Choice
+from ssd_live.errors import BackendError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.trial import run_child
+
+_ONE, _MANY = "one at a time", "many in flight"
+_FRAME = "a frame to its detections"
+# What an end-to-end run makes of a file, and the stages it goes through.
+_OUTPUTS = {"detections only": ANALYSIS, "H.264 video": VIDEO}
+_ROUNDS = 2
+_LOOK_SECONDS = 0.5
+# A child starts, loads a network and ends.
+_PATIENCE_SECONDS = 180.0
+_ENTRY = ["-P", "-m", "ssd_live.bench.worker"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with what runs it."""
+
+    model: ModelFile
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the most that one figure may take."""
+
+    subjects: tuple[Subject, ...]
+    clip: Path | None
+    source: str
+    batches: tuple[int, ...]
+    streams: tuple[int, ...]
+    kinds: tuple[Kind, ...]
+    seconds: float
+    command: str
+
+
+class Bench:
+    """One run of a plan. `notify` hears what is being measured."""
+
+    def __init__(self, plan: Plan, notify: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._notify = notify
+        self._measurements: list[Measurement] = []
+        self._stages: list[StageCosts] = []
+
+    def run(self) -> Report:
+        """Raises `BackendError` where nothing could be measured; one combination that fails is told of."""
+        began, watch, done = time.monotonic(), Watch(), threading.Event()
+        watcher = threading.Thread(target=self._look, args=(watch, done), name="watch", daemon=True)
+        watcher.start()
+        failures: list[BackendError] = []
+        try:
+            for subject in self._plan.subjects:
+                try:
+                    self._measure(subject)
+                except BackendError as error:
+                    failures.append(error)
+                    self._notify(f"{subject.model.name} on {subject.choice} is left out: {error}")
+        finally:
+            done.set()
+            watcher.join()
+        if not self._measurements:
+            raise failures[0] if failures else BackendError("there was nothing to measure")
+        state = watch.machine()
+        return Report(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=self._plan.command,
+            seconds=round(time.monotonic() - began, 1),
+            machine=state,
+            warnings=(*warnings(state), *(str(failure) for failure in failures)),
+            measurements=tuple(self._measurements),
+            stages=tuple(self._stages),
+        )
+
+    def _look(self, watch: Watch, done: threading.Event) -> None:
+        while not done.wait(_LOOK_SECONDS):
+            watch.look()
+
+    def _measure(self, subject: Subject) -> None:
+        plan = self._plan
+        if "network" in plan.kinds:
+            for batch in plan.batches:
+                for what in (_ONE, _MANY):
+                    self._keep("network", what, subject, [[self._child(subject, "network", what, batch)]], batch=batch)
+        if "detector" in plan.kinds:
+            self._keep("detector", _FRAME, subject, [[self._child(subject, "detector", _FRAME)]])
+        if "end to end" in plan.kinds and plan.clip is not None:
+            self._end_to_end(subject)
+
+    def _end_to_end(self, subject: Subject) -> None:
+        """In turn with the stages, so that a machine that slows down slows both."""
+        seconds = self._plan.seconds / _ROUNDS
+        runs: dict[tuple[str, int], list[list[dict[str, Any]]]] = {}
+        costs: list[dict[str, float]] = []
+        for _ in range(_ROUNDS):
+            for what in _OUTPUTS:
+                for streams in self._plan.streams:
+                    runs.setdefault((what, streams), []).append(self._children(subject, what, streams, seconds))
+            costs.append(self._child(subject, "stages", "each stage alone")["costs"])
+        medians = {stage: statistics.median(turn[stage] for turn in costs) for stage in costs[0]}
+        for (what, streams), turns in runs.items():
+            bound = machine.available_cores() / sum(medians[stage] for stage in _OUTPUTS[what]) if _bounded(subject.choice) else None
+            self._keep("end to end", what, subject, turns, streams=streams, bound=bound)
+        stages = [Stage(name=stage, cpu_ms=round(1000 * medians[stage], 3)) for stage in VIDEO]
+        if NMS in medians:
+            stages.append(Stage(name=NMS, cpu_ms=round(1000 * medians[NMS], 3), within="inference"))
+        choice = subject.choice
+        where = {"model": subject.model.name, "backend": _backend(choice), "precision": choice.precision, "source": self._plan.source}
+        self._stages.append(StageCosts(**where, stages=tuple(stages)))
+
+    def _children(self, subject: Subject, what: str, streams: int, seconds: float) -> list[dict[str, Any]]:
+        """As many at once as there are streams."""
+        with ThreadPoolExecutor(streams) as pool:
+            jobs = [pool.submit(self._child, subject, "end to end", what, 1, seconds, quiet=bool(number)) for number in range(streams)]
+            return [job.result() for job in jobs]
+
+    def _child(self, subject: Subject, kind: str, what: str, batch: int = 1, seconds: float | None = None, *, quiet: bool = False) -> dict[str, Any]:
+        choice = subject.choice
+        if not quiet:
+            self._notify(f"measuring {subject.model.name} on {choice}: {kind}, {what}{f', batch {batch}' if batch > 1 else ''} ...")
+        order = {
+            "kind": kind,
+            "what": what,
+            "model": str(subject.model.path),
+            "backend": choice.backend,
+            "device": choice.device,
+            "precision": choice.precision,
+            "batch": batch,
+            "seconds": seconds or self._plan.seconds,
+            "clip": str(self._plan.clip) if self._plan.clip else None,
+        }
+        energy = Energy()
+        with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
+            result = Path(folder) / "result.json"
+            limit = _PATIENCE_SECONDS + 10 * self._plan.seconds
+            code, told = run_child([sys.executable, *_ENTRY, json.dumps(order), str(result)], limit)
+            if code or not result.is_file():
+                raise BackendError(_last_line(told) or f"the measuring process ended with code {code}")
+            found: dict[str, Any] = json.loads(result.read_text())
+        found["joules"] = energy.joules()
+        return found
+
+    def _keep(
+        self,
+        kind: Kind,
+        what: str,
+        subject: Subject,
+        turns: Sequence[Sequence[dict[str, Any]]],
+        *,
+        batch: int = 1,
+        streams: int = 1,
+        bound: float | None = None,
+    ) -> None:
+        """`turns` hold what each of the streams found, which add up."""
+        samples = [sum(values) for turn in turns for values in zip(*(found["samples"] for found in turn), strict=False)]
+        every = [found for turn in turns for found in turn]
+        frames = sum(found["frames"] for found in every)
+        joules = [found["joules"] for found in every]
+        choice, first = subject.choice, every[0]
+        latency = first["latency_ms"]
+        self._measurements.append(
+            Measurement(
+                kind=kind,
+                what=what,
+                model=subject.model.name,
+                backend=_backend(choice),
+                precision=choice.precision,
+                description=first["description"],
+                source=self._plan.source if kind != "network" else "",
+                batch=batch,
+                streams=streams,
+                samples=tuple(round(sample, 2) for sample in samples),
+                frames=frames,
+                latency_ms=Latency(**latency) if latency else None,
+                memory_mb=round(max(sum(found["memory_mb"] for found in turn) for turn in turns), 1),
+                bound_fps=round(bound, 1) if bound else None,
+                joules=round(sum(joules) / frames, 4) if streams == 1 and frames and None not in joules else None,
+            )
+        )
+
+
+def _bounded(choice: Choice) -> bool:
+    """What another device computes costs this processor nothing, so its cores bound nothing."""
+    return choice.device == "CPU"
+
+
+def _backend(choice: Choice) -> str:
+    return choice.backend if choice.device == "CPU" else f"{choice.backend}:{choice.device}"
+
+
+def _last_line(told: str) -> str:
+    lines = [line for line in told.splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else ""

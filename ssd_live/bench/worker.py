@@ -1,0 +1,203 @@
+"""The child process that measures one thing, told as JSON, and writes what it saw to a file.
+
+python -m ssd_live.bench.worker ORDER RESULT
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+
+from ssd_live.agreement import sample_images
+from ssd_live.backends.base import Pending
+from ssd_live.bench.records import percentiles, uncertainty
+from ssd_live.bench.stages import stage_costs
+from ssd_live.choosing import Choice
+from ssd_live.detector import load_chosen
+from ssd_live.errors import SsdLiveError, UsageError
+from ssd_live.filtering import detection_filter
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.pixels import Pixels
+from ssd_live.process.job import Engine, Job, Settings
+from ssd_live.process.plan import Task
+from ssd_live.trial import end_with_parent
+from ssd_live.types import Frame
+from ssd_live.video.encoders import DEFAULT_CRF
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.writer import Quality
+
+_WARM_UP_SECONDS = 0.3
+_WINDOW_SECONDS = 0.2
+# Enough once the median is this certain, but not before there are some windows.
+_SMALL_UNCERTAINTY, _FEWEST = 0.01, 8
+_FRAMES_IN_MEMORY = 32
+# A turn of a long clip.
+_TURN_SECONDS = 1.0
+_WARM_UP_FRAMES = 30
+
+Found = dict[str, Any]
+
+
+def network(model: ModelFile, choice: Choice, order: Found) -> Found:
+    """One at a time, or many in flight."""
+    batch, many = order["batch"], order["what"] == "many in flight"
+    images = [np.repeat(image[None], batch, 0) for image in _network_inputs(model)]
+    with load_chosen(model, choice, "throughput" if many else "latency", batch=batch) as backend:
+        latencies: list[float] = []
+        step = _in_flight(backend.submit, backend.slots, images, batch) if many else _one_at_a_time(backend.submit, images, batch, latencies)
+        samples, frames = _measure(step, order["seconds"], latencies)
+        return {"samples": samples, "frames": frames, "latencies": latencies, "description": backend.description}
+
+
+def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
+    """A frame at a time as it comes from the decoder: scale, infer, filter."""
+    wanted = detection_filter(model.metadata)
+    frames = _frames(order, model)
+    with load_chosen(model, choice) as backend:
+
+        def detect() -> Iterator[int]:
+            for frame in cycle(frames):
+                began = time.perf_counter()
+                image = frame.network_input(model.metadata.input_size)
+                wanted.detections(backend.submit(image[None]).result(), 0, (frame.width, frame.height))
+                latencies.append(1000 * (time.perf_counter() - began))
+                yield 1
+
+        latencies: list[float] = []
+        samples, count = _measure(detect(), order["seconds"], latencies)
+        return {"samples": samples, "frames": count, "latencies": latencies, "description": backend.description}
+
+
+def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
+    """`process` itself, turn after turn over the clip; each turn is a sample."""
+    cv2.setNumThreads(1)
+    wanted = detection_filter(model.metadata)
+    source = Path(order["clip"])
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder, load_chosen(model, choice, "throughput", threshold=wanted.threshold) as backend:
+        output = Path(folder) / "out.mp4" if order["what"] == "H.264 video" else None
+        engine = Engine(model, choice, backend, wanted)
+
+        def turn(most: int | None) -> tuple[int, float]:
+            report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run()
+            if output is not None:
+                output.unlink()
+            return report.frames, report.seconds
+
+        done, took = turn(_WARM_UP_FRAMES)
+        most = max(round(done / took * _TURN_SECONDS), _WARM_UP_FRAMES)
+        samples: list[float] = []
+        frames = 0
+        until = time.perf_counter() + order["seconds"]
+        while not samples or time.perf_counter() < until:
+            done, took = turn(most)
+            samples.append(done / took)
+            frames += done
+        return {"samples": samples, "frames": frames, "latencies": [], "description": backend.description}
+
+
+def stages(model: ModelFile, choice: Choice, order: Found) -> Found:
+    return {"costs": stage_costs(Path(order["clip"]), model, choice)}
+
+
+KINDS: dict[str, Callable[[ModelFile, Choice, Found], Found]] = {
+    "network": network,
+    "detector": detector,
+    "end to end": end_to_end,
+    "stages": stages,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    order, result = json.loads(arguments[0]), Path(arguments[1])
+    try:
+        found = KINDS[order["kind"]](find_model(order["model"]), Choice(order["backend"], order["device"], order["precision"]), order)
+    except SsdLiveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if "latencies" in found:
+        latency = percentiles(found.pop("latencies"))
+        found["latency_ms"] = latency.model_dump() if latency else None
+    found["memory_mb"] = _peak_memory() / 1e6
+    result.write_text(json.dumps(found))
+    return 0
+
+
+def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> tuple[list[float], int]:
+    """FPS over short windows, until their median is certain or time is up; what warming up left in `latencies` is dropped."""
+    warm = time.perf_counter() + _WARM_UP_SECONDS
+    next(steps)
+    while time.perf_counter() < warm:
+        next(steps)
+    latencies.clear()
+    samples: list[float] = []
+    total = count = 0
+    began = opened = time.perf_counter()
+    while True:
+        count += next(steps)
+        now = time.perf_counter()
+        if now - opened >= _WINDOW_SECONDS:
+            samples.append(count / (now - opened))
+            total, count, opened = total + count, 0, now
+            certain = len(samples) >= _FEWEST and uncertainty(samples) < _SMALL_UNCERTAINTY
+            if certain or now - began >= seconds:
+                return samples, total
+
+
+def _one_at_a_time(submit: Callable[[Pixels], Pending], images: Sequence[Pixels], batch: int, latencies: list[float]) -> Iterator[int]:
+    for image in cycle(images):
+        began = time.perf_counter()
+        submit(image).result()
+        latencies.append(1000 * (time.perf_counter() - began))
+        yield batch
+
+
+def _in_flight(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels], batch: int) -> Iterator[int]:
+    pending: deque[Pending] = deque()
+    for image in cycle(images):
+        pending.append(submit(image))
+        if len(pending) == slots:
+            pending.popleft().result()
+            yield batch
+
+
+def _network_inputs(model: ModelFile) -> list[Pixels]:
+    return sample_images(model)[:_FRAMES_IN_MEMORY] or [_noise(*model.metadata.input_size)]
+
+
+def _frames(order: Found, model: ModelFile) -> list[Frame]:
+    if order["clip"] is None:
+        return [Frame((_noise(1280, 720),))]
+    with VideoReader(Path(order["clip"])) as reader:
+        frames = list(islice((item for item in reader.read() if isinstance(item, Frame)), _FRAMES_IN_MEMORY))
+    if not frames:
+        raise UsageError(f"{order['clip']}: has no frame; choose another source")
+    return frames
+
+
+def _noise(width: int, height: int) -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def _peak_memory() -> float:
+    """In bytes, of this process."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else 1024 * peak)
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    sys.exit(main(sys.argv[1:]))

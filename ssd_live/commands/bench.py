@@ -1,0 +1,157 @@
+"""`bench`: FPS, latency, and what each stage costs."""
+
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Column
+from rich.table import Table as RichTable
+
+from ssd_live.bench.clip import pattern_clip
+from ssd_live.bench.compare import Change, changes, differences
+from ssd_live.bench.plot import plot
+from ssd_live.bench.records import KINDS, Kind, Report
+from ssd_live.bench.run import Bench, Plan, Subject
+from ssd_live.bench.tables import Table, as_html, comparison, headline, tables
+from ssd_live.choosing import choose
+from ssd_live.commands.progress import notify
+from ssd_live.errors import DataError, UsageError
+from ssd_live.files import assets_folder, atomic_write
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.plotting import check_plot
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.sources import parse_source
+
+_MOST_STREAMS, _MOST_BATCH = 64, 256
+
+
+@dataclass(frozen=True)
+class Request:
+    """As the command line says it."""
+
+    source: str | None
+    models: tuple[str, ...]
+    backends: tuple[str, ...]
+    precisions: tuple[str, ...]
+    batches: str
+    streams: str
+    kinds: str
+    seconds: float
+    json: Path | None
+    plot: Path | None
+    html: Path | None
+    compare: Path | None
+
+
+def run(request: Request) -> None:
+    """Check everything that can be checked, measure, print. Raises `SsdLiveError`."""
+    earlier = _earlier(request.compare) if request.compare else None
+    if request.plot is not None:
+        check_plot(request.plot)
+    for path in (request.json, request.html):
+        if path is not None and path.is_dir():
+            raise UsageError(f"{path}: is a folder; name a file")
+    batches, streams = _numbers("--batch", request.batches, _MOST_BATCH), _numbers("--streams", request.streams, _MOST_STREAMS)
+    kinds = _kinds(request.kinds)
+    with ExitStack() as stack:
+        clip = _clip(request.source, stack)
+        subjects = _subjects(request)
+        name = "the sample clip" if request.source is None else request.source
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        report = Bench(Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command), notify).run()
+    changed = changes(earlier, report) if earlier else []
+    _print(report, changed, differences(earlier, report) if earlier else [])
+    if request.json is not None:
+        with atomic_write(request.json) as file:
+            file.write(report.model_dump_json(indent=1).encode() + b"\n")
+    if request.html is not None:
+        with atomic_write(request.html) as file:
+            file.write(as_html(report, changed).encode())
+    if request.plot is not None:
+        plot(report, request.plot)
+
+
+def _subjects(request: Request) -> tuple[Subject, ...]:
+    """Every combination; those that come to the same are measured once."""
+    found: dict[tuple[str, str], Subject] = {}
+    for name in request.models:
+        model = find_model(name)
+        for backend in request.backends:
+            for precision in request.precisions:
+                choice = choose(model, backend, cast(Any, precision), workload="throughput", notify=notify)
+                found.setdefault((model.sha256, str(choice)), Subject(model, choice))
+    return tuple(found.values())
+
+
+def _clip(source: str | None, stack: ExitStack) -> Path | None:
+    """The file that is read; for `pattern` one is made, for `synthetic` there is none. Raises `UsageError`, `MediaError`."""
+    if source is None:
+        return assets_folder() / "media" / "bikes.mp4"
+    if source == "synthetic":
+        return None
+    spec = parse_source(source)
+    if spec.kind == "pattern":
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ssd_live-")))
+        notify("encoding the test pattern ...")
+        return pattern_clip(spec, folder / "pattern.mp4")
+    if spec.kind != "file":
+        raise UsageError(f"{source}: only a file, pattern (pattern:1920x1080) or synthetic can be measured; for a camera use `live --no-window`")
+    path = Path(spec.address)
+    # Whatever is wrong with it is said before anything is measured.
+    with VideoReader(path):
+        return path
+
+
+def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
+    try:
+        values = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        values = ()
+    if not values or not all(1 <= value <= most for value in values):
+        raise UsageError(f"{option} {text!r} must be numbers from 1 to {most}, as in 1,8")
+    return values
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    wanted = {part.strip().replace("-", " ") for part in text.split(",")}
+    if text != "all" and not wanted <= set(KINDS):
+        raise UsageError(f"--kinds {text!r} must be all, or some of {', '.join(kind.replace(' ', '-') for kind in KINDS)}")
+    return tuple(kind for kind in KINDS if text == "all" or kind in wanted)
+
+
+def _earlier(path: Path) -> Report:
+    """Raises `DataError`."""
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); give a file that --json wrote") from error
+    except (ValidationError, RecursionError) as error:
+        raise DataError(f"{path}: is no report of this version of `bench`; measure again with --json") from error
+
+
+def _print(report: Report, changed: list[Change], different: list[str]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, emoji=False)
+    console.print(headline(report), markup=False, soft_wrap=True)
+    for table in tables(report):
+        _print_table(table, console)
+    if changed or different:
+        for line in different:
+            console.print(f"note: {line}", markup=False, soft_wrap=True)
+        _print_table(comparison(changed), console)
+    for line in report.warnings:
+        console.print(f"warning: {line}", markup=False, soft_wrap=True)
+
+
+def _print_table(table: Table, console: Console) -> None:
+    console.print(f"\n{table.title}", markup=False, soft_wrap=True)
+    columns = (Column(name, justify="right" if name in table.numbers else "left", no_wrap=True) for name in table.columns)
+    shown = RichTable(*columns, box=None, pad_edge=False)
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown, markup=False)

@@ -1,4 +1,5 @@
-"""Speed of `process` against a plain loop, and against the bound that its own stages allow. Ratios of one run; prints a table.
+"""Speed of `process` and of the network against a plain loop, OpenCV's DNN module, OpenVINO's benchmark_app, and the bound that its own
+stages allow. Ratios of one run; prints a table.
 
     python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE]
 
@@ -15,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import cv2
@@ -31,23 +31,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ssd_live import machine
 from ssd_live.agreement import iou_matrix
-from ssd_live.backends import load_backend, onnxruntime
-from ssd_live.backends.base import LoadOptions
+from ssd_live.backends import onnxruntime
+from ssd_live.bench.records import Report
+from ssd_live.bench.stages import ANALYSIS, VIDEO, stage_costs
 from ssd_live.choosing import choose
-from ssd_live.detector import only_over
 from ssd_live.files import assets_folder
-from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import form_for
+from ssd_live.modelfile.int8 import form_for, int8_form
 from ssd_live.modelfile.nms import strip_nms
-from ssd_live.overlay import Overlay
-from ssd_live.types import Detections, Frame
-from ssd_live.video.encoders import DEFAULT_CRF, software_encoder
-from ssd_live.video.planes import planes_of, writable
-from ssd_live.video.reader import VideoReader
 
-T = TypeVar("T")
+_NETWORK_SECONDS = 4
+Answering = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -59,40 +54,50 @@ def main() -> None:
     options = parser.parse_args()
     model = find_model(DEFAULT_MODEL)
     choice = choose(model, workload="throughput", notify=print)
-    with tempfile.TemporaryDirectory() as folder:
-        clip = options.clip or scaled_sample(options.size, Path(folder) / "clip.mp4")
-        output = Path(folder) / "out.mp4"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip = options.clip or scaled_sample(options.size, folder / "clip.mp4")
+        threshold = model.metadata.display_threshold
         runs: dict[str, Callable[[], float]] = {
             "heavy plain loop": lambda: plain_loop(clip, model, model.metadata.score_threshold),
-            "lean plain loop": lambda: plain_loop(clip, model, model.metadata.display_threshold),
+            "lean plain loop": lambda: plain_loop(clip, model, threshold),
+            "lean OpenCV DNN loop": lambda: opencv_loop(clip, model, threshold),
             "process --no-video": lambda: command_fps([str(clip), "--no-video"]),
-            "process to H.264": lambda: command_fps([str(clip), "-o", str(output), "--overwrite"]),
+            "process to H.264": lambda: command_fps([str(clip), "-o", str(folder / "out.mp4"), "--overwrite"]),
+            "benchmark_app fp32": lambda: benchmark_app(model, folder),
+            "network fp32": lambda: network_fps(folder, "fp32"),
         }
+        if int8_form(model) is not None:
+            runs["benchmark_app int8"] = lambda: benchmark_app(form_for(model, "int8"), folder)
+            runs["network int8"] = lambda: network_fps(folder, "int8")
+        runs["network auto"] = lambda: network_fps(folder, "auto")
         fps: dict[str, list[float]] = {name: [] for name in runs}
         costs: dict[str, list[float]] = {}
         for _ in range(options.rounds):
             for name, run in runs.items():
                 fps[name].append(run())
-            for stage, seconds in stage_costs(clip, model).items():
+            for stage, seconds in stage_costs(clip, model, choice).items():
                 costs.setdefault(stage, []).append(seconds)
     report(clip, str(choice), fps, {stage: statistics.median(seconds) for stage, seconds in costs.items()})
 
 
 def report(clip: Path, choice: str, fps: dict[str, list[float]], costs: dict[str, float]) -> None:
     cores = machine.available_cores()
-    analysis = ("decode", "resize", "inference", "detections")
     bounds = {
-        "process --no-video": cores / sum(costs[stage] for stage in analysis),
-        "process to H.264": cores / sum(costs.values()),
+        "process --no-video": cores / sum(costs[stage] for stage in ANALYSIS),
+        "process to H.264": cores / sum(costs[stage] for stage in VIDEO),
     }
+    middle = {name: statistics.median(values) for name, values in fps.items()}
+    against: dict[str, tuple[str, ...]] = dict.fromkeys(bounds, ("heavy plain loop", "lean plain loop", "lean OpenCV DNN loop"))
+    against["network fp32"] = against["network auto"] = ("benchmark_app fp32",)
+    against["network int8"] = ("benchmark_app int8",)
     print(f"{machine.cpu_name()}, {cores} cores; {clip.name}; {choice}; load {psutil.getloadavg()[0]:.1f}")
     print("CPU ms a frame, each stage alone: " + ", ".join(f"{stage} {1000 * seconds:.2f}" for stage, seconds in costs.items()))
-    plain = statistics.median(fps["heavy plain loop"])
     for name, values in fps.items():
-        middle = statistics.median(values)
-        lean = middle / statistics.median(fps["lean plain loop"])
-        share = f", {lean:.2f} x lean; {middle / bounds[name]:.2f} of the bound {bounds[name]:.0f}" if name in bounds else ""
-        print(f"{name:20} {middle:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {middle / plain:.2f} x heavy{share}")
+        ratios = [f"{middle[name] / middle[other]:.2f} x {other}" for other in against.get(name, ())]
+        if name in bounds:
+            ratios.append(f"{middle[name] / bounds[name]:.2f} of the bound {bounds[name]:.0f}")
+        print(f"{name:20} {middle[name]:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {'; '.join(ratios)}")
 
 
 def scaled_sample(size: str, path: Path) -> Path:
@@ -117,20 +122,13 @@ def command_fps(arguments: Sequence[str]) -> float:
 
 
 def plain_loop(clip: Path, model: ModelFile, threshold: float) -> float:
-    proto = onnx.load_model_from_string(model.data)
-    strip_nms(proto.graph)
-    session = onnxruntime.runtime().InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    capture = cv2.VideoCapture(str(clip))
-    session.run(None, {"image": np.zeros((1, 300, 300, 3), np.uint8)})
-    count, started = 0, time.perf_counter()
-    while True:
-        more, image = capture.read()
-        if not more:
-            break
-        boxes, scores = session.run(None, {"image": cv2.resize(image, model.metadata.input_size)[None]})
-        numpy_nms(np.asarray(boxes)[0], np.asarray(scores)[0], threshold, model.metadata.iou_threshold)
-        count += 1
-    return count / (time.perf_counter() - started)
+    session = onnxruntime.runtime().InferenceSession(without_nms(model), providers=["CPUExecutionProvider"])
+
+    def answer(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        boxes, scores = session.run(None, {"image": image[None]})
+        return np.asarray(boxes)[0], np.asarray(scores)[0]
+
+    return loop(clip, model, threshold, answer)
 
 
 def numpy_nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], threshold: float, iou_threshold: float) -> list[tuple[int, int]]:
@@ -145,73 +143,58 @@ def numpy_nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], threshold
     return sorted(kept, key=lambda pair: -scores[pair])[:200]
 
 
-def stage_costs(clip: Path, model: ModelFile) -> dict[str, float]:
-    """CPU seconds a frame of each stage, alone in one thread."""
-    choice = choose(model, workload="throughput")
-    wanted = detection_filter(model.metadata)
-    options = LoadOptions(choice.device, choice.precision, "latency", threads=1)
-    costs: dict[str, float] = {}
-    form = only_over(form_for(model, choice.precision), wanted.threshold)
-    with VideoReader(clip) as reader, load_backend(choice.backend, form, options) as backend:
-        reader.container.streams.video[0].thread_type = "NONE"
-        frames = list(timed(costs, "decode", (item for item in reader.read() if isinstance(item, Frame))))
-        backend.submit(np.zeros((1, *model.metadata.input_size[::-1], 3), np.uint8)).result()
-        inputs = list(timed(costs, "resize", (frame.network_input(model.metadata.input_size) for frame in frames)))
-        cpu = time.process_time()
-        found: list[Detections] = []
-        cost_of_detections = 0.0
-        for image, frame in zip(inputs, frames, strict=True):
-            outputs = backend.submit(image[None]).result()
-            before = time.process_time()
-            found.append(wanted.detections(outputs, 0, (frame.width, frame.height)))
-            cost_of_detections += time.process_time() - before
-        costs["inference"] = (time.process_time() - cpu - cost_of_detections) / len(frames)
-        costs["detections"] = cost_of_detections / len(frames)
-        del inputs
-        overlay = Overlay((frames[0].width, frames[0].height), frames[0].pixel_format, frames[0].matrix)
-        drawn = list(timed(costs, "draw", (draw(overlay, frame, detections) for frame, detections in zip(frames, found, strict=True))))
-        encoder = software_encoder("h264")
-        context = av.VideoCodecContext.create(encoder.name, "w")
-        assert isinstance(context, av.VideoCodecContext)
-        context.width, context.height, context.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        context.time_base, context.framerate = reader.info.time_base, reader.info.rate
-        context.options = encoder.options_for(DEFAULT_CRF["h264"])
-        context.thread_count = 1
-        for _ in timed(costs, "encode", encoded(context, drawn)):
-            pass
-    return costs
+def opencv_loop(clip: Path, model: ModelFile, threshold: float) -> float:
+    """The lean plain loop on OpenCV's own DNN module."""
+    network = cv2.dnn.readNetFromONNX(np.frombuffer(without_nms(model), np.uint8))
+    names = network.getUnconnectedOutLayersNames()
+
+    def answer(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        network.setInput(image[None])
+        boxes, scores = network.forward(names)
+        return np.asarray(boxes)[0], np.asarray(scores)[0]
+
+    return loop(clip, model, threshold, answer)
 
 
-def draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:
-    if not len(detections):
-        return frame
-    frame = writable(frame)
-    overlay.draw(planes_of(frame.native), detections)  # type: ignore[arg-type]
-    return frame
+def without_nms(model: ModelFile) -> bytes:
+    proto = onnx.load_model_from_string(model.data)
+    strip_nms(proto.graph)
+    return bytes(proto.SerializeToString())
 
 
-def encoded(context: "av.VideoCodecContext", frames: Sequence[Frame]) -> Iterator[object]:
-    for frame in frames:
-        native: av.VideoFrame = frame.native  # type: ignore[assignment]
-        native.pict_type = av.video.frame.PictureType.NONE
-        yield context.encode(native)
-    context.encode(None)
-
-
-def timed(costs: dict[str, float], stage: str, items: Iterator[T]) -> Iterator[T]:
-    """Pass items on; what making them cost goes into `costs`."""
-    cpu, count = 0.0, 0
+def loop(clip: Path, model: ModelFile, threshold: float, answer: Answering) -> float:
+    capture = cv2.VideoCapture(str(clip))
+    answer(np.zeros((*model.metadata.input_size[::-1], 3), np.uint8))
+    count, started = 0, time.perf_counter()
     while True:
-        before = time.process_time()
-        try:
-            item = next(items)
-        except StopIteration:
-            cpu += time.process_time() - before
+        more, image = capture.read()
+        if not more:
             break
-        cpu += time.process_time() - before
+        boxes, scores = answer(np.asarray(cv2.resize(image, model.metadata.input_size), np.uint8))
+        numpy_nms(boxes, scores, threshold, model.metadata.iou_threshold)
         count += 1
-        yield item
-    costs[stage] = cpu / count
+    return count / (time.perf_counter() - started)
+
+
+def benchmark_app(model: ModelFile, folder: Path) -> float:
+    """OpenVINO's own benchmark of a file, throughput, in float32 where the file does not say otherwise."""
+    path = folder / f"{model.metadata.precision}.onnx"
+    path.write_bytes(model.data)
+    width, height = model.metadata.input_size
+    program = Path(sys.executable).with_name("benchmark_app")
+    words = ["-m", path, "-d", "CPU", "-hint", "throughput", "-t", _NETWORK_SECONDS, "-shape", f"[1,{height},{width},3]", "-infer_precision", "f32"]
+    answer = subprocess.run([str(word) for word in (program, *words)], capture_output=True, text=True, check=True)
+    return float(re.findall(r"Throughput:\s+([\d.]+) FPS", answer.stdout)[-1])
+
+
+def network_fps(folder: Path, precision: str) -> float:
+    """The network alone, many in flight, as `bench` measures it."""
+    report = folder / "bench.json"
+    words = ["--kinds", "network", "--backend", "openvino", "--precision", precision, "--seconds", _NETWORK_SECONDS, "--json", report]
+    command = [sys.executable, CHECKOUT / "main.py", "bench", *words]
+    subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    measured = Report.model_validate_json(report.read_bytes()).measurements
+    return next(row.fps for row in measured if row.what == "many in flight")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ from ssd_live.video.writer import Quality
 _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 
+_GPU_BATCH = 8
+
+
 @dataclass(frozen=True)
 class Request:
     """The command's words, as typed."""
@@ -57,9 +60,11 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    with load_chosen(model, choice, "throughput", threshold=wanted.threshold, notify=notify) as backend:
+    # A GPU is faster with several at once; a processor is not.
+    batch = 1 if choice.device == "CPU" else _GPU_BATCH
+    with load_chosen(model, choice, "throughput", batch=batch, threshold=wanted.threshold, notify=notify) as backend:
         notify(f"{model.name} on {backend.description}")
-        work = Run(plan, Engine(model, choice, backend, wanted), settings, request.detections, overwrite=request.overwrite)
+        work = Run(plan, Engine(model, choice, backend, wanted, batch), settings, request.detections, overwrite=request.overwrite)
         with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:
             totals = work.run(progress)
     _print_summary(plan, totals)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from ssd_live.backends.base import Backend, Pending
 from ssd_live.filtering import DetectionFilter
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
+from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame, Region
 
 # Frames between two stages: enough to ride out an uneven frame, few enough that 4K fits in memory.
@@ -31,13 +34,27 @@ class Detected:
 
 @dataclass(frozen=True)
 class Inference:
-    """How frames are looked at: which backend, which input size (width, height), which detections count, every how many frames, where."""
+    """How frames are looked at: which backend, which input size (width, height), which detections count, every how many frames, where.
+
+    `batch` is what the backend was loaded with.
+    """
 
     backend: Backend
     input_size: tuple[int, int]
     wanted: DetectionFilter
     every: int = 1
     region: Region | None = None
+    batch: int = 1
+
+
+@dataclass
+class _Batch:
+    """Frames on their way through the backend together."""
+
+    frames: list[Frame] = field(default_factory=list)
+    images: list[Pixels] = field(default_factory=list)
+    pending: Pending | None = None
+    found: list[Detections] = field(default_factory=list)
 
 
 @dataclass
@@ -138,46 +155,69 @@ class BatchPipeline(Generic[Other]):
 
     def _answered(self, items: Iterator[Frame | Other]) -> Iterator[Detected | Other]:
         """Keep the backend's slots full; give everything back in the order in which it came."""
-        line: deque[tuple[Frame | Other, Pending | None]] = deque()
+        line: deque[tuple[Frame | Other, _Batch | None, int]] = deque()
         in_flight = 0
+        filling: _Batch | None = None
         last: Detections | None = None
 
         def take_first() -> Detected | Other:
             nonlocal in_flight, last
-            item, pending = line.popleft()
+            item, batch, index = line.popleft()
             if not isinstance(item, Frame):
                 return item
-            if pending is None:
+            if batch is None:
                 assert last is not None
                 return Detected(item, last, stale=True)
-            in_flight -= 1
-            last = self._result(item, pending)
+            if not batch.found:
+                self._finish(batch)
+                in_flight -= 1
+            last = batch.found[index]
             return Detected(item, last)
 
         for item in items:
-            pending = None
+            batch, index = None, 0
             if isinstance(item, Frame) and item.index % self._inference.every == 0:
-                while in_flight == self._inference.backend.slots:
-                    yield take_first()
-                pending = self._submit(item)
-                in_flight += 1
-            line.append((item, pending))
+                batch = filling = filling or _Batch()
+                index = len(batch.frames)
+                self._add(batch, item)
+                if len(batch.frames) == self._inference.batch:
+                    while in_flight == self._inference.backend.slots:
+                        yield take_first()
+                    self._start(batch)
+                    in_flight += 1
+                    filling = None
+            line.append((item, batch, index))
             while line and line[0][1] is None:
                 yield take_first()
+        if filling is not None:
+            while in_flight == self._inference.backend.slots:
+                yield take_first()
+            self._start(filling)
+            in_flight += 1
         while line:
             yield take_first()
 
-    def _submit(self, frame: Frame) -> Pending:
+    def _add(self, batch: "_Batch", frame: Frame) -> None:
         started = time.perf_counter()
-        image = frame.network_input(self._inference.input_size, self._inference.region)
+        batch.images.append(frame.network_input(self._inference.input_size, self._inference.region))
+        batch.frames.append(frame)
         self.counters.add("resize", time.perf_counter() - started)
-        return self._inference.backend.submit(image[None])
 
-    def _result(self, frame: Frame, pending: Pending) -> Detections:
+    def _start(self, batch: "_Batch") -> None:
+        """One picture goes as it is; of many the last one fills what is left at the end."""
+        images = batch.images
+        missing = self._inference.batch - len(images)
+        pixels = images[0][None] if self._inference.batch == 1 else np.stack(images + images[-1:] * missing)
+        batch.pending = self._inference.backend.submit(pixels)
+        images.clear()
+
+    def _finish(self, batch: "_Batch") -> None:
+        assert batch.pending is not None
         started = time.perf_counter()
-        outputs = pending.result()
+        outputs = batch.pending.result()
         self.counters.add("inference", time.perf_counter() - started)
-        return self._inference.wanted.detections(outputs, 0, (frame.width, frame.height), self._inference.region)
+        wanted, region = self._inference.wanted, self._inference.region
+        batch.found = [wanted.detections(outputs, index, (frame.width, frame.height), region) for index, frame in enumerate(batch.frames)]
 
     def _write(self) -> None:
         for item in self._inferred:

@@ -33,12 +33,13 @@ _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded model with what is wanted of it."""
+    """A loaded model with what is wanted of it; `batch` is what it was loaded with."""
 
     model: ModelFile
     choice: Choice
     backend: Backend
     wanted: DetectionFilter
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Job:
         self, source: Iterator[Frame | av.Packet], sink: Callable[[Detected | av.Packet], None], on_progress: Callable[[Counters], None]
     ) -> None:
         engine, settings = self._engine, self._settings
-        inference = Inference(engine.backend, engine.model.metadata.input_size, engine.wanted, settings.every, settings.region)
+        inference = Inference(engine.backend, engine.model.metadata.input_size, engine.wanted, settings.every, settings.region, engine.batch)
         self._pipeline = BatchPipeline(source, inference, sink)
         if self._stopped:
             self._pipeline.stop()

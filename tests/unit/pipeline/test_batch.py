@@ -32,21 +32,20 @@ class MemoryBackend(Closing):
 
     description = "memory"
 
-    def __init__(self, slots: int, fail_at_submit: int | None = None, fail_at_result: int | None = None) -> None:
-        self.slots = slots
+    def __init__(self, slots: int, fail_at_submit: int | None = None, fail_at_result: int | None = None, batch: int = 1) -> None:
+        self.slots, self.batch = slots, batch
         self.in_flight = 0
         self.most_in_flight = 0
         self.submitted = 0
         self._fail_at_submit = fail_at_submit
         self._fail_at_result = fail_at_result
-        self._buffers = [
-            Outputs(np.zeros((1, 1), np.int32), np.zeros((1, 5, 4), np.float32), np.zeros((1, 5), np.float32), np.zeros((1, 5), np.int32))
-            for _ in range(slots)
-        ]
+        kinds = (((1,), np.int32), ((5, 4), np.float32), ((5,), np.float32), ((5,), np.int32))
+        self._buffers = [Outputs(*(np.zeros((batch, *shape), kind) for shape, kind in kinds)) for _ in range(slots)]
 
     def submit(self, images: Pixels) -> "MemoryPending":
         if self.submitted == self._fail_at_submit:
             raise BackendError("the runtime took no picture")
+        assert images.shape == (self.batch, SIDE, SIDE, 3)
         if self.in_flight == self.slots:
             raise AssertionError("more pictures in flight than slots")
         buffers = self._buffers[self.submitted % self.slots]
@@ -73,10 +72,10 @@ class MemoryPending:
         self.backend.in_flight -= 1
         if self.fails:
             raise BackendError("the runtime failed")
-        brightness = float(self.images[0].mean()) / 256
         self.outputs.num_detections[:] = 1
-        self.outputs.boxes[0, 0] = brightness, 0, 1, 1
-        self.outputs.scores[0, 0], self.outputs.classes[0, 0] = 0.9, 0
+        for place, image in enumerate(self.images):
+            self.outputs.boxes[place, 0] = float(image.mean()) / 256, 0, 1, 1
+            self.outputs.scores[place, 0], self.outputs.classes[place, 0] = 0.9, 0
         return self.outputs
 
 
@@ -90,7 +89,7 @@ def _number_in(item: Detected) -> int:
 
 
 def _inference(backend: MemoryBackend, every: int = 1, region: Region | None = None) -> Inference:
-    return Inference(backend, (SIDE, SIDE), DetectionFilter(("thing",), 0.5, np.array([True])), every, region)
+    return Inference(backend, (SIDE, SIDE), DetectionFilter(("thing",), 0.5, np.array([True])), every, region, backend.batch)
 
 
 Item = Detected | str
@@ -130,6 +129,22 @@ def test_every_frame_comes_out_once_in_order_with_its_own_detections(slots: int)
     assert [_number_in(item) for item in sink.detected] == list(range(100))
     assert not any(item.stale for item in sink.detected)
     assert (pipeline.counters.read, pipeline.counters.done) == (100, 100)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 20, 22])
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_in_batches_too_every_frame_has_its_own_detections(slots: int, every: int, count: int) -> None:
+    source: list[Frame | str] = [item for index in range(count) for item in (_frame(index), f"sound {index}")]
+    backend, sink = MemoryBackend(slots, batch=4), Collected()
+    _pipeline(source, backend, sink, every).run()
+    assert [item if isinstance(item, str) else item.frame.index for item in sink.items] == [
+        item if isinstance(item, str) else item.index for item in source
+    ]
+    assert [_number_in(item) for item in sink.detected] == [index - index % every for index in range(count)]
+    looked_at = -(-count // every)
+    assert (backend.submitted, backend.in_flight) == (-(-looked_at // 4), 0)
+    assert backend.most_in_flight == min(slots, backend.submitted)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])

@@ -1,14 +1,14 @@
 """Which backend, device and precision to use: measured on this machine, not guessed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ssd_live import machine
 from ssd_live.agreement import Agreement, compare_boxes, compare_detections, enough_detections
-from ssd_live.backends import BACKENDS, backend_module
+from ssd_live.backends import BACKENDS, ENGINE_BACKENDS, backend_module
 from ssd_live.backends.base import PRECISIONS, Precision, Workload
 from ssd_live.errors import BackendError, MissingPackageError, OutputError, UsageError
 from ssd_live.files import atomic_write, engines_folder
@@ -18,9 +18,11 @@ from ssd_live.trial import Trial, run_trial
 
 # The runtimes that take a quantised file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
-_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy", "tensorrt", "tensorrt-rtx")
+_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy", "tensorrt", "tensorrt-rtx", "pycuda", "cuda-bindings")
 # The fastest of all there is; and of those that need no GPU.
 _AUTOMATIC = ("auto", "cpu")
+# Of the others nothing is worth trying on a processor: PyTorch is ten times behind there.
+_FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 
 
@@ -81,7 +83,8 @@ def choose(
     def allowed(choice: Choice) -> bool:
         return (name in (*_AUTOMATIC, choice.backend)) and (not device or device == choice.device) and (precision in ("auto", choice.precision))
 
-    rows = [row for row in measured(model, notify) if allowed(row.choice)]
+    table = measured_without_gpu(model, notify) if name == "cpu" else measured(model, notify)
+    rows = [row for row in table if allowed(row.choice)]
     if not rows and name not in _AUTOMATIC:
         return Choice(name, device, "fp32")
     usable = [row for row in rows if not row.trouble]
@@ -93,35 +96,52 @@ def choose(
 
 def measured(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -> list[Row]:
     """The table of everything installed, from `engines/` or measured now if model, machine or versions are new."""
-    path = table_path(model)
-    identity = _identity(model)
+    return _table(table_path(model), _identity(model), lambda: _measure(model, candidates(model, notify), notify))
+
+
+def measured_without_gpu(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -> list[Row]:
+    """The same of the processor alone, whose table serves whatever GPUs come and go. None of them is touched: one may be lost, and hang."""
+    if (rows := _stored(table_path(model), _identity(model))) is None:
+        path, identity = table_path(model, "cpu"), _identity(model) | {"gpus": []}
+        rows = _table(path, identity, lambda: _measure(model, _for_processors(model, notify), notify))
+    return rows
+
+
+def _table(path: Path, identity: dict[str, Any], measure: Callable[[], list[Row]]) -> list[Row]:
     if (rows := _stored(path, identity)) is None:
-        rows = _measure(model, notify)
+        rows = measure()
         # Where nothing worked, the next start tries again.
         if any(not row.trouble for row in rows):
             _store(path, identity, rows)
     return rows
 
 
-def candidates(model: ModelFile) -> list[Choice]:
-    """Everything that is worth trying here, float32 first. PyTorch on a CPU is there for comparing, ten times behind, and left out."""
+def candidates(model: ModelFile, notify: Callable[[str], None] = lambda _: None, names: Sequence[str] = BACKENDS) -> list[Choice]:
+    """Everything that is worth trying here of some runtimes, float32 first."""
     found = []
-    for name in BACKENDS:
+    for name in names:
         try:
             module = backend_module(name)
-            devices = [device for device in module.devices() if (name, device) != ("torch", "CPU")]
+            devices = [device for device in module.devices() if device != "CPU" or name in _FOR_PROCESSORS]
             found += [Choice(name, device, precision) for device in devices for precision in (*module.precisions(device), *_int8(model, name))]
         except MissingPackageError:
             continue
+        except BackendError as error:
+            # A GPU whose driver does not start leaves the others.
+            notify(f"{name} is left out: {error}")
     return sorted(found, key=lambda choice: choice.precision != "fp32")
+
+
+def _for_processors(model: ModelFile, notify: Callable[[str], None]) -> list[Choice]:
+    return [choice for choice in candidates(model, notify, _FOR_PROCESSORS) if choice.device == "CPU"]
 
 
 def _int8(model: ModelFile, backend: str) -> list[Precision]:
     return ["int8"] if backend in _INT8_BACKENDS and int8_form(model) is not None else []
 
 
-def table_path(model: ModelFile) -> Path:
-    return engines_folder() / f"backends-{model.name}-{model.sha256[:8]}.json"
+def table_path(model: ModelFile, scope: str = "backends") -> Path:
+    return engines_folder() / f"{scope}-{model.name}-{model.sha256[:8]}.json"
 
 
 def _check_device(backend: str, device: str, devices: list[str]) -> str:
@@ -133,11 +153,11 @@ def _check_device(backend: str, device: str, devices: list[str]) -> str:
     raise UsageError(f"{backend} finds no device {device!r} here; choose {', '.join(f'{backend}:{known}' for known in devices)}")
 
 
-def _measure(model: ModelFile, notify: Callable[[str], None]) -> list[Row]:
-    """Try every candidate; the first float32 one that works is what the others are held against."""
+def _measure(model: ModelFile, choices: Sequence[Choice], notify: Callable[[str], None]) -> list[Row]:
+    """Try every one; the first float32 one that works is what the others are held against."""
     rows: list[Row] = []
     reference: Trial | None = None
-    for choice in candidates(model):
+    for choice in choices:
         notify(f"trying {choice} ...")
         try:
             trial = run_trial(model.path, choice.backend, choice.device, choice.precision)

@@ -58,6 +58,11 @@ class PrecisionName(str, Enum):
     int8 = "int8"
 
 
+class RunnerName(str, Enum):
+    local = "local"
+    ray = "ray"
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"ssd_live {__version__}")
@@ -149,6 +154,9 @@ def process(
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Detect on every Nth frame; those between show its boxes' corners.")] = 1,
     region: Annotated[str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")] = False,
+    jobs: Annotated[int, typer.Option(min=0, max=256, metavar="N", help="Inputs at once; 0 for as many as the machine has cores for.")] = 0,
+    runner: Annotated[RunnerName, typer.Option(help="ray spreads inputs over a Ray cluster.")] = RunnerName.local,
+    ray_address: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The cluster; a local one is made if not given.")] = None,
 ) -> None:
     """Annotate every frame of videos and images, in order, and write down what was found."""
     from ssd_live.commands.process import Request, run
@@ -172,6 +180,9 @@ def process(
             every=every,
             region=region,
             overwrite=overwrite,
+            jobs=jobs,
+            runner=runner.value,
+            ray_address=ray_address,
         )
     )
 
@@ -429,9 +440,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
-        from ssd_live.trial import main as run_trial
+        from ssd_live.trial import run_as_child
 
-        return run_trial(words[1:])
+        return run_as_child(words[1:])
     if words[:1] == ["run-worker"]:
         from ssd_live.inference.worker import main as run_worker
 

@@ -87,6 +87,7 @@ def load_chosen(
     workload: Workload = "latency",
     *,
     batch: int = 1,
+    threads: int = 0,
     threshold: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Backend:
@@ -94,7 +95,7 @@ def load_chosen(
 
     An engine is built if there is none, and held against float32 before its first use: `notify` hears of both.
     """
-    options = LoadOptions(choice.device, choice.precision, workload, batch, notify=notify)
+    options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:
         # Another threshold would be another engine; what is below it is filtered out afterwards.
         backend = load_backend(choice.backend, model, options)

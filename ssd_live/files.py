@@ -1,6 +1,7 @@
 """Where things are on disk, and writing them so that no half-written file ever bears its final name."""
 
 import contextlib
+import glob
 import hashlib
 import os
 import sys
@@ -41,9 +42,7 @@ def claim_part(path: Path) -> Path:
 
     What bears such a name already is never touched: it may be another run's, or the user's. Raises `OutputError`.
     """
-    stem = path.stem
-    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
-        stem = f"{stem[:40]}-{sha256(os.fsencode(path.name))[:8]}"
+    stem = _part_stem(path)
     number = 1
     while True:
         part = path.with_name(f"{stem}.part{f'-{number}' if number > 1 else ''}{path.suffix}")
@@ -58,6 +57,17 @@ def claim_part(path: Path) -> Path:
             raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
         else:
             return part
+
+
+def parts_of(path: Path) -> set[Path]:
+    """Files beside `path` that bear names which `claim_part` gives."""
+    return set(path.parent.glob(f"{glob.escape(_part_stem(path))}.part*{glob.escape(path.suffix)}"))
+
+
+def _part_stem(path: Path) -> str:
+    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
+        return f"{path.stem[:40]}-{sha256(os.fsencode(path.name))[:8]}"
+    return path.stem
 
 
 def rename_new(source: Path, target: Path) -> None:

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+_NVIDIA = Path("/proc/driver/nvidia")
+
 
 @cache
 def cpu_name() -> str:
@@ -25,9 +27,8 @@ def cpu_features() -> tuple[str, ...]:
     return tuple(flag for flag in (*wanted, *arm) if flag in flags)
 
 
-def nvidia_gpus() -> list[str]:
+def nvidia_gpus(folder: Path = _NVIDIA) -> list[str]:
     """The driver and the GPUs that it serves, as Linux's kernel tells without waking them; nothing elsewhere."""
-    folder = Path("/proc/driver/nvidia")
     found = []
     with contextlib.suppress(OSError):
         found.append((folder / "version").read_text(encoding="utf-8", errors="replace").splitlines()[0])

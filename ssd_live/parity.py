@@ -67,5 +67,10 @@ def _reference(model: ModelFile) -> Backend:
 
 
 def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[Answer]:
-    """What it finds in each; a batch is filled with one picture."""
-    return [answer_of(backend.submit(np.repeat(image[None], batch, 0)).result(), 0) for image in images]
+    """What it finds in each, in batches as it was loaded with; the last picture fills what is left at the end."""
+    found: list[Answer] = []
+    for first in range(0, len(images), batch):
+        some = images[first : first + batch]
+        outputs = backend.submit(np.stack(some + some[-1:] * (batch - len(some)))).result()
+        found += [answer_of(outputs, place) for place in range(len(some))]
+    return found

@@ -55,6 +55,9 @@ class MemoryBackend(Closing):
             array.fill(-1)
         return _MemoryPending(self, images, self._outputs)
 
+    def share(self) -> None:
+        return None
+
     def close(self) -> None:
         self.closed += 1
 

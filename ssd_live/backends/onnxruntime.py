@@ -82,8 +82,22 @@ class OrtBackend(Closing):
     def submit(self, images: Pixels) -> OrtPending:
         return OrtPending(self._workers.submit(self._session.run, OUTPUTS, {"image": images}))
 
+    def share(self) -> "OrtShare":
+        return OrtShare(self)
+
     def close(self) -> None:
         self._workers.shutdown(wait=True, cancel_futures=True)
+
+
+class OrtShare(Closing):
+    """A session takes runs from any thread; its workers see to it that there are not more at once than threads."""
+
+    def __init__(self, owner: OrtBackend) -> None:
+        self.slots, self.description = owner.slots, owner.description
+        self.submit, self.share = owner.submit, owner.share
+
+    def close(self) -> None:
+        """What is in flight ends by itself."""
 
 
 def load(model: ModelFile, options: LoadOptions) -> OrtBackend:

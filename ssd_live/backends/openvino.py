@@ -1,6 +1,7 @@
 """OpenVINO: CPU, and Intel GPU and NPU where present."""
 
 import contextlib
+import copy
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -93,6 +94,7 @@ class OpenVinoBackend(Closing):
             compiled = core.compile_model(network, options.device, config)
             # One more than it works on at a time, so that the next is there when one is done.
             self.slots = 1 if options.workload == "latency" else 1 + int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            self._compiled = compiled
             self._requests = [compiled.create_infer_request() for _ in range(self.slots)]
         except RuntimeError as error:
             message = f"OpenVINO cannot load {model.path.name} on {options.device}: {_first_line(error)}; try --backend onnxruntime"
@@ -109,6 +111,12 @@ class OpenVinoBackend(Closing):
         request.start_async()
         self._next = (self._next + 1) % self.slots
         return OpenVinoPending(request)
+
+    def share(self) -> "OpenVinoBackend":
+        other = copy.copy(self)
+        other._requests = [self._compiled.create_infer_request() for _ in range(self.slots)]
+        other._images, other._next = [None] * self.slots, 0
+        return other
 
     def close(self) -> None:
         for request in self._requests:

@@ -93,6 +93,9 @@ class TorchBackend(Closing):
             _fill(outputs, image, found)
         return outputs
 
+    def share(self) -> None:
+        return None
+
     def close(self) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
 

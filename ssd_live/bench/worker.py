@@ -28,7 +28,8 @@ from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pixels import Pixels
-from ssd_live.process.job import Engine, Job, Settings
+from ssd_live.process.job import Engine, Job, Recipe, Settings
+from ssd_live.process.lanes import load_recipe
 from ssd_live.process.plan import Task
 from ssd_live.trial import end_with_parent
 from ssd_live.types import Frame
@@ -81,11 +82,11 @@ def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
 def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
     """`process` itself, turn after turn over the clip; each turn is a sample."""
     cv2.setNumThreads(1)
-    wanted = detection_filter(model.metadata)
+    recipe = Recipe(model, choice, detection_filter(model.metadata))
     source = Path(order["clip"])
-    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder, load_chosen(model, choice, "throughput", threshold=wanted.threshold) as backend:
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder, load_recipe(recipe) as backend:
         output = Path(folder) / "out.mp4" if order["what"] == "H.264 video" else None
-        engine = Engine(model, choice, backend, wanted)
+        engine = Engine(recipe, backend)
 
         def turn(most: int | None) -> tuple[int, float]:
             report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run()

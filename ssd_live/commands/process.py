@@ -1,5 +1,6 @@
 """`process`."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -7,14 +8,15 @@ from typing import Any, cast
 import cv2
 import psutil
 
+from ssd_live import machine
 from ssd_live.choosing import choose
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
-from ssd_live.detector import load_chosen
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.process.job import Engine, Settings
+from ssd_live.process.job import Engine, Recipe, Settings
+from ssd_live.process.lanes import Lane, load_recipe, local_lanes
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import Run, Totals, check_places, objects_text
 from ssd_live.types import Region
@@ -26,6 +28,8 @@ _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 
 _GPU_BATCH = 8
+# One input keeps about this many busy: decoding, inference and encoding overlap.
+_CORES_FOR_ONE = 4
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Request:
     every: int
     region: str
     overwrite: bool
+    jobs: int
+    runner: str
+    ray_address: str | None
 
 
 def run(request: Request) -> None:
@@ -62,9 +69,10 @@ def run(request: Request) -> None:
     cv2.setNumThreads(1)
     # A GPU is faster with several at once; a processor is not.
     batch = 1 if choice.device == "CPU" else _GPU_BATCH
-    with load_chosen(model, choice, "throughput", batch=batch, threshold=wanted.threshold, notify=notify) as backend:
-        notify(f"{model.name} on {backend.description}")
-        work = Run(plan, Engine(model, choice, backend, wanted, batch), settings, request.detections, overwrite=request.overwrite)
+    recipe = Recipe(model, choice, wanted, batch)
+    with ExitStack() as stack:
+        lanes = _lanes(request, recipe, settings, len(plan.tasks), stack)
+        work = Run(plan, recipe, settings, lanes, request.detections, overwrite=request.overwrite)
         with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:
             totals = work.run(progress)
     _print_summary(plan, totals)
@@ -76,6 +84,21 @@ def run(request: Request) -> None:
         for line in totals.failures:
             notify(f"error: {line}")
         raise IncompleteError(f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done") from totals.last_error
+
+
+def _lanes(request: Request, recipe: Recipe, settings: Settings, inputs: int, stack: ExitStack) -> list[Lane]:
+    """As many as can be of use. Raises as `load_recipe` and `ray_lanes`."""
+    if request.runner == "ray":
+        from ssd_live.process.ray_lanes import ray_lanes
+
+        wanted = min(request.jobs, inputs) if request.jobs else 0
+        lanes = stack.enter_context(ray_lanes(recipe, settings, wanted, request.ray_address, notify))
+        notify(f"{recipe.model.name} on {recipe.choice}, {len(lanes)} workers of Ray")
+        return lanes
+    backend = stack.enter_context(load_recipe(recipe, notify=notify))
+    notify(f"{recipe.model.name} on {backend.description}")
+    count = request.jobs or max(machine.available_cores() // _CORES_FOR_ONE, 1)
+    return stack.enter_context(local_lanes(Engine(recipe, backend), settings, min(count, inputs)))
 
 
 def _settings(request: Request) -> Settings:

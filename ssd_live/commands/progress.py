@@ -5,14 +5,14 @@ import os
 import sys
 import time
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from ssd_live.pipeline.batch import Counters
-from ssd_live.process.job import Job, Report
+from ssd_live.process.job import Report
 from ssd_live.process.journal import Outcome
 from ssd_live.process.plan import Task
 
@@ -27,7 +27,7 @@ def notify(line: str) -> None:
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
-    """Frames, frames a second and time left of the current input; a line for each finished one of many."""
+    """Frames, frames a second and time left of each input that is being worked on; a line for each finished one of many."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -41,11 +41,9 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
                 TimeRemainingColumn(),
             )
             self._bar = RichProgress(*columns, console=self._console, transient=True)
-        self._row: TaskID | None = None
         self._many = False
         self._as_json = os.environ.get("SSD_LIVE_PROGRESS") == "json"
-        self._title = ""
-        self._started = self._last_line = 0.0
+        self._shown: dict[Task, _Shown] = {}
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -58,30 +56,39 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
 
     def begin(self, task: Task, number: int, of: int) -> None:
         self._many = of > 1
-        self._title = f"{number}/{of} {task.name}" if self._many else str(task.name)
-        self._started = self._last_line = time.monotonic()
-        if self._bar is not None:
-            if self._row is not None:
-                self._bar.remove_task(self._row)
-            self._row = self._bar.add_task(self._title, total=None, frames="0", fps=0.0)
+        title = f"{number}/{of} {task.name}" if self._many else str(task.name)
+        row = self._bar.add_task(title, total=None, frames="0", fps=0.0) if self._bar is not None else None
+        self._shown[task] = _Shown(title, row)
 
-    def advance(self, job: Job, counters: Counters) -> None:
-        now = time.monotonic()
-        fps = counters.done / max(now - self._started, 1e-6)
-        total = job.frames_expected
-        frames = f"{counters.done}/{total}" if total else str(counters.done)
-        if self._bar is not None and self._row is not None:
-            self._bar.update(self._row, completed=counters.done, total=total, frames=frames, fps=fps)
+    def advance(self, task: Task, done: int, expected: int | None) -> None:
+        shown, now = self._shown[task], time.monotonic()
+        fps = done / max(now - shown.started, 1e-6)
+        frames = f"{done}/{expected}" if expected else str(done)
+        if self._bar is not None and shown.row is not None:
+            self._bar.update(shown.row, completed=done, total=expected, frames=frames, fps=fps)
         elif self._as_json:
-            if now - self._last_line >= _JSON_INTERVAL_SECONDS:
-                self._last_line = now
-                notify(json.dumps({"progress": [counters.done, total]}))
-        elif now - self._last_line >= _PLAIN_INTERVAL_SECONDS:
-            self._last_line = now
-            left = f", {(total - counters.done) / fps:.0f} s left" if total and fps else ""
-            notify(f"{self._title}: {frames} frames, {fps:.1f} FPS{left}")
+            if now - shown.last_line >= _JSON_INTERVAL_SECONDS:
+                shown.last_line = now
+                notify(json.dumps({"progress": [done, expected]}))
+        elif now - shown.last_line >= _PLAIN_INTERVAL_SECONDS:
+            shown.last_line = now
+            left = f", {(expected - done) / fps:.0f} s left" if expected and fps else ""
+            notify(f"{shown.title}: {frames} frames, {fps:.1f} FPS{left}")
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None:
+        shown = self._shown.pop(task)
+        if self._bar is not None and shown.row is not None:
+            self._bar.remove_task(shown.row)
         if self._many:
             detail = f"{report.frames} frames" if outcome.status == "done" else outcome.message or "finished before"
-            self._console.print(f"{self._title}: {outcome.status}, {detail}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(f"{shown.title}: {outcome.status}, {detail}", markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class _Shown:
+    """One input: its row where there is a live bar, and when a line was last printed where there is none."""
+
+    title: str
+    row: TaskID | None
+    started: float = field(default_factory=time.monotonic)
+    last_line: float = field(default_factory=time.monotonic)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from ssd_live.backends import installed
-from ssd_live.errors import OutputError, SsdLiveError
+from ssd_live.errors import CancelledError, OutputError, SsdLiveError
 from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.heartbeat import Heartbeat
@@ -89,7 +89,7 @@ class Application:
             application.exit(0)
 
         def note_failure(wish: Wish, error: SsdLiveError) -> None:
-            self._load_error = str(error)
+            self._load_error = "" if isinstance(error, CancelledError) else str(error)
 
         bridge.load_failed.connect(note_failure)
         window.closed.connect(close)

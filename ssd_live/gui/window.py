@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.bridge import Bridge
@@ -331,14 +331,20 @@ class MainWindow(QMainWindow):
     def _loaded(self, wish: Wish, loaded: Loaded) -> None:
         self._wish_in_use = wish
         settings = self._settings
-        settings.model, settings.backend, settings.precision = wish.model, wish.backend, wish.precision  # type: ignore[assignment]
+        if wish == self._wish:
+            settings.model, settings.backend, settings.precision = wish.model, wish.backend, wish.precision  # type: ignore[assignment]
+            self.notice.mended("network")
+        else:
+            # It goes on without the GPU: the line about that stays, and the next start tries the GPU again.
+            self.panel.show_settings(wish, BoxStyle(settings.labels, settings.line_width))
         self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
-        self.notice.mended("network")
         self.view.update()
         self._keeping.record_if_asked()
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
-        self.notice.say("error", str(error), "network")
+        if wish == self._wish:
+            self._wish = self._wish_in_use or wish
+        self.notice.say("done" if isinstance(error, CancelledError) else "error", str(error), "network")
         self._keeping.record_if_asked()
         self.panel.show_not_loaded(self._wish_in_use)
         if (loaded := self._session.loaded) is not None:

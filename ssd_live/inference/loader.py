@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ssd_live.errors import CancelledError, SsdLiveError
+from ssd_live.files import reason
 from ssd_live.filtering import everything
 from ssd_live.inference.remote import Loaded, RemoteBackend, Wish
 from ssd_live.pipeline.live import Network
@@ -59,31 +60,50 @@ class NetworkLoader:
 
     def _load(self, wish: Wish, number: int) -> None:
         try:
-            with self._lock:
-                if self._closed or number != self._newest:
-                    return
-                if self._loading is not None:
-                    self._loading.kill()
-                backend = self._loading = RemoteBackend(wish)
-        except OSError as error:
-            self._events.failed(wish, SsdLiveError(f"the inference process cannot be started ({(error.strerror or str(error)).lower()})"))
+            backend = self._begin(wish, number)
+        except SsdLiveError as error:
+            self._events.failed(wish, error)
+            return
+        if backend is None:
             return
         try:
             loaded = backend.wait(self._events.progress)
         except SsdLiveError as error:
             backend.close()
-            if self._is_current(backend):
-                self._events.failed(wish, CancelledError("loading was cancelled") if self._cancelled == number else error)
+            if self._is_current(backend, number):
+                self._events.failed(wish, self._cancellation(number) or error)
             return
-        if not self._is_current(backend):
+        if not self._is_current(backend, number):
             backend.close()
-            return
-        metadata = loaded.metadata
-        self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name, backend.kill))
+        elif (cancelled := self._cancellation(number)) is not None:
+            # It was killed after its last word.
+            backend.close()
+            self._events.failed(wish, cancelled)
+        else:
+            metadata = loaded.metadata
+            self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name, backend.kill))
 
-    def _is_current(self, backend: RemoteBackend) -> bool:
+    def _begin(self, wish: Wish, number: int) -> RemoteBackend | None:
+        """None where another was wished for since. Raises `SsdLiveError`, `CancelledError`."""
         with self._lock:
-            current = self._loading is backend and not self._closed
-            if current:
+            if self._closed or number != self._newest:
+                return None
+            if self._loading is not None:
+                self._loading.kill()
+            if (cancelled := self._cancellation(number)) is not None:
+                raise cancelled
+            try:
+                self._loading = RemoteBackend(wish)
+            except OSError as error:
+                raise SsdLiveError(f"the inference process cannot be started ({reason(error)})") from error
+            return self._loading
+
+    def _cancellation(self, number: int) -> CancelledError | None:
+        return CancelledError("loading was cancelled") if self._cancelled == number else None
+
+    def _is_current(self, backend: RemoteBackend, number: int) -> bool:
+        """Whether it is what was wished for last; from now on it is cancelled no more."""
+        with self._lock:
+            if self._loading is backend:
                 self._loading = None
-            return current
+            return not self._closed and number == self._newest

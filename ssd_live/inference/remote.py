@@ -110,6 +110,9 @@ class RemoteBackend(Closing):
         with contextlib.suppress(OSError):
             self._process.kill()
 
+    def share(self) -> None:
+        return None
+
     def close(self) -> None:
         """Let the process end by itself, and see to it that it does."""
         if self._selector is not None:

@@ -68,7 +68,9 @@ class LiveSession(Closing):
         self._shown = shown
         self.pipeline = LivePipeline(events.picture, lambda error: events.trouble(str(error)), self._network_died, show=show)
         self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed))
+        # What is being loaded, else what is in use.
         self._wish: Wish | None = None
+        self._wish_in_use: Wish | None = None
         self.loaded: Loaded | None = None
         self.filter: DetectionFilter | None = None
         self._recorder: Recorder | None = None
@@ -123,28 +125,37 @@ class LiveSession(Closing):
         return shown.of(found)
 
     def _ready(self, wish: Wish, loaded: Loaded, network: Network) -> None:
+        self._wish_in_use = wish
         self.loaded = loaded
         self._make_filter(loaded.metadata)
         self.pipeline.use(network)
         self._events.loaded(wish, loaded)
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
-        without_gpu = replace(wish, backend="cpu", precision="auto")
-        if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and self.pipeline.network is None:
-            self._events.trouble(f"{error}; going on without the GPU")
-            self._wish = without_gpu
-            self._loader.load(without_gpu)
-            return
+        if wish is self._wish:
+            if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and self.pipeline.network is None:
+                self._go_on_without_gpu(wish, error)
+                return
+            self._wish = self._wish_in_use
         self._events.load_failed(wish, error)
 
     def _network_died(self, error: BaseException) -> None:
         """In the infer thread. It is started again, unless it keeps dying."""
-        self._events.trouble(str(error))
         now = time.monotonic()
         self._deaths.append(now)
         often = len(self._deaths) > _RESTARTS and self._deaths[0] > now - _RESTART_WINDOW_SECONDS
-        if self._wish is not None and not often:
-            self._loader.load(self._wish)
+        wish = self._wish
+        if often and wish is not None and _may_use_gpu(wish):
+            self._go_on_without_gpu(wish, error)
+            return
+        self._events.trouble(str(error))
+        if wish is not None and not often:
+            self._loader.load(wish)
+
+    def _go_on_without_gpu(self, wish: Wish, error: BaseException) -> None:
+        self._events.trouble(f"{error}; going on without the GPU")
+        self._wish = replace(wish, backend="cpu", precision="auto")
+        self._loader.load(self._wish)
 
     # Recording and snapshots.
 

@@ -68,7 +68,7 @@ def detect_in_fixed_shapes(
     the next is longer than `rounds`.
     """
     classes = scores.shape[2]
-    best, pair = scores.flatten(1).topk(min(candidates, scores[0].numel()))
+    best, pair = _in_order(*scores.flatten(1).topk(min(candidates, scores[0].numel())))
     chosen = boxes.gather(1, (pair // classes)[..., None].expand(-1, -1, 4))
     class_ids = pair % classes
     overlaps = torch.stack([jaccard_overlap(one, one) for one in chosen])
@@ -87,3 +87,10 @@ def detect_in_fixed_shapes(
         found,
         class_ids.gather(1, rank).to(torch.int32),
     )
+
+
+def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Best first, and of equal scores the first place, whatever order they come in; both (B, M)."""
+    by_place = places.argsort(1)
+    order = by_place.gather(1, scores.gather(1, by_place).argsort(dim=1, descending=True, stable=True))
+    return scores.gather(1, order), places.gather(1, order)

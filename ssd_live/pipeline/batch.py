@@ -92,6 +92,12 @@ class BatchPipeline(Generic[Other]):
         """Read nothing more; what was read is finished."""
         self._stop.set()
 
+    def abort(self) -> None:
+        """Tear everything down at once; `run` raises `KeyboardInterrupt`."""
+        with self._failure_lock:
+            self._failure = self._failure or KeyboardInterrupt()
+        self._tear_down()
+
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
         """Until the source ends or `stop`. The first failure of any stage is raised here; the others then end as well.
 

@@ -32,14 +32,21 @@ _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A loaded model with what is wanted of it; `batch` is what it was loaded with."""
+class Recipe:
+    """A model, what runs it with how many pictures at once, and what of its answers is wanted."""
 
     model: ModelFile
     choice: Choice
-    backend: Backend
     wanted: DetectionFilter
     batch: int = 1
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A recipe, loaded."""
+
+    recipe: Recipe
+    backend: Backend
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,12 @@ class Job:
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.stop()
+
+    def abort(self) -> None:
+        """As by an interrupt: nothing is finished."""
+        self._stopped = True
+        if self._pipeline is not None:
+            self._pipeline.abort()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
         """Raises `MediaError`, `OutputError`, `BackendError`; `IncompleteError` or `CancelledError` where a `.part` file was left."""
@@ -159,8 +172,9 @@ class Job:
     def _run_pipeline(
         self, source: Iterator[Frame | av.Packet], sink: Callable[[Detected | av.Packet], None], on_progress: Callable[[Counters], None]
     ) -> None:
-        engine, settings = self._engine, self._settings
-        inference = Inference(engine.backend, engine.model.metadata.input_size, engine.wanted, settings.every, settings.region, engine.batch)
+        recipe, settings = self._engine.recipe, self._settings
+        size = recipe.model.metadata.input_size
+        inference = Inference(self._engine.backend, size, recipe.wanted, settings.every, settings.region, recipe.batch)
         self._pipeline = BatchPipeline(source, inference, sink)
         if self._stopped:
             self._pipeline.stop()
@@ -224,17 +238,17 @@ class Job:
     def _open_log(self, stack: ExitStack, size: Record) -> LineLog | None:
         if self._log_place is None:
             return None
-        engine = self._engine
+        recipe = self._engine.recipe
         header: Record = {
             "source": printable(self._task.name),
             **size,
-            "model": engine.model.name,
-            "model_sha256": engine.model.sha256,
-            "backend": engine.choice.backend,
-            "precision": engine.choice.precision,
-            "threshold": engine.wanted.threshold,
-            "classes": list(engine.wanted.classes),
-            "category_ids": list(engine.model.metadata.category_ids),
+            "model": recipe.model.name,
+            "model_sha256": recipe.model.sha256,
+            "backend": recipe.choice.backend,
+            "precision": recipe.choice.precision,
+            "threshold": recipe.wanted.threshold,
+            "classes": list(recipe.wanted.classes),
+            "category_ids": list(recipe.model.metadata.category_ids),
             "version": __version__,
         }
         return stack.enter_context(LineLog(self._log_place, header))

@@ -1,7 +1,11 @@
 """All inputs of one `process` command: skip what is finished, go on after a bad one, remember, sum up."""
 
 import tempfile
+import threading
+import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,26 +13,26 @@ from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.files import real, reason
-from ssd_live.pipeline.batch import Counters
-from ssd_live.process.job import Engine, Job, Report, Settings
+from ssd_live.process.job import Recipe, Report, Settings
 from ssd_live.process.journal import Journal, Outcome, settings_key, write_summary
+from ssd_live.process.lanes import Lane
 from ssd_live.process.plan import Plan, Task
 from ssd_live.process.records import LogPlace, check_format, combine
 
 
 class Progress(Protocol):
-    """What is told while the work goes on."""
+    """What is told while the work goes on, from the thread that does it."""
 
     def begin(self, task: Task, number: int, of: int) -> None: ...
 
-    def advance(self, job: Job, counters: Counters) -> None: ...
+    def advance(self, task: Task, done: int, expected: int | None) -> None: ...
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None: ...
 
 
 @dataclass
 class Totals:
-    """Everything together; `failures` are the lines of what went wrong."""
+    """Everything together; `failures` are the lines of what went wrong. `seconds` are of the clock, however many inputs there were at once."""
 
     frames: int = 0
     seconds: float = 0.0
@@ -49,76 +53,110 @@ class Totals:
 
 
 class Run:
-    """One command's work. `stop` ends the current input in order and begins no other."""
+    """One command's work, on as many inputs at once as there are lanes. `stop` ends the current ones in order and begins no other."""
 
-    def __init__(self, plan: Plan, engine: Engine, settings: Settings, detections: Path | None, *, overwrite: bool) -> None:
+    def __init__(self, plan: Plan, recipe: Recipe, settings: Settings, lanes: Sequence[Lane], detections: Path | None, *, overwrite: bool) -> None:
         self._plan = plan
         self._journal = Journal(plan.folder) if plan.folder else None
-        self._engine = engine
+        self._recipe = recipe
+        self._lanes = lanes
+        # Lanes take turns with what all of them share.
+        self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
         self._overwrite = overwrite
-        self._job: Job | None = None
         self._stopped = False
 
     def stop(self) -> None:
         self._stopped = True
-        if self._job is not None:
-            self._job.stop()
+        for lane in self._lanes:
+            lane.stop()
 
     def run(self, progress: Progress) -> Totals:
         """Raises only what concerns every input; what concerns one stands in the totals."""
         totals = Totals()
         with ExitStack() as stack:
             logs = self._log_places(stack)
-            for number, task in enumerate(self._plan.tasks, 1):
-                if self._stopped:
-                    break
-                progress.begin(task, number, len(self._plan.tasks))
-                outcome, report = self._run_task(task, logs.get(task), totals, progress)
-                totals.outcomes.append(outcome)
-                _add(totals, report)
-                progress.end(task, outcome, report)
+            began = time.perf_counter()
+            finished = self._run_all(logs, totals, progress)
+            totals.outcomes = [finished[task] for task in self._plan.tasks if task in finished]
+            if len(self._lanes) > 1:
+                totals.seconds = time.perf_counter() - began
             totals.stopped = self._stopped
             self._combine(logs, totals)
             if self._plan.folder is not None:
                 totals.summary = write_summary(self._plan.folder, totals.outcomes)
         return totals
 
-    def _run_task(self, task: Task, log: LogPlace | None, totals: Totals, progress: Progress) -> tuple[Outcome, Report]:
+    def _run_all(self, logs: dict[Task, LogPlace], totals: Totals, progress: Progress) -> dict[Task, Outcome]:
+        """One lane works in the calling thread; several take inputs, in order, as they become free."""
+        tasks = iter(enumerate(self._plan.tasks, 1))
+        finished: dict[Task, Outcome] = {}
+
+        def work(lane: Lane) -> None:
+            while not self._stopped:
+                with self._lock:
+                    number, task = next(tasks, (0, None))
+                if task is None:
+                    return
+                progress.begin(task, number, len(self._plan.tasks))
+                outcome, report = self._run_task(lane, task, logs.get(task), totals, progress)
+                with self._lock:
+                    finished[task] = outcome
+                    _add(totals, report)
+                progress.end(task, outcome, report)
+
+        if len(self._lanes) == 1:
+            work(self._lanes[0])
+            return finished
+        with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="lane") as pool:
+            try:
+                for future in [pool.submit(work, lane) for lane in self._lanes]:
+                    future.result()
+            except BaseException:
+                # An interrupt, in this thread: the lanes do not see it.
+                self._stopped = True
+                for lane in self._lanes:
+                    lane.abort()
+                raise
+        return finished
+
+    def _run_task(self, lane: Lane, task: Task, log: LogPlace | None, totals: Totals, progress: Progress) -> tuple[Outcome, Report]:
         journal = self._journal
         place = str(task.output) if task.output else ""
         report = Report()
         try:
-            key = self._key(task) if journal else ""
-            earlier = None if journal is None or self._overwrite else journal.finished(task, key, with_log=log is not None)
-            if earlier is not None:
-                return earlier, report
-            self._refuse_existing(task)
-            self._job = Job(task, self._engine, self._settings, log)
-            report = self._job.report
-            if self._stopped:
-                self._job.stop()
-            job = self._job
-            job.run(lambda counters: progress.advance(job, counters))
+            with self._lock:
+                key = self._key(task) if journal else ""
+                earlier = None if journal is None or self._overwrite else journal.finished(task, key, with_log=log is not None)
+                if earlier is not None:
+                    return earlier, report
+                self._refuse_existing(task)
+            try:
+                lane.run(task, log, lambda done, expected: progress.advance(task, done, expected))
+            finally:
+                report = lane.report
             outcome = Outcome(str(task.source), place, "done", report.frames, report.seconds, report.fps, objects_text(report.objects))
             if journal is not None:
-                journal.note(task, key, outcome)
+                with self._lock:
+                    journal.note(task, key, outcome)
             return outcome, report
         except CancelledError as error:
-            totals.failures.append(str(error))
+            with self._lock:
+                totals.failures.append(str(error))
             return Outcome(str(task.source), "", "stopped", report.frames, report.seconds, report.fps, message=str(error)), report
         except Exception as error:  # whatever is wrong with one input must not end the others
             line = _failure_line(error, task)
-            totals.failures.append(line)
-            totals.last_error = error
+            with self._lock:
+                totals.failures.append(line)
+                totals.last_error = error
             return Outcome(str(task.source), "", "failed", report.frames, report.seconds, report.fps, message=line), report
 
     def _key(self, task: Task) -> str:
-        engine, chosen = self._engine, self._engine.choice
-        wanted = (engine.wanted.threshold, engine.wanted.wanted.tolist())
+        recipe, chosen = self._recipe, self._recipe.choice
+        wanted = (recipe.wanted.threshold, recipe.wanted.wanted.tolist())
         return settings_key(
-            task, [engine.model.sha256, chosen.backend, chosen.device, chosen.precision, wanted, self._settings, task.output and real(task.output)]
+            task, [recipe.model.sha256, chosen.backend, chosen.device, chosen.precision, wanted, self._settings, task.output and real(task.output)]
         )
 
     def _refuse_existing(self, task: Task) -> None:
@@ -197,4 +235,5 @@ def _add(totals: Totals, report: Report) -> None:
     totals.stages.update(report.stages)
     totals.objects.update(report.objects)
     totals.notes += [note for note in report.notes if note not in totals.notes]
-    totals.first_done_at = totals.first_done_at or report.first_done_at
+    times = [when for when in (totals.first_done_at, report.first_done_at) if when is not None]
+    totals.first_done_at = min(times, default=None)

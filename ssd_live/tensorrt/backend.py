@@ -1,5 +1,6 @@
 """The backends `tensorrt` and `tensorrt-rtx`: an engine, its device, and the thread that owns both."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from ssd_live.backends.base import LoadOptions, Outputs, Precision
@@ -21,15 +22,19 @@ _DEVICE = "GPU"
 
 
 class EnginePending:
-    def __init__(self, owner: OwnerThread, runner: EngineRunner, number: int, started: "Future[None]") -> None:
-        self._owner, self._runner, self._number, self._started = owner, runner, number, started
+    def __init__(self, owner: OwnerThread, started: "Future[None]", finish: Callable[[], Outputs]) -> None:
+        self._owner, self._started, self._finish = owner, started, finish
 
     def result(self, timeout: float | None = None) -> Outputs:
-        return self._owner.call(self._finish).result(timeout)
+        answer = self._owner.call(self._answer)
+        try:
+            return answer.result(timeout)
+        except TimeoutError:
+            raise TimeoutError(f"the GPU gave no answer within {timeout:g} s") from None
 
-    def _finish(self) -> Outputs:
+    def _answer(self) -> Outputs:
         self._started.result()
-        return self._runner.finish(self._number)
+        return self._finish()
 
 
 class EngineBackend(Closing):
@@ -50,9 +55,10 @@ class EngineBackend(Closing):
         self.manifest, engine = found or engine_for(model, flavour, present[number], precision, options.batch, options.notify, self._store)
         self._next = 0
         self._device: Device | None = None
+        self._runner: EngineRunner | None = None
         self._owner = OwnerThread("tensorrt")
         try:
-            self._runner = self._owner.call(lambda: self._open(model, flavour, engine, number, options.batch)).result()
+            self._owner.call(lambda: self._open(model, flavour, engine, number, options.batch)).result()
         except BaseException:
             self.close()
             raise
@@ -61,8 +67,8 @@ class EngineBackend(Closing):
 
     def submit(self, images: Pixels) -> EnginePending:
         number, self._next = self._next, (self._next + 1) % self.slots
-        runner = self._runner
-        return EnginePending(self._owner, runner, number, self._owner.call(lambda: runner.start(number, images)))
+        started = self._owner.call(lambda: self._opened().start(number, images))
+        return EnginePending(self._owner, started, lambda: self._opened().finish(number))
 
     def note_parity(self, parity: Parity) -> None:
         """Keep what the parity gate found. Raises `BackendError` where that forbids to use the engine, `OutputError`."""
@@ -70,22 +76,31 @@ class EngineBackend(Closing):
         if parity.state == "failed":
             raise BackendError(failed_line(self.manifest))
 
+    def share(self) -> None:
+        return None
+
     def close(self) -> None:
         """In the thread that opened everything; one whose GPU does not answer is left behind."""
         self._owner.call(self._release)
         self._owner.end()
 
-    def _open(self, model: ModelFile, flavour: Flavour, engine: bytes, number: int, batch: int) -> EngineRunner:
+    def _open(self, model: ModelFile, flavour: Flavour, engine: bytes, number: int, batch: int) -> None:
         self._device = open_device(number)
-        return EngineRunner(self._device, flavour, engine, model.metadata, batch, self.slots)
+        self._runner = EngineRunner(self._device, flavour, engine, model.metadata, batch, self.slots)
+
+    def _opened(self) -> EngineRunner:
+        assert self._runner is not None, "the owner thread takes no work once it was closed"
+        return self._runner
 
     def _release(self) -> None:
-        runner = getattr(self, "_runner", None)
-        if runner is not None:
-            runner.close()
+        runner, self._runner = self._runner, None
         device, self._device = self._device, None
-        if device is not None:
-            device.close()
+        try:
+            if runner is not None:
+                runner.close()
+        finally:
+            if device is not None:
+                device.close()
 
 
 class EngineModule:

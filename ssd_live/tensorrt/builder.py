@@ -12,6 +12,7 @@ from ssd_live.tensorrt.graph import EnginePrecision, graph_for
 
 # (share done 0..1, what is being done)
 OnProgress = Callable[[float, str], None]
+_LEAN_RUNTIME = "libnvinfer_lean"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def build(
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
-    timing = _timing_cache(config, timings) if flavour.measures_kernels else None
+    timing = _timing_cache(config, timings, messages) if flavour.measures_kernels else None
     plan = builder.build_serialized_network(network, config)
     if cancelled.is_set():
         raise CancelledError("the build was cancelled; nothing was kept")
@@ -81,12 +82,16 @@ def build(
     return bytes(memoryview(plan))
 
 
-def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
+def _timing_cache(config: Any, timings: TimingCache | None, messages: list[str]) -> Any:
     if timings is None:
         return None
-    # One of another version is refused; then a new one begins.
-    cache = config.create_timing_cache(timings.load()) or config.create_timing_cache(b"")
-    return cache if cache is not None and config.set_timing_cache(cache, False) else None
+    # One of another version or GPU is refused, and that is no trouble: a new one begins.
+    for content in (timings.load(), b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, False):
+            return cache
+        messages.clear()
+    return None
 
 
 def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Flavour) -> None:
@@ -116,6 +121,8 @@ def _build_trouble(messages: list[str], options: BuildOptions) -> str:
     if not messages:
         return "it gives no reason; run with --debug"
     first = _one_line(messages[0])
+    if _LEAN_RUNTIME in first:
+        return f"an engine for later versions carries the lean runtime ({_LEAN_RUNTIME}), which is not installed; leave out --version-compatible"
     if "memory" in first.lower():
         # Where there is a limit, that was too small; else the GPU's memory is.
         return f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a smaller --batch"

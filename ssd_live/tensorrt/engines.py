@@ -15,6 +15,7 @@ from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
 
 Notify = Callable[[str], None]
 _NEWS_SECONDS = 1.0
+_AMPERE = (8, 0)
 
 
 def engine_for(
@@ -29,15 +30,15 @@ def engine_for(
     version = str(flavour.library().__version__)
     key = key_for(model, flavour.name, version, BuildOptions(precision, (batch, batch, batch)), gpu)
     failed: Manifest | None = None
-    for known in _fitting(store, key, gpu, batch):
-        if known.parity.state == "failed":
-            failed = known
-            continue
+    for wanted in (key, *_others_that_fit(store, key, gpu, batch)):
         try:
-            if (found := store.find(known.key)) is not None:
-                return found
+            found = store.find(wanted)
         except ModelFileError as error:
             notify(f"note: {error}")
+            continue
+        if found is not None and found[0].parity.state != "failed":
+            return found
+        failed = found[0] if found is not None else failed
     if failed is not None:
         raise BackendError(failed_line(failed))
     store.prepare()
@@ -52,19 +53,34 @@ def failed_line(manifest: Manifest) -> str:
     )
 
 
-def _fitting(store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int) -> list[Manifest]:
-    """Engines of this model that run here: the one built for just this first, then narrow ranges of batches before wide ones."""
-    manifests = [manifest for _, manifest in store.every() if isinstance(manifest, Manifest) and _fits(manifest.key, wanted, gpu, batch)]
-    return sorted(manifests, key=lambda manifest: (manifest.key != wanted, manifest.key.batches[2] - manifest.key.batches[0]))
+def _others_that_fit(store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int) -> list[EngineKey]:
+    """Engines of this model that were built for more than what is wanted, and run here: the less for, the faster, and the earlier."""
+    keys = [manifest.key for _, manifest in store.every() if isinstance(manifest, Manifest)]
+    fitting = [key for key in keys if key != wanted and _fits(key, wanted, gpu, batch)]
+    return sorted(fitting, key=lambda key: (key.version_compatible + key.hardware_compatible, key.batches[2] - key.batches[0]))
 
 
 def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
-    same = ("model_sha256", "flavour", "version", "precision")
-    if any(getattr(key, name) != getattr(wanted, name) for name in same) or not key.batches[0] <= batch <= key.batches[2]:
-        return False
-    if key.gpu:
-        return (key.gpu, key.compute_capability, key.driver) == (gpu.name, gpu.capability, gpu.driver)
-    return not key.targets or f"sm{gpu.capability.replace('.', '')}" in key.targets
+    same = all(getattr(key, name) == getattr(wanted, name) for name in ("model_sha256", "flavour", "precision"))
+    return same and key.batches[0] <= batch <= key.batches[2] and _runs_in(key, wanted.version) and _runs_on(key, gpu)
+
+
+def _runs_in(key: EngineKey, version: str) -> bool:
+    """A version-compatible engine runs in later libraries of its major version too (TensorRT's developer guide, "Version Compatibility")."""
+    built, here = _numbers(key.version), _numbers(version)
+    return key.version == version or (key.version_compatible and built[:1] == here[:1] and built <= here)
+
+
+def _runs_on(key: EngineKey, gpu: Gpu) -> bool:
+    if key.targets:
+        return f"sm{gpu.capability.replace('.', '')}" in key.targets
+    if key.hardware_compatible and key.gpu:
+        return _numbers(gpu.capability) >= _AMPERE
+    return not key.gpu or (key.gpu, key.compute_capability, key.driver) == (gpu.name, gpu.capability, gpu.driver)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _build(model: ModelFile, flavour: Flavour, options: BuildOptions, key: EngineKey, store: EngineStore, notify: Notify) -> tuple[Manifest, bytes]:
@@ -79,9 +95,8 @@ def build_here(model: ModelFile, flavour: Flavour, options: BuildOptions, on_pro
     cancelled = threading.Event()
     timings = store.timings(flavour.name, str(flavour.library().__version__))
     with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
-        work = worker.submit(build, model, flavour, options, on_progress, cancelled, timings)
         try:
-            return work.result()
+            return worker.submit(build, model, flavour, options, on_progress, cancelled, timings).result()
         except KeyboardInterrupt:
             cancelled.set()
             raise

@@ -1,10 +1,13 @@
 """A thread that owns what may be touched by one thread alone."""
 
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from ssd_live.errors import BackendError
 
 T = TypeVar("T")
 _END_SECONDS = 5.0
@@ -15,17 +18,26 @@ class OwnerThread:
 
     def __init__(self, name: str) -> None:
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
+        """What comes of `work`; a `BackendError` once the thread was ended."""
         future: Future[T] = Future()
-        self._work.put((future, work))
+        with self._lock:
+            if self._ended:
+                future.set_exception(BackendError("the backend is closed already"))
+            else:
+                self._work.put((future, work))
         return future
 
     def end(self) -> bool:
         """After what was asked before; whether it ended within some seconds."""
-        self._work.put(None)
+        with self._lock:
+            self._ended = True
+            self._work.put(None)
         self._thread.join(_END_SECONDS)
         return not self._thread.is_alive()
 
@@ -35,6 +47,14 @@ class OwnerThread:
             try:
                 future.set_result(work())
             except BaseException as error:
+                let_go(error)
                 future.set_exception(error)
             # Nothing of it is held while waiting for the next.
             del item, future, work
+
+
+def let_go(error: BaseException | None) -> None:
+    """Clear the frames of a failure: it is caught by another thread, which would free what they hold, and too late."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

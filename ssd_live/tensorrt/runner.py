@@ -1,7 +1,9 @@
 """An engine on a device: slots, each with its own stream, memory, execution context and captured graph."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,22 @@ from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.tensorrt.builder import keep_errors
 from ssd_live.tensorrt.device import Device, Graph
 from ssd_live.tensorrt.flavours import Flavour
+from ssd_live.tensorrt.owner import let_go
 
 INPUT = "image"
 
 
 @dataclass
 class Slot:
-    """One batch's way through the GPU; `images` and `outputs` are pinned."""
+    """One batch's way through the GPU: `images` and `outputs` are pinned, `source` and `results` are where they lie on the device."""
 
-    images: NDArray[np.uint8]
-    outputs: Outputs
+    context: Any
     stream: int
     done: Any
-    enqueue: Callable[[], None]
+    images: NDArray[np.uint8]
+    outputs: Outputs
+    source: int
+    results: list[int]
     graph: Graph | None = None
 
 
@@ -35,29 +40,23 @@ class EngineRunner:
 
     def __init__(self, device: Device, flavour: Flavour, engine: bytes, metadata: Metadata, batch: int, slots: int, *, graphs: bool = True) -> None:
         self._device = device
-        self._trt = trt = flavour.library()
+        self._trt = flavour.library()
         self._messages: list[str] = []
         # What the library refers to has to live as long as it does.
-        self._logger = keep_errors(trt, self._messages)
+        self._logger = keep_errors(self._trt, self._messages)
         flavour.prepare(self._logger)
         self._contexts: list[Any] = []
         self.slots: list[Slot] = []
         self._shape = (batch, metadata.input_size[1], metadata.input_size[0], 3)
         self._rows = metadata.max_detections
-        self._title = flavour.title
-        self._runtime: Any = trt.Runtime(self._logger)
-        # Engines that run on other versions too carry code of their own; only signed ones come here.
-        self._runtime.engine_host_code_allowed = True
+        self._title, self._name = flavour.title, metadata.name
+        self._runtime: Any = None
         self._engine: Any = None
         try:
-            self._engine = self._made(lambda: self._runtime.deserialize_cuda_engine(engine), f"{flavour.title} does not take the engine")
-            self._check(metadata)
-            for _ in range(slots):
-                self.slots.append(self._slot())
-            for slot in self.slots:
-                self._warm(slot, graphs=graphs)
-        except BaseException:
+            self._prepare(engine, slots, graphs=graphs)
+        except BaseException as error:
             # While the device is still open.
+            let_go(error)
             self.close()
             raise
 
@@ -73,7 +72,7 @@ class EngineRunner:
         if slot.graph is not None:
             slot.graph.launch(slot.stream)
         else:
-            slot.enqueue()
+            self._enqueue(slot)
         self._device.record(slot.done, slot.stream)
 
     def finish(self, number: int) -> Outputs:
@@ -84,10 +83,28 @@ class EngineRunner:
 
     def close(self) -> None:
         """Contexts before their engine, the engine before its runtime; memory goes with the device."""
+        self._drain()
         self.slots = []
         self._contexts.clear()
         self._engine = None
         self._runtime = None
+
+    def _prepare(self, engine: bytes, slots: int, *, graphs: bool) -> None:
+        self._runtime = self._made(lambda: self._trt.Runtime(self._logger), f"{self._title} does not start")
+        # Engines that run on other versions too carry code of their own; only signed ones come here.
+        self._runtime.engine_host_code_allowed = True
+        self._engine = self._made(lambda: self._runtime.deserialize_cuda_engine(engine), f"{self._title} does not take the engine")
+        self._check()
+        for _ in range(slots):
+            self.slots.append(self._slot())
+        for slot in self.slots:
+            self._warm(slot, graphs=graphs)
+
+    def _drain(self) -> None:
+        """A context must not be freed while it computes. A lost GPU computes nothing any more, and says so."""
+        for slot in self.slots:
+            with contextlib.suppress(BackendError):
+                self._device.drain(slot.stream)
 
     def _slot(self) -> Slot:
         device, batch = self._device, self._shape[0]
@@ -107,23 +124,25 @@ class EngineRunner:
             raise BackendError(f"the engine does not take {batch} pictures at once; build it with --batch {batch}")
         for name, address in ((INPUT, source), *zip(OUTPUTS, results, strict=True)):
             context.set_tensor_address(name, address)
+        for name, output in zip(OUTPUTS, outputs, strict=True):
+            self._check_shape(tuple(context.get_tensor_shape(name)), output.shape)
+        return Slot(context, stream, device.event(), images, outputs, source, results)
 
-        def enqueue() -> None:
-            device.upload(source, images, stream)
-            if not context.execute_async_v3(stream):
-                raise self._trouble("the GPU refused to compute")
-            for output, address in zip(outputs, results, strict=True):
-                device.download(output, address, stream)
-
-        return Slot(images, outputs, stream, device.event(), enqueue)
+    def _enqueue(self, slot: Slot) -> None:
+        self._device.upload(slot.source, slot.images, slot.stream)
+        if not slot.context.execute_async_v3(slot.stream):
+            raise self._trouble("the GPU refused to compute")
+        for output, address in zip(slot.outputs, slot.results, strict=True):
+            self._device.download(output, address, slot.stream)
 
     def _warm(self, slot: Slot, *, graphs: bool) -> None:
         """The first run compiles and allocates what is left; only then can it be captured."""
         slot.images.fill(0)
-        slot.enqueue()
+        self._enqueue(slot)
         self._device.drain(slot.stream)
         if graphs:
-            slot.graph = self._device.capture(slot.stream, slot.enqueue)
+            # A closure over the slot would outlive a failure with it.
+            slot.graph = self._device.capture(slot.stream, partial(self._enqueue, slot))
 
     def _context(self) -> Any:
         if not hasattr(self._engine, "create_runtime_config"):
@@ -134,31 +153,38 @@ class EngineRunner:
             config.dynamic_shapes_kernel_specialization_strategy = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
         return self._engine.create_execution_context(config)
 
-    def _check(self, metadata: Metadata) -> None:
+    def _check(self) -> None:
         """Raises `BackendError` for an engine whose tensors are not those of the model file."""
         trt, engine = self._trt, self._engine
         names = {engine.get_tensor_name(number) for number in range(engine.num_io_tensors)}
         if names != {INPUT, *OUTPUTS}:
-            raise BackendError(f"{self._title}: the engine of {metadata.name} has other inputs and outputs; `build --force` makes it again")
+            raise BackendError(f"{self._title}: the engine of {self._name} has other inputs and outputs; `build --force` makes it again")
         types = {INPUT: trt.uint8, OUTPUTS[0]: trt.int32, OUTPUTS[1]: trt.float32, OUTPUTS[2]: trt.float32, OUTPUTS[3]: trt.int32}
-        wrong = [name for name, kind in types.items() if engine.get_tensor_dtype(name) != kind]
-        rows = int(engine.get_tensor_shape(OUTPUTS[1])[1])
-        if wrong or rows not in (-1, metadata.max_detections):
-            raise BackendError(f"{self._title}: the engine of {metadata.name} answers in another form; `build --force` makes it again")
+        if any(engine.get_tensor_dtype(name) != kind for name, kind in types.items()):
+            raise self._other_form()
+
+    def _check_shape(self, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        """An engine that writes more than there is room for is refused; -1 is a size that the library does not tell."""
+        if len(found) != len(wanted) or any(size not in (-1, room) for size, room in zip(found, wanted, strict=True)):
+            raise self._other_form()
+
+    def _other_form(self) -> BackendError:
+        return BackendError(f"{self._title}: the engine of {self._name} answers in another form; `build --force` makes it again")
 
     def _made(self, make: Callable[[], Any], doing: str) -> Any:
         """The library answers None, or raises, and tells its logger why."""
+        self._messages.clear()
         try:
             made = make()
-        except RuntimeError as error:
-            raise self._trouble(doing) from error
+        except (RuntimeError, TypeError) as error:
+            raise self._trouble(doing, str(error)) from error
         if made is None:
             raise self._trouble(doing)
         return made
 
-    def _trouble(self, doing: str) -> BackendError:
-        reason = " ".join(self._messages[0].split())[:300] if self._messages else "it gives no reason"
+    def _trouble(self, doing: str, said: str = "") -> BackendError:
+        reason = " ".join(next(iter(self._messages), said or "it gives no reason").split())[:300]
         self._messages.clear()
-        if "memory" in reason.lower():
+        if "outofmemory" in reason.lower().replace(" ", ""):
             reason += "; close what else uses the GPU"
         return BackendError(f"{doing}: {reason}; or choose --backend cpu")

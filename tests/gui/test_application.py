@@ -217,3 +217,23 @@ def test_the_theme_of_the_settings_holds_from_the_start(run: Run, settings_file:
     colours: list[tuple[int, int, int]] = []
     run(do=lambda window: colours.append(rgb(window.menuBar().grab().toImage().pixelColor(2, 2))))
     assert max(colours[0]) < 80
+
+
+def test_cancelling_the_first_network_is_no_failure(
+    application: QApplication, settings_file: Path, cat_and_dog: Wish, no_complaint: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing was measured yet, which takes seconds.
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    said: list[str] = []
+
+    def cancel() -> None:
+        (window,) = shown_windows()
+        window.panel.loading_cancelled.emit()
+        wait_until(lambda: window.notice.text, "the window says so")
+        said.append(window.notice.text)
+        window.close()
+
+    QTimer.singleShot(0, cancel)
+    assert app.run(LiveRequest(parse_source(SMALL_PATTERN), model=cat_and_dog.model, backend="auto")) == 0
+    settle()
+    assert said == ["loading was cancelled"]

@@ -2,15 +2,21 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtWidgets import QComboBox, QProgressBar
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QProgressBar, QToolButton
 
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.inference.remote import Wish
+from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.meters import Account
+from ssd_live.settings import Settings
+from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.gui.desk import Desk, part, write_model
 from tests.gui.waiting import settle, wait_until
 
@@ -188,3 +194,79 @@ def test_the_window_can_close_while_a_network_is_loading(watching: Desk, bird: W
     with new_process_held(before):
         watching.close()
         wait_until(lambda: not children(), "its process is ended")
+
+
+# Cancelling, and how far it is.
+
+
+def cancel_button(desk: Desk) -> QToolButton:
+    (button,) = [button for button in desk.panel.findChildren(QToolButton) if button.text() == "Cancel"]
+    return button
+
+
+def test_loading_can_be_cancelled_only_while_something_loads(watching: Desk, bird: Wish) -> None:
+    assert not cancel_button(watching).isVisible()
+    before = children()
+    pick(watching, 0, bird.model)
+    with new_process_held(before):
+        assert cancel_button(watching).isVisible()
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    assert not cancel_button(watching).isVisible()
+
+
+def test_cancelled_loading_leaves_the_network_in_use(watching: Desk, cat_and_dog: Wish, bird: Wish) -> None:
+    before = children()
+    pick(watching, 0, bird.model)
+    with new_process_held(before):
+        QTest.mouseClick(cancel_button(watching), Qt.MouseButton.LeftButton)
+        wait_until(lambda: not is_busy(watching), "the panel is told")
+    assert not cancel_button(watching).isVisible()
+    assert watching.window.notice.text == "loading was cancelled"
+    assert picked(watching) == [cat_and_dog.model, "onnxruntime", "fp32"]
+    assert watching.settings.model == cat_and_dog.model
+    start = watching.account
+    wait_until(lambda: _since(watching, start).inferred >= 5, "the old network goes on")
+    assert names(watching) == {"cat", "dog"}
+    wait_until(lambda: children() == before, "the process that was loading ends")
+
+
+def test_after_a_cancelled_wish_the_same_can_be_wished_again(watching: Desk, bird: Wish) -> None:
+    before = children()
+    pick(watching, 0, bird.model)
+    with new_process_held(before):
+        QTest.mouseClick(cancel_button(watching), Qt.MouseButton.LeftButton)
+        wait_until(lambda: not is_busy(watching), "the panel is told")
+    pick(watching, 0, bird.model)
+    wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
+    assert watching.settings.model == bird.model
+
+
+def test_how_far_an_engine_is_built_is_shown(watching: Desk) -> None:
+    bar, told = part(watching.panel, QProgressBar), watching.bridge.events().loading
+
+    def shown() -> tuple[bool, int, int]:
+        settle()
+        return bar.isVisible(), bar.maximum(), bar.value()
+
+    told("building the TensorRT engine of bird: 37%")
+    assert shown() == (True, 100, 37)
+    told("building the TensorRT engine of bird: 100%")
+    assert shown() == (True, 100, 100)
+    told("holding the engine against float32 ...")
+    assert shown()[:2] == (True, 0)
+
+
+def test_what_falls_back_to_the_processor_says_so_and_is_not_remembered(
+    desk: Desks, tmp_path: Path, cat_and_dog: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The GPU may be back at the next start."""
+    without_tensorrt(tmp_path, monkeypatch)
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    know_the_fastest(read_model_file(Path(cat_and_dog.model)))
+    opened = desk(wish=replace(cat_and_dog, backend="tensorrt", precision="fp16"), models=[cat_and_dog.model])
+    opened.wait_for_boxes()
+    settle()
+    assert opened.window.notice.text.endswith("; going on without the GPU")
+    assert picked(opened) == [cat_and_dog.model, "cpu", "auto"]
+    assert opened.settings.backend == Settings().backend
+    assert not is_busy(opened)

@@ -4,14 +4,20 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ssd_live import choosing, machine, trial
+from ssd_live.agreement import Answer
+from ssd_live.backends.base import Precision
 from ssd_live.choosing import Choice, Row, candidates, choose, measured, table_path
-from ssd_live.errors import BackendError, UsageError
+from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.trial import Trial
 
 
 @pytest.fixture
@@ -111,3 +117,141 @@ def test_a_precision_that_no_one_has_is_refused(model: ModelFile) -> None:
 def test_the_processor_has_a_name() -> None:
     assert machine.cpu_name()
     assert machine.available_cores() >= 1
+
+
+# GPUs.
+
+GPU_ROW = Row(Choice("tensorrt", "GPU", "fp16"), 1.0, 900.0, 1.0, "boxes")
+ANSWER = Answer(np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32))
+
+
+class Tried:
+    """Stands in for trials, which it lists, and for what machine this is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.choices: list[Choice] = []
+        self.asked: list[str] = []
+        self.gpus: list[str] = ["NVRM version: 580.1", "0000:01:00.0 A Card"]
+        self.devices = {"openvino": ["CPU", "GPU"], "onnxruntime": ["CPU"], "torch": ["CPU", "CUDA"], "tensorrt": ["GPU"], "tensorrt-rtx": ["GPU"]}
+        self.trouble: dict[str, SsdLiveError] = {}
+        monkeypatch.setattr(choosing, "run_trial", self._run)
+        monkeypatch.setattr(choosing, "backend_module", self._module)
+        monkeypatch.setattr(machine, "nvidia_gpus", lambda: self.gpus)
+
+    def _run(self, model: Path, backend: str, device: str, precision: Precision) -> Trial:
+        self.choices.append(Choice(backend, device, precision))
+        # The later, the faster: what is for GPUs comes last.
+        return Trial(100 / len(self.choices), len(self.choices), [ANSWER], [ANSWER])
+
+    def _module(self, name: str) -> Any:
+        self.asked.append(name)
+
+        def devices() -> list[str]:
+            if name in self.trouble:
+                raise self.trouble[name]
+            return self.devices[name]
+
+        return SimpleNamespace(devices=devices, precisions=lambda device: ["fp32"])
+
+    def take(self) -> list[Choice]:
+        taken, self.choices = self.choices, []
+        return taken
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
+    return Tried(monkeypatch)
+
+
+def test_auto_takes_an_engine_that_is_fastest(model: ModelFile) -> None:
+    write_table(model, [*ROWS, GPU_ROW])
+    assert choose(model) == GPU_ROW.choice
+
+
+def test_cpu_takes_the_fastest_that_needs_no_gpu(model: ModelFile) -> None:
+    write_table(model, [GPU_ROW, Row(Choice("openvino", "GPU", "fp16"), 1.5, 800.0, 1.0, "boxes"), *ROWS])
+    assert choose(model, "cpu") == Choice("onnxruntime", "CPU", "fp32")
+    assert choose(model, "cpu", workload="throughput") == Choice("openvino", "CPU", "fp32")
+
+
+def test_auto_tries_what_there_is_on_gpus(model: ModelFile, tried: Tried) -> None:
+    choose(model)
+    assert {(choice.backend, choice.device) for choice in tried.choices if choice.precision == "fp32"} == {
+        ("openvino", "CPU"),
+        ("openvino", "GPU"),
+        ("onnxruntime", "CPU"),
+        ("torch", "CUDA"),
+        ("tensorrt", "GPU"),
+        ("tensorrt-rtx", "GPU"),
+    }
+
+
+def test_cpu_touches_no_gpu_where_nothing_was_measured_yet(model: ModelFile, tried: Tried) -> None:
+    """One that is lost may never answer."""
+    assert choose(model, "cpu").device == "CPU"
+    assert {choice.device for choice in tried.choices} == {"CPU"}
+    assert not {"torch", "tensorrt", "tensorrt-rtx"} & set(tried.asked)
+
+
+def test_cpu_is_measured_once_whatever_gpus_come_and_go(model: ModelFile, tried: Tried) -> None:
+    choose(model, "cpu")
+    assert tried.take()
+    tried.gpus.clear()
+    choose(model, "cpu")
+    assert not tried.take()
+    choose(model, "auto")
+    assert tried.take()
+
+
+def test_another_gpu_or_driver_is_measured_again(model: ModelFile, tried: Tried) -> None:
+    choose(model)
+    assert tried.take()
+    choose(model)
+    assert not tried.take()
+    tried.gpus[0] = "NVRM version: 590.1"
+    choose(model)
+    assert tried.take()
+
+
+@pytest.mark.parametrize("package", ["tensorrt", "tensorrt-rtx", "pycuda", "cuda-bindings"])
+def test_a_new_package_for_gpus_is_measured(model: ModelFile, tried: Tried, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(model)
+    tried.take()
+    real = machine.package_version
+    monkeypatch.setattr(machine, "package_version", lambda name: "99" if name == package else real(name))
+    choose(model)
+    assert tried.take()
+
+
+def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(model: ModelFile, tried: Tried) -> None:
+    tried.trouble["tensorrt-rtx"] = BackendError("the NVIDIA driver and its libraries are of different versions; restart the machine")
+    lines: list[str] = []
+    choose(model, notify=lines.append)
+    assert "tensorrt-rtx is left out: the NVIDIA driver and its libraries are of different versions; restart the machine" in lines
+    assert {choice.backend for choice in tried.choices} == {"openvino", "onnxruntime", "torch", "tensorrt"}
+
+
+def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(model: ModelFile, tried: Tried) -> None:
+    tried.trouble["tensorrt-rtx"] = BackendError("there is no NVIDIA GPU that works")
+    with pytest.raises(BackendError, match="no NVIDIA GPU that works"):
+        choose(model, "tensorrt-rtx")
+
+
+def test_a_runtime_that_is_not_installed_is_left_out_without_a_word(model: ModelFile, tried: Tried) -> None:
+    tried.trouble["torch"] = MissingPackageError("PyTorch is not installed")
+    lines: list[str] = []
+    choose(model, notify=lines.append)
+    assert all(line.startswith("trying ") for line in lines)
+
+
+def test_the_kernel_tells_of_driver_and_gpus(tmp_path: Path) -> None:
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: 11.4.0\n")
+    for place, name in (("0000:02:00.0", "NVIDIA L4"), ("0000:01:00.0", "NVIDIA A10")):
+        (tmp_path / "gpus" / place).mkdir(parents=True)
+        (tmp_path / "gpus" / place / "information").write_text(f"Model: \t {name}\nIRQ:   11\n")
+    assert machine.nvidia_gpus(tmp_path) == [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19",
+        "0000:01:00.0 NVIDIA A10",
+        "0000:02:00.0 NVIDIA L4",
+    ]
+    assert machine.nvidia_gpus(tmp_path / "nowhere") == []

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ import pytest
 from ssd_live.backends.base import Outputs
 from ssd_live.choosing import Choice
 from ssd_live.detector import load_chosen
-from ssd_live.errors import BackendError, ModelFileError, SsdLiveError, UnknownModelError, UsageError
+from ssd_live.errors import BackendError, CancelledError, ModelFileError, SsdLiveError, UnknownModelError, UsageError
 from ssd_live.files import assets_folder
-from ssd_live.inference import remote
+from ssd_live.inference import loader, remote
 from ssd_live.inference.loader import LoaderEvents, NetworkLoader
 from ssd_live.inference.remote import Loaded, RemoteBackend, Wish
 from ssd_live.inference.wire import pack, record_type, unpack
@@ -26,7 +26,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.pipeline.live import Network
 from ssd_live.video.images import read_image
 from tests.tiny_model import SIDE, tiny_model
-from tests.waiting import children, is_zombie, open_files, threads_named, wait_until
+from tests.waiting import LIMIT_SECONDS, children, is_zombie, open_files, threads_named, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BOX, SCORES = (0.25, 0.25, 0.75, 0.75), (0.9, 0.1)
@@ -316,3 +316,113 @@ def test_a_process_that_cannot_be_started_is_told(told: Told, tiny: Wish, monkey
     told.loader.load(tiny)
     wait_until(lambda: told.failed)
     assert "cannot be started" in str(told.failed[0][1])
+
+
+# Cancelling.
+
+
+def trials() -> list[psutil.Process]:
+    """Backends that are being tried."""
+    return [child for child in children() if not is_zombie(child) and "ssd_live.trial" in child.cmdline()]
+
+
+# Python runs a module of this name first of all.
+ENDLESS_TRIALS = """
+import sys, threading
+from ssd_live import backends
+if "ssd_live.trial" in sys.orig_argv:
+    backends.load_backend = lambda *_: threading.Event().wait()
+"""
+
+
+def test_cancelling_ends_the_measuring_of_a_first_start(told: Told, tiny: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(ENDLESS_TRIALS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    wish = Wish(tiny.model)
+    told.loader.load(wish)
+    wait_until(trials, what="a backend to be tried")
+    (trial,) = trials()
+    told.loader.cancel()
+    wait_until(lambda: told.failed)
+    assert [(refused, type(error)) for refused, error in told.failed] == [(wish, CancelledError)]
+    wait_until(lambda: not children(), what="the worker to end")
+    wait_until(lambda: not trial.is_running() or is_zombie(trial), what="the trial to end, which lost its parent")
+    assert any(line.startswith("trying ") for line in told.lines)
+    assert not told.ready
+
+
+def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Threads that load begin once it is set."""
+    begin, load = threading.Event(), NetworkLoader._load
+
+    def wait_first(loader: NetworkLoader, wish: Wish, number: int) -> None:
+        begin.wait(LIMIT_SECONDS)
+        load(loader, wish, number)
+
+    monkeypatch.setattr(NetworkLoader, "_load", wait_first)
+    return begin
+
+
+def test_what_is_cancelled_before_its_process_is_there_starts_none(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, started = held_back(monkeypatch), []
+    monkeypatch.setattr(loader, "RemoteBackend", started.append)
+    told.loader.load(tiny)
+    told.loader.cancel()
+    begin.set()
+    wait_until(lambda: told.failed)
+    assert isinstance(told.failed[0][1], CancelledError)
+    assert not started
+
+
+def test_what_is_cancelled_at_the_last_moment_is_not_used(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process was killed: it would die at its first picture, and be started again."""
+
+    class Late(RemoteBackend):
+        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> Loaded:
+            loaded = super().wait(on_progress)
+            told.loader.cancel()
+            return loaded
+
+    monkeypatch.setattr(loader, "RemoteBackend", Late)
+    told.loader.load(tiny)
+    wait_until(lambda: told.failed or told.ready)
+    assert not told.ready
+    assert isinstance(told.failed[0][1], CancelledError)
+
+
+def test_cancelling_when_nothing_loads_does_nothing(told: Told, tiny: Wish) -> None:
+    told.loader.cancel()
+    told.loader.load(tiny)
+    wait_until(lambda: told.ready)
+    wait_until(lambda: not threads_named("load"))
+    told.loader.cancel()
+    assert told.ready[0][2].backend.submit(_black()).result(10) is not None
+    assert not told.failed
+
+
+def test_a_wish_after_a_cancelled_one_is_granted(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = held_back(monkeypatch)
+    told.loader.load(Wish("no-such-model"))
+    told.loader.cancel()
+    told.loader.load(tiny)
+    begin.set()
+    wait_until(lambda: told.ready)
+    assert not told.failed
+
+
+def test_the_failure_of_an_earlier_wish_is_not_told(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends while the process for the next one does not run yet."""
+
+    class Slow(RemoteBackend):
+        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> Loaded:
+            try:
+                return super().wait(on_progress)
+            finally:
+                if self._wish != tiny:
+                    told.loader.load(tiny)
+
+    monkeypatch.setattr(loader, "RemoteBackend", Slow)
+    told.loader.load(Wish("no-such-model"))
+    wait_until(lambda: told.ready)
+    assert not told.failed

@@ -57,6 +57,9 @@ class MemoryBackend(Closing):
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         return pending
 
+    def share(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -60,7 +60,7 @@ class _WatchedLibrary:
 
 
 def watched() -> Watched:
-    return Watched(RTX.name, RTX.title, RTX.package, RTX.graft, RTX.install)
+    return Watched(RTX.name, RTX.title, RTX.package, RTX.graft, RTX.install, RTX.measures_kernels)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,76 @@
+"""Where inputs are worked on: a lane does one at a time, several lanes do several at once."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+from ssd_live.backends.base import Backend
+from ssd_live.detector import load_chosen
+from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
+from ssd_live.process.plan import Task
+from ssd_live.process.records import LogPlace
+
+# Frames done, and frames expected if that is known.
+OnFrames = Callable[[int, int | None], None]
+
+
+class Lane(Protocol):
+    """`report` is what was done of the last task, also where it failed."""
+
+    report: Report
+
+    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+        """Raises what `Job.run` raises."""
+        ...
+
+    def stop(self) -> None:
+        """End the task in order; from any thread."""
+        ...
+
+    def abort(self) -> None:
+        """End the task at once."""
+        ...
+
+
+class LocalLane:
+    """A backend, or a share of one, in this process."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine, self._settings = engine, settings
+        self._job: Job | None = None
+        self._stopped = False
+        self.report = Report()
+
+    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+        job = self._job = Job(task, self._engine, self._settings, log)
+        self.report = job.report
+        if self._stopped:
+            job.stop()
+        job.run(lambda counters: on_frames(counters.done, job.frames_expected))
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._job is not None:
+            self._job.stop()
+
+    def abort(self) -> None:
+        self._stopped = True
+        if self._job is not None:
+            self._job.abort()
+
+
+def load_recipe(recipe: Recipe, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None) -> Backend:
+    """For many pictures a second. Raises as `load_chosen`."""
+    return load_chosen(
+        recipe.model, recipe.choice, "throughput", batch=recipe.batch, threads=threads, threshold=recipe.wanted.threshold, notify=notify
+    )
+
+
+@contextmanager
+def local_lanes(engine: Engine, settings: Settings, count: int) -> Iterator[list[Lane]]:
+    """As many as wanted, or as the backend gives: one model in memory for all of them."""
+    with ExitStack() as stack:
+        backends: list[Backend] = [engine.backend]
+        while len(backends) < count and (other := engine.backend.share()) is not None:
+            backends.append(stack.enter_context(other))
+        yield [LocalLane(Engine(engine.recipe, backend), settings) for backend in backends]

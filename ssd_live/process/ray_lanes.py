@@ -1,0 +1,163 @@
+"""Lanes on a Ray cluster: each is an actor with a model of its own. Inputs and outputs lie where every machine of the cluster sees them."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ssd_live import machine
+from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
+from ssd_live.files import parts_of, reason
+from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
+from ssd_live.process.lanes import Lane, OnFrames, load_recipe
+from ssd_live.process.plan import Task
+from ssd_live.process.records import LogPlace
+
+_POLL_SECONDS = 0.3
+# A worker that dies takes its input with it, which another one begins again; an input that kills every worker is given up.
+_ATTEMPTS = 3
+_REACH_SECONDS, _LAST_PORT = 5.0, 65535
+
+
+class _Worker:
+    """Runs in a process of Ray's; `run` in one thread, the others meanwhile in another."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, threads: int) -> None:
+        cv2.setNumThreads(1)
+        self._settings = settings
+        self._engine = Engine(recipe, load_recipe(recipe, threads=threads))
+        self._job: Job | None = None
+        self._frames: tuple[int, int | None] = (0, None)
+        self._stopped = False
+
+    def run(self, task: Task, log: LogPlace | None) -> tuple[Report, Exception | None]:
+        job = self._job = Job(task, self._engine, self._settings, log)
+        self._frames = (0, None)
+        if self._stopped:
+            job.stop()
+
+        def note(counters: Any) -> None:
+            self._frames = (counters.done, job.frames_expected)
+
+        try:
+            job.run(note)
+        except SsdLiveError as error:
+            return job.report, error
+        except Exception as error:  # what a library raises may not travel between processes
+            return job.report, BackendError(f"{type(error).__name__}: {error}")
+        return job.report, None
+
+    def frames(self) -> tuple[int, int | None]:
+        return self._frames
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._job is not None:
+            self._job.stop()
+
+
+class RayLane:
+    """Speaks with one actor, and makes another when it dies."""
+
+    def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
+        self._ray, self._make, self._notify = ray, make, notify
+        self._worker = make()
+        self._stopped = False
+        self.report = Report()
+
+    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+        ray = self._ray
+        before = parts_of(task.output) if task.output else set()
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self.report, trouble = self._attempt(task, log, on_frames)
+            except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
+                if isinstance(error, ray.exceptions.ActorDiedError) and "creation task" in str(error):
+                    raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
+                # What it had begun is nobody's now.
+                for part in parts_of(task.output) - before if task.output else ():
+                    part.unlink(missing_ok=True)
+                self._worker = self._make()
+                if self._stopped or attempt == _ATTEMPTS:
+                    raise BackendError(f"{task.source}: its Ray worker ended {attempt} times; run it without --runner ray to see why") from None
+                self._notify(f"{task.source}: its worker ended; another begins it again")
+                continue
+            if trouble is not None:
+                raise trouble
+            return
+
+    def _attempt(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> tuple[Report, Exception | None]:
+        work = self._worker.run.remote(_absolute(task), log and LogPlace(log.final.absolute(), log.beside.absolute()))
+        while not self._ray.wait([work], timeout=_POLL_SECONDS)[0]:
+            with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
+                on_frames(*self._ray.get(self._worker.frames.remote(), timeout=_POLL_SECONDS))
+        found: tuple[Report, Exception | None] = self._ray.get(work)
+        return found
+
+    def stop(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._worker.stop.remote()
+
+    def abort(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._ray.kill(self._worker)
+
+
+@contextmanager
+def ray_lanes(recipe: Recipe, settings: Settings, count: int, address: str | None, notify: Callable[[str], None]) -> Iterator[list[Lane]]:
+    """On the cluster at `address`, or a local one made for this. `count` 0 is one lane a processor core.
+
+    Raises `MissingPackageError`, `UsageError` where there is no cluster.
+    """
+    # Nothing is reported to Ray's makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingPackageError("Ray is not installed; `pip install '.[ray]'` brings it, or leave out --runner ray") from error
+    if address:
+        _check_reachable(address)
+    # What runs here is to be what runs there, where this machine's folders are.
+    there = {"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}}
+    local: dict[str, Any] = {} if address else {"num_cpus": machine.available_cores(), "include_dashboard": False, "runtime_env": there}
+    try:
+        ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UsageError(f"there is no Ray cluster at {address or 'this machine'} ({_reason(error)}); start one with `ray start --head`") from error
+    try:
+        cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        lanes = count or cores
+        # The model travels once.
+        place = ray.put(recipe)
+        actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=min(1, cores / lanes))
+        yield [RayLane(ray, lambda: actor.remote(place, settings, max(cores // lanes, 1)), notify) for _ in range(lanes)]
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would try for minutes. Raises `UsageError`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > _LAST_PORT:
+        raise UsageError(f"--ray-address {address!r} must be HOST:PORT, as `ray start --head` prints it")
+    try:
+        socket.create_connection((host, int(port)), _REACH_SECONDS).close()
+    except OSError as error:
+        raise UsageError(f"there is no Ray cluster at {address} ({reason(error)}); start one with `ray start --head`") from error
+
+
+def _absolute(task: Task) -> Task:
+    """A worker is started in a folder of its own."""
+    return Task(task.source.absolute(), task.name, task.output and task.output.absolute())
+
+
+def _reason(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

@@ -2,6 +2,65 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="ko_KR" sourcelanguage="en">
 <context>
+    <name>BenchDialog</name>
+    <message>
+        <source>Measure this machine</source>
+        <translation>이 컴퓨터 측정</translation>
+    </message>
+    <message>
+        <source>The sample clip</source>
+        <translation>예제 영상</translation>
+    </message>
+    <message>
+        <source>Test pattern, 1920 x 1080</source>
+        <translation>테스트 패턴, 1920 x 1080</translation>
+    </message>
+    <message>
+        <source>FPS, latency and what each stage costs, in about half a minute. The picture is held meanwhile.</source>
+        <translation>FPS와 지연 시간, 각 단계의 비용을 약 30초 동안 측정합니다. 그동안 화면은 멈춥니다.</translation>
+    </message>
+    <message>
+        <source>&amp;Measure</source>
+        <translation>측정(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Save report…</source>
+        <translation>보고서 저장(&amp;S)…</translation>
+    </message>
+    <message>
+        <source>&amp;Source</source>
+        <translation>소스(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <translation>네트워크</translation>
+    </message>
+    <message>
+        <source>&amp;Cancel</source>
+        <translation>취소(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Nothing was measured</source>
+        <translation>측정하지 못했습니다</translation>
+    </message>
+    <message>
+        <source>Measured. Compare ratios of one run; other programs disturb it.</source>
+        <translation>측정했습니다. 한 번의 측정 안에서 비율로 비교하세요. 다른 프로그램이 결과에 영향을 줍니다.</translation>
+    </message>
+    <message>
+        <source>Save report</source>
+        <translation>보고서 저장</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written ({reason}); choose another place</source>
+        <translation>{path}에 쓸 수 없습니다({reason}). 다른 위치를 선택하세요</translation>
+    </message>
+    <message>
+        <source>Saved {path}</source>
+        <translation>{path}에 저장했습니다</translation>
+    </message>
+</context>
+<context>
     <name>AboutDialog</name>
     <message>
         <source>About ssd_live</source>
@@ -30,6 +89,14 @@
 </context>
 <context>
     <name>Actions</name>
+    <message>
+        <source>&amp;Measure…</source>
+        <translation>측정(&amp;M)…</translation>
+    </message>
+    <message>
+        <source>Measure FPS and latency on this machine</source>
+        <translation>이 컴퓨터에서 FPS와 지연 시간을 측정합니다</translation>
+    </message>
     <message>
         <source>Open &amp;file…</source>
         <translation>파일 열기(&amp;F)…</translation>

@@ -63,7 +63,8 @@ def run(request: Request) -> None:
         clip = _clip(request.source, stack)
         subjects = _subjects(request)
         name = "the sample clip" if request.source is None else request.source
-        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        program = Path(sys.argv[0]).name
+        command = shlex.join([*(("python", "-m", "ssd_live") if program == "__main__.py" else (program,)), *sys.argv[1:]])
         report = Bench(Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command), notify).run()
     changed = changes(earlier, report) if earlier else []
     _print(report, changed, differences(earlier, report) if earlier else [])

@@ -17,10 +17,11 @@ from rich.table import Column, Table
 from ssd_live import __version__, machine
 from ssd_live.choosing import Row, choose, measured
 from ssd_live.commands.progress import notify
-from ssd_live.errors import BackendError
+from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.files import assets_folder, engines_folder
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.tensorrt.device import cuda_version, gpus
 from ssd_live.video.encoders import working_encoders
 
 # Package -> what it is for; the first ones must be there for the program to run at all.
@@ -35,7 +36,14 @@ _PACKAGES = {
     "nncf": "",
     "tensorrt": "",
     "tensorrt-rtx": "",
+    "pycuda": "",
+    "cuda-bindings": "",
+    "ray": "",
 }
+
+
+# Compute capabilities that TensorRT-RTX's documents list: Turing, Ampere, Ada, Blackwell.
+_RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 
 
 def run(model_name: str, as_json: bool) -> None:
@@ -110,7 +118,32 @@ def _display() -> str:
 
 
 def _advice() -> list[str]:
-    return [f"{name} is missing ({purpose})" for name, purpose in _PACKAGES.items() if purpose and machine.package_version(name) is None]
+    missing = [f"{name} is missing ({purpose})" for name, purpose in _PACKAGES.items() if purpose and machine.package_version(name) is None]
+    return missing + _gpu_advice(shutil.which("nvidia-smi") is not None or bool(machine.nvidia_gpus()))
+
+
+def _gpu_advice(has_driver: bool) -> list[str]:
+    """What an NVIDIA GPU takes besides: a driver that is new enough, and wheels that fit it."""
+    if not has_driver:
+        installed = [name for name in ("tensorrt", "tensorrt-rtx") if machine.package_version(name)]
+        return [f"{' and '.join(installed)} can build engines here but not run them: there is no NVIDIA driver"] if installed else []
+    if machine.package_version("tensorrt") is None and machine.package_version("tensorrt-rtx") is None:
+        return ["a GPU is here that nothing uses: pip install '.[rtx]' (GeForce RTX and RTX PRO) or '.[tensorrt]' (any NVIDIA GPU)"]
+    try:
+        present = gpus()
+    except SsdLiveError as error:
+        return [str(error)]
+    advice = []
+    for found in present:
+        major, minor = (int(part) for part in found.capability.split("."))
+        if machine.package_version("tensorrt-rtx") and machine.package_version("tensorrt") is None and (major, minor) not in _RTX_CAPABILITIES:
+            advice.append(f"TensorRT-RTX is not made for {found.name} (sm{major}{minor}): pip install '.[tensorrt]'")
+    wheels = machine.package_version("cuda-bindings")
+    cuda = cuda_version()
+    if wheels and cuda and int(wheels.split(".")[0]) > cuda[0]:
+        fitting = f"pip install 'cuda-bindings<{cuda[0] + 1}'"
+        advice.append(f"the driver is for CUDA {cuda[0]}.{cuda[1]} and cuda-bindings for {wheels}: update the driver, or {fitting}")
+    return advice
 
 
 def _print(facts: dict[str, Any], rows: list[Row], console: Console) -> None:

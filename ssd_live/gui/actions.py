@@ -44,6 +44,7 @@ def action_specs() -> list[ActionSpec]:
             ("Ctrl+E",),
             translate("Actions", "Write the current file with boxes, every frame of it"),
         ),
+        ActionSpec("bench", translate("Actions", "&Measure…"), ("Ctrl+B",), translate("Actions", "Measure FPS and latency on this machine")),
         ActionSpec("quit", translate("Actions", "&Quit"), ("Ctrl+Q",), translate("Actions", "Close the window")),
         ActionSpec(
             "play",

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
+from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
@@ -146,7 +147,7 @@ class MainWindow(QMainWindow):
         self._add(view, "hud", "detection_panel", "numbers_panel", "source_rate")
         view.addSeparator()
         self._add(view, "threshold_up", "threshold_down", "search_classes", "preferences")
-        self._add(self._menu(self.tr("&Help")), "shortcuts", "about")
+        self._add(self._menu(self.tr("&Help")), "bench", "shortcuts", "about")
         actions["leave_full_screen"].setEnabled(False)
 
     def _menu(self, title: str) -> QMenu:
@@ -193,6 +194,7 @@ class MainWindow(QMainWindow):
         connect("threshold_down", lambda: self.panel.nudge_threshold(-1))
         connect("search_classes", self._search_classes)
         connect("preferences", self._ask_preferences)
+        connect("bench", self._measure)
         connect("shortcuts", lambda: ShortcutsDialog(self.actions_by_name, self).exec())
         connect("about", lambda: AboutDialog(self).exec())
 
@@ -285,6 +287,17 @@ class MainWindow(QMainWindow):
         self.open(text)
 
     # Playback.
+
+    def _measure(self) -> None:
+        state = self._session.pipeline.state
+        file = Path(state.spec.address) if state is not None and state.spec.kind == "file" else None
+        playing = self.actions_by_name["play"].isChecked()
+
+        def hold(on: bool) -> None:
+            if playing:
+                self._play(not on)
+
+        BenchDialog(self._wish, file, hold, self).exec()
 
     def _play(self, play: bool) -> None:
         if (capture := self._session.pipeline.capture) is not None:

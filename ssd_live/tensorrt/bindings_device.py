@@ -120,6 +120,12 @@ def gpus() -> list[Gpu]:
     return [_gpu(_call("looking for it", driver.cuDeviceGet, number)) for number in range(_call("counting", driver.cuDeviceGetCount))]
 
 
+def newest_cuda() -> int:
+    """As 13000 for 13.0."""
+    _start()
+    return int(_call("asking its version", driver.cuDriverGetVersion))
+
+
 def _start() -> None:
     """Raises `MissingPackageError` where there is no driver, `BackendError` where it does not start."""
     try:

@@ -71,7 +71,9 @@ def build(
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
-    timing = _timing_cache(config, timings, messages) if flavour.measures_kernels else None
+    timing = _timing_cache(config, timings) if flavour.measures_kernels else None
+    # What was told before, of refused timings say, is not why a build fails.
+    messages.clear()
     plan = builder.build_serialized_network(network, config)
     if cancelled.is_set():
         raise CancelledError("the build was cancelled; nothing was kept")
@@ -82,15 +84,14 @@ def build(
     return bytes(memoryview(plan))
 
 
-def _timing_cache(config: Any, timings: TimingCache | None, messages: list[str]) -> Any:
+def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
     if timings is None:
         return None
-    # One of another version or GPU is refused, and that is no trouble: a new one begins.
+    # One of another version or GPU is refused; then a new one begins.
     for content in (timings.load(), b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, False):
             return cache
-        messages.clear()
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ssd_live.errors import BackendError, MissingPackageError
+from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 
 _ADVICE = "choose --backend cpu"
 # CUDA driver API, "CUresult": codes that a user can do something about.
@@ -112,6 +112,15 @@ def _layer() -> Any:
         except ImportError:
             continue
     raise MissingPackageError("neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` brings the latter")
+
+
+def cuda_version() -> tuple[int, int] | None:
+    """The newest CUDA that the driver serves, major and minor; None where nothing tells."""
+    try:
+        version: int = _layer().newest_cuda()
+    except SsdLiveError:
+        return None
+    return version // 1000, version % 1000 // 10
 
 
 def failure(code: int, name: str, doing: str) -> BackendError:

@@ -104,6 +104,11 @@ def gpus() -> list[Gpu]:
     return [_gpu(_call("looking for it", cuda.Device, number)) for number in range(_call("counting", cuda.Device.count))]
 
 
+def newest_cuda() -> int:
+    """As 13000 for 13.0."""
+    return int(_call("asking its version", cuda.get_driver_version))
+
+
 def _gpu(device: Any) -> Gpu:
     major, minor = _call("asking what it can do", device.compute_capability)
     return Gpu(_call("asking its name", device.name), f"{major}.{minor}", driver_version(_call("asking its version", cuda.get_driver_version)))

@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
+from ssd_live.commands import build as command
+from ssd_live.errors import MissingPackageError
 from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 from ssd_live.modelfile.file import write_model_file
+from ssd_live.tensorrt.device import Gpu
 from tests.conftest import Answer
 from tests.e2e.conftest import CHECKOUT
 from tests.tiny_model import tiny_model
@@ -135,6 +138,37 @@ def test_another_folder_takes_the_engine_with_its_manifest(ssd: Command, places:
     assert len(files(tmp_path / "else" / "where")) == 2
     assert files(places.store) == []
     assert "is there already" in ssd(*TINY, "-o", tmp_path / "else" / "where").out
+
+
+def test_an_engine_for_other_gpus_is_another_engine(ssd: Command) -> None:
+    assert ssd(*TINY).code == 0
+    assert ssd(*TINY, "--hardware-compatible").out.startswith("written: ")
+    assert "is there already" in ssd(*TINY, "--hardware-compatible").out
+    assert sorted(entry["key"]["hardware_compatible"] for entry in listed(ssd)) == [False, True]  # type: ignore[index]
+
+
+def test_an_engine_for_later_versions_is_built_or_refused_in_a_line(ssd: Command, places: Places) -> None:
+    answer = ssd(*TINY, "--version-compatible")
+    if answer.code == 0:
+        assert answer.out.startswith("written: ")
+    else:
+        assert error_of(answer, 1).endswith("; leave out --version-compatible")
+        assert files(places.store) == []
+
+
+def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(ssd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_driver() -> list[Gpu]:
+        raise MissingPackageError("there is no NVIDIA driver here; install it, or choose --backend cpu")
+
+    monkeypatch.setattr(command, "gpus", no_driver)
+    for words in (TINY, (*TINY, "--force")):
+        answer = ssd(*words)
+        assert answer.code == 0
+        written, parity = answer.out.splitlines()
+        assert written.startswith("written: ")
+        assert parity == "parity with float32: not run, since there is no NVIDIA driver here; it is when the engine is first loaded"
+    (manifest,) = listed(ssd)
+    assert manifest["parity"] == {"state": "not run", "share": 0.0, "expected": 0, "basis": ""}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "257", "8,4,1", "1,2", "1,2,3,4", "one", "", "1,,8", "1.5", "9" * 5000])

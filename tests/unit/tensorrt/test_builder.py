@@ -14,6 +14,7 @@ from ssd_live.errors import BackendError, CancelledError, MissingPackageError, M
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile, changed
 from ssd_live.modelfile.nms import graft_fixed_nms, graft_onnx_nms
+from ssd_live.tensorrt import builder
 from ssd_live.tensorrt.builder import BuildOptions, build
 from ssd_live.tensorrt.flavours import FLAVOURS, Flavour
 from ssd_live.tensorrt.graph import EnginePrecision
@@ -246,3 +247,98 @@ def test_a_library_that_is_there_but_broken_is_not_called_missing(tmp_path: Path
         replace(RTX, package="broken_library").library()
     assert str(caught.value).startswith(f"TensorRT-RTX is installed but does not load ({said}); ")
     assert "broken_library" not in sys.modules
+
+
+# What was measured of kernels. TensorRT-RTX still takes timings, keeps none and warns of that.
+
+MEASURING = replace(RTX, measures_kernels=True)
+TINY = tiny_model([[0.1, 0.1, 0.5, 0.5]], [[0.9, 0.1]])
+
+
+@dataclass
+class Timings:
+    """Kept in memory."""
+
+    content: bytes = b""
+    saved: list[bytes] = field(default_factory=list)
+
+    def load(self) -> bytes:
+        return self.content
+
+    def save(self, data: bytes) -> None:
+        self.saved.append(data)
+
+
+def build_with(timings: Timings, flavour: Flavour = MEASURING) -> bytes:
+    return build(TINY, flavour, BuildOptions("fp32"), lambda share, phase: None, threading.Event(), timings)
+
+
+@pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+def test_what_a_library_measures_is_kept_and_given_to_the_next_build() -> None:
+    first = Timings()
+    build_with(first)
+    (measured,) = first.saved
+    second = Timings(measured)
+    build_with(second)
+    assert second.saved == [measured]
+
+
+def test_a_library_that_measures_nothing_has_nothing_to_keep() -> None:
+    timings = Timings(b"not asked for")
+    build_with(timings, RTX)
+    assert not timings.saved
+
+
+@pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+def test_timings_that_the_library_refuses_are_replaced() -> None:
+    timings = Timings(b"of another version" * 10)
+    build_with(timings)
+    assert len(timings.saved) == 1
+
+
+class Config:
+    """Of a builder that refuses timings of another GPU, as TensorRT does."""
+
+    def __init__(self) -> None:
+        self.used: list[bytes] = []
+
+    def create_timing_cache(self, content: bytes) -> bytes:
+        return content
+
+    def set_timing_cache(self, cache: bytes, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        self.used += [cache] if cache != b"of another GPU" else []
+        return cache != b"of another GPU"
+
+
+def test_timings_of_another_gpu_give_way_to_new_ones() -> None:
+    config = Config()
+    assert builder._timing_cache(config, Timings(b"of another GPU")) == b""
+    assert config.used == [b""]
+
+
+@pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+def test_refused_timings_are_not_the_reason_why_a_build_fails(model: ModelFile) -> None:
+    broken = replace(MEASURING, graft=graft_onnx_nms)
+
+    def reason(timings: Timings) -> str:
+        with pytest.raises(BackendError) as caught:
+            build(model, broken, BuildOptions("fp32"), lambda share, phase: None, threading.Event(), timings)
+        return str(caught.value)
+
+    assert reason(Timings(b"of another version" * 10)) == reason(Timings())
+
+
+# Engines for more than this machine.
+
+
+def test_a_hardware_compatible_engine_is_built() -> None:
+    assert built(TINY, precision="fp32", hardware_compatible=True)
+
+
+def test_a_version_compatible_engine_without_the_lean_runtime_gets_a_line_that_says_so() -> None:
+    """PyPI's TensorRT-RTX does not bring it."""
+    assert refusal(TINY, precision="fp32", version_compatible=True) == (
+        "tiny: TensorRT-RTX cannot build it: an engine for later versions carries the lean runtime (libnvinfer_lean), "
+        "which is not installed; leave out --version-compatible"
+    )

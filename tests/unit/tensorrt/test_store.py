@@ -15,7 +15,7 @@ import pytest
 
 from ssd_live.errors import ModelFileError, OutputError
 from ssd_live.tensorrt import store as store_module
-from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, Parity
+from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, Parity, SignedFile
 
 ENGINE, OTHER_ENGINE = b"engine" * 100, b"another" * 100
 LONG_AGO = 1_000_000_000
@@ -525,3 +525,78 @@ def test_names_of_unfinished_files_are_those_of_atomic_write(store: EngineStore)
     store.folder.mkdir(parents=True)
     with atomic_write(store.folder / "x.engine"):
         assert len(list(store.folder.glob(store_module._UNFINISHED))) == 1
+
+
+# What the library measured of kernels.
+
+
+def timings(store: EngineStore) -> SignedFile:
+    return store.timings("tensorrt", "10.9.0")
+
+
+def timings_path(store: EngineStore) -> Path:
+    (found,) = store.folder.glob("*.timings")
+    return found
+
+
+def test_timings_are_there_for_the_next_run(store: EngineStore) -> None:
+    timings(store).save(b"measured")
+    assert timings(EngineStore()).load() == b"measured"
+
+
+def test_timings_are_of_one_library_and_version(store: EngineStore) -> None:
+    timings(store).save(b"measured")
+    assert store.timings("tensorrt", "10.10.0").load() == b""
+    assert store.timings("tensorrt-rtx", "10.9.0").load() == b""
+
+
+def test_without_timings_there_are_none(store: EngineStore) -> None:
+    assert timings(store).load() == b""
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"x" * 32, b"x" * 1000])
+def test_timings_that_nobody_signed_are_not_taken(store: EngineStore, content: bytes) -> None:
+    timings(store).save(b"measured")
+    timings_path(store).write_bytes(content)
+    assert timings(store).load() == b""
+
+
+def test_changed_timings_are_not_taken(store: EngineStore) -> None:
+    timings(store).save(b"measured")
+    path = timings_path(store)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert timings(store).load() == b""
+
+
+def test_timings_of_another_user_are_not_taken(store: EngineStore, tmp_path: Path) -> None:
+    timings(EngineStore(store.folder, tmp_path / "theirs" / "engine.key")).save(b"theirs")
+    assert timings(store).load() == b""
+
+
+def test_timings_replace_what_could_not_be_trusted(store: EngineStore) -> None:
+    timings(store).save(b"measured")
+    timings_path(store).write_bytes(b"rubbish")
+    timings(store).save(b"measured again")
+    assert timings(store).load() == b"measured again"
+
+
+def test_timings_that_cannot_be_written_are_no_trouble(store: EngineStore) -> None:
+    kept = timings(store)
+    store.folder.parent.mkdir(exist_ok=True)
+    store.folder.write_text("in the way")
+    kept.save(b"measured")
+    assert kept.load() == b""
+
+
+def test_timings_on_a_full_disk_leave_those_of_before(tmp_path: Path, small_disk: Path) -> None:
+    store = EngineStore(small_disk, tmp_path / "engine.key")
+    timings(store).save(b"measured")
+    timings(store).save(b"x" * (2 << 20))
+    assert timings(store).load() == b"measured"
+    assert [path.name for path in small_disk.iterdir()] == [timings_path(store).name]
+
+
+def test_timings_are_no_leftover(store: EngineStore) -> None:
+    timings(store).save(b"measured")
+    aged(timings_path(store))
+    assert store.orphans() == []

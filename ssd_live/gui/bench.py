@@ -1,0 +1,134 @@
+"""The dialog that measures this machine: `bench` with what the window uses now, and its report."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ssd_live.gui.child import Child
+from ssd_live.inference.remote import Wish
+
+_SIZE = (860, 560)
+
+
+class BenchDialog(QDialog):
+    """`hold` stops the picture while it is measured, and lets it go on after: both would want the same processor.
+
+    `words` go to the command as they are.
+    """
+
+    def __init__(
+        self, wish: Wish, file: Path | None, hold: Callable[[bool], None], parent: QWidget | None = None, *, words: Sequence[str] = ()
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Measure this machine"))
+        self.resize(*_SIZE)
+        self._wish, self._hold, self._words = wish, hold, words
+        self._folder = Path(tempfile.mkdtemp(prefix="ssd_live-"))
+        self._child = Child(self)
+        self._child.told.connect(self._hear)
+        self._child.ended.connect(self._end)
+        self._source = QComboBox()
+        self._source.addItem(self.tr("The sample clip"), "")
+        if file is not None:
+            self._source.addItem(file.name, str(file))
+            self._source.setCurrentIndex(1)
+        self._source.addItem(self.tr("Test pattern, 1920 x 1080"), "pattern:1920x1080")
+        self._status = QLabel(self.tr("FPS, latency and what each stage costs, in about half a minute. The picture is held meanwhile."))
+        self._status.setWordWrap(True)
+        self._busy = QProgressBar()
+        self._busy.setRange(0, 0)
+        self._busy.setTextVisible(False)
+        self._busy.setMaximumHeight(6)
+        self._busy.hide()
+        self._report = QTextBrowser()
+        self._measure, self._save = QPushButton(self.tr("&Measure")), QPushButton(self.tr("&Save report…"))
+        self._save.setEnabled(False)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow(self.tr("&Source"), self._source)
+        form.addRow(self.tr("Network"), QLabel(f"{self._wish.model}, {self._wish.backend} {self._wish.precision}"))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.addButton(self._measure, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(self._save, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.close)
+        self._measure.clicked.connect(self._start_or_cancel)
+        self._save.clicked.connect(self._ask_save)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._status)
+        layout.addWidget(self._busy)
+        layout.addWidget(self._report, 1)
+        layout.addWidget(buttons)
+
+    def _start_or_cancel(self) -> None:
+        if self._child.is_running:
+            self._child.cancel()
+            return
+        wish = self._wish
+        words = ["bench", "--model", wish.model, "--backend", wish.backend, "--precision", wish.precision]
+        if source := self._source.currentData():
+            words += ["--source", source]
+        self._hold(True)
+        self._busy.show()
+        self._source.setEnabled(False)
+        self._measure.setText(self.tr("&Cancel"))
+        self._child.start([*words, *self._words, "--html", str(self._html), "--json", str(self._json)])
+
+    @property
+    def _html(self) -> Path:
+        return self._folder / "bench.html"
+
+    @property
+    def _json(self) -> Path:
+        return self._folder / "bench.json"
+
+    def _hear(self, line: str) -> None:
+        self._status.setText(line)
+
+    def _end(self, code: int, last: str) -> None:
+        self._hold(False)
+        self._busy.hide()
+        self._source.setEnabled(True)
+        self._measure.setText(self.tr("&Measure"))
+        if code:
+            self._status.setText(last.removeprefix("error: ") or self.tr("Nothing was measured"))
+            return
+        self._status.setText(self.tr("Measured. Compare ratios of one run; other programs disturb it."))
+        self._report.setHtml(self._html.read_text(encoding="utf-8"))
+        self._save.setEnabled(True)
+
+    def _ask_save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, self.tr("Save report"), "bench.html", "HTML (*.html);;JSON (*.json)")
+        if not name:
+            return
+        try:
+            shutil.copyfile(self._json if name.endswith(".json") else self._html, name)
+        except OSError as error:
+            self._status.setText(self.tr("{path} cannot be written ({reason}); choose another place").format(path=name, reason=error.strerror))
+        else:
+            self._status.setText(self.tr("Saved {path}").format(path=name))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        if self._child.is_running:
+            self._child.kill()
+            self._hold(False)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        super().closeEvent(event)

@@ -15,7 +15,7 @@ run: env
 	fi
 
 test: dev-env lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python tools/run_tests.py
 
 soak: dev-env
 	$(BIN)/python tools/soak.py

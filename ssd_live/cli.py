@@ -443,6 +443,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.trial import run_as_child
 
         return run_as_child(words[1:])
+    if words[:1] == ["run-bench"]:
+        from ssd_live.bench.worker import run_as_child as run_bench
+
+        return run_bench(words[1:])
     if words[:1] == ["run-worker"]:
         from ssd_live.inference.worker import main as run_worker
 

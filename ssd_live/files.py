@@ -1,9 +1,9 @@
 """Where things are on disk, and writing them so that no half-written file ever bears its final name."""
 
 import contextlib
-import glob
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -61,7 +61,8 @@ def claim_part(path: Path) -> Path:
 
 def parts_of(path: Path) -> set[Path]:
     """Files beside `path` that bear names which `claim_part` gives."""
-    return set(path.parent.glob(f"{glob.escape(_part_stem(path))}.part*{glob.escape(path.suffix)}"))
+    name = re.compile(rf"{re.escape(_part_stem(path))}\.part(-\d+)?{re.escape(path.suffix)}")
+    return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
 
 def _part_stem(path: Path) -> str:
@@ -89,12 +90,22 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def check_writable(path: Path) -> None:
+    """Before long work whose result `atomic_write` is to keep: whether it can be written there. Nothing is left. Raises `OutputError`."""
+    _refuse_special(path)
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under `path` only once it is written whole; on an exception nothing is left."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        # Renaming over /dev/null would put an end to it.
-        raise OutputError(f"{path}: is not a regular file; choose another place")
+    _refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".ssd_live-", dir=path.parent)
@@ -114,6 +125,12 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise OutputError(f"{path}: cannot be written ({reason(error)}); free some space or choose another place") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # Renaming over /dev/null would put an end to it.
+        raise OutputError(f"{path}: is not a regular file; choose another place")
 
 
 def _with_ordinary_permissions(path: Path) -> None:

@@ -3,6 +3,7 @@
 The child prints nothing; it writes its speed and its answers to a file.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,18 +59,26 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
             return Trial(speed["latency_ms"], speed["throughput_fps"], _unpack(archive, "detections"), _unpack(archive, "boxes"))
 
 
-def run_child(command: list[str], limit: float) -> tuple[int, str]:
-    """Exit code and what was told. Raises `BackendError` past the limit, in seconds."""
-    # Open as long as this process lives: by its end the child knows that nobody waits for it any more.
-    alive, lifeline = os.pipe()
-    try:
-        child = subprocess.run(command, stdin=alive, capture_output=True, text=True, timeout=limit, check=False, env=_environment())
-    except subprocess.TimeoutExpired:
-        raise BackendError(f"it gave no answer within {limit:.0f} s") from None
-    finally:
-        os.close(alive)
-        os.close(lifeline)
+def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
+    """Exit code and what was told; `alive` is a `lifeline` shared with others. Raises `BackendError` past the limit, in seconds."""
+    with contextlib.ExitStack() as stack:
+        stdin = stack.enter_context(lifeline()) if alive is None else alive
+        try:
+            child = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=limit, check=False, env=_environment())
+        except subprocess.TimeoutExpired:
+            raise BackendError(f"it gave no answer within {limit:.0f} s") from None
     return child.returncode, child.stderr
+
+
+@contextlib.contextmanager
+def lifeline() -> Iterator[int]:
+    """The standard input of children: it ends with the block, or this process, and they with it (`end_with_parent`)."""
+    alive, held = os.pipe()
+    try:
+        yield alive
+    finally:
+        os.close(held)
+        os.close(alive)
 
 
 def end_with_parent() -> None:

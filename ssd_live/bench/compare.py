@@ -7,11 +7,18 @@ from ssd_live.bench.records import Measurement, Report
 
 # Two runs on one machine differ by this much without any reason.
 _BETWEEN_RUNS = 0.03
+_FACTS = {
+    "processor": "another processor",
+    "cores": "another number of cores",
+    "gpus": "another GPU or driver",
+    "governor": "another power state",
+    "on_battery": "on battery",
+}
 
 
 @dataclass(frozen=True)
 class Change:
-    """`ratio` is new FPS over old, give or take `uncertainty` (a share of it); `verdict` is faster, slower or the same."""
+    """`ratio` is new FPS over old, give or take `uncertainty` (a share of it); `verdict` is faster, slower, the same, or unsure after one turn."""
 
     before: Measurement
     after: Measurement
@@ -29,21 +36,33 @@ def changes(old: Report, new: Report) -> list[Change]:
 def differences(old: Report, new: Report) -> list[str]:
     """What about the two machines makes their figures hard to compare."""
     found = []
-    for name, what in (("processor", "another processor"), ("cores", "another number of cores"), ("governor", "another power state")):
-        before, after = getattr(old.machine, name), getattr(new.machine, name)
+    for name, what in _FACTS.items():
+        before, after = (_words(getattr(report.machine, name)) for report in (old, new))
         if before != after:
-            found.append(f"{what}: {before or 'unknown'}, now {after or 'unknown'}")
+            found.append(f"{what}: {before}, now {after}")
     versions = sorted(old.machine.versions.keys() | new.machine.versions.keys())
     for package in versions:
-        before, after = old.machine.versions.get(package), new.machine.versions.get(package)
+        before, after = (report.machine.versions.get(package, "absent") for report in (old, new))
         if before != after:
-            found.append(f"{package} {before or 'absent'}, now {after or 'absent'}")
+            found.append(f"{package} {before}, now {after}")
     return found
 
 
 def _change(before: Measurement, after: Measurement) -> Change:
     ratio = after.fps / before.fps
-    parts = [part if math.isfinite(part) else 0.0 for part in (before.uncertainty, after.uncertainty)]
-    uncertainty = math.sqrt(sum(part**2 for part in parts) + _BETWEEN_RUNS**2)
-    verdict = "the same" if abs(ratio - 1) <= uncertainty else "faster" if ratio > 1 else "slower"
+    uncertainty = math.hypot(before.uncertainty, after.uncertainty, _BETWEEN_RUNS)
+    if math.isinf(uncertainty):
+        verdict = "unsure"
+    elif abs(ratio - 1) <= uncertainty:
+        verdict = "the same"
+    else:
+        verdict = "faster" if ratio > 1 else "slower"
     return Change(before, after, ratio, uncertainty, verdict)
+
+
+def _words(fact: object) -> str:
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    if isinstance(fact, tuple):
+        return ", ".join(fact) or "none"
+    return str(fact or "unknown")

@@ -5,14 +5,15 @@ import statistics
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 # network: pixels of the network's size in, detections out. detector: a frame in, detections out. end to end: a source to a picture or file.
 Kind = Literal["network", "detector", "end to end"]
 KINDS: tuple[Kind, ...] = ("network", "detector", "end to end")
 # The median of normal samples is this much less certain than their mean.
 _MEDIAN_ERROR = 1.2533
-_NORMAL_95 = 1.96
+# Student's t for 95 % by degrees of freedom, from 1 on; beyond the last it is nearly the normal distribution's 1.96 + 2.4 / degrees.
+_STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 
 class Record(BaseModel):
@@ -33,6 +34,9 @@ class Measurement(Record):
     `what` says how: one at a time, many in flight, to which output. `bound_fps` is what the stages allow; `joules` are of a frame.
     """
 
+    # What is computed stands in the JSON too, and is computed anew when that is read.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
     kind: Kind
     what: str
     model: str
@@ -49,15 +53,18 @@ class Measurement(Record):
     bound_fps: float | None = None
     joules: float | None = None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def fps(self) -> float:
         return statistics.median(self.samples) if self.samples else 0.0
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def uncertainty(self) -> float:
         """Half of the 95 % interval of the median, as a share of it."""
         return uncertainty(self.samples)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def share(self) -> float | None:
         """Of the bound."""
@@ -88,7 +95,11 @@ class StageCosts(Record):
 
 
 class Machine(Record):
-    """Where it was measured, and in which state that machine was. `others_busy` is the share of all cores that other programs used."""
+    """Where it was measured, and in which state that machine was.
+
+    `others_busy` is the share of all cores that other programs used; `slowest_clock` is what the fastest core's clock, as a share of its most,
+    did not fall below for nine tenths of the time; `throttled` is how often a core slowed down for heat.
+    """
 
     processor: str
     cores: int
@@ -102,6 +113,7 @@ class Machine(Record):
     others_busy: float
     steal: float
     slowest_clock: float | None
+    throttled: int | None = None
 
 
 class Report(Record):
@@ -121,7 +133,9 @@ def uncertainty(samples: Sequence[float]) -> float:
     """Half of the 95 % interval of the median, as a share of it; infinite for fewer than two samples."""
     if len(samples) < 2 or not (middle := statistics.median(samples)):
         return math.inf
-    return _NORMAL_95 * _MEDIAN_ERROR * statistics.stdev(samples) / math.sqrt(len(samples)) / middle
+    degrees = len(samples) - 1
+    student = _STUDENT_95[degrees - 1] if degrees <= len(_STUDENT_95) else 1.96 + 2.4 / degrees
+    return student * _MEDIAN_ERROR * statistics.stdev(samples) / math.sqrt(len(samples)) / middle
 
 
 def percentiles(milliseconds: Sequence[float]) -> Latency | None:

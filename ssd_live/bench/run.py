@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +16,24 @@ from typing import Any
 from ssd_live import machine
 from ssd_live.bench.records import Kind, Latency, Measurement, Report, Stage, StageCosts
 from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO
-from ssd_live.bench.state import Energy, Watch, warnings
+from ssd_live.bench.state import Watch, warnings
+from ssd_live.bench.worker import RESULT_NAME, VIDEO_FILE
 from ssd_live.choosing import Choice
 from ssd_live.errors import BackendError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.trial import run_child
+from ssd_live.trial import lifeline, run_child
 
 _ONE, _MANY = "one at a time", "many in flight"
 _FRAME = "a frame to its detections"
 # What an end-to-end run makes of a file, and the stages it goes through.
-_OUTPUTS = {"detections only": ANALYSIS, "H.264 video": VIDEO}
+_OUTPUTS = {"detections only": ANALYSIS, VIDEO_FILE: VIDEO}
 _ROUNDS = 2
 _LOOK_SECONDS = 0.5
 # A child starts, loads a network and ends.
 _PATIENCE_SECONDS = 180.0
-_ENTRY = ["-P", "-m", "ssd_live.bench.worker"]
+# A frozen app has no `-m`; its own program takes the word instead.
+WORKER_COMMAND = "run-bench"
+_ENTRY = [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.bench.worker"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Plan:
-    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the most that one figure may take."""
+    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the most that one figure may take.
+
+    `load` is the machine's before anything was done.
+    """
 
     subjects: tuple[Subject, ...]
     clip: Path | None
@@ -53,6 +59,7 @@ class Plan:
     kinds: tuple[Kind, ...]
     seconds: float
     command: str
+    load: float
 
 
 class Bench:
@@ -63,6 +70,7 @@ class Bench:
         self._notify = notify
         self._measurements: list[Measurement] = []
         self._stages: list[StageCosts] = []
+        self._cpu_seconds = 0.0
 
     def run(self) -> Report:
         """Raises `BackendError` where nothing could be measured; one combination that fails is told of."""
@@ -82,7 +90,7 @@ class Bench:
             watcher.join()
         if not self._measurements:
             raise failures[0] if failures else BackendError("there was nothing to measure")
-        state = watch.machine()
+        state = watch.machine(self._plan.load, self._cpu_seconds)
         return Report(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             command=self._plan.command,
@@ -120,7 +128,9 @@ class Bench:
             costs.append(self._child(subject, "stages", "each stage alone")["costs"])
         medians = {stage: statistics.median(turn[stage] for turn in costs) for stage in costs[0]}
         for (what, streams), turns in runs.items():
-            bound = machine.available_cores() / sum(medians[stage] for stage in _OUTPUTS[what]) if _bounded(subject.choice) else None
+            # Nought where the clock that counts CPU time is too coarse for the clip.
+            cost = sum(medians[stage] for stage in _OUTPUTS[what])
+            bound = machine.available_cores() / cost if cost and _bounded(subject.choice) else None
             self._keep("end to end", what, subject, turns, streams=streams, bound=bound)
         stages = [Stage(name=stage, cpu_ms=round(1000 * medians[stage], 3)) for stage in VIDEO]
         if NMS in medians:
@@ -130,35 +140,44 @@ class Bench:
         self._stages.append(StageCosts(**where, stages=tuple(stages)))
 
     def _children(self, subject: Subject, what: str, streams: int, seconds: float) -> list[dict[str, Any]]:
-        """As many at once as there are streams."""
-        with ThreadPoolExecutor(streams) as pool:
-            jobs = [pool.submit(self._child, subject, "end to end", what, 1, seconds, quiet=bool(number)) for number in range(streams)]
-            return [job.result() for job in jobs]
+        """As many at once as there are streams; when one fails, or at an interrupt, the others end with their lifeline."""
+        self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
+        order = self._order(subject, "end to end", what) | {"seconds": seconds, "streams": streams}
+        with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting, ThreadPoolExecutor(streams) as pool, lifeline() as alive:
+            jobs = [pool.submit(self._run_child, order | {"meeting": meeting}, alive) for _ in range(streams)]
+            wait(jobs, return_when=FIRST_EXCEPTION)
+            failed = [job for job in jobs if job.done() and job.exception()]
+            return [job.result() for job in failed or jobs]
 
-    def _child(self, subject: Subject, kind: str, what: str, batch: int = 1, seconds: float | None = None, *, quiet: bool = False) -> dict[str, Any]:
+    def _child(self, subject: Subject, kind: str, what: str, batch: int = 1) -> dict[str, Any]:
+        self._tell(subject, kind, f"{what}{f', batch {batch}' if batch > 1 else ''}")
+        return self._run_child(self._order(subject, kind, what) | {"batch": batch})
+
+    def _tell(self, subject: Subject, kind: str, what: str) -> None:
+        self._notify(f"measuring {subject.model.name} on {subject.choice}: {kind}, {what} ...")
+
+    def _order(self, subject: Subject, kind: str, what: str) -> dict[str, Any]:
         choice = subject.choice
-        if not quiet:
-            self._notify(f"measuring {subject.model.name} on {choice}: {kind}, {what}{f', batch {batch}' if batch > 1 else ''} ...")
-        order = {
+        return {
             "kind": kind,
             "what": what,
             "model": str(subject.model.path),
             "backend": choice.backend,
             "device": choice.device,
             "precision": choice.precision,
-            "batch": batch,
-            "seconds": seconds or self._plan.seconds,
+            "seconds": self._plan.seconds,
             "clip": str(self._plan.clip) if self._plan.clip else None,
         }
-        energy = Energy()
+
+    def _run_child(self, order: dict[str, Any], alive: int | None = None) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
-            result = Path(folder) / "result.json"
             limit = _PATIENCE_SECONDS + 10 * self._plan.seconds
-            code, told = run_child([sys.executable, *_ENTRY, json.dumps(order), str(result)], limit)
+            code, told = run_child([sys.executable, *_ENTRY, json.dumps(order), folder], limit, alive)
+            result = Path(folder) / RESULT_NAME
             if code or not result.is_file():
                 raise BackendError(_last_line(told) or f"the measuring process ended with code {code}")
             found: dict[str, Any] = json.loads(result.read_text())
-        found["joules"] = energy.joules()
+        self._cpu_seconds += found["cpu_seconds"]
         return found
 
     def _keep(

@@ -20,7 +20,7 @@ from ssd_live.overlay import Overlay
 from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame
 from ssd_live.video.encoders import DEFAULT_CRF, software_encoder
-from ssd_live.video.planes import planes_of, writable
+from ssd_live.video.planes import even_sided, planes_of, writable
 from ssd_live.video.reader import VideoReader
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ def _inference_cost(form: ModelFile, choice: Choice, inputs: Sequence[Pixels]) -
 
 def _draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:
     if not len(detections):
-        return frame
+        return even_sided(frame)
     frame = writable(frame)
     overlay.draw(planes_of(frame.native), detections)  # type: ignore[arg-type]
     return frame
@@ -93,13 +93,14 @@ def _encoded(reader: VideoReader, frames: Sequence[Frame]) -> Iterator[object]:
     encoder = software_encoder("h264")
     context = av.VideoCodecContext.create(encoder.name, "w")
     assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height, context.pix_fmt = frames[0].width & ~1, frames[0].height & ~1, "yuv420p"
-    context.time_base, context.framerate = reader.info.time_base, reader.info.rate
+    first: av.VideoFrame = frames[0].native  # type: ignore[assignment]
+    context.width, context.height, context.pix_fmt = first.width, first.height, "yuv420p"
+    context.time_base, context.framerate = 1 / reader.info.rate, reader.info.rate
     context.options = encoder.options_for(DEFAULT_CRF["h264"])
     context.thread_count = 1
-    for frame in frames:
+    for number, frame in enumerate(frames):
         native: av.VideoFrame = frame.native  # type: ignore[assignment]
-        native.pict_type = av.video.frame.PictureType.NONE
+        native.pts, native.time_base, native.pict_type = number, context.time_base, av.video.frame.PictureType.NONE
         yield context.encode(native)
     context.encode(None)
 

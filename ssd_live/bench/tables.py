@@ -94,7 +94,7 @@ def _of_kind(title: str, rows: Sequence[Measurement]) -> Table:
 
 
 def _of_stages(costs: StageCosts) -> Table:
-    whole = sum(stage.cpu_ms for stage in costs.stages if not stage.within)
+    whole = sum(stage.cpu_ms for stage in costs.stages if not stage.within) or 1.0
     rows = []
     for stage in costs.stages:
         name = f"{stage.name} (within {stage.within})" if stage.within else stage.name
@@ -114,7 +114,7 @@ def _spread(uncertainty: float) -> str:
 
 
 def _ratio(change: Change) -> str:
-    return f"{change.ratio:.3f} ± {change.uncertainty:.3f}"
+    return f"{change.ratio:.3f} ± {change.uncertainty:.3f}" if math.isfinite(change.uncertainty) else f"{change.ratio:.3f}"
 
 
 def _without_empty(table: Table) -> Table:
@@ -131,4 +131,5 @@ def _html_table(table: Table) -> str:
 
     bars = [f"<td><span class='bar' style='width:{_BAR_PIXELS * bar:.0f}px'></span></td>" for bar in table.bars] or [""] * len(table.rows)
     rows = "".join(f"<tr>{cells('td', row)}{bar}</tr>" for row, bar in zip(table.rows, bars, strict=True))
-    return f"<h2>{html.escape(table.title)}</h2><table><tr>{cells('th', table.columns)}</tr>{rows}</table>"
+    head = cells("th", table.columns) + ("<th></th>" if table.bars else "")
+    return f"<h2>{html.escape(table.title)}</h2><table><tr>{head}</tr>{rows}</table>"

@@ -1,11 +1,12 @@
 """The child process that measures one thing, told as JSON, and writes what it saw to a file.
 
-python -m ssd_live.bench.worker ORDER RESULT
+python -m ssd_live.bench.worker ORDER FOLDER
 """
 
 import json
+import os
+import re
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from ssd_live.agreement import sample_images
 from ssd_live.backends.base import Pending
 from ssd_live.bench.records import percentiles, uncertainty
 from ssd_live.bench.stages import stage_costs
+from ssd_live.bench.state import Energy
 from ssd_live.choosing import Choice
 from ssd_live.detector import load_chosen
 from ssd_live.errors import SsdLiveError, UsageError
@@ -46,6 +48,10 @@ _FRAMES_IN_MEMORY = 32
 _TURN_SECONDS = 1.0
 _WARM_UP_FRAMES = 30
 
+RESULT_NAME = "result.json"
+VIDEO_FILE = "H.264 video"
+_POLL_SECONDS = 0.005
+
 Found = dict[str, Any]
 
 
@@ -56,8 +62,7 @@ def network(model: ModelFile, choice: Choice, order: Found) -> Found:
     with load_chosen(model, choice, "throughput" if many else "latency", batch=batch) as backend:
         latencies: list[float] = []
         step = _in_flight(backend.submit, backend.slots, images, batch) if many else _one_at_a_time(backend.submit, images, batch, latencies)
-        samples, frames = _measure(step, order["seconds"], latencies)
-        return {"samples": samples, "frames": frames, "latencies": latencies, "description": backend.description}
+        return _measure(step, order["seconds"], latencies) | {"description": backend.description}
 
 
 def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
@@ -75,8 +80,7 @@ def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
                 yield 1
 
         latencies: list[float] = []
-        samples, count = _measure(detect(), order["seconds"], latencies)
-        return {"samples": samples, "frames": count, "latencies": latencies, "description": backend.description}
+        return _measure(detect(), order["seconds"], latencies) | {"description": backend.description}
 
 
 def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
@@ -84,8 +88,8 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
     cv2.setNumThreads(1)
     recipe = Recipe(model, choice, detection_filter(model.metadata))
     source = Path(order["clip"])
-    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder, load_recipe(recipe) as backend:
-        output = Path(folder) / "out.mp4" if order["what"] == "H.264 video" else None
+    with load_recipe(recipe) as backend:
+        output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
         engine = Engine(recipe, backend)
 
         def turn(most: int | None) -> tuple[int, float]:
@@ -96,17 +100,19 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
 
         done, took = turn(_WARM_UP_FRAMES)
         most = max(round(done / took * _TURN_SECONDS), _WARM_UP_FRAMES)
+        _meet(Path(order["meeting"]), order["streams"])
         samples: list[float] = []
         frames = 0
-        until = time.perf_counter() + order["seconds"]
+        energy, until = Energy(), time.perf_counter() + order["seconds"]
         while not samples or time.perf_counter() < until:
             done, took = turn(most)
             samples.append(done / took)
             frames += done
-        return {"samples": samples, "frames": frames, "latencies": [], "description": backend.description}
+        return {"samples": samples, "frames": frames, "joules": energy.joules(), "latencies": [], "description": backend.description}
 
 
 def stages(model: ModelFile, choice: Choice, order: Found) -> Found:
+    cv2.setNumThreads(1)
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 
@@ -119,7 +125,8 @@ KINDS: dict[str, Callable[[ModelFile, Choice, Found], Found]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    order, result = json.loads(arguments[0]), Path(arguments[1])
+    order, folder = json.loads(arguments[0]), Path(arguments[1])
+    order["folder"] = str(folder)
     try:
         found = KINDS[order["kind"]](find_model(order["model"]), Choice(order["backend"], order["device"], order["precision"]), order)
     except SsdLiveError as error:
@@ -128,12 +135,25 @@ def main(arguments: Sequence[str]) -> int:
     if "latencies" in found:
         latency = percentiles(found.pop("latencies"))
         found["latency_ms"] = latency.model_dump() if latency else None
-    found["memory_mb"] = _peak_memory() / 1e6
-    result.write_text(json.dumps(found))
+    found |= {"memory_mb": _peak_memory() / 1e6, "cpu_seconds": time.process_time()}
+    (folder / RESULT_NAME).write_text(json.dumps(found))
     return 0
 
 
-def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> tuple[list[float], int]:
+def run_as_child(arguments: Sequence[str]) -> int:
+    """Nobody waits for it once its parent has ended."""
+    end_with_parent()
+    return main(arguments)
+
+
+def _meet(place: Path, streams: int) -> None:
+    """Wait for the others: what one does while they still load says nothing of all of them at once."""
+    (place / str(os.getpid())).touch()
+    while len(list(place.iterdir())) < streams:
+        time.sleep(_POLL_SECONDS)
+
+
+def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Found:
     """FPS over short windows, until their median is certain or time is up; what warming up left in `latencies` is dropped."""
     warm = time.perf_counter() + _WARM_UP_SECONDS
     next(steps)
@@ -142,6 +162,7 @@ def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> tu
     latencies.clear()
     samples: list[float] = []
     total = count = 0
+    energy = Energy()
     began = opened = time.perf_counter()
     while True:
         count += next(steps)
@@ -151,7 +172,7 @@ def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> tu
             total, count, opened = total + count, 0, now
             certain = len(samples) >= _FEWEST and uncertainty(samples) < _SMALL_UNCERTAINTY
             if certain or now - began >= seconds:
-                return samples, total
+                return {"samples": samples, "frames": total, "joules": energy.joules(), "latencies": latencies}
 
 
 def _one_at_a_time(submit: Callable[[Pixels], Pending], images: Sequence[Pixels], batch: int, latencies: list[float]) -> Iterator[int]:
@@ -193,12 +214,14 @@ def _peak_memory() -> float:
     """In bytes, of this process."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset)
-    import resource
+    if sys.platform == "darwin":
+        import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else 1024 * peak)
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    # Linux's ru_maxrss begins with the size of the parent that forked.
+    peak = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return 1024 * float(peak[1]) if peak else float(psutil.Process().memory_info().rss)
 
 
 if __name__ == "__main__":
-    end_with_parent()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_as_child(sys.argv[1:]))

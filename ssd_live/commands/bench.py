@@ -1,5 +1,6 @@
 """`bench`: FPS, latency, and what each stage costs."""
 
+import math
 import shlex
 import sys
 import tempfile
@@ -18,17 +19,22 @@ from ssd_live.bench.compare import Change, changes, differences
 from ssd_live.bench.plot import plot
 from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
+from ssd_live.bench.state import load_average
 from ssd_live.bench.tables import Table, as_html, comparison, headline, tables
 from ssd_live.choosing import choose
+from ssd_live.commands.interrupts import ends_by_sigterm_too
 from ssd_live.commands.progress import notify
 from ssd_live.errors import DataError, UsageError
-from ssd_live.files import assets_folder, atomic_write
+from ssd_live.files import assets_folder, atomic_write, check_writable, printable, real
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.plotting import check_plot
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import parse_source
 
 _MOST_STREAMS, _MOST_BATCH = 64, 256
+_SAMPLE = assets_folder() / "media" / "bikes.mp4"
+# Tables that nobody watches need not fit a window.
+_FILE_COLUMNS = 200
 
 
 @dataclass(frozen=True)
@@ -51,23 +57,31 @@ class Request:
 
 def run(request: Request) -> None:
     """Check everything that can be checked, measure, print. Raises `SsdLiveError`."""
+    load = load_average()
+    if not math.isfinite(request.seconds):
+        raise UsageError(f"--seconds {request.seconds} is no time; give seconds")
     earlier = _earlier(request.compare) if request.compare else None
-    if request.plot is not None:
-        check_plot(request.plot)
-    for path in (request.json, request.html):
-        if path is not None and path.is_dir():
-            raise UsageError(f"{path}: is a folder; name a file")
     batches, streams = _numbers("--batch", request.batches, _MOST_BATCH), _numbers("--streams", request.streams, _MOST_STREAMS)
     kinds = _kinds(request.kinds)
+    _check_outputs(request)
     with ExitStack() as stack:
+        stack.enter_context(ends_by_sigterm_too())
         clip = _clip(request.source, stack)
+        if clip is None and kinds == ("end to end",):
+            raise UsageError(f"{request.source} has no end-to-end figures; give a file or pattern as --source")
         subjects = _subjects(request)
-        name = "the sample clip" if request.source is None else request.source
+        name = "the sample clip" if request.source is None else printable(request.source)
         program = Path(sys.argv[0]).name
-        command = shlex.join([*(("python", "-m", "ssd_live") if program == "__main__.py" else (program,)), *sys.argv[1:]])
-        report = Bench(Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command), notify).run()
+        command = printable(shlex.join([*(("python", "-m", "ssd_live") if program == "__main__.py" else (program,)), *sys.argv[1:]]))
+        report = Bench(Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command, load), notify).run()
     changed = changes(earlier, report) if earlier else []
-    _print(report, changed, differences(earlier, report) if earlier else [])
+    print(headline(report))
+    for table in tables(report):
+        _print_table(table)
+    if earlier is not None:
+        _print_changes(changed, differences(earlier, report))
+    for line in report.warnings:
+        print(f"warning: {line}")
     if request.json is not None:
         with atomic_write(request.json) as file:
             file.write(report.model_dump_json(indent=1).encode() + b"\n")
@@ -76,6 +90,21 @@ def run(request: Request) -> None:
             file.write(as_html(report, changed).encode())
     if request.plot is not None:
         plot(report, request.plot)
+
+
+def _check_outputs(request: Request) -> None:
+    """Raises `UsageError` for an output that would take the place of another or of what is read; `OutputError`, `MissingPackageError`."""
+    sources = [Path(text) for text in (request.source, *request.models) if text]
+    taken = {real(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
+    for path in (request.json, request.html, request.plot):
+        if path is None:
+            continue
+        check_writable(path)
+        if real(path) in taken:
+            raise UsageError(f"{path}: is read or written by this very command; give another name")
+        taken.add(real(path))
+    if request.plot is not None:
+        check_plot(request.plot)
 
 
 def _subjects(request: Request) -> tuple[Subject, ...]:
@@ -93,7 +122,7 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
 def _clip(source: str | None, stack: ExitStack) -> Path | None:
     """The file that is read; for `pattern` one is made, for `synthetic` there is none. Raises `UsageError`, `MediaError`."""
     if source is None:
-        return assets_folder() / "media" / "bikes.mp4"
+        return _SAMPLE
     if source == "synthetic":
         return None
     spec = parse_source(source)
@@ -136,23 +165,21 @@ def _earlier(path: Path) -> Report:
         raise DataError(f"{path}: is no report of this version of `bench`; measure again with --json") from error
 
 
-def _print(report: Report, changed: list[Change], different: list[str]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, emoji=False)
-    console.print(headline(report), markup=False, soft_wrap=True)
-    for table in tables(report):
-        _print_table(table, console)
-    if changed or different:
-        for line in different:
-            console.print(f"note: {line}", markup=False, soft_wrap=True)
-        _print_table(comparison(changed), console)
-    for line in report.warnings:
-        console.print(f"warning: {line}", markup=False, soft_wrap=True)
+def _print_changes(changed: list[Change], different: list[str]) -> None:
+    for line in different:
+        print(f"note: {line}")
+    if changed:
+        _print_table(comparison(changed))
+    else:
+        print("note: nothing of the earlier run was measured again")
 
 
-def _print_table(table: Table, console: Console) -> None:
-    console.print(f"\n{table.title}", markup=False, soft_wrap=True)
-    columns = (Column(name, justify="right" if name in table.numbers else "left", no_wrap=True) for name in table.columns)
+def _print_table(table: Table) -> None:
+    print(f"\n{table.title}")
+    console = Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS, highlight=False, emoji=False, markup=False)
+    # In a narrow window words go on in the next line; figures are never cut.
+    columns = (Column(name, justify="right" if name in table.numbers else "left", no_wrap=name in table.numbers) for name in table.columns)
     shown = RichTable(*columns, box=None, pad_edge=False)
     for row in table.rows:
         shown.add_row(*row)
-    console.print(shown, markup=False)
+    console.print(shown)

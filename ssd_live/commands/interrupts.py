@@ -13,6 +13,16 @@ _SAME_SECONDS = 1.0
 
 
 @contextmanager
+def ends_by_sigterm_too() -> Iterator[None]:
+    """SIGTERM is what Ctrl-C is: temporary files and processes go."""
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+@contextmanager
 def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
     """The first interrupt says `line` and calls `stop`; the second is an ordinary one."""
     first: list[float] = []

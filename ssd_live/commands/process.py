@@ -61,6 +61,8 @@ class Request:
 def run(request: Request) -> None:
     """Check everything that can be checked before anything is loaded, do the work, print the summary."""
     settings = _settings(request)
+    if request.ray_address is not None and request.runner != "ray":
+        raise UsageError("--ray-address is for --runner ray; give both or neither")
     plan = _plan(request)
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, request.classes)
@@ -91,8 +93,7 @@ def _lanes(request: Request, recipe: Recipe, settings: Settings, inputs: int, st
     if request.runner == "ray":
         from ssd_live.process.ray_lanes import ray_lanes
 
-        wanted = min(request.jobs, inputs) if request.jobs else 0
-        lanes = stack.enter_context(ray_lanes(recipe, settings, wanted, request.ray_address, notify))
+        lanes = stack.enter_context(ray_lanes(recipe, settings, request.jobs, inputs, request.ray_address, notify))
         notify(f"{recipe.model.name} on {recipe.choice}, {len(lanes)} workers of Ray")
         return lanes
     backend = stack.enter_context(load_recipe(recipe, notify=notify))

@@ -1,5 +1,6 @@
 """Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads with bounded queues between them."""
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -9,7 +10,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ssd_live.backends.base import Backend, Pending
+from ssd_live.backends.base import Backend, Outputs, Pending
+from ssd_live.errors import BackendError
 from ssd_live.filtering import DetectionFilter
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
 from ssd_live.pixels import Pixels
@@ -55,6 +57,10 @@ class _Batch:
     images: list[Pixels] = field(default_factory=list)
     pending: Pending | None = None
     found: list[Detections] = field(default_factory=list)
+
+    def result(self) -> Outputs:
+        assert self.pending is not None
+        return self.pending.result()
 
 
 @dataclass
@@ -155,19 +161,25 @@ class BatchPipeline(Generic[Other]):
         self._decoded.finish()
 
     def _infer(self) -> None:
-        for item in self._answered(iter(self._decoded)):
-            self._inferred.put(item, weight=int(isinstance(item, Detected)))
+        in_flight: deque[_Batch] = deque()
+        try:
+            for item in self._answered(iter(self._decoded), in_flight):
+                self._inferred.put(item, weight=int(isinstance(item, Detected)))
+        finally:
+            # Another file may follow on the same backend: its slots must be free.
+            for batch in in_flight:
+                with contextlib.suppress(BackendError):
+                    batch.result()
         self._inferred.finish()
 
-    def _answered(self, items: Iterator[Frame | Other]) -> Iterator[Detected | Other]:
+    def _answered(self, items: Iterator[Frame | Other], in_flight: "deque[_Batch]") -> Iterator[Detected | Other]:
         """Keep the backend's slots full; give everything back in the order in which it came."""
         line: deque[tuple[Frame | Other, _Batch | None, int]] = deque()
-        in_flight = 0
         filling: _Batch | None = None
         last: Detections | None = None
 
         def take_first() -> Detected | Other:
-            nonlocal in_flight, last
+            nonlocal last
             item, batch, index = line.popleft()
             if not isinstance(item, Frame):
                 return item
@@ -175,8 +187,7 @@ class BatchPipeline(Generic[Other]):
                 assert last is not None
                 return Detected(item, last, stale=True)
             if not batch.found:
-                self._finish(batch)
-                in_flight -= 1
+                self._finish(in_flight.popleft())
             last = batch.found[index]
             return Detected(item, last)
 
@@ -187,19 +198,19 @@ class BatchPipeline(Generic[Other]):
                 index = len(batch.frames)
                 self._add(batch, item)
                 if len(batch.frames) == self._inference.batch:
-                    while in_flight == self._inference.backend.slots:
+                    while len(in_flight) == self._inference.backend.slots:
                         yield take_first()
                     self._start(batch)
-                    in_flight += 1
+                    in_flight.append(batch)
                     filling = None
             line.append((item, batch, index))
             while line and line[0][1] is None:
                 yield take_first()
         if filling is not None:
-            while in_flight == self._inference.backend.slots:
+            while len(in_flight) == self._inference.backend.slots:
                 yield take_first()
             self._start(filling)
-            in_flight += 1
+            in_flight.append(filling)
         while line:
             yield take_first()
 
@@ -218,9 +229,8 @@ class BatchPipeline(Generic[Other]):
         images.clear()
 
     def _finish(self, batch: "_Batch") -> None:
-        assert batch.pending is not None
         started = time.perf_counter()
-        outputs = batch.pending.result()
+        outputs = batch.result()
         self.counters.add("inference", time.perf_counter() - started)
         wanted, region = self._inference.wanted, self._inference.region
         batch.found = [wanted.detections(outputs, index, (frame.width, frame.height), region) for index, frame in enumerate(batch.frames)]

@@ -1,6 +1,7 @@
 """Lanes on a Ray cluster: each is an actor with a model of its own. Inputs and outputs lie where every machine of the cluster sees them."""
 
 import contextlib
+import math
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import cv2
 
 from ssd_live import machine
-from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
+from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.files import parts_of, reason
 from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
 from ssd_live.process.lanes import Lane, OnFrames, load_recipe
@@ -22,6 +23,10 @@ _POLL_SECONDS = 0.3
 # A worker that dies takes its input with it, which another one begins again; an input that kills every worker is given up.
 _ATTEMPTS = 3
 _REACH_SECONDS, _LAST_PORT = 5.0, 65535
+# Nothing is reported to Ray's makers, and what fails is to fail soon.
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_NUM_REDIS_GET_RETRIES": "3"}
+# RFC 9113, 3.4 and 6.5: what opens a connection, and the type of the frame that answers it.
+_HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 4
 
 
 class _Worker:
@@ -30,7 +35,7 @@ class _Worker:
     def __init__(self, recipe: Recipe, settings: Settings, threads: int) -> None:
         cv2.setNumThreads(1)
         self._settings = settings
-        self._engine = Engine(recipe, load_recipe(recipe, threads=threads))
+        self._engine = Engine(recipe, load_recipe(recipe, threads=min(threads, machine.available_cores())))
         self._job: Job | None = None
         self._frames: tuple[int, int | None] = (0, None)
         self._stopped = False
@@ -72,7 +77,7 @@ class RayLane:
 
     def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
         ray = self._ray
-        before = parts_of(task.output) if task.output else set()
+        before = _parts(task, log)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.report, trouble = self._attempt(task, log, on_frames)
@@ -80,10 +85,12 @@ class RayLane:
                 if isinstance(error, ray.exceptions.ActorDiedError) and "creation task" in str(error):
                     raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
                 # What it had begun is nobody's now.
-                for part in parts_of(task.output) - before if task.output else ():
+                for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
+                if self._stopped:
+                    raise CancelledError(f"stopped before {task.source} was done") from None
                 self._worker = self._make()
-                if self._stopped or attempt == _ATTEMPTS:
+                if attempt == _ATTEMPTS:
                     raise BackendError(f"{task.source}: its Ray worker ended {attempt} times; run it without --runner ray to see why") from None
                 self._notify(f"{task.source}: its worker ended; another begins it again")
                 continue
@@ -111,13 +118,15 @@ class RayLane:
 
 
 @contextmanager
-def ray_lanes(recipe: Recipe, settings: Settings, count: int, address: str | None, notify: Callable[[str], None]) -> Iterator[list[Lane]]:
-    """On the cluster at `address`, or a local one made for this. `count` 0 is one lane a processor core.
+def ray_lanes(
+    recipe: Recipe, settings: Settings, count: int, inputs: int, address: str | None, notify: Callable[[str], None]
+) -> Iterator[list[Lane]]:
+    """On the cluster at `address`, or a local one made for this. `count` 0 is one lane a processor core; never more than there are inputs.
 
     Raises `MissingPackageError`, `UsageError` where there is no cluster.
     """
-    # Nothing is reported to Ray's makers.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
@@ -129,14 +138,17 @@ def ray_lanes(recipe: Recipe, settings: Settings, count: int, address: str | Non
     local: dict[str, Any] = {} if address else {"num_cpus": machine.available_cores(), "include_dashboard": False, "runtime_env": there}
     try:
         ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(f"there is no Ray cluster at {address or 'this machine'} ({_reason(error)}); start one with `ray start --head`") from error
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        hint = "is it of this version, and does it want RAY_AUTH_MODE=token?" if address else "see Ray's own messages above"
+        raise UsageError(f"Ray does not start on {address or 'this machine'} ({_reason(error)}); {hint}") from error
     try:
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        lanes = count or cores
+        lanes = min(count or cores, inputs)
+        # So many to a core that they fit, however the cores are spread over machines: one that does not fit would wait for ever.
+        share = 1 / math.ceil(lanes / cores)
         # The model travels once.
         place = ray.put(recipe)
-        actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=min(1, cores / lanes))
+        actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share)
         yield [RayLane(ray, lambda: actor.remote(place, settings, max(cores // lanes, 1)), notify) for _ in range(lanes)]
     finally:
         ray.shutdown()
@@ -148,9 +160,21 @@ def _check_reachable(address: str) -> None:
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise UsageError(f"--ray-address {address!r} must be HOST:PORT, as `ray start --head` prints it")
     try:
-        socket.create_connection((host, int(port)), _REACH_SECONDS).close()
+        with socket.create_connection((host, int(port)), _REACH_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return
+            connection.sendall(_HTTP2_PREFACE)
+            answer = connection.recv(4)
     except OSError as error:
         raise UsageError(f"there is no Ray cluster at {address} ({reason(error)}); start one with `ray start --head`") from error
+    if answer[3:] != bytes([_HTTP2_SETTINGS]):
+        raise UsageError(f"{address} is another program than Ray; start a cluster with `ray start --head`")
+
+
+def _parts(task: Task, log: LogPlace | None) -> set[Path]:
+    """Unfinished files of a task, also those of others."""
+    places = (task.output, log and log.beside.with_suffix(".jsonl"))
+    return {part for place in places if place for part in parts_of(place)}
 
 
 def _absolute(task: Task) -> Task:

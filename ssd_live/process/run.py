@@ -80,6 +80,7 @@ class Run:
             began = time.perf_counter()
             finished = self._run_all(logs, totals, progress)
             totals.outcomes = [finished[task] for task in self._plan.tasks if task in finished]
+            totals.failures = [outcome.message for outcome in totals.outcomes if outcome.message]
             if len(self._lanes) > 1:
                 totals.seconds = time.perf_counter() - began
             totals.stopped = self._stopped
@@ -142,13 +143,10 @@ class Run:
                     journal.note(task, key, outcome)
             return outcome, report
         except CancelledError as error:
-            with self._lock:
-                totals.failures.append(str(error))
             return Outcome(str(task.source), "", "stopped", report.frames, report.seconds, report.fps, message=str(error)), report
         except Exception as error:  # whatever is wrong with one input must not end the others
             line = _failure_line(error, task)
             with self._lock:
-                totals.failures.append(line)
                 totals.last_error = error
             return Outcome(str(task.source), "", "failed", report.frames, report.seconds, report.fps, message=line), report
 

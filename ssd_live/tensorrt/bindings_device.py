@@ -98,20 +98,17 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
     _call("capturing", driver.cuStreamBeginCapture, stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
     graph = None
     try:
-        work()
+        try:
+            work()
+        finally:
+            # The capture ends whatever came of it; one that was spoilt gives no graph.
+            code, graph = driver.cuStreamEndCapture(stream)
+        return BindingsGraph(_call("capturing", driver.cuGraphInstantiate, graph, 0)) if code == driver.CUresult.CUDA_SUCCESS else None
     except BackendError:
         return None
     finally:
-        # The capture ends whatever came of it; one that was spoilt gives no graph.
-        code, graph = driver.cuStreamEndCapture(stream)
-    if code != driver.CUresult.CUDA_SUCCESS:
-        return None
-    try:
-        return BindingsGraph(_call("capturing", driver.cuGraphInstantiate, graph, 0))
-    except BackendError:
-        return None
-    finally:
-        driver.cuGraphDestroy(graph)
+        if graph is not None:
+            driver.cuGraphDestroy(graph)
 
 
 def gpus() -> list[Gpu]:

@@ -22,7 +22,7 @@ _TROUBLES = {
     100: "there is no NVIDIA GPU that works; see `nvidia-smi`",
     803: "the NVIDIA driver and its libraries are of different versions; restart the machine",
 }
-_LOST = (46, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
+_LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def failure(code: int, name: str, doing: str) -> BackendError:
     """One line for a code of the driver."""
     if code in _LOST:
         return BackendError(f"the GPU failed or was lost while {doing} ({name}); see the system's log, and {_ADVICE} until it is back")
-    return BackendError(f"{_TROUBLES.get(code, f'the GPU refused {doing} ({name}, code {code})')}; or {_ADVICE}")
+    return BackendError(f"{_TROUBLES.get(code, f'the GPU refused {doing} ({name})')}; or {_ADVICE}")
 
 
 def driver_version(cuda: int) -> str:

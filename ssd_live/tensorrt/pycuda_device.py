@@ -1,5 +1,6 @@
 """The device layer on pycuda."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,15 @@ from ssd_live.errors import BackendError
 from ssd_live.tensorrt.device import Gpu, Graph, driver_version, failure
 
 # pycuda tells what the driver said in words: "cuMemAlloc failed: out of memory".
-_CODES = {"out of memory": 2, "no CUDA-capable device": 100, "driver version is insufficient": 35, "driver mismatch": 803}
-_LOST_WORDS = re.compile("illegal|launch fail|launch time|unknown error|hardware|misaligned|invalid (address|program)|assert|uncorrectable", re.I)
+_CODES = {"out of memory": 2, "no CUDA-capable device": 100, "driver version is insufficient": 35, "cuda driver combination": 803}
+_LOST_WORDS = re.compile(
+    "illegal|launch fail|launch time|unknown error|hardware|misaligned|address space|invalid program|assert|uncorrectable"
+    "|context is destroyed|busy or unavailable",
+    re.I,
+)
 _LOST_CODE, _OTHER_CODE = 719, 1
+# CU_STREAM_NON_BLOCKING, for which pycuda has no name: what others put on the default stream must not spoil a capture.
+_NON_BLOCKING = 1
 
 
 class PycudaDevice(Closing):
@@ -27,10 +34,14 @@ class PycudaDevice(Closing):
         _call("starting", cuda.init)
         device = _call("looking for it", cuda.Device, number)
         self.gpu = _gpu(device)
-        self._context = _call("making its context", device.retain_primary_context)
-        _call("making its context", self._context.push)
         self._kept: list[Any] = []
         self._streams: dict[int, Any] = {}
+        self._context = _call("making its context", device.retain_primary_context)
+        try:
+            _call("making its context", self._context.push)
+        except BackendError:
+            self.close()
+            raise
 
     def memory(self, size: int) -> int:
         allocation = _call(f"taking {size / 2**20:.1f} MiB", cuda.mem_alloc, max(size, 1))
@@ -43,7 +54,7 @@ class PycudaDevice(Closing):
         return array
 
     def stream(self) -> int:
-        stream = _call("making a stream", cuda.Stream)
+        stream = _call("making a stream", cuda.Stream, _NON_BLOCKING)
         self._streams[stream.handle] = stream
         return int(stream.handle)
 
@@ -81,16 +92,22 @@ class PycudaDevice(Closing):
         return graph
 
     def close(self) -> None:
+        """A GPU that is lost frees nothing any more; pycuda writes a line to standard error for each."""
         while self._kept:
-            kept = self._kept.pop()
-            # Arrays may still be referred to elsewhere: their memory goes now, in this thread.
-            if hasattr(kept, "free"):
-                kept.free()
+            _free(self._kept.pop())
         self._streams.clear()
         context, self._context = self._context, None
         if context is not None:
-            cuda.Context.pop()
+            # It takes the context off pycuda's own stack too. Popping it fails on a lost GPU, and with a context on that stack pycuda
+            # aborts the process when the thread ends.
             context.detach()
+
+
+def _free(kept: Any) -> None:
+    """Arrays may still be referred to elsewhere: their memory goes now, in this thread."""
+    if hasattr(kept, "free"):
+        with contextlib.suppress(cuda.Error):
+            kept.free()
 
 
 @dataclass(frozen=True)

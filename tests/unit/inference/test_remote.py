@@ -365,7 +365,8 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 def test_what_is_cancelled_before_its_process_is_there_starts_none(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin, started = held_back(monkeypatch), []
+    begin = held_back(monkeypatch)
+    started: list[Wish] = []
     monkeypatch.setattr(loader, "RemoteBackend", started.append)
     told.loader.load(tiny)
     told.loader.cancel()

@@ -1,0 +1,273 @@
+"""A session whose GPU cannot be used, or is lost, goes on without it. The networks are made up; no GPU takes part."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ssd_live.backends.base import Outputs
+from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
+from ssd_live.inference import loader
+from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.live.request import Overrides
+from ssd_live.live.session import LiveSession, SessionEvents
+from ssd_live.live.shown import ShownByNetwork
+from ssd_live.modelfile.file import read_model_file
+from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.picture import Viewport
+from ssd_live.pixels import Pixels
+from ssd_live.settings import Settings
+from ssd_live.video.sources import parse_source
+from tests.fake_engine import answer_to, know_the_fastest, without_tensorrt
+from tests.live_parts import Painter
+from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
+from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
+
+ENGINE, WITHOUT_GPU = Wish("tiny", "tensorrt", "fp16"), Wish("tiny", "cpu", "auto")
+REFUSED = BackendError("TensorRT does not take the engine; choose --backend cpu")
+
+
+class Network:
+    """In place of a process with a network: loads as the machine says, and dies when it is told to."""
+
+    slots = 1
+    description = "made up"
+
+    def __init__(self, machine: "Machine", wish: Wish) -> None:
+        self._machine, self._wish = machine, wish
+        self._killed = threading.Event()
+        machine.networks.append(self)
+
+    def wait(self, on_progress: Callable[[str], None]) -> Loaded:
+        trouble = self._machine.troubles.get(self._wish.backend)
+        if self._wish.backend in self._machine.endless:
+            on_progress("building the engine: 37%")
+            assert self._killed.wait(LIMIT_SECONDS)
+        if self._killed.is_set():
+            raise BackendError("the process crashed (signal 9)")
+        if trouble is not None:
+            raise trouble
+        return Loaded(tiny_metadata(), "0" * 64, self._wish.backend, "?", self._wish.precision, "made up")
+
+    def submit(self, images: Pixels) -> "Network":
+        self._images = images
+        return self
+
+    def result(self, timeout: float | None = None) -> Outputs:
+        if self._killed.is_set():
+            raise BackendError("the GPU failed or was lost")
+        found = answer_to(self._images, MAX_DETECTIONS)
+        found.classes[:] = 0
+        return found
+
+    def kill(self) -> None:
+        self._killed.set()
+
+    def share(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self.kill()
+
+
+class Machine:
+    """What networks do on it: `troubles` says which backend cannot be loaded and why, `endless` which load until they are killed."""
+
+    def __init__(self) -> None:
+        self.networks: list[Network] = []
+        self.troubles: dict[str, SsdLiveError] = {}
+        self.endless: set[str] = set()
+        self.loading: list[str] = []
+        self.loaded: list[Wish] = []
+        self.failed: list[tuple[Wish, SsdLiveError]] = []
+        self.told: list[str] = []
+        self._painter = Painter()
+
+    @contextmanager
+    def session(self) -> Iterator[LiveSession]:
+        events = SessionEvents(
+            picture=lambda: None,
+            loading=self.loading.append,
+            loaded=lambda wish, _: self.loaded.append(wish),
+            load_failed=lambda *words: self.failed.append(words),
+            trouble=self.told.append,
+            recorded=lambda _: None,
+        )
+        with LiveSession(events, ShownByNetwork(Settings(), Overrides())) as session:
+            session.pipeline.set_viewport(Viewport(32, 32))
+            session.open(parse_source("pattern:64x64@60"), CaptureOptions())
+            yield session
+        wait_until(lambda: not threads_named("load"))
+
+    def run_on(self, session: LiveSession, wish: Wish) -> None:
+        session.load(wish)
+        self.see(session)
+
+    def see(self, session: LiveSession) -> None:
+        """Until a network finds things in what is shown."""
+        wait_until(lambda: self._painter.paint_next(session.pipeline).detections is not None)
+
+    def die(self, session: LiveSession) -> None:
+        """The network in use."""
+        network = session.pipeline.network
+        assert network is not None
+        network.kill()
+        wait_until(lambda: session.pipeline.network is not network, what="the dead network to be let go")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine()
+    monkeypatch.setattr(loader, "RemoteBackend", lambda wish: Network(made, wish))
+    return made
+
+
+@pytest.mark.parametrize("error", [REFUSED, MissingPackageError("there is no NVIDIA driver here")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("backend", ["auto", "tensorrt", "tensorrt-rtx", "tensorrt:GPU.1", "torch:CUDA", "openvino:GPU"])
+def test_what_cannot_be_loaded_on_a_gpu_is_loaded_without(machine: Machine, backend: str, error: SsdLiveError) -> None:
+    machine.troubles[backend] = error
+    with machine.session() as session:
+        machine.run_on(session, Wish("tiny", backend, "fp16"))
+    assert machine.loaded == [WITHOUT_GPU]
+    assert machine.told == [f"{error}; going on without the GPU"]
+    assert not machine.failed
+
+
+@pytest.mark.parametrize("backend", ["cpu", "openvino", "openvino:CPU", "onnxruntime", "torch"])
+def test_what_uses_no_gpu_is_not_loaded_in_another_way(machine: Machine, backend: str) -> None:
+    machine.troubles[backend] = REFUSED
+    with machine.session() as session:
+        session.load(Wish("tiny", backend))
+        wait_until(lambda: machine.failed)
+    assert (machine.loaded, machine.told, len(machine.networks)) == ([], [], 1)
+
+
+def test_what_makes_no_sense_is_told_and_nothing_else_is_loaded(machine: Machine) -> None:
+    machine.troubles["tensorrt"] = UsageError("TensorRT computes in fp16 or fp32, not int8")
+    with machine.session() as session:
+        session.load(ENGINE)
+        wait_until(lambda: machine.failed)
+    assert machine.failed == [(ENGINE, machine.troubles["tensorrt"])]
+    assert len(machine.networks) == 1
+
+
+def test_a_network_in_use_stays_when_an_engine_cannot_be_loaded(machine: Machine) -> None:
+    machine.troubles["tensorrt"] = REFUSED
+    with machine.session() as session:
+        machine.run_on(session, Wish("tiny", "onnxruntime"))
+        session.load(ENGINE)
+        wait_until(lambda: machine.failed)
+        machine.see(session)
+    assert machine.failed == [(ENGINE, REFUSED)]
+    assert machine.loaded == [Wish("tiny", "onnxruntime")]
+    assert not machine.told
+
+
+def test_when_the_processor_cannot_do_it_either_that_is_the_end(machine: Machine) -> None:
+    machine.troubles = {"tensorrt": REFUSED, "cpu": BackendError("no backend can run tiny here")}
+    with machine.session() as session:
+        session.load(ENGINE)
+        wait_until(lambda: machine.failed)
+    assert machine.failed == [(WITHOUT_GPU, machine.troubles["cpu"])]
+
+
+def test_cancelling_is_no_reason_to_go_on_without_the_gpu(machine: Machine) -> None:
+    machine.endless.add("tensorrt")
+    with machine.session() as session:
+        session.load(ENGINE)
+        wait_until(lambda: machine.loading)
+        session.cancel_loading()
+        wait_until(lambda: machine.failed)
+    assert isinstance(machine.failed[0][1], CancelledError)
+    assert (machine.loaded, machine.told) == ([], [])
+
+
+def test_a_gpu_that_is_lost_is_tried_once_more_and_then_done_without(machine: Machine) -> None:
+    with machine.session() as session:
+        machine.run_on(session, ENGINE)
+        machine.troubles["tensorrt"] = REFUSED
+        machine.die(session)
+        machine.see(session)
+    assert machine.loaded == [ENGINE, WITHOUT_GPU]
+    assert machine.told == ["the GPU failed or was lost", f"{REFUSED}; going on without the GPU"]
+    assert not machine.failed
+
+
+def test_an_engine_that_keeps_dying_is_done_without(machine: Machine) -> None:
+    with machine.session() as session:
+        session.load(ENGINE)
+        for count in range(1, 5):
+            wait_until(lambda: len(machine.loaded) == count and session.pipeline.network is not None)  # noqa: B023
+            machine.die(session)
+        machine.see(session)
+    assert machine.loaded == [*[ENGINE] * 4, WITHOUT_GPU]
+    assert machine.told[-1] == "the GPU failed or was lost; going on without the GPU"
+
+
+def test_a_network_that_dies_comes_back_and_not_one_that_was_cancelled(machine: Machine) -> None:
+    used = Wish("tiny", "onnxruntime")
+    machine.endless.add("tensorrt")
+    with machine.session() as session:
+        machine.run_on(session, used)
+        session.load(ENGINE)
+        wait_until(lambda: machine.loading)
+        session.cancel_loading()
+        wait_until(lambda: machine.failed)
+        machine.die(session)
+        machine.see(session)
+    assert machine.loaded == [used, used]
+
+
+def test_a_network_that_dies_comes_back_and_not_one_that_could_not_be_loaded(machine: Machine) -> None:
+    used = Wish("tiny", "onnxruntime")
+    machine.troubles["tensorrt"] = REFUSED
+    with machine.session() as session:
+        machine.run_on(session, used)
+        session.load(ENGINE)
+        wait_until(lambda: machine.failed)
+        machine.die(session)
+        machine.see(session)
+    assert machine.loaded == [used, used]
+
+
+def test_a_later_wish_is_not_put_aside_for_going_on_without_the_gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user wishes for something else in the moment in which an engine is refused."""
+    later = Wish("tiny", "openvino")
+    machine.troubles["tensorrt"] = REFUSED
+    with machine.session() as session:
+        refused = session._load_failed
+
+        def wish_first(wish: Wish, error: SsdLiveError) -> None:
+            session.load(later)
+            refused(wish, error)
+
+        monkeypatch.setattr(session._loader, "_events", loader.LoaderEvents(machine.loading.append, session._ready, wish_first))
+        machine.run_on(session, ENGINE)
+    assert machine.loaded == [later]
+    assert not machine.told
+
+
+# The same with real processes.
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model whose fastest backend on this processor is known already, on a machine whose TensorRT is not installed."""
+    without_tensorrt(tmp_path, monkeypatch)
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_model([(0.2, 0.2, 0.8, 0.8)], [(0.9, 0.1)]).data)
+    know_the_fastest(read_model_file(path))
+    return str(path)
+
+
+def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_processor(tiny: str) -> None:
+    machine = Machine()
+    with machine.session() as session:
+        machine.run_on(session, Wish(tiny, "tensorrt", "fp16"))
+        assert session.loaded is not None
+        assert (session.loaded.backend, session.loaded.device) == ("onnxruntime", "CPU")
+    assert machine.loaded == [Wish(tiny, "cpu")]
+    assert machine.told == ["TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA driver; going on without the GPU"]

@@ -1,0 +1,54 @@
+"""A trial's process does not outlive whoever asked for it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ssd_live import cli, trial
+from ssd_live.errors import BackendError
+from tests.waiting import is_zombie, wait_for, wait_until
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Never ends by itself.
+ENDLESS = "import threading; from ssd_live.trial import end_with_parent; end_with_parent(); print('up', flush=True); threading.Event().wait()"
+PARENT = f"import sys; from ssd_live.trial import run_child; run_child([sys.executable, '-c', {ENDLESS!r}], 1000)"
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or is_zombie(process)
+
+
+def test_a_trial_ends_when_its_parent_is_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=CHECKOUT)
+    try:
+        child = wait_for(lambda: next(iter(psutil.Process(parent.pid).children()), None))
+        wait_until(lambda: child.num_threads() > 1, what="the child to watch its parent")
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_until(lambda: ended(child), what="the child to end")
+
+
+def test_a_trial_that_takes_too_long_is_ended_and_told_of() -> None:
+    with pytest.raises(BackendError, match=r"it gave no answer within 0 s"):
+        trial.run_child([sys.executable, "-c", ENDLESS], 0.01)
+    wait_until(lambda: not any(child for child in psutil.Process().children() if not is_zombie(child) and ENDLESS in child.cmdline()))
+
+
+def test_a_trial_hears_nothing_of_its_parent_before_that_ends() -> None:
+    code, told = trial.run_child(
+        [sys.executable, "-c", "from ssd_live.trial import end_with_parent; end_with_parent(); raise SystemExit('done')"], 60
+    )
+    assert (code, told.strip()) == (1, "done")
+
+
+def test_a_frozen_app_ends_its_trial_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own program takes the word `run-trial`."""
+    done: list[str] = []
+    monkeypatch.setattr(trial, "end_with_parent", lambda: done.append("watches"))
+    monkeypatch.setattr(trial, "main", lambda words: done.append(f"tries {' '.join(words)}"))
+    cli.main([trial.TRIAL_COMMAND, "a.onnx", "openvino"])
+    assert done == ["watches", "tries a.onnx openvino"]

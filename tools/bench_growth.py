@@ -16,10 +16,7 @@ from typing import Any
 
 import av
 import psutil
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tools.bench_process import CHECKOUT, scaled_sample
+from bench_process import CHECKOUT, scaled_sample
 
 SIZES = ("640x360", "1280x720", "1920x1080")
 STREAMS = "1,2,4,8"

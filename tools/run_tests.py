@@ -11,15 +11,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # About equal shares of the time; whatever is in neither belongs to the second.
-FIRST = (
-    "tests/unit/training",
-    "tests/unit/models",
-    "tests/unit/modelfile",
-    "tests/unit/tensorrt",
-    "tests/unit/backends",
-    "tests/unit/video",
-    "tests/gui",
-)
+FIRST = tuple(f"tests/{part}" for part in ("gui", "unit/backends", "unit/modelfile", "unit/models", "unit/training", "unit/video", "unit/tensorrt"))
 
 
 def main() -> int:

@@ -131,6 +131,8 @@ class CapturedAnswering:
         self._host = torch.zeros((batch, height, width, 3), dtype=torch.uint8, pin_memory=True)
         self._images = self._host.to(device)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        # The weights may still be on their way there, on the stream of whoever loaded them.
+        self._stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(self._stream):
             # Libraries choose their kernels at first use, which cannot be captured.
             for _ in range(_WARM_UPS):

@@ -1,36 +1,44 @@
-"""All tests, in two processes side by side: much of a test is waiting, so both cores of a small machine are used. Prints one after the other.
+"""All tests, folder by folder, two folders at a time: much of a test is waiting, so both cores of a small machine are used.
 
 python tools/run_tests.py [pytest's options]
 """
 
 import subprocess
 import sys
-import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-# About equal shares of the time; whatever is in neither belongs to the second.
-FIRST = tuple(f"tests/{part}" for part in ("gui", "unit/backends", "unit/modelfile", "unit/models", "unit/training", "unit/video", "unit/tensorrt"))
+AT_ONCE = 2
+# What takes long goes first, so that nothing long is left at the end.
+LONG = ("tests/e2e", "tests/faults", "tests/gui", "tests/unit/training", "tests/unit/live", "tests/unit/process", "tests/unit/video")
+NOTHING_COLLECTED = 5
 
 
 def main() -> int:
-    options = sys.argv[1:]
-    shares = (FIRST, ("tests", *(f"--ignore={folder}" for folder in FIRST)))
-    with tempfile.TemporaryDirectory() as name:
-        outputs = [Path(name) / str(number) for number in range(len(shares))]
-        children = []
-        for share, output in zip(shares, outputs, strict=True):
-            with output.open("wb") as file:
-                command = [sys.executable, "-m", "pytest", "-q", *share, *options]
-                children.append(subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT))
-        codes = []
-        for child, output in zip(children, outputs, strict=True):
-            began = time.monotonic()
-            codes.append(child.wait())
-            print(output.read_text(encoding="utf-8", errors="replace"), f"(ended {time.monotonic() - began:.0f} s after the one before)", flush=True)
-    # pytest's 5: nothing was collected, which a selection of tests may bring about in one share.
-    return max((code if code >= 0 else 128 - code for code in codes if code != 5), default=5)
+    folders = shares()
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        codes = list(pool.map(lambda folder: run(folder, sys.argv[1:]), folders))
+    failed = [name for name, code in zip(folders, codes, strict=True) if code not in (0, NOTHING_COLLECTED)]
+    print(f"{len(folders)} folders in {time.monotonic() - began:.0f} s; {'failed: ' + ', '.join(failed) if failed else 'all passed'}")
+    return 1 if failed else 0
+
+
+def shares() -> list[str]:
+    """Folders of tests, and files that lie beside folders."""
+    unit = CHECKOUT / "tests" / "unit"
+    found = [path for path in (CHECKOUT / "tests").iterdir() if path.is_dir() and path != unit and any(path.glob("**/test_*.py"))]
+    found += [path for path in unit.iterdir() if path.name.startswith("test_") or (path.is_dir() and any(path.glob("**/test_*.py")))]
+    names = sorted(path.relative_to(CHECKOUT).as_posix() for path in found)
+    return [name for name in LONG if name in names] + [name for name in names if name not in LONG]
+
+
+def run(folder: str, options: list[str]) -> int:
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", folder, *options], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    print(f"== {folder}\n{done.stdout}{done.stderr}", flush=True)
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
 # What takes long goes first, so that nothing long is left at the end.
-LONG = ("tests/e2e", "tests/faults", "tests/gui", "tests/unit/training", "tests/unit/live", "tests/unit/process", "tests/unit/video")
+LONG = ("tests/gui", "tests/unit/training", "tests/faults")
+# Folders whose parts are shares of their own.
+DIVIDED = ("tests/e2e", "tests/unit")
 NOTHING_COLLECTED = 5
 
 
@@ -27,11 +29,12 @@ def main() -> int:
 
 
 def shares() -> list[str]:
-    """Folders of tests, and files that lie beside folders."""
-    unit = CHECKOUT / "tests" / "unit"
-    found = [path for path in (CHECKOUT / "tests").iterdir() if path.is_dir() and path != unit and any(path.glob("**/test_*.py"))]
-    found += [path for path in unit.iterdir() if path.name.startswith("test_") or (path.is_dir() and any(path.glob("**/test_*.py")))]
-    names = sorted(path.relative_to(CHECKOUT).as_posix() for path in found)
+    """Folders of tests, and single files of what would take too long as a whole."""
+    tests = CHECKOUT / "tests"
+    found = [path for path in tests.iterdir() if path.is_dir() and f"tests/{path.name}" not in DIVIDED]
+    for folder in DIVIDED:
+        found += [path for path in (CHECKOUT / folder).iterdir() if path.is_dir() or path.name.startswith("test_")]
+    names = sorted(path.relative_to(CHECKOUT).as_posix() for path in found if path.is_file() or any(path.glob("**/test_*.py")))
     return [name for name in LONG if name in names] + [name for name in names if name not in LONG]
 
 

@@ -92,12 +92,14 @@ def real(path: Path) -> Path:
 
 def check_writable(path: Path) -> None:
     """Before long work whose result `atomic_write` is to keep: whether it can be written there. Nothing is left. Raises `OutputError`."""
-    _refuse_special(path)
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
+        _refuse_special(path)
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
         tempfile.TemporaryFile(dir=folder).close()
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
 

@@ -18,7 +18,7 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """`ratio` is new FPS over old, give or take `uncertainty` (a share of it); `verdict` is faster, slower, the same, or unsure after one turn."""
+    """`ratio` is new FPS over old, give or take `uncertainty`; `verdict` is faster, slower, the same, or unsure where one turn was all."""
 
     before: Measurement
     after: Measurement
@@ -50,7 +50,7 @@ def differences(old: Report, new: Report) -> list[str]:
 
 def _change(before: Measurement, after: Measurement) -> Change:
     ratio = after.fps / before.fps
-    uncertainty = math.hypot(before.uncertainty, after.uncertainty, _BETWEEN_RUNS)
+    uncertainty = ratio * math.hypot(before.uncertainty, after.uncertainty, _BETWEEN_RUNS)
     if math.isinf(uncertainty):
         verdict = "unsure"
     elif abs(ratio - 1) <= uncertainty:

@@ -29,6 +29,7 @@ _FRAME = "a frame to its detections"
 _OUTPUTS = {"detections only": ANALYSIS, VIDEO_FILE: VIDEO}
 _ROUNDS = 2
 _LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.1
 # A child starts, loads a network and ends.
 _PATIENCE_SECONDS = 180.0
 # A frozen app has no `-m`; its own program takes the word instead.
@@ -84,7 +85,8 @@ class Bench:
                     self._measure(subject)
                 except BackendError as error:
                     failures.append(error)
-                    self._notify(f"{subject.model.name} on {subject.choice} is left out: {error}")
+                    if len(self._plan.subjects) > 1:
+                        self._notify(f"{subject.model.name} on {subject.choice} is left out: {error}")
         finally:
             done.set()
             watcher.join()
@@ -140,18 +142,15 @@ class Bench:
         self._stages.append(StageCosts(**where, stages=tuple(stages)))
 
     def _children(self, subject: Subject, what: str, streams: int, seconds: float) -> list[dict[str, Any]]:
-        """As many at once as there are streams; when one fails, or at an interrupt, the others end with their lifeline."""
+        """As many at once as there are streams."""
         self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
-        order = self._order(subject, "end to end", what) | {"seconds": seconds, "streams": streams}
-        with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting, ThreadPoolExecutor(streams) as pool, lifeline() as alive:
-            jobs = [pool.submit(self._run_child, order | {"meeting": meeting}, alive) for _ in range(streams)]
-            wait(jobs, return_when=FIRST_EXCEPTION)
-            failed = [job for job in jobs if job.done() and job.exception()]
-            return [job.result() for job in failed or jobs]
+        with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting:
+            order = self._order(subject, "end to end", what) | {"seconds": seconds, "streams": streams, "meeting": meeting}
+            return self._run_together([order] * streams)
 
     def _child(self, subject: Subject, kind: str, what: str, batch: int = 1) -> dict[str, Any]:
         self._tell(subject, kind, f"{what}{f', batch {batch}' if batch > 1 else ''}")
-        return self._run_child(self._order(subject, kind, what) | {"batch": batch})
+        return self._run_together([self._order(subject, kind, what) | {"batch": batch}])[0]
 
     def _tell(self, subject: Subject, kind: str, what: str) -> None:
         self._notify(f"measuring {subject.model.name} on {subject.choice}: {kind}, {what} ...")
@@ -169,7 +168,19 @@ class Bench:
             "clip": str(self._plan.clip) if self._plan.clip else None,
         }
 
-    def _run_child(self, order: dict[str, Any], alive: int | None = None) -> dict[str, Any]:
+    def _run_together(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """When one fails, and at an interrupt, the others end with their lifeline."""
+        with ThreadPoolExecutor(len(orders)) as pool, lifeline() as alive:
+            jobs = [pool.submit(self._run_child, order, alive) for order in orders]
+            left = set(jobs)
+            while left:
+                # Another thread may take a signal, which this one, when it waits for good, does not see.
+                done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
+                for job in done:
+                    self._cpu_seconds += job.result()["cpu_seconds"]
+            return [job.result() for job in jobs]
+
+    def _run_child(self, order: dict[str, Any], alive: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
             limit = _PATIENCE_SECONDS + 10 * self._plan.seconds
             code, told = run_child([sys.executable, *_ENTRY, json.dumps(order), folder], limit, alive)
@@ -177,8 +188,7 @@ class Bench:
             if code or not result.is_file():
                 raise BackendError(_last_line(told) or f"the measuring process ended with code {code}")
             found: dict[str, Any] = json.loads(result.read_text())
-        self._cpu_seconds += found["cpu_seconds"]
-        return found
+            return found
 
     def _keep(
         self,

@@ -110,7 +110,9 @@ def _subject(row: Measurement) -> str:
 
 
 def _spread(uncertainty: float) -> str:
-    return f"{uncertainty:.1%}" if math.isfinite(uncertainty) else "one turn"
+    if math.isinf(uncertainty):
+        return "one turn"
+    return f"{uncertainty:.1%}" if uncertainty < 1 else "over 100%"
 
 
 def _ratio(change: Change) -> str:

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Column
 from rich.table import Table as RichTable
 
 from ssd_live.bench.clip import pattern_clip
@@ -22,7 +21,7 @@ from ssd_live.bench.run import Bench, Plan, Subject
 from ssd_live.bench.state import load_average
 from ssd_live.bench.tables import Table, as_html, comparison, headline, tables
 from ssd_live.choosing import choose
-from ssd_live.commands.interrupts import ends_by_sigterm_too
+from ssd_live.commands.interrupts import cancelled_at_once
 from ssd_live.commands.progress import notify
 from ssd_live.errors import DataError, UsageError
 from ssd_live.files import assets_folder, atomic_write, check_writable, printable, real
@@ -65,7 +64,7 @@ def run(request: Request) -> None:
     kinds = _kinds(request.kinds)
     _check_outputs(request)
     with ExitStack() as stack:
-        stack.enter_context(ends_by_sigterm_too())
+        stack.enter_context(cancelled_at_once("interrupted; nothing was written"))
         clip = _clip(request.source, stack)
         if clip is None and kinds == ("end to end",):
             raise UsageError(f"{request.source} has no end-to-end figures; give a file or pattern as --source")
@@ -177,9 +176,11 @@ def _print_changes(changed: list[Change], different: list[str]) -> None:
 def _print_table(table: Table) -> None:
     print(f"\n{table.title}")
     console = Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS, highlight=False, emoji=False, markup=False)
-    # In a narrow window words go on in the next line; figures are never cut.
-    columns = (Column(name, justify="right" if name in table.numbers else "left", no_wrap=name in table.numbers) for name in table.columns)
-    shown = RichTable(*columns, box=None, pad_edge=False)
+    shown = RichTable(box=None, pad_edge=False)
+    for name in table.columns:
+        is_number = name in table.numbers
+        # In a narrow window words go on in the next line; nothing is cut.
+        shown.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)

@@ -7,17 +7,20 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ssd_live.commands.progress import notify
+from ssd_live.errors import CancelledError
 
 # A launcher passes on the Ctrl-C that the terminal sent to all: that is one, not two.
 _SAME_SECONDS = 1.0
 
 
 @contextmanager
-def ends_by_sigterm_too() -> Iterator[None]:
-    """SIGTERM is what Ctrl-C is: temporary files and processes go."""
+def cancelled_at_once(line: str) -> Iterator[None]:
+    """Ctrl-C and SIGTERM alike raise `CancelledError` with the line, so that temporary files and child processes go."""
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
+    except KeyboardInterrupt:
+        raise CancelledError(line) from None
     finally:
         signal.signal(signal.SIGTERM, earlier)
 

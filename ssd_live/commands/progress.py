@@ -34,7 +34,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         self._bar: RichProgress | None = None
         if self._console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.fields[frames]} frames"),
                 TextColumn("{task.fields[fps]:.0f} FPS"),

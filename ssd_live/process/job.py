@@ -189,6 +189,8 @@ class Job:
 
     def _end(self, reader: VideoReader, writer: VideoWriter | None, log: LineLog | None) -> None:
         """Give the results their names, or leave them as `.part` files and say so."""
+        if self._stopped and not self.report.frames:
+            raise CancelledError(f"stopped before the first frame of {self._task.source}")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
         where = f"; what there is was kept in {' and '.join(kept)}" if kept else ""
         trouble = reader.shortfall

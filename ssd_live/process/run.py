@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from ssd_live.process.journal import Journal, Outcome, settings_key, write_summa
 from ssd_live.process.lanes import Lane
 from ssd_live.process.plan import Plan, Task
 from ssd_live.process.records import LogPlace, check_format, combine
+
+_POLL_SECONDS = 0.1
 
 
 class Progress(Protocol):
@@ -112,8 +114,12 @@ class Run:
             return finished
         with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="lane") as pool:
             try:
-                for future in [pool.submit(work, lane) for lane in self._lanes]:
-                    future.result()
+                left = {pool.submit(work, lane) for lane in self._lanes}
+                while left:
+                    # Another thread may take a signal, which this one, when it waits for good, does not see.
+                    done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
             except BaseException:
                 # An interrupt, in this thread: the lanes do not see it.
                 self._stopped = True

@@ -263,6 +263,36 @@ def test_of_several_failures_the_first_is_raised() -> None:
         BatchPipeline(source(), _inference(MemoryBackend(1)), sink).run(watch)
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_what_ends_early_leaves_nothing_in_flight(slots: int, batch: int) -> None:
+    """Another file may follow on the same backend."""
+
+    def sink(item: Detected | str) -> None:
+        raise OutputError("the disk is full")
+
+    backend = MemoryBackend(slots, batch=batch)
+    with pytest.raises(OutputError):
+        BatchPipeline(map(_frame, count()), _inference(backend), sink).run()
+    assert backend.submitted > 0
+    assert backend.in_flight == 0
+
+
+def test_a_pipeline_that_is_given_up_raises_an_interrupt() -> None:
+    sink = Collected()
+
+    def sink_that_gives_up(item: Detected | str) -> None:
+        sink(item)
+        if len(sink.items) == 10:
+            pipeline.abort()
+
+    backend = MemoryBackend(2)
+    pipeline = BatchPipeline(map(_frame, count()), _inference(backend), sink_that_gives_up)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run()
+    assert (len(sink.items), backend.in_flight) == (10, 0)
+
+
 def test_an_interrupt_in_the_calling_thread_tears_everything_down() -> None:
     def interrupt(counters: Counters) -> None:
         raise KeyboardInterrupt

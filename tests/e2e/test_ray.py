@@ -1,0 +1,219 @@
+"""`process` spread over a Ray cluster: the same results as without, whatever happens to a worker."""
+
+import csv
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ssd_live.files import assets_folder
+from tests.clips import frame_times, write_clip
+from tests.conftest import FIXED_BACKEND, Answer
+from tests.waiting import LIMIT_SECONDS, wait_until
+
+pytest.importorskip("ray")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CLIPS = 20
+# A cluster takes seconds to start; all of them start one.
+_START_SECONDS = 60.0
+
+
+def _frames(number: int) -> int:
+    return 4 + number % 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty short clips, and something that is none among them."""
+    place = tmp_path_factory.mktemp("ray") / "in"
+    place.mkdir()
+    for number in range(CLIPS):
+        write_clip(place / f"{number}.mp4", _frames(number), size=(320, 136))
+    (place / "10-bad.mp4").write_text("no video")
+    return place
+
+
+def _command(*words: object) -> list[str]:
+    return [str(word) for word in (sys.executable, CHECKOUT / "main.py", "process", *words, *FIXED_BACKEND)]
+
+
+def _run(*words: object) -> Answer:
+    done = subprocess.run(_command(*words), capture_output=True, text=True, check=False, timeout=100)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def _workers(program: psutil.Process) -> list[psutil.Process]:
+    """Ray's processes that run our lanes; they name themselves after what they do."""
+    found = []
+    for child in program.children(recursive=True):
+        try:
+            if "_Worker.run" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _kill_in_the_middle(program: psutil.Process) -> Path:
+    """End one worker while it writes a video, which is given."""
+    killed: list[Path] = []
+
+    def caught() -> bool:
+        for worker in _workers(program):
+            try:
+                worker.suspend()
+                parts = [Path(file.path) for file in worker.open_files() if file.path.endswith(".part.mp4")]
+                (worker.kill if parts else worker.resume)()
+                killed.extend(parts)
+            except psutil.Error:
+                continue
+            if killed:
+                break
+        return bool(killed)
+
+    wait_until(caught, _START_SECONDS, "a worker that writes a video")
+    return killed[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the command left; the same command without Ray left `alone`."""
+
+    answer: Answer
+    killed: Path
+    place: Path
+    alone: Path
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Two workers, of which one is killed while it works. Made once: a cluster takes seconds to start."""
+    place, alone = tmp_path_factory.mktemp("with"), tmp_path_factory.mktemp("without")
+    _run(folder, "-o", alone / "out", "--detections", alone / "all.jsonl", "--jobs", "1")
+    words = (folder, "-o", place / "out", "--detections", place / "all.jsonl", "--runner", "ray", "--jobs", "2")
+    with subprocess.Popen(_command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            killed = _kill_in_the_middle(psutil.Process(program.pid))
+            out, errors = program.communicate(timeout=100)
+        finally:
+            program.kill()
+    return Outcome(Answer(program.returncode, out, errors), killed, place, alone)
+
+
+def _summary(place: Path) -> list[tuple[str, str, str, str]]:
+    with (place / "out" / "summary.csv").open(newline="") as lines:
+        return [(Path(row["input"]).name, row["status"], row["frames"], row["objects"]) for row in csv.DictReader(lines)]
+
+
+def test_the_input_of_a_killed_worker_is_begun_again_by_another(outcome: Outcome) -> None:
+    name = outcome.killed.name.replace(".part.mp4", ".mp4")
+    assert f"{name}: its worker ended; another begins it again" in outcome.answer.err
+    assert f"{name}: done" in outcome.answer.err
+
+
+def test_all_outputs_are_right(outcome: Outcome) -> None:
+    made = {path.name for path in (outcome.place / "out").glob("*.mp4")}
+    assert made == {f"{number}.mp4" for number in range(CLIPS)}
+    for number in range(CLIPS):
+        assert len(frame_times(outcome.place / "out" / f"{number}.mp4")) == _frames(number)
+    assert (outcome.place / "all.jsonl").read_bytes() == (outcome.alone / "all.jsonl").read_bytes()
+
+
+def test_nothing_unfinished_is_left(outcome: Outcome) -> None:
+    assert [path for path in outcome.place.rglob("*") if ".part" in path.name] == []
+    assert {path.name for path in outcome.place.iterdir()} == {"out", "all.jsonl"}
+
+
+def test_what_failed_is_reported_as_without_ray(outcome: Outcome, folder: Path) -> None:
+    assert outcome.answer.code == 1
+    assert "Traceback" not in outcome.answer.err
+    errors = [line for line in outcome.answer.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert errors[0].startswith(f"error: {folder / '10-bad.mp4'}: is not a video")
+    assert errors[1] == f"error: 1 of {CLIPS + 1} inputs failed; the others are done"
+    assert _summary(outcome.place) == _summary(outcome.alone)
+
+
+def test_progress_counts_all_workers_together(outcome: Outcome) -> None:
+    ended = [line for line in outcome.answer.err.splitlines() if f"/{CLIPS + 1} " in line and (": done" in line or ": failed" in line)]
+    assert sorted(int(line.partition("/")[0]) for line in ended) == list(range(1, CLIPS + 2))
+    assert "2 workers of Ray" in outcome.answer.err
+
+
+def test_what_is_finished_is_skipped(outcome: Outcome, folder: Path) -> None:
+    missing = outcome.place / "out" / "7.mp4"
+    missing.unlink()
+    stamps = {path: path.stat().st_mtime_ns for path in (outcome.place / "out").glob("*.mp4")}
+    words = (folder, "-o", outcome.place / "out", "--detections", outcome.place / "all.jsonl")
+    again = _run(*words, "--runner", "ray", "--jobs", "2")
+    assert f"1 of {CLIPS + 1} inputs done, {CLIPS - 1} finished before" in again.out
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert len(frame_times(missing)) == _frames(7)
+    assert (outcome.place / "all.jsonl").read_bytes() == (outcome.alone / "all.jsonl").read_bytes()
+
+
+def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
+    answer = _run(assets_folder() / "media" / "chelsea.png", "-o", tmp_path / "cat.png", "--runner", "ray")
+    assert answer.code == 0, answer.err
+    assert "1 workers of Ray" in answer.err
+    assert "Cat" in answer.out
+    assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
+
+
+@pytest.fixture
+def another_program() -> Iterator[int]:
+    """Something that listens, and answers in words of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"220 welcome\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield int(server.getsockname()[1])
+        server.close()
+        thread.join(LIMIT_SECONDS)
+
+
+def _refusal(ssd: Callable[..., Answer], *words: object) -> str:
+    answer = ssd("process", assets_folder() / "media" / "coffee.png", "--no-video", *FIXED_BACKEND, *words)
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nonsense", "must be HOST:PORT"),
+        (":6379", "must be HOST:PORT"),
+        ("127.0.0.1:99999", "must be HOST:PORT"),
+        ("127.0.0.1:9", "there is no Ray cluster at 127.0.0.1:9 (connection refused)"),
+        ("no.such.host.invalid:6379", "there is no Ray cluster at no.such.host.invalid:6379"),
+    ],
+)
+def test_a_bad_address_is_one_line(address: str, words: str, ssd: Callable[..., Answer]) -> None:
+    assert words in _refusal(ssd, "--runner", "ray", "--ray-address", address)
+
+
+def test_an_address_of_another_program_is_one_line(another_program: int, ssd: Callable[..., Answer]) -> None:
+    """Ray itself would ask it for minutes."""
+    address = f"127.0.0.1:{another_program}"
+    assert f"{address} is another program than Ray" in _refusal(ssd, "--runner", "ray", "--ray-address", address)
+
+
+def test_an_address_without_ray_is_refused(ssd: Callable[..., Answer]) -> None:
+    assert "--ray-address is for --runner ray" in _refusal(ssd, "--ray-address", "127.0.0.1:6379")

@@ -64,7 +64,9 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
     with contextlib.ExitStack() as stack:
         stdin = stack.enter_context(lifeline()) if alive is None else alive
         try:
-            child = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=limit, check=False, env=_environment())
+            child = subprocess.run(
+                command, stdin=stdin, capture_output=True, text=True, errors="backslashreplace", timeout=limit, check=False, env=_environment()
+            )
         except subprocess.TimeoutExpired:
             raise BackendError(f"it gave no answer within {limit:.0f} s") from None
     return child.returncode, child.stderr

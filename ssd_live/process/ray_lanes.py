@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,10 @@ class RayLane:
         self._stopped = False
         self.report = Report()
 
+    def ready(self) -> Any:
+        """What Ray gives once the model is loaded; `ray.get` raises where it cannot be."""
+        return self._worker.frames.remote()
+
     def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
         ray = self._ray
         before = _parts(task, log)
@@ -82,7 +86,7 @@ class RayLane:
             try:
                 self.report, trouble = self._attempt(task, log, on_frames)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
-                if isinstance(error, ray.exceptions.ActorDiedError) and "creation task" in str(error):
+                if _cannot_load(ray, error):
                     raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
                 # What it had begun is nobody's now.
                 for part in _parts(task, log) - before:
@@ -123,7 +127,7 @@ def ray_lanes(
 ) -> Iterator[list[Lane]]:
     """On the cluster at `address`, or a local one made for this. `count` 0 is one lane a processor core; never more than there are inputs.
 
-    Raises `MissingPackageError`, `UsageError` where there is no cluster.
+    Raises `MissingPackageError`, `UsageError` where there is no cluster, `BackendError` where the model cannot be loaded there.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -149,9 +153,26 @@ def ray_lanes(
         # The model travels once.
         place = ray.put(recipe)
         actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share)
-        yield [RayLane(ray, lambda: actor.remote(place, settings, max(cores // lanes, 1)), notify) for _ in range(lanes)]
+        found = [RayLane(ray, lambda: actor.remote(place, settings, max(cores // lanes, 1)), notify) for _ in range(lanes)]
+        _wait_for_first(ray, found)
+        yield list(found)
     finally:
         ray.shutdown()
+
+
+def _wait_for_first(ray: Any, lanes: Sequence[RayLane]) -> None:
+    """What cannot be loaded is told once, and not for every input. Raises `BackendError`."""
+    (first, *_), _ = ray.wait([lane.ready() for lane in lanes], num_returns=1)
+    try:
+        ray.get(first)
+    except ray.exceptions.RayActorError as error:
+        # One that was killed is another one's work.
+        if _cannot_load(ray, error):
+            raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
+
+
+def _cannot_load(ray: Any, error: Exception) -> bool:
+    return isinstance(error, ray.exceptions.ActorDiedError) and "creation task" in str(error)
 
 
 def _check_reachable(address: str) -> None:
@@ -183,5 +204,6 @@ def _absolute(task: Task) -> Task:
 
 
 def _reason(error: BaseException) -> str:
+    """The last line, which in another process's traceback begins with the kind of error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    return lines[-1].removeprefix(f"{BackendError.__module__}.{BackendError.__name__}: ")[:300] if lines else type(error).__name__

@@ -185,7 +185,11 @@ class Run:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".ssd_live-", dir=wanted.parent))
         except OSError as error:
             raise OutputError(f"{wanted}: cannot be written ({reason(error)}); choose another place") from error
-        return {task: LogPlace(Path(folder) / f"{number}.jsonl", wanted) for number, task in enumerate(self._plan.tasks)}
+        names = [wanted]
+        if len(self._plan.tasks) > 1:
+            # One for each input, so that it can be told whose an unfinished one is.
+            names = [wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}") for number, _ in enumerate(self._plan.tasks, 1)]
+        return {task: LogPlace(Path(folder) / f"{name.stem}.jsonl", name) for task, name in zip(self._plan.tasks, names, strict=True)}
 
     def _combine(self, logs: dict[Task, LogPlace], totals: Totals) -> None:
         """Make the one file of what is finished; `totals.detections` says that it is there."""

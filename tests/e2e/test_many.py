@@ -1,7 +1,9 @@
 """`process` with several inputs at once: the same results as one after the other."""
 
+import contextlib
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -127,6 +129,34 @@ def test_on_a_backend_that_cannot_be_shared_they_follow_each_other(folder: Path,
     pytest.importorskip("torch")
     answer = ssd("process", folder / "b.mp4", folder / "sub", "--no-video", "--jobs", "2", "--backend", "torch", "--precision", "fp32")
     assert answer.code == 0, answer.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
+def test_a_terminal_shows_a_row_for_each_input_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:
+    import pty
+
+    (tmp_path / "in[").mkdir()
+    names = ("in[/b].mp4", "[red]car.mp4", "plain.mp4")
+    for name in names:
+        shutil.copy(folder / "b.mp4", tmp_path / name)
+    ours, theirs = pty.openpty()
+    words = (*names, "--no-video", "--jobs", "3", *FIXED_BACKEND)
+    command = [sys.executable, str(CHECKOUT / "main.py"), "process", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, cwd=tmp_path, env=os.environ | {"TERM": "xterm"}) as program:
+        os.close(theirs)
+        shown = b"".join(_told(ours)).decode()
+    os.close(ours)
+    assert program.returncode == 0, shown
+    for number, name in enumerate(names, 1):
+        assert f"{number}/3 {name} " in shown
+        assert f"{number}/3 {name}: done, 3 frames" in shown
+
+
+def _told(terminal: int) -> Iterator[bytes]:
+    """Until the other end is closed, which Linux calls an error."""
+    with contextlib.suppress(OSError):
+        while data := os.read(terminal, 65536):
+            yield data
 
 
 @pytest.fixture(scope="module")

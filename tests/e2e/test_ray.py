@@ -11,10 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from onnx import helper
 
 from ssd_live.files import assets_folder
+from ssd_live.modelfile.file import to_bytes
 from tests.clips import frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
+from tests.tiny_model import tiny_metadata, tiny_proto
 from tests.waiting import LIMIT_SECONDS, wait_until
 
 pytest.importorskip("ray")
@@ -165,6 +168,19 @@ def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
     assert "1 workers of Ray" in answer.err
     assert "Cat" in answer.out
     assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
+
+
+def test_a_model_that_no_worker_can_load_is_one_line(folder: Path, tmp_path: Path) -> None:
+    model = tiny_proto()
+    model.graph.node.insert(0, helper.make_node("Unheard", ["image"], ["unheard_of"], domain="nowhere"))
+    model.graph.node[1].input[0] = "unheard_of"
+    model.opset_import.append(helper.make_opsetid("nowhere", 1))
+    (tmp_path / "tiny.onnx").write_bytes(to_bytes(model, tiny_metadata()))
+    answer = _run(folder, "-o", tmp_path / "out", "--runner", "ray", "--jobs", "1", "--model", tmp_path / "tiny.onnx")
+    assert answer.code == 1
+    (line,) = answer.err.splitlines()
+    assert line.startswith("error: a Ray worker cannot load the model: OpenVINO cannot load tiny.onnx")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture

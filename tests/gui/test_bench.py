@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QTextBrowser
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QTextBrowser
 
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.inference.remote import Wish
@@ -61,7 +61,7 @@ def test_cancelling_lets_the_picture_go_on(dialog: BenchDialog, held: list[bool]
     dialog.close()
 
 
-def test_what_goes_wrong_is_said_in_a_line(held: list[bool], qapp: QApplication) -> None:
+def test_what_goes_wrong_is_said_in_a_line(held: list[bool]) -> None:
     dialog = BenchDialog(Wish("no-such-model"), None, held.append, words=SHORT)
     dialog.show()
     QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)

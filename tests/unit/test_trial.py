@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -43,6 +44,20 @@ def test_a_trial_hears_nothing_of_its_parent_before_that_ends() -> None:
         [sys.executable, "-c", "from ssd_live.trial import end_with_parent; end_with_parent(); raise SystemExit('done')"], 60
     )
     assert (code, told.strip()) == (1, "done")
+
+
+def test_what_a_trial_tells_need_be_no_text() -> None:
+    """Native libraries print names of files as they are."""
+    code, told = trial.run_child([sys.executable, "-c", r"import sys; sys.stderr.buffer.write(b'\xff.mp4'); sys.exit(1)"], 60)
+    assert (code, told) == (1, r"\xff.mp4")
+
+
+def test_children_on_one_lifeline_end_with_it() -> None:
+    with ThreadPoolExecutor(2) as pool, trial.lifeline() as alive:
+        ends = [pool.submit(trial.run_child, [sys.executable, "-c", ENDLESS], 1000, alive) for _ in range(2)]
+        wait_until(lambda: sum(child.num_threads() > 1 for child in psutil.Process().children() if ENDLESS in child.cmdline()) == 2)
+        assert not any(end.done() for end in ends)
+    assert [end.result()[0] for end in ends] == [1, 1]
 
 
 def test_a_frozen_app_ends_its_trial_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,12 +34,14 @@ class MemoryLane:
 
     def __init__(self, work: Work = lambda lane, task: None) -> None:
         self.report = Report()
+        self.log: LogPlace | None = None
         self.done: list[str] = []
         self.ended = threading.Event()
         self.stopped = self.aborted = False
         self._work = work
 
     def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+        self.log = log
         self.report = Report(frames=1, seconds=1.0)
         self._work(self, task)
         if log is not None:
@@ -112,6 +114,19 @@ def test_results_come_in_the_order_of_the_inputs_whoever_is_done_first(tmp_path:
     assert watcher.begun == [(f"{number}.mp4", number + 1, 6) for number in range(6)]
     assert [name for name, _ in watcher.ended] == ["1.mp4", "2.mp4", "3.mp4", "4.mp4", "5.mp4", "0.mp4"]
     assert totals.frames == 6
+
+
+def test_unfinished_detections_of_each_input_have_a_name_of_their_own(tmp_path: Path) -> None:
+    places: list[str] = []
+
+    def note(lane: MemoryLane, task: Task) -> None:
+        assert lane.log is not None
+        places.append(lane.log.beside.name)
+
+    make(tmp_path, [MemoryLane(note)], 3, tmp_path / "all.csv").run(Watcher())
+    assert places == ["all-1.csv", "all-2.csv", "all-3.csv"]
+    make(tmp_path, [MemoryLane(note)], 1, tmp_path / "one.csv").run(Watcher())
+    assert places[3:] == ["one.csv"]
 
 
 def test_bad_inputs_end_no_other_and_are_told_of_in_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Real network cameras on loopback."""
+"""Real network cameras on loopback, and how X servers are started."""
 
 import contextlib
 import functools
@@ -17,6 +17,8 @@ from ssd_live.closing import Closing
 from ssd_live.video.sources.base import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
 
+# No network, and no new beginning when the last program closes, which would turn the next one away.
+XVFB = ("-nolisten", "tcp", "-noreset")
 _BOUNDARY = "frame"
 
 

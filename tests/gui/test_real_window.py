@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.clips import SAMPLE, frame_times
-from tests.servers import MjpegServer
+from tests.servers import XVFB, MjpegServer
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS, _RUN_SECONDS = 20.0, 60.0
@@ -29,7 +29,9 @@ def display() -> Iterator[str]:
         pytest.skip("Xvfb is not installed; on Debian: apt install xvfb")
     ready, written = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(written), "-screen", "0", "1400x900x24", "-nolisten", "tcp"], pass_fds=[written], stderr=subprocess.DEVNULL
+        ["Xvfb", "-displayfd", str(written), "-screen", "0", "1400x900x24", *XVFB],
+        pass_fds=[written],
+        stderr=subprocess.DEVNULL,
     )
     os.close(written)
     try:

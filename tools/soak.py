@@ -371,7 +371,7 @@ def run_window(source: str, walk: Callable[[Any, Any], None]) -> None:
             QTimer.singleShot(0, lambda: walk(window, window.findChild(Heartbeat)))
             return super()._show(application, window, session, bridge)
 
-    Driven(LiveRequest(parse_source(source))).run()
+    Driven(LiveRequest((parse_source(source),))).run()
 
 
 def child(request: dict[str, Any]) -> int:
@@ -382,7 +382,7 @@ def child(request: dict[str, Any]) -> int:
 
     def walk(window: Any, beat: Any) -> None:
         def quit_now() -> None:
-            print("recording", "yes" if window._session.recorder is not None else "no")
+            print("recording", "yes" if window._session.stream.recorder is not None else "no")
             print("quitting", time.monotonic(), flush=True)
             window.close()
 

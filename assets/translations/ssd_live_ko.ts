@@ -266,6 +266,22 @@
         <translation>창 모드로 돌아갑니다</translation>
     </message>
     <message>
+        <source>&amp;Only this source</source>
+        <translation>이 소스만(&amp;O)</translation>
+    </message>
+    <message>
+        <source>One source large, or all of them; so does a double click</source>
+        <translation>소스 하나를 크게, 또는 모두 보기; 더블 클릭도 같습니다</translation>
+    </message>
+    <message>
+        <source>&amp;Next source</source>
+        <translation>다음 소스(&amp;N)</translation>
+    </message>
+    <message>
+        <source>Work on the next one; or click on it</source>
+        <translation>다음 소스를 선택합니다. 클릭해도 됩니다</translation>
+    </message>
+    <message>
         <source>Zoom &amp;in</source>
         <translation>확대(&amp;I)</translation>
     </message>
@@ -746,6 +762,10 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     <message>
         <source>{display} FPS shown · {inference} inferred · {capture} captured</source>
         <translation>표시 {display} FPS · 추론 {inference} · 캡처 {capture}</translation>
+    </message>
+    <message>
+        <source>{display} FPS shown · {p50} ms · {inference} inferred</source>
+        <translation>표시 {display} FPS · {p50} ms · 추론 {inference}</translation>
     </message>
     <message>
         <source>latency {p50} ms, p99 {p99} ms</source>

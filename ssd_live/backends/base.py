@@ -57,7 +57,7 @@ class Pending(Protocol):
 
 
 class Backend(Protocol):
-    """A loaded model on a runtime, used by one thread: a with-block."""
+    """A loaded model on a runtime: a with-block. One thread submits; the same or one other waits for the results."""
 
     slots: int
     description: str

@@ -21,6 +21,7 @@ from ssd_live.video.sources.parse import parse_size
 _LINE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _LEFT_BEHIND_SECONDS = 0.5
+_MOST_SOURCES = 64
 _SAMPLE = assets_folder() / "media" / "bikes.mp4"
 _DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
@@ -29,7 +30,7 @@ _DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 class Words:
     """The command's words, as typed."""
 
-    source: str | None
+    sources: tuple[str, ...]
     model: str | None
     backend: str | None
     precision: str | None
@@ -62,18 +63,18 @@ def run(words: Words) -> int:
 
 
 def _checked(words: Words) -> LiveRequest:
-    camera = _first_camera() if words.source is None else None
-    source = parse_source(words.source) if words.source is not None else camera or parse_source(str(_SAMPLE))
-    if source.kind == "camera" and not source.address.isdecimal():
-        from ssd_live.video.sources.camera import find_camera
-
-        source = replace(source, address=str(find_camera(source.address)))
+    camera = _first_camera() if not words.sources else None
+    sources = [_numbered(parse_source(text)) for text in words.sources] or [camera or parse_source(str(_SAMPLE))]
+    if len(sources) > _MOST_SOURCES:
+        raise UsageError(f"{len(sources)} sources are more than can be seen at once; give at most {_MOST_SOURCES}")
     if words.model is not None or words.threshold is not None or words.classes:
         from ssd_live.filtering import detection_filter
         from ssd_live.modelfile.catalogue import find_model
 
         detection_filter(find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes)
     if words.record is not None:
+        if len(sources) > 1:
+            raise UsageError("--record is for one source; of several, record each from the window (key R), or run `live` once for each")
         if words.record.suffix.lower() != ".mkv":
             raise UsageError(f"{words.record}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
         if words.record.exists():
@@ -81,7 +82,7 @@ def _checked(words: Words) -> LiveRequest:
     if words.screenshot is not None and not words.window:
         raise UsageError("--screenshot needs the window; leave out --no-window")
     return LiveRequest(
-        source=source,
+        sources=tuple(sources),
         options=SourceOptions(parse_size(words.size) if words.size else None, words.rate),
         model=words.model,
         backend=words.backend,
@@ -92,8 +93,17 @@ def _checked(words: Words) -> LiveRequest:
         exit_after=words.exit_after,
         screenshot=words.screenshot,
         stats=words.stats,
-        no_camera=words.source is None and camera is None,
+        no_camera=not words.sources and camera is None,
     )
+
+
+def _numbered(source: SourceSpec) -> SourceSpec:
+    """A camera that is called by its name, by its number."""
+    if source.kind != "camera" or source.address.isdecimal():
+        return source
+    from ssd_live.video.sources.camera import find_camera
+
+    return replace(source, address=str(find_camera(source.address)))
 
 
 def _first_camera() -> SourceSpec | None:
@@ -122,29 +132,31 @@ class _Terminal:
         request = self._request
         events = SessionEvents(self._wake.set, notify, self._loaded, self._load_failed, notify, self._recorded)
         shown = ShownByNetwork(Settings(), request.overrides)
-        with LiveSession(events, shown) as session, _signals(self._interrupt):
+        with LiveSession(events, shown, streams=len(request.sources)) as session, _signals(self._interrupt):
             self._session = session
             session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
-            session.pipeline.cap_rate(request.rate_cap)
-            session.open(request.source, CaptureOptions(request.options))
-            # Nobody looks at the pictures: a small one keeps the stages the same.
-            session.pipeline.set_viewport(Viewport(320, 320))
+            for stream, source, cap in zip(session.streams, request.sources, request.rate_caps, strict=True):
+                stream.pipeline.cap_rate(cap)
+                stream.open(source, CaptureOptions(request.options))
+                # Nobody looks at the pictures: a small one keeps the stages the same.
+                stream.pipeline.set_viewport(Viewport(320, 320))
             self._loop(session)
             numbers = session.numbers()
         if request.stats is not None:
-            write_numbers(request.stats, numbers | session.counts())
-        state = session.pipeline.state
+            write_numbers(request.stats, session.settled(numbers))
         captured = numbers["captured"]
         if self._failure is None and request.record is not None and not self._recorded_once and captured:
             self._failure = OutputError(f"{request.record}: nothing was recorded, as the network was still loading; run it for longer")
         if self._failure is not None:
             raise self._failure
-        if state is not None and state.trouble and not captured:
-            raise SsdLiveError(state.trouble)
-        latency = numbers["latency_ms"]
-        print(f"{captured} frames captured, {numbers['shown']} shown, {numbers['inferred']} inferred, {sum(numbers['dropped'].values())} dropped")
-        print(f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms")
-        print(f"{numbers['shown'] / max(numbers['seconds'], 1e-6):.1f} FPS")
+        if captured:
+            for each in numbers.get("streams", []):
+                print(f"{each['source']}: {', '.join(_summary(each, numbers['seconds']))}")
+            print(*_summary(numbers, numbers["seconds"]), sep="\n")
+        for stream in session.streams:
+            state = stream.pipeline.state
+            if state is not None and state.trouble and not stream.pipeline.ledger.account().captured:
+                raise SsdLiveError(state.trouble)
         return 130 if self._interrupted else 0
 
     _interrupted = _recorded_once = False
@@ -153,20 +165,24 @@ class _Terminal:
         from ssd_live.pipeline.capture import Phase
 
         started = last = time.monotonic()
-        trouble = ""
+        troubles = [""] * len(session.streams)
         while not self._stop and self._failure is None:
             self._wake.wait(_POLL_SECONDS)
             self._wake.clear()
-            picture = session.pipeline.picture()
-            if picture is not None:
-                session.pipeline.painted(picture)
+            for stream in session.streams:
+                picture = stream.pipeline.picture()
+                if picture is not None:
+                    stream.pipeline.painted(picture)
             session.tick()
             now = time.monotonic()
-            state = session.pipeline.state
-            if state.trouble and state.trouble != trouble and state.phase is not Phase.FAILED:
-                notify(state.trouble)
-            trouble = state.trouble
-            if state.phase is Phase.FAILED or (self._request.exit_after is not None and now - started >= self._request.exit_after):
+            states = [stream.pipeline.state for stream in session.streams]
+            failed = [state.phase is Phase.FAILED for state in states]
+            for index, state in enumerate(states):
+                # That of a last one is the end of the command.
+                if state.trouble and state.trouble != troubles[index] and not all(failed):
+                    notify(state.trouble)
+                troubles[index] = state.trouble
+            if all(failed) or (self._request.exit_after is not None and now - started >= self._request.exit_after):
                 return
             if now - last >= _LINE_SECONDS:
                 last = now
@@ -174,16 +190,18 @@ class _Terminal:
 
     def _line(self, session: Any) -> None:
         numbers = session.numbers()
-        rates = ", ".join(f"{stage} {rate:.1f} FPS" for stage, rate in numbers["fps"].items())
-        dropped = ", ".join(f"{count} {cause}" for cause, count in numbers["dropped"].items()) or "none"
-        notify(f"{rates}; latency p50 {numbers['latency_ms']['p50']:.1f} ms, p99 {numbers['latency_ms']['p99']:.1f} ms; dropped: {dropped}")
+        for each in numbers.get("streams", [numbers]):
+            rates = ", ".join(f"{stage} {rate:.1f} FPS" for stage, rate in each["fps"].items())
+            dropped = ", ".join(f"{count} {cause}" for cause, count in each["dropped"].items()) or "none"
+            whose = f"{each['source']}: " if each is not numbers else ""
+            notify(f"{whose}{rates}; latency p50 {each['latency_ms']['p50']:.1f} ms, p99 {each['latency_ms']['p99']:.1f} ms; dropped: {dropped}")
 
     def _loaded(self, wish: Any, loaded: Any) -> None:
         notify(f"{loaded.metadata.name} on {loaded.description}")
         if self._request.record is not None and not self._recorded_once:
             self._recorded_once = True
             try:
-                self._session.start_recording(self._request.record, boxes=True)
+                self._session.stream.start_recording(self._request.record, boxes=True)
             except SsdLiveError as error:
                 self._failure = error
                 self._wake.set()
@@ -198,6 +216,15 @@ class _Terminal:
     def _interrupt(self) -> None:
         self._interrupted = self._request.exit_after is not None
         self._stop = True
+
+
+def _summary(numbers: dict[str, Any], seconds: float) -> list[str]:
+    latency, dropped = numbers["latency_ms"], sum(numbers["dropped"].values())
+    return [
+        f"{numbers['captured']} frames captured, {numbers['shown']} shown, {numbers['inferred']} inferred, {dropped} dropped",
+        f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms",
+        f"{numbers['shown'] / max(seconds, 1e-6):.1f} FPS",
+    ]
 
 
 def _run_in_terminal(request: LiveRequest) -> int:

@@ -9,7 +9,7 @@ import cv2
 import psutil
 
 from ssd_live import machine
-from ssd_live.choosing import choose
+from ssd_live.choosing import batch_for, choose
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
@@ -27,7 +27,6 @@ from ssd_live.video.writer import Quality
 _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 
-_GPU_BATCH = 8
 # One input keeps about this many busy: decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
 
@@ -69,9 +68,7 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    # A GPU is faster with several at once; a processor is not.
-    batch = 1 if choice.device == "CPU" else _GPU_BATCH
-    recipe = Recipe(model, choice, wanted, batch)
+    recipe = Recipe(model, choice, wanted, batch_for(choice))
     with ExitStack() as stack:
         lanes = _lanes(request, recipe, settings, len(plan.tasks), stack)
         work = Run(plan, recipe, settings, lanes, request.detections, overwrite=request.overwrite)

@@ -105,6 +105,14 @@ def action_specs() -> list[ActionSpec]:
         ActionSpec("zoom_out", translate("Actions", "Zoom &out"), ("-", "Ctrl+-"), translate("Actions", "Make smaller")),
         ActionSpec("zoom_fit", translate("Actions", "&Whole picture"), ("0", "Ctrl+0"), translate("Actions", "Show the whole frame")),
         ActionSpec(
+            "alone",
+            translate("Actions", "&Only this source"),
+            ("G",),
+            translate("Actions", "One source large, or all of them; so does a double click"),
+            True,
+        ),
+        ActionSpec("next_source", translate("Actions", "&Next source"), ("N",), translate("Actions", "Work on the next one; or click on it")),
+        ActionSpec(
             "hud", translate("Actions", "&Numbers over the video"), ("H",), translate("Actions", "Show rates and latency over the video"), True
         ),
         ActionSpec("detection_panel", translate("Actions", "&Detection panel"), ("D",), translate("Actions", "Network, threshold and classes"), True),

@@ -44,26 +44,28 @@ class Application:
         bridge = Bridge()
         # Source and network start before the window is built: they work in threads and processes of their own.
         shown = ShownByNetwork(settings, request.overrides)
-        with LiveSession(bridge.events(), shown, show=settings.show) as session:
+        with LiveSession(bridge.events(), shown, show=settings.show, streams=len(request.sources)) as session:
             session.load(wish)
-            mirror = settings.mirror and request.source.kind == "camera"
-            session.open(request.source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
+            for stream, source in zip(session.streams, request.sources, strict=True):
+                mirror = settings.mirror and source.kind == "camera"
+                stream.open(source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
             application = self._application()
             models = sorted(model_paths())
             backends = ["cpu", *installed()]
             window = MainWindow(session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, shown=shown)
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:
-            write_numbers(request.stats, numbers | session.counts())
+            write_numbers(request.stats, session.settled(numbers))
         self._save_settings()
-        state = session.pipeline.state
         # What the command line asked for and was not done; the window has said so too.
         if failure := self._screenshot_error or window.recording_failure:
             raise OutputError(failure)
         if self._load_error and session.loaded is None:
             raise SsdLiveError(self._load_error)
-        if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not session.pipeline.ledger.account().captured:
-            raise SsdLiveError(state.trouble)
+        for stream in session.streams:
+            state = stream.pipeline.state
+            if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not stream.pipeline.ledger.account().captured:
+                raise SsdLiveError(state.trouble)
         return self._exit_code
 
     def _application(self) -> QApplication:
@@ -99,8 +101,9 @@ class Application:
             window.notice.say("error", self._settings_note, "settings")
         elif request.no_camera:
             window.say_no_camera()
-        if request.rate_cap is not None:
-            session.pipeline.cap_rate(request.rate_cap)
+        for stream, cap in zip(session.streams, request.rate_caps, strict=True):
+            if cap is not None:
+                stream.pipeline.cap_rate(cap)
         if request.full_screen:
             window.show()
             window.set_full_screen(True)

@@ -12,9 +12,9 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.files import printable
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.export import Export
+from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import NoticeBar
 from ssd_live.gui.transport import clock
-from ssd_live.gui.view import VideoView
 from ssd_live.inference.remote import Wish
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.session import LiveSession, annotated, default_recording
@@ -22,7 +22,7 @@ from ssd_live.settings import Settings
 
 
 class Keeping(QObject):
-    """Works on a window's view and says what it did in its notice bar; `wish` tells the network that is in use."""
+    """Works on the chosen view of a window and says what it did in its notice bar; `wish` tells the network that is in use."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Keeping(QObject):
         session: LiveSession,
         bridge: Bridge,
         settings: Settings,
-        view: VideoView,
+        grid: VideoGrid,
         notice: NoticeBar,
         record_action: QAction,
         wish: Callable[[], Wish],
@@ -40,14 +40,13 @@ class Keeping(QObject):
         self._session = session
         self._bridge = bridge
         self._settings = settings
-        self._view = view
+        self._grid = grid
         self._notice = notice
         self._record_action = record_action
         self._wish = wish
         self._record_to: Path | None = None
         # Why the recording that the command line asked for could not begin.
         self.failure = ""
-        self._recording_since: float | None = None
         self._export = Export(self)
         self._export_bar = QProgressBar()
         self._export_bar.setMaximumWidth(240)
@@ -63,9 +62,11 @@ class Keeping(QObject):
         self._export.ended.connect(self._export_ended)
 
     def show_time(self) -> None:
-        """How long a recording has been going on."""
-        if self._recording_since is not None:
-            self._view.set_badge(clock(time.monotonic() - self._recording_since))
+        """How long each recording has been going on."""
+        for view in self._grid.views:
+            since = view.stream.recording_since
+            view.set_badge("" if since is None else clock(time.monotonic() - since))
+        self._record_action.setChecked(self._session.stream.recorder is not None)
 
     def close(self) -> None:
         """An export that is going on ends."""
@@ -83,24 +84,20 @@ class Keeping(QObject):
         path, self._record_to = self._record_to, None
         if path is not None:
             self.record(True, path)
-            if self._session.recorder is None:
+            if self._session.stream.recorder is None:
                 self.failure = self._notice.text
 
     def record(self, on: bool, path: Path | None = None) -> None:
         """Begin or end a recording."""
         if not on:
-            self._session.stop_recording()
-            self._recording_since = None
-            self._view.set_badge("")
+            self._session.stream.stop_recording()
         else:
             try:
                 path = path or default_recording(self._output_folder(), time.localtime())
-                self._session.start_recording(path, boxes=self._settings.record_boxes)
-                self._recording_since = time.monotonic()
+                self._session.stream.start_recording(path, boxes=self._settings.record_boxes)
             except SsdLiveError as error:
                 self._notice.say("error", str(error), "recording")
-                on = False
-        self._record_action.setChecked(on)
+        self.show_time()
 
     def _recorded(self, recorded: Recorded) -> None:
         if recorded.trouble:
@@ -110,13 +107,10 @@ class Keeping(QObject):
             said = text.format(seconds=f"{recorded.seconds:.1f}", path=printable(recorded.path))
             lost = self.tr("%n frame(s) came too fast to be written", "", recorded.lost) if recorded.lost else ""
             self._notice.say("done", f"{said} ({lost})" if lost else said)
-        if self._session.recorder is None:
-            self._recording_since = None
-            self._view.set_badge("")
-            self._record_action.setChecked(False)
+        self.show_time()
 
     def save_picture(self) -> None:
-        if (picture := self._view.picture) is None:
+        if (picture := self._grid.view.picture) is None:
             return
         path = default_recording(self._output_folder(), time.localtime()).with_suffix(".png")
         self._session.save_snapshot(picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble))
@@ -128,9 +122,9 @@ class Keeping(QObject):
             self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
 
     def copy_picture(self) -> None:
-        if (picture := self._view.picture) is None:
+        if (picture := self._grid.view.picture) is None:
             return
-        image = annotated(picture, self._view.visible_detections())
+        image = annotated(picture, self._grid.view.visible_detections())
         height, width = image.shape[:2]
         QApplication.clipboard().setImage(QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy())
         self._notice.say("done", self.tr("The picture is on the clipboard"))

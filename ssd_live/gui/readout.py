@@ -7,8 +7,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QLabel
 
 from ssd_live.gui.detection_panel import DetectionPanel
-from ssd_live.gui.view import VideoView
+from ssd_live.gui.grid import VideoGrid
 from ssd_live.live.session import LiveSession
+from ssd_live.pipeline.live import LivePipeline
 from ssd_live.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,20 +19,25 @@ if TYPE_CHECKING:
 class Readout(QObject):
     """Takes a sample when it is told to; `rates` is the line for the status bar, `plots` the panel, once there is one."""
 
-    def __init__(self, parent: QObject, session: LiveSession, settings: Settings, view: VideoView, panel: DetectionPanel) -> None:
+    def __init__(self, parent: QObject, session: LiveSession, settings: Settings, grid: VideoGrid, panel: DetectionPanel) -> None:
         super().__init__(parent)
         self._session = session
         self._settings = settings
-        self._view = view
+        self._grid = grid
         self._panel = panel
         self.rates = QLabel()
         self.plots: NumbersPanel | None = None
-        self._last_account = session.pipeline.ledger.account()
+        self.begin_anew()
+        grid.chosen.connect(self.begin_anew)
+
+    def begin_anew(self) -> None:
+        """With the stream that is worked on now."""
+        self._last_account = self._session.pipeline.ledger.account()
         self._last_sample = time.monotonic()
 
     def sample(self) -> None:
         self.show_hud()
-        self._panel.show_counts(self._view.visible_detections())
+        self._panel.show_counts(self._grid.view.visible_detections())
         pipeline = self._session.pipeline
         account, now = pipeline.ledger.account(), time.monotonic()
         new, elapsed = account.since(self._last_account), now - self._last_sample
@@ -49,18 +55,26 @@ class Readout(QObject):
         self.plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 
     def show_hud(self) -> None:
+        for view in self._grid.views:
+            view.set_hud(self._hud(view.stream.pipeline))
+
+    def _hud(self, pipeline: LivePipeline) -> tuple[str, ...]:
+        """One of several is smaller, and tells what it is."""
+        is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
+        title = (state.spec.title,) if is_one_of_several and state is not None else ()
         if not self._settings.hud:
-            self._view.set_hud(())
-            return
-        pipeline = self._session.pipeline
+            return title
         rates = {stage: f"{rate.per_second():.1f}" for stage, rate in pipeline.rates.items()}
         latency = pipeline.durations["latency"].milliseconds()
-        account = pipeline.ledger.account()
+        dropped = self.tr("%n frame(s) dropped", "", sum(pipeline.ledger.account().dropped.values()))
         loaded = self._session.loaded
-        lines = [
+        network = f"{loaded.metadata.name} · {loaded.description}" if loaded else self.tr("network is loading")
+        if is_one_of_several:
+            shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(**rates, p50=f"{latency['p50']:.1f}")
+            return (*title, shown, dropped if loaded else network)
+        return (
             self.tr("{display} FPS shown · {inference} inferred · {capture} captured").format(**rates),
             self.tr("latency {p50} ms, p99 {p99} ms").format(p50=f"{latency['p50']:.1f}", p99=f"{latency['p99']:.1f}"),
-            self.tr("%n frame(s) dropped", "", sum(account.dropped.values())),
-            f"{loaded.metadata.name} · {loaded.description}" if loaded else self.tr("network is loading"),
-        ]
-        self._view.set_hud(tuple(lines))
+            dropped,
+            network,
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QFocusEvent,
     QFont,
     QFontMetricsF,
     QHideEvent,
@@ -21,14 +22,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ssd_live.live.session import LiveSession
+from ssd_live.live.stream import Stream
 from ssd_live.overlay import class_colour, ink_on, label_spots, overlap
 from ssd_live.pipeline.picture import Picture, Viewport
 from ssd_live.types import Detections
 
-_BACKGROUND = QColor("#0b0c0f")
+BACKGROUND = QColor("#0b0c0f")
 _QUIET_TEXT = QColor("#c3c8d2")
 _HUD_BACKGROUND = QColor(0, 0, 0, 150)
 _MAX_ZOOM = 16.0
+_LEAST_SIZE, _LEAST_SIZE_OF_MANY = (240, 160), (96, 54)
+_FRAME, _FRAME_WIDTH = QColor("#3b82f6"), 2
 _WHEEL_STEP = 1.25
 _RECORDING_RED = QColor("#ef4444")
 
@@ -42,14 +46,15 @@ class BoxStyle:
 
 
 class VideoView(QWidget):
-    """Shows what a session's pipeline renders for exactly this size, zoom and place."""
+    """Shows what the pipeline of one of a session's streams renders for exactly this size, zoom and place."""
 
     clicked_twice = Signal()
-    zoom_changed = Signal(float)
+    focused = Signal()
 
-    def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
+    def __init__(self, session: LiveSession, stream: Stream, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self.stream = stream
         self._picture: Picture | None = None
         self._image = QImage()
         self._zoom, self._centre = 1.0, (0.5, 0.5)
@@ -58,10 +63,10 @@ class VideoView(QWidget):
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
-        self._minimised = False
+        self._minimised = self._framed = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(240, 160)
+        self.setMinimumSize(*_LEAST_SIZE if len(session.streams) == 1 else _LEAST_SIZE_OF_MANY)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Video"))
 
@@ -72,7 +77,7 @@ class VideoView(QWidget):
 
     def fetch(self) -> None:
         """Take the pipeline's newest picture."""
-        picture = self._session.pipeline.picture()
+        picture = self.stream.pipeline.picture()
         if picture is None:
             return
         earlier, self._picture = self._picture, picture
@@ -114,6 +119,12 @@ class VideoView(QWidget):
             self._badge = text
             self.update()
 
+    def set_framed(self, framed: bool) -> None:
+        """Tell it from the others."""
+        if framed != self._framed:
+            self._framed = framed
+            self.update()
+
     # Zoom and place.
 
     @property
@@ -134,7 +145,6 @@ class VideoView(QWidget):
         self._zoom = zoom
         self._keep_inside()
         self._ask()
-        self.zoom_changed.emit(zoom)
         self.update()
 
     def pan(self, across: float, down: float) -> None:
@@ -180,11 +190,11 @@ class VideoView(QWidget):
     def _ask(self) -> None:
         """Have the pipeline render for what this view shows now."""
         if self._minimised or not self.isVisible():
-            self._session.pipeline.set_viewport(None)
+            self.stream.pipeline.set_viewport(None)
             return
         width, height = self._device_size()
         part = self._part() if self._picture is not None and self._zoom > 1 else (0.0, 0.0, 1.0, 1.0)
-        self._session.pipeline.set_viewport(Viewport(width, height, part))
+        self.stream.pipeline.set_viewport(Viewport(width, height, part))
 
     def _origin(self) -> tuple[float, float, float]:
         """Logical position of the frame's corner in this widget, and logical pixels a pixel of the frame."""
@@ -203,7 +213,7 @@ class VideoView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
-        painter.fillRect(self.rect(), _BACKGROUND)
+        painter.fillRect(self.rect(), BACKGROUND)
         if self._picture is None:
             self._paint_text(painter)
         else:
@@ -212,9 +222,16 @@ class VideoView(QWidget):
             self._paint_hud(painter)
         if self._badge:
             self._paint_badge(painter)
+        if self._framed:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            pen = QPen(_FRAME, _FRAME_WIDTH)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            painter.setPen(pen)
+            painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
         painter.end()
         if self._picture is not None:
-            self._session.pipeline.painted(self._picture)
+            self.stream.pipeline.painted(self._picture)
 
     def _paint_text(self, painter: QPainter) -> None:
         painter.setPen(_QUIET_TEXT)
@@ -275,15 +292,16 @@ class VideoView(QWidget):
 
     def _paint_hud(self, painter: QPainter) -> None:
         metrics = QFontMetricsF(self.font())
-        width = max(metrics.horizontalAdvance(line) for line in self._hud) + 20
-        area = QRectF(10, 10, width, metrics.lineSpacing() * len(self._hud) + 12)
+        hud = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 40) for line in self._hud]
+        width = max(metrics.horizontalAdvance(line) for line in hud) + 20
+        area = QRectF(10, 10, width, metrics.lineSpacing() * len(hud) + 12)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_HUD_BACKGROUND)
         painter.drawRoundedRect(area, 6, 6)
         painter.setFont(self.font())
         painter.setPen(QColor("#f4f5f7"))
-        painter.drawText(area.adjusted(10, 6, -10, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(self._hud))
+        painter.drawText(area.adjusted(10, 6, -10, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(hud))
 
     def _paint_badge(self, painter: QPainter) -> None:
         metrics = QFontMetricsF(self.font())
@@ -309,12 +327,16 @@ class VideoView(QWidget):
         self._ask()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
-        self._session.pipeline.set_viewport(None)
+        self.stream.pipeline.set_viewport(None)
 
     def set_minimised(self, minimised: bool) -> None:
         """A minimised window still counts as visible to its widgets."""
         self._minimised = minimised
         self._ask()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        self.focused.emit()
+        super().focusInEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         self.set_zoom(self._zoom * _WHEEL_STEP ** (event.angleDelta().y() / 120), event.position())

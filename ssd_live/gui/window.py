@@ -26,6 +26,7 @@ from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
+from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.keeping import Keeping
 from ssd_live.gui.keys import KeyKeeper
 from ssd_live.gui.notice import NoticeBar
@@ -36,7 +37,7 @@ from ssd_live.gui.view import BoxStyle, VideoView
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.session import LiveSession
 from ssd_live.live.shown import ShownByNetwork
-from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
+from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 
@@ -76,6 +77,8 @@ class MainWindow(QMainWindow):
         self._wish_in_use: Wish | None = None
         self._wish = wish
         self._shown = shown
+        # What was said last of each view's source.
+        self._said: dict[VideoView, tuple[object, ...]] = {}
         self.setWindowTitle("ssd_live")
         self.setAcceptDrops(True)
         self.actions_by_name = Actions(self)
@@ -89,11 +92,16 @@ class MainWindow(QMainWindow):
         self._sample_timer = self._timer(_SAMPLE_MS, self._readout.sample)
         self._pulse()
 
+    @property
+    def view(self) -> VideoView:
+        """The one that is worked on."""
+        return self.grid.view
+
     # Building.
 
     def _make_parts(self, models: list[str], backends: list[str]) -> None:
         actions = self.actions_by_name
-        self.view = VideoView(self._session)
+        self.grid = VideoGrid(self._session)
         self.notice = NoticeBar()
         self._transport = TransportBar([actions[name] for name in ("step_back", "play", "step", "loop")])
         self._transport.hide()
@@ -102,7 +110,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.notice)
-        layout.addWidget(self.view, 1)
+        layout.addWidget(self.grid, 1)
         layout.addWidget(self._transport)
         self.setCentralWidget(middle)
         self.panel = DetectionPanel(models, backends)
@@ -117,9 +125,9 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self._source_label, 1)
         self._sources = SourceMenus(self, self._bridge, self._settings, lambda text, options: self.open(text, options))
         self._keeping = Keeping(
-            self, self._session, self._bridge, self._settings, self.view, self.notice, actions["record"], lambda: self._wish_in_use or self._wish
+            self, self._session, self._bridge, self._settings, self.grid, self.notice, actions["record"], lambda: self._wish_in_use or self._wish
         )
-        self._readout = Readout(self, self._session, self._settings, self.view, self.panel)
+        self._readout = Readout(self, self._session, self._settings, self.grid, self.panel)
         self.statusBar().addPermanentWidget(self._readout.rates)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, name: str) -> QDockWidget:
@@ -143,6 +151,10 @@ class MainWindow(QMainWindow):
         self._add(self._menu(self.tr("&Record")), "record", "record_boxes", "snapshot", "copy", "folder")
         view = self._menu(self.tr("&View"))
         self._add(view, "full_screen", "zoom_in", "zoom_out", "zoom_fit")
+        if len(self._session.streams) > 1:
+            self._add(view, "alone", "next_source")
+        for name in ("alone", "next_source"):
+            actions[name].setEnabled(len(self._session.streams) > 1)
         view.addSeparator()
         self._add(view, "hud", "detection_panel", "numbers_panel", "source_rate")
         view.addSeparator()
@@ -186,6 +198,8 @@ class MainWindow(QMainWindow):
         connect("zoom_in", lambda: self.view.set_zoom(self.view.zoom * _ZOOM_STEP))
         connect("zoom_out", lambda: self.view.set_zoom(self.view.zoom / _ZOOM_STEP))
         connect("zoom_fit", lambda: self.view.set_zoom(1.0))
+        connect("alone", lambda: self._show_alone(action["alone"].isChecked()))
+        connect("next_source", lambda: self.grid.choose(self.grid.index + 1))
         connect("hud", self._set_hud)
         connect("detection_panel", lambda: self._panel_dock.setVisible(action["detection_panel"].isChecked()))
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
@@ -200,7 +214,8 @@ class MainWindow(QMainWindow):
 
     def _connect_news(self) -> None:
         bridge = self._bridge
-        bridge.picture.connect(self.view.fetch)
+        for view in self.grid.views:
+            bridge.picture.connect(view.fetch)
         bridge.loading.connect(self.panel.show_loading)
         bridge.loaded.connect(self._loaded)
         bridge.load_failed.connect(self._load_failed)
@@ -210,7 +225,8 @@ class MainWindow(QMainWindow):
         self.panel.threshold_changed.connect(self._set_threshold)
         self.panel.hidden_changed.connect(self._set_hidden)
         self.panel.style_changed.connect(self._set_style)
-        self.view.clicked_twice.connect(lambda: self.set_full_screen(not self.isFullScreen()))
+        self.grid.clicked_twice.connect(self._clicked_twice)
+        self.grid.chosen.connect(self._chosen)
         self._transport.sought.connect(self._seek)
         self._panel_dock.visibilityChanged.connect(lambda _: self._follow_docks())
         self._numbers_dock.visibilityChanged.connect(lambda _: self._follow_docks())
@@ -218,7 +234,8 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         settings, action = self._settings, self.actions_by_name
         style = BoxStyle(settings.labels, settings.line_width)
-        self.view.set_style(style)
+        for view in self.grid.views:
+            view.set_style(style)
         self.panel.show_settings(self._wish, style)
         self.panel.show_loading(self.tr("Loading {network} …").format(network=self._wish.model))
         for name, value in (
@@ -231,15 +248,17 @@ class MainWindow(QMainWindow):
             ("play", True),
         ):
             action[name].setChecked(value)
-        self._session.pipeline.show = settings.show
-        self._session.pipeline.cap_rate(settings.rate_cap or None)
+        for stream in self._session.streams:
+            stream.pipeline.show = settings.show
+            stream.pipeline.cap_rate(settings.rate_cap or None)
         self.resize(1180, 720)
         with contextlib.suppress(ValueError):
             self.restoreGeometry(QByteArray(base64.b64decode(settings.geometry)))
             self.restoreState(QByteArray(base64.b64decode(settings.layout)))
         if not self._numbers_dock.isHidden():
             self.show_plots(True)
-        self.view.set_empty_text(self._opening_text())
+        for view in self.grid.views:
+            view.set_empty_text(self._opening_text())
         self.set_theme()
 
     def _timer(self, interval_ms: int, slot: Callable[[], None]) -> QTimer:
@@ -255,17 +274,17 @@ class MainWindow(QMainWindow):
         try:
             spec = parse_source(text)
         except SsdLiveError as error:
-            self.notice.say("error", str(error), "source")
+            self.notice.say("error", str(error), self._topic(self.view))
             return
         if options is not None:
             self._options = options
         self._settings.remember_source(text)
-        self.notice.mended("source")
+        self.notice.mended(self._topic(self.view))
         self.view.clear()
         self.view.set_zoom(1.0)
         self.view.set_empty_text(self._opening_text())
         settings = self._settings
-        self._session.open(spec, CaptureOptions(self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"))
+        self._session.stream.open(spec, CaptureOptions(self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"))
         self.actions_by_name["play"].setChecked(True)
         self.actions_by_name["record"].setChecked(False)
         self._pulse()
@@ -281,6 +300,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        self.grid.choose_at(self.grid.mapFrom(self, event.position().toPoint()))
         urls = event.mimeData().urls()
         text = (urls[0].toLocalFile() or urls[0].toString()) if urls else event.mimeData().text()
         event.acceptProposedAction()
@@ -351,7 +371,7 @@ class MainWindow(QMainWindow):
             # It goes on without the GPU: the line about that stays, and the next start tries the GPU again.
             self.panel.show_settings(wish, BoxStyle(settings.labels, settings.line_width))
         self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
-        self.view.update()
+        self._show_boxes_anew()
         self._keeping.record_if_asked()
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
@@ -363,17 +383,22 @@ class MainWindow(QMainWindow):
         if (loaded := self._session.loaded) is not None:
             self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
 
+    def _show_boxes_anew(self) -> None:
+        for view in self.grid.views:
+            view.update()
+
     def _set_threshold(self, threshold: float) -> None:
         self._session.set_threshold(threshold)
-        self.view.update()
+        self._show_boxes_anew()
 
     def _set_hidden(self, hidden: frozenset[str]) -> None:
         self._session.set_hidden_classes(hidden)
-        self.view.update()
+        self._show_boxes_anew()
 
     def _set_style(self, style: BoxStyle) -> None:
         self._settings.labels, self._settings.line_width = style.labels, style.line_width  # type: ignore[assignment]
-        self.view.set_style(style)
+        for view in self.grid.views:
+            view.set_style(style)
 
     def record(self, on: bool, path: Path | None = None) -> None:
         """Begin or end a recording."""
@@ -398,7 +423,8 @@ class MainWindow(QMainWindow):
 
     def _set_show(self) -> None:
         self._settings.show = "source" if self.actions_by_name["source_rate"].isChecked() else "inferred"
-        self._session.pipeline.show = self._settings.show
+        for stream in self._session.streams:
+            stream.pipeline.show = self._settings.show
 
     # The look.
 
@@ -444,7 +470,8 @@ class MainWindow(QMainWindow):
         if not dialog.exec():
             return
         dialog.change(self._settings)
-        self._session.pipeline.cap_rate(self._settings.rate_cap or None)
+        for stream in self._session.streams:
+            stream.pipeline.cap_rate(self._settings.rate_cap or None)
         self.set_theme()
 
     def set_theme(self) -> None:
@@ -458,6 +485,8 @@ class MainWindow(QMainWindow):
 
     def _pulse(self) -> None:
         self._session.tick()
+        for view in self.grid.views:
+            self._follow(view)
         state = self._session.pipeline.state
         if state is None:
             return
@@ -466,27 +495,52 @@ class MainWindow(QMainWindow):
             self._transport.follow(state.position, duration)
         has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
         self._transport.setVisible(has_length and not self.isFullScreen())
-        if (state.phase, state.trouble, state.attempts, state.info) != self._said:
-            self._said = (state.phase, state.trouble, state.attempts, state.info)
-            self._show_state(state)
-        self._show_play_icon()
-        self._keeping.show_time()
-
-    def _show_state(self, state: CaptureState) -> None:
-        if state.phase is Phase.RECONNECTING:
-            text = self.tr("{trouble} Trying again ({attempts}) …").format(trouble=_sentence(state.trouble), attempts=state.attempts)
-            self.notice.say("error", text, "source")
-            self.view.set_empty_text(self._no_source_text())
-        elif state.phase is Phase.FAILED:
-            self.notice.say("error", state.trouble, "source")
-            self.view.set_empty_text(self._no_source_text())
-        elif state.phase in (Phase.PLAYING, Phase.PAUSED):
-            self.notice.mended("source")
-        if state.phase is Phase.ENDED:
-            self.actions_by_name["play"].setChecked(False)
         info = state.info
         mode = f"{info.width} x {info.height}{f', {info.rate:g} FPS' if info.rate else ''} {info.mode}" if info else ""
         self._source_label.setText(f"{state.spec.title}   {mode}")
+        self._show_play_icon()
+        self._keeping.show_time()
+
+    def _follow(self, view: VideoView) -> None:
+        """Say what a stream's source is doing now, if it is news."""
+        state = view.stream.pipeline.state
+        if state is None or (news := (state.phase, state.trouble, state.attempts)) == self._said.get(view):
+            return
+        self._said[view] = news
+        topic = self._topic(view)
+        if state.phase is Phase.RECONNECTING:
+            text = self.tr("{trouble} Trying again ({attempts}) …").format(trouble=_sentence(state.trouble), attempts=state.attempts)
+            self.notice.say("error", text, topic)
+            view.set_empty_text(self._no_source_text(state.trouble))
+        elif state.phase is Phase.FAILED:
+            self.notice.say("error", state.trouble, topic)
+            view.set_empty_text(self._no_source_text(state.trouble))
+        elif state.phase in (Phase.PLAYING, Phase.PAUSED):
+            self.notice.mended(topic)
+        if state.phase is Phase.ENDED and view is self.view:
+            self.actions_by_name["play"].setChecked(False)
+
+    def _topic(self, view: VideoView) -> str:
+        """Under which its source's troubles are said and taken back."""
+        return f"source {self.grid.views.index(view)}"
+
+    # One of several.
+
+    def _chosen(self) -> None:
+        """What the window shows of a source is of another one now."""
+        state = self._session.pipeline.state
+        self.actions_by_name["play"].setChecked(state is None or state.phase not in (Phase.PAUSED, Phase.ENDED))
+        self._pulse()
+
+    def _clicked_twice(self) -> None:
+        if len(self.grid.views) > 1:
+            self._show_alone(not self.grid.is_alone)
+        else:
+            self.set_full_screen(not self.isFullScreen())
+
+    def _show_alone(self, on: bool) -> None:
+        self.actions_by_name["alone"].setChecked(on)
+        self.grid.show_alone(on)
 
     def _show_play_icon(self) -> None:
         """What pressing the button would do."""
@@ -498,9 +552,11 @@ class MainWindow(QMainWindow):
             self.actions_by_name["play"].setIcon(theme.tinted(self.style().standardIcon(name), ink))
 
     _icon_playing: bool | None = None
-    _said: tuple[object, ...] = ()
 
-    def _no_source_text(self) -> str:
+    def _no_source_text(self, trouble: str) -> str:
+        """In the small view of one of several there is room only for what is wrong with it."""
+        if len(self.grid.views) > 1:
+            return trouble
         keys = {
             name: self.actions_by_name[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             for name in ("open_file", "open_address", "open_pattern")
@@ -515,7 +571,8 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.WindowStateChange:
-            self.view.set_minimised(self.isMinimized())
+            for view in self.grid.views:
+                view.set_minimised(self.isMinimized())
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name

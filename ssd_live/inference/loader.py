@@ -24,10 +24,14 @@ _END_SECONDS = 2.0
 
 
 class NetworkLoader:
-    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for the threads to end."""
+    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for the threads to end.
 
-    def __init__(self, events: LoaderEvents) -> None:
+    Networks are loaded for so many `users`, as `RemoteBackend` says.
+    """
+
+    def __init__(self, events: LoaderEvents, users: int = 1) -> None:
         self._events = events
+        self._users = users
         self._lock = threading.Lock()
         self._loading: RemoteBackend | None = None
         self._closed = False
@@ -93,7 +97,7 @@ class NetworkLoader:
             if (cancelled := self._cancellation(number)) is not None:
                 raise cancelled
             try:
-                self._loading = RemoteBackend(wish)
+                self._loading = RemoteBackend(wish, self._users)
             except OSError as error:
                 raise SsdLiveError(f"the inference process cannot be started ({reason(error)})") from error
             return self._loading

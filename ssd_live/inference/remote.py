@@ -50,19 +50,18 @@ class Loaded:
 
 
 class RemoteBackend(Closing):
-    """A loaded network in a process of its own, one batch of one picture at a time.
+    """A loaded network in a process of its own. Pictures are submitted one by one, and answered in that order; `users` of them may be in flight.
 
     The constructor starts the process; `wait` returns when it is ready. `kill` may be called from any thread; whoever waits then gets
     a `BackendError`.
     """
 
-    slots = 1
-
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, users: int = 1) -> None:
+        self.slots = users
         package = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, *_ENTRY, wish.model, wish.backend, wish.precision],
+            [sys.executable, *_ENTRY, wish.model, wish.backend, wish.precision, str(users)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,13 +15,13 @@ def record_type(rows: int) -> np.dtype[Any]:
     return np.dtype([("count", "<i4"), ("boxes", "<f4", (rows, 4)), ("scores", "<f4", (rows,)), ("classes", "<i4", (rows,))])
 
 
-def pack(outputs: Outputs, rows: int) -> bytes:
-    """The outputs of a batch of one."""
+def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
+    """The outputs of one picture of a batch."""
     record = np.zeros(1, record_type(rows))
-    count = min(int(outputs.num_detections[0, 0]), rows)
+    count = min(int(outputs.num_detections[index, 0]), rows)
     record["count"] = count
     for name, values in (("boxes", outputs.boxes), ("scores", outputs.scores), ("classes", outputs.classes)):
-        record[name][0, :count] = values[0, :count]
+        record[name][0, :count] = values[index, :count]
     return record.tobytes()
 
 

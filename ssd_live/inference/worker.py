@@ -1,28 +1,32 @@
 """The child process: chooses and loads a network, then answers picture after picture over its standard streams.
 
 It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error": ...}`), and after `ready`, for each picture of raw bytes
-that it reads, one status byte: 0 and the raw outputs, or 1 and a line of JSON.
+that it reads, one status byte: 0 and the raw outputs, or 1 and a line of JSON. Answers come in the order of the pictures.
 """
 
+import contextlib
 import json
 import os
+import queue
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy as np
 
-from ssd_live.backends.base import Backend
-from ssd_live.choosing import choose
+from ssd_live.backends.base import Backend, Outputs, Workload
+from ssd_live.choosing import batch_for, choose
 from ssd_live.detector import load_chosen
 from ssd_live.errors import SsdLiveError
 from ssd_live.inference.wire import DONE, FAILED, pack
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.metadata import Metadata
+from ssd_live.pixels import Pixels
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`arguments` are model, backend and precision, as a user gives them."""
+    """`arguments` are model, backend and precision, as a user gives them, and how many pictures may wait for their answers at a time."""
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -37,33 +41,112 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) -> None:
-    name, backend, precision = arguments
+    name, backend, precision = arguments[:3]
+    users = int(arguments[3])
     model = find_model(name)
 
     def notify(line: str) -> None:
         _tell(answers, {"progress": line})
 
-    choice = choose(model, backend, precision, notify=notify)  # type: ignore[arg-type]
+    workload: Workload = "latency" if users == 1 else "throughput"
+    choice = choose(model, backend, precision, workload=workload, notify=notify)  # type: ignore[arg-type]
     metadata = model.metadata
-    with load_chosen(model, choice, notify=notify) as loaded:
-        image = np.zeros((1, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
+    batch = batch_for(choice, users)
+    with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
+        image = np.zeros((batch, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
         chosen = {"backend": choice.backend, "device": choice.device, "precision": choice.precision, "description": loaded.description}
         described = metadata.model_dump(mode="json", exclude={"agreement_sample"})
         _tell(answers, {"ready": {**chosen, "sha256": model.sha256, "metadata": described}})
+        if users > 1:
+            Flow(loaded, metadata, batch, pictures, answers).run()
+            return
         buffer = image.data.cast("B")
         while _read_into(pictures, buffer):
-            _answer(loaded, image, metadata, answers)
+            _answer(lambda: loaded.submit(image).result(), 1, metadata, answers)
 
 
-def _answer(loaded: Backend, image: Any, metadata: Metadata, answers: IO[bytes]) -> None:
+class Flow:
+    """Pictures of several users go on as they come, and as many of those that wait at once as a batch has room for.
+
+    Three threads: one reads, one submits, one waits for the answers and writes them.
+    """
+
+    def __init__(self, loaded: Backend, metadata: Metadata, batch: int, pictures: IO[bytes], answers: IO[bytes]) -> None:
+        self._loaded = loaded
+        self._metadata = metadata
+        self._batch = batch
+        self._pictures = pictures
+        self._answers = answers
+        self._read: queue.Queue[Pixels | None] = queue.Queue(batch)
+        self._submitted: queue.Queue[tuple[Callable[[], Outputs], int] | None] = queue.Queue()
+        self._free = threading.Semaphore(loaded.slots)
+
+    def run(self) -> None:
+        """Until the pictures end."""
+        threads = [threading.Thread(target=work, daemon=True) for work in (self._read_all, self._answer_all)]
+        for thread in threads:
+            thread.start()
+        while images := self._waiting():
+            # What is left of a batch is filled with its last picture.
+            pixels = images[0][None] if self._batch == 1 else np.stack(images + images[-1:] * (self._batch - len(images)))
+            self._submitted.put((self._submit(pixels), len(images)))
+        self._submitted.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _waiting(self) -> list[Pixels]:
+        """Taken when a slot is free, so that as many as can be have come; none at the end."""
+        first = self._read.get()
+        self._free.acquire()
+        images = [] if first is None else [first]
+        while images and len(images) < self._batch:
+            try:
+                image = self._read.get_nowait()
+            except queue.Empty:
+                break
+            if image is None:
+                self._read.put(None)
+                break
+            images.append(image)
+        return images
+
+    def _submit(self, pixels: Pixels) -> Callable[[], Outputs]:
+        try:
+            return self._loaded.submit(pixels).result
+        except SsdLiveError as error:
+            failure = error
+
+            def fail() -> Outputs:
+                raise failure
+
+            return fail
+
+    def _read_all(self) -> None:
+        width, height = self._metadata.input_size
+        while _read_into(self._pictures, (image := np.empty((height, width, 3), np.uint8)).data.cast("B")):
+            self._read.put(image)
+        self._read.put(None)
+
+    def _answer_all(self) -> None:
+        while (submitted := self._submitted.get()) is not None:
+            # Nobody is left to be told; the pictures end as well then.
+            with contextlib.suppress(BrokenPipeError):
+                _answer(*submitted, self._metadata, self._answers)
+            self._free.release()
+
+
+def _answer(result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]) -> None:
+    """For each of `count` pictures."""
     try:
-        outputs = loaded.submit(image).result()
+        outputs = result()
     except SsdLiveError as error:
-        answers.write(bytes([FAILED]))
-        _tell(answers, {"error": str(error), "kind": type(error).__name__})
+        for _ in range(count):
+            answers.write(bytes([FAILED]))
+            _tell(answers, {"error": str(error), "kind": type(error).__name__})
         return
-    answers.write(bytes([DONE]) + pack(outputs, metadata.max_detections))
+    for index in range(count):
+        answers.write(bytes([DONE]) + pack(outputs, metadata.max_detections, index))
 
 
 def _read_into(stream: IO[bytes], buffer: memoryview) -> bool:

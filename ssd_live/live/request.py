@@ -22,7 +22,7 @@ class LiveRequest:
     `no_camera` says that a camera was looked for and not found.
     """
 
-    source: SourceSpec
+    sources: tuple[SourceSpec, ...]
     options: SourceOptions = field(default_factory=SourceOptions)
     model: str | None = None
     backend: str | None = None
@@ -36,9 +36,9 @@ class LiveRequest:
     no_camera: bool = False
 
     @property
-    def rate_cap(self) -> float | None:
-        """Of a source that cannot be asked for a rate."""
-        return self.options.rate if self.source.kind in ("file", "stream") else None
+    def rate_caps(self) -> tuple[float | None, ...]:
+        """Of sources that cannot be asked for a rate."""
+        return tuple(self.options.rate if source.kind in ("file", "stream") else None for source in self.sources)
 
     def wish(self, model: str, backend: str, precision: str) -> Wish:
         return Wish(self.model or model, self.backend or backend, self.precision or precision)

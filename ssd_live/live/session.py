@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,25 @@ import psutil
 from ssd_live import machine
 from ssd_live.backends import ENGINE_BACKENDS
 from ssd_live.closing import Closing
-from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
+from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 from ssd_live.files import atomic_write, printable
 from ssd_live.filtering import DetectionFilter, detection_filter
 from ssd_live.inference.loader import LoaderEvents, NetworkLoader
 from ssd_live.inference.remote import Loaded, Wish
-from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.inference.shared import places
+from ssd_live.live.recorder import Recorded
 from ssd_live.live.shown import ShownByNetwork
+from ssd_live.live.stream import InUse, Stream, counts
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.overlay import Overlay
-from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline, Network, Show
-from ssd_live.pipeline.meters import Account
+from ssd_live.pipeline.meters import Durations, total
 from ssd_live.pipeline.picture import Picture
-from ssd_live.process.records import Record
 from ssd_live.types import Detections
 from ssd_live.video.images import write_image
-from ssd_live.video.sources import SourceSpec
 
 # What starting takes is left out of the steady figures.
 START_SECONDS = 2.0
-_RECORDER_SECONDS = 2.0
 # A network that dies is started again, but not for ever.
 _RESTARTS, _RESTART_WINDOW_SECONDS = 3, 60.0
 
@@ -60,36 +58,44 @@ class SessionEvents:
 class LiveSession(Closing):
     """A with-block. Methods return at once, but `close`.
 
-    `shown` says what of a network's detections is to be seen, before the first of them is.
+    `shown` says what of a network's detections is to be seen, before the first of them is. All of the `streams` share one network.
     """
 
-    def __init__(self, events: SessionEvents, shown: ShownByNetwork, *, show: Show = "inferred") -> None:
+    def __init__(self, events: SessionEvents, shown: ShownByNetwork, *, show: Show = "inferred", streams: int = 1) -> None:
         self._events = events
         self._shown = shown
-        self.pipeline = LivePipeline(events.picture, lambda error: events.trouble(str(error)), self._network_died, show=show)
-        self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed))
+        self._in_use = InUse()
+        self.streams = [Stream(self._pipeline(show), self._in_use, events.recorded) for _ in range(streams)]
+        # The one that is worked on.
+        self.stream = self.streams[0]
+        self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed), streams)
+        self._dying = threading.Lock()
+        self._is_alive = False
         # What is being loaded, else what is in use.
         self._wish: Wish | None = None
         self._wish_in_use: Wish | None = None
-        self.loaded: Loaded | None = None
-        self.filter: DetectionFilter | None = None
-        self._recorder: Recorder | None = None
-        self._ending: list[Recorder] = []
         self._deaths: deque[float] = deque(maxlen=_RESTARTS + 1)
         self._started = time.monotonic()
-        self._after_start: Account | None = None
-        self._spec: SourceSpec | None = None
         self._process = psutil.Process()
         self._known: dict[int, psutil.Process] = {}
 
-    # Source and network.
+    def _pipeline(self, show: Show) -> LivePipeline:
+        return LivePipeline(self._events.picture, lambda error: self._events.trouble(str(error)), self._network_died, show=show)
 
-    def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Show another source; a recording of the one before ends."""
-        if self._spec is not None:
-            self.stop_recording()
-        self._spec = spec
-        self.pipeline.open(spec, options)
+    @property
+    def pipeline(self) -> LivePipeline:
+        """Of the stream that is worked on."""
+        return self.stream.pipeline
+
+    # The network.
+
+    @property
+    def loaded(self) -> Loaded | None:
+        return self._in_use.loaded
+
+    @property
+    def filter(self) -> DetectionFilter | None:
+        return self._in_use.filter
 
     def load(self, wish: Wish) -> None:
         """Go on with another network once it is ready."""
@@ -115,7 +121,7 @@ class LiveSession(Closing):
         shown = self._shown.of(metadata)
         checked = detection_filter(metadata, min(max(shown.threshold, metadata.score_threshold), 1.0))
         wanted = np.array([name not in shown.hidden for name in metadata.classes])
-        self.filter = replace(checked, wanted=wanted)
+        self._in_use.filter = replace(checked, wanted=wanted)
 
     def visible(self, found: Detections | None) -> Detections | None:
         """What of a picture's detections is to be shown."""
@@ -126,9 +132,11 @@ class LiveSession(Closing):
 
     def _ready(self, wish: Wish, loaded: Loaded, network: Network) -> None:
         self._wish_in_use = wish
-        self.loaded = loaded
+        self._in_use.loaded = loaded
         self._make_filter(loaded.metadata)
-        self.pipeline.use(network)
+        self._is_alive = True
+        for stream, place in zip(self.streams, places(network, len(self.streams)), strict=True):
+            stream.pipeline.use(place)
         self._events.loaded(wish, loaded)
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
@@ -140,7 +148,11 @@ class LiveSession(Closing):
         self._events.load_failed(wish, error)
 
     def _network_died(self, error: BaseException) -> None:
-        """In the infer thread. It is started again, unless it keeps dying."""
+        """In an infer thread, of each stream. It is started again, unless it keeps dying."""
+        with self._dying:
+            if not self._is_alive:
+                return
+            self._is_alive = False
         now = time.monotonic()
         self._deaths.append(now)
         often = len(self._deaths) > _RESTARTS and self._deaths[0] > now - _RESTART_WINDOW_SECONDS
@@ -157,50 +169,7 @@ class LiveSession(Closing):
         self._wish = replace(wish, backend="cpu", precision="auto")
         self._loader.load(self._wish)
 
-    # Recording and snapshots.
-
-    @property
-    def recorder(self) -> Recorder | None:
-        return self._recorder
-
-    def start_recording(self, path: Path, *, boxes: bool) -> None:
-        """Raises `OutputError`, `UsageError`."""
-        if self._recorder is not None:
-            raise UsageError("a recording is going on; stop it first")
-        recorder = Recorder(RecordingPlan(path, boxes, lambda: self.filter, self._header), self._recorded)
-        self._recorder = recorder
-        self.pipeline.tap = recorder.offer
-
-    def _header(self) -> Record:
-        """What the detections' file says first."""
-        state, loaded = self.pipeline.state, self.loaded
-        info = state.info if state else None
-        return {
-            "source": state.spec.title if state else "",
-            "width": info.width if info else None,
-            "height": info.height if info else None,
-            "time_base": "1/1000",
-            "model": loaded.metadata.name if loaded else None,
-            "model_sha256": loaded.sha256 if loaded else None,
-            "backend": loaded.backend if loaded else None,
-            "precision": loaded.precision if loaded else None,
-            "threshold": self.filter.threshold if self.filter else None,
-            "classes": list(loaded.metadata.classes) if loaded else [],
-            "category_ids": list(loaded.metadata.category_ids) if loaded else [],
-        }
-
-    def stop_recording(self) -> None:
-        self.pipeline.tap = None
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.stop()
-            self._ending = [*(earlier for earlier in self._ending if not earlier.join(0)), recorder]
-
-    def _recorded(self, recorded: Recorded) -> None:
-        if self._recorder is not None and self._recorder.path == recorded.path:
-            self.pipeline.tap = None
-            self._recorder = None
-        self._events.recorded(recorded)
+    # Pictures to keep.
 
     def save_snapshot(self, picture: Picture, path: Path, done: Callable[[Path, str], None]) -> None:
         """Write a picture's whole frame with its boxes, in a thread of its own; `done` is called there with the path and a line of trouble."""
@@ -220,31 +189,30 @@ class LiveSession(Closing):
 
     def tick(self) -> None:
         """To be called now and then: notes where the steady time begins."""
-        if self._after_start is None and time.monotonic() - self._started >= START_SECONDS:
-            self._after_start = self.pipeline.ledger.account()
+        if time.monotonic() - self._started >= START_SECONDS:
+            for stream in self.streams:
+                stream.tick()
 
     def numbers(self) -> dict[str, Any]:
-        """Everything counted and measured so far."""
-        account = self.pipeline.ledger.account()
-        state, loaded = self.pipeline.state, self.loaded
-        steady = account.since(self._after_start) if self._after_start else None
+        """Everything counted and measured so far: of one stream, or of all together and of each."""
+        loaded = self.loaded
+        streams = [stream.numbers() for stream in self.streams]
+        together = streams[0] if len(streams) == 1 else summary([stream.pipeline for stream in self.streams]) | {"streams": streams}
         return {
             "seconds": round(time.monotonic() - self._started, 3),
-            "source": state.spec.title if state else None,
-            "phase": state.phase.value if state else None,
             "model": loaded.metadata.name if loaded else None,
             "backend": loaded.description if loaded else None,
-            **_counts(account),
-            "after_start": _counts(steady) if steady else None,
-            "fps": {stage: round(rate.per_second(), 2) for stage, rate in self.pipeline.rates.items()},
-            "latency_ms": self.pipeline.durations["latency"].milliseconds(),
-            "stages_ms": {stage: taken.milliseconds() for stage, taken in self.pipeline.durations.items() if stage != "latency"},
+            **together,
             "memory_mb": round(self.usage()[1], 1),
         }
 
-    def counts(self) -> dict[str, Any]:
-        """The final account, once closed."""
-        return _counts(self.pipeline.ledger.account())
+    def settled(self, numbers: dict[str, Any]) -> dict[str, Any]:
+        """Numbers taken before, with the final accounts: to be called once closed."""
+        accounts = [stream.pipeline.ledger.account() for stream in self.streams]
+        settled = numbers | counts(total(accounts))
+        if "streams" in settled:
+            settled["streams"] = [stream | counts(account) for stream, account in zip(settled["streams"], accounts, strict=True)]
+        return settled
 
     def usage(self) -> tuple[float, float]:
         """Percent of all cores since the last call, and resident megabytes, of all processes of this program."""
@@ -265,12 +233,25 @@ class LiveSession(Closing):
             return [self._process]
 
     def close(self) -> None:
-        """End everything; a recording is finished first, for at most two seconds."""
-        self.stop_recording()
+        """End everything; recordings are finished first, for at most two seconds."""
         self._loader.close()
-        self.pipeline.close()
-        for recorder in self._ending:
-            recorder.join(_RECORDER_SECONDS)
+        for stream in self.streams:
+            stream.stop()
+        for stream in self.streams:
+            stream.close()
+
+
+def summary(pipelines: Sequence[LivePipeline]) -> dict[str, Any]:
+    """Counts and rates of several pipelines added up, durations as if they were those of one."""
+    first = pipelines[0]
+    durations = {stage: Durations.merged(pipeline.durations[stage] for pipeline in pipelines).milliseconds() for stage in first.durations}
+    latency = durations.pop("latency")
+    return {
+        **counts(total(pipeline.ledger.account() for pipeline in pipelines)),
+        "fps": {stage: round(sum(pipeline.rates[stage].per_second() for pipeline in pipelines), 2) for stage in first.rates},
+        "latency_ms": latency,
+        "stages_ms": durations,
+    }
 
 
 def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":
@@ -290,17 +271,6 @@ def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
     """As JSON, whole or not at all. Raises `OutputError`."""
     with atomic_write(path) as file:
         file.write(json.dumps(numbers, indent=1, ensure_ascii=False).encode() + b"\n")
-
-
-def _counts(account: Account) -> dict[str, Any]:
-    return {
-        "captured": account.captured,
-        "shown": account.shown,
-        "inferred": account.inferred,
-        "failed": account.failed,
-        "dropped": account.dropped,
-        "in_flight": account.in_flight,
-    }
 
 
 def default_recording(folder: Path, now: time.struct_time) -> Path:

@@ -185,8 +185,8 @@ class LivePipeline(Closing):
         self.rates["display"].tick(now)
         self.durations["latency"].add(now - picture.frame.captured_at)
 
-    def close(self) -> None:
-        """End all threads; every frame on its way is counted as dropped."""
+    def stop(self) -> None:
+        """Begin to end, without waiting."""
         with self._lock:
             self._stop.set()
             capture = self._capture
@@ -194,7 +194,11 @@ class LivePipeline(Closing):
             capture.retire()
         self._to_infer.wake()
         self._to_render.wake()
-        if capture is not None:
+
+    def close(self) -> None:
+        """End all threads; every frame on its way is counted as dropped."""
+        self.stop()
+        if (capture := self._capture) is not None:
             capture.join(_JOIN_SECONDS)
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)

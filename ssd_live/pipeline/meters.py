@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,6 +52,21 @@ class Account:
             self.failed - earlier.failed,
             {cause: count for cause, count in dropped.items() if count},
         )
+
+
+def total(accounts: Iterable[Account]) -> Account:
+    """Of several pipelines."""
+    each = list(accounts)
+    dropped: Counter[str] = Counter()
+    for account in each:
+        dropped.update(account.dropped)
+    return Account(
+        sum(account.captured for account in each),
+        sum(account.shown for account in each),
+        sum(account.inferred for account in each),
+        sum(account.failed for account in each),
+        dict(sorted(dropped.items())),
+    )
 
 
 class Ledger:
@@ -144,6 +160,16 @@ class Durations:
             return 0.0
         place = int(np.searchsorted(total, np.ceil(total[-1] * percent / 100)))
         return float(min(_SHORTEST_SECONDS * _BIN_RATIO ** (place + 1), self.longest))
+
+    @classmethod
+    def merged(cls, several: Iterable["Durations"]) -> "Durations":
+        """Those of several pipelines, as if they had been added to one."""
+        everything = cls()
+        for durations in several:
+            with durations._lock:
+                everything._counts += durations._counts
+                everything.longest = max(everything.longest, durations.longest)
+        return everything
 
     def milliseconds(self) -> dict[str, float]:
         """p50, p95, p99 and the longest, in milliseconds, and how many there were."""

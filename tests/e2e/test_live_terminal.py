@@ -247,3 +247,40 @@ def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> N
     answer = _live("pattern:320x240", "--exit-after", 3, "--backend", "nonsense", QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
     assert answer.code != 0
     assert "there is no backend 'nonsense'" in answer.err.splitlines()[-1]
+
+
+# Several sources.
+
+
+def test_several_sources_run_in_the_terminal_each_with_its_numbers(tmp_path: Path) -> None:
+    with MjpegServer((64, 48), 60) as camera:
+        answer = _terminal("pattern:320x180@30", camera.address, *TIME_TO_LOAD, "--stats", tmp_path / "s.json", *FIXED_BACKEND)
+    assert answer.code == 0, answer.err
+    numbers = json.loads((tmp_path / "s.json").read_text())
+    for each in (numbers, *numbers["streams"]):
+        _check_numbers(each)
+        assert each["inferred"] > 0
+    assert [each["source"] for each in numbers["streams"]] == ["pattern:320x180@30", camera.address]
+    assert sum(line.endswith(" FPS") for line in answer.out.splitlines()) == 3
+    assert _frames_per_second(answer) > 20
+
+
+def test_one_of_several_sources_that_is_not_there_fails_the_run_after_the_others_had_theirs() -> None:
+    answer = _terminal("pattern:64x64@30", "http://127.0.0.1:9/x", *TINY_TIME, *FIXED_BACKEND)
+    assert answer.code == 1
+    assert "127.0.0.1:9" in _error_line(answer)
+    assert "pattern:64x64@30: " in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("pattern", "pattern", "--record", "a.mkv"), "--record is for one source"),
+        (("pattern",) * 65, "at most 64"),
+        (("pattern", "no-such-file.mp4"), "no-such-file.mp4"),
+    ],
+)
+def test_what_several_sources_cannot_do_is_said_at_once(words: tuple[str, ...], part: str) -> None:
+    answer = _terminal(*words)
+    assert answer.code in (1, 2)
+    assert part in _error_line(answer)

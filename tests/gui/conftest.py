@@ -18,7 +18,7 @@ from ssd_live.settings import Settings
 from tests.gui.desk import Desk, open_desk, write_model
 from tests.gui.waiting import settle, wait_until
 
-_OUR_THREADS = ("capture", "infer", "render", "load", "record", "snapshot", "cameras", "settings")
+_OUR_THREADS = ("capture", "infer", "render", "answers", "load", "record", "snapshot", "cameras", "settings")
 # Offscreen windows are neither raised nor told their size.
 _EXPECTED_COMPLAINTS = ("This plugin does not support",)
 
@@ -78,7 +78,8 @@ def desk(no_complaint: None, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         opened.close()
     wait_until(lambda: not _ours(threads), "threads end", limit=3.0)
     assert not {child.pid for child in psutil.Process().children(recursive=True)} - children
-    assert [opened.account.in_flight for opened in desks] == [0] * len(desks)
+    accounts = [stream.pipeline.ledger.account() for opened in desks for stream in opened.session.streams]
+    assert [account.in_flight for account in accounts] == [0] * len(accounts)
 
 
 def _ours(before: set[threading.Thread]) -> list[str]:

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QWheelEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidgetItem, QWidget
 
@@ -133,7 +133,7 @@ class Desk:
 
 def open_desk(
     source: str | Path = SMALL_PATTERN,
-    *,
+    *more: str | Path,
     settings: Settings | None = None,
     wish: Wish | None = None,
     size: tuple[int, int] = (900, 600),
@@ -143,10 +143,11 @@ def open_desk(
     """The application's own order: source and network start before there is a window."""
     bridge, settings = Bridge(), settings or Settings()
     shown = ShownByNetwork(settings, overrides or Overrides())
-    session = LiveSession(bridge.events(), shown, show=settings.show)
+    session = LiveSession(bridge.events(), shown, show=settings.show, streams=1 + len(more))
     if wish is not None:
         session.load(wish)
-    session.open(parse_source(str(source)), CaptureOptions(loop=settings.loop))
+    for stream, text in zip(session.streams, (source, *more), strict=True):
+        stream.open(parse_source(str(text)), CaptureOptions(loop=settings.loop))
     window = MainWindow(
         session,
         bridge,
@@ -212,6 +213,16 @@ def turn_wheel(view: QWidget, x: float, y: float, notches: int) -> None:
         False,
     )
     QApplication.sendEvent(view, event)
+
+
+def drop(desk: Desk, content: QMimeData, x: int = 50, y: int = 50) -> None:
+    """What the window system tells a window when something is dragged onto it and let go."""
+    action, button, modifier = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    at = QPoint(x, y)
+    enter = QDragEnterEvent(at, action, content, button, modifier)
+    QApplication.sendEvent(desk.window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(desk.window, QDropEvent(QPointF(at), action, content, button, modifier))
 
 
 def toggle(item: QListWidgetItem) -> None:

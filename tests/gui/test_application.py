@@ -55,7 +55,7 @@ def run(application: QApplication, settings_file: Path, cat_and_dog: Wish, no_co
                         window.close()
 
         QTimer.singleShot(0, begin)
-        code = app.run(LiveRequest(parse_source(str(source)), **words))
+        code = app.run(LiveRequest((parse_source(str(source)),), **words))
         settle()
         if failures:
             raise failures[0]
@@ -186,7 +186,7 @@ def test_the_statistics_add_up_and_tell_the_heartbeat(run: Run, tmp_path: Path) 
 
 def test_a_recording_asked_for_by_the_command_is_there_at_the_end(run: Run, tmp_path: Path) -> None:
     def wait(window: MainWindow) -> None:
-        recorder = window._session.recorder
+        recorder = window._session.stream.recorder
         assert recorder is not None
         wait_until(lambda: recorder.frames >= 5, "frames are recorded")
         assert window.actions_by_name["record"].isChecked()
@@ -207,7 +207,7 @@ def test_a_signal_closes_the_window_and_the_exit_code_says_so(run: Run) -> None:
 
 
 def test_a_source_that_never_came_is_the_runs_failure(application: QApplication, settings_file: Path, cat_and_dog: Wish) -> None:
-    request = LiveRequest(parse_source("http://127.0.0.1:9/x"), model=cat_and_dog.model, backend=cat_and_dog.backend, exit_after=0.5)
+    request = LiveRequest((parse_source("http://127.0.0.1:9/x"),), model=cat_and_dog.model, backend=cat_and_dog.backend, exit_after=0.5)
     with pytest.raises(SsdLiveError, match=r"127\.0\.0\.1:9"):
         app.run(request)
 
@@ -234,6 +234,6 @@ def test_cancelling_the_first_network_is_no_failure(
         window.close()
 
     QTimer.singleShot(0, cancel)
-    assert app.run(LiveRequest(parse_source(SMALL_PATTERN), model=cat_and_dog.model, backend="auto")) == 0
+    assert app.run(LiveRequest((parse_source(SMALL_PATTERN),), model=cat_and_dog.model, backend="auto")) == 0
     settle()
     assert said == ["loading was cancelled"]

@@ -33,7 +33,7 @@ def watching(desk: Desks, cat_and_dog: Wish) -> Desk:
 def record(desk: Desk, frames: int = 15) -> Path:
     """By the action, until the notice says that it is written."""
     desk.trigger("record")
-    recorder = desk.session.recorder
+    recorder = desk.session.stream.recorder
     assert recorder is not None
     wait_until(lambda: recorder.frames >= frames, f"{frames} frames are recorded")
     desk.trigger("record")
@@ -95,7 +95,7 @@ def test_two_recordings_have_two_names(watching: Desk) -> None:
 
 def test_another_source_ends_the_recording(watching: Desk) -> None:
     watching.trigger("record")
-    recorder = watching.session.recorder
+    recorder = watching.session.stream.recorder
     assert recorder is not None
     wait_until(lambda: recorder.frames >= 3, "frames are recorded")
     watching.window.open(str(SAMPLE))
@@ -106,7 +106,7 @@ def test_another_source_ends_the_recording(watching: Desk) -> None:
 
 def test_closing_the_window_finishes_the_recording(watching: Desk) -> None:
     watching.trigger("record")
-    recorder = watching.session.recorder
+    recorder = watching.session.stream.recorder
     assert recorder is not None
     wait_until(lambda: recorder.frames >= 5, "frames are recorded")
     watching.close()
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_take_a_recording_is_said_so_and_the_button_goes_up
     opened.trigger("record")
     assert str(tmp_path / "file") in opened.window.notice.text
     assert not opened.is_on("record")
-    assert opened.session.recorder is None
+    assert opened.session.stream.recorder is None
 
 
 def test_a_picture_is_saved_whole_with_its_boxes_however_the_view_is_zoomed(watching: Desk) -> None:

@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QComboBox, QInputDialog, QLineEdit, QMenu, QWidget
 
 from ssd_live.pipeline.capture import Phase
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.camera import Camera
 from tests.clips import SAMPLE, write_clip
-from tests.gui.desk import Desk, part, write_map
+from tests.gui.desk import Desk, drop, part, write_map
 from tests.gui.waiting import in_dialog, settle, wait_until
 from tests.servers import MjpegServer
 from tests.waiting import wait_until as wait_without_qt
@@ -43,15 +42,6 @@ def choose_path(dialog: QWidget, path: Path) -> None:
     assert isinstance(field, QLineEdit)
     field.setText(str(path))
     QTest.keyClick(field, Qt.Key.Key_Return)
-
-
-def drop(desk: Desk, content: QMimeData) -> None:
-    """What the window system tells a window when something is dragged onto it and let go."""
-    action, button, modifier = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(50, 50), action, content, button, modifier)
-    QApplication.sendEvent(desk.window, enter)
-    assert enter.isAccepted()
-    QApplication.sendEvent(desk.window, QDropEvent(QPointF(50, 50), action, content, button, modifier))
 
 
 def submenu(desk: Desk, title: str) -> QMenu:

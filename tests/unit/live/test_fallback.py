@@ -97,7 +97,7 @@ class Machine:
         )
         with LiveSession(events, ShownByNetwork(Settings(), Overrides())) as session:
             session.pipeline.set_viewport(Viewport(32, 32))
-            session.open(parse_source("pattern:64x64@60"), CaptureOptions())
+            session.stream.open(parse_source("pattern:64x64@60"), CaptureOptions())
             yield session
         wait_until(lambda: not threads_named("load"))
 
@@ -120,7 +120,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(loader, "RemoteBackend", lambda wish: Network(made, wish))
+    monkeypatch.setattr(loader, "RemoteBackend", lambda wish, users: Network(made, wish))
     return made
 
 

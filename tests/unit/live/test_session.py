@@ -73,7 +73,7 @@ class Session:
 def _session(source: str = "pattern:160x90@60", shown: ShownByNetwork | None = None) -> Iterator[Session]:
     session = Session(shown)
     try:
-        session.it.open(parse_source(source), CaptureOptions())
+        session.it.stream.open(parse_source(source), CaptureOptions())
         yield session
     finally:
         session.it.close()
@@ -220,7 +220,7 @@ def test_a_frame_that_cannot_be_drawn_does_not_start_the_network_again(tiny: Wis
 
 def test_a_network_that_hangs_holds_up_neither_closing_nor_stays(tiny: Wish) -> None:
     session = Session()
-    session.it.open(PATTERN, CaptureOptions())
+    session.it.stream.open(PATTERN, CaptureOptions())
     session.it.load(tiny)
     process = session.network_process()
     os.kill(process, signal.SIGSTOP)
@@ -258,13 +258,13 @@ def test_a_recording_holds_every_inferred_frame_and_its_detections(tiny: Wish, t
     with _session() as session:
         session.it.load(tiny)
         session.paint_until(lambda picture: picture.detections is not None)
-        session.it.start_recording(tmp_path / "a.mkv", boxes=True)
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=True)
         before = session.it.pipeline.ledger.account().inferred
         wait_until(lambda: session.it.pipeline.ledger.account().inferred >= before + 20)
-        session.it.stop_recording()
+        session.it.stream.stop_recording()
         after = session.it.pipeline.ledger.account().inferred
         wait_until(lambda: session.recorded)
-        assert session.it.recorder is None
+        assert session.it.stream.recorder is None
     (recorded,) = session.recorded
     assert recorded.trouble == ""
     assert 18 <= recorded.frames + recorded.lost <= after - before + 1
@@ -276,27 +276,27 @@ def test_a_recording_holds_every_inferred_frame_and_its_detections(tiny: Wish, t
 
 def test_only_one_recording_goes_on_at_a_time(tmp_path: Path) -> None:
     with _session() as session:
-        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
         with pytest.raises(UsageError, match="stop it first"):
-            session.it.start_recording(tmp_path / "b.mkv", boxes=False)
+            session.it.stream.start_recording(tmp_path / "b.mkv", boxes=False)
         session.paint()
     assert not (tmp_path / "b.mkv").exists()
 
 
 def test_another_source_ends_the_recording(tmp_path: Path) -> None:
     with _session() as session:
-        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
-        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 3)
-        session.it.open(parse_source("pattern:64x64@60"), CaptureOptions())
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.stream.recorder is not None and session.it.stream.recorder.frames > 3)
+        session.it.stream.open(parse_source("pattern:64x64@60"), CaptureOptions())
         wait_until(lambda: session.recorded)
-        assert session.it.recorder is None
+        assert session.it.stream.recorder is None
     assert _times(tmp_path / "a.mkv")
 
 
 def test_closing_finishes_the_recording(tmp_path: Path) -> None:
     with _session() as session:
-        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
-        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 3)
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.stream.recorder is not None and session.it.stream.recorder.frames > 3)
     assert session.recorded[0].trouble == ""
     assert len(_times(tmp_path / "a.mkv")) == session.recorded[0].frames
 
@@ -304,18 +304,18 @@ def test_closing_finishes_the_recording(tmp_path: Path) -> None:
 def test_a_recording_goes_on_while_nobody_looks(tmp_path: Path) -> None:
     with _session() as session:
         session.it.pipeline.set_viewport(None)
-        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
-        wait_until(lambda: session.it.recorder is not None and session.it.recorder.frames > 10)
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
+        wait_until(lambda: session.it.stream.recorder is not None and session.it.stream.recorder.frames > 10)
 
 
 def test_a_recording_that_is_refused_leaves_the_session_as_it_was(tmp_path: Path) -> None:
     with _session() as session:
         with pytest.raises(OutputError):
-            session.it.start_recording(tmp_path / "a.mp4", boxes=False)
-        assert session.it.recorder is None
+            session.it.stream.start_recording(tmp_path / "a.mp4", boxes=False)
+        assert session.it.stream.recorder is None
         assert session.it.pipeline.tap is None
-        session.it.start_recording(tmp_path / "a.mkv", boxes=False)
-        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 0)
+        session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.stream.recorder is not None and session.it.stream.recorder.frames > 0)
 
 
 def test_a_recording_that_fails_is_told_and_another_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,26 +325,26 @@ def test_a_recording_that_fails_is_told_and_another_can_be_started(tmp_path: Pat
     with _session() as session:
         with monkeypatch.context() as broken:
             broken.setattr("ssd_live.live.recorder.choose_encoder", none)
-            session.it.start_recording(tmp_path / "a.mkv", boxes=False)
+            session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
             wait_until(lambda: session.recorded)
         assert "this FFmpeg has no encoder" in session.recorded[0].trouble
-        session.it.start_recording(tmp_path / "b.mkv", boxes=False)
-        session.paint_until(lambda picture: session.it.recorder is not None and session.it.recorder.frames > 0)
+        session.it.stream.start_recording(tmp_path / "b.mkv", boxes=False)
+        session.paint_until(lambda picture: session.it.stream.recorder is not None and session.it.stream.recorder.frames > 0)
 
 
 def test_a_recording_that_ends_badly_does_not_end_the_next_one(tmp_path: Path) -> None:
     session = Session()
     # No source yet, so no frame comes, and the first one ends in trouble.
-    session.it.start_recording(tmp_path / "a.mkv", boxes=False)
-    session.it.stop_recording()
-    session.it.start_recording(tmp_path / "b.mkv", boxes=False)
-    second = session.it.recorder
+    session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
+    session.it.stream.stop_recording()
+    session.it.stream.start_recording(tmp_path / "b.mkv", boxes=False)
+    second = session.it.stream.recorder
     wait_until(lambda: session.recorded)
     assert session.recorded[0].trouble
-    session.it.open(PATTERN, CaptureOptions())
+    session.it.stream.open(PATTERN, CaptureOptions())
     try:
         wait_until(lambda: second is not None and second.frames > 3, 5, "frames in the second recording")
-        assert session.it.recorder is second
+        assert session.it.stream.recorder is second
     finally:
         if second is not None:
             second.stop()
@@ -391,7 +391,7 @@ def test_numbers_are_complete_add_up_and_are_json(tiny: Wish) -> None:
     assert (numbers["model"], numbers["phase"], numbers["source"]) == ("tiny", "playing", "pattern:160x90@60")
     assert numbers["latency_ms"]["count"] == numbers["shown"]
     assert numbers["memory_mb"] > 50
-    assert session.it.counts()["in_flight"] == 0
+    assert session.it.settled(session.it.numbers())["in_flight"] == 0
 
 
 def test_steady_numbers_begin_after_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,5 +440,97 @@ def test_detections_of_another_model_are_not_shown(tiny: Wish) -> None:
     with _session() as session:
         session.it.load(tiny)
         found = session.paint_until(lambda picture: picture.detections is not None).detections
-        session.it.filter = SimpleNamespace(classes=("person",))  # type: ignore[assignment]
+        session.it._in_use.filter = SimpleNamespace(classes=("person",))  # type: ignore[assignment]
         assert session.it.visible(found) is None
+
+
+# Several sources.
+
+
+class Several:
+    """A session of two sources, painted in turn; `load` counts what its inference process costs."""
+
+    def __init__(self) -> None:
+        self.loaded: list[Loaded] = []
+        self.troubles: list[str] = []
+        self.painters = [Painter(), Painter()]
+        events = SessionEvents(
+            picture=lambda: None,
+            loading=lambda line: None,
+            loaded=lambda wish, loaded: self.loaded.append(loaded),
+            load_failed=lambda *words: None,
+            trouble=self.troubles.append,
+            recorded=lambda recorded: None,
+        )
+        self.it = LiveSession(events, ShownByNetwork(Settings(), Overrides()), streams=2)
+        for stream, source in zip(self.it.streams, ("pattern:160x90@60", "pattern:96x64@30"), strict=True):
+            stream.pipeline.set_viewport(Viewport(80, 80))
+            stream.open(parse_source(source), CaptureOptions())
+
+    def see_boxes(self) -> None:
+        """On both."""
+        for stream, painter in zip(self.it.streams, self.painters, strict=True):
+            wait_until(lambda stream=stream, painter=painter: painter.paint_next(stream.pipeline).detections is not None)  # type: ignore[misc]
+
+
+@pytest.fixture
+def several() -> Iterator[Several]:
+    session = Several()
+    yield session
+    session.it.close()
+    for stream in session.it.streams:
+        check_closed(stream.pipeline)
+    assert not threads_named("answers", "infer", "render")
+
+
+def test_two_sources_share_one_process_and_each_has_its_own_numbers(several: Several, tiny: Wish) -> None:
+    several.it.load(tiny)
+    several.see_boxes()
+    assert len(several.it.processes()) == 2
+    numbers = several.it.numbers()
+    first, second = numbers["streams"]
+    assert (first["source"], second["source"]) == ("pattern:160x90@60", "pattern:96x64@30")
+    for name in ("captured", "shown", "inferred"):
+        assert first[name] > 0
+        assert second[name] > 0
+        assert numbers[name] == first[name] + second[name]
+    assert numbers["latency_ms"]["count"] == first["latency_ms"]["count"] + second["latency_ms"]["count"]
+    assert numbers["latency_ms"]["max"] == max(first["latency_ms"]["max"], second["latency_ms"]["max"])
+    several.it.close()
+    settled = several.it.settled(numbers)
+    assert settled["in_flight"] == 0
+    assert [stream["in_flight"] for stream in settled["streams"]] == [0, 0]
+    assert settled["captured"] == sum(stream["captured"] for stream in settled["streams"]) >= numbers["captured"]
+
+
+def test_a_process_that_dies_under_two_sources_is_started_again_once(several: Several, tiny: Wish) -> None:
+    several.it.load(tiny)
+    several.see_boxes()
+    (process,) = several.it.processes()[1:]
+    process.kill()
+    wait_until(lambda: len(several.loaded) == 2, what="the second start")
+    several.see_boxes()
+    assert len(several.troubles) == 1
+    assert len(several.loaded) == 2
+
+
+def test_another_network_is_taken_over_by_all(several: Several, tiny: Wish, tmp_path: Path) -> None:
+    several.it.load(tiny)
+    several.see_boxes()
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_model(BOXES, SCORES, name="other").data)
+    several.it.load(Wish(str(other), "onnxruntime", "fp32"))
+    wait_until(lambda: len(several.loaded) == 2)
+    wait_until(lambda: len(several.it.processes()) == 2, what="the first one to end")
+    several.see_boxes()
+    assert {stream.pipeline.network.name for stream in several.it.streams if stream.pipeline.network} == {"other"}
+
+
+def test_one_source_that_changes_or_hangs_does_not_hold_up_the_other(several: Several, tiny: Wish) -> None:
+    several.it.load(tiny)
+    several.see_boxes()
+    several.it.streams[0].pipeline.capture.pause()  # type: ignore[union-attr]
+    for _ in range(5):
+        several.painters[1].paint_next(several.it.streams[1].pipeline)
+    several.it.streams[0].open(parse_source("pattern:64x64@60"), CaptureOptions())
+    several.see_boxes()

@@ -1,0 +1,87 @@
+"""The views of all sources side by side."""
+
+import math
+
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from ssd_live.gui.view import BACKGROUND, VideoView
+from ssd_live.live.session import LiveSession
+
+_GAP = 2
+
+
+class VideoGrid(QWidget):
+    """As square as can be. The view that is worked on is the one with the focus; `chosen` tells that it is another one."""
+
+    chosen = Signal()
+    clicked_twice = Signal()
+
+    def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._is_alone = False
+        self.views = [VideoView(session, stream) for stream in session.streams]
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, BACKGROUND)
+        self.setPalette(palette)
+        self.setAutoFillBackground(True)
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(_GAP)
+        self._columns = math.ceil(math.sqrt(len(self.views)))
+        for index, view in enumerate(self.views):
+            self._layout.addWidget(view, *self._cell(index))
+            view.focused.connect(lambda index=index: self.choose(index))
+            view.clicked_twice.connect(self.clicked_twice)
+        self.choose(0)
+
+    @property
+    def index(self) -> int:
+        """Of the view that is worked on."""
+        return self._session.streams.index(self._session.stream)
+
+    @property
+    def view(self) -> VideoView:
+        """The one that is worked on."""
+        return self.views[self.index]
+
+    def choose(self, index: int) -> None:
+        """Work on another one, the first coming after the last."""
+        index %= len(self.views)
+        is_new = index != self.index
+        self._session.stream = self._session.streams[index]
+        for number, view in enumerate(self.views):
+            view.set_framed(number == index and len(self.views) > 1 and not self._is_alone)
+            view.setVisible(number == index or not self._is_alone)
+        self._share_out()
+        if is_new:
+            self.view.setFocus()
+            self.chosen.emit()
+
+    def _cell(self, index: int) -> tuple[int, int]:
+        """Row and column."""
+        return divmod(index, self._columns)
+
+    def _share_out(self) -> None:
+        """Every row and column in use has the same share."""
+        used = [self._cell(index) for index, view in enumerate(self.views) if not view.isHidden()]
+        for number in range(self._columns):
+            self._layout.setRowStretch(number, int(number in {row for row, _ in used}))
+            self._layout.setColumnStretch(number, int(number in {column for _, column in used}))
+
+    def choose_at(self, place: QPoint) -> None:
+        """The view at a place of this widget, if there is one."""
+        for index, view in enumerate(self.views):
+            if view.isVisible() and view.geometry().contains(place):
+                self.choose(index)
+
+    @property
+    def is_alone(self) -> bool:
+        return self._is_alone
+
+    def show_alone(self, on: bool) -> None:
+        """Only the one that is worked on, or all."""
+        self._is_alone = on and len(self.views) > 1
+        self.choose(self.index)

@@ -1,0 +1,136 @@
+"""One of the sources of a session: its pipeline and its recording."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssd_live.closing import Closing
+from ssd_live.errors import UsageError
+from ssd_live.filtering import DetectionFilter
+from ssd_live.inference.remote import Loaded
+from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.live import LivePipeline
+from ssd_live.pipeline.meters import Account
+from ssd_live.process.records import Record
+from ssd_live.video.sources import SourceSpec
+
+_RECORDER_SECONDS = 2.0
+
+
+@dataclass
+class InUse:
+    """The network whose boxes are shown, and which of them."""
+
+    loaded: Loaded | None = None
+    filter: DetectionFilter | None = None
+
+
+class Stream(Closing):
+    """`close` waits for the end of all, `stop` for nothing."""
+
+    def __init__(self, pipeline: LivePipeline, in_use: InUse, recorded: Callable[[Recorded], None]) -> None:
+        self.pipeline = pipeline
+        self._in_use = in_use
+        self._tell_recorded = recorded
+        self._spec: SourceSpec | None = None
+        self._after_start: Account | None = None
+        self._recorder: Recorder | None = None
+        self._ending: list[Recorder] = []
+        # By the monotonic clock, while a recording is going on.
+        self.recording_since: float | None = None
+
+    def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
+        """Show another source; a recording of the one before ends."""
+        if self._spec is not None:
+            self.stop_recording()
+        self._spec = spec
+        self.pipeline.open(spec, options)
+
+    @property
+    def recorder(self) -> Recorder | None:
+        return self._recorder
+
+    def start_recording(self, path: Path, *, boxes: bool) -> None:
+        """Raises `OutputError`, `UsageError`."""
+        if self._recorder is not None:
+            raise UsageError("a recording is going on; stop it first")
+        recorder = Recorder(RecordingPlan(path, boxes, lambda: self._in_use.filter, self._header), self._recorded)
+        self._recorder = recorder
+        self.recording_since = time.monotonic()
+        self.pipeline.tap = recorder.offer
+
+    def _header(self) -> Record:
+        """What the detections' file says first."""
+        state, loaded, shown = self.pipeline.state, self._in_use.loaded, self._in_use.filter
+        info = state.info if state else None
+        return {
+            "source": state.spec.title if state else "",
+            "width": info.width if info else None,
+            "height": info.height if info else None,
+            "time_base": "1/1000",
+            "model": loaded.metadata.name if loaded else None,
+            "model_sha256": loaded.sha256 if loaded else None,
+            "backend": loaded.backend if loaded else None,
+            "precision": loaded.precision if loaded else None,
+            "threshold": shown.threshold if shown else None,
+            "classes": list(loaded.metadata.classes) if loaded else [],
+            "category_ids": list(loaded.metadata.category_ids) if loaded else [],
+        }
+
+    def stop_recording(self) -> None:
+        recorder = self._recorder
+        self._forget_recorder()
+        if recorder is not None:
+            recorder.stop()
+            self._ending = [*(earlier for earlier in self._ending if not earlier.join(0)), recorder]
+
+    def _forget_recorder(self) -> None:
+        self.pipeline.tap = None
+        self._recorder = self.recording_since = None
+
+    def _recorded(self, recorded: Recorded) -> None:
+        if self._recorder is not None and self._recorder.path == recorded.path:
+            self._forget_recorder()
+        self._tell_recorded(recorded)
+
+    def tick(self) -> None:
+        """To be called when the steady time begins."""
+        self._after_start = self._after_start or self.pipeline.ledger.account()
+
+    def numbers(self) -> dict[str, Any]:
+        """Everything counted and measured so far."""
+        account, state = self.pipeline.ledger.account(), self.pipeline.state
+        return {
+            "source": state.spec.title if state else None,
+            "phase": state.phase.value if state else None,
+            **counts(account),
+            "after_start": counts(account.since(self._after_start)) if self._after_start else None,
+            "fps": {stage: round(rate.per_second(), 2) for stage, rate in self.pipeline.rates.items()},
+            "latency_ms": self.pipeline.durations["latency"].milliseconds(),
+            "stages_ms": {stage: taken.milliseconds() for stage, taken in self.pipeline.durations.items() if stage != "latency"},
+        }
+
+    def stop(self) -> None:
+        self.stop_recording()
+        self.pipeline.stop()
+
+    def close(self) -> None:
+        """End everything; a recording is finished, for at most two seconds."""
+        self.stop()
+        self.pipeline.close()
+        for recorder in self._ending:
+            recorder.join(_RECORDER_SECONDS)
+
+
+def counts(account: Account) -> dict[str, Any]:
+    return {
+        "captured": account.captured,
+        "shown": account.shown,
+        "inferred": account.inferred,
+        "failed": account.failed,
+        "dropped": account.dropped,
+        "in_flight": account.in_flight,
+    }

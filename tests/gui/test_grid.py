@@ -1,0 +1,209 @@
+"""Several sources side by side in one window."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtTest import QTest
+
+from ssd_live.gui.view import VideoView
+from ssd_live.inference.remote import Wish
+from ssd_live.pipeline.capture import Phase
+from ssd_live.settings import Settings
+from tests.clips import write_clip
+from tests.gui.desk import SMALL_PATTERN, Desk, drop, write_map
+from tests.gui.waiting import settle, wait_until
+
+Desks = Callable[..., Desk]
+LARGE_PATTERN = "pattern:480x360@20"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", 50, size=(320, 136))
+
+
+def views(desk: Desk) -> list[VideoView]:
+    return desk.window.grid.views
+
+
+def wait_for_pictures(desk: Desk) -> None:
+    wait_until(lambda: all(view.picture is not None for view in views(desk)), "all have a picture")
+    settle()
+
+
+def phase(view: VideoView) -> Phase:
+    state = view.stream.pipeline.state
+    assert state is not None
+    return state.phase
+
+
+def captured(view: VideoView) -> int:
+    return view.stream.pipeline.ledger.account().captured
+
+
+@pytest.mark.parametrize(("count", "columns"), [(2, 2), (3, 2), (4, 2), (5, 3)])
+def test_all_sources_are_seen_side_by_side_in_views_of_one_size(desk: Desks, count: int, columns: int) -> None:
+    opened = desk(*[SMALL_PATTERN] * count)
+    wait_for_pictures(opened)
+    assert len({view.x() for view in views(opened)}) == columns
+    widths, heights = {view.width() for view in views(opened)}, {view.height() for view in views(opened)}
+    assert max(widths) - min(widths) <= 1
+    assert max(heights) - min(heights) <= 1
+    areas = [view.geometry() for view in views(opened)]
+    assert not any(one.intersects(other) for index, one in enumerate(areas) for other in areas[index + 1 :])
+
+
+def test_each_view_shows_its_own_source_with_boxes_of_the_one_network(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
+    opened = desk(SMALL_PATTERN, LARGE_PATTERN, write_map(tmp_path / "map.png"), wish=cat_and_dog)
+    wait_until(lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)), "boxes everywhere")
+    sizes = [(view.picture.frame.width, view.picture.frame.height) for view in views(opened) if view.picture]
+    assert sizes == [(320, 180), (480, 360), (512, 256)]
+    for view, (width, height) in zip(views(opened), sizes, strict=True):
+        found = view.visible_detections()
+        assert found is not None
+        assert found.boxes[0].tolist() == pytest.approx([width / 4, height / 4, width * 3 / 4, height * 3 / 4], abs=0.1)
+    processes = opened.session.processes()
+    assert len(processes) == 2
+
+
+def test_the_threshold_holds_for_all_of_them(desk: Desks, cat_and_dog: Wish) -> None:
+    opened = desk(SMALL_PATTERN, LARGE_PATTERN, wish=cat_and_dog)
+    wait_until(lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)), "boxes everywhere")
+    opened.session.set_threshold(0.7)
+    assert [view.visible_detections().names for view in views(opened)] == [["cat"], ["cat"]]  # type: ignore[union-attr]
+
+
+def test_each_view_tells_its_own_numbers_and_its_name(desk: Desks) -> None:
+    opened = desk(SMALL_PATTERN, LARGE_PATTERN)
+    wait_for_pictures(opened)
+    wait_until(lambda: all("FPS" in "".join(view._hud) for view in views(opened)), "numbers over the video")
+    assert [view._hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
+    opened.trigger("hud")
+    settle()
+    assert [view._hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
+
+
+def test_a_click_says_which_one_is_worked_on(desk: Desks, clip: Path) -> None:
+    opened = desk(SMALL_PATTERN, clip)
+    wait_for_pictures(opened)
+    assert opened.view is views(opened)[0]
+    assert not opened.seek_bar.isVisible()
+    QTest.mouseClick(views(opened)[1], Qt.MouseButton.LeftButton)
+    settle()
+    assert opened.view is views(opened)[1]
+    assert opened.state.spec.title == str(clip)
+    wait_until(opened.seek_bar.isVisible, "the seek bar of the file")
+
+
+def test_only_the_one_that_is_worked_on_has_a_frame(desk: Desks, tmp_path: Path) -> None:
+    still = write_map(tmp_path / "map.png")
+    opened = desk(still, still)
+    wait_for_pictures(opened)
+
+    def framed() -> list[bool]:
+        settle()
+        corners = [view.grab().toImage().pixelColor(0, 0).name() for view in views(opened)]
+        return [corner == "#3b82f6" for corner in corners]
+
+    assert framed() == [True, False]
+    opened.trigger("next_source")
+    assert framed() == [False, True]
+    opened.trigger("next_source")
+    assert framed() == [True, False]
+
+
+def test_pausing_holds_only_the_one_that_is_worked_on(desk: Desks, clip: Path) -> None:
+    opened = desk(clip, clip)
+    wait_for_pictures(opened)
+    opened.trigger("next_source")
+    opened.trigger("play")
+    wait_until(lambda: phase(views(opened)[1]) is Phase.PAUSED, "the second one is paused")
+    assert phase(views(opened)[0]) is Phase.PLAYING
+    assert not opened.is_on("play")
+    opened.trigger("next_source")
+    assert opened.is_on("play")
+    before = captured(views(opened)[0])
+    wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
+
+
+def test_another_source_takes_the_place_of_the_one_that_is_worked_on(desk: Desks, clip: Path) -> None:
+    opened = desk(SMALL_PATTERN, SMALL_PATTERN)
+    wait_for_pictures(opened)
+    opened.trigger("next_source")
+    opened.window.open(str(clip))
+    titles = [view.stream.pipeline.state.spec.title for view in views(opened) if view.stream.pipeline.state]
+    assert titles == [SMALL_PATTERN, str(clip)]
+
+
+def test_a_file_dropped_on_a_view_is_shown_there(desk: Desks, clip: Path) -> None:
+    opened = desk(SMALL_PATTERN, SMALL_PATTERN)
+    wait_for_pictures(opened)
+    content = QMimeData()
+    content.setUrls([QUrl.fromLocalFile(str(clip))])
+    at = views(opened)[1].mapTo(opened.window, QPoint(20, 20))
+    drop(opened, content, at.x(), at.y())
+    state = views(opened)[1].stream.pipeline.state
+    assert state is not None
+    assert state.spec.title == str(clip)
+
+
+def test_a_double_click_shows_one_large_and_another_brings_all_back(desk: Desks) -> None:
+    opened = desk(*[SMALL_PATTERN] * 4)
+    wait_for_pictures(opened)
+    small = views(opened)[3].size()
+    QTest.mouseDClick(views(opened)[3], Qt.MouseButton.LeftButton)
+    settle()
+    assert [view.isVisible() for view in views(opened)] == [False, False, False, True]
+    assert opened.is_on("alone")
+    assert views(opened)[3].size() == opened.window.grid.size()
+    opened.trigger("next_source")
+    settle()
+    assert [view.isVisible() for view in views(opened)] == [True, False, False, False]
+    assert views(opened)[0].size() == opened.window.grid.size()
+    QTest.mouseDClick(views(opened)[0], Qt.MouseButton.LeftButton)
+    settle()
+    assert all(view.isVisible() for view in views(opened))
+    assert views(opened)[3].size() == small
+
+
+def test_with_one_source_there_is_nothing_to_choose(desk: Desks) -> None:
+    opened = desk()
+    opened.wait_for_picture()
+    actions = opened.window.actions_by_name
+    assert not actions["alone"].isEnabled()
+    assert not actions["next_source"].isEnabled()
+    assert opened.view.size() == opened.window.grid.size()
+    assert not opened.view._framed
+
+
+def test_a_source_that_is_not_there_says_so_in_its_place_and_the_others_go_on(desk: Desks) -> None:
+    opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
+    wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
+    assert "127.0.0.1:9" in views(opened)[1]._empty_text
+    before = captured(views(opened)[0])
+    wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
+    opened.trigger("next_source")
+    opened.window.open(SMALL_PATTERN)
+    wait_for_pictures(opened)
+    wait_until(lambda: not opened.window.notice.text, "the line is taken back")
+
+
+def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: Path) -> None:
+    opened = desk(SMALL_PATTERN, LARGE_PATTERN, settings=Settings(output_folder=str(tmp_path)))
+    wait_for_pictures(opened)
+    for index in (0, 1):
+        opened.window.grid.choose(index)
+        assert not opened.is_on("record")
+        opened.window.record(True, tmp_path / f"{index}.mkv")
+        assert opened.is_on("record")
+    assert [bool(view._badge) for view in views(opened)] == [True, True]
+    recorders = [view.stream.recorder for view in views(opened)]
+    wait_until(lambda: all(recorder is not None and recorder.frames > 5 for recorder in recorders), "both record")
+    opened.trigger("record")
+    assert [bool(view._badge) for view in views(opened)] == [True, False]
+    opened.trigger("next_source")
+    assert opened.is_on("record")
+    opened.trigger("record")
+    wait_until(lambda: all((tmp_path / f"{index}.mkv").exists() for index in (0, 1)), "both files are there")

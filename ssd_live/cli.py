@@ -154,6 +154,9 @@ def process(
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Detect on every Nth frame; those between show its boxes' corners.")] = 1,
     region: Annotated[str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")] = False,
+    hardware_decoding: Annotated[
+        bool, typer.Option("--hardware-decoding", help="Decode on a GPU where one decodes exactly as the processor does.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=0, max=256, metavar="N", help="Inputs at once; 0 for as many as the machine has cores for.")] = 0,
     runner: Annotated[RunnerName, typer.Option(help="ray spreads inputs over a Ray cluster.")] = RunnerName.local,
     ray_address: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The cluster; a local one is made if not given.")] = None,
@@ -180,6 +183,7 @@ def process(
             every=every,
             region=region,
             overwrite=overwrite,
+            hardware_decoding=hardware_decoding,
             jobs=jobs,
             runner=runner.value,
             ray_address=ray_address,

@@ -52,6 +52,7 @@ class Request:
     every: int
     region: str
     overwrite: bool
+    hardware_decoding: bool
     jobs: int
     runner: str
     ray_address: str | None
@@ -108,7 +109,15 @@ def _settings(request: Request) -> Settings:
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
         raise UsageError(f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for {DEFAULT_CRF[codec]}")
-    return Settings(Quality(codec, crf), request.every, _region(request.region), request.start, request.duration, request.max_frames)
+    return Settings(
+        Quality(codec, crf),
+        request.every,
+        _region(request.region),
+        request.start,
+        request.duration,
+        request.max_frames,
+        request.hardware_decoding,
+    )
 
 
 def _region(text: str) -> Region | None:

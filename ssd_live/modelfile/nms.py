@@ -18,6 +18,8 @@ PLUGIN_DOMAIN = "ssd_live.trt"
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
 # Of whole numbers up to 2048 float16 holds every one; Turing has no matrix product of float32 in TensorRT-RTX.
 _COUNTS = TensorProto.FLOAT16
+# The standard tail's cut; the bundled networks have fewer boxes.
+ONNX_BOXES = 2048
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 
 
@@ -26,19 +28,40 @@ def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: 
 
     `NonMaxSuppression` names the survivors; their scores are scattered into zeros, whose largest `max_detections` are the answer.
     The graph must have at least `max_detections` box and class pairs. (At exactly the IoU threshold ONNX keeps a box and OpenVINO does not.)
+    Of more than `ONNX_BOXES` boxes only the best so many are looked at, each by its best class.
     """
+    kept = _graft_cut(graph, ONNX_BOXES) if _boxes(graph) > ONNX_BOXES else (BOXES, SCORES)
     constants: dict[str, np.ndarray] = {
         "nms_limit": np.array([max_detections], np.int64),
         "nms_iou": np.array([iou_threshold], np.float32),
         "nms_score": np.array([score_threshold], np.float32),
     }
     nodes = [
-        helper.make_node("NonMaxSuppression", [BOXES, "nms_scores", "nms_limit", "nms_iou", "nms_score"], ["nms_kept"]),
+        helper.make_node("NonMaxSuppression", [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"], ["nms_kept"]),
         helper.make_node("GatherND", ["nms_scores", "nms_kept"], ["nms_kept_scores"]),
         helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
         helper.make_node("ScatterND", ["nms_zeros", "nms_kept", "nms_kept_scores"], ["nms_scattered"]),
     ]
-    _graft_best(graph, "nms_scattered", nodes, constants, max_detections)
+    _graft_best(graph, "nms_scattered", nodes, constants, max_detections, kept)
+
+
+def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
+    """Append what leaves the `count` boxes that score best in any class; the names of these boxes and of their scores.
+
+    What scores little in every class costs all that follows as much as what does not: an untrained SSD has 8732 boxes over 0.01.
+    """
+    constants = {"nms_cut_axis": np.array([2], np.int64), "nms_cut_count": np.array([count], np.int64)}
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    graph.node.extend(
+        [
+            helper.make_node("ReduceMax", [SCORES, "nms_cut_axis"], ["nms_cut_best"], keepdims=0),
+            helper.make_node("TopK", ["nms_cut_best", "nms_cut_count"], ["nms_cut_scores", "nms_cut_number"], axis=1),
+            helper.make_node("Unsqueeze", ["nms_cut_number", "nms_cut_axis"], ["nms_cut_row"]),
+            helper.make_node("GatherND", [BOXES, "nms_cut_row"], ["nms_cut_boxes"], batch_dims=1),
+            helper.make_node("GatherND", [SCORES, "nms_cut_row"], ["nms_cut_classes"], batch_dims=1),
+        ]
+    )
+    return "nms_cut_boxes", "nms_cut_classes"
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
@@ -116,18 +139,34 @@ def graft_efficient_nms(graph: GraphProto, *, score_threshold: float, iou_thresh
     _set_outputs(graph, max_detections)
 
 
-def _graft_best(graph: GraphProto, scores: str, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray], max_detections: int) -> None:
+def _graft_best(
+    graph: GraphProto,
+    scores: str,
+    nodes: Sequence[NodeProto],
+    constants: dict[str, np.ndarray],
+    max_detections: int,
+    kept: tuple[str, str] = (BOXES, SCORES),
+) -> None:
     """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of these as the four outputs."""
     best = [
         *nodes,
         helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
         helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
     ]
-    _graft(graph, best, constants, max_detections)
+    _graft(graph, best, constants, max_detections, kept)
 
 
-def _graft(graph: GraphProto, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray], max_detections: int) -> None:
-    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C, N), and what follows from these two."""
+def _graft(
+    graph: GraphProto,
+    nodes: Sequence[NodeProto],
+    constants: dict[str, np.ndarray],
+    max_detections: int,
+    kept: tuple[str, str] = (BOXES, SCORES),
+) -> None:
+    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C, N), and what follows from these two.
+
+    `kept` are the boxes and scores to choose among.
+    """
     constants = constants | {
         "nms_flat": np.array([0, -1], np.int64),
         "nms_last": np.array([-1], np.int64),
@@ -138,13 +177,13 @@ def _graft(graph: GraphProto, nodes: Sequence[NodeProto], constants: dict[str, n
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     graph.node.extend(
         [
-            helper.make_node("Transpose", [SCORES], ["nms_scores"], perm=[0, 2, 1]),
+            helper.make_node("Transpose", [kept[1]], ["nms_scores"], perm=[0, 2, 1]),
             helper.make_node("Shape", ["nms_scores"], ["nms_shape"]),
             helper.make_node("Gather", ["nms_shape", "nms_box_axis"], ["nms_box_count"]),
             *nodes,
             *_place_nodes("nms_index", "nms_class", "nms_box_row"),
             helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
-            helper.make_node("GatherND", [BOXES, "nms_box_row"], ["detection_boxes"], batch_dims=1),
+            helper.make_node("GatherND", [kept[0], "nms_box_row"], ["detection_boxes"], batch_dims=1),
             helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
             helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
             helper.make_node("ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1),
@@ -216,9 +255,18 @@ def _better_nodes() -> list[NodeProto]:
 
 def _pairs(graph: GraphProto) -> int:
     """How many pairs of box and class there are; 0 where the graph leaves it open."""
+    _, boxes, classes = _score_sizes(graph)
+    return boxes * classes
+
+
+def _boxes(graph: GraphProto) -> int:
+    """How many boxes there are; 0 where the graph leaves it open."""
+    return _score_sizes(graph)[1]
+
+
+def _score_sizes(graph: GraphProto) -> list[int]:
     scores = next(value for value in (*graph.value_info, *graph.output) if value.name == SCORES)
-    _, boxes, classes = (dim.dim_value for dim in scores.type.tensor_type.shape.dim)
-    return int(boxes * classes)
+    return [int(dim.dim_value) for dim in scores.type.tensor_type.shape.dim]
 
 
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:

@@ -59,6 +59,7 @@ class Settings:
     start: float = 0.0
     duration: float | None = None
     max_frames: int | None = None
+    hardware_decoding: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -141,7 +142,10 @@ class Job:
 
     def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
         with ExitStack() as stack:
-            reader = stack.enter_context(VideoReader(self._task.source))
+            reader = stack.enter_context(VideoReader(self._task.source, hardware=self._settings.hardware_decoding))
+            if self._settings.hardware_decoding:
+                by = reader.accelerator
+                self.report.notes.append(f"decoded by hardware ({by})" if by else "no hardware here decodes it as it should be; the processor did")
             info = reader.info
             self._check_region(info.width, info.height)
             self.frames_expected = self._expected(info)

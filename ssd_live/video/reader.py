@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from ssd_live.errors import MediaError
 from ssd_live.types import Frame, VideoInfo
+from ssd_live.video.decoders import Accelerator, working_accelerator
 from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 
 # Only local files: a playlist must not make the program fetch from the network.
@@ -27,11 +28,12 @@ class VideoReader:
 
     After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
     of which a damaged part was guessed by the decoder, `resized_frames` those that were not of the first one's size, as all given are.
-    Raises `MediaError` for what cannot be read as video.
+    With `hardware` it is decoded by hardware, if `accelerator` then says so. Raises `MediaError` for what cannot be read as video.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hardware: bool = False) -> None:
         self.path = path
+        self._accelerator: Accelerator | None = None
         self._container = _open(path)
         try:
             self._video = _video_stream(self._container, path)
@@ -57,6 +59,8 @@ class VideoReader:
         self._end = 0.0
         self._promised_end = self._header_end()
         self._reached_end = False
+        if hardware:
+            self._accelerator = working_accelerator(path, _OPEN_OPTIONS, self._video.index, self._first)
         # The first frame was decoded only to look at it. Opening anew is exact where seeking to the beginning is not (MPEG-TS).
         self.restart()
 
@@ -68,6 +72,11 @@ class VideoReader:
 
     def close(self) -> None:
         self._container.close()
+
+    @property
+    def accelerator(self) -> str:
+        """FFmpeg's name of the hardware that decodes; empty where the processor does."""
+        return self._accelerator.name if self._accelerator else ""
 
     @property
     def other_streams(self) -> list[Stream]:
@@ -201,7 +210,7 @@ class VideoReader:
         """Go back to the beginning, for another `read`. Raises `MediaError`."""
         index = self._video.index
         self._container.close()
-        self._container = _open(self.path)
+        self._container = _open(self.path, self._accelerator)
         self._video = self._container.streams[index]  # type: ignore[assignment]
         self._video.thread_type = "AUTO"
 
@@ -235,7 +244,7 @@ class VideoReader:
         return ((self._container.start_time or 0) + self._container.duration) / av.time_base
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
     try:
         if not path.exists():
             raise MediaError(f"{path}: there is no such file; check the path")
@@ -245,7 +254,7 @@ def _open(path: Path) -> InputContainer:
             raise MediaError(f"{path}: the file is empty; copy it again")
         with path.open("rb"):
             pass
-        return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace", hwaccel=accelerator.hwaccel if accelerator else None)
     except av.error.InvalidDataError as error:
         raise MediaError(f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file") from error
     except MediaError:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from ssd_live.modelfile.nms import BOXES, FIXED_CANDIDATES, FIXED_ROUNDS, OUTPUTS, SCORES, graft_fixed_nms, graft_onnx_nms, strip_nms
+from ssd_live.modelfile.nms import BOXES, FIXED_CANDIDATES, FIXED_ROUNDS, ONNX_BOXES, OUTPUTS, SCORES, graft_fixed_nms, graft_onnx_nms, strip_nms
 from ssd_live.models.postprocess import detect
 from tests.oracles import Found, nms
 
@@ -334,3 +334,36 @@ def test_stripping_a_graph_without_the_two_tensors_is_an_error() -> None:
     model.graph.output.pop()
     with pytest.raises(KeyError, match=SCORES):
         strip_nms(model.graph)
+
+
+# The standard tail's cut.
+
+
+def _many(generator: np.random.Generator, over: int) -> tuple[Boxes, Scores]:
+    """More boxes than the tail looks at, in no order; so many of them score over the threshold in some class, in two classes at most."""
+    count, classes = ONNX_BOXES + 500, 3
+    boxes, _ = _random_picture(generator, count, classes)
+    scores = generator.uniform(0, SCORE_THRESHOLD * 0.9, (count, classes))
+    rows = generator.permutation(count)[:over]
+    scores[rows, generator.integers(classes, size=over)] = SCORE_THRESHOLD + generator.permutation(over) / over * 0.4 + 0.01
+    scores[rows[::2], 0] += 0.2
+    return boxes, scores.astype(np.float32)
+
+
+@pytest.mark.parametrize("over", [0, 1, 700, ONNX_BOXES])
+def test_of_many_boxes_all_that_score_over_the_threshold_are_looked_at(over: int) -> None:
+    pictures = [_many(np.random.default_rng(over + number), over) for number in range(2)]
+    boxes, scores = (np.stack(parts) for parts in zip(*pictures, strict=True))
+    _assert_all_find(boxes, scores, runtimes=("onnxruntime", "openvino"))
+
+
+def test_of_more_boxes_over_the_threshold_the_best_are_looked_at() -> None:
+    boxes, scores = _many(np.random.default_rng(3), ONNX_BOXES + 300)
+    best = np.argsort(-scores.max(1))[:ONNX_BOXES]
+    _assert_all_find(boxes[None], scores[None], _expected(boxes[best][None], scores[best][None]), ("onnxruntime", "openvino"))
+
+
+def test_few_boxes_are_not_cut() -> None:
+    names = {node.op_type for node in _with_tail(_body(ONNX_BOXES, 3)).graph.node}
+    more = {node.op_type for node in _with_tail(_body(ONNX_BOXES + 1, 3)).graph.node}
+    assert more - names == {"ReduceMax"}

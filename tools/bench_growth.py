@@ -22,6 +22,7 @@ SIZES = ("640x360", "1280x720", "1920x1080")
 STREAMS = "1,2,4,8"
 MINUTES = (1, 10)
 FILES = (1, 4, 16)
+LIVE, LIVE_SECONDS, PATTERN = (1, 2, 4, 8), 12, "pattern:640x360@60"
 
 
 def main() -> None:
@@ -36,6 +37,11 @@ def main() -> None:
                 show(f"{size}, {row['what']}", row)
         for row in measured(clips["1280x720"], options.seconds, STREAMS):
             show(f"1280x720, {row['what']}, {row['streams']} streams", row)
+        for count in LIVE:
+            stats = folder / "live.json"
+            words = ["live", *[PATTERN] * count, "--no-window", "--exit-after", str(LIVE_SECONDS), "--stats", str(stats)]
+            subprocess.run([sys.executable, CHECKOUT / "main.py", *words], check=True, capture_output=True, cwd=CHECKOUT)
+            show_live(count, json.loads(stats.read_text()))
         for minutes in MINUTES:
             long = longer(clips["640x360"], minutes, folder / f"{minutes}.mp4")
             answer, memory = watched(["process", str(long), "--no-video"])
@@ -53,6 +59,17 @@ def show(title: str, row: dict[str, Any]) -> None:
     middle = statistics.median(row["samples"])
     bound = f", {middle / row['bound_fps']:.2f} of the bound {row['bound_fps']:.0f}" if row["bound_fps"] else ""
     print(f"{title}: {middle:.0f} FPS{bound}, {row['memory_mb']:.0f} MB", flush=True)
+
+
+def show_live(count: int, numbers: dict[str, Any]) -> None:
+    """In the last two seconds."""
+    fps, latency = numbers["fps"], numbers["latency_ms"]
+    lost = sum(numbers["dropped"].values())
+    print(
+        f"live, {count} x {PATTERN}: {fps['capture']:.0f} FPS captured, {fps['inference']:.0f} inferred, {fps['display']:.0f} shown, "
+        f"latency p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, {lost} of {numbers['captured']} dropped, {numbers['memory_mb']:.0f} MB",
+        flush=True,
+    )
 
 
 def measured(clip: Path, seconds: float, streams: str) -> list[dict[str, Any]]:

@@ -45,6 +45,8 @@ class Keeping(QObject):
         self._record_action = record_action
         self._wish = wish
         self._record_to: Path | None = None
+        # Names of pictures that are not yet written.
+        self._saving: set[Path] = set()
         # Why the recording that the command line asked for could not begin.
         self.failure = ""
         self._export = Export(self)
@@ -93,7 +95,7 @@ class Keeping(QObject):
             self._session.stream.stop_recording()
         else:
             try:
-                path = path or default_recording(self._output_folder(), time.localtime())
+                path = path or default_recording(self._output_folder(), time.localtime(), self._saving)
                 self._session.stream.start_recording(path, boxes=self._settings.record_boxes)
             except SsdLiveError as error:
                 self._notice.say("error", str(error), "recording")
@@ -112,10 +114,13 @@ class Keeping(QObject):
     def save_picture(self) -> None:
         if (picture := self._grid.view.picture) is None:
             return
-        path = default_recording(self._output_folder(), time.localtime()).with_suffix(".png")
+        name = default_recording(self._output_folder(), time.localtime(), self._saving)
+        self._saving.add(name)
+        path = name.with_suffix(".png")
         self._session.save_snapshot(picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble))
 
     def _saved(self, path: Path, trouble: str) -> None:
+        self._saving.discard(path.with_suffix(".mkv"))
         if trouble:
             self._notice.say("error", trouble, "snapshot")
         else:

@@ -37,7 +37,7 @@ from ssd_live.gui.view import BoxStyle, VideoView
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.session import LiveSession
 from ssd_live.live.shown import ShownByNetwork
-from ssd_live.pipeline.capture import CaptureOptions, Phase
+from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 
@@ -311,13 +311,20 @@ class MainWindow(QMainWindow):
     def _measure(self) -> None:
         state = self._session.pipeline.state
         file = Path(state.spec.address) if state is not None and state.spec.kind == "file" else None
-        playing = self.actions_by_name["play"].isChecked()
+        playing = [capture for capture in self._captures() if not capture.is_paused and capture.state.phase is not Phase.ENDED]
 
         def hold(on: bool) -> None:
-            if playing:
-                self._play(not on)
+            for capture in playing:
+                if on:
+                    capture.pause()
+                else:
+                    capture.play()
 
         BenchDialog(self._wish, file, hold, self).exec()
+
+    def _captures(self) -> list[Capture]:
+        """Of all streams."""
+        return [capture for stream in self._session.streams if (capture := stream.pipeline.capture) is not None]
 
     def _play(self, play: bool) -> None:
         if (capture := self._session.pipeline.capture) is not None:
@@ -343,14 +350,14 @@ class MainWindow(QMainWindow):
 
     def _set_loop(self) -> None:
         self._settings.loop = self.actions_by_name["loop"].isChecked()
-        if (capture := self._session.pipeline.capture) is not None:
+        for capture in self._captures():
             capture.set_loop(self._settings.loop)
 
     def _set_mirror(self) -> None:
         self._settings.mirror = self.actions_by_name["mirror"].isChecked()
-        capture = self._session.pipeline.capture
-        if capture is not None and capture.state.spec.kind == "camera":
-            capture.set_mirror(self._settings.mirror)
+        for capture in self._captures():
+            if capture.state.spec.kind == "camera":
+                capture.set_mirror(self._settings.mirror)
 
     # Detection.
 
@@ -491,8 +498,7 @@ class MainWindow(QMainWindow):
         if state is None:
             return
         duration = state.info.duration if state.info else None
-        if state.info is not None:
-            self._transport.follow(state.position, duration)
+        self._transport.follow(state.position, duration)
         has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
         self._transport.setVisible(has_length and not self.isFullScreen())
         info = state.info
@@ -504,13 +510,15 @@ class MainWindow(QMainWindow):
     def _follow(self, view: VideoView) -> None:
         """Say what a stream's source is doing now, if it is news."""
         state = view.stream.pipeline.state
-        if state is None or (news := (state.phase, state.trouble, state.attempts)) == self._said.get(view):
+        # Of one among several each try is no news: its line would cover those of the others.
+        attempts = state.attempts if state is not None and len(self.grid.views) == 1 else 0
+        if state is None or (news := (state.phase, state.trouble, attempts)) == self._said.get(view):
             return
         self._said[view] = news
         topic = self._topic(view)
         if state.phase is Phase.RECONNECTING:
             text = self.tr("{trouble} Trying again ({attempts}) …").format(trouble=_sentence(state.trouble), attempts=state.attempts)
-            self.notice.say("error", text, topic)
+            self.notice.say("error", text if attempts else state.trouble, topic)
             view.set_empty_text(self._no_source_text(state.trouble))
         elif state.phase is Phase.FAILED:
             self.notice.say("error", state.trouble, topic)
@@ -528,8 +536,8 @@ class MainWindow(QMainWindow):
 
     def _chosen(self) -> None:
         """What the window shows of a source is of another one now."""
-        state = self._session.pipeline.state
-        self.actions_by_name["play"].setChecked(state is None or state.phase not in (Phase.PAUSED, Phase.ENDED))
+        capture = self._session.pipeline.capture
+        self.actions_by_name["play"].setChecked(capture is None or not (capture.is_paused or capture.state.phase is Phase.ENDED))
         self._pulse()
 
     def _clicked_twice(self) -> None:

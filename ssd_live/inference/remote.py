@@ -128,7 +128,8 @@ class RemoteBackend(Closing):
 
     def answer(self, timeout: float | None) -> Outputs:
         """Of the oldest picture submitted. Past `timeout` seconds the process is ended: it would answer nothing else either."""
-        if self._selector is not None and not self._selector.select(timeout):
+        # Without a limit the read itself waits: of answers that came together the later ones are no longer in the pipe.
+        if timeout is not None and self._selector is not None and not self._selector.select(timeout):
             self.kill()
             raise TimeoutError(f"no answer within {timeout:g} s")
         if self._read(1)[0] == FAILED:

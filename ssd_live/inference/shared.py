@@ -1,6 +1,7 @@
 """One inference process for the pictures of several pipelines."""
 
 import threading
+import time
 from collections import deque
 from dataclasses import replace
 
@@ -35,6 +36,7 @@ class SharedBackend:
         self._line: deque[_Ticket] = deque()
         self._failure: SsdLiveError | None = None
         self._open = places
+        self.last_answer = 0.0
         self.places = [_Place(self, remote.description) for _ in range(places)]
         self._thread = threading.Thread(target=self._hand_out, name="answers", daemon=True)
         self._waiting = threading.Semaphore(0)
@@ -78,6 +80,7 @@ class SharedBackend:
                 ticket = self._line.popleft()
             try:
                 ticket.answer(self._remote.answer(None))
+                self.last_answer = time.monotonic()
             except SsdLiveError as error:
                 self._fail(ticket, error)
                 return
@@ -87,6 +90,8 @@ class SharedBackend:
             self._failure = error
             line = [ticket, *self._line]
             self._line.clear()
+        # A user without pictures does not notice and stays; what the process holds must be free for the next one.
+        self.kill()
         for waiting in line:
             waiting.fail(error)
 
@@ -128,9 +133,15 @@ class _Ticket:
         self._done.set()
 
     def result(self, timeout: float | None = None) -> Outputs:
-        if not self._done.wait(timeout):
-            self._shared.kill()
-            raise TimeoutError(f"no answer within {timeout:g} s")
+        """Waits `timeout` seconds without any answer: one who waits for many others is not waiting for a process that hangs."""
+        since = time.monotonic()
+        left = timeout
+        while not self._done.wait(left):
+            assert timeout is not None
+            left = max(since, self._shared.last_answer) + timeout - time.monotonic()
+            if left <= 0:
+                self._shared.kill()
+                raise TimeoutError(f"no answer within {timeout:g} s")
         if self._outputs is None:
             assert self._failure is not None
             raise _again(self._failure)

@@ -4,7 +4,6 @@ It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error"
 that it reads, one status byte: 0 and the raw outputs, or 1 and a line of JSON. Answers come in the order of the pictures.
 """
 
-import contextlib
 import json
 import os
 import queue
@@ -81,10 +80,12 @@ class Flow:
         self._read: queue.Queue[Pixels | None] = queue.Queue(batch)
         self._submitted: queue.Queue[tuple[Callable[[], Outputs], int] | None] = queue.Queue()
         self._free = threading.Semaphore(loaded.slots)
+        self._failure: BaseException | None = None
 
     def run(self) -> None:
-        """Until the pictures end."""
-        threads = [threading.Thread(target=work, daemon=True) for work in (self._read_all, self._answer_all)]
+        """Until the pictures end. Raises what nobody expected of the backend."""
+        works = {"read": self._read_all, "answer": self._answer_all}
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for thread in threads:
             thread.start()
         while images := self._waiting():
@@ -99,6 +100,8 @@ class Flow:
         """Taken when a slot is free, so that as many as can be have come; none at the end."""
         first = self._read.get()
         self._free.acquire()
+        if self._failure is not None:
+            raise self._failure
         images = [] if first is None else [first]
         while images and len(images) < self._batch:
             try:
@@ -131,8 +134,12 @@ class Flow:
     def _answer_all(self) -> None:
         while (submitted := self._submitted.get()) is not None:
             # Nobody is left to be told; the pictures end as well then.
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 _answer(*submitted, self._metadata, self._answers)
+            except BrokenPipeError:
+                pass
+            except BaseException as error:
+                self._failure = error
             self._free.release()
 
 

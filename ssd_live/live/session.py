@@ -1,11 +1,12 @@
 """One live session: pipeline, network and recording together, without any window."""
 
 import contextlib
+import glob
 import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ class LiveSession(Closing):
 
     def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
         if wish is self._wish:
-            if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and self.pipeline.network is None:
+            if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and not self._is_alive:
                 self._go_on_without_gpu(wish, error)
                 return
             self._wish = self._wish_in_use
@@ -197,7 +198,7 @@ class LiveSession(Closing):
         """Everything counted and measured so far: of one stream, or of all together and of each."""
         loaded = self.loaded
         streams = [stream.numbers() for stream in self.streams]
-        together = streams[0] if len(streams) == 1 else summary([stream.pipeline for stream in self.streams]) | {"streams": streams}
+        together = streams[0] if len(streams) == 1 else summary(self.streams) | {"streams": streams}
         return {
             "seconds": round(time.monotonic() - self._started, 3),
             "model": loaded.metadata.name if loaded else None,
@@ -237,17 +238,24 @@ class LiveSession(Closing):
         self._loader.close()
         for stream in self.streams:
             stream.stop()
-        for stream in self.streams:
-            stream.close()
+        # A source that hangs takes its time; several take it together.
+        closing = [threading.Thread(target=stream.close, name="close", daemon=True) for stream in self.streams]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
 
 
-def summary(pipelines: Sequence[LivePipeline]) -> dict[str, Any]:
-    """Counts and rates of several pipelines added up, durations as if they were those of one."""
+def summary(streams: Sequence[Stream]) -> dict[str, Any]:
+    """Counts and rates added up, durations as if they were those of one."""
+    pipelines = [stream.pipeline for stream in streams]
+    steady = [stream.steady for stream in streams]
     first = pipelines[0]
     durations = {stage: Durations.merged(pipeline.durations[stage] for pipeline in pipelines).milliseconds() for stage in first.durations}
     latency = durations.pop("latency")
     return {
         **counts(total(pipeline.ledger.account() for pipeline in pipelines)),
+        "after_start": counts(total(account for account in steady if account)) if all(steady) else None,
         "fps": {stage: round(sum(pipeline.rates[stage].per_second() for pipeline in pipelines), 2) for stage in first.rates},
         "latency_ms": latency,
         "stages_ms": durations,
@@ -273,10 +281,10 @@ def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
         file.write(json.dumps(numbers, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def default_recording(folder: Path, now: time.struct_time) -> Path:
-    """A name that tells when: ssd_live 2026-11-22 14.03.59.mkv, numbered if it is taken."""
+def default_recording(folder: Path, now: time.struct_time, taken: Collection[Path] = ()) -> Path:
+    """A name that tells when: ssd_live 2026-11-22 14.03.59.mkv, numbered if a file is called so, whatever its ending, or it is `taken`."""
     stem = time.strftime("ssd_live %Y-%m-%d %H.%M.%S", now)
     number = 1
-    while (path := folder / f"{stem}{f' {number}' if number > 1 else ''}.mkv").exists():
+    while (path := folder / f"{stem}{f' {number}' if number > 1 else ''}.mkv") in taken or any(folder.glob(f"{glob.escape(path.stem)}.*")):
         number += 1
     return Path(printable(path))

@@ -100,14 +100,19 @@ class Stream(Closing):
         """To be called when the steady time begins."""
         self._after_start = self._after_start or self.pipeline.ledger.account()
 
+    @property
+    def steady(self) -> Account | None:
+        """What was counted since the steady time began, if it did."""
+        return self.pipeline.ledger.account().since(self._after_start) if self._after_start else None
+
     def numbers(self) -> dict[str, Any]:
         """Everything counted and measured so far."""
-        account, state = self.pipeline.ledger.account(), self.pipeline.state
+        account, steady, state = self.pipeline.ledger.account(), self.steady, self.pipeline.state
         return {
             "source": state.spec.title if state else None,
             "phase": state.phase.value if state else None,
             **counts(account),
-            "after_start": counts(account.since(self._after_start)) if self._after_start else None,
+            "after_start": counts(steady) if steady else None,
             "fps": {stage: round(rate.per_second(), 2) for stage, rate in self.pipeline.rates.items()},
             "latency_ms": self.pipeline.durations["latency"].milliseconds(),
             "stages_ms": {stage: taken.milliseconds() for stage, taken in self.pipeline.durations.items() if stage != "latency"},

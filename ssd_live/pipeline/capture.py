@@ -88,6 +88,11 @@ class Capture:
     def state(self) -> CaptureState:
         return self._state
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether that is what was asked for; the source may be away."""
+        return self._paused
+
     def start(self) -> None:
         self._thread.start()
 

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
+from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.view import VideoView
 from ssd_live.inference.remote import Wish
 from ssd_live.pipeline.capture import Phase
 from ssd_live.settings import Settings
 from tests.clips import write_clip
 from tests.gui.desk import SMALL_PATTERN, Desk, drop, write_map
-from tests.gui.waiting import settle, wait_until
+from tests.gui.waiting import in_dialog, settle, wait_until
 
 Desks = Callable[..., Desk]
 LARGE_PATTERN = "pattern:480x360@20"
@@ -207,3 +209,83 @@ def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: 
     assert opened.is_on("record")
     opened.trigger("record")
     wait_until(lambda: all((tmp_path / f"{index}.mkv").exists() for index in (0, 1)), "both files are there")
+
+
+def test_the_buttons_tell_of_the_one_that_is_worked_on(desk: Desks, clip: Path) -> None:
+    opened = desk("http://127.0.0.1:9/x", clip)
+    opened.wait_for_phase(Phase.RECONNECTING)
+    opened.trigger("play")
+    opened.trigger("loop")
+    for is_playing in (True, False):
+        opened.trigger("next_source")
+        capture = opened.session.pipeline.capture
+        assert capture is not None
+        assert opened.is_on("play") == is_playing
+        assert capture.is_paused == (not is_playing)
+        assert capture._loop == opened.is_on("loop")
+
+
+def test_a_source_without_a_picture_has_no_place_of_another_one(desk: Desks, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video" * 100)
+    opened = desk(clip, broken)
+    wait_until(lambda: opened.seek_bar.isVisible() and opened.seek_bar.maximum() > 0, "the seek bar")
+    opened.trigger("next_source")
+    wait_until(lambda: phase(opened.view) is Phase.FAILED, "the file is refused")
+    wait_until(lambda: not opened.seek_bar.isVisible() or not opened.seek_bar.isEnabled(), "nothing to seek in")
+
+
+def test_two_recordings_begun_in_one_second_have_names_of_their_own(desk: Desks, tmp_path: Path) -> None:
+    opened = desk(SMALL_PATTERN, SMALL_PATTERN)
+    wait_for_pictures(opened)
+    for _ in views(opened):
+        opened.trigger("record")
+        opened.trigger("next_source")
+    recorders = [view.stream.recorder for view in views(opened)]
+    wait_until(lambda: all(recorder is not None and recorder.frames > 3 for recorder in recorders), "both record")
+    for _ in views(opened):
+        opened.trigger("record")
+        opened.trigger("next_source")
+    wait_until(lambda: len(list(tmp_path.glob("*.mkv"))) == 2 and not list(tmp_path.glob("*.part*")), "two whole files")
+
+
+def test_two_pictures_saved_in_one_second_have_names_of_their_own(desk: Desks, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    sources = (write_map(tmp_path / "a.png", (64, 32)), write_map(tmp_path / "b.png", (32, 64)))
+    opened = desk(*sources, settings=Settings(output_folder=str(folder)))
+    wait_for_pictures(opened)
+    for _ in views(opened):
+        opened.trigger("snapshot")
+        opened.trigger("next_source")
+    wait_until(lambda: len(list(folder.glob("*.png"))) == 2, "two pictures")
+
+
+def test_measuring_holds_all_of_them_and_lets_go_on_what_played(desk: Desks, clip: Path) -> None:
+    opened = desk(clip, clip, clip)
+    wait_for_pictures(opened)
+    opened.trigger("play")
+
+    def paused() -> list[bool]:
+        return [view.stream.pipeline.capture.is_paused for view in views(opened) if view.stream.pipeline.capture]
+
+    def measure(dialog: QWidget) -> None:
+        assert isinstance(dialog, BenchDialog)
+        dialog._hold(True)
+        assert paused() == [True, True, True]
+        dialog._hold(False)
+
+    in_dialog(lambda: opened.trigger("bench"), measure)
+    assert paused() == [True, False, False]
+
+
+def test_a_source_that_tries_again_does_not_cover_what_is_said_of_another(desk: Desks) -> None:
+    opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
+    wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
+    opened.window.notice.say("error", "the recording ended: disk full", "recording")
+    capture = views(opened)[1].stream.pipeline.capture
+    assert capture is not None
+    before = capture.state.attempts
+    wait_until(lambda: capture.state.attempts > before + 1, "two more tries")
+    opened.window._pulse()
+    assert opened.window.notice.text == "the recording ended: disk full"

@@ -16,7 +16,7 @@ from ssd_live.inference.wire import DONE, FAILED, record_type, unpack
 from ssd_live.inference.worker import Flow
 from ssd_live.pixels import Pixels
 from tests.tiny_model import SIDE, tiny_metadata
-from tests.waiting import LIMIT_SECONDS, wait_until
+from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 
 METADATA = tiny_metadata()
 ROWS = METADATA.max_detections
@@ -65,7 +65,9 @@ class _Pending:
 
 
 class Worker:
-    """A flow in a thread, with both its pipes."""
+    """A flow in a thread, with both its pipes. `failure` is what nobody expected."""
+
+    failure: BaseException | None = None
 
     def __init__(self, backend: Batches) -> None:
         reads, self._writes = os.pipe()
@@ -94,10 +96,14 @@ class Worker:
             assert not thread.is_alive()
         return self._said
 
-    def _run(self, flow: Flow, *ends: io.FileIO) -> None:
-        flow.run()
-        for end in ends:
-            end.close()
+    def _run(self, flow: Flow, pictures: io.FileIO, written: io.FileIO) -> None:
+        try:
+            flow.run()
+        except ZeroDivisionError as error:
+            self.failure = error
+        written.close()
+        wait_until(lambda: not threads_named("read"))
+        pictures.close()
 
     def _listen(self, answers: int) -> None:
         with open(answers, "rb") as stream:
@@ -163,3 +169,14 @@ def test_nothing_comes_of_nothing() -> None:
 @pytest.mark.parametrize(("device", "users", "batch"), [("CPU", 4, 1), ("GPU", 1, 1), ("GPU", 2, 2), ("GPU", 3, 4), ("GPU", 8, 8), ("GPU", 20, 8)])
 def test_a_gpu_takes_several_at_once_and_a_processor_one(device: str, users: int, batch: int) -> None:
     assert batch_for(Choice("any", device, "fp32"), users) == batch
+
+
+def test_what_nobody_expected_ends_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def divide(self: _Pending, timeout: float | None = None) -> Outputs:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(_Pending, "result", divide)
+    worker = Worker(Batches(1, slots=1))
+    worker.send(1)
+    assert worker.end() == []
+    assert isinstance(worker.failure, ZeroDivisionError)

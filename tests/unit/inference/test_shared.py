@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd_live.backends.base import Backend
+from ssd_live.backends.base import Backend, Outputs
 from ssd_live.errors import BackendError
 from ssd_live.files import assets_folder
 from ssd_live.filtering import everything
 from ssd_live.inference.remote import RemoteBackend, Wish
-from ssd_live.inference.shared import places
+from ssd_live.inference.shared import SharedBackend, places
 from ssd_live.pipeline.live import Network
 from ssd_live.video.images import read_image
 from tests.tiny_model import SIDE, tiny_metadata, tiny_model
-from tests.waiting import children, threads_named, wait_until
+from tests.waiting import LIMIT_SECONDS, children, threads_named, wait_until
 
 MODEL = "ssd300-mobilenetv2-oid"
 USERS = 3
@@ -165,3 +165,68 @@ def test_killing_frees_one_who_cannot_get_rid_of_a_picture() -> None:
     thread.join(10)
     _close(backends)
     assert len(failures) == 1
+
+
+@pytest.mark.parametrize("rows", [20, 100, 200])
+def test_answers_that_came_together_are_all_handed_out(tmp_path: Path, rows: int) -> None:
+    """Small ones lie in Python's buffer together, and no longer in the pipe."""
+    path = tmp_path / "small.onnx"
+    path.write_bytes(tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)], max_detections=rows).data)
+    remote = RemoteBackend(Wish(str(path), "onnxruntime", "fp32"), USERS)
+    remote.wait()
+    os.kill(remote._process.pid, signal.SIGSTOP)
+    for _ in range(USERS):
+        remote.submit(_picture())
+    os.kill(remote._process.pid, signal.SIGCONT)
+    answers: list[Outputs] = []
+    thread = threading.Thread(target=lambda: answers.extend(remote.answer(None) for _ in range(USERS)))
+    thread.start()
+    thread.join(LIMIT_SECONDS)
+    remote.kill()
+    thread.join()
+    remote.close()
+    assert len(answers) == USERS
+
+
+class Slow:
+    """In place of a process: answers a picture every twentieth of a second."""
+
+    description = "slow"
+    killed = False
+
+    def submit(self, images: object) -> None:
+        pass
+
+    def answer(self, timeout: float | None) -> str:
+        time.sleep(0.05)
+        return "answer"
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_slow_process_that_answers_all_the_time_is_not_given_up() -> None:
+    slow = Slow()
+    backends = SharedBackend(slow, 12).places  # type: ignore[arg-type]
+    with ThreadPoolExecutor(12) as users:
+        answers = list(users.map(lambda place: place.submit(_picture()).result(0.4), backends))
+    for backend in backends:
+        backend.close()
+    assert answers == ["answer"] * 12
+    assert not slow.killed
+
+
+def test_a_process_that_said_it_failed_ends_though_a_user_has_not_left(tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote, backends = _shared(tiny)
+
+    def fail(timeout: float | None) -> Outputs:
+        raise BackendError("the GPU ran out of memory")
+
+    monkeypatch.setattr(remote, "answer", fail)
+    with pytest.raises(BackendError, match="out of memory"):
+        backends[0].submit(_picture()).result(10)
+    wait_until(lambda: remote._process.poll() is not None)
+    _close(backends)

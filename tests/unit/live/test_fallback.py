@@ -11,11 +11,12 @@ from ssd_live.backends.base import Outputs
 from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.inference import loader
 from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.live import session
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.file import read_model_file
-from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.picture import Viewport
 from ssd_live.pixels import Pixels
 from ssd_live.settings import Settings
@@ -86,7 +87,7 @@ class Machine:
         self._painter = Painter()
 
     @contextmanager
-    def session(self) -> Iterator[LiveSession]:
+    def session(self, streams: int = 1) -> Iterator[LiveSession]:
         events = SessionEvents(
             picture=lambda: None,
             loading=self.loading.append,
@@ -95,9 +96,10 @@ class Machine:
             trouble=self.told.append,
             recorded=lambda _: None,
         )
-        with LiveSession(events, ShownByNetwork(Settings(), Overrides())) as session:
-            session.pipeline.set_viewport(Viewport(32, 32))
-            session.stream.open(parse_source("pattern:64x64@60"), CaptureOptions())
+        with LiveSession(events, ShownByNetwork(Settings(), Overrides()), streams=streams) as session:
+            for stream in session.streams:
+                stream.pipeline.set_viewport(Viewport(32, 32))
+                stream.open(parse_source("pattern:64x64@60"), CaptureOptions())
             yield session
         wait_until(lambda: not threads_named("load"))
 
@@ -271,3 +273,21 @@ def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_proce
         assert (session.loaded.backend, session.loaded.device) == ("onnxruntime", "CPU")
     assert machine.loaded == [Wish(tiny, "cpu")]
     assert machine.told == ["TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA driver; going on without the GPU"]
+
+
+@pytest.mark.parametrize("still", [0, 1])
+def test_a_lost_gpu_is_done_without_whichever_of_two_sources_stands_still(machine: Machine, monkeypatch: pytest.MonkeyPatch, still: int) -> None:
+    monkeypatch.setattr(session, "places", lambda network, count: [network] * count)
+    with machine.session(streams=2) as both:
+        both.load(Wish("tiny", "tensorrt", "fp16"))
+        wait_until(lambda: all(stream.pipeline.network is not None for stream in both.streams))
+        capture = both.streams[still].pipeline.capture
+        assert capture is not None
+        capture.pause()
+        # No picture of a live source that is paused reaches the network, so it does not notice.
+        wait_until(lambda: both.streams[still].pipeline.state.phase is Phase.PAUSED)  # type: ignore[union-attr]
+        machine.troubles["tensorrt"] = REFUSED
+        machine.networks[0].kill()
+        wait_until(lambda: machine.failed or len(machine.loaded) == 2)
+        assert not machine.failed
+        assert machine.loaded[1].backend == "cpu"

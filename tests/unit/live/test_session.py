@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +20,9 @@ from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageE
 from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.request import Overrides
-from ssd_live.live.session import LiveSession, SessionEvents, annotated, default_recording, write_numbers
+from ssd_live.live.session import START_SECONDS, LiveSession, SessionEvents, annotated, default_recording, write_numbers
 from ssd_live.live.shown import ShownByNetwork
-from ssd_live.pipeline import live
+from ssd_live.pipeline import capture, live
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.picture import Picture, Viewport, render
 from ssd_live.settings import Settings
@@ -29,7 +30,7 @@ from ssd_live.types import Frame
 from ssd_live.video.sources import parse_source
 from tests.live_parts import Painter, check_closed
 from tests.tiny_model import tiny_model
-from tests.waiting import children, threads_named, wait_for, wait_until
+from tests.waiting import LIMIT_SECONDS, children, threads_named, wait_for, wait_until
 
 PATTERN = parse_source("pattern:160x90@60")
 BOXES, SCORES = [(0.25, 0.25, 0.75, 0.75), (0.1, 0.1, 0.3, 0.3)], [(0.9, 0.0), (0.0, 0.3)]
@@ -496,6 +497,13 @@ def test_two_sources_share_one_process_and_each_has_its_own_numbers(several: Sev
         assert numbers[name] == first[name] + second[name]
     assert numbers["latency_ms"]["count"] == first["latency_ms"]["count"] + second["latency_ms"]["count"]
     assert numbers["latency_ms"]["max"] == max(first["latency_ms"]["max"], second["latency_ms"]["max"])
+    assert numbers["after_start"] is None
+    several.it._started -= START_SECONDS
+    several.it.tick()
+    several.see_boxes()
+    steady = several.it.numbers()
+    assert steady["after_start"]["captured"] > 0
+    assert steady["after_start"]["captured"] == sum(stream["after_start"]["captured"] for stream in steady["streams"])
     several.it.close()
     settled = several.it.settled(numbers)
     assert settled["in_flight"] == 0
@@ -534,3 +542,18 @@ def test_one_source_that_changes_or_hangs_does_not_hold_up_the_other(several: Se
         several.painters[1].paint_next(several.it.streams[1].pipeline)
     several.it.streams[0].open(parse_source("pattern:64x64@60"), CaptureOptions())
     several.see_boxes()
+
+
+def test_sources_that_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(capture, "open_source", lambda *_: gate.wait(LIMIT_SECONDS))
+    events = SessionEvents(*[lambda *_: None] * 6)
+    session = LiveSession(events, ShownByNetwork(Settings(), Overrides()), streams=4)
+    for stream in session.streams:
+        stream.open(PATTERN, CaptureOptions())
+    started = time.monotonic()
+    session.close()
+    took = time.monotonic() - started
+    gate.set()
+    # One alone is given two seconds.
+    assert took < 5

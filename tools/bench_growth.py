@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import av
 import psutil
-from bench_process import CHECKOUT, scaled_sample
+from bench_process import CHECKOUT, longer, scaled_sample
 
 SIZES = ("640x360", "1280x720", "1920x1080")
 STREAMS = "1,2,4,8"
@@ -79,24 +78,6 @@ def measured(clip: Path, seconds: float, streams: str) -> list[dict[str, Any]]:
         subprocess.run([sys.executable, CHECKOUT / "main.py", *map(str, words)], check=True, capture_output=True, cwd=CHECKOUT)
         rows: list[dict[str, Any]] = json.loads(report.read_text())["measurements"]
         return rows
-
-
-def longer(clip: Path, minutes: int, path: Path) -> Path:
-    """The clip over and over, its packets copied."""
-    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
-        stream = source.streams.video[0]
-        out = target.add_stream_from_template(stream)
-        assert stream.duration is not None
-        assert stream.time_base is not None
-        turns = round(60 * minutes / float(stream.duration * stream.time_base))
-        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
-        for turn in range(turns):
-            for packet in packets:
-                copy = av.Packet(bytes(packet))
-                copy.stream, copy.time_base, copy.is_keyframe, copy.duration = out, packet.time_base, packet.is_keyframe, packet.duration
-                copy.pts, copy.dts = (packet.pts or 0) + turn * stream.duration, (packet.dts or 0) + turn * stream.duration
-                target.mux(copy)
-    return path
 
 
 def watched(words: list[str]) -> tuple[str, float]:

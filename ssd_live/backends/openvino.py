@@ -16,6 +16,7 @@ from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.pixels import Pixels
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
+_SPARE = 3
 # What an INT8 file leaves in float stays in float32: bfloat16 there was measured slower.
 _PRECISION_HINTS: dict[Precision, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
 
@@ -92,8 +93,8 @@ class OpenVinoBackend(Closing):
             network = core.read_model(model.data)
             network.reshape([options.batch, height, width, 3])
             compiled = core.compile_model(network, options.device, config)
-            # One more than it works on at a time, so that the next is there when one is done.
-            self.slots = 1 if options.workload == "latency" else 1 + int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            # More than it works on at a time, so that the next is there when one is done, though the thread that submits waits for a core.
+            self.slots = 1 if options.workload == "latency" else _SPARE + int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             self._compiled = compiled
             self._requests = [compiled.create_infer_request() for _ in range(self.slots)]
         except RuntimeError as error:

@@ -1,7 +1,7 @@
 """Speed of `process` and of the network against a plain loop, OpenCV's DNN module, OpenVINO's benchmark_app, and the bound that its own
 stages allow. Ratios of one run; prints a table.
 
-    python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE]
+    python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE] [--bound-only]
 
 The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
 and NumPy NMS. The lean one looks only at scores over the display threshold, as `process` does: it is the like-for-like one. The heavy one
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clip", type=Path, help="a clip of your own in place of the scaled sample")
+    parser.add_argument("--bound-only", action="store_true", help="only `process` against the bound of its stages")
     options = parser.parse_args()
     model = find_model(DEFAULT_MODEL)
     choice = choose(model, workload="throughput", notify=print)
@@ -73,6 +74,8 @@ def main() -> None:
             runs["benchmark_app int8"] = lambda: benchmark_app(form_for(model, "int8"), folder)
             runs["network int8"] = lambda: network_fps(folder, "int8")
         runs["network auto"] = lambda: network_fps(folder, "auto")
+        if options.bound_only:
+            runs = {name: run for name, run in runs.items() if name.startswith("process")}
         fps: dict[str, list[float]] = {name: [] for name in runs}
         costs: dict[str, list[float]] = {}
         for _ in range(options.rounds):
@@ -96,7 +99,7 @@ def report(clip: Path, choice: str, fps: dict[str, list[float]], costs: dict[str
     print(f"{machine.cpu_name()}, {cores} cores; {clip.name}; {choice}; load {psutil.getloadavg()[0]:.1f}")
     print("CPU ms a frame, each stage alone: " + ", ".join(f"{stage} {1000 * seconds:.2f}" for stage, seconds in costs.items()))
     for name, values in fps.items():
-        ratios = [f"{middle[name] / middle[other]:.2f} x {other}" for other in against.get(name, ())]
+        ratios = [f"{middle[name] / middle[other]:.2f} x {other}" for other in against.get(name, ()) if other in middle]
         if name in bounds:
             ratios.append(f"{middle[name] / bounds[name]:.2f} of the bound {bounds[name]:.0f}")
         print(f"{name:20} {middle[name]:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {'; '.join(ratios)}")

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from onnx import GraphProto, TensorProto, numpy_helper
+
 from ssd_live.errors import MissingPackageError
 from ssd_live.files import sha256
 from ssd_live.modelfile.body import body_of
@@ -34,14 +37,37 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
             preset=nncf.QuantizationPreset.MIXED,
             # Slower to make, and the count of detections stays.
             fast_bias_correction=False,
+            # ONNX Runtime has no convolution of activations with a scale for each channel, which NNCF gives depthwise ones.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(per_channel=False)
+            ),
             ignored_scope=nncf.IgnoredScope(names=list(in_float)) if in_float else None,
         )
+    _make_unsigned(proto.graph)
     graft_onnx_nms(
         proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections
     )
     described = metadata.model_copy(update={"precision": "int8", "quantised_from": model.sha256})
     data = to_bytes(proto, described)
     return ModelFile(int8_place(model), data, sha256(data), described)
+
+
+def _make_unsigned(graph: GraphProto) -> None:
+    """Count activations from 0 to 255 instead of from -128 to 127: the same numbers, but ONNX Runtime convolves only from one kind to the same."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    activations = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    made: dict[str, TensorProto] = {}
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear" or (node.op_type == "DequantizeLinear" and node.input[0] in activations):
+            zero = constants.get(node.input[2])
+            if zero is not None and zero.data_type == TensorProto.INT8:
+                name = f"{zero.name}_unsigned"
+                made[name] = numpy_helper.from_array((numpy_helper.to_array(zero).astype(np.int16) + 128).astype(np.uint8), name)
+                node.input[2] = name
+    graph.initializer.extend(made.values())
+    # Their types are said there.
+    for value in [value for value in graph.value_info if value.name in activations]:
+        graph.value_info.remove(value)
 
 
 def _nncf() -> Any:

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from ssd_live.gui.actions import plain
 from tests.gui.desk import Desk
-from tests.gui.waiting import in_dialog, settle
+from tests.gui.waiting import in_dialog, settle, wait_until
 
 Desks = Callable[..., Desk]
 
@@ -183,7 +183,7 @@ def test_the_tab_key_reaches_the_seek_bar_of_a_file(desk: Desks) -> None:
     from tests.clips import SAMPLE
 
     opened = desk(SAMPLE)
-    opened.wait_for_picture()
+    wait_until(opened.seek_bar.isEnabled, "the file's length is known")
     assert opened.seek_bar in focus_chain(opened)
 
 

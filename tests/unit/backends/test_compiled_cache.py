@@ -1,0 +1,68 @@
+"""What OpenVINO keeps of a compiled network: used again, never trusted blindly, never in the way, never without end."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssd_live.backends import openvino
+from ssd_live.backends.base import LoadOptions, Outputs
+from tests.tiny_model import SIDE, tiny_model
+
+MODEL = tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)])
+
+
+@pytest.fixture
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    return tmp_path / "engines"
+
+
+def _answer(batch: int = 1) -> Outputs:
+    with openvino.load(MODEL, LoadOptions(batch=batch)) as backend:
+        counts, boxes, scores, classes = backend.submit(np.zeros((batch, SIDE, SIDE, 3), np.uint8)).result()
+        return Outputs(counts.copy(), boxes.copy(), scores.copy(), classes.copy())
+
+
+def _check_same(one: Outputs, other: Outputs) -> None:
+    count = int(one.num_detections[0, 0])
+    assert count == int(other.num_detections[0, 0]) > 0
+    for values, others in ((one.boxes, other.boxes), (one.scores, other.scores), (one.classes, other.classes)):
+        np.testing.assert_array_equal(values[0, :count], others[0, :count])
+
+
+def _blobs(engines: Path) -> list[Path]:
+    return sorted((engines / "openvino").glob("*.blob"))
+
+
+def test_what_was_compiled_once_is_used_again(engines: Path) -> None:
+    first = _answer()
+    (blob,) = _blobs(engines)
+    made = blob.stat().st_mtime_ns
+    _check_same(_answer(), first)
+    (again,) = _blobs(engines)
+    assert (again, again.stat().st_mtime_ns) == (blob, made)
+
+
+@pytest.mark.parametrize("kept", [0, 0.5, 0.99])
+def test_a_damaged_one_is_made_anew(engines: Path, kept: float) -> None:
+    first = _answer()
+    (blob,) = _blobs(engines)
+    content = blob.read_bytes()
+    blob.chmod(0o600)
+    blob.write_bytes(content[: int(len(content) * kept)])
+    _check_same(_answer(), first)
+
+
+def test_where_nothing_can_be_kept_it_loads_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a-file").write_text("in the way")
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "a-file"))
+    assert int(_answer().num_detections[0, 0]) > 0
+
+
+def test_the_oldest_go(engines: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "_MOST_COMPILED", 2)
+    for batch in (1, 2, 3, 4, 5):
+        _answer(batch)
+    # The newest comes on top of those that were left.
+    assert len(_blobs(engines)) == 3

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QListWidgetItem, QWidget
+from PySide6.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
@@ -105,6 +105,8 @@ class Desk:
 
     def wait_for_boxes(self) -> None:
         wait_until(lambda: len(self.view.visible_detections() or ()), "boxes are shown")
+        # Which may be before the window has heard of the network.
+        wait_until(lambda: self.child(QListWidget).count(), "the panel lists the classes")
 
     def pause(self) -> None:
         """By the action, until the view stands still."""

@@ -35,6 +35,13 @@ class CodecName(str, Enum):
     ffv1 = "ffv1"
 
 
+class PresetName(str, Enum):
+    slow = "slow"
+    balanced = "balanced"
+    fast = "fast"
+    fastest = "fastest"
+
+
 class MetricName(str, Enum):
     voc07 = "voc07"
     voc = "voc"
@@ -148,6 +155,7 @@ def process(
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
     codec: Annotated[CodecName, typer.Option(help="Of the annotated video; hardware is used where it works.")] = CodecName.h264,
     crf: Annotated[int | None, typer.Option(help="Quality on the codec's own scale; smaller is better and larger.")] = None,
+    preset: Annotated[PresetName, typer.Option(help="The encoder's effort: a slower one makes smaller files of the same quality.")] = PresetName.fast,
     max_frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")] = None,
     start: Annotated[float, typer.Option(min=0, metavar="S", help="Begin at second S.")] = 0.0,
     duration: Annotated[float | None, typer.Option(min=0, metavar="S", help="Process S seconds.")] = None,
@@ -177,6 +185,7 @@ def process(
             classes=tuple(classes.split(",")) if classes else (),
             codec=codec.value,
             crf=crf,
+            preset=preset.value,
             max_frames=max_frames,
             start=start,
             duration=duration,

@@ -1,6 +1,7 @@
 """Real clips for the tests, made with real codecs from the sample clip."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -92,6 +93,13 @@ def stream_of(path: Path) -> Any:
 def pictures(path: Path) -> list[np.ndarray[Any, Any]]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def x264_options(path: Path) -> dict[str, str]:
+    """What x264 says in a file that it worked by."""
+    found = re.search(rb"x264 - core.*?options: ([ -~]*)", path.read_bytes())
+    assert found is not None
+    return dict(pair.split("=", 1) for pair in found[1].decode().split())
 
 
 def _sample_frames(count: int) -> Iterator[av.VideoFrame]:

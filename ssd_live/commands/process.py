@@ -20,7 +20,7 @@ from ssd_live.process.lanes import Lane, load_recipe, local_lanes
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import Run, Totals, check_places, objects_text
 from ssd_live.types import Region
-from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, Codec
+from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, DEFAULT_PRESET, Codec, Preset, software_encoder
 from ssd_live.video.writer import Quality
 
 # A year: beyond it lie only mistakes.
@@ -46,6 +46,7 @@ class Request:
     classes: tuple[str, ...]
     codec: str
     crf: int | None
+    preset: str
     max_frames: int | None
     start: float
     duration: float | None
@@ -109,8 +110,10 @@ def _settings(request: Request) -> Settings:
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
         raise UsageError(f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for {DEFAULT_CRF[codec]}")
+    if request.preset != DEFAULT_PRESET and not software_encoder(codec).presets:
+        raise UsageError(f"--preset {request.preset}: {codec} has only one way of encoding; leave it out")
     return Settings(
-        Quality(codec, crf),
+        Quality(codec, crf, cast(Preset, request.preset)),
         request.every,
         _region(request.region),
         request.start,

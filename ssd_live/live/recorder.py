@@ -6,31 +6,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
-from av.video.frame import PictureType
 
 from ssd_live import __version__
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.files import claim_part, reason, rename_new
 from ssd_live.filtering import DetectionFilter
+from ssd_live.live.film import Film
 from ssd_live.overlay import Overlay
 from ssd_live.pipeline.live import Shot
 from ssd_live.process.records import LineLog, LogPlace, Record
 from ssd_live.types import Detections, Frame
-from ssd_live.video.encoders import DEFAULT_CRF, choose_encoder, keeping_thread_priority
 from ssd_live.video.planes import copied, matrix_of, planes_of
 
 # Frames between the pipeline and the encoder: half a second, for a disk that stutters.
 _QUEUE_FRAMES = 15
-_TIME_BASE = Fraction(1, 1000)
-# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest start anywhere.
-_CLUSTER_OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
-_KEY_FRAME_INTERVAL = 30
 _FLUSH_SECONDS = 0.5
 _POLL_SECONDS = 0.1
 
@@ -76,8 +69,7 @@ class Recorder:
         self._stop = threading.Event()
         self._part = claim_part(plan.path)
         self._log: LineLog | None = None
-        self._container: Any = None
-        self._stream: Any = None
+        self._film = Film(self._part)
         self._overlay: Overlay | None = None
         self._started: float | None = None
         self._last_pts = -1
@@ -113,7 +105,7 @@ class Recorder:
             self._abandon()
             left = f"what was written is {self._part.name}" if self._part.exists() else "nothing was written"
             trouble = f"{self._plan.path}: recording ended ({detail}); {left}"
-        seconds = max(self._last_pts, 0) * float(_TIME_BASE)
+        seconds = max(self._last_pts, 0) / 1000
         self._on_end(Recorded(self._plan.path, self._plan.path.with_suffix(".jsonl"), self.frames, self.lost, seconds, trouble))
 
     def _record(self) -> None:
@@ -124,6 +116,7 @@ class Recorder:
             except queue.Empty:
                 if self._stop.is_set():
                     return
+                self._film.keep_going()
                 continue
             self._write(shot)
             if time.monotonic() - flushed >= _FLUSH_SECONDS:
@@ -134,24 +127,19 @@ class Recorder:
     def _write(self, shot: Shot) -> None:
         picture = copied(shot.frame)
         if self._log is None:
-            self._open(picture)
             self._started = shot.frame.captured_at
             path = self._plan.path.with_suffix(".jsonl")
             self._log = LineLog(LogPlace(path, path), {**self._plan.header(), "version": __version__})
         assert self._started is not None
-        pts = round((shot.frame.captured_at - self._started) / _TIME_BASE)
+        pts = round((shot.frame.captured_at - self._started) * 1000)
         if pts <= self._last_pts:
             return
         self._last_pts = pts
         found = self._visible(shot)
         if self._plan.boxes and found is not None and len(found):
             self._draw(picture, found, stale=shot.stale)
-        if (picture.width, picture.height) != (self._stream.width, self._stream.height):
-            picture = picture.reformat(width=self._stream.width, height=self._stream.height)
-        picture.pts, picture.time_base, picture.pict_type = pts, _TIME_BASE, PictureType.NONE
-        for packet in self._stream.encode(picture):
-            self._container.mux(packet)
-        placed: Frame = replace(shot.frame, index=self.frames, pts=pts, time=float(pts * _TIME_BASE))
+        self._film.add(picture, pts)
+        placed: Frame = replace(shot.frame, index=self.frames, pts=pts, time=pts / 1000)
         self._log.add(placed, found if found is not None else _nothing(), stale=shot.stale)
         self.frames += 1
 
@@ -166,42 +154,22 @@ class Recorder:
             self._overlay = Overlay((picture.width, picture.height), "yuv420p", matrix_of(picture))
         self._overlay.draw(planes_of(picture), found, stale=stale)
 
-    def _open(self, picture: av.VideoFrame) -> None:
-        encoder = choose_encoder("h264")
-        options = encoder.options_for(DEFAULT_CRF["h264"])
-        if encoder.name == "libx264":
-            # Nothing held back in the encoder, so that nothing of it is lost with the program.
-            options |= {"tune": "zerolatency"}
-        self._container = av.open(f"file:{self._part}", "w", format="matroska", options=_CLUSTER_OPTIONS)
-        self._stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
-        context = self._stream.codec_context
-        context.width, context.height, context.pix_fmt = picture.width, picture.height, encoder.pixel_format
-        context.time_base = self._stream.time_base = _TIME_BASE
-        context.gop_size = _KEY_FRAME_INTERVAL
-        context.color_range, context.colorspace = picture.color_range, picture.colorspace
-        with keeping_thread_priority():
-            context.open()
-
     def _finish(self) -> None:
-        if self._container is None or self._log is None:
+        if self._log is None:
             raise OutputError("no frame came")
-        for packet in self._stream.encode(None):
-            self._container.mux(packet)
-        self._container.close()
+        self._film.close()
         self._log.close_part()
         rename_new(self._part, self._plan.path)
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
         """Leave under the `.part` names what there is, if there is anything."""
-        if self._container is not None:
-            with contextlib.suppress(av.FFmpegError, OSError):
-                self._container.close()
+        self._film.abandon()
+        if not self._film.begun:
+            self._part.unlink(missing_ok=True)
         if self._log is not None:
             with contextlib.suppress(SsdLiveError):
-                self._log.close_part()
-        elif not self.frames:
-            self._part.unlink(missing_ok=True)
+                self._log.close_part() if self._film.begun else self._log.discard()
 
 
 def _nothing() -> Detections:

@@ -43,10 +43,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Engine:
-    """A recipe, loaded."""
+    """A recipe, loaded; and how many processor cores decoding and encoding may count on, 0 for all of the machine's."""
 
     recipe: Recipe
     backend: Backend
+    cores: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Job:
 
     def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
         with ExitStack() as stack:
-            reader = stack.enter_context(VideoReader(self._task.source, hardware=self._settings.hardware_decoding))
+            reader = stack.enter_context(VideoReader(self._task.source, hardware=self._settings.hardware_decoding, cores=self._engine.cores))
             if self._settings.hardware_decoding:
                 by = reader.accelerator
                 self.report.notes.append(f"decoded by hardware ({by})" if by else "no hardware here decodes it as it should be; the processor did")
@@ -239,7 +240,7 @@ class Job:
         elif shift:
             seconds = float(shift * reader.info.time_base)
             self.report.notes.append(f"the source begins at {seconds:.3f} s, before zero, which players skip; the output begins at zero")
-        return stack.enter_context(VideoWriter(output, reader, self._settings.quality, shift_pts=shift))
+        return stack.enter_context(VideoWriter(output, reader, self._settings.quality, shift_pts=shift, cores=self._engine.cores))
 
     def _open_log(self, stack: ExitStack, size: Record) -> LineLog | None:
         if self._log_place is None:

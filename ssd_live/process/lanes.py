@@ -1,9 +1,11 @@
 """Where inputs are worked on: a lane does one at a time, several lanes do several at once."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
+from ssd_live import machine
 from ssd_live.backends.base import Backend
 from ssd_live.detector import load_chosen
 from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
@@ -73,4 +75,5 @@ def local_lanes(engine: Engine, settings: Settings, count: int) -> Iterator[list
         backends: list[Backend] = [engine.backend]
         while len(backends) < count and (other := engine.backend.share()) is not None:
             backends.append(stack.enter_context(other))
-        yield [LocalLane(Engine(engine.recipe, backend), settings) for backend in backends]
+        cores = 0 if len(backends) == 1 else math.ceil(machine.available_cores() / len(backends))
+        yield [LocalLane(Engine(engine.recipe, backend, cores), settings) for backend in backends]

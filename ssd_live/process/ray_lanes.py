@@ -35,7 +35,8 @@ class _Worker:
     def __init__(self, recipe: Recipe, settings: Settings, threads: int) -> None:
         cv2.setNumThreads(1)
         self._settings = settings
-        self._engine = Engine(recipe, load_recipe(recipe, threads=min(threads, machine.available_cores())))
+        threads = min(threads, machine.available_cores())
+        self._engine = Engine(recipe, load_recipe(recipe, threads=threads), threads)
         self._job: Job | None = None
         self._frames: tuple[int, int | None] = (0, None)
         self._stopped = False

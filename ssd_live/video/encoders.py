@@ -1,4 +1,4 @@
-"""Video encoders: which there are, which of them work on this machine, and how quality is told to each."""
+"""Video encoders: which there are, which of them work on this machine, and how quality and effort are told to each."""
 
 import contextlib
 import os
@@ -21,25 +21,46 @@ DEFAULT_CRF: dict[Codec, int] = {"h264": 21, "hevc": 24, "av1": 32, "mjpeg": 3, 
 CRF_RANGE: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "hevc": (0, 51), "av1": (0, 63), "mjpeg": (2, 31), "ffv1": (0, 0)}
 
 
+# How much work an encoder puts into a small file of the same quality. `fast` is what the time of everything else asks for.
+Preset = Literal["slow", "balanced", "fast", "fastest"]
+PRESETS: tuple[Preset, ...] = ("slow", "balanced", "fast", "fastest")
+DEFAULT_PRESET: Preset = "fast"
+
+
 @dataclass(frozen=True)
 class Encoder:
-    """An FFmpeg encoder; `options` are its speed settings, `quality` the options that take the CRF."""
+    """An FFmpeg encoder: `quality` are the options that take the CRF, `presets` what each preset of ours is in its own words, if it has such."""
 
     name: str
     quality: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+    presets: dict[Preset, dict[str, str]] = field(default_factory=dict)
     pixel_format: str = "yuv420p"
 
-    def options_for(self, crf: int) -> dict[str, str]:
-        return self.options | dict.fromkeys(self.quality, str(crf))
+    def options_for(self, crf: int, preset: Preset = DEFAULT_PRESET) -> dict[str, str]:
+        return self.options | dict.fromkeys(self.quality, str(crf)) | self.presets.get(preset, {})
 
 
+def _named(*names: str) -> dict[Preset, dict[str, str]]:
+    """An encoder's own names for our presets, slow first."""
+    return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
+
+
+# Between x264's own presets, whose steps are uneven; what each takes and gives is in docs/benchmarks.md (tools/bench_encoders.py).
+_X264_PRESETS: dict[Preset, dict[str, str]] = {
+    "slow": {"preset": "medium"},
+    # Small inter partitions cost more time than they save bits.
+    "balanced": {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4"},
+    # The lookahead that superfast leaves out pays for itself.
+    "fast": {"preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"},
+    # So it does in ultrafast, with motion to less than a pixel.
+    "fastest": {"preset": "ultrafast", "x264-params": "subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40"},
+}
 _SOFTWARE: dict[Codec, Encoder] = {
-    # veryfast takes less than half of the time of medium at the same rate factor; docs/benchmarks.md.
-    "h264": Encoder("libx264", ("crf",), {"preset": "veryfast"}),
-    "hevc": Encoder("libx265", ("crf",), {"preset": "veryfast", "x265-params": "log-level=error"}),
-    "av1": Encoder("libsvtav1", ("crf",), {"preset": "10", "svtav1-params": "tune=0"}),
-    "mjpeg": Encoder("mjpeg", ("qmin", "qmax"), {}, "yuvj420p"),
+    "h264": Encoder("libx264", ("crf",), presets=_X264_PRESETS),
+    "hevc": Encoder("libx265", ("crf",), {"x265-params": "log-level=error"}, _named("fast", "veryfast", "superfast", "ultrafast")),
+    "av1": Encoder("libsvtav1", ("crf",), {"svtav1-params": "tune=0"}, _named("7", "9", "10", "12")),
+    "mjpeg": Encoder("mjpeg", ("qmin", "qmax"), pixel_format="yuvj420p"),
     "ffv1": Encoder("ffv1", (), {"level": "3", "slices": "4", "slicecrc": "1"}),
 }
 
@@ -52,12 +73,12 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
     """Those of this platform whose device is there; whether they work, `works` tells."""
     if codec not in ("h264", "hevc", "av1"):
         return []
-    nvidia = Encoder(f"{codec}_nvenc", ("cq",), {"preset": "p4", "rc": "vbr"})
-    intel = Encoder(f"{codec}_qsv", ("global_quality",), {"preset": "medium"}, "nv12")
+    nvidia = Encoder(f"{codec}_nvenc", ("cq",), {"rc": "vbr"}, _named("p6", "p5", "p4", "p1"))
+    intel = Encoder(f"{codec}_qsv", ("global_quality",), presets=_named("slow", "medium", "fast", "veryfast"), pixel_format="nv12")
     if sys.platform == "win32":
-        return [nvidia, intel, Encoder(f"{codec}_amf", ("qp_i", "qp_p"), {"rc": "cqp"}), Encoder(f"{codec}_mf", (), {}, "nv12")]
+        return [nvidia, intel, Encoder(f"{codec}_amf", ("qp_i", "qp_p"), {"rc": "cqp"}), Encoder(f"{codec}_mf", pixel_format="nv12")]
     if sys.platform == "darwin":
-        return [Encoder(f"{codec}_videotoolbox", (), {"q": "60"}, "nv12")]
+        return [Encoder(f"{codec}_videotoolbox", (), {"q": "60"}, pixel_format="nv12")]
     found = [nvidia] if Path("/dev/nvidia0").exists() else []
     return [*found, intel] if Path("/dev/dri/renderD128").exists() else found
 

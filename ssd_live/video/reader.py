@@ -28,16 +28,18 @@ class VideoReader:
 
     After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
     of which a damaged part was guessed by the decoder, `resized_frames` those that were not of the first one's size, as all given are.
-    With `hardware` it is decoded by hardware, if `accelerator` then says so. Raises `MediaError` for what cannot be read as video.
+    With `hardware` it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all the machine's). Raises
+    `MediaError` for what cannot be read as video.
     """
 
-    def __init__(self, path: Path, *, hardware: bool = False) -> None:
+    def __init__(self, path: Path, *, hardware: bool = False, cores: int = 0) -> None:
         self.path = path
+        self._cores = cores
         self._accelerator: Accelerator | None = None
         self._container = _open(path)
         try:
             self._video = _video_stream(self._container, path)
-            self._video.thread_type = "AUTO"
+            self._use_cores()
             self._frames = self._decoded_frames()
             self._first = next(self._frames, None)
         except av.FFmpegError as error:
@@ -212,7 +214,11 @@ class VideoReader:
         self._container.close()
         self._container = _open(self.path, self._accelerator)
         self._video = self._container.streams[index]  # type: ignore[assignment]
+        self._use_cores()
+
+    def _use_cores(self) -> None:
         self._video.thread_type = "AUTO"
+        self._video.codec_context.thread_count = self._cores
 
     def _seek(self, seconds: float) -> None:
         """To the last key frame at or before this time after the first frame; formats that cannot seek stay at the beginning."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from ssd_live.errors import OutputError
 from ssd_live.files import claim_part, reason, rename_new
 from ssd_live.types import Frame
-from ssd_live.video.encoders import Codec, choose_encoder, keeping_thread_priority
+from ssd_live.video.encoders import DEFAULT_PRESET, Codec, Preset, choose_encoder, keeping_thread_priority
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.streams import Routing, route_streams
 
@@ -26,20 +27,21 @@ _CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+f
 
 @dataclass(frozen=True)
 class Quality:
-    """A codec, and its constant rate factor on the codec's own scale: smaller is better and larger."""
+    """A codec, its constant rate factor on the codec's own scale (smaller is better and larger), and how hard it tries to stay small."""
 
     codec: Codec
     crf: int
+    preset: Preset = DEFAULT_PRESET
 
 
 class VideoWriter:
     """An annotated copy of what a `VideoReader` reads: same size, same times, the other streams with it.
 
-    Frames are written in order by one thread. `notes` are lines for the user about what could not be kept as it was.
-    Raises `OutputError`, at once for what cannot be written at all.
+    Frames are written in order by one thread; x264 has threads of its own for `cores` (0: all the machine's). `notes` are lines for the
+    user about what could not be kept as it was. Raises `OutputError`, at once for what cannot be written at all.
     """
 
-    def __init__(self, path: Path, reader: VideoReader, quality: Quality, *, shift_pts: int = 0) -> None:
+    def __init__(self, path: Path, reader: VideoReader, quality: Quality, *, shift_pts: int = 0, cores: int = 0) -> None:
         self.path = path
         self._replaces = path.exists()
         self.frames = 0
@@ -55,7 +57,7 @@ class VideoWriter:
         self.part = claim_part(path)
         self._container: OutputContainer = av.open(f"file:{self.part}", "w", format=container, options=_CONTAINER_OPTIONS.get(container, {}))
         try:
-            self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf))
+            self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores)
             self._routing: Routing = route_streams(reader.other_streams, self._container)
             self._container.metadata.update(reader.container.metadata)
             with keeping_thread_priority():
@@ -160,7 +162,7 @@ class VideoWriter:
             os.truncate(self.part, 0)
         self.part.unlink(missing_ok=True)
 
-    def _add_video(self, encoder: str, reader: VideoReader, options: dict[str, str]) -> VideoStream:
+    def _add_video(self, encoder: str, reader: VideoReader, options: dict[str, str], cores: int) -> VideoStream:
         info = reader.info
         stream = self._container.add_stream(encoder, rate=info.rate, options=options)
         assert isinstance(stream, VideoStream)
@@ -172,8 +174,11 @@ class VideoWriter:
         context.sample_aspect_ratio = reader.sample_aspect_ratio
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = reader.colour
         context.thread_type = "AUTO"
-        if reader.interlaced and encoder == "libx264":
-            context.flags |= 0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
+        if encoder == "libx264":
+            # One and a half a core, as x264 does by itself where it has all of them; others count otherwise.
+            context.thread_count = math.ceil(1.5 * cores)
+            if reader.interlaced:
+                context.flags |= 0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
         return stream
 
     def _padding_note(self, reader: VideoReader) -> list[str]:

@@ -22,7 +22,7 @@ from ssd_live.video.planes import copied
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
-from tests.clips import SAMPLE, pictures, stream_of, write_clip
+from tests.clips import SAMPLE, pictures, stream_of, write_clip, x264_options
 from tests.waiting import LIMIT_SECONDS, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -292,15 +292,47 @@ def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(tmp_path
     assert len(_lines(tmp_path / "a.part.jsonl")) == 21
 
 
+def test_what_came_before_a_failure_is_kept_however_little_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(2))
+    wait_until(lambda: made.recorder.frames == 2)
+    monkeypatch.setattr(recording, "copied", lambda frame: 1 // 0)
+    made.offer(_shots(1)[0])
+    wait_until(lambda: made.ended)
+    assert "a.part.mkv" in made.ended[0].trouble
+    assert len(_times(tmp_path / "a.part.mkv")) == 2
+    assert len(_lines(tmp_path / "a.part.jsonl")) == 3
+
+
+def test_slow_frames_are_not_waited_for(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_shots(1))
+    wait_until(lambda: (tmp_path / "a.part.mkv").stat().st_size > 0)
+    assert made.stop().frames == 1
+
+
+@pytest.mark.parametrize(("seconds", "subme", "cabac"), [(1000.0, "2", "1"), (0.002, "1", "0")])
+def test_the_faster_they_come_the_less_is_done_for_each(seconds: float, subme: str, cabac: str, tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    shots = _shots(8, (1280, 720))
+    made.offer(*[replace(shot, frame=replace(shot.frame, captured_at=index * seconds)) for index, shot in enumerate(shots)])
+    assert made.stop().frames == 8
+    options = x264_options(tmp_path / "a.mkv")
+    assert (options["subme"], options["cabac"]) == (subme, cabac)
+    # Whatever it is, nothing waits in the encoder.
+    assert (options.get("rc_lookahead", "0"), options["bframes"], options["sliced_threads"]) == ("0", "0", "1")
+
+
 def test_an_encoder_that_does_not_open_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(codec: str) -> None:
         raise OutputError("this FFmpeg has no encoder")
 
-    monkeypatch.setattr(recording, "choose_encoder", none)
+    monkeypatch.setattr("ssd_live.live.film.choose_encoder", none)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(1))
     wait_until(lambda: made.ended)
     assert "this FFmpeg has no encoder" in made.ended[0].trouble
+    assert not _left(tmp_path)
 
 
 def test_a_recording_whose_program_is_killed_plays_up_to_the_last_two_seconds(tmp_path: Path) -> None:

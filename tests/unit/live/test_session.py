@@ -325,7 +325,7 @@ def test_a_recording_that_fails_is_told_and_another_can_be_started(tmp_path: Pat
 
     with _session() as session:
         with monkeypatch.context() as broken:
-            broken.setattr("ssd_live.live.recorder.choose_encoder", none)
+            broken.setattr("ssd_live.live.film.choose_encoder", none)
             session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
             wait_until(lambda: session.recorded)
         assert "this FFmpeg has no encoder" in session.recorded[0].trouble

@@ -1,0 +1,68 @@
+"""A live encoder's effort by its deadline, which is the next frame."""
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+from av.video.frame import PictureType
+
+from ssd_live import machine
+from ssd_live.video.encoders import DEFAULT_CRF, Encoder
+from ssd_live.video.planes import planes_of
+
+# Nothing is held back in the encoder, so that nothing of it is lost with the program; that leaves no lookahead to gain by.
+_TUNE = {"tune": "zerolatency"}
+# The best first; what each takes and gives is in docs/benchmarks.md.
+_EFFORTS = (
+    {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4"},
+    {"preset": "superfast"},
+    {"preset": "ultrafast", "x264-params": "subme=1"},
+)
+# Of all cores' time between two frames: the rest is for taking, looking at and showing them.
+_SHARE = 1 / 3
+_TRIAL_SIZE = (640, 360)
+
+
+def live_options(encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float) -> dict[str, str]:
+    """Options for frames like these, in order, one every `interval` seconds: the best effort that leaves time for everything else.
+
+    A hardware encoder takes no time of the processor's: its are as they always are.
+    """
+    if encoder.name != "libx264":
+        return encoder.options_for(DEFAULT_CRF["h264"])
+    budget = machine.available_cores() * interval * _SHARE
+    options: dict[str, str] = {}
+    for effort in _EFFORTS:
+        options = {"crf": str(DEFAULT_CRF["h264"])} | _TUNE | effort
+        if len(pictures) < 2 or _seconds_a_frame(pictures, options) <= budget:
+            break
+    return options
+
+
+def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
+    """Processor time for one of them after the first, as their middles take it."""
+    parts = [_middle(picture) for picture in pictures]
+    context = av.VideoCodecContext.create("libx264", "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = parts[0].width, parts[0].height, "yuv420p"
+    context.time_base, context.framerate, context.thread_count = Fraction(1, 30), Fraction(30), 1
+    context.options = options
+    began = 0.0
+    for number, part in enumerate(parts):
+        part.pts, part.time_base, part.pict_type = number, context.time_base, PictureType.NONE
+        context.encode(part)
+        # The first one is a key frame, and opens the encoder.
+        began = began or time.thread_time()
+    whole, tried = pictures[0].width * pictures[0].height, parts[0].width * parts[0].height
+    return (time.thread_time() - began) / (len(parts) - 1) * whole / tried
+
+
+def _middle(picture: av.VideoFrame) -> av.VideoFrame:
+    """A copy of at most the trial's size, with even sides."""
+    width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
+    left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2
+    part = av.VideoFrame(width, height, "yuv420p")
+    for scale, source, target in zip((1, 2, 2), planes_of(picture), planes_of(part), strict=True):
+        target[:] = source[top // scale :, left // scale :][: target.shape[0], : target.shape[1]]
+    return part

@@ -1,5 +1,7 @@
 """The network inside a model file: without its NMS, weights in float32, and where its predictors are."""
 
+from collections.abc import Collection
+
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, numpy_helper
@@ -39,6 +41,19 @@ def predictors(graph: GraphProto) -> list[str]:
         else:
             pending.extend(node.input)
     return list(found)
+
+
+def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
+    """The named nodes and all that they depend on."""
+    makers = {output: node for node in graph.node for output in node.output}
+    pending = [node for node in graph.node if node.name in names]
+    found: set[str] = set()
+    while pending:
+        node = pending.pop()
+        if node.name not in found:
+            found.add(node.name)
+            pending.extend(makers[name] for name in node.input if name in makers)
+    return found
 
 
 def _widen(graph: GraphProto) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ssd_live.modelfile.body import predictors
+from ssd_live.modelfile.body import predictors, with_ancestors
 
 # What only moves numbers may follow the predictors in half precision.
 _MOVES = frozenset({"Transpose", "Reshape", "Concat"})
@@ -54,23 +54,10 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
 
 def in_float32(graph: GraphProto) -> set[str]:
     """Names of the nodes that stay in float32."""
-    before_predictors = _ancestors(graph, set(predictors(graph)))
+    before_predictors = with_ancestors(graph, set(predictors(graph)))
     moves = _moves_after(graph, before_predictors)
     kept = {node.name for node in graph.node} - before_predictors - moves
     return kept | _norm_nodes(graph) | _before_first_convolution(graph)
-
-
-def _ancestors(graph: GraphProto, names: set[str]) -> set[str]:
-    """The named nodes and all that they depend on."""
-    makers = {output: node for node in graph.node for output in node.output}
-    pending = [node for node in graph.node if node.name in names]
-    found: set[str] = set()
-    while pending:
-        node = pending.pop()
-        if node.name not in found:
-            found.add(node.name)
-            pending.extend(makers[name] for name in node.input if name in makers)
-    return found
 
 
 def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
@@ -103,4 +90,4 @@ def _norm_nodes(graph: GraphProto) -> set[str]:
 def _before_first_convolution(graph: GraphProto) -> set[str]:
     """The pixels' cast, transpose and scaling."""
     first = next(node for node in graph.node if node.op_type == "Conv")
-    return _ancestors(graph, {first.name}) - {first.name}
+    return with_ancestors(graph, {first.name}) - {first.name}

@@ -12,7 +12,7 @@ from onnx import GraphProto, TensorProto, numpy_helper
 
 from ssd_live.errors import MissingPackageError
 from ssd_live.files import sha256
-from ssd_live.modelfile.body import body_of
+from ssd_live.modelfile.body import body_of, predictors, with_ancestors
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.int8 import int8_place
 from ssd_live.modelfile.nms import graft_onnx_nms
@@ -27,6 +27,7 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
     """
     metadata = model.metadata
     proto = body_of(model)
+    quantisable = with_ancestors(proto.graph, predictors(proto.graph))
     with _quietly():
         nncf = _nncf()
         calibration = nncf.Dataset([image[None] for image in images], lambda image: {"image": image})
@@ -41,7 +42,7 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(per_channel=False)
             ),
-            ignored_scope=nncf.IgnoredScope(names=list(in_float)) if in_float else None,
+            ignored_scope=nncf.IgnoredScope(names=[*(node.name for node in proto.graph.node if node.name not in quantisable), *in_float]),
         )
     _make_unsigned(proto.graph)
     graft_onnx_nms(

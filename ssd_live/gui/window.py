@@ -4,7 +4,6 @@ import base64
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
@@ -40,9 +39,6 @@ from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
-
-if TYPE_CHECKING:
-    pass
 
 _PULSE_MS = 100
 _SAMPLE_MS = 250

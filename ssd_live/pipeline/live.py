@@ -64,7 +64,7 @@ class LivePipeline(Closing):
     """A with-block that owns the threads. All methods may be called from any thread, and none of them waits, but `close`.
 
     `on_picture` is called (in the render thread) when `picture` has something new, and not again before it was fetched; `on_trouble` with
-    the failure of a frame that cannot be drawn; `on_death` with that of a network, which is let go then.
+    the failure of a frame that cannot be drawn; `on_death` with that of a network in use, which is let go then.
     """
 
     def __init__(
@@ -286,10 +286,12 @@ class LivePipeline(Closing):
         return replace(shot, detections=detections)
 
     def _give_up(self, network: Network, error: BaseException) -> None:
-        """A network that failed is let go; frames are shown without boxes until another comes."""
+        """A network that failed is let go; frames are shown without boxes until another comes. If that is there already, it is no news."""
         self._network = None
         network.backend.close()
-        if not self._stop.is_set():
+        with self._lock:
+            replaced = self._next_network is not None
+        if not (replaced or self._stop.is_set()):
             self._on_death(error if isinstance(error, SsdLiveError) else BackendError(f"{network.name}: {error}; choose another backend"))
 
     def _change_network(self) -> None:

@@ -19,7 +19,7 @@ from ssd_live.video.sources import parse_source
 from tests.clips import write_clip
 from tests.live_parts import SIDE, VIEW, MemoryBackend, Painter, brightness, check_account, check_closed, network_of
 from tests.servers import MjpegServer
-from tests.waiting import threads_named, wait_for, wait_until
+from tests.waiting import LIMIT_SECONDS, threads_named, wait_for, wait_until
 
 FAST, SLOWER = parse_source("pattern:64x36@300"), parse_source("pattern:32x32@100")
 OTHER_VIEW = Viewport(48, 20)
@@ -506,6 +506,33 @@ def test_a_network_that_does_not_answer_in_time_is_reported_by_its_name() -> Non
     assert isinstance(troubles[0], BackendError)
     assert "slowpoke: no answer within" in str(troubles[0])
     assert backend.closed == 1
+
+
+def test_a_network_that_fails_when_another_has_come_is_no_news() -> None:
+    asked, given_up = threading.Event(), threading.Event()
+
+    class Hanging(MemoryBackend):
+        def submit(self, images: object) -> object:  # type: ignore[override]
+            class Pending:
+                def result(self, timeout: float | None = None) -> None:
+                    asked.set()
+                    assert given_up.wait(LIMIT_SECONDS)
+                    raise TimeoutError("no answer")
+
+            return Pending()
+
+    troubles: list[BaseException] = []
+    first, second = Hanging(), MemoryBackend()
+    with LivePipeline(lambda: None, on_death=troubles.append) as pipeline:
+        pipeline.use(network_of(first))
+        pipeline.open(FAST, CaptureOptions())
+        assert asked.wait(LIMIT_SECONDS)
+        pipeline.use(network_of(second))
+        given_up.set()
+        wait_until(lambda: second.submitted > 3)
+    check_closed(pipeline)
+    assert not troubles
+    assert first.closed == 1
 
 
 def test_frames_that_failed_while_shown_at_the_sources_rate_are_shown_all_the_same() -> None:

@@ -12,7 +12,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ssd_live.files import assets_folder
 from ssd_live.types import Frame
-from ssd_live.video.encoders import CODECS, DEFAULT_CRF, DEFAULT_PRESET, PRESETS, Codec, keeping_thread_priority, software_encoder
+from ssd_live.video.encoders import CODECS, DEFAULT_CRF, DEFAULT_PRESET, PRESETS, Codec, open_encoder, software_encoder
 from ssd_live.video.planes import even_sided, planes_of
 from ssd_live.video.reader import VideoReader
 
@@ -73,14 +72,9 @@ def _encode(codec: Codec, options: dict[str, str], crf: int, frames: Sequence[av
     encoder, best = software_encoder(codec), math.inf
     packets: list[av.Packet[Any]] = []
     for _ in range(_TURNS):
-        context = av.VideoCodecContext.create(encoder.name, "w")
-        assert isinstance(context, av.VideoCodecContext)
-        context.width, context.height, context.pix_fmt = frames[0].width, frames[0].height, encoder.pixel_format
-        context.time_base, context.framerate, context.thread_count = Fraction(1, 25), Fraction(25), 1
-        context.options = options | dict.fromkeys(encoder.quality, str(crf))
+        wanted = options | dict.fromkeys(encoder.quality, str(crf))
+        context = open_encoder(encoder.name, encoder.pixel_format, (frames[0].width, frames[0].height), wanted, threads=1)
         packets.clear()
-        with keeping_thread_priority():
-            context.open()
         began = time.process_time()
         for number, frame in enumerate(frames):
             frame.pts, frame.time_base, frame.pict_type = number, context.time_base, PictureType.NONE

@@ -19,7 +19,7 @@ from ssd_live.modelfile.int8 import form_for
 from ssd_live.overlay import Overlay
 from ssd_live.pixels import Pixels
 from ssd_live.types import Detections, Frame
-from ssd_live.video.encoders import DEFAULT_CRF, software_encoder
+from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
 from ssd_live.video.planes import even_sided, planes_of, writable
 from ssd_live.video.reader import VideoReader
 
@@ -91,13 +91,9 @@ def _draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:
 
 def _encoded(reader: VideoReader, frames: Sequence[Frame]) -> Iterator[object]:
     encoder = software_encoder("h264")
-    context = av.VideoCodecContext.create(encoder.name, "w")
-    assert isinstance(context, av.VideoCodecContext)
     first: av.VideoFrame = frames[0].native  # type: ignore[assignment]
-    context.width, context.height, context.pix_fmt = first.width, first.height, "yuv420p"
-    context.time_base, context.framerate = 1 / reader.info.rate, reader.info.rate
-    context.options = encoder.options_for(DEFAULT_CRF["h264"])
-    context.thread_count = 1
+    options = encoder.options_for(DEFAULT_CRF["h264"])
+    context = open_encoder(encoder.name, "yuv420p", (first.width, first.height), options, rate=reader.info.rate, threads=1)
     for number, frame in enumerate(frames):
         native: av.VideoFrame = frame.native  # type: ignore[assignment]
         native.pts, native.time_base, native.pict_type = number, context.time_base, av.video.frame.PictureType.NONE

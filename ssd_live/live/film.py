@@ -35,8 +35,8 @@ class Film:
 
     @property
     def begun(self) -> bool:
-        """Whether anything is in the file."""
-        return self._container is not None
+        """Whether there is a file to write into."""
+        return self._stream is not None
 
     def add(self, picture: av.VideoFrame, milliseconds: int) -> None:
         """The next picture, this long after the beginning."""
@@ -81,14 +81,15 @@ class Film:
         interval = float((last.pts - first.pts) * _TIME_BASE) / max(len(pictures) - 1, 1)  # type: ignore[operator]
         options = live_options(encoder, pictures, interval)
         self._container = av.open(f"file:{self._path}", "w", format="matroska", options=_CLUSTER_OPTIONS)
-        self._stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
-        context = self._stream.codec_context
+        stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
+        context = stream.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, encoder.pixel_format
-        context.time_base = self._stream.time_base = _TIME_BASE
+        context.time_base = stream.time_base = _TIME_BASE
         context.gop_size = _KEY_FRAME_INTERVAL
         context.color_range, context.colorspace = first.color_range, first.colorspace
         with keeping_thread_priority():
             context.open()
+        self._stream = stream
         for picture in pictures:
             self._encode(picture)
 

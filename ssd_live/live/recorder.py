@@ -169,7 +169,10 @@ class Recorder:
             self._part.unlink(missing_ok=True)
         if self._log is not None:
             with contextlib.suppress(SsdLiveError):
-                self._log.close_part() if self._film.begun else self._log.discard()
+                if self._film.begun:
+                    self._log.close_part()
+                else:
+                    self._log.discard()
 
 
 def _nothing() -> Detections:

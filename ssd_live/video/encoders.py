@@ -21,7 +21,7 @@ DEFAULT_CRF: dict[Codec, int] = {"h264": 21, "hevc": 24, "av1": 32, "mjpeg": 3, 
 CRF_RANGE: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "hevc": (0, 51), "av1": (0, 63), "mjpeg": (2, 31), "ffv1": (0, 0)}
 
 
-# How much work an encoder puts into a small file of the same quality. `fast` is what the time of everything else asks for.
+# How much work an encoder puts into a small file of the same quality.
 Preset = Literal["slow", "balanced", "fast", "fastest"]
 PRESETS: tuple[Preset, ...] = ("slow", "balanced", "fast", "fastest")
 DEFAULT_PRESET: Preset = "fast"
@@ -83,6 +83,9 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
     return [*found, intel] if Path("/dev/dri/renderD128").exists() else found
 
 
+_TRIAL_RATE = Fraction(25)
+# Some hardware refuses pictures smaller than this.
+_TRIAL_SIZE = (320, 240)
 # SVT-AV1 writes to the terminal by itself; 1 leaves errors only.
 os.environ.setdefault("SVT_LOG", "1")
 
@@ -101,20 +104,28 @@ def keeping_thread_priority() -> Iterator[None]:
             os.sched_setscheduler(0, policy, parameters)
 
 
+def open_encoder(
+    name: str, pixel_format: str, size: tuple[int, int], options: dict[str, str], *, rate: Fraction = _TRIAL_RATE, threads: int = 0
+) -> av.VideoCodecContext:
+    """For pictures alone, without a file; `rate` is of both frames and time stamps. Raises `av.FFmpegError`, `ValueError`."""
+    context = av.VideoCodecContext.create(name, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = *size, pixel_format
+    context.time_base, context.framerate, context.thread_count = 1 / rate, rate, threads
+    context.options = options
+    with keeping_thread_priority():
+        context.open()
+    return context
+
+
 @cache
 def works(name: str, pixel_format: str) -> bool:
     """Whether one frame can be encoded with this encoder here."""
     try:
-        context = av.CodecContext.create(name, "w")
-        # Some hardware refuses pictures smaller than this.
-        context.width, context.height, context.pix_fmt = 320, 240, pixel_format  # type: ignore[attr-defined]
-        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)  # type: ignore[attr-defined]
-        context.options = {"x265-params": "log-level=error"} if name == "libx265" else {}
-        frame = av.VideoFrame(320, 240, pixel_format)
+        context = open_encoder(name, pixel_format, _TRIAL_SIZE, {"x265-params": "log-level=error"} if name == "libx265" else {})
+        frame = av.VideoFrame(*_TRIAL_SIZE, pixel_format)
         frame.pts = 0
-        with keeping_thread_priority():
-            context.open()
-        return any(packet.size for packet in [*context.encode(frame), *context.encode(None)])  # type: ignore[attr-defined]
+        return any(packet.size for packet in [*context.encode(frame), *context.encode(None)])
     except (av.FFmpegError, ValueError, OSError):
         return False
 

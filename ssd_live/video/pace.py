@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from fractions import Fraction
 
 import av
 from av.video.frame import PictureType
 
 from ssd_live import machine
-from ssd_live.video.encoders import DEFAULT_CRF, Encoder
+from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder
 from ssd_live.video.planes import planes_of
 
 # Nothing is held back in the encoder, so that nothing of it is lost with the program; that leaves no lookahead to gain by.
@@ -43,16 +42,12 @@ def live_options(encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: 
 def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
     """Processor time for one of them after the first, as their middles take it."""
     parts = [_middle(picture) for picture in pictures]
-    context = av.VideoCodecContext.create("libx264", "w")
-    assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height, context.pix_fmt = parts[0].width, parts[0].height, "yuv420p"
-    context.time_base, context.framerate, context.thread_count = Fraction(1, 30), Fraction(30), 1
-    context.options = options
+    context = open_encoder("libx264", "yuv420p", (parts[0].width, parts[0].height), options, threads=1)
     began = 0.0
     for number, part in enumerate(parts):
         part.pts, part.time_base, part.pict_type = number, context.time_base, PictureType.NONE
         context.encode(part)
-        # The first one is a key frame, and opens the encoder.
+        # The first one is a key frame.
         began = began or time.thread_time()
     whole, tried = pictures[0].width * pictures[0].height, parts[0].width * parts[0].height
     return (time.thread_time() - began) / (len(parts) - 1) * whole / tried

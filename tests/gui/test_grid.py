@@ -1,8 +1,10 @@
 """Several sources side by side in one window."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtTest import QTest
@@ -13,6 +15,8 @@ from ssd_live.gui.view import VideoView
 from ssd_live.inference.remote import Wish
 from ssd_live.pipeline.capture import Phase
 from ssd_live.settings import Settings
+from ssd_live.video.sources import SourceOptions
+from ssd_live.video.sources.pattern import PatternSource
 from tests.clips import write_clip
 from tests.gui.desk import SMALL_PATTERN, Desk, drop, write_map
 from tests.gui.waiting import in_dialog, settle, wait_until
@@ -289,3 +293,24 @@ def test_a_source_that_tries_again_does_not_cover_what_is_said_of_another(desk: 
     wait_until(lambda: capture.state.attempts > before + 1, "two more tries")
     opened.window._pulse()
     assert opened.window.notice.text == "the recording ended: disk full"
+
+
+def test_a_mirror_is_before_every_camera(desk: Desks) -> None:
+    opened = desk(SMALL_PATTERN, SMALL_PATTERN)
+    wait_for_pictures(opened)
+    for capture in opened.window._captures():
+        # There is no camera here: what follows goes by the kind alone.
+        capture._set(spec=replace(capture.state.spec, kind="camera"))
+    with PatternSource("320x180", SourceOptions()) as source:
+        plain = source.picture(0).astype(np.int16)
+
+    def is_mirrored(view: VideoView) -> bool:
+        assert view.picture is not None
+        seen = view.picture.frame.planes[0]
+        return bool(np.abs(seen - plain[:, ::-1]).mean() < np.abs(seen - plain).mean())
+
+    assert not any(is_mirrored(view) for view in views(opened))
+    opened.trigger("mirror")
+    wait_until(lambda: all(is_mirrored(view) for view in views(opened)), "both are mirrored")
+    opened.trigger("mirror")
+    wait_until(lambda: not any(is_mirrored(view) for view in views(opened)), "neither is")

@@ -211,7 +211,12 @@ class _Terminal:
         self._wake.set()
 
     def _recorded(self, recorded: Any) -> None:
-        notify(recorded.trouble or f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}")
+        if recorded.trouble:
+            self._failure = OutputError(recorded.trouble)
+            self._wake.set()
+            return
+        lost = f" ({recorded.lost} came too fast to be written)" if recorded.lost else ""
+        notify(f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}")
 
     def _interrupt(self) -> None:
         self._interrupted = self._request.exit_after is not None

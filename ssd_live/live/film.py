@@ -33,11 +33,6 @@ class Film:
         self._first: list[av.VideoFrame] = []
         self._begins_at = 0.0
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a file to write into."""
-        return self._stream is not None
-
     def add(self, picture: av.VideoFrame, milliseconds: int) -> None:
         """The next picture, this long after the beginning."""
         if self._size is None:
@@ -46,7 +41,7 @@ class Film:
         if (picture.width, picture.height) != self._size:
             picture = picture.reformat(*self._size)
         picture.pts, picture.time_base, picture.pict_type = milliseconds, _TIME_BASE, PictureType.NONE
-        if self.begun:
+        if self._stream is not None:
             self._encode(picture)
             return
         self._first.append(picture)

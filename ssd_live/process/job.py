@@ -311,5 +311,5 @@ def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Qua
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputError(
-            f"{output}: about {needed / 1e6:.0f} MB will be needed but only {free / 1e6:.0f} MB are free; free some space or choose another place"
+            f"{output}: about {needed / 1e6:.1f} MB will be needed but only {free / 1e6:.1f} MB are free; free some space or choose another place"
         )

@@ -3,6 +3,7 @@
 A video of any length is written in bounded memory this way, and an interrupted run leaves readable lines.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -82,7 +83,9 @@ class LineLog:
             raise OutputError(f"{self.path}: writing failed ({reason(error)}); free some space or choose another place") from error
 
     def discard(self) -> None:
-        self._file.close()
+        # What is deleted need not have been written.
+        with contextlib.suppress(OSError):
+            self._file.close()
         self.part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:

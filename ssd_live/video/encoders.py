@@ -86,8 +86,8 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
 _TRIAL_RATE = Fraction(25)
 # Some hardware refuses pictures smaller than this.
 _TRIAL_SIZE = (320, 240)
-# SVT-AV1 writes to the terminal by itself; 1 leaves errors only.
-os.environ.setdefault("SVT_LOG", "1")
+# SVT-AV1 writes to the terminal by itself, errors as well; FFmpeg tells them too.
+os.environ.setdefault("SVT_LOG", "0")
 
 
 @contextlib.contextmanager

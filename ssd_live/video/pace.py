@@ -20,23 +20,24 @@ _EFFORTS = (
 )
 # Of all cores' time between two frames: the rest is for taking, looking at and showing them.
 _SHARE = 1 / 3
+# Frames that came slowly, as those of a source that was paused, may come faster later.
+_SLOWEST_SECONDS = 1 / 30
 _TRIAL_SIZE = (640, 360)
 
 
 def live_options(encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float) -> dict[str, str]:
-    """Options for frames like these, in order, one every `interval` seconds: the best effort that leaves time for everything else.
+    """Options for frames like these, in order, one every `interval` seconds: the best effort that leaves time for everything else,
+    the middle one where a single picture tells nothing.
 
     A hardware encoder takes no time of the processor's: its are as they always are.
     """
     if encoder.name != "libx264":
         return encoder.options_for(DEFAULT_CRF["h264"])
-    budget = machine.available_cores() * interval * _SHARE
-    options: dict[str, str] = {}
-    for effort in _EFFORTS:
-        options = {"crf": str(DEFAULT_CRF["h264"])} | _TUNE | effort
-        if len(pictures) < 2 or _seconds_a_frame(pictures, options) <= budget:
-            break
-    return options
+    budget = machine.available_cores() * min(interval, _SLOWEST_SECONDS) * _SHARE
+    efforts = [{"crf": str(DEFAULT_CRF["h264"])} | _TUNE | effort for effort in _EFFORTS]
+    if len(pictures) < 2:
+        return efforts[1]
+    return next((options for options in efforts[:-1] if _seconds_a_frame(pictures, options) <= budget), efforts[-1])
 
 
 def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:

@@ -24,6 +24,11 @@ from ssd_live.video.streams import Routing, route_streams
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 
+# x265 as PyAV brings it ends the program on pictures of 34 to 44 pixels, such as 34 x 34.
+_SMALLEST_HEVC = 64
+# So few are never reordered; x265 gives them decoding times out of memory that it has not filled.
+_FRAMES_IN_ORDER = 2
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -60,8 +65,7 @@ class VideoWriter:
             self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores)
             self._routing: Routing = route_streams(reader.other_streams, self._container)
             self._container.metadata.update(reader.container.metadata)
-            with keeping_thread_priority():
-                self._stream.codec_context.open()
+            self._open_encoder(quality.codec, reader)
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self.discard()
@@ -139,6 +143,8 @@ class VideoWriter:
         self._closed = True
         try:
             for packet in self._stream.encode(None):
+                if self._stream.codec_context.name == "libx265" and self.frames <= _FRAMES_IN_ORDER:
+                    packet.dts = packet.pts
                 self._container.mux(packet)
             for route in self._routing.routes.values():
                 for packet in route.packets(None):
@@ -180,6 +186,18 @@ class VideoWriter:
             if reader.interlaced:
                 context.flags |= 0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
         return stream
+
+    def _open_encoder(self, codec: Codec, reader: VideoReader) -> None:
+        context = self._stream.codec_context
+        try:
+            if codec == "hevc" and min(context.width, context.height) < _SMALLEST_HEVC:
+                raise ValueError("x265 writes beyond its memory")
+            with keeping_thread_priority():
+                context.open()
+        except (av.FFmpegError, ValueError) as error:
+            self.discard()
+            size = f"{context.width} x {context.height} at {float(reader.info.rate):g} FPS"
+            raise OutputError(f"{self.path}: the encoder for {codec} does not take {size}; choose another --codec") from error
 
     def _padding_note(self, reader: VideoReader) -> list[str]:
         width, height = reader.info.width, reader.info.height

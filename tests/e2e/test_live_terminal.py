@@ -15,6 +15,8 @@ import av
 import psutil
 import pytest
 
+from ssd_live.commands.live import _Terminal
+from ssd_live.live.recorder import Recorded
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.servers import MjpegServer
@@ -240,6 +242,22 @@ def test_a_recording_in_the_terminal_that_cannot_be_written_fails_in_one_line(tm
     assert answer.code == 1
     assert "Traceback" not in answer.err
     assert answer.err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_recording_that_fails_fails_the_command(small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(900 * 1024))
+    answer = _terminal("pattern:1280x720@30", "--exit-after", 30, "--record", small_disk / "a.mkv", *FIXED_BACKEND)
+    assert answer.code == 1
+    assert answer.err.splitlines()[-1].startswith(f"error: {small_disk / 'a.mkv'}: recording ended (no space left on device)")
+
+
+def test_frames_that_were_lost_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = _Terminal.__new__(_Terminal)
+    terminal._recorded(Recorded(tmp_path / "a.mkv", tmp_path / "a.jsonl", 90, 10, 3.0))
+    terminal._recorded(Recorded(tmp_path / "b.mkv", tmp_path / "b.jsonl", 90, 0, 3.0))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("a.mkv (10 came too fast to be written)")
+    assert second.endswith("b.mkv")
 
 
 def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> None:

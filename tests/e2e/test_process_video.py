@@ -48,6 +48,15 @@ def test_every_frame_comes_out_at_its_own_time(kind: str, tmp_path: Path, proces
     assert packet_times(output) == packet_times(source)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_few_frames_in_hevc_have_their_times(frames: int, ending: str, tmp_path: Path, process: Process) -> None:
+    output = tmp_path / f"out{ending}"
+    answer = process(SAMPLE, "-o", output, "--codec", "hevc", "--max-frames", str(frames))
+    assert answer.code == 0, answer.err
+    assert frame_times(output) == frame_times(SAMPLE)[:frames]
+
+
 def test_the_whole_sample_clip_comes_out(tmp_path: Path, process: Process) -> None:
     answer = process(SAMPLE, "-o", tmp_path / "out.mp4")
     assert answer.code == 0

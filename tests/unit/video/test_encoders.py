@@ -105,8 +105,15 @@ def test_the_middle_is_the_middle_of_any_size(size: tuple[int, int]) -> None:
     assert np.array_equal(part.to_ndarray()[: part.height], expected)
 
 
-def test_a_single_picture_tells_nothing_about_time(moving: list[av.VideoFrame]) -> None:
-    assert live_options(software_encoder("h264"), moving[:1], 0.0)["preset"] == "veryfast"
+@pytest.mark.parametrize("interval", [0.0, 1000.0])
+def test_a_single_picture_tells_nothing_about_time(interval: float, moving: list[av.VideoFrame]) -> None:
+    assert live_options(software_encoder("h264"), moving[:1], interval)["preset"] == "superfast"
+
+
+def test_frames_that_come_slowly_may_come_faster_later(moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "_seconds_a_frame", lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]])
+    monkeypatch.setattr(machine, "available_cores", lambda: 2)
+    assert live_options(software_encoder("h264"), moving, 10.0)["preset"] == "superfast"
 
 
 def test_hardware_has_no_deadline_of_ours(moving: list[av.VideoFrame]) -> None:

@@ -30,7 +30,7 @@ from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pixels import Pixels
-from ssd_live.process.job import Engine, Job, Recipe, Settings
+from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
 from ssd_live.process.lanes import load_recipe
 from ssd_live.process.plan import Task
 from ssd_live.trial import end_with_parent
@@ -44,8 +44,6 @@ _WINDOW_SECONDS = 0.2
 # Enough once the median is this certain, but not before there are some windows.
 _SMALL_UNCERTAINTY, _FEWEST = 0.01, 8
 _FRAMES_IN_MEMORY = 32
-# A turn of a long clip.
-_TURN_SECONDS = 1.0
 _WARM_UP_FRAMES = 30
 
 RESULT_NAME = "result.json"
@@ -84,31 +82,47 @@ def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
 
 
 def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
-    """`process` itself, turn after turn over the clip; each turn is a sample."""
+    """`process` itself, over and over the clip: opening and closing files fall into windows as they come."""
     cv2.setNumThreads(1)
     recipe = Recipe(model, choice, detection_filter(model.metadata))
     source = Path(order["clip"])
+    output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
     with load_recipe(recipe) as backend:
-        output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
         engine = Engine(recipe, backend)
+        windows = _Windows()
 
-        def turn(most: int | None) -> tuple[int, float]:
-            report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run()
+        def turn(most: int) -> Report:
+            before = windows.count
+            report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run(
+                lambda counters: windows.note(before + counters.done)
+            )
             if output is not None:
                 output.unlink()
-            return report.frames, report.seconds
+            return report
 
-        done, took = turn(_WARM_UP_FRAMES)
-        most = max(round(done / took * _TURN_SECONDS), _WARM_UP_FRAMES)
+        rate = turn(_WARM_UP_FRAMES).fps
         _meet(Path(order["meeting"]), order["streams"])
-        samples: list[float] = []
-        frames = 0
-        energy, until = Energy(), time.perf_counter() + order["seconds"]
-        while not samples or time.perf_counter() < until:
-            done, took = turn(most)
-            samples.append(done / took)
-            frames += done
-        return {"samples": samples, "frames": frames, "joules": energy.joules(), "latencies": [], "description": backend.description}
+        windows, energy = _Windows(), Energy()
+        until = windows.began + order["seconds"]
+        while (left := until - time.perf_counter()) > 0:
+            rate = max(rate, turn(max(round(rate * left), _WARM_UP_FRAMES)).fps)
+        samples = windows.samples or [windows.count / (time.perf_counter() - windows.began)]
+        return {"samples": samples, "frames": windows.count, "joules": energy.joules(), "latencies": [], "description": backend.description}
+
+
+class _Windows:
+    """Frames a second in one window after another, from how many are done by now."""
+
+    def __init__(self) -> None:
+        self.samples: list[float] = []
+        self.count = self._counted = 0
+        self.began = self._opened = time.perf_counter()
+
+    def note(self, count: int) -> None:
+        self.count, now = count, time.perf_counter()
+        if now - self._opened >= _WINDOW_SECONDS:
+            self.samples.append((count - self._counted) / (now - self._opened))
+            self._counted, self._opened = count, now
 
 
 def stages(model: ModelFile, choice: Choice, order: Found) -> Found:

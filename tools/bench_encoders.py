@@ -2,7 +2,7 @@
 
     python tools/bench_encoders.py [CLIP...] [--codec h264] [--frames 120] [--options NAME:KEY=VALUE,KEY=VALUE ...]
 
-Every preset encodes the clip's decoded frames at three rate factors; size and time at the quality (PSNR of luma) that the default preset
+Every preset encodes the clip's decoded frames at four rate factors; size and time at the quality (PSNR of luma) that the default preset
 has at the default rate factor are interpolated between them, sizes by their logarithm. `--options` adds the encoder's own options to the
 comparison, such as `x264's:preset=veryfast`.
 """

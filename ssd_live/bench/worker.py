@@ -104,7 +104,7 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
         _meet(Path(order["meeting"]), order["streams"])
         windows, energy = _Windows(), Energy()
         until = windows.began + order["seconds"]
-        while (left := until - time.perf_counter()) > 0:
+        while (left := until - time.perf_counter()) > 0 or not windows.count:
             rate = max(rate, turn(max(round(rate * left), _WARM_UP_FRAMES)).fps)
         samples = windows.samples or [windows.count / (time.perf_counter() - windows.began)]
         return {"samples": samples, "frames": windows.count, "joules": energy.joules(), "latencies": [], "description": backend.description}

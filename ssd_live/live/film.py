@@ -9,7 +9,6 @@ from typing import Any
 import av
 from av.video.frame import PictureType
 
-from ssd_live.errors import SsdLiveError
 from ssd_live.video.encoders import choose_encoder, keeping_thread_priority
 from ssd_live.video.pace import live_options
 
@@ -61,8 +60,8 @@ class Film:
         self._container.close()
 
     def abandon(self) -> None:
-        """With what there is."""
-        with contextlib.suppress(SsdLiveError, av.FFmpegError, OSError):
+        """With what there is. Raises nothing: what was wrong is told already."""
+        with contextlib.suppress(Exception):
             if self._first:
                 self._begin()
         with contextlib.suppress(av.FFmpegError, OSError):

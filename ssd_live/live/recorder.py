@@ -165,15 +165,15 @@ class Recorder:
     def _abandon(self) -> None:
         """Leave under the `.part` names what there is, if there is anything."""
         self._film.abandon()
-        is_empty = not self._part.exists() or not self._part.stat().st_size
-        if is_empty:
-            self._part.unlink(missing_ok=True)
-        if self._log is not None:
-            with contextlib.suppress(SsdLiveError, OSError):
-                if is_empty:
-                    self._log.discard()
-                else:
-                    self._log.close_part()
+        # The end is told whatever a failing disk says to this.
+        with contextlib.suppress(SsdLiveError, OSError):
+            is_empty = not self._part.exists() or not self._part.stat().st_size
+            if is_empty:
+                self._part.unlink(missing_ok=True)
+            if self._log is not None and is_empty:
+                self._log.discard()
+            elif self._log is not None:
+                self._log.close_part()
 
 
 def _nothing() -> Detections:

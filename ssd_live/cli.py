@@ -493,7 +493,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _unexpected(error: Exception) -> int:
     """Wrong usage, which the command-line library reports by exceptions of its own, or a mistake of ours."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        _say(f"error: {error.format_message()}; see --help")
+        # Its checker's own words, and the end of its sentence, are in the way of ours.
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        _say(f"error: {message}; see --help")
         return _EXIT_USAGE
     if isinstance(error, BrokenPipeError):
         return _EXIT_FAILURE

@@ -164,6 +164,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unknown backend": (("--backend", "cuda"), 2, "there is no backend 'cuda'"),
     "unknown device": (("--backend", "openvino:TPU"), 2, "no device 'TPU'"),
     "precision that the device lacks": (("--backend", "onnxruntime", "--precision", "bf16"), 2, "has no bf16"),
+    "unknown preset": (("--preset", "turbo"), 2, "'--preset': 'turbo' is not one of 'slow', 'balanced', 'fast', 'fastest'; see --help"),
     "preset of none": (("--codec", "mjpeg", "--preset", "slow"), 2, "mjpeg has only one way of encoding; leave it out"),
     "crf outside": (("--crf", "99"), 2, "outside h264's 0 to 51"),
     "region that is no region": (("--region", "1,2,3"), 2, "four whole numbers"),

@@ -142,8 +142,9 @@ class _Terminal:
                 stream.pipeline.set_viewport(Viewport(320, 320))
             self._loop(session)
             numbers = session.numbers()
+        numbers = session.settled(numbers)
         if request.stats is not None:
-            write_numbers(request.stats, session.settled(numbers))
+            write_numbers(request.stats, numbers)
         captured = numbers["captured"]
         if self._failure is None and request.record is not None and not self._recorded_once and captured:
             self._failure = OutputError(f"{request.record}: nothing was recorded, as the network was still loading; run it for longer")

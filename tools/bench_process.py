@@ -1,29 +1,35 @@
 """Speed of `process` and of the network against a plain loop, OpenCV's DNN module, OpenVINO's benchmark_app, and the bound that its own
-stages allow. Ratios of one run; prints a table.
+stages allow. Prints a table: medians, and ratios of neighbours in time, since these machines change their speed from minute to minute.
 
     python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE] [--bound-only]
 
 The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
 and NumPy NMS. The lean one looks only at scores over the display threshold, as `process` does: it is the like-for-like one. The heavy one
-does NMS as SSD's usual code does (per class, scores over 0.01, the best 200 of them). The bound is cores / (sum of the CPU seconds a frame
-that each stage takes alone in one thread, no runtime spinning).
+does NMS as SSD's usual code does (per class, scores over 0.01, the best 200 of them). The OpenVINO loop is what one writes next: frames
+read in a thread of their own, two requests in flight in bfloat16, NMS in the network. The bound is cores / (sum of the CPU seconds a
+frame that each stage takes alone in one thread, no runtime spinning), each stage measured before and after every round.
 """
 
 import argparse
+import queue
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import onnx
+import openvino
 import psutil
 from numpy.typing import NDArray
 
@@ -65,6 +71,7 @@ def main() -> None:
             "heavy plain loop": lambda: plain_loop(clip, model, model.metadata.score_threshold),
             "lean plain loop": lambda: plain_loop(clip, model, threshold),
             "lean OpenCV DNN loop": lambda: opencv_loop(clip, model, threshold),
+            "OpenVINO loop": lambda: openvino_loop(clip, model),
             "process --no-video": lambda: command_fps([str(clip), "--no-video"]),
             "process to H.264": lambda: command_fps([str(clip), "-o", str(folder / "out.mp4"), "--overwrite"]),
             "benchmark_app fp32": lambda: benchmark_app(model, folder),
@@ -77,32 +84,43 @@ def main() -> None:
         if options.bound_only:
             runs = {name: run for name, run in runs.items() if name.startswith("process")}
         fps: dict[str, list[float]] = {name: [] for name in runs}
-        costs: dict[str, list[float]] = {}
+        costs = [stage_costs(clip, model, choice)]
         for _ in range(options.rounds):
             for name, run in runs.items():
                 fps[name].append(run())
-            for stage, seconds in stage_costs(clip, model, choice).items():
-                costs.setdefault(stage, []).append(seconds)
-    report(clip, str(choice), fps, {stage: statistics.median(seconds) for stage, seconds in costs.items()})
+            costs.append(stage_costs(clip, model, choice))
+    report(clip, str(choice), fps, costs)
 
 
-def report(clip: Path, choice: str, fps: dict[str, list[float]], costs: dict[str, float]) -> None:
+def report(clip: Path, choice: str, fps: dict[str, list[float]], costs: Sequence[dict[str, float]]) -> None:
+    """`costs` stand before, between and after the rounds."""
     cores = machine.available_cores()
+    around = [{stage: (before[stage] + after[stage]) / 2 for stage in VIDEO} for before, after in pairwise(costs)]
     bounds = {
-        "process --no-video": cores / sum(costs[stage] for stage in ANALYSIS),
-        "process to H.264": cores / sum(costs[stage] for stage in VIDEO),
+        "process --no-video": [cores / sum(each[stage] for stage in ANALYSIS) for each in around],
+        "process to H.264": [cores / sum(each[stage] for stage in VIDEO) for each in around],
     }
-    middle = {name: statistics.median(values) for name, values in fps.items()}
-    against: dict[str, tuple[str, ...]] = dict.fromkeys(bounds, ("heavy plain loop", "lean plain loop", "lean OpenCV DNN loop"))
+    against: dict[str, tuple[str, ...]] = dict.fromkeys(bounds, ("heavy plain loop", "lean plain loop", "lean OpenCV DNN loop", "OpenVINO loop"))
     against["network fp32"] = against["network auto"] = ("benchmark_app fp32",)
     against["network int8"] = ("benchmark_app int8",)
     print(f"{machine.cpu_name()}, {cores} cores; {clip.name}; {choice}; load {psutil.getloadavg()[0]:.1f}")
-    print("CPU ms a frame, each stage alone: " + ", ".join(f"{stage} {1000 * seconds:.2f}" for stage, seconds in costs.items()))
+    middle = {stage: statistics.median(each[stage] for each in costs) for stage in costs[0]}
+    print("CPU ms a frame, each stage alone: " + ", ".join(f"{stage} {1000 * seconds:.2f}" for stage, seconds in middle.items()))
     for name, values in fps.items():
-        ratios = [f"{middle[name] / middle[other]:.2f} x {other}" for other in against.get(name, ()) if other in middle]
+        ratios = [f"{ratio(values, fps[other])} x {other}" for other in against.get(name, ()) if other in fps]
         if name in bounds:
-            ratios.append(f"{middle[name] / bounds[name]:.2f} of the bound {bounds[name]:.0f}")
-        print(f"{name:20} {middle[name]:7.1f} FPS ({min(values):.1f} to {max(values):.1f})  {'; '.join(ratios)}")
+            ratios.append(f"{ratio(values, bounds[name])} of the bound {statistics.median(bounds[name]):.0f}")
+        print(f"{name:20} {spread(values, '.1f')} FPS  {'; '.join(ratios)}")
+
+
+def ratio(values: Sequence[float], others: Sequence[float]) -> str:
+    """Of each round's values, not of the medians of all rounds."""
+    return spread([value / other for value, other in zip(values, others, strict=True)], ".2f")
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """The median; smallest and largest."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def scaled_sample(size: str, path: Path) -> Path:
@@ -177,6 +195,42 @@ def opencv_loop(clip: Path, model: ModelFile, threshold: float) -> float:
         return np.asarray(boxes)[0], np.asarray(scores)[0]
 
     return loop(clip, model, threshold, answer)
+
+
+def openvino_loop(clip: Path, model: ModelFile) -> float:
+    """A thread reads and scales, the network with NMS inside has two requests in flight; bfloat16 where the processor has it."""
+    width, height = model.metadata.input_size
+    core = openvino.Core()
+    network = core.read_model(model.data)
+    network.reshape([1, height, width, 3])
+    precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+    compiled = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision})
+    free = deque(compiled.create_infer_request() for _ in range(2))
+    free[0].infer([np.zeros((1, height, width, 3), np.uint8)])
+    images: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(8)
+    capture = cv2.VideoCapture(str(clip))
+
+    def read() -> None:
+        while True:
+            more, image = capture.read()
+            images.put(np.asarray(cv2.resize(image, (width, height)), np.uint8) if more else None)
+            if not more:
+                return
+
+    count, started = 0, time.perf_counter()
+    threading.Thread(target=read, daemon=True).start()
+    working: deque[openvino.InferRequest] = deque()
+    while (image := images.get()) is not None:
+        if not free:
+            working[0].wait()
+            free.append(working.popleft())
+        request = free.popleft()
+        request.start_async([image[None]])
+        working.append(request)
+        count += 1
+    for request in working:
+        request.wait()
+    return count / (time.perf_counter() - started)
 
 
 def without_nms(model: ModelFile) -> bytes:

@@ -46,15 +46,17 @@ def _named(*names: str) -> dict[Preset, dict[str, str]]:
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 
 
+# More frames between its lookahead and its coding than x264 keeps: the same video, with less waiting for each other.
+_APART = "sync-lookahead=8"
 # Between x264's own presets, whose steps are uneven; what each takes and gives is in docs/benchmarks.md (tools/bench_encoders.py).
 _X264_PRESETS: dict[Preset, dict[str, str]] = {
-    "slow": {"preset": "medium"},
+    "slow": {"preset": "medium", "x264-params": _APART},
     # Small inter partitions cost more time than they save bits.
-    "balanced": {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4"},
+    "balanced": {"preset": "veryfast", "x264-params": f"{_APART}:partitions=i8x8,i4x4"},
     # The lookahead that superfast leaves out pays for itself.
-    "fast": {"preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"},
+    "fast": {"preset": "superfast", "x264-params": f"{_APART}:mbtree=1:rc-lookahead=10"},
     # So it does in ultrafast, with motion to less than a pixel.
-    "fastest": {"preset": "ultrafast", "x264-params": "subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40"},
+    "fastest": {"preset": "ultrafast", "x264-params": f"{_APART}:subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40"},
 }
 _SOFTWARE: dict[Codec, Encoder] = {
     "h264": Encoder("libx264", ("crf",), presets=_X264_PRESETS),

@@ -1,7 +1,7 @@
 """Speed of `process` and of the network against a plain loop, OpenCV's DNN module, OpenVINO's benchmark_app, and the bound that its own
 stages allow. Prints a table: medians, and ratios of neighbours in time, since these machines change their speed from minute to minute.
 
-    python tools/bench_process.py [--size 1280x720] [--rounds 3] [--clip FILE] [--bound-only]
+    python tools/bench_process.py [--size 1280x720] [--rounds 3] [--minutes 0.5] [--clip FILE] [--bound-only]
 
 The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
 and NumPy NMS. The lean one looks only at scores over the display threshold, as `process` does: it is the like-for-like one. The heavy one
@@ -48,8 +48,6 @@ from ssd_live.modelfile.int8 import form_for, int8_form
 from ssd_live.modelfile.nms import strip_nms
 
 _NETWORK_SECONDS = 4
-# The sample over and over: in its ten seconds beginning and ending count.
-_MINUTES = 0.5
 Answering = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -58,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=0.5, help="of the sample over and over; in its ten seconds beginning and ending count")
     parser.add_argument("--clip", type=Path, help="a clip of your own in place of the scaled sample")
     parser.add_argument("--bound-only", action="store_true", help="only `process` against the bound of its stages")
     options = parser.parse_args()
@@ -65,7 +64,7 @@ def main() -> None:
     choice = choose(model, workload="throughput", notify=print)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clip = options.clip or longer(scaled_sample(options.size, folder / "clip.mp4"), _MINUTES, folder / "clips.mp4")
+        clip = options.clip or longer(scaled_sample(options.size, folder / "clip.mp4"), options.minutes, folder / "clips.mp4")
         threshold = model.metadata.display_threshold
         runs: dict[str, Callable[[], float]] = {
             "heavy plain loop": lambda: plain_loop(clip, model, model.metadata.score_threshold),

@@ -46,6 +46,7 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
         )
     _make_unsigned(proto.graph)
     _feed_pixels(proto.graph)
+    # Leaves out what nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(
         proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections

@@ -1,15 +1,19 @@
 """From the threads of a session to the window's: Qt's queued signals."""
 
-from PySide6.QtCore import QObject, Signal
+from collections.abc import Callable
+from typing import Any
 
-from ssd_live.errors import SsdLiveError
-from ssd_live.inference.remote import Loaded, Wish
-from ssd_live.live.recorder import Recorded
+from PySide6.QtCore import QObject, Qt, Signal
+
 from ssd_live.live.session import SessionEvents
 
 
 class Bridge(QObject):
-    """Lives in the window's thread; may be emitted from any."""
+    """Lives in the window's thread; may be emitted from any.
+
+    What a session tells waits for the event loop, and so for the window, which is built while network and source begin; only a picture
+    that nobody waits for yet is lost.
+    """
 
     picture = Signal()
     loading = Signal(str)
@@ -20,14 +24,18 @@ class Bridge(QObject):
     snapshot_saved = Signal(object, str)
     cameras_listed = Signal(object)
 
+    _told = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
+
     def events(self) -> SessionEvents:
-        def loaded(wish: Wish, loaded: Loaded) -> None:
-            self.loaded.emit(wish, loaded)
+        def later(signal: Any) -> Callable[..., None]:
+            return lambda *news: self._told.emit(lambda: signal.emit(*news))
 
-        def failed(wish: Wish, error: SsdLiveError) -> None:
-            self.load_failed.emit(wish, error)
+        loading, loaded, failed, trouble, recorded = map(later, (self.loading, self.loaded, self.load_failed, self.trouble, self.recorded))
+        return SessionEvents(self.picture.emit, loading, loaded, failed, trouble, recorded)
 
-        def recorded(ended: Recorded) -> None:
-            self.recorded.emit(ended)
-
-        return SessionEvents(self.picture.emit, self.loading.emit, loaded, failed, self.trouble.emit, recorded)
+    def _pass_on(self, tell: Callable[[], None]) -> None:
+        tell()

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,11 @@ from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.inference.shared import places
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.shown import ShownByNetwork
-from ssd_live.live.stream import InUse, Stream, counts
+from ssd_live.live.stream import InUse, Stream, counts, together
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.overlay import Overlay
 from ssd_live.pipeline.live import LivePipeline, Network, Show
-from ssd_live.pipeline.meters import Durations, total
+from ssd_live.pipeline.meters import total
 from ssd_live.pipeline.picture import Picture
 from ssd_live.types import Detections
 from ssd_live.video.images import write_image
@@ -197,13 +197,15 @@ class LiveSession(Closing):
     def numbers(self) -> dict[str, Any]:
         """Everything counted and measured so far: of one stream, or of all together and of each."""
         loaded = self.loaded
-        streams = [stream.numbers() for stream in self.streams]
-        together = streams[0] if len(streams) == 1 else summary(self.streams) | {"streams": streams}
+        # Each is looked at once, so that the sums are theirs.
+        measured = [stream.measured() for stream in self.streams]
+        streams = [stream.numbers(its) for stream, its in zip(self.streams, measured, strict=True)]
+        of_all = streams[0] if len(streams) == 1 else together(measured).numbers() | {"streams": streams}
         return {
             "seconds": round(time.monotonic() - self._started, 3),
             "model": loaded.metadata.name if loaded else None,
             "backend": loaded.description if loaded else None,
-            **together,
+            **of_all,
             "memory_mb": round(self.usage()[1], 1),
         }
 
@@ -244,22 +246,6 @@ class LiveSession(Closing):
             thread.start()
         for thread in closing:
             thread.join()
-
-
-def summary(streams: Sequence[Stream]) -> dict[str, Any]:
-    """Counts and rates added up, durations as if they were those of one."""
-    pipelines = [stream.pipeline for stream in streams]
-    steady = [stream.steady for stream in streams]
-    first = pipelines[0]
-    durations = {stage: Durations.merged(pipeline.durations[stage] for pipeline in pipelines).milliseconds() for stage in first.durations}
-    latency = durations.pop("latency")
-    return {
-        **counts(total(pipeline.ledger.account() for pipeline in pipelines)),
-        "after_start": counts(total(account for account in steady if account)) if all(steady) else None,
-        "fps": {stage: round(sum(pipeline.rates[stage].per_second() for pipeline in pipelines), 2) for stage in first.rates},
-        "latency_ms": latency,
-        "stages_ms": durations,
-    }
 
 
 def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":

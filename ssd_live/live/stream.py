@@ -1,7 +1,7 @@
 """One of the sources of a session: its pipeline and its recording."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ssd_live.inference.remote import Loaded
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline
-from ssd_live.pipeline.meters import Account
+from ssd_live.pipeline.meters import Account, Durations, total
 from ssd_live.process.records import Record
 from ssd_live.video.sources import SourceSpec
 
@@ -105,18 +105,20 @@ class Stream(Closing):
         """What was counted since the steady time began, if it did."""
         return self.pipeline.ledger.account().since(self._after_start) if self._after_start else None
 
-    def numbers(self) -> dict[str, Any]:
-        """Everything counted and measured so far."""
-        account, steady, state = self.pipeline.ledger.account(), self.steady, self.pipeline.state
-        return {
-            "source": state.spec.title if state else None,
-            "phase": state.phase.value if state else None,
-            **counts(account),
-            "after_start": counts(steady) if steady else None,
-            "fps": {stage: round(rate.per_second(), 2) for stage, rate in self.pipeline.rates.items()},
-            "latency_ms": self.pipeline.durations["latency"].milliseconds(),
-            "stages_ms": {stage: taken.milliseconds() for stage, taken in self.pipeline.durations.items() if stage != "latency"},
-        }
+    def measured(self) -> "Measured":
+        """Everything counted and measured so far; it goes on changing no more."""
+        pipeline = self.pipeline
+        return Measured(
+            pipeline.ledger.account(),
+            self.steady,
+            {stage: rate.per_second() for stage, rate in pipeline.rates.items()},
+            {stage: Durations.merged([taken]) for stage, taken in pipeline.durations.items()},
+        )
+
+    def numbers(self, measured: "Measured") -> dict[str, Any]:
+        """With whose they are."""
+        state = self.pipeline.state
+        return {"source": state.spec.title if state else None, "phase": state.phase.value if state else None, **measured.numbers()}
 
     def stop(self) -> None:
         self.stop_recording()
@@ -128,6 +130,38 @@ class Stream(Closing):
         self.pipeline.close()
         for recorder in self._ending:
             recorder.join(_RECORDER_SECONDS)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one stream, or of several together: the account, that of the steady time, events a second and durations by stage."""
+
+    account: Account
+    steady: Account | None
+    rates: dict[str, float]
+    durations: dict[str, Durations]
+
+    def numbers(self) -> dict[str, Any]:
+        durations = {stage: taken.milliseconds() for stage, taken in self.durations.items()}
+        latency = durations.pop("latency")
+        return {
+            **counts(self.account),
+            "after_start": counts(self.steady) if self.steady else None,
+            "fps": {stage: round(rate, 2) for stage, rate in self.rates.items()},
+            "latency_ms": latency,
+            "stages_ms": durations,
+        }
+
+
+def together(each: Sequence[Measured]) -> Measured:
+    """Counts and rates added up, durations as if they were those of one."""
+    steady = [one.steady for one in each if one.steady]
+    return Measured(
+        total(one.account for one in each),
+        total(steady) if len(steady) == len(each) else None,
+        {stage: sum(one.rates[stage] for one in each) for stage in each[0].rates},
+        {stage: Durations.merged(one.durations[stage] for one in each) for stage in each[0].durations},
+    )
 
 
 def counts(account: Account) -> dict[str, Any]:

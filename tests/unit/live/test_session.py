@@ -484,6 +484,18 @@ def several() -> Iterator[Several]:
     assert not threads_named("answers", "infer", "render")
 
 
+def test_the_numbers_of_all_are_the_sums_of_each_while_frames_come(several: Several, tiny: Wish) -> None:
+    several.it.load(tiny)
+    several.see_boxes()
+    for _ in range(300):
+        numbers = several.it.numbers()
+        for name in ("captured", "shown", "inferred", "in_flight"):
+            assert numbers[name] == sum(stream[name] for stream in numbers["streams"])
+        for taken in ("count", "max"):
+            each = [stream["latency_ms"][taken] for stream in numbers["streams"]]
+            assert numbers["latency_ms"][taken] == (sum(each) if taken == "count" else max(each))
+
+
 def test_two_sources_share_one_process_and_each_has_its_own_numbers(several: Several, tiny: Wish) -> None:
     several.it.load(tiny)
     several.see_boxes()

@@ -5,8 +5,8 @@ stages allow. Prints a table: medians, and ratios of neighbours in time, since t
 
 The plain loops are what one writes first: cv2.VideoCapture, cv2.resize, ONNX Runtime in float32 on the same network without its NMS tail,
 and NumPy NMS. The heavy one does NMS as SSD's usual code does (class by class, scores over 0.01, the best 200 of them). The batched one does
-it for all classes at once, as who knows NumPy does, on no more than the best 400 scores. The lean one looks only at scores over the display
-threshold, as `process` does. The OpenVINO loop is what one writes next: a thread reads and scales, two requests are in flight in bfloat16,
+it for all classes at once, on no more than the best 400 scores. The lean one looks only at scores over the display threshold, as `process`
+does: it is the like-for-like one. The OpenVINO loop is what one writes next: a thread reads and scales, two requests are in flight in bfloat16,
 NMS is in the network. The bound is cores / (sum of the CPU seconds a frame that each stage takes alone in one thread, no runtime spinning),
 each stage measured before and after every round.
 """

@@ -41,10 +41,10 @@ class NetworkLoader:
     def load(self, wish: Wish) -> None:
         with self._lock:
             self._newest += 1
-            number = self._newest
-        thread = threading.Thread(target=self._load, args=(wish, number), name="load", daemon=True)
-        self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
-        thread.start()
+            thread = threading.Thread(target=self._load, args=(wish, self._newest), name="load", daemon=True)
+            # Under the lock: whoever closes must find it running.
+            thread.start()
+            self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
 
     def cancel(self) -> None:
         """Give up what is being loaded; it fails then, with a line that says so."""
@@ -58,7 +58,8 @@ class NetworkLoader:
             self._closed = True
             if self._loading is not None:
                 self._loading.kill()
-        for thread in self._threads:
+            threads = self._threads
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(_END_SECONDS)
 

@@ -1,6 +1,7 @@
 """A session whose GPU cannot be used, or is lost, goes on without it. The networks are made up; no GPU takes part."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,8 +109,9 @@ class Machine:
         self.see(session)
 
     def see(self, session: LiveSession) -> None:
-        """Until a network finds things in what is shown."""
-        wait_until(lambda: self._painter.paint_next(session.pipeline).detections is not None)
+        """Until a network finds things in what is shown; what an earlier one found may still be on its way."""
+        now = time.monotonic()
+        wait_until(lambda: (picture := self._painter.paint_next(session.pipeline)).detections is not None and picture.frame.captured_at > now)
 
     def die(self, session: LiveSession) -> None:
         """The network in use."""

@@ -45,6 +45,12 @@ class LoadOptions:
         return self.threads or available_cores()
 
 
+def slots_for(at_once: int) -> int:
+    """For throughput, of a backend that works on so many at a time: with a third of its slots taken it has enough to do, so that whoever
+    fills them may be busy elsewhere for a while."""
+    return 3 * at_once + 10
+
+
 class Pending(Protocol):
     """A batch in flight."""
 

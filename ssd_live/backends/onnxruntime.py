@@ -1,10 +1,11 @@
 """ONNX Runtime: CPU, and CUDA, DirectML and CoreML where their providers are installed."""
 
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from ssd_live.backends.base import LoadOptions, Outputs, Precision
+from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.modelfile.file import ModelFile
@@ -65,8 +66,7 @@ class OrtBackend(Closing):
         onnxruntime = runtime()
         on_cpu = options.device == "CPU"
         side_by_side = options.thread_count if on_cpu and options.workload == "throughput" else 1
-        # One more than it works on at a time, so that the next is there when one is done.
-        self.slots = side_by_side + (options.workload == "throughput")
+        self.slots = 1 if options.workload == "latency" else slots_for(side_by_side)
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.thread_count // side_by_side
         # Spinning between operators would take the time that decoding and encoding need.
@@ -77,6 +77,9 @@ class OrtBackend(Closing):
         except Exception as error:
             raise BackendError(f"ONNX Runtime cannot load {model.path.name}: {str(error).splitlines()[0]}; try --backend openvino") from error
         self._workers = ThreadPoolExecutor(side_by_side, thread_name_prefix="onnxruntime")
+        # All begin now, so that they have the priority of whoever loads.
+        together = threading.Barrier(side_by_side)
+        list(self._workers.map(lambda _: together.wait(), range(side_by_side)))
         self.description = f"ONNX Runtime {onnxruntime.__version__} {options.device} {options.precision}"
 
     def submit(self, images: Pixels) -> OrtPending:

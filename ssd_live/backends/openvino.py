@@ -3,14 +3,17 @@
 import contextlib
 import copy
 import os
+import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ssd_live.backends.base import LoadOptions, Outputs, Precision
+from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.files import engines_folder
@@ -19,8 +22,9 @@ from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.pixels import Pixels
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
-_SPARE = 3
 _MOST_COMPILED = 16
+# Folders of processes that compile; older ones were left by processes that were killed.
+_OWN, _FORGOTTEN_SECONDS = "own-", 3600
 # What an INT8 file leaves in float stays in float32: bfloat16 there was measured slower.
 _PRECISION_HINTS: dict[Precision, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
 
@@ -89,8 +93,6 @@ class OpenVinoBackend(Closing):
             "PERFORMANCE_HINT": options.workload.upper(),
             "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[options.precision],
         }
-        if (cache := _cache_folder()) is not None:
-            config["CACHE_DIR"] = str(cache)
         if options.device == "CPU":
             # Not pinned: decoding and encoding share the cores, and a pinned stream would wait for theirs.
             config |= {"INFERENCE_NUM_THREADS": options.thread_count, "ENABLE_CPU_PINNING": False}
@@ -98,9 +100,10 @@ class OpenVinoBackend(Closing):
             core = openvino.Core()
             network = core.read_model(model.data)
             network.reshape([options.batch, height, width, 3])
-            compiled = core.compile_model(network, options.device, config)
-            # More than it works on at a time, so that the next is there when one is done, though the thread that submits waits for a core.
-            self.slots = 1 if options.workload == "latency" else _SPARE + int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            with _own_cache() as cache:
+                compiled = core.compile_model(network, options.device, config | ({"CACHE_DIR": str(cache)} if cache else {}))
+            at_once = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            self.slots = 1 if options.workload == "latency" else slots_for(at_once)
             self._compiled = compiled
             self._requests = [compiled.create_infer_request() for _ in range(self.slots)]
         except RuntimeError as error:
@@ -131,21 +134,44 @@ class OpenVinoBackend(Closing):
         self._requests = []
 
 
-def _cache_folder() -> Path | None:
-    """Where OpenVINO keeps what it compiled: loading that takes a quarter of the time. None where nothing can be written.
+@contextlib.contextmanager
+def _own_cache() -> Iterator[Path | None]:
+    """A folder with what OpenVINO compiled before, and whose new files are there for later ones; None where nothing can be written.
+
+    It is this process's own, with links to what all share: OpenVINO writes its files in place, and crashes on one that another process has
+    written only half.
+    """
+    with contextlib.ExitStack() as stack:
+        own: Path | None = None
+        with contextlib.suppress(OSError):
+            shared = _cache_folder()
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_OWN, dir=shared, ignore_cleanup_errors=True)))
+            for blob in shared.glob("*.blob"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.link(blob, folder / blob.name)
+            own = folder
+        yield own
+        with contextlib.suppress(OSError):
+            for blob in own.glob("*.blob") if own else ():
+                # Of a link to the same file nothing changes.
+                blob.replace(shared / blob.name)
+
+
+def _cache_folder() -> Path:
+    """What OpenVINO compiled: loading that takes a quarter of the time. Raises `OSError`.
 
     Each network, precision, batch and threshold is a file of its own, which OpenVINO checks; the oldest go.
     """
-    try:
-        folder = engines_folder() / "openvino"
-        folder.mkdir(exist_ok=True)
-    except OSError:
-        return None
+    folder = engines_folder() / "openvino"
+    folder.mkdir(exist_ok=True)
     # Another process may be at it too, and some systems keep what is in use.
     with contextlib.suppress(OSError):
         for blob in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[:-_MOST_COMPILED]:
             blob.unlink(missing_ok=True)
-    return folder if os.access(folder, os.W_OK) else None
+        for left in folder.glob(f"{_OWN}*"):
+            if left.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    return folder
 
 
 def load(model: ModelFile, options: LoadOptions) -> OpenVinoBackend:

@@ -1,5 +1,7 @@
 """What OpenVINO keeps of a compiled network: used again, never trusted blindly, never in the way, never without end."""
 
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 
 from ssd_live.backends import openvino
 from ssd_live.backends.base import LoadOptions, Outputs
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from tests.tiny_model import SIDE, tiny_model
+from tests.waiting import wait_until
 
 MODEL = tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)])
 
@@ -51,7 +55,43 @@ def test_a_damaged_one_is_made_anew(engines: Path, kept: float) -> None:
     content = blob.read_bytes()
     blob.chmod(0o600)
     blob.write_bytes(content[: int(len(content) * kept)])
+    damaged = blob.stat().st_ino
     _check_same(_answer(), first)
+    assert blob.stat().st_ino != damaged
+
+
+def test_what_others_see_is_never_half_written(engines: Path) -> None:
+    """Another process that reads it would crash."""
+    sizes: dict[tuple[str, int], set[int]] = {}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            for blob in _blobs(engines):
+                facts = blob.stat()
+                sizes.setdefault((blob.name, facts.st_ino), set()).add(facts.st_size)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        openvino.load(find_model(DEFAULT_MODEL), LoadOptions()).close()
+        wait_until(lambda: sizes)
+    finally:
+        done.set()
+        watcher.join()
+    assert [len(seen) for seen in sizes.values()] == [1]
+    assert [path.suffix for path in (engines / "openvino").iterdir()] == [".blob"]
+
+
+def test_what_killed_processes_left_is_cleared_away(engines: Path) -> None:
+    left, at_work = engines / "openvino" / "own-left", engines / "openvino" / "own-at-work"
+    for folder in (left, at_work):
+        folder.mkdir(parents=True)
+        (folder / "1.blob").write_bytes(b"half of a netw")
+    os.utime(left, (0, 0))
+    _answer()
+    assert not left.exists()
+    assert at_work.exists()
 
 
 def test_where_nothing_can_be_kept_it_loads_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

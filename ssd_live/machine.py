@@ -3,11 +3,20 @@
 import contextlib
 import os
 import platform
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 _NVIDIA = Path("/proc/driver/nvidia")
+# Steps of 10 % each: enough to yield, too few to starve beside other programs.
+_NICENESS = 5
+
+T = TypeVar("T")
 
 
 @cache
@@ -50,6 +59,20 @@ def _cpuinfo() -> dict[str, str]:
 def available_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def at_low_priority(make: Callable[[], T]) -> T:
+    """What `make` gives, called in a thread that yields to others of this program; threads that are begun in it do so too. On Linux: other
+    systems have no such priorities for threads, and there it is called as it is."""
+    if sys.platform != "linux":
+        return make()
+
+    def lower() -> None:
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="low", initializer=lower) as pool:
+        return pool.submit(make).result()
 
 
 def package_version(name: str) -> str | None:

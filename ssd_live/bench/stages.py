@@ -1,12 +1,12 @@
 """What each stage of `process` costs, alone in one thread: the bound that end-to-end figures are held against."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import av
+import cv2
 import numpy as np
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
@@ -23,47 +23,106 @@ from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
 from ssd_live.video.planes import even_sided, planes_of, writable
 from ssd_live.video.reader import VideoReader
 
-T = TypeVar("T")
 # To detections only, and what a video takes besides.
 ANALYSIS = ("decode", "preprocess", "inference", "detections")
 VIDEO = (*ANALYSIS, "draw", "encode")
 # Not a stage of its own: NMS is inside the network's file, and costs what the file costs more than where no score reaches its threshold.
 NMS = "NMS"
 _NOTHING = 0.9999
-_MOST_BYTES = 250e6
-_MOST_FRAMES = 120
+_MOST_PIXELS = 500e6
+_MOST_FRAMES = 250
+# Network inputs that are kept, and how often each is looked at.
+_KEPT_EVERY, _TURNS = 5, 3
 
 
 def stage_costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
-    """CPU seconds a frame of each of `VIDEO`, and of `NMS`, on the first frames of a clip. Raises `MediaError`, `BackendError`."""
+    """CPU seconds a frame of each of `VIDEO`, and of `NMS`, on the first frames of a clip. Raises `MediaError`, `BackendError`.
+
+    No more than one frame is held at a time, as a decoder that works for nobody else would give them: in the memory of the one before, and
+    still in the processor's caches. Frames that are kept cost a third more.
+    """
+    # Of OpenCV's own threads as well.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return _costs(clip, model, choice)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
     wanted = detection_filter(model.metadata)
-    costs: dict[str, float] = {}
-    with VideoReader(clip) as reader:
-        reader.container.streams.video[0].thread_type = "NONE"
-        most = int(min(_MOST_FRAMES, max(_MOST_BYTES / (1.5 * reader.info.width * reader.info.height), 8)))
-        frames = list(_timed(costs, "decode", islice((item for item in reader.read() if isinstance(item, Frame)), most)))
-        inputs = list(_timed(costs, "preprocess", (frame.network_input(model.metadata.input_size) for frame in frames)))
-        # An engine has its threshold for good; elsewhere `process` sets it.
-        form = model if choice.backend in ENGINE_BACKENDS else only_over(form_for(model, choice.precision), wanted.threshold)
-        found: list[Detections] = []
-        cost_of_detections = 0.0
-        with _single(form, choice) as backend:
-            cpu = time.process_time()
-            for image, frame in zip(inputs, frames, strict=True):
+    clocks = {stage: _Clock() for stage in VIDEO}
+    with VideoReader(clip, cores=1) as reader, clocks["decode"]:
+        clocks["decode"].turns = sum(1 for _ in _frames(reader))
+    inputs: list[Pixels] = []
+    with VideoReader(clip, cores=1) as reader:
+        size = reader.info.width, reader.info.height
+        for number, frame in enumerate(_frames(reader)):
+            with clocks["preprocess"]:
+                image = frame.network_input(model.metadata.input_size)
+            if number % _KEPT_EVERY == 0:
+                inputs.append(image)
+    # An engine has its threshold for good; elsewhere `process` sets it.
+    form = model if choice.backend in ENGINE_BACKENDS else only_over(form_for(model, choice.precision), wanted.threshold)
+    found: list[Detections] = []
+    with _single(form, choice) as backend:
+        for image in inputs * _TURNS:
+            with clocks["inference"]:
                 outputs = backend.submit(image[None]).result()
-                before = time.process_time()
-                found.append(wanted.detections(outputs, 0, (frame.width, frame.height)))
-                cost_of_detections += time.process_time() - before
-            costs["inference"] = (time.process_time() - cpu - cost_of_detections) / len(frames)
-        costs["detections"] = cost_of_detections / len(frames)
-        if choice.backend not in ENGINE_BACKENDS:
-            costs[NMS] = max(costs["inference"] - _inference_cost(only_over(form, _NOTHING), choice, inputs), 0.0)
-        del inputs
-        overlay = Overlay((frames[0].width, frames[0].height), frames[0].pixel_format, frames[0].matrix)
-        drawn = list(_timed(costs, "draw", (_draw(overlay, frame, detections) for frame, detections in zip(frames, found, strict=True))))
-        for _ in _timed(costs, "encode", _encoded(reader, drawn)):
-            pass
+            with clocks["detections"]:
+                found.append(wanted.detections(outputs, 0, size))
+    with VideoReader(clip, cores=1) as reader:
+        _write(reader, found, clocks["draw"], clocks["encode"])
+    costs = {stage: clock.mean for stage, clock in clocks.items()}
+    if choice.backend not in ENGINE_BACKENDS:
+        costs[NMS] = max(costs["inference"] - _inference_cost(only_over(form, _NOTHING), choice, inputs * _TURNS), 0.0)
     return costs
+
+
+def _frames(reader: VideoReader) -> Iterator[Frame]:
+    most = max(int(_MOST_PIXELS // (reader.info.width * reader.info.height)), 8)
+    yield from islice((item for item in reader.read() if isinstance(item, Frame)), min(most, _MOST_FRAMES))
+
+
+def _write(reader: VideoReader, found: Sequence[Detections], draw: "_Clock", encode: "_Clock") -> None:
+    encoder = software_encoder("h264")
+    context: av.VideoCodecContext | None = None
+    overlay: Overlay | None = None
+    for number, frame in enumerate(_frames(reader)):
+        overlay = overlay or Overlay((frame.width, frame.height), frame.pixel_format, frame.matrix)
+        with draw:
+            drawn = _draw(overlay, frame, found[number // _KEPT_EVERY])
+        native: av.VideoFrame = drawn.native  # type: ignore[assignment]
+        size, options = (native.width, native.height), encoder.options_for(DEFAULT_CRF["h264"])
+        context = context or open_encoder(encoder.name, "yuv420p", size, options, rate=reader.info.rate, threads=1)
+        native.pts, native.time_base, native.pict_type = number, context.time_base, av.video.frame.PictureType.NONE
+        with encode:
+            context.encode(native)
+    if context is not None:
+        with encode:
+            context.encode(None)
+        # What was held back belongs to the frames before.
+        encode.turns -= 1
+
+
+class _Clock:
+    """CPU seconds of this process within its with-blocks, and how often there was one."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.turns = 0
+
+    @property
+    def mean(self) -> float:
+        return self.seconds / max(self.turns, 1)
+
+    def __enter__(self) -> None:
+        self.turns += 1
+        self.seconds -= time.process_time()
+
+    def __exit__(self, *exception: object) -> None:
+        self.seconds += time.process_time()
 
 
 def _single(form: ModelFile, choice: Choice) -> Backend:
@@ -74,11 +133,12 @@ def _single(form: ModelFile, choice: Choice) -> Backend:
 
 
 def _inference_cost(form: ModelFile, choice: Choice, inputs: Sequence[Pixels]) -> float:
+    clock = _Clock()
     with _single(form, choice) as backend:
-        cpu = time.process_time()
         for image in inputs:
-            backend.submit(image[None]).result()
-        return (time.process_time() - cpu) / len(inputs)
+            with clock:
+                backend.submit(image[None]).result()
+    return clock.mean
 
 
 def _draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:
@@ -87,32 +147,3 @@ def _draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:
     frame = writable(frame)
     overlay.draw(planes_of(frame.native), detections)  # type: ignore[arg-type]
     return frame
-
-
-def _encoded(reader: VideoReader, frames: Sequence[Frame]) -> Iterator[object]:
-    encoder = software_encoder("h264")
-    first: av.VideoFrame = frames[0].native  # type: ignore[assignment]
-    options = encoder.options_for(DEFAULT_CRF["h264"])
-    context = open_encoder(encoder.name, "yuv420p", (first.width, first.height), options, rate=reader.info.rate, threads=1)
-    for number, frame in enumerate(frames):
-        native: av.VideoFrame = frame.native  # type: ignore[assignment]
-        native.pts, native.time_base, native.pict_type = number, context.time_base, av.video.frame.PictureType.NONE
-        yield context.encode(native)
-    context.encode(None)
-
-
-def _timed(costs: dict[str, float], stage: str, items: Iterable[T]) -> Iterator[T]:
-    """Pass items on; what making them cost goes into `costs`."""
-    source = iter(items)
-    cpu, count = 0.0, 0
-    while True:
-        before = time.process_time()
-        try:
-            item = next(source)
-        except StopIteration:
-            cpu += time.process_time() - before
-            break
-        cpu += time.process_time() - before
-        count += 1
-        yield item
-    costs[stage] = cpu / max(count, 1)

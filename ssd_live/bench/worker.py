@@ -126,7 +126,6 @@ class _Windows:
 
 
 def stages(model: ModelFile, choice: Choice, order: Found) -> Found:
-    cv2.setNumThreads(1)
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 

@@ -1,66 +1,25 @@
-"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads with bounded queues between them."""
+"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads with bounded queues between them.
 
-import contextlib
+What one stage makes, the next gets in bursts: each works in warm caches for a while, and threads wake each other rarely. On two cores that
+is a tenth of the whole time (docs/benchmarks.md).
+"""
+
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-import numpy as np
-
-from ssd_live.backends.base import Backend, Outputs, Pending
-from ssd_live.errors import BackendError
-from ssd_live.filtering import DetectionFilter
+from ssd_live.pipeline.line import BURST_BYTES, Decoded, Detected, Inference, Line
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
-from ssd_live.pixels import Pixels
-from ssd_live.types import Detections, Frame, Region
+from ssd_live.types import Frame
 
-# Frames between two stages: enough to ride out an uneven frame, few enough that 4K fits in memory.
-_QUEUE_FRAMES = 4
+# So long is waited for frames while others are in flight, of which the detections may be there.
+_PATIENCE_SECONDS = 0.1
 _POLL_SECONDS = 0.1
 _JOIN_SECONDS = 30.0
 
 Other = TypeVar("Other")
-
-
-@dataclass(frozen=True, eq=False)
-class Detected:
-    """A frame with its detections; `stale` if they were found on an earlier frame."""
-
-    frame: Frame
-    detections: Detections
-    stale: bool = False
-
-
-@dataclass(frozen=True)
-class Inference:
-    """How frames are looked at: which backend, which input size (width, height), which detections count, every how many frames, where.
-
-    `batch` is what the backend was loaded with.
-    """
-
-    backend: Backend
-    input_size: tuple[int, int]
-    wanted: DetectionFilter
-    every: int = 1
-    region: Region | None = None
-    batch: int = 1
-
-
-@dataclass
-class _Batch:
-    """Frames on their way through the backend together."""
-
-    frames: list[Frame] = field(default_factory=list)
-    images: list[Pixels] = field(default_factory=list)
-    pending: Pending | None = None
-    found: list[Detections] = field(default_factory=list)
-
-    def result(self) -> Outputs:
-        assert self.pending is not None
-        return self.pending.result()
 
 
 @dataclass
@@ -80,15 +39,19 @@ class BatchPipeline(Generic[Other]):
     """Runs `source` through inference into `sink`.
 
     The source gives frames and, between them, other things (packets of sound), which go past inference in their place. The sink is
-    called in order by one thread, with `Detected` for each frame and with the other things as they are.
+    called in order by one thread, with `Detected` for each frame and with the other things as they are. Without `pixels` its frames have
+    no planes: their memory goes back to the decoder as soon as the network's input is made.
     """
 
-    def __init__(self, source: Iterable[Frame | Other], inference: Inference, sink: Callable[[Detected | Other], None]) -> None:
+    def __init__(
+        self, source: Iterable[Frame | Other], inference: Inference, sink: Callable[[Detected | Other], None], *, pixels: bool = True
+    ) -> None:
         self._source = source
         self._inference = inference
         self._sink = sink
-        self._decoded: BoundedQueue[Frame | Other] = BoundedQueue(_QUEUE_FRAMES)
-        self._inferred: BoundedQueue[Detected | Other] = BoundedQueue(_QUEUE_FRAMES)
+        self._pixels = pixels
+        self._decoded: BoundedQueue[list[Decoded | Other]] = BoundedQueue(BURST_BYTES)
+        self._inferred: BoundedQueue[list[Detected | Other]] = BoundedQueue(BURST_BYTES)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._failure_lock = threading.Lock()
@@ -149,96 +112,64 @@ class BatchPipeline(Generic[Other]):
 
     def _decode(self) -> None:
         source = iter(self._source)
+        burst: list[Decoded | Other] = []
+        weight = each = 0
         while not self._stop.is_set():
             started = time.perf_counter()
             item = next(source, None)
             self.counters.add("decode", time.perf_counter() - started)
             if item is None:
                 break
-            is_frame = isinstance(item, Frame)
-            self._decoded.put(item, weight=int(is_frame))
-            self.counters.read += is_frame
+            if isinstance(item, Frame):
+                decoded = self._prepared(item)
+                burst.append(decoded)
+                each = self._inference.weight(decoded.frame)
+                weight += each
+                self.counters.read += 1
+            else:
+                burst.append(item)
+            # Whoever waits gets what there is.
+            if weight + each > BURST_BYTES or self._decoded.is_awaited:
+                self._decoded.put(burst, weight)
+                burst, weight = [], 0
+        if burst:
+            self._decoded.put(burst, weight)
         self._decoded.finish()
 
+    def _prepared(self, frame: Frame) -> Decoded:
+        """While the frame's pixels are still in this core's cache."""
+        size, image = (frame.width, frame.height), None
+        if frame.index % self._inference.every == 0:
+            started = time.perf_counter()
+            image = frame.network_input(self._inference.input_size, self._inference.region)
+            self.counters.add("resize", time.perf_counter() - started)
+        return Decoded(frame if self._pixels else replace(frame, planes=(), native=None), size, image)
+
     def _infer(self) -> None:
-        in_flight: deque[_Batch] = deque()
+        line: Line[Other] = Line(self._inference, lambda seconds: self.counters.add("inference", seconds))
         try:
-            for item in self._answered(iter(self._decoded), in_flight):
-                self._inferred.put(item, weight=int(isinstance(item, Detected)))
+            while (burst := self._decoded.take(None if line.is_empty else _PATIENCE_SECONDS)) is not None or not line.is_empty:
+                for item in burst or ():
+                    if line.is_full:
+                        self._hand_on(line.take_some())
+                    line.add(item)
+                self._hand_on(line.take(line.in_flight) if burst else line.take_all())
         finally:
-            # Another file may follow on the same backend: its slots must be free.
-            for batch in in_flight:
-                with contextlib.suppress(BackendError):
-                    batch.result()
+            # Another file may follow on the same backend.
+            line.give_up()
         self._inferred.finish()
 
-    def _answered(self, items: Iterator[Frame | Other], in_flight: "deque[_Batch]") -> Iterator[Detected | Other]:
-        """Keep the backend's slots full; give everything back in the order in which it came."""
-        line: deque[tuple[Frame | Other, _Batch | None, int]] = deque()
-        filling: _Batch | None = None
-        last: Detections | None = None
-
-        def take_first() -> Detected | Other:
-            nonlocal last
-            item, batch, index = line.popleft()
-            if not isinstance(item, Frame):
-                return item
-            if batch is None:
-                assert last is not None
-                return Detected(item, last, stale=True)
-            if not batch.found:
-                self._finish(in_flight.popleft())
-            last = batch.found[index]
-            return Detected(item, last)
-
-        for item in items:
-            batch, index = None, 0
-            if isinstance(item, Frame) and item.index % self._inference.every == 0:
-                batch = filling = filling or _Batch()
-                index = len(batch.frames)
-                self._add(batch, item)
-                if len(batch.frames) == self._inference.batch:
-                    while len(in_flight) == self._inference.backend.slots:
-                        yield take_first()
-                    self._start(batch)
-                    in_flight.append(batch)
-                    filling = None
-            line.append((item, batch, index))
-            while line and line[0][1] is None:
-                yield take_first()
-        if filling is not None:
-            while len(in_flight) == self._inference.backend.slots:
-                yield take_first()
-            self._start(filling)
-            in_flight.append(filling)
-        while line:
-            yield take_first()
-
-    def _add(self, batch: "_Batch", frame: Frame) -> None:
-        started = time.perf_counter()
-        batch.images.append(frame.network_input(self._inference.input_size, self._inference.region))
-        batch.frames.append(frame)
-        self.counters.add("resize", time.perf_counter() - started)
-
-    def _start(self, batch: "_Batch") -> None:
-        """One picture goes as it is; of many the last one fills what is left at the end."""
-        images = batch.images
-        missing = self._inference.batch - len(images)
-        pixels = images[0][None] if self._inference.batch == 1 else np.stack(images + images[-1:] * missing)
-        batch.pending = self._inference.backend.submit(pixels)
-        images.clear()
-
-    def _finish(self, batch: "_Batch") -> None:
-        started = time.perf_counter()
-        outputs = batch.result()
-        self.counters.add("inference", time.perf_counter() - started)
-        wanted, region = self._inference.wanted, self._inference.region
-        batch.found = [wanted.detections(outputs, index, (frame.width, frame.height), region) for index, frame in enumerate(batch.frames)]
+    def _hand_on(self, items: list[Detected | Other]) -> None:
+        if items:
+            self._inferred.put(items, sum(self._inference.weight(item.frame) for item in items if isinstance(item, Detected)))
 
     def _write(self) -> None:
-        for item in self._inferred:
-            self._sink(item)
-            if isinstance(item, Detected):
-                if self.counters.first_done_at is None:
-                    self.counters.first_done_at = time.time()
-                self.counters.done += 1
+        for burst in self._inferred:
+            for item in burst:
+                if self._inferred.is_closed:
+                    return
+                self._sink(item)
+                if isinstance(item, Detected):
+                    if self.counters.first_done_at is None:
+                        self.counters.first_done_at = time.time()
+                    self.counters.done += 1

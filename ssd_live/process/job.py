@@ -18,7 +18,8 @@ from ssd_live.files import printable
 from ssd_live.filtering import DetectionFilter
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.overlay import Overlay
-from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference
+from ssd_live.pipeline.batch import BatchPipeline, Counters
+from ssd_live.pipeline.line import Detected, Inference
 from ssd_live.process.plan import Task
 from ssd_live.process.records import LineLog, LogPlace, Record
 from ssd_live.types import Frame, Region, VideoInfo
@@ -135,7 +136,7 @@ class Job:
                     overlay.draw((picture,), item.detections)
                     write_image(self._task.output, picture)
 
-            self._run_pipeline(iter([frame]), sink, lambda _: None)
+            self._run_pipeline(iter([frame]), sink, lambda _: None, pixels=False)
             if not self.report.frames:
                 raise CancelledError(f"stopped before {self._task.source}")
             if log is not None:
@@ -143,8 +144,9 @@ class Job:
 
     def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
         with ExitStack() as stack:
-            reader = stack.enter_context(VideoReader(self._task.source, hardware=self._settings.hardware_decoding, cores=self._engine.cores))
-            if self._settings.hardware_decoding:
+            hardware, on_gpu = self._settings.hardware_decoding, self._engine.recipe.choice.device != "CPU"
+            reader = stack.enter_context(VideoReader(self._task.source, hardware=hardware, cores=self._engine.cores, shared=not on_gpu))
+            if hardware:
                 by = reader.accelerator
                 self.report.notes.append(f"decoded by hardware ({by})" if by else "no hardware here decodes it as it should be; the processor did")
             info = reader.info
@@ -164,7 +166,7 @@ class Job:
                 if writer is not None:
                     annotate(item, writer)
 
-            self._run_pipeline(self._wanted_items(reader, others), sink, on_progress)
+            self._run_pipeline(self._wanted_items(reader, others), sink, on_progress, pixels=writer is not None)
             self._end(reader, writer, log)
 
     def _wanted_items(self, reader: VideoReader, others: set[int]) -> Iterator[Frame | av.Packet]:
@@ -175,12 +177,17 @@ class Job:
             yield item
 
     def _run_pipeline(
-        self, source: Iterator[Frame | av.Packet], sink: Callable[[Detected | av.Packet], None], on_progress: Callable[[Counters], None]
+        self,
+        source: Iterator[Frame | av.Packet],
+        sink: Callable[[Detected | av.Packet], None],
+        on_progress: Callable[[Counters], None],
+        *,
+        pixels: bool,
     ) -> None:
         recipe, settings = self._engine.recipe, self._settings
         size = recipe.model.metadata.input_size
         inference = Inference(self._engine.backend, size, recipe.wanted, settings.every, settings.region, recipe.batch)
-        self._pipeline = BatchPipeline(source, inference, sink)
+        self._pipeline = BatchPipeline(source, inference, sink, pixels=pixels)
         if self._stopped:
             self._pipeline.stop()
         try:

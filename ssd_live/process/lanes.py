@@ -1,5 +1,6 @@
 """Where inputs are worked on: a lane does one at a time, several lanes do several at once."""
 
+import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,10 +63,18 @@ class LocalLane:
 
 
 def load_recipe(recipe: Recipe, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None) -> Backend:
-    """For many pictures a second. Raises as `load_chosen`."""
-    return load_chosen(
-        recipe.model, recipe.choice, "throughput", batch=recipe.batch, threads=threads, threshold=recipe.wanted.threshold, notify=notify
-    )
+    """For many pictures a second, beside decoding and encoding. Raises as `load_chosen`."""
+
+    def load() -> Backend:
+        return load_chosen(
+            recipe.model, recipe.choice, "throughput", batch=recipe.batch, threads=threads, threshold=recipe.wanted.threshold, notify=notify
+        )
+
+    # On a processor inference fills the gaps: a decoder that has to wait for a core keeps all stages waiting.
+    backend = machine.at_low_priority(load) if recipe.choice.device == "CPU" else load()
+    # What is there by now stays to the end: Python need not look through it for garbage again and again.
+    gc.freeze()
+    return backend
 
 
 @contextmanager

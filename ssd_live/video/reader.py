@@ -1,6 +1,7 @@
 """Video files: every frame, upright, with its exact time, and the packets of the other streams between them."""
 
 import contextlib
+import math
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from ssd_live import machine
 from ssd_live.errors import MediaError
 from ssd_live.types import Frame, VideoInfo
 from ssd_live.video.decoders import Accelerator, working_accelerator
@@ -21,6 +23,8 @@ _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 # A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
 _END_TOLERANCE_SECONDS = 0.5
 _SEEK_BACK_SECONDS = (2.0, 10.0)
+# To decode so many takes about as long as to find things in one frame (docs/benchmarks.md).
+_PIXELS_OF_AN_INFERENCE = 1_500_000
 
 
 class VideoReader:
@@ -28,13 +32,14 @@ class VideoReader:
 
     After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
     of which a damaged part was guessed by the decoder, `resized_frames` those that were not of the first one's size, as all given are.
-    With `hardware` it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all the machine's). Raises
-    `MediaError` for what cannot be read as video.
+    With `hardware` it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all the machine's), or for the
+    part of them that decoding needs where they are `shared` with inference: more only stand in its way. Raises `MediaError` for what
+    cannot be read as video.
     """
 
-    def __init__(self, path: Path, *, hardware: bool = False, cores: int = 0) -> None:
+    def __init__(self, path: Path, *, hardware: bool = False, cores: int = 0, shared: bool = False) -> None:
         self.path = path
-        self._cores = cores
+        self._cores, self._shared = cores, shared
         self._accelerator: Accelerator | None = None
         self._container = _open(path)
         try:
@@ -217,8 +222,11 @@ class VideoReader:
         self._use_cores()
 
     def _use_cores(self) -> None:
-        self._video.thread_type = "AUTO"
-        self._video.codec_context.thread_count = self._cores
+        context = self._video.codec_context
+        self._video.thread_type, context.thread_count = "AUTO", self._cores
+        if self._shared:
+            pixels = context.width * context.height
+            context.thread_count = math.ceil((self._cores or machine.available_cores()) * pixels / (pixels + _PIXELS_OF_AN_INFERENCE)) or 1
 
     def _seek(self, seconds: float) -> None:
         """To the last key frame at or before this time after the first frame; formats that cannot seek stay at the beginning."""

@@ -1,8 +1,10 @@
 """The file pipeline between a source, a backend kept in memory, and a sink: every frame, in order, none lost."""
 
 import threading
+import time
+import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -12,15 +14,16 @@ from ssd_live.backends.base import Outputs
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MediaError, OutputError
 from ssd_live.filtering import DetectionFilter
-from ssd_live.pipeline.batch import BatchPipeline, Counters, Detected, Inference
+from ssd_live.pipeline.batch import BatchPipeline, Counters
+from ssd_live.pipeline.line import Detected, Inference
 from ssd_live.pixels import Pixels
 from ssd_live.types import Frame, Region
 
 SIDE = 8
 # Far more than any test needs: it only keeps a broken pipeline from hanging the run.
 _LIMIT_SECONDS = 20.0
-# Two queues of four frames, and one frame in the hands of each of the three stages.
-_FRAMES_BETWEEN_SOURCE_AND_SINK = 4 + 4 + 3
+# Two queues of a burst, and one burst in the hands of each of the three stages.
+_FRAMES_BETWEEN_SOURCE_AND_SINK = 5 * 16
 
 
 class MemoryBackend(Closing):
@@ -356,3 +359,71 @@ def test_progress_is_told_and_the_work_of_each_stage_is_counted() -> None:
     assert told[-1] == 10
     assert {"decode", "resize", "inference"} <= set(pipeline.counters.seconds)
     assert pipeline.counters.first_done_at is not None
+
+
+def test_a_sink_that_needs_no_pixels_gets_none_and_their_memory_is_free_at_once() -> None:
+    class Picture(np.ndarray[tuple[int, ...], np.dtype[np.uint8]]):
+        """One that can be watched."""
+
+    held: list[weakref.ref[Picture]] = []
+    most = 0
+
+    def source() -> Iterator[Frame]:
+        nonlocal most
+        for index in range(50):
+            most = max(most, sum(picture() is not None for picture in held))
+            frame = _frame(index)
+            picture = frame.planes[0].view(Picture)
+            held.append(weakref.ref(picture))
+            yield replace(frame, planes=(picture,), native=picture)
+            del frame, picture
+
+    sink = Collected()
+    BatchPipeline(source(), _inference(MemoryBackend(3)), sink, pixels=False).run()
+    assert [_number_in(item) for item in sink.detected] == list(range(50))
+    assert {(item.frame.planes, item.frame.native) for item in sink.detected} == {((), None)}
+    assert most <= 1
+
+
+def test_what_was_read_is_not_kept_back_by_a_source_that_stalls() -> None:
+    all_written = threading.Event()
+
+    def source() -> Iterator[Frame]:
+        yield from map(_frame, range(5))
+        assert all_written.wait(_LIMIT_SECONDS)
+        yield _frame(5)
+
+    def sink(item: Detected | str) -> None:
+        assert isinstance(item, Detected)
+        # Of the last two one may be in the hands of the stage that reads.
+        if item.frame.index == 3:
+            all_written.set()
+
+    BatchPipeline(source(), _inference(MemoryBackend(4)), sink).run()
+    assert all_written.is_set()
+
+
+@pytest.mark.parametrize(("side", "most"), [(SIDE, 16), (1000, 2), (2000, 1)])
+def test_bursts_of_large_frames_are_short(side: int, most: int) -> None:
+    """They are counted where the sink is held up, and everything before it is full."""
+    read, sink_waits = 0, threading.Event()
+
+    def source() -> Iterator[Frame]:
+        nonlocal read
+        picture = np.zeros((side, side, 3), np.uint8)
+        for index in range(200):
+            read += 1
+            yield Frame((picture,), index=index)
+
+    def sink(item: Detected | str) -> None:
+        if not sink_waits.is_set():
+            before = -1
+            while read != before:
+                before = read
+                time.sleep(0.2)
+            sink_waits.set()
+            assert most < read <= 5 * most + slots
+
+    slots = 2
+    BatchPipeline(source(), _inference(MemoryBackend(slots)), sink).run()
+    assert read == 200

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
+from tests.waiting import wait_until
 
 # Far more than any test needs: it only keeps a broken queue from hanging the run.
 _LIMIT_SECONDS = 20.0
@@ -79,6 +80,43 @@ def test_reading_makes_room_by_the_weight_of_what_was_read() -> None:
     queue.put("heavy again", weight=3)
     queue.finish()
     assert list(items) == ["light", "heavy again"]
+
+
+def test_what_weighs_more_than_there_is_room_for_waits_until_nothing_is_inside() -> None:
+    queue: BoundedQueue[str] = BoundedQueue(4)
+    queue.put("too heavy", weight=9)
+    writer = _in_thread(lambda: queue.put("as heavy", weight=9))
+    items = iter(queue)
+    assert [next(items), next(items)] == ["too heavy", "as heavy"]
+    _join(writer)
+
+
+def test_taking_ends_when_time_is_up_and_goes_on_later() -> None:
+    queue: BoundedQueue[str] = BoundedQueue(1)
+    assert queue.take(0.01) is None
+    queue.put("late")
+    assert queue.take(0.01) == "late"
+    queue.finish()
+    assert queue.take() is None
+
+
+def test_a_queue_tells_that_its_reader_waits() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(2)
+
+    def is_awaited() -> bool:
+        return queue.is_awaited
+
+    # Before it begins, nothing is kept from it either.
+    assert is_awaited()
+    queue.put(1)
+    assert queue.take() == 1
+    assert not is_awaited()
+    taken: list[int | None] = []
+    reader = _in_thread(lambda: taken.append(queue.take()))
+    wait_until(is_awaited)
+    queue.put(2)
+    _join(reader)
+    assert (taken, is_awaited()) == ([2], False)
 
 
 def test_a_reader_waits_for_what_is_still_to_come() -> None:

@@ -74,3 +74,16 @@ def test_every_kind_that_this_ffmpeg_knows_is_asked_and_none_may_break_the_readi
     name, frames = _frames(clip, hardware=True)
     assert len(frames) == 12
     assert name in ("", *decoders._KINDS)
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "threads"),
+    [((640, 360), 2, 1), ((1280, 720), 2, 1), ((1920, 1080), 2, 2), ((1920, 1080), 1, 1), ((1280, 720), 8, 4), ((3840, 2160), 8, 7)],
+)
+def test_beside_inference_only_as_many_threads_decode_as_are_needed(size: tuple[int, int], cores: int, threads: int, tmp_path: Path) -> None:
+    """A share of the cores, the larger the pictures are; and all of them where nothing else is to be done."""
+    path = write_clip(tmp_path / "clip.mp4", 1, size=size)
+    with VideoReader(path, cores=cores, shared=True) as reader:
+        assert reader.container.streams.video[0].codec_context.thread_count == threads
+    with VideoReader(path, cores=cores) as reader:
+        assert reader.container.streams.video[0].codec_context.thread_count == cores

@@ -66,6 +66,15 @@ def test_threads_that_infer_beside_decoding_yield_to_it(backend: str) -> None:
         assert {niceness(thread) for thread in begun} == {own + 5}
 
 
+@LINUX
+def test_where_priorities_are_forbidden_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    assert machine.at_low_priority(lambda: "done") == "done"
+
+
 def test_without_such_priorities_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with ThreadPoolExecutor(1) as pool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
+from ssd_live.backends.detection_output import Table, with_detection_output
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.files import engines_folder
@@ -68,8 +69,11 @@ def precisions(device: str) -> list[Precision]:
 
 
 class OpenVinoPending:
-    def __init__(self, request: Any) -> None:
+    """`table`: where a network that ends in `DetectionOutput` has its answer put."""
+
+    def __init__(self, request: Any, table: Table | None) -> None:
         self._request = request
+        self._table = table
 
     def result(self, timeout: float | None = None) -> Outputs:
         try:
@@ -79,6 +83,8 @@ class OpenVinoPending:
                 raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s")
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime") from error
+        if self._table is not None:
+            return self._table.outputs(self._request.get_output_tensor().data)
         return Outputs(*(self._request.get_tensor(name).data for name in OUTPUTS))
 
 
@@ -100,32 +106,37 @@ class OpenVinoBackend(Closing):
             core = openvino.Core()
             network = core.read_model(model.data)
             network.reshape([options.batch, height, width, 3])
+            own = with_detection_output(openvino, network, model.metadata) if options.device == "CPU" else None
             with _own_cache() as cache:
-                compiled = core.compile_model(network, options.device, config | ({"CACHE_DIR": str(cache)} if cache else {}))
+                compiled = core.compile_model(own or network, options.device, config | ({"CACHE_DIR": str(cache)} if cache else {}))
             at_once = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             self.slots = 1 if options.workload == "latency" else slots_for(at_once)
             self._compiled = compiled
-            self._requests = [compiled.create_infer_request() for _ in range(self.slots)]
+            self._table_size = (options.batch, model.metadata.max_detections) if own else None
+            self._make_slots()
         except RuntimeError as error:
             message = f"OpenVINO cannot load {model.path.name} on {options.device}: {_first_line(error)}; try --backend onnxruntime"
             raise BackendError(message) from error
-        self._images: list[Pixels | None] = [None] * self.slots
-        self._next = 0
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} {options.device} {options.precision}"
 
+    def _make_slots(self) -> None:
+        self._requests = [self._compiled.create_infer_request() for _ in range(self.slots)]
+        self._images: list[Pixels | None] = [None] * self.slots
+        self._tables = [Table(*self._table_size) if self._table_size else None for _ in range(self.slots)]
+        self._next = 0
+
     def submit(self, images: Pixels) -> OpenVinoPending:
-        request = self._requests[self._next]
+        slot, self._next = self._next, (self._next + 1) % self.slots
+        request = self._requests[slot]
         # The runtime reads the array while it works, but does not hold on to it.
-        self._images[self._next] = np.ascontiguousarray(images)
-        request.set_input_tensor(self._tensor(self._images[self._next], shared_memory=True))
+        self._images[slot] = np.ascontiguousarray(images)
+        request.set_input_tensor(self._tensor(self._images[slot], shared_memory=True))
         request.start_async()
-        self._next = (self._next + 1) % self.slots
-        return OpenVinoPending(request)
+        return OpenVinoPending(request, self._tables[slot])
 
     def share(self) -> "OpenVinoBackend":
         other = copy.copy(self)
-        other._requests = [self._compiled.create_infer_request() for _ in range(self.slots)]
-        other._images, other._next = [None] * self.slots, 0
+        other._make_slots()
         return other
 
     def close(self) -> None:

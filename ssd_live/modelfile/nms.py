@@ -12,6 +12,8 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 BOXES = "decoded_boxes"
 SCORES = "class_scores"
+# What the standard tail's NMS keeps: image, class and box of each (M, 3).
+KEPT = "nms_kept"
 # Where TensorRT's parser looks for plugins; any domain that is not ONNX's own will do.
 PLUGIN_DOMAIN = "ssd_live.trt"
 # The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The sample clip needs 15 rounds.
@@ -37,10 +39,10 @@ def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: 
         "nms_score": np.array([score_threshold], np.float32),
     }
     nodes = [
-        helper.make_node("NonMaxSuppression", [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"], ["nms_kept"]),
-        helper.make_node("GatherND", ["nms_scores", "nms_kept"], ["nms_kept_scores"]),
+        helper.make_node("NonMaxSuppression", [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"], [KEPT]),
+        helper.make_node("GatherND", ["nms_scores", KEPT], ["nms_kept_scores"]),
         helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
-        helper.make_node("ScatterND", ["nms_zeros", "nms_kept", "nms_kept_scores"], ["nms_scattered"]),
+        helper.make_node("ScatterND", ["nms_zeros", KEPT, "nms_kept_scores"], ["nms_scattered"]),
     ]
     _graft_best(graph, "nms_scattered", nodes, constants, max_detections, kept)
 

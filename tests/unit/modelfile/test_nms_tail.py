@@ -15,9 +15,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from ssd_live.modelfile.nms import BOXES, FIXED_CANDIDATES, FIXED_ROUNDS, ONNX_BOXES, OUTPUTS, SCORES, graft_fixed_nms, graft_onnx_nms, strip_nms
+from ssd_live.agreement import answer_of
+from ssd_live.backends.detection_output import CANDIDATES, LEAST_SCORE, Table, with_detection_output
+from ssd_live.modelfile.nms import (
+    BOXES,
+    FIXED_CANDIDATES,
+    FIXED_ROUNDS,
+    ONNX_BOXES,
+    OUTPUTS,
+    SCORES,
+    graft_best_boxes,
+    graft_fixed_nms,
+    graft_onnx_nms,
+    strip_nms,
+)
 from ssd_live.models.postprocess import detect
 from tests.oracles import Found, nms
+from tests.tiny_model import tiny_metadata
 
 Boxes = NDArray[np.float32]
 Scores = NDArray[np.float32]
@@ -29,7 +43,7 @@ SCORE_THRESHOLD = 0.125
 # No two boxes of the coarse grid below overlap by exactly this: there OpenVINO differs, see its own test.
 IOU_THRESHOLD = 0.47
 MAX_DETECTIONS = 200
-RUNTIMES = ("onnxruntime", "openvino", "torch")
+RUNTIMES = ("onnxruntime", "openvino", "openvino's own", "torch")
 # The tail of plain operators, on two of them.
 FIXED = ("fixed onnxruntime", "fixed openvino")
 
@@ -66,6 +80,26 @@ def _on_openvino(model: ModelProto) -> Finder:
     return find
 
 
+def _own(model: ModelProto, batch: int, iou_threshold: float = IOU_THRESHOLD, score_threshold: float = SCORE_THRESHOLD) -> Any:
+    """OpenVINO's network with its own NMS in place of the tail, or None."""
+    network = openvino.Core().read_model(model.SerializeToString())
+    network.reshape({value.any_name: [batch, *value.partial_shape[1:]] for value in network.inputs})
+    metadata = tiny_metadata(iou_threshold=iou_threshold, score_threshold=score_threshold, max_detections=MAX_DETECTIONS)
+    return with_detection_output(openvino, network, metadata)
+
+
+def _on_openvinos_own(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> Finder:
+    @cache
+    def compiled(batch: int) -> Any:
+        return openvino.Core().compile_model(_own(model, batch, iou_threshold), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def find(boxes: Boxes, scores: Scores) -> list[list[Found]]:
+        rows = compiled(len(boxes))({f"{BOXES}_in": boxes, f"{SCORES}_in": scores})[0]
+        return _rows(Table(len(boxes), MAX_DETECTIONS).outputs(rows))
+
+    return find
+
+
 def _on_torch(boxes: Boxes, scores: Scores, iou_threshold: float = IOU_THRESHOLD) -> list[list[Found]]:
     found = []
     for picture_boxes, picture_scores in zip(boxes, scores, strict=True):
@@ -97,7 +131,7 @@ def _finder(runtime: str, boxes: int, classes: int) -> Finder:
         fixed = _with_tail(_body(boxes, classes), graft=graft_fixed_nms)
         return _on_onnxruntime(fixed) if runtime == "fixed onnxruntime" else _on_openvino(fixed)
     model = _with_tail(_body(boxes, classes))
-    return _on_onnxruntime(model) if runtime == "onnxruntime" else _on_openvino(model)
+    return {"onnxruntime": _on_onnxruntime, "openvino": _on_openvino, "openvino's own": _on_openvinos_own}[runtime](model)
 
 
 def _expected(boxes: Boxes, scores: Scores) -> list[list[Found]]:
@@ -246,12 +280,13 @@ def _exactly_half_overlapping() -> tuple[Boxes, Scores]:
     return boxes, scores
 
 
-def test_an_overlap_of_exactly_the_threshold_does_not_suppress_on_onnxruntime_and_torch() -> None:
+def test_an_overlap_of_exactly_the_threshold_does_not_suppress_but_in_openvinos_way_with_onnx() -> None:
     boxes, scores = _exactly_half_overlapping()
     expected = [[(0, 0.75, (0, 0, 0.5, 0.5)), (0, 0.5, (0, 0, 0.5, 0.25))]]
     assert [nms(boxes[0], scores[0], SCORE_THRESHOLD, 0.5, MAX_DETECTIONS)] == expected
     assert _on_onnxruntime(_with_tail(_body(200, 1), 0.5))(boxes, scores) == expected
     assert _on_torch(boxes, scores, 0.5) == expected
+    assert _on_openvinos_own(_with_tail(_body(200, 1), 0.5), 0.5)(boxes, scores) == expected
 
 
 def test_an_overlap_of_exactly_the_threshold_suppresses_on_openvino() -> None:
@@ -367,3 +402,45 @@ def test_few_boxes_are_not_cut() -> None:
     names = {node.op_type for node in _with_tail(_body(ONNX_BOXES, 3)).graph.node}
     more = {node.op_type for node in _with_tail(_body(ONNX_BOXES + 1, 3)).graph.node}
     assert more - names == {"ReduceMax"}
+
+
+# OpenVINO's own NMS.
+
+
+def test_of_each_class_openvinos_own_looks_at_its_best_boxes_alone() -> None:
+    count = CANDIDATES + 2
+    boxes = np.concatenate([np.tile(_grid_boxes(1), (CANDIDATES, 1)), _grid_boxes(3)[1:]])
+    scores = np.linspace(0.9, 0.5, count, dtype=np.float32)[:, None] * np.array([1, 0.99], np.float32)
+    assert [len(picture) for picture in _expected(boxes[None], scores[None])] == [6]
+    (found,) = _finder("openvino's own", count, 2)(boxes[None], scores[None])
+    assert sorted(found) == sorted((c, float(scores[0, c]), _corners(boxes[0])) for c in range(2))
+
+
+def test_openvinos_own_is_not_taken_under_a_low_score() -> None:
+    model = _with_tail(_body(120, 5))
+    assert _own(model, 1, score_threshold=LEAST_SCORE) is not None
+    assert _own(model, 1, score_threshold=float(np.nextafter(LEAST_SCORE, 0))) is None
+
+
+def test_openvinos_own_is_not_taken_where_only_the_best_boxes_are_looked_at() -> None:
+    assert _own(_with_tail(_body(ONNX_BOXES, 3)), 1) is not None
+    assert _own(_with_tail(_body(ONNX_BOXES + 1, 3)), 1) is None
+
+
+def test_openvinos_own_is_not_taken_where_nothing_is_suppressed() -> None:
+    model = _body(120, 5)
+    graft_best_boxes(model.graph, max_detections=MAX_DETECTIONS)
+    assert _own(model, 1) is None
+
+
+def test_openvinos_own_may_answer_again_while_earlier_answers_are_kept() -> None:
+    first, second = (Table(2, MAX_DETECTIONS) for _ in range(2))
+    rows = np.zeros((2 * MAX_DETECTIONS, 7), np.float32)
+    rows[:3, :3] = (0, 1, 0.5), (0, 0, 0.75), (1, 1, 0.25)
+    rows[3, 0] = -1
+    outputs = first.outputs(rows)
+    rows[:2, 0] = (1, -1)
+    assert second.outputs(rows).num_detections.tolist() == [[0], [1]]
+    assert outputs.num_detections.tolist() == [[2], [1]]
+    assert [answer_of(outputs, index).scores.tolist() for index in range(2)] == [[0.75, 0.5], [0.25]]
+    assert [answer_of(outputs, index).classes.tolist() for index in range(2)] == [[0, 1], [1]]

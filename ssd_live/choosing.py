@@ -25,6 +25,8 @@ _AUTOMATIC = ("auto", "cpu")
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
+# On a processor two frames use the weights while they are in its caches; in float32 the frames themselves then are not (docs/benchmarks.md).
+_IN_PAIRS = (("openvino", "int8"), ("openvino", "bf16"))
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class Row:
 
 
 def batch_for(choice: Choice, pictures: int = _GPU_BATCH) -> int:
-    """How many of `pictures` to compute at once: a processor is not helped by many; a GPU takes a power of two, so that few engines are built."""
+    """How many of `pictures`, each wanted soon, to compute at once; of a GPU a power of two, so that few engines are built."""
     return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
+
+
+def batch_for_video(choice: Choice) -> int:
+    """How many frames of a file to compute at once, where none has to be there soon."""
+    return 2 if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS else batch_for(choice)
 
 
 def choose(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions
-from ssd_live.choosing import Choice
+from ssd_live.choosing import Choice, batch_for_video
 from ssd_live.detector import only_over
 from ssd_live.filtering import detection_filter
 from ssd_live.modelfile.file import ModelFile
@@ -67,11 +67,12 @@ def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
     form = model if choice.backend in ENGINE_BACKENDS else only_over(form_for(model, choice.precision), wanted.threshold)
     found: list[Detections] = []
     with _single(form, choice) as backend:
-        for image in inputs * _TURNS:
+        for images in _batches(inputs * _TURNS, choice):
             with clocks["inference"]:
-                outputs = backend.submit(image[None]).result()
+                outputs = backend.submit(images).result()
             with clocks["detections"]:
-                found.append(wanted.detections(outputs, 0, size))
+                found += [wanted.detections(outputs, index, size) for index in range(len(images))]
+        clocks["inference"].turns = clocks["detections"].turns = len(found)
     with VideoReader(clip, cores=1) as reader:
         _write(reader, found, clocks["draw"], clocks["encode"])
     costs = {stage: clock.mean for stage, clock in clocks.items()}
@@ -127,18 +128,27 @@ class _Clock:
 
 def _single(form: ModelFile, choice: Choice) -> Backend:
     """Loaded for one thread, and warm."""
-    backend = load_backend(choice.backend, form, LoadOptions(choice.device, choice.precision, "latency", threads=1))
-    backend.submit(np.zeros((1, *form.metadata.input_size[::-1], 3), np.uint8)).result()
+    batch = batch_for_video(choice)
+    backend = load_backend(choice.backend, form, LoadOptions(choice.device, choice.precision, "latency", batch, threads=1))
+    backend.submit(np.zeros((batch, *form.metadata.input_size[::-1], 3), np.uint8)).result()
     return backend
+
+
+def _batches(images: Sequence[Pixels], choice: Choice) -> Iterator[Pixels]:
+    """As many at once as `process` computes; the last picture fills what is left at the end."""
+    size = batch_for_video(choice)
+    for first in range(0, len(images), size):
+        some = list(images[first : first + size])
+        yield np.stack(some + some[-1:] * (size - len(some)))
 
 
 def _inference_cost(form: ModelFile, choice: Choice, inputs: Sequence[Pixels]) -> float:
     clock = _Clock()
     with _single(form, choice) as backend:
-        for image in inputs:
+        for images in _batches(inputs, choice):
             with clock:
-                backend.submit(image[None]).result()
-    return clock.mean
+                backend.submit(images).result()
+    return clock.seconds / (clock.turns * batch_for_video(choice))
 
 
 def _draw(overlay: Overlay, frame: Frame, detections: Detections) -> Frame:

@@ -23,7 +23,7 @@ from ssd_live.backends.base import Pending
 from ssd_live.bench.records import percentiles, uncertainty
 from ssd_live.bench.stages import stage_costs
 from ssd_live.bench.state import Energy
-from ssd_live.choosing import Choice
+from ssd_live.choosing import Choice, batch_for_video
 from ssd_live.detector import load_chosen
 from ssd_live.errors import SsdLiveError, UsageError
 from ssd_live.filtering import detection_filter
@@ -84,7 +84,7 @@ def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
 def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
     """`process` itself, over and over the clip: opening and closing files fall into windows as they come."""
     cv2.setNumThreads(1)
-    recipe = Recipe(model, choice, detection_filter(model.metadata))
+    recipe = Recipe(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
     output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
     with load_recipe(recipe) as backend:

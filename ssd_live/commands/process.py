@@ -9,7 +9,7 @@ import cv2
 import psutil
 
 from ssd_live import machine
-from ssd_live.choosing import batch_for, choose
+from ssd_live.choosing import batch_for, batch_for_video, choose
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
@@ -70,7 +70,9 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    recipe = Recipe(model, choice, wanted, batch_for(choice))
+    # Images come one at a time: what is left of a batch would be computed for nothing.
+    batch = batch_for(choice) if any(task.is_image for task in plan.tasks) else batch_for_video(choice)
+    recipe = Recipe(model, choice, wanted, batch)
     with ExitStack() as stack:
         lanes = _lanes(request, recipe, settings, len(plan.tasks), stack)
         work = Run(plan, recipe, settings, lanes, request.detections, overwrite=request.overwrite)

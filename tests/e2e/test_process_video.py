@@ -11,6 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from ssd_live import choosing
+from ssd_live.backends import openvino
+from ssd_live.files import assets_folder
 from tests.clips import SAMPLE, frame_times, packet_times, pictures, sound_packets, stream_of, with_rotation, write_clip
 from tests.conftest import Answer
 
@@ -216,6 +219,35 @@ def test_the_header_says_what_made_the_detections(tmp_path: Path, process: Proce
     assert (header["backend"], header["precision"], header["time_base"]) == ("openvino", "fp32", "1/12800")
     assert [frame["frame"] for frame in frames] == [0, 1, 2]
     assert [frame["pts"] for frame in frames] == [0, 512, 1024]
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures at once each network was loaded for."""
+    seen: list[int] = []
+    load = openvino.load
+    monkeypatch.setattr(openvino, "load", lambda model, options: seen.append(options.batch) or load(model, options))  # type: ignore[func-returns-value]
+    return seen
+
+
+def test_frames_that_are_computed_in_pairs_have_the_detections_of_each_alone(
+    tmp_path: Path, ssd: Process, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--no-video", "--max-frames", "9", "--every", "2", "--threshold", "0.2", "--backend", "openvino", "--precision", "int8"]
+    assert ssd("process", SAMPLE, *words, "--detections", tmp_path / "pairs.jsonl").code == 0
+    monkeypatch.setattr(choosing, "_IN_PAIRS", ())
+    assert ssd("process", SAMPLE, *words, "--detections", tmp_path / "alone.jsonl").code == 0
+    assert batches == [2, 1]
+    alone = _lines(tmp_path / "alone.jsonl")
+    assert [len(frame["detections"]) for frame in alone[1:]].count(0) < len(alone[1:]) == 5
+    assert _lines(tmp_path / "pairs.jsonl") == alone
+
+
+def test_images_are_computed_alone(tmp_path: Path, ssd: Process, batches: list[int]) -> None:
+    photo = assets_folder() / "media" / "chelsea.png"
+    words = ["--no-video", "--detections", tmp_path / "out.jsonl", "--backend", "openvino", "--precision", "int8"]
+    assert ssd("process", SAMPLE, photo, *words, "--max-frames", "3").code == 0
+    assert batches == [1]
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 from ssd_live import choosing, machine, trial
 from ssd_live.agreement import Answer
 from ssd_live.backends.base import Precision
-from ssd_live.choosing import Choice, Row, candidates, choose, measured, table_path
+from ssd_live.choosing import Choice, Row, batch_for_video, candidates, choose, measured, table_path
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
@@ -69,6 +69,14 @@ def test_a_named_backend_restricts_the_choice(model: ModelFile) -> None:
 def test_a_named_backend_and_precision_need_no_measuring(model: ModelFile) -> None:
     assert choose(model, "onnxruntime", "fp32") == Choice("onnxruntime", "CPU", "fp32")
     assert not table_path(model).exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "precision", "batch"),
+    [("openvino", "CPU", "int8", 2), ("openvino", "CPU", "fp32", 1), ("onnxruntime", "CPU", "int8", 1), ("tensorrt", "GPU", "fp16", 8)],
+)
+def test_frames_of_files_are_computed_so_many_at_once(backend: str, device: str, precision: Precision, batch: int) -> None:
+    assert batch_for_video(Choice(backend, device, precision)) == batch
 
 
 @pytest.mark.parametrize("changed", ["versions", "cpu", "cores", "model"])

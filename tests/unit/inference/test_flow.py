@@ -167,7 +167,7 @@ def test_nothing_comes_of_nothing() -> None:
 
 
 @pytest.mark.parametrize(("device", "users", "batch"), [("CPU", 4, 1), ("GPU", 1, 1), ("GPU", 2, 2), ("GPU", 3, 4), ("GPU", 8, 8), ("GPU", 20, 8)])
-def test_a_gpu_takes_several_at_once_and_a_processor_one(device: str, users: int, batch: int) -> None:
+def test_a_gpu_takes_several_at_once_and_a_processor_one_where_each_is_wanted_soon(device: str, users: int, batch: int) -> None:
     assert batch_for(Choice("any", device, "fp32"), users) == batch
 
 

@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import Collection, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,8 @@ _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 # A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
 _END_TOLERANCE_SECONDS = 0.5
 _SEEK_BACK_SECONDS = (2.0, 10.0)
+# Packets of sound that are kept until the first picture is there; few files have as many before it.
+_MOST_AHEAD = 1000
 # To decode so many takes about as long as to find things in one frame (docs/benchmarks.md).
 _PIXELS_OF_AN_INFERENCE = 1_500_000
 
@@ -41,35 +44,26 @@ class VideoReader:
         self.path = path
         self._cores, self._shared = cores, shared
         self._accelerator: Accelerator | None = None
+        self._unread: Iterator[av.VideoFrame | av.Packet]
+        self._trouble: av.FFmpegError | None
+        self._end: float
         self._container = _open(path)
         try:
             self._video = _video_stream(self._container, path)
-            self._use_cores()
-            self._frames = self._decoded_frames()
-            self._first = next(self._frames, None)
-        except av.FFmpegError as error:
-            self._container.close()
-            raise MediaError(f"{path}: cannot be read as video ({error!s}); check the file") from error
+            self._begin()
+            self._first = self._look_ahead()
         except BaseException:
             self._container.close()
             raise
-        if self._first is None:
-            self._container.close()
-            raise MediaError(f"{path}: has no picture that can be decoded; the file is damaged or not a video")
         self._turn = orientation_of(self._first)
         self._stored_size = (self._first.width, self._first.height)
         self.info = self._describe(self._first)
         self.interlaced = bool(self._first.interlaced_frame)
         self.sample_aspect_ratio = self._sample_aspect_ratio()
-        self._damaged = 0
-        self.concealed_frames = self.resized_frames = 0
-        self._end = 0.0
         self._promised_end = self._header_end()
-        self._reached_end = False
         if hardware:
             self._accelerator = working_accelerator(path, _OPEN_OPTIONS, self._video.index, self._first)
-        # The first frame was decoded only to look at it. Opening anew is exact where seeking to the beginning is not (MPEG-TS).
-        self.restart()
+            self.restart()
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +92,6 @@ class VideoReader:
     def colour(self) -> tuple[int, int, int, int]:
         """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's) numbers."""
         context = self._video.codec_context
-        assert self._first is not None
         shown = as_yuv420p(self._first, *self._stored_size)
         return (int(shown.color_range), int(shown.colorspace), int(context.color_primaries), int(context.color_trc))
 
@@ -120,8 +113,10 @@ class VideoReader:
         first = self._start_seconds + start - float(self.info.time_base) / 2
         last = float("inf") if duration is None else first + duration
         index = 0
-        for item in self._items_from(start, set(others)) if start > 0 else self._items(set(others)):
+        for item in self._items_from(start) if start > 0 else self._unread:
             if isinstance(item, av.Packet):
+                if item.stream.index not in others:
+                    continue
                 # A decoder's run-in stands before time zero: from the beginning on, everything goes along.
                 seconds = _seconds(item)
                 if seconds is None or ((start == 0 or first <= seconds) and seconds < last):
@@ -141,14 +136,30 @@ class VideoReader:
         """Time of the video's first frame in units of its time base."""
         return self._start_pts
 
-    def _items_from(self, start: float, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
+    def _look_ahead(self) -> av.VideoFrame:
+        """The first picture. What is read on the way to it comes again with `read`, but where that is too much to keep. Raises `MediaError`."""
+        ahead: list[av.VideoFrame | av.Packet] = []
+        items = self._unread
+        for count, item in enumerate(items):
+            if isinstance(item, av.VideoFrame):
+                if count < _MOST_AHEAD:
+                    self._unread = chain(ahead, (item,), items)
+                else:
+                    self.restart()
+                return item
+            if count < _MOST_AHEAD:
+                ahead.append(item)
+        detail = f" ({self._trouble!s})" if self._trouble else ""
+        raise MediaError(f"{self.path}: has no picture that can be decoded{detail}; the file is damaged or not a video")
+
+    def _items_from(self, start: float) -> Iterator[av.VideoFrame | av.Packet]:
         """From the last key frame at or before a time on. Some formats (MPEG-TS) seek behind it; then it is tried from farther back."""
         wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
         for back in (0.0, *_SEEK_BACK_SECONDS):
-            if back:
+            if self._is_begun:
                 self.restart()
             self._seek(max(start - back, 0.0))
-            items = self._items(others)
+            items = self._items()
             before: list[av.VideoFrame | av.Packet] = []
             for item in items:
                 before.append(item)
@@ -160,16 +171,17 @@ class VideoReader:
                 yield from items
                 return
         self.restart()
-        yield from self._items(others)
+        yield from self._items()
 
-    def _items(self, others: set[int]) -> Iterator[av.VideoFrame | av.Packet]:
-        # Of all streams: the file's end is where its longest one ends.
+    def _items(self) -> Iterator[av.VideoFrame | av.Packet]:
+        """The video's frames, and the packets of all other streams: the file's end is where its longest one ends."""
+        self._is_begun = True
         packets = self._container.demux()
         while True:
             try:
                 packet = next(packets, None)
-            except av.FFmpegError:
-                self._damaged += 1
+            except av.FFmpegError as error:
+                self._note_damage(error)
                 yield from self._decode(None)
                 return
             if packet is None:
@@ -179,21 +191,17 @@ class VideoReader:
                 yield from self._decode(packet)
             elif packet.dts is not None or packet.pts is not None:
                 self._note_end(packet)
-                if packet.stream.index in others:
-                    yield packet
+                yield packet
 
     def _decode(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
         try:
             yield from self._video.codec_context.decode(packet)
-        except av.FFmpegError:
-            self._damaged += 1
+        except av.FFmpegError as error:
+            self._note_damage(error)
 
-    def _decoded_frames(self) -> Iterator[av.VideoFrame]:
-        for packet in self._container.demux(self._video):
-            try:
-                yield from self._video.codec_context.decode(packet)
-            except av.error.InvalidDataError:
-                continue
+    def _note_damage(self, error: av.FFmpegError) -> None:
+        self._damaged += 1
+        self._trouble = error
 
     def _note_end(self, packet: av.Packet) -> None:
         if packet.is_corrupt:
@@ -219,7 +227,15 @@ class VideoReader:
         self._container.close()
         self._container = _open(self.path, self._accelerator)
         self._video = self._container.streams[index]  # type: ignore[assignment]
+        self._begin()
+
+    def _begin(self) -> None:
         self._use_cores()
+        self._damaged = self.concealed_frames = self.resized_frames = 0
+        self._trouble = None
+        self._end = 0.0
+        self._reached_end = self._is_begun = False
+        self._unread = self._items()
 
     def _use_cores(self) -> None:
         context = self._video.codec_context

@@ -25,8 +25,8 @@ _AUTOMATIC = ("auto", "cpu")
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
-# On a processor two frames use the weights while they are in its caches; in float32 the frames themselves then are not (docs/benchmarks.md).
-_IN_PAIRS = (("openvino", "int8"), ("openvino", "bf16"))
+# On a processor two frames use the weights while they are in its caches; larger numbers do not fit there (docs/benchmarks.md).
+_IN_PAIRS = (("openvino", "int8"),)
 
 
 @dataclass(frozen=True)

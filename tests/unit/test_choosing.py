@@ -73,7 +73,7 @@ def test_a_named_backend_and_precision_need_no_measuring(model: ModelFile) -> No
 
 @pytest.mark.parametrize(
     ("backend", "device", "precision", "batch"),
-    [("openvino", "CPU", "int8", 2), ("openvino", "CPU", "fp32", 1), ("onnxruntime", "CPU", "int8", 1), ("tensorrt", "GPU", "fp16", 8)],
+    [("openvino", "CPU", "int8", 2), ("openvino", "CPU", "bf16", 1), ("onnxruntime", "CPU", "int8", 1), ("tensorrt", "GPU", "fp16", 8)],
 )
 def test_frames_of_files_are_computed_so_many_at_once(backend: str, device: str, precision: Precision, batch: int) -> None:
     assert batch_for_video(Choice(backend, device, precision)) == batch

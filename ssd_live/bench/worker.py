@@ -41,6 +41,8 @@ from ssd_live.video.writer import Quality
 
 _WARM_UP_SECONDS = 0.3
 _WINDOW_SECONDS = 0.2
+# Of `process`: stages take turns at the cores for a while.
+_LONG_WINDOW_SECONDS = 0.5
 # Enough once the median is this certain, but not before there are some windows.
 _SMALL_UNCERTAINTY, _FEWEST = 0.01, 8
 _FRAMES_IN_MEMORY = 32
@@ -94,7 +96,7 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
         def turn(most: int) -> Report:
             before = windows.count
             report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run(
-                lambda counters: windows.note(before + counters.done)
+                lambda counters: windows.note(before + counters.done, counters.last_done_at)
             )
             if output is not None:
                 output.unlink()
@@ -111,18 +113,18 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
 
 
 class _Windows:
-    """Frames a second in one window after another, from how many are done by now."""
+    """Frames a second in one window after another, each from the moment in which a frame was done to another such: frames come in bursts."""
 
     def __init__(self) -> None:
         self.samples: list[float] = []
         self.count = self._counted = 0
         self.began = self._opened = time.perf_counter()
 
-    def note(self, count: int) -> None:
-        self.count, now = count, time.perf_counter()
-        if now - self._opened >= _WINDOW_SECONDS:
-            self.samples.append((count - self._counted) / (now - self._opened))
-            self._counted, self._opened = count, now
+    def note(self, count: int, last_done_at: float) -> None:
+        self.count = count
+        if last_done_at - self._opened >= _LONG_WINDOW_SECONDS:
+            self.samples.append((count - self._counted) / (last_done_at - self._opened))
+            self._counted, self._opened = count, last_done_at
 
 
 def stages(model: ModelFile, choice: Choice, order: Found) -> Found:

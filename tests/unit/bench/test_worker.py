@@ -75,13 +75,23 @@ def test_end_to_end_turns_are_whole_clips_and_leave_no_file(what: str, order: di
 
 
 def test_windows_are_of_what_was_done_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([100.0, 100.1, 100.25, 100.3, 100.75])
-    monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: 100.0)
     windows = worker._Windows()
-    for count in (10, 20, 22, 47):
-        windows.note(count)
-    assert windows.samples == pytest.approx([20 / 0.25, 27 / 0.5])
+    for count, moment in ((10, 100.2), (20, 100.5), (22, 100.6), (47, 101.5)):
+        windows.note(count, moment)
+    assert windows.samples == pytest.approx([20 / 0.5, 27 / 1.0])
     assert windows.count == 47
+
+
+def test_bursts_do_not_make_windows_of_another_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 frames each 0.12 s, looked at each 0.1 s: whole bursts in windows of half a second would be 160 or 200 FPS."""
+    monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: 0.0)
+    windows = worker._Windows()
+    for look in range(1, 200):
+        bursts = look * 10 // 12
+        windows.note(20 * bursts, 0.12 * bursts)
+    assert len(windows.samples) > 20
+    assert windows.samples == pytest.approx([20 / 0.12] * len(windows.samples))
 
 
 def test_stages_are_told_as_costs(order: dict[str, Any], tmp_path: Path) -> None:

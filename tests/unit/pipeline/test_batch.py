@@ -354,7 +354,9 @@ def test_the_source_is_never_read_further_ahead_than_the_queues_hold(slots: int)
 def test_progress_is_told_and_the_work_of_each_stage_is_counted() -> None:
     told: list[int] = []
     pipeline = _pipeline(map(_frame, range(10)), MemoryBackend(1), Collected())
+    began = time.perf_counter()
     pipeline.run(lambda counters: told.append(counters.done))
+    assert began < pipeline.counters.last_done_at < time.perf_counter()
     assert told == sorted(told)
     assert told[-1] == 10
     assert {"decode", "resize", "inference"} <= set(pipeline.counters.seconds)

@@ -70,9 +70,9 @@ def run(request: Request) -> None:
     choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    # Images come one at a time: what is left of a batch would be computed for nothing.
-    batch = batch_for(choice) if any(task.is_image for task in plan.tasks) else batch_for_video(choice)
-    recipe = Recipe(model, choice, wanted, batch)
+    # Images come one at a time: what is left of a batch would be computed for nothing. Frames that are not looked at wait with those that are.
+    in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
+    recipe = Recipe(model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice))
     with ExitStack() as stack:
         lanes = _lanes(request, recipe, settings, len(plan.tasks), stack)
         work = Run(plan, recipe, settings, lanes, request.detections, overwrite=request.overwrite)

@@ -53,8 +53,12 @@ def stage_costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float
 def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
     wanted = detection_filter(model.metadata)
     clocks = {stage: _Clock() for stage in VIDEO}
-    with VideoReader(clip, cores=1) as reader, clocks["decode"]:
-        clocks["decode"].turns = sum(1 for _ in _frames(reader))
+    with VideoReader(clip, cores=1) as reader:
+        # The first picture was decoded already, to look at it.
+        reader.restart()
+        with clocks["decode"]:
+            count = sum(1 for _ in _frames(reader))
+        clocks["decode"].turns = count
     inputs: list[Pixels] = []
     with VideoReader(clip, cores=1) as reader:
         size = reader.info.width, reader.info.height

@@ -80,6 +80,8 @@ def test_a_click_on_the_seek_bar_goes_to_that_time(held: Desk) -> None:
 
 
 def test_keys_move_the_seek_bar_that_has_the_focus(held: Desk) -> None:
+    # The bar goes on from where it stands.
+    wait_until(lambda: held.seek_bar.value() == round(100 * held.time), "the bar stands where the film is held")
     at = held.time
     held.seek_bar.setFocus()
     held.press("Right")

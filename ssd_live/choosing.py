@@ -25,7 +25,7 @@ _AUTOMATIC = ("auto", "cpu")
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
-# On a processor two frames use the weights while they are in its caches; larger numbers do not fit there (docs/benchmarks.md).
+# What two frames at once make faster on a processor; in float32 they make it slower (docs/benchmarks.md).
 _IN_PAIRS = (("openvino", "int8"),)
 
 

@@ -24,7 +24,7 @@ _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 # A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
 _END_TOLERANCE_SECONDS = 0.5
 _SEEK_BACK_SECONDS = (2.0, 10.0)
-# Packets of sound that are kept until the first picture is there; few files have as many before it.
+# Packets of sound that are kept until the first picture is there; of more, the file is opened again instead.
 _MOST_AHEAD = 1000
 # To decode so many takes about as long as to find things in one frame (docs/benchmarks.md).
 _PIXELS_OF_AN_INFERENCE = 1_500_000

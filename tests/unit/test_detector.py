@@ -1,10 +1,12 @@
 """From a backend's outputs to detections."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ssd_live.agreement import Answer, answers, sample_images
-from ssd_live.backends import load_backend
+from ssd_live.backends import detection_output, load_backend, openvino
 from ssd_live.backends.base import LoadOptions, Outputs
 from ssd_live.detector import only_over
 from ssd_live.errors import UsageError
@@ -70,3 +72,17 @@ def test_nms_over_a_fixed_threshold_only_finds_the_same_over_it(backend: str, th
     assert all(over(a) == over(b) for a, b in pairs)
     assert sum(len(over(a)) for a, _ in pairs) > 10
     assert all((b.scores >= threshold).all() for _, b in pairs)
+
+
+@pytest.mark.parametrize(("threshold", "taken"), [(0.05, False), (0.4, True)])
+def test_openvino_suppresses_by_itself_over_a_sure_threshold(threshold: float, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks: list[object] = []
+    make = detection_output.with_detection_output
+
+    def watched(*words: Any) -> Any:
+        networks.append(make(*words))
+        return networks[-1]
+
+    monkeypatch.setattr(openvino, "with_detection_output", watched)
+    load_backend("openvino", only_over(find_model("ssd300-mobilenetv2-oid"), threshold), LoadOptions()).close()
+    assert [network is not None for network in networks] == [taken]

@@ -10,6 +10,7 @@ import pytest
 from ssd_live.agreement import Answer, answer_of
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import Backend, LoadOptions
+from ssd_live.detector import only_over
 from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.pixels import Pixels
@@ -28,10 +29,11 @@ def _same(one: Answer, other: Answer) -> bool:
     return np.array_equal(one.scores, other.scores) and np.array_equal(one.boxes, other.boxes)
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.2])
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
-def test_each_user_of_a_shared_model_gets_the_answers_to_its_own_pictures(name: str, images: list[Pixels]) -> None:
+def test_each_user_of_a_shared_model_gets_the_answers_to_its_own_pictures(name: str, threshold: float, images: list[Pixels]) -> None:
     options = LoadOptions(workload="throughput", threads=2)
-    with load_backend(name, find_model("ssd300-mobilenetv2-oid"), options) as owner:
+    with load_backend(name, only_over(find_model("ssd300-mobilenetv2-oid"), threshold), options) as owner:
         wanted = [answer_of(owner.submit(image[None]).result(), 0) for image in images]
         users: list[Backend] = [owner]
         while len(users) < len(images):

@@ -280,7 +280,7 @@ def _exactly_half_overlapping() -> tuple[Boxes, Scores]:
     return boxes, scores
 
 
-def test_an_overlap_of_exactly_the_threshold_does_not_suppress_but_in_openvinos_way_with_onnx() -> None:
+def test_an_overlap_of_exactly_the_threshold_does_not_suppress() -> None:
     boxes, scores = _exactly_half_overlapping()
     expected = [[(0, 0.75, (0, 0, 0.5, 0.5)), (0, 0.5, (0, 0, 0.5, 0.25))]]
     assert [nms(boxes[0], scores[0], SCORE_THRESHOLD, 0.5, MAX_DETECTIONS)] == expected
@@ -289,7 +289,7 @@ def test_an_overlap_of_exactly_the_threshold_does_not_suppress_but_in_openvinos_
     assert _on_openvinos_own(_with_tail(_body(200, 1), 0.5), 0.5)(boxes, scores) == expected
 
 
-def test_an_overlap_of_exactly_the_threshold_suppresses_on_openvino() -> None:
+def test_an_overlap_of_exactly_the_threshold_suppresses_in_onnx_nms_on_openvino() -> None:
     # OpenVINO's kernel compares with >=, against ONNX's definition; a release that no longer does lets this difference be forgotten.
     assert _on_openvino(_with_tail(_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [[(0, 0.75, (0, 0, 0.5, 0.5))]]
 

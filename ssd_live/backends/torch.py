@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from ssd_live.backends.base import LoadOptions, Outputs, Precision
+from ssd_live.backends.base import Backend, LoadOptions, Outputs, Precision
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
@@ -17,15 +17,13 @@ from ssd_live.pixels import Pixels
 try:
     import torch
 
-    from ssd_live.models.postprocess import boxes_and_scores, detect, detect_in_fixed_shapes
+    from ssd_live.models.postprocess import boxes_and_scores, detect
     from ssd_live.models.ssd import SSDNetwork
     from ssd_live.models.zoo import create
 except ImportError as error:
     raise MissingPackageError("PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino") from error
 if TYPE_CHECKING:
     from torch import Tensor
-
-_WARM_UPS = 3
 
 
 def version() -> str:
@@ -52,39 +50,22 @@ class TorchPending:
 
 
 class TorchBackend(Closing):
-    """One picture batch at a time on a thread of its own; box decoding and NMS stay in float32. On CUDA all of it is one graph."""
+    """On the processor: one batch at a time, on a thread of its own. Box decoding and NMS stay in float32."""
 
     slots = 1
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         self._metadata = model.metadata
-        device = torch.device(options.device.lower())
-        kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
-        network = network_of(model)
-        boxes = network.default_boxes.to(device)
-        network = network.to(device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Whatever the network computes in, its default boxes stay exact.
-        network.default_boxes = boxes
-        self._answer = Answering(network, self._metadata)
+        self._answer = _answering(network_of(model), model.metadata, options)
         torch.set_num_threads(options.thread_count)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="torch")
-        self._graph: CapturedAnswering | None = None
-        if device.type == "cuda":
-            try:
-                self._graph = self._worker.submit(CapturedAnswering, self._answer, options.batch, device).result()
-            except RuntimeError as error:
-                self._worker.shutdown()
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
-                raise BackendError(f"PyTorch cannot use the GPU: {reason}; choose --backend cpu") from error
-        self.description = f"PyTorch {torch.__version__} {options.device} {options.precision}"
+        self.description = _description(options)
 
     def submit(self, images: Pixels) -> TorchPending:
         return TorchPending(self._worker.submit(self._run, images))
 
     @torch.inference_mode()
     def _run(self, images: Pixels) -> Outputs:
-        if self._graph is not None:
-            return self._graph(images)
         metadata = self._metadata
         boxes, scores = self._answer(torch.from_numpy(images))
         outputs = _empty_outputs(len(images), metadata.max_detections)
@@ -100,8 +81,33 @@ class TorchBackend(Closing):
         self._worker.shutdown(wait=True, cancel_futures=True)
 
 
-def load(model: ModelFile, options: LoadOptions) -> TorchBackend:
-    return TorchBackend(model, options)
+def load(model: ModelFile, options: LoadOptions) -> Backend:
+    """Raises `BackendError`."""
+    return _load_on_gpu(model, options) if options.device.startswith("CUDA") else TorchBackend(model, options)
+
+
+def _load_on_gpu(model: ModelFile, options: LoadOptions) -> Backend:
+    from ssd_live.backends.torch_cuda import CudaBackend, fold_batch_norms, fuse_relus
+
+    if not torch.cuda.is_available():
+        raise BackendError("PyTorch finds no NVIDIA GPU here; choose --backend cpu")
+    network = network_of(model)
+    fold_batch_norms(network)
+    fuse_relus(network)
+    return CudaBackend(_answering(network, model.metadata, options), options, _description(options))
+
+
+def _description(options: LoadOptions) -> str:
+    return f"PyTorch {torch.__version__} {options.device} {options.precision}"
+
+
+def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "Answering":
+    """The network on its device. Whatever it computes in, its default boxes stay exact."""
+    kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
+    boxes = network.default_boxes.to(options.device.lower())
+    network = network.to(boxes.device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.default_boxes = boxes
+    return Answering(network, metadata)
 
 
 class Answering:
@@ -119,44 +125,6 @@ class Answering:
         pixels = images.permute(0, 3, 1, 2).float()
         regression, logits = self.network(((pixels - self._mean) * self._scale).to(self._type))
         return boxes_and_scores(regression, logits, self.network.default_boxes, self.metadata.score_activation)
-
-
-class CapturedAnswering:
-    """Everything from pixels to detections as one CUDA graph; made and called in one thread. Answers are valid until the next call."""
-
-    @torch.inference_mode()
-    def __init__(self, answer: Answering, batch: int, device: torch.device) -> None:
-        width, height = answer.metadata.input_size
-        self._answer = answer
-        self._host = torch.zeros((batch, height, width, 3), dtype=torch.uint8, pin_memory=True)
-        self._images = self._host.to(device)
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        # The weights may still be on their way there, on the stream of whoever loaded them.
-        self._stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(self._stream):
-            # Libraries choose their kernels at first use, which cannot be captured.
-            for _ in range(_WARM_UPS):
-                self._detect()
-        self._stream.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._answers = self._detect()
-        self._outputs = [torch.empty(found.shape, dtype=found.dtype, pin_memory=True) for found in self._answers]
-
-    @torch.inference_mode()
-    def __call__(self, images: Pixels) -> Outputs:
-        self._host.numpy()[...] = images
-        with torch.cuda.stream(self._stream):
-            self._images.copy_(self._host, non_blocking=True)
-            self._graph.replay()
-            for output, found in zip(self._outputs, self._answers, strict=True):
-                output.copy_(found, non_blocking=True)
-        self._stream.synchronize()
-        return Outputs(*(output.numpy() for output in self._outputs))
-
-    def _detect(self) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
-        how = self._answer.metadata
-        return detect_in_fixed_shapes(*self._answer(self._images), how.score_threshold, how.iou_threshold, how.max_detections)
 
 
 @torch.inference_mode()

@@ -50,7 +50,8 @@ class VGG16(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.features(images)
-        maps = [self.scale_weight.view(1, -1, 1, 1) * F.normalize(x)]
+        # In float32: half precision cannot hold the square of a small value, nor the epsilon of the norm.
+        maps = [self.scale_weight.view(1, -1, 1, 1) * F.normalize(x.float()).to(x.dtype)]
         for layer in self.extra:
             x = layer(x)
             maps.append(x)

@@ -1,0 +1,241 @@
+"""PyTorch on an NVIDIA GPU: all the work from pixels to detections is one CUDA graph in each slot, so that the host only starts it.
+
+NMS is our own kernel where `cuda-bindings` is installed, else the one of fixed shapes in PyTorch.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from ssd_live.backends.base import LoadOptions, Outputs
+from ssd_live.closing import Closing
+from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.models.postprocess import detect_in_fixed_shapes
+from ssd_live.pixels import Pixels
+
+try:
+    from ssd_live.tensorrt.kernels import Kernels, NmsOutputs, NmsShape
+except ImportError:
+    Kernels = None  # type: ignore[assignment, misc]
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ssd_live.backends.torch import Answering
+
+# While the GPU computes one batch, the next is copied there.
+_SLOTS = 2
+_WARM_UPS = 3
+# A short wait is watched closely; a longer one leaves the processor to others.
+_CLOSE_WATCH_SECONDS, _POLL_SECONDS = 0.002, 0.0002
+
+
+class CudaBackend(Closing):
+    """See `Backend`. `answering` is the network on the GPU, in the precision that it is to compute in."""
+
+    slots = _SLOTS
+
+    def __init__(self, answering: "Answering", options: LoadOptions, description: str) -> None:
+        self.answering, self.description = answering, description
+        self._next = 0
+        self._slots: list[_Slot] = []
+        self._kernels = None
+        # Convolutions of float32 would else be rounded to TF32's ten bits.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.inference_mode():
+            try:
+                # Makes the context that the kernels are loaded into.
+                torch.zeros(1, device="cuda")
+                self._kernels = Kernels() if Kernels is not None else None
+                detect = _kernel_nms(self._kernels) if self._kernels is not None else _fixed_nms
+                self._slots = [_Slot(answering, options.batch, detect) for _ in range(self.slots)]
+            except RuntimeError as error:
+                self.close()
+                if isinstance(error, SsdLiveError):
+                    raise
+                raise _failure("PyTorch cannot use the GPU", error) from error
+
+    def submit(self, images: Pixels) -> "_CudaPending":
+        """Copy the images (B, H, W, 3) uint8 BGR to pinned memory and start the slot's graph. Raises `BackendError`."""
+        slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
+        try:
+            slot.start(images)
+        except RuntimeError as error:
+            raise _failure("the GPU failed", error) from error
+        return _CudaPending(slot)
+
+    def share(self) -> None:
+        """Return None: one user has all slots."""
+
+    def close(self) -> None:
+        """Wait for what is in flight, then free the graphs and the kernels."""
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            slot.close()
+        kernels, self._kernels = self._kernels, None
+        if kernels is not None:
+            kernels.close()
+
+
+class _CudaPending:
+    """A batch in flight in a slot."""
+
+    def __init__(self, slot: "_Slot") -> None:
+        self._slot = slot
+
+    def result(self, timeout: float | None = None) -> Outputs:
+        """See `Pending.result`."""
+        try:
+            self._slot.wait(timeout)
+        except RuntimeError as error:
+            raise _failure("the GPU failed", error) from error
+        return self._slot.outputs
+
+
+# Boxes (B, N, 4) and scores (B, N, C) -> int32 (B * (1 + 6 K),): the four outputs one after the other, float32 as their bits.
+_Detect = Callable[["Tensor", "Tensor", "Answering"], "Tensor"]
+
+
+class _Slot:
+    """Pinned memory, a stream and a captured graph for one batch. Nothing is allocated when it is used."""
+
+    def __init__(self, answering: "Answering", batch: int, detect: _Detect) -> None:
+        metadata = answering.metadata
+        width, height = metadata.input_size
+        self._host_images = torch.zeros((batch, height, width, 3), dtype=torch.uint8, pin_memory=True)
+        self._images = self._host_images.numpy()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        # The weights may still be on their way there, on the stream of whoever loaded them.
+        self._stream.wait_stream(torch.cuda.current_stream())
+        device_images = self._host_images.cuda()
+
+        def work() -> "Tensor":
+            device_images.copy_(self._host_images, non_blocking=True)
+            return detect(*answering(device_images), answering)
+
+        with torch.cuda.stream(self._stream):
+            # Libraries choose their kernels at first use, which cannot be captured.
+            for _ in range(_WARM_UPS):
+                found = work()
+        self._stream.synchronize()
+        host = torch.empty(found.shape, dtype=torch.int32, pin_memory=True)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
+            self._found = work()
+            host.copy_(self._found, non_blocking=True)
+        self._host = host
+        self.outputs = _outputs_in(host.numpy(), batch, _limit(answering))
+
+    def start(self, images: Pixels) -> None:
+        np.copyto(self._images, images)
+        with torch.cuda.stream(self._stream):
+            self._graph.replay()
+            self._done.record(self._stream)
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until the graph is done. Raises `TimeoutError`."""
+        if timeout is None:
+            self._done.synchronize()
+            return
+        began = time.monotonic()
+        while not self._done.query():  # type: ignore[no-untyped-call]
+            waited = time.monotonic() - began
+            if waited > timeout:
+                raise TimeoutError(f"the GPU gave no answer within {timeout:g} s")
+            time.sleep(0 if waited < _CLOSE_WATCH_SECONDS else _POLL_SECONDS)
+
+    def close(self) -> None:
+        try:
+            self._stream.synchronize()
+        except RuntimeError:
+            # A GPU that was lost computes nothing any more.
+            return
+        self._graph.reset()
+
+
+def _limit(answering: "Answering") -> int:
+    return min(answering.metadata.max_detections, len(answering.network.default_boxes) * len(answering.metadata.classes))
+
+
+def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -> Outputs:
+    """Views of the packed outputs (see `_Detect`)."""
+    ends = np.cumsum([batch, 4 * batch * limit, batch * limit])
+    counts, boxes, scores, classes = np.split(packed, ends)
+    return Outputs(
+        counts.reshape(batch, 1),
+        boxes.view(np.float32).reshape(batch, limit, 4),
+        scores.view(np.float32).reshape(batch, limit),
+        classes.reshape(batch, limit),
+    )
+
+
+def _kernel_nms(kernels: "Kernels") -> _Detect:
+    def detect(boxes: "Tensor", scores: "Tensor", answering: "Answering") -> "Tensor":
+        metadata = answering.metadata
+        images, count, classes = scores.shape
+        shape = NmsShape(images, count, classes, _limit(answering))
+        scratch = boxes.new_empty(shape.scratch_bytes, dtype=torch.uint8)
+        packed = boxes.new_empty(images * (1 + 6 * shape.limit), dtype=torch.int32)
+        sizes = [images, 4 * images * shape.limit, images * shape.limit, images * shape.limit]
+        outputs = NmsOutputs(*(part.data_ptr() for part in torch.split(packed, sizes)))
+        boxes, scores = boxes.contiguous(), scores.contiguous()
+        kernels.nms(
+            torch.cuda.current_stream().cuda_stream,
+            shape,
+            boxes.data_ptr(),
+            scores.data_ptr(),
+            scratch.data_ptr(),
+            outputs,
+            score_threshold=metadata.score_threshold,
+            iou_threshold=metadata.iou_threshold,
+        )
+        return packed
+
+    return detect
+
+
+def _fixed_nms(boxes: "Tensor", scores: "Tensor", answering: "Answering") -> "Tensor":
+    metadata = answering.metadata
+    found = detect_in_fixed_shapes(boxes, scores, metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
+    return torch.cat([part.contiguous().view(torch.int32).flatten() for part in found])
+
+
+class _ConvolutionReLU(nn.Module):
+    """A convolution with its bias and ReLU as one call of cuDNN."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self._convolution = convolution
+
+    def forward(self, x: "Tensor") -> "Tensor":
+        layer = self._convolution
+        assert not isinstance(layer.padding, str), "the networks of the zoo name their padding in pixels"
+        return torch.cudnn_convolution_relu(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+def fuse_relus(network: nn.Module) -> None:
+    """Join each convolution of a `Sequential` with the ReLU after it. The network must be on a GPU, where that saves two passes a layer."""
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for number in range(len(module) - 1):
+                convolution = module[number]
+                if isinstance(convolution, nn.Conv2d) and isinstance(module[number + 1], nn.ReLU):
+                    module[number], module[number + 1] = _ConvolutionReLU(convolution), nn.Identity()
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Fold each BatchNorm of a network in evaluation mode into the convolution `conv` before it."""
+    for module in network.modules():
+        convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            module.conv = torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
+            module.bn = nn.Identity()
+
+
+def _failure(doing: str, error: RuntimeError) -> BackendError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return BackendError(f"{doing}: {reason}; choose --backend cpu")

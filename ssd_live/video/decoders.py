@@ -8,6 +8,7 @@ import av
 import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
+from ssd_live.video.containers import open_input
 from ssd_live.video.planes import as_yuv420p, planes_of
 
 # FFmpeg's names, the most specific first; what is not built into this FFmpeg or has no device here is passed over.
@@ -36,7 +37,7 @@ def working_accelerator(path: Path, options: dict[str, str], index: int, first: 
 def _first_picture(path: Path, options: dict[str, str], index: int, accelerator: Accelerator) -> av.VideoFrame | None:
     """None where the hardware does not decode it: without a device, or for its codec, size or pixel format."""
     try:
-        with av.open(f"file:{path}", options=options, metadata_errors="replace", hwaccel=accelerator.hwaccel) as container:
+        with open_input(f"file:{path}", options=options, hwaccel=accelerator.hwaccel) as container:
             stream = container.streams[index]
             assert isinstance(stream, av.video.stream.VideoStream)
             picture = next(container.decode(stream), None)

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from ssd_live import machine
 from ssd_live.errors import MediaError
 from ssd_live.types import Frame, VideoInfo
+from ssd_live.video.containers import open_input
 from ssd_live.video.decoders import Accelerator, working_accelerator
 from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 
@@ -284,7 +285,7 @@ def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
             raise MediaError(f"{path}: the file is empty; copy it again")
         with path.open("rb"):
             pass
-        return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace", hwaccel=accelerator.hwaccel if accelerator else None)
+        return open_input(f"file:{path}", options=_OPEN_OPTIONS, hwaccel=accelerator.hwaccel if accelerator else None)
     except av.error.InvalidDataError as error:
         raise MediaError(f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file") from error
     except MediaError:

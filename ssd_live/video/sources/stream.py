@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
 from ssd_live.types import Frame
+from ssd_live.video.containers import open_input
 from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.video.sources.base import SourceInfo
 from ssd_live.video.sources.parse import parse_source
@@ -102,7 +103,7 @@ class StreamSource(Closing):
     def _open(self, address: str) -> InputContainer:
         try:
             options = _OPTIONS | (_RTSP_OPTIONS if address.lower().startswith("rtsp") else {})
-            return av.open(address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS), metadata_errors="replace")
+            return open_input(address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._trouble(error) from error
 

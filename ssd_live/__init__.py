@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ssd_live.errors import SsdLiveError
 
 if TYPE_CHECKING:
-    from ssd_live.detector import Detector, load
-    from ssd_live.types import Detections
+    from ssd_live.detection.detector import Detector, load
+    from ssd_live.detections import Detections
 
 __all__ = ["Detections", "Detector", "SsdLiveError", "__version__", "load"]
 __version__ = "0.1.0"
 
-_HOMES = {"load": "ssd_live.detector", "Detector": "ssd_live.detector", "Detections": "ssd_live.types"}
+_HOMES = {"load": "ssd_live.detection.detector", "Detector": "ssd_live.detection.detector", "Detections": "ssd_live.imaging.frame"}
 
 
 def __getattr__(name: str) -> Any:

@@ -453,7 +453,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
-        from ssd_live.trial import run_as_child
+        from ssd_live.selection.trial import run_as_child
 
         return run_as_child(words[1:])
     if words[:1] == ["run-bench"]:
@@ -461,7 +461,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_bench(words[1:])
     if words[:1] == ["run-worker"]:
-        from ssd_live.inference.worker import main as run_worker
+        from ssd_live.remote.server import main as run_worker
 
         return run_worker(words[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssd_live.files import atomic_write
+from ssd_live.system.atomic_files import atomic_write
 
 _RECENT = 10
 # A settings file is some kilobytes; anything much larger is not one.

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from ssd_live.files import assets_folder
+from ssd_live.system.paths import assets_folder
 
 SAMPLE = assets_folder() / "media" / "bikes.mp4"
 

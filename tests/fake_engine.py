@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from numpy.typing import DTypeLike, NDArray
 
-from ssd_live import choosing
 from ssd_live.backends.base import Outputs
-from ssd_live.choosing import Choice, Row, table_path
+from ssd_live.backends.tensorrt.device import Gpu, failure
+from ssd_live.backends.tensorrt.flavours import Flavour
 from ssd_live.closing import Closing
 from ssd_live.errors import SsdLiveError
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS, graft_efficient_nms
-from ssd_live.pixels import Pixels
-from ssd_live.tensorrt.device import Gpu, failure
-from ssd_live.tensorrt.flavours import Flavour
+from ssd_live.selection import choose as choosing
+from ssd_live.selection.choose import Choice, Row, table_path
 from tests.tiny_model import SIDE
 from tests.waiting import LIMIT_SECONDS
 
@@ -53,7 +53,7 @@ class Log:
 
 
 class RecordingDevice(Closing):
-    """See `ssd_live.tensorrt.device.Device`. `fail` names a call and the how manieth of it fails with which code; `stuck` holds up `wait`."""
+    """A `Device` in memory. `fail` is (call, number, (code, name)): the call of that number fails with the code; `stuck` holds up `wait`."""
 
     library = "memory"
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from ssd_live.backends.base import Outputs
 from ssd_live.closing import Closing
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import BackendError
-from ssd_live.filtering import DetectionFilter
-from ssd_live.pipeline.live import LivePipeline, Network
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.pipeline.live import LivePipeline
 from ssd_live.pipeline.picture import Picture, Viewport
-from ssd_live.pixels import Pixels
+from ssd_live.remote.network import Network
 from tests.waiting import LIMIT_SECONDS, wait_until
 
 SIDE = 8

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
-from ssd_live.files import sha256
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import BOXES, SCORES, graft_onnx_nms
+from ssd_live.system.atomic_files import sha256
 
 SIDE = 32
 MAX_DETECTIONS = 200

@@ -22,10 +22,10 @@ from av.video.frame import PictureType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssd_live.files import assets_folder
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.planes import even_sided, planes_of
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.encoders import CODECS, DEFAULT_CRF, DEFAULT_PRESET, PRESETS, Codec, open_encoder, software_encoder
-from ssd_live.video.planes import even_sided, planes_of
 from ssd_live.video.reader import VideoReader
 
 # Around the default rate factor: wide enough for every preset to pass its quality.

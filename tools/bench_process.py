@@ -36,17 +36,17 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssd_live import machine
-from ssd_live.agreement import iou_matrix, sample_images
 from ssd_live.backends import onnxruntime
 from ssd_live.bench.records import Report
 from ssd_live.bench.stages import ANALYSIS, VIDEO, stage_costs
-from ssd_live.choosing import choose
-from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.int8 import form_for, int8_form
 from ssd_live.modelfile.nms import strip_nms
+from ssd_live.selection.agreement import iou_matrix, sample_images
+from ssd_live.selection.choose import choose
+from ssd_live.system import machine
+from ssd_live.system.paths import assets_folder
 
 _NETWORK_SECONDS = 4
 Answering = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]

@@ -18,8 +18,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssd_live import machine
-from ssd_live.training.data import DataSet, load_data
+from ssd_live.datasets.load import load_data
+from ssd_live.datasets.types import DataSet
+from ssd_live.system import machine
 from ssd_live.training.feed import Batch, BatchOrder, Examples, View, collate
 from ssd_live.training.recipe import Recipe, read_recipe
 from ssd_live.training.start import begin

@@ -1,4 +1,4 @@
-"""Compile the CUDA kernels of `ssd_live/tensorrt/kernels` to PTX, which ships so that no compiler is needed at run time.
+"""Compile the CUDA kernels of `ssd_live/backends/tensorrt/kernels` to PTX, which ships so that no compiler is needed at run time.
 
     pip install --target FOLDER nvidia-cuda-nvrtc-cu12==12.1.105
     python tools/compile_kernels.py FOLDER
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from ssd_live.tensorrt.kernels import PTX_PATH, SOURCES, source_digest
+from ssd_live.backends.tensorrt.kernels import PTX_PATH, SOURCES, source_digest
 
 # Turing is the oldest generation that TensorRT-RTX knows. Without contraction a product and a sum are rounded as in NumPy.
 OPTIONS = ("--gpu-architecture=compute_75", "--fmad=false", "--std=c++17")

@@ -25,8 +25,7 @@ MODELS = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
 LIMIT_SECONDS = 240
 SHORTEST_SECONDS = 5
 RUNS = 300
-# SSD300-VGG16 of the paper: 20 classes of VOC and the background.
-VGG16, VGG16_CLASSES = "ssd300-vgg16", 21
+VGG16 = "ssd300-vgg16"
 BATCHES = (1, 8)
 
 
@@ -37,7 +36,7 @@ def show(**facts: object) -> None:
 
 def gpu() -> None:
     """What there is."""
-    from ssd_live.tensorrt.device import gpus
+    from ssd_live.backends.tensorrt.device import gpus
 
     for number, found in enumerate(gpus()):
         show(**{f"gpu {number}": f"{found.name}, sm{found.capability.replace('.', '')}, driver {found.driver}"})
@@ -74,7 +73,7 @@ def device_layer() -> None:
 
     for name, kind in (("bindings_device", "BindingsDevice"), ("pycuda_device", "PycudaDevice")):
         try:
-            layer: Any = importlib.import_module(f"ssd_live.tensorrt.{name}")
+            layer: Any = importlib.import_module(f"ssd_live.backends.tensorrt.{name}")
         except ImportError as error:
             show(**{name: f"not run ({error})"})
             continue
@@ -111,10 +110,10 @@ def torch_agreement() -> None:
     """PyTorch on CUDA against ONNX Runtime on the processor: the model's own sample, in both precisions."""
     import numpy as np
 
-    from ssd_live.agreement import answers, compare_detections, sample_images
     from ssd_live.backends import load_backend
     from ssd_live.backends.base import LoadOptions
     from ssd_live.modelfile.catalogue import find_model
+    from ssd_live.selection.agreement import answers, compare_detections, sample_images
 
     for name in _present_models():
         model = find_model(name)
@@ -147,32 +146,13 @@ def _present_models() -> list[str]:
 
 
 def vgg16_file() -> Path:
-    """SSD300-VGG16 with random weights as a model file, made once."""
-    import torch
-
-    from ssd_live.export.model_file import Description, export_network
+    """SSD300-VGG16 with random weights as a model file, made once; nearly every box of each class goes through NMS."""
+    from ssd_live.export.random_weights import random_model
     from ssd_live.modelfile.file import write_model_file
-    from ssd_live.models.zoo import create
 
     path = Path(os.environ["GPU_CHECK_FOLDER"]).parent / f"{VGG16}-random.onnx"
     if not path.exists():
-        torch.manual_seed(0)
-        network = create(VGG16, VGG16_CLASSES).eval()
-        described = Description(
-            name=path.stem,
-            network=VGG16,
-            classes=tuple(f"class {number}" for number in range(1, VGG16_CLASSES)),
-            input_size=(300, 300),
-            mean=(123.0, 117.0, 104.0),
-            scale=(1.0, 1.0, 1.0),
-            activation="softmax",
-            iou_threshold=0.45,
-            display_threshold=0.4,
-            training_data="none (random weights)",
-            licence="Apache-2.0",
-            provenance="tools/gpu_check.py",
-        )
-        write_model_file(path, export_network(network, described))
+        write_model_file(path, random_model(VGG16, background_logit=0.0))
     return path
 
 
@@ -284,7 +264,7 @@ def hardware_decoding() -> None:
     import numpy as np
     from av.codec.hwaccel import HWAccel, hwdevices_available
 
-    from ssd_live.video.planes import as_yuv420p, planes_of
+    from ssd_live.imaging.planes import as_yuv420p, planes_of
 
     show(hwdevices=hwdevices_available())
     path = clip_1080p()
@@ -331,8 +311,8 @@ def kernels() -> None:
     """Our NMS kernels against PyTorch's on the processor, on random pictures; and what they take where nearly all boxes are over the threshold."""
     import torch
 
+    from ssd_live.backends.tensorrt.kernels import CANDIDATES, Kernels, NmsOutputs, NmsShape
     from ssd_live.models.postprocess import detect
-    from ssd_live.tensorrt.kernels import CANDIDATES, Kernels, NmsOutputs, NmsShape
 
     torch.zeros(1, device="cuda")
     loaded = Kernels()
@@ -421,9 +401,9 @@ def rtx_probe() -> None:
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
+    from ssd_live.backends.tensorrt.device import open_device
+    from ssd_live.backends.tensorrt.flavours import FLAVOURS
     from ssd_live.errors import SsdLiveError
-    from ssd_live.tensorrt.device import open_device
-    from ssd_live.tensorrt.flavours import FLAVOURS
 
     trt: Any = FLAVOURS["tensorrt-rtx"].library()
     weights = numpy_helper.from_array(np.random.default_rng(0).standard_normal((8, 3, 3, 3)).astype(np.float16), "w")
@@ -510,11 +490,11 @@ def tensorrt_overhead() -> None:
 def _runner(flavour_name: str) -> None:
     import numpy as np
 
+    from ssd_live.backends.tensorrt.device import gpus, open_device
+    from ssd_live.backends.tensorrt.engines import engine_for
+    from ssd_live.backends.tensorrt.flavours import FLAVOURS
+    from ssd_live.backends.tensorrt.runner import EngineRunner
     from ssd_live.modelfile.catalogue import find_model
-    from ssd_live.tensorrt.device import gpus, open_device
-    from ssd_live.tensorrt.engines import engine_for
-    from ssd_live.tensorrt.flavours import FLAVOURS
-    from ssd_live.tensorrt.runner import EngineRunner
 
     model, flavour = find_model(MODELS[0]), FLAVOURS[flavour_name]
     _, engine = engine_for(model, flavour, gpus()[0], "fp16", 1, print)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ssd_live.files import assets_folder
-from ssd_live.types import Frame
-from ssd_live.video.images import read_image
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 
 CLASSES = ("circle", "triangle", "star")

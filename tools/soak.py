@@ -97,7 +97,7 @@ def display() -> Iterator[None]:
 
 def heartbeat(options: argparse.Namespace, report: Report) -> None:
     """The window's thread while everything happens that could hold it up."""
-    from ssd_live.inference.remote import Wish
+    from ssd_live.remote.client import Wish
     from tests.servers import MjpegServer
 
     recording = options.folder / "heartbeat.mkv"
@@ -153,11 +153,12 @@ def slow(options: argparse.Namespace, report: Report) -> None:
     """Inference slowed five times beyond the source's pace: latency, memory, and whether every drop is counted."""
     from ssd_live.backends import load_backend
     from ssd_live.backends.base import LoadOptions
-    from ssd_live.filtering import everything
+    from ssd_live.detection.filter import everything
     from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
     from ssd_live.pipeline.capture import CaptureOptions
-    from ssd_live.pipeline.live import LivePipeline, Network
+    from ssd_live.pipeline.live import LivePipeline
     from ssd_live.pipeline.picture import Viewport
+    from ssd_live.remote.network import Network
     from ssd_live.video.sources import parse_source
 
     model = find_model(DEFAULT_MODEL)
@@ -330,7 +331,7 @@ def quits(options: argparse.Namespace, report: Report) -> None:
             problems += _recording_trouble(recording) if kind == "record" and words.get("recording") == "yes" else []
             bad += [f"{number} {kind} at {delay:.2f} s: {problem}" for problem in problems]
     left = [
-        process.info["name"] for process in psutil.process_iter(["name", "cmdline"]) if "ssd_live.inference.worker" in (process.info["cmdline"] or [])
+        process.info["name"] for process in psutil.process_iter(["name", "cmdline"]) if "ssd_live.remote.server" in (process.info["cmdline"] or [])
     ]
     bad += [f"{len(left)} inference processes are left"] if left else []
     report.line("quits", f"{options.quits} ({counts}): longest {longest:.2f} s from the wish to the end of the process", held=not bad)
@@ -378,7 +379,7 @@ def child(request: dict[str, Any]) -> int:
     """One run of the window that quits at its moment; says when, and what was left."""
     from PySide6.QtCore import QTimer
 
-    from ssd_live.inference.remote import Wish
+    from ssd_live.remote.client import Wish
 
     def walk(window: Any, beat: Any) -> None:
         def quit_now() -> None:

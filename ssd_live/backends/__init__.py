@@ -14,8 +14,8 @@ _PLACES = {
     "openvino": "ssd_live.backends.openvino",
     "onnxruntime": "ssd_live.backends.onnxruntime",
     "torch": "ssd_live.backends.torch",
-    "tensorrt": "ssd_live.tensorrt.backend:TENSORRT",
-    "tensorrt-rtx": "ssd_live.tensorrt.backend:TENSORRT_RTX",
+    "tensorrt": "ssd_live.backends.tensorrt.backend:TENSORRT",
+    "tensorrt-rtx": "ssd_live.backends.tensorrt.backend:TENSORRT_RTX",
 }
 BACKENDS = tuple(_PLACES)
 # These run an engine, which is built from the model file and may compute something else.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_live.machine import available_cores
-from ssd_live.pixels import Pixels
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.machine import available_cores
 
 if TYPE_CHECKING:
     from ssd_live.modelfile.file import ModelFile

@@ -8,9 +8,9 @@ from typing import Any
 from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS
-from ssd_live.pixels import Pixels
 
 _PROVIDERS = {
     "CPU": "CPUExecutionProvider",

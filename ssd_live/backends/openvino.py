@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
-from ssd_live.backends.detection_output import Table, with_detection_output
+from ssd_live.backends.openvino_nms import Table, with_detection_output
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, MissingPackageError
-from ssd_live.files import engines_folder
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS
-from ssd_live.pixels import Pixels
+from ssd_live.system.paths import engines_folder
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
 _MOST_COMPILED = 16

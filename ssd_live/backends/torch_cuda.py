@@ -14,18 +14,18 @@ from torch import nn
 from ssd_live.backends.base import LoadOptions, Outputs
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.postprocess import detect_in_fixed_shapes
-from ssd_live.pixels import Pixels
 
 try:
-    from ssd_live.tensorrt.kernels import Kernels, NmsOutputs, NmsShape
+    from ssd_live.backends.tensorrt.kernels import Kernels, NmsOutputs, NmsShape
 except ImportError:
     Kernels = None  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ssd_live.backends.torch import Answering
+    from ssd_live.backends.torch_network import Answering
 
 # While the GPU computes one batch, the next is copied there.
 _SLOTS = 2

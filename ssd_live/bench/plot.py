@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ssd_live.bench.records import KINDS, Report
 from ssd_live.bench.tables import headline
-from ssd_live.plotting import new_figure, save_figure
+from ssd_live.imaging.plotting import new_figure, save_figure
 
 _WIDTH_INCHES, _ROW_INCHES, _PANEL_INCHES = 9.0, 0.36, 0.7
 _COLOURS = {"network": "#3d6fd6", "detector": "#2f9e77", "end to end": "#d6733d"}

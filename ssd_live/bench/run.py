@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ssd_live import machine
 from ssd_live.bench.records import Kind, Latency, Measurement, Report, Stage, StageCosts
 from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO
 from ssd_live.bench.state import Watch, warnings
 from ssd_live.bench.worker import RESULT_NAME, VIDEO_FILE
-from ssd_live.choosing import Choice
 from ssd_live.errors import BackendError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.trial import lifeline, run_child
+from ssd_live.selection.choose import Choice
+from ssd_live.system import machine
+from ssd_live.system.child_process import lifeline, run_child
 
 _ONE, _MANY = "one at a time", "many in flight"
 _FRAME = "a frame to its detections"

@@ -11,16 +11,17 @@ import numpy as np
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions
-from ssd_live.choosing import Choice, batch_for_video
-from ssd_live.detector import only_over
-from ssd_live.filtering import detection_filter
+from ssd_live.detection.filter import detection_filter
+from ssd_live.detections import Detections
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.int8 import form_for
-from ssd_live.overlay import Overlay
-from ssd_live.pixels import Pixels
-from ssd_live.types import Detections, Frame
+from ssd_live.selection.choose import Choice, batch_for_video
+from ssd_live.selection.load import only_over
 from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
-from ssd_live.video.planes import even_sided, planes_of, writable
 from ssd_live.video.reader import VideoReader
 
 # To detections only, and what a video takes besides.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 
-from ssd_live import __version__, machine
+from ssd_live import __version__
 from ssd_live.bench.records import Machine
+from ssd_live.system import machine
 
 _PACKAGES = ("openvino", "onnxruntime", "torch", "tensorrt", "tensorrt-rtx", "av", "opencv-python", "numpy")
 _BUSY_SHARE = 0.05

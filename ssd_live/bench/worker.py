@@ -18,23 +18,23 @@ import cv2
 import numpy as np
 import psutil
 
-from ssd_live.agreement import sample_images
 from ssd_live.backends.base import Pending
 from ssd_live.bench.records import percentiles, uncertainty
 from ssd_live.bench.stages import stage_costs
 from ssd_live.bench.state import Energy
-from ssd_live.choosing import Choice, batch_for_video
-from ssd_live.detector import load_chosen
+from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import SsdLiveError, UsageError
-from ssd_live.filtering import detection_filter
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.pixels import Pixels
 from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
 from ssd_live.process.lanes import load_recipe
 from ssd_live.process.plan import Task
-from ssd_live.trial import end_with_parent
-from ssd_live.types import Frame
+from ssd_live.selection.agreement import sample_images
+from ssd_live.selection.choose import Choice, batch_for_video
+from ssd_live.selection.load import load_chosen
+from ssd_live.system.child_process import end_with_parent
 from ssd_live.video.encoders import DEFAULT_CRF
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality

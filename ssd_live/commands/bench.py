@@ -20,13 +20,14 @@ from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
 from ssd_live.bench.state import load_average
 from ssd_live.bench.tables import Table, as_html, comparison, headline, tables
-from ssd_live.choosing import choose
 from ssd_live.commands.interrupts import cancelled_at_once
 from ssd_live.commands.progress import notify
 from ssd_live.errors import DataError, UsageError
-from ssd_live.files import assets_folder, atomic_write, check_writable, printable, real
+from ssd_live.imaging.plotting import check_plot
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.plotting import check_plot
+from ssd_live.selection.choose import choose
+from ssd_live.system.atomic_files import atomic_write, check_writable
+from ssd_live.system.paths import assets_folder, printable, real
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import parse_source
 

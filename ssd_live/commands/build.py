@@ -12,18 +12,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ssd_live.backends.base import LoadOptions
+from ssd_live.backends.tensorrt.backend import EngineBackend
+from ssd_live.backends.tensorrt.builder import BuildOptions, build
+from ssd_live.backends.tensorrt.device import Gpu, gpus
+from ssd_live.backends.tensorrt.flavours import FLAVOURS, Flavour
+from ssd_live.backends.tensorrt.graph import EnginePrecision
+from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.errors import ModelFileError, SsdLiveError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.parity import hold_to_float32
-from ssd_live.tensorrt.backend import EngineBackend
-from ssd_live.tensorrt.builder import BuildOptions, build
-from ssd_live.tensorrt.device import Gpu, gpus
-from ssd_live.tensorrt.flavours import FLAVOURS, Flavour
-from ssd_live.tensorrt.graph import EnginePrecision
-from ssd_live.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
+from ssd_live.selection.engine_check import hold_to_float32
 
 _PRECISIONS = ("fp16", "fp32")
 _WAIT_SECONDS = 0.1

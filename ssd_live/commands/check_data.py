@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ssd_live.commands.progress import notify
+from ssd_live.datasets import sheets
+from ssd_live.datasets.check import Checked, check, unlabelled
+from ssd_live.datasets.load import load_data
+from ssd_live.datasets.types import DataSet, Finding, Kind, LabelledImage
 from ssd_live.errors import DataError, MediaError, OutputError, UsageError
-from ssd_live.files import atomic_write, real
-from ssd_live.pixels import Pixels
-from ssd_live.training import sheets
-from ssd_live.training.check import Checked, check, unlabelled
-from ssd_live.training.data import DataSet, Finding, Kind, LabelledImage, load_data
-from ssd_live.video.images import IMAGE_SUFFIXES, read_image, write_image
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image, write_image
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.paths import real
 
 _PROGRESS_IMAGES = 1000
 _SHOWN_OF_A_KIND = 5

@@ -14,14 +14,15 @@ import psutil
 from rich.console import Console
 from rich.table import Column, Table
 
-from ssd_live import __version__, machine
-from ssd_live.choosing import Row, choose, measured
+from ssd_live import __version__
+from ssd_live.backends.tensorrt.device import cuda_version, gpus
 from ssd_live.commands.progress import notify
 from ssd_live.errors import BackendError, SsdLiveError
-from ssd_live.files import assets_folder, engines_folder
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.tensorrt.device import cuda_version, gpus
+from ssd_live.selection.choose import Row, choose, measured
+from ssd_live.system import machine
+from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
 
 # Package -> what it is for; the first ones must be there for the program to run at all.

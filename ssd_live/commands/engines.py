@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from ssd_live.backends.tensorrt.store import EngineStore, Manifest, Parity
 from ssd_live.errors import CancelledError, ModelFileError, UsageError
-from ssd_live.files import sha256
 from ssd_live.modelfile.catalogue import model_paths
-from ssd_live.tensorrt.store import EngineStore, Manifest, Parity
+from ssd_live.system.atomic_files import sha256
 
 
 def show_list(as_json: bool) -> None:

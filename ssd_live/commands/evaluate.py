@@ -11,20 +11,22 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ssd_live.backends.base import PRECISIONS
-from ssd_live.choosing import choose
 from ssd_live.commands.progress import notify
-from ssd_live.detector import load_chosen
+from ssd_live.datasets import sheets
+from ssd_live.datasets.load import load_data
+from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.files import atomic_write, real
+from ssd_live.evaluation.average_precision import Found, Rule
+from ssd_live.evaluation.confusion import frequent
+from ssd_live.evaluation.evaluate import SURE, Evaluation, detector_of, evaluate, known_classes, worst
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image, write_image
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.imaging.plotting import check_plot
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.pixels import Pixels
-from ssd_live.plotting import check_plot
-from ssd_live.training import sheets
-from ssd_live.training.average_precision import Found, Rule
-from ssd_live.training.confusion import frequent
-from ssd_live.training.data import DataSet, LabelledImage, load_data
-from ssd_live.training.evaluate import SURE, Evaluation, detector_of, evaluate, known_classes, worst
-from ssd_live.video.images import IMAGE_SUFFIXES, read_image, write_image
+from ssd_live.selection.choose import choose
+from ssd_live.selection.load import load_chosen
+from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.paths import real
 
 _PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
@@ -100,7 +102,7 @@ def run(request: Request) -> None:
             # A path, or a name out of a JSON, may be no text at all.
             file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
     if request.plots is not None:
-        from ssd_live.training.plots import precision_recall
+        from ssd_live.evaluation.plots import precision_recall
 
         precision_recall(request.plots, evaluations)
     if request.sheet is not None:

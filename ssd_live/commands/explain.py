@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 from ssd_live.commands.progress import notify
+from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import DataError, MissingPackageError, UsageError
-from ssd_live.files import real
+from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.training.data import LabelledImage
-from ssd_live.video.images import read_image, write_image
+from ssd_live.system.paths import real
 
 
 def run(image_path: Path, ground_truth: Path | None, name: str, threshold: float | None, output: Path | None) -> None:
@@ -52,7 +52,7 @@ def _suppressed(maps: Counter[int]) -> str:
 
 def _truth(path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]) -> LabelledImage:
     """The objects of one image from a VOC XML, a YOLO text, or COCO's JSON. Raises `DataError`."""
-    from ssd_live.training import coco, voc, yolo
+    from ssd_live.datasets import coco, voc, yolo
 
     kind = path.suffix.lower()
     if kind == ".xml":

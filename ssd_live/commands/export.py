@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from ssd_live.agreement import answers, with_sample
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, OutputError
-from ssd_live.files import assets_folder, engines_folder
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image
 from ssd_live.modelfile.file import ModelFile, read_model_file, write_model_file
 from ssd_live.process.plan import make_plan
-from ssd_live.types import Frame
-from ssd_live.video.images import IMAGE_SUFFIXES, read_image
+from ssd_live.selection.agreement import answers, with_sample
+from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.reader import VideoReader
 
 # Of the frames looked at, `with_sample` keeps the best few.

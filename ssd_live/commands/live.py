@@ -13,8 +13,8 @@ from typing import Any
 
 from ssd_live.commands.progress import notify
 from ssd_live.errors import OutputError, SsdLiveError, UsageError
-from ssd_live.files import assets_folder
 from ssd_live.live.request import LiveRequest, Overrides
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source
 from ssd_live.video.sources.parse import parse_size
 
@@ -68,7 +68,7 @@ def _checked(words: Words) -> LiveRequest:
     if len(sources) > _MOST_SOURCES:
         raise UsageError(f"{len(sources)} sources are more than can be seen at once; give at most {_MOST_SOURCES}")
     if words.model is not None or words.threshold is not None or words.classes:
-        from ssd_live.filtering import detection_filter
+        from ssd_live.detection.filter import detection_filter
         from ssd_live.modelfile.catalogue import find_model
 
         detection_filter(find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes)
@@ -123,7 +123,8 @@ class _Terminal:
         self._stop = False
 
     def run(self) -> int:
-        from ssd_live.live.session import LiveSession, SessionEvents, write_numbers
+        from ssd_live.live.outputs import write_numbers
+        from ssd_live.live.session import LiveSession, SessionEvents
         from ssd_live.live.shown import ShownByNetwork
         from ssd_live.pipeline.capture import CaptureOptions
         from ssd_live.pipeline.picture import Viewport

@@ -8,18 +8,18 @@ from typing import Any, cast
 import cv2
 import psutil
 
-from ssd_live import machine
-from ssd_live.choosing import batch_for, batch_for_video, choose
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import TerminalProgress, notify
+from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
-from ssd_live.filtering import detection_filter
+from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.process.job import Engine, Recipe, Settings
 from ssd_live.process.lanes import Lane, load_recipe, local_lanes
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import Run, Totals, check_places, objects_text
-from ssd_live.types import Region
+from ssd_live.selection.choose import batch_for, batch_for_video, choose
+from ssd_live.system import machine
 from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, DEFAULT_PRESET, Codec, Preset, software_encoder
 from ssd_live.video.writer import Quality
 

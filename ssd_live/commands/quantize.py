@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from ssd_live.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.export import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, write_model_file
 from ssd_live.modelfile.int8 import int8_place
 from ssd_live.modelfile.quantisation import quantised
-from ssd_live.pixels import Pixels
+from ssd_live.selection.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
 
 # More made the bundled network no better, and calibrating slower.
 _CALIBRATION_IMAGES = 100
@@ -95,8 +95,8 @@ def _answers(runtime: str, model: ModelFile, images: Sequence[Pixels]) -> list[A
 
 def _tell_precision(model: ModelFile, form: ModelFile, labels: Path) -> None:
     """mAP of both on labelled images. Raises `DataError`."""
-    from ssd_live.training.data import load_data
-    from ssd_live.training.evaluate import detector_of, evaluate, known_classes
+    from ssd_live.datasets.load import load_data
+    from ssd_live.evaluation.evaluate import detector_of, evaluate, known_classes
 
     data = load_data(labels)
     known = known_classes(model.metadata, data.classes)

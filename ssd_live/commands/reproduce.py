@@ -6,30 +6,29 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
-from ssd_live import machine
-from ssd_live.agreement import sample_images
 from ssd_live.backends import backend_module
-from ssd_live.choosing import Choice, choose
 from ssd_live.commands.progress import notify
-from ssd_live.detector import load_chosen
 from ssd_live.errors import MissingPackageError, ModelFileError, UsageError
-from ssd_live.files import assets_folder, atomic_write
+from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, read_model_file
-from ssd_live.pixels import Pixels
-from ssd_live.video.images import read_image
+from ssd_live.selection.agreement import sample_images
+from ssd_live.selection.choose import Choice, choose
+from ssd_live.selection.load import load_chosen
+from ssd_live.system import machine
+from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.paths import assets_folder
 
 BATCHES = (1, 8)
 # Network -> how the paper calls it, and the recipe that trains it.
 _NETWORKS = {"ssd300-vgg16": ("SSD300", "voc07+12-ssd300"), "ssd512-vgg16": ("SSD512", "voc07+12-ssd512")}
 _SECONDS = 3.0
-_BACKGROUND_LOGIT = 8.0
 _RANDOM = "random weights"
 _USUAL_DATA = Path("data/VOCdevkit/VOC2007")
 _GET_DATA = (
@@ -118,8 +117,8 @@ def _measure(model: ModelFile, choice: Choice, folder: Path | None) -> Measured:
 
 
 def _mean(model: ModelFile, choice: Choice, folder: Path) -> float:
-    from ssd_live.training.data import load_data
-    from ssd_live.training.evaluate import detector_of, evaluate, known_classes
+    from ssd_live.datasets.load import load_data
+    from ssd_live.evaluation.evaluate import detector_of, evaluate, known_classes
 
     data = load_data(folder, "test" if (folder / "ImageSets" / "Main" / "test.txt").is_file() else "")
     with load_chosen(model, choice) as backend:
@@ -150,47 +149,16 @@ def _photos(model: ModelFile) -> list[Pixels]:
 def _measure_random(network: str, backend: str) -> list[Measured]:
     """How fast a network is hardly depends on its weights; in each precision that the backend offers, as nothing here can agree or not."""
     try:
-        import torch
-
-        from ssd_live.export.model_file import Description, export_network
-        from ssd_live.models.labels import VOC
-        from ssd_live.models.published import PREPROCESSING
-        from ssd_live.models.zoo import create
+        from ssd_live.export.random_weights import random_model
     except ImportError as error:
         raise MissingPackageError("measuring untrained networks needs PyTorch; `pip install '.[train]'` brings it, or give --model") from error
     notify(f"{network} with random weights ...")
-    torch.manual_seed(0)
-    how = PREPROCESSING["torchvision", network]
-    described = Description(
-        name=f"{network}-random",
-        network=network,
-        classes=tuple(VOC),
-        input_size=how.input_size,
-        mean=how.mean,
-        scale=how.scale,
-        activation=how.activation,
-        iou_threshold=how.iou_threshold,
-        display_threshold=0.5,
-        training_data="none",
-        licence="none",
-        provenance="random weights",
-    )
-    model = export_network(_mostly_background(create(network, len(VOC) + 1), len(VOC) + 1).eval(), described)
+    model = random_model(network)
     name, _, device = ("openvino" if backend == "auto" else backend).partition(":")
     module = backend_module(name)
     device = device or module.devices()[0]
     choices = [Choice(name, device, precision) for precision in module.precisions(device)]
     return [Measured(network, _RANDOM, str(choice), None, _speeds(model, choice)) for choice in choices]
-
-
-def _mostly_background(network: Any, classes: int) -> Any:
-    """As a trained network does, it finds little over the least score; or suppressing thousands of chance detections would be measured."""
-    import torch
-
-    for layer in network.head.classification_head.module_list:
-        with torch.no_grad():
-            layer.bias.view(-1, classes)[:, 0] = _BACKGROUND_LOGIT
-    return network
 
 
 def _machine() -> dict[str, object]:

@@ -1,24 +1,21 @@
 """`train`: from a recipe to a model file."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
+from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import CancelledError, MediaError, MissingPackageError, ModelFileError, UsageError
-from ssd_live.files import engines_folder
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.training.data import LabelledImage
-from ssd_live.types import Frame
-from ssd_live.video.images import read_image
+from ssd_live.system.paths import engines_folder
 
 _SHOWN_TROUBLES = 10
-_LONGEST_WAIT = timedelta(hours=3)
 # Of the data, for the file's agreement sample.
 _SAMPLE_IMAGES = 200
 
@@ -26,7 +23,7 @@ _SAMPLE_IMAGES = 200
 def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequence[str], resume: bool, device: str) -> None:
     """Raises `SsdLiveError`."""
     try:
-        import torch
+        from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:
         raise MissingPackageError("training needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
     from ssd_live.training.recipe import read_recipe
@@ -40,9 +37,7 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
     if place.last.exists() and not resume:
         raise UsageError(f"{place.folder}: has a run already; go on with --resume, or give another folder with -o")
     place.folder.mkdir(parents=True, exist_ok=True)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(recipe.train.seed)
-    with _ranks(device) as (rank, world, device):
+    with ranks(prepare(device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
             raise UsageError(f"train.batch is {recipe.train.batch}, which {world} processes cannot share evenly; make it a multiple")
         beginning = begin(recipe.model, len(train.classes) + 1)
@@ -63,7 +58,8 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
 
 def _data(recipe: Any) -> tuple[Any, Any]:
     """Training and validation data; several training sets must have the same classes."""
-    from ssd_live.training.data import DataSet, load_data
+    from ssd_live.datasets.load import load_data
+    from ssd_live.datasets.types import DataSet
 
     part = recipe.data
     sets = [load_data(Path(folder).expanduser(), part.train_split, part.classes) for folder in part.train]
@@ -101,7 +97,7 @@ def _tell(progress: Any) -> None:
 
 
 def _evaluator(validation: Any, how: Any, device: str) -> Any:
-    from ssd_live.training.evaluate import detector_of_network, evaluate
+    from ssd_live.evaluation.evaluate import detector_of_network, evaluate
     from ssd_live.training.start import Normalise
 
     normalise = Normalise(how).to(device)
@@ -128,18 +124,16 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
 
 def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: Path) -> None:
     """The model file, held against the network, and the weights for training on."""
-    import torch
-
     from ssd_live.commands.export import write
+    from ssd_live.evaluation.plots import training_curves
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.weight_files import save_weights
-    from ssd_live.training.plots import training_curves
     from ssd_live.training.start import Normalise
 
     best = trainer.take_best()
     if best not in (None, trainer.step):
         notify(f"step {best} did best in validation; its weights are taken")
-    network = trainer.trained.cpu().to(memory_format=torch.contiguous_format).eval()
+    network = trainer.trained_on_cpu()
     facts = {"classes": list(train.classes), "network": recipe.model.network, "preset": recipe.model.preset}
     save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
     described = Description(
@@ -165,25 +159,3 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
         notify(f"note: {error}")
     print(f"log, curves and checkpoints: {folder}")
     print(f"use it with --model {recipe.name}")
-
-
-@contextmanager
-def _ranks(device: str) -> Iterator[tuple[int, int, str]]:
-    """This process among those that `torchrun` started: its rank, how many there are, and its device."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        yield 0, 1, device
-        return
-    import torch
-
-    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    on_gpu = device.startswith("cuda")
-    # The others wait while the first validates and saves.
-    torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
-    if on_gpu:
-        torch.cuda.set_device(local)
-    try:
-        yield rank, world, f"cuda:{local}" if on_gpu else device
-    finally:
-        torch.distributed.destroy_process_group()
-        sys.stdout.flush()

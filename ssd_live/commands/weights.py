@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from ssd_live.commands.progress import notify
-from ssd_live.download import fetch
 from ssd_live.errors import MissingPackageError, OutputError, UnknownModelError, UsageError
-from ssd_live.files import engines_folder, sha256
+from ssd_live.system.atomic_files import sha256
+from ssd_live.system.download import fetch
+from ssd_live.system.paths import engines_folder
 
 _DISPLAY_THRESHOLD = 0.5
 

@@ -7,7 +7,6 @@ from typing import Literal
 from onnx import ModelProto
 
 from ssd_live.export.graph import PixelsToDetections, to_onnx
-from ssd_live.files import sha256
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import graft_onnx_nms
@@ -15,6 +14,7 @@ from ssd_live.modelfile.weights import store_as_float16_where_exact
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.zoo import TRAINED_MODELS, load_trained
+from ssd_live.system.atomic_files import sha256
 
 _SHARED_FIELDS = [
     "network",

@@ -15,12 +15,13 @@ from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.heartbeat import Heartbeat
 from ssd_live.gui.window import MainWindow
-from ssd_live.inference.remote import Wish
+from ssd_live.live.outputs import write_numbers
 from ssd_live.live.request import LiveRequest
-from ssd_live.live.session import LiveSession, write_numbers
+from ssd_live.live.session import LiveSession
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
+from ssd_live.remote.client import Wish
 from ssd_live.settings import load_settings, save_settings, settings_path
 
 _INTERRUPTED = 130

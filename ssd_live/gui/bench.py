@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.gui.child import Child
-from ssd_live.inference.remote import Wish
+from ssd_live.remote.client import Wish
 
 _SIZE = (860, 560)
 

@@ -25,10 +25,10 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.backends.base import PRECISIONS
+from ssd_live.detections import Detections
 from ssd_live.gui.view import BoxStyle
-from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.shown import Shown
-from ssd_live.types import Detections
+from ssd_live.remote.client import Loaded, Wish
 
 # A line of progress may end in how far it is.
 _SHARE = re.compile(r"(\d{1,3})%$")

@@ -18,10 +18,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ssd_live import __version__, machine
+from ssd_live import __version__
 from ssd_live.gui.actions import Actions, plain
 from ssd_live.gui.translation import LANGUAGES
 from ssd_live.settings import Settings
+from ssd_live.system import machine
 
 # Package -> licence, of what the window stands on.
 _LICENCES = {

@@ -9,16 +9,17 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QProgressBar, QToolButton
 
 from ssd_live.errors import SsdLiveError
-from ssd_live.files import printable
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.export import Export
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import NoticeBar
 from ssd_live.gui.transport import clock
-from ssd_live.inference.remote import Wish
+from ssd_live.live.outputs import annotated, default_recording
 from ssd_live.live.recorder import Recorded
-from ssd_live.live.session import LiveSession, annotated, default_recording
+from ssd_live.live.session import LiveSession
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings
+from ssd_live.system.paths import printable
 
 
 class Keeping(QObject):

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu
 
-from ssd_live.files import printable
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.dialogs import ask_address
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.settings import Settings
-from ssd_live.video.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from ssd_live.system.paths import printable
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.camera import Camera, cameras
 

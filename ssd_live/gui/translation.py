@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
-from ssd_live.files import assets_folder
+from ssd_live.system.paths import assets_folder
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 

@@ -21,11 +21,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from ssd_live.detections import Detections
+from ssd_live.imaging.overlay import class_colour, ink_on, label_spots, overlap
 from ssd_live.live.session import LiveSession
 from ssd_live.live.stream import Stream
-from ssd_live.overlay import class_colour, ink_on, label_spots, overlap
 from ssd_live.pipeline.picture import Picture, Viewport
-from ssd_live.types import Detections
 
 BACKGROUND = QColor("#0b0c0f")
 _QUIET_TEXT = QColor("#c3c8d2")

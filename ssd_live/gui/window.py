@@ -33,10 +33,10 @@ from ssd_live.gui.readout import Readout
 from ssd_live.gui.source_menus import SourceMenus
 from ssd_live.gui.transport import TransportBar
 from ssd_live.gui.view import BoxStyle, VideoView
-from ssd_live.inference.remote import Loaded, Wish
 from ssd_live.live.session import LiveSession
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
+from ssd_live.remote.client import Loaded, Wish
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 

@@ -12,15 +12,16 @@ import av
 import numpy as np
 
 from ssd_live import __version__
+from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, SsdLiveError
-from ssd_live.files import claim_part, reason, rename_new
-from ssd_live.filtering import DetectionFilter
-from ssd_live.live.film import Film
-from ssd_live.overlay import Overlay
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.planes import copied, matrix_of, planes_of
 from ssd_live.pipeline.live import Shot
-from ssd_live.process.records import LineLog, LogPlace, Record
-from ssd_live.types import Detections, Frame
-from ssd_live.video.planes import copied, matrix_of, planes_of
+from ssd_live.results.records import LineLog, LogPlace, Record
+from ssd_live.system.atomic_files import claim_part, reason, rename_new
+from ssd_live.video.recording import Film
 
 # Frames between the pipeline and the encoder: half a second, for a disk that stutters.
 _QUEUE_FRAMES = 15

@@ -1,12 +1,10 @@
 """One live session: pipeline, network and recording together, without any window."""
 
 import contextlib
-import glob
-import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,25 +12,25 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ssd_live import machine
 from ssd_live.backends import ENGINE_BACKENDS
 from ssd_live.closing import Closing
+from ssd_live.detection.filter import DetectionFilter, detection_filter
+from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
-from ssd_live.files import atomic_write, printable
-from ssd_live.filtering import DetectionFilter, detection_filter
-from ssd_live.inference.loader import LoaderEvents, NetworkLoader
-from ssd_live.inference.remote import Loaded, Wish
-from ssd_live.inference.shared import places
+from ssd_live.imaging.image_files import write_image
+from ssd_live.live.outputs import annotated
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.live.stream import InUse, Stream, counts, together
 from ssd_live.modelfile.metadata import Metadata
-from ssd_live.overlay import Overlay
-from ssd_live.pipeline.live import LivePipeline, Network, Show
+from ssd_live.pipeline.live import LivePipeline, Show
 from ssd_live.pipeline.meters import total
 from ssd_live.pipeline.picture import Picture
-from ssd_live.types import Detections
-from ssd_live.video.images import write_image
+from ssd_live.remote.client import Loaded, Wish
+from ssd_live.remote.loader import LoaderEvents, NetworkLoader
+from ssd_live.remote.network import Network
+from ssd_live.remote.shared import places
+from ssd_live.system import machine
 
 # What starting takes is left out of the steady figures.
 START_SECONDS = 2.0
@@ -248,29 +246,6 @@ class LiveSession(Closing):
             thread.join()
 
 
-def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """The whole frame of a picture with boxes drawn, BGR (H, W, 3)."""
-    image = np.array(picture.frame.bgr())
-    if found is not None:
-        Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
-    return image
-
-
 def _may_use_gpu(wish: Wish) -> bool:
     name, _, device = wish.backend.partition(":")
     return name in ("auto", *ENGINE_BACKENDS) or device.upper() not in ("", "CPU")
-
-
-def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
-    """As JSON, whole or not at all. Raises `OutputError`."""
-    with atomic_write(path) as file:
-        file.write(json.dumps(numbers, indent=1, ensure_ascii=False).encode() + b"\n")
-
-
-def default_recording(folder: Path, now: time.struct_time, taken: Collection[Path] = ()) -> Path:
-    """A name that tells when: ssd_live 2026-11-22 14.03.59.mkv, numbered if a file is called so, whatever its ending, or it is `taken`."""
-    stem = time.strftime("ssd_live %Y-%m-%d %H.%M.%S", now)
-    number = 1
-    while (path := folder / f"{stem}{f' {number}' if number > 1 else ''}.mkv") in taken or any(folder.glob(f"{glob.escape(path.stem)}.*")):
-        number += 1
-    return Path(printable(path))

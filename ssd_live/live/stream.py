@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live.closing import Closing
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
-from ssd_live.filtering import DetectionFilter
-from ssd_live.inference.remote import Loaded
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline
 from ssd_live.pipeline.meters import Account, Durations, total
-from ssd_live.process.records import Record
+from ssd_live.remote.client import Loaded
+from ssd_live.results.records import Record
 from ssd_live.video.sources import SourceSpec
 
 _RECORDER_SECONDS = 2.0

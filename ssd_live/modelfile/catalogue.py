@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd_live.errors import UnknownModelError
-from ssd_live.files import assets_folder, engines_folder
+from ssd_live.system.paths import assets_folder, engines_folder
 
 if TYPE_CHECKING:
     from ssd_live.modelfile.file import ModelFile

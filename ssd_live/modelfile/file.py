@@ -9,9 +9,9 @@ from onnx import ModelProto, TensorProto
 from pydantic import ValidationError
 
 from ssd_live.errors import ModelFileError
-from ssd_live.files import atomic_write, reason, sha256
 from ssd_live.modelfile.metadata import METADATA_KEY, Metadata
 from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES
+from ssd_live.system.atomic_files import atomic_write, reason, sha256
 
 # Protobuf cannot hold more in one message.
 MAX_BYTES = 2 * 1024**3 - 1

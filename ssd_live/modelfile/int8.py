@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ssd_live.errors import ModelFileError, UsageError
-from ssd_live.files import engines_folder, sha256
 from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.system.atomic_files import sha256
+from ssd_live.system.paths import engines_folder
 
 _FOLDER = "int8"
 

@@ -78,7 +78,7 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
     """As safetensors, with facts about them as JSON in its metadata. Raises `OutputError`."""
     from safetensors.torch import save
 
-    from ssd_live.files import atomic_write
+    from ssd_live.system.atomic_files import atomic_write
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_write(path) as file:

@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
-from ssd_live.files import assets_folder
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
 from ssd_live.models.ssd_paper import Preset, ssd_vgg16, ssdlite320_mobilenetv3
+from ssd_live.system.paths import assets_folder
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.line import BURST_BYTES, Decoded, Detected, Inference, Line
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
-from ssd_live.types import Frame
 
 # So long is waited for frames while others are in flight, of which the detections may be there.
 _PATIENCE_SECONDS = 0.1

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from ssd_live.errors import SsdLiveError
+from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.meters import Durations
-from ssd_live.types import Frame
 from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
 from ssd_live.video.sources.pace import Pacer
 

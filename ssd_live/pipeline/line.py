@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ssd_live.backends.base import Backend, Outputs, Pending
+from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
 from ssd_live.errors import BackendError
-from ssd_live.filtering import DetectionFilter
-from ssd_live.pixels import Pixels
-from ssd_live.types import Detections, Frame, Region
+from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.pixels import Pixels
 
 # What stages hand on together: enough to work in warm caches for a while, and little enough that 4K fits in memory.
 BURST_BYTES = 8_000_000

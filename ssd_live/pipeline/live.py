@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from ssd_live.backends.base import Backend
 from ssd_live.closing import Closing
+from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
-from ssd_live.filtering import DetectionFilter
+from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.meters import Cause, Durations, Ledger, Rate
 from ssd_live.pipeline.picture import Picture, Viewport, render
 from ssd_live.pipeline.slot import NewestSlot
-from ssd_live.types import Detections, Frame
+from ssd_live.remote.network import Network
 from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
@@ -26,20 +26,6 @@ _INFERENCE_TIMEOUT_SECONDS = 20.0
 
 # inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest boxes there are.
 Show = Literal["inferred", "source"]
-
-
-@dataclass(frozen=True)
-class Network:
-    """A backend ready to run, with what turns its outputs into detections: all that the model gives; views filter.
-
-    `kill` frees a thread that waits for an answer which does not come; it may be called from any.
-    """
-
-    backend: Backend
-    input_size: tuple[int, int]
-    everything: DetectionFilter
-    name: str
-    kill: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)

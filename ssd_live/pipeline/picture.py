@@ -6,8 +6,9 @@ import av
 import cv2
 import numpy as np
 
-from ssd_live.pixels import Pixels, resize_yuv420_to_bgr
-from ssd_live.types import Detections, Frame, Region
+from ssd_live.detections import Detections
+from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
 
 
 @dataclass(frozen=True)

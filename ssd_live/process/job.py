@@ -12,19 +12,20 @@ import av
 
 from ssd_live import __version__
 from ssd_live.backends.base import Backend
-from ssd_live.choosing import Choice
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
-from ssd_live.files import printable
-from ssd_live.filtering import DetectionFilter
+from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.overlay import Overlay
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.line import Detected, Inference
 from ssd_live.process.plan import Task
-from ssd_live.process.records import LineLog, LogPlace, Record
-from ssd_live.types import Frame, Region, VideoInfo
-from ssd_live.video.images import read_image, write_image
-from ssd_live.video.planes import even_sided, planes_of, writable
+from ssd_live.results.records import LineLog, LogPlace, Record
+from ssd_live.selection.choose import Choice
+from ssd_live.system.paths import printable
+from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
 

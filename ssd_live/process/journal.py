@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ssd_live.files import atomic_write, printable, real
 from ssd_live.process.plan import Task
+from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.paths import printable, real
 
 MEMORY_FOLDER = ".ssd_live"
 SUMMARY_NAME = "summary.csv"

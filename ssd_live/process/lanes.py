@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-from ssd_live import machine
 from ssd_live.backends.base import Backend
-from ssd_live.detector import load_chosen
 from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
 from ssd_live.process.plan import Task
-from ssd_live.process.records import LogPlace
+from ssd_live.results.records import LogPlace
+from ssd_live.selection.load import load_chosen
+from ssd_live.system import machine
 
 # Frames done, and frames expected if that is known.
 OnFrames = Callable[[int, int | None], None]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssd_live.errors import MediaError, UsageError
-from ssd_live.files import real
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
+from ssd_live.system.paths import real
 from ssd_live.video.encoders import Codec
-from ssd_live.video.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
 from ssd_live.video.writer import CONTAINERS
 
 # Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers and phones play.

@@ -11,13 +11,13 @@ from typing import Any
 
 import cv2
 
-from ssd_live import machine
 from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
-from ssd_live.files import parts_of, reason
 from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
 from ssd_live.process.lanes import Lane, OnFrames, load_recipe
 from ssd_live.process.plan import Task
-from ssd_live.process.records import LogPlace
+from ssd_live.results.records import LogPlace
+from ssd_live.system import machine
+from ssd_live.system.atomic_files import parts_of, reason
 
 _POLL_SECONDS = 0.3
 # A worker that dies takes its input with it, which another one begins again; an input that kills every worker is given up.

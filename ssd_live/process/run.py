@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
-from ssd_live.files import real, reason
 from ssd_live.process.job import Recipe, Report, Settings
 from ssd_live.process.journal import Journal, Outcome, settings_key, write_summary
 from ssd_live.process.lanes import Lane
 from ssd_live.process.plan import Plan, Task
-from ssd_live.process.records import LogPlace, check_format, combine
+from ssd_live.results.records import LogPlace, check_format, combine
+from ssd_live.system.atomic_files import reason
+from ssd_live.system.paths import real
 
 _POLL_SECONDS = 0.1
 

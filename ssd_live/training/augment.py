@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_live.pixels import Pixels
+from ssd_live.imaging.pixels import Pixels
 
 # Least overlap that a patch must have with some object; None is any patch, and the whole image is one more choice.
 _MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)

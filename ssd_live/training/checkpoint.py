@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssd_live.errors import ModelFileError
-from ssd_live.files import atomic_write
+from ssd_live.system.atomic_files import atomic_write
 
 _VERSION = 1
 

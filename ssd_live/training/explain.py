@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssd_live.backends.torch import answer_before_nms, network_of
+from ssd_live.backends.torch_network import answer_before_nms, network_of
+from ssd_live.datasets import sheets
+from ssd_live.datasets.types import LabelledImage
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.overlay import class_colour
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.box_code import to_corners
 from ssd_live.models.default_boxes import FeatureMapBoxes, Place, place_of
 from ssd_live.models.matching import match
 from ssd_live.models.postprocess import detect, jaccard_overlap
-from ssd_live.overlay import class_colour
-from ssd_live.pixels import Pixels
-from ssd_live.training import sheets
-from ssd_live.training.data import LabelledImage
-from ssd_live.types import Frame
 
 _PANEL, _COLUMNS = (480, 360), 3
 _FAINT = (150, 150, 150)

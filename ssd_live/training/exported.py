@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssd_live.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.postprocess import boxes_and_scores, detect
 from ssd_live.models.ssd import SSDNetwork
-from ssd_live.pixels import Pixels
+from ssd_live.selection.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
 from ssd_live.training.start import Normalise
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import MediaError
+from ssd_live.imaging.image_files import read_image
 from ssd_live.models.multibox_loss import Target
 from ssd_live.training.augment import Example, augment, resized
-from ssd_live.training.data import LabelledImage
-from ssd_live.video.images import read_image
 
 # A box thinner than this part of the image is what a cut left of an object; its logarithm would be a wild target.
 _THINNEST = 1e-3

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ssd_live.files import atomic_write
+from ssd_live.system.atomic_files import atomic_write
 
 COLUMNS = ("step", "learning_rate", "localisation", "confidence", "images_per_second", "validation_map")
 

@@ -9,11 +9,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
-from ssd_live.files import engines_folder
 from ssd_live.models.published import PREPROCESSING, Preprocessing
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.weight_files import read_state
 from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
+from ssd_live.system.paths import engines_folder
 from ssd_live.training.recipe import ModelPart
 
 State = dict[str, Tensor]

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ssd_live.datasets.types import DataSet
 from ssd_live.errors import TrainingError
 from ssd_live.models.multibox_loss import Target, multibox_loss
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.training import checkpoint
-from ssd_live.training.data import DataSet
 from ssd_live.training.feed import Batch, BatchOrder, Examples, View, batches
 from ssd_live.training.log import Progress, RunLog
 from ssd_live.training.recipe import Recipe, TrainPart
@@ -78,6 +78,10 @@ class Trainer:
     def trained(self) -> SSDNetwork:
         """The network to use: the average over the steps, if one is kept."""
         return self._average if self._average is not None else self.network
+
+    def trained_on_cpu(self) -> SSDNetwork:
+        """Move the trained network to the CPU and return it in evaluation mode."""
+        return self.trained.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
     def take_best(self) -> int | None:
         """Go back to the weights of the best validation, for use and not for training on; the step they are of, None if never validated."""

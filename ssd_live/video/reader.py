@@ -13,12 +13,13 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from ssd_live import machine
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame, VideoInfo
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
+from ssd_live.system import machine
 from ssd_live.video.containers import open_input
-from ssd_live.video.decoders import Accelerator, working_accelerator
-from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
+from ssd_live.video.hardware import Accelerator, working_accelerator
+from ssd_live.video.info import VideoInfo
 
 # Only local files: a playlist must not make the program fetch from the network.
 _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}

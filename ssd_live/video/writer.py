@@ -14,11 +14,11 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
-from ssd_live.files import claim_part, reason, rename_new
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
+from ssd_live.system.atomic_files import claim_part, reason, rename_new
 from ssd_live.video.encoders import DEFAULT_PRESET, Codec, Preset, choose_encoder, keeping_thread_priority
 from ssd_live.video.reader import VideoReader
-from ssd_live.video.streams import Routing, route_streams
+from ssd_live.video.remux import Routing, route_streams
 
 # The container by the ending of the output's name, and how it is asked to be kind to browsers.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}

@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from ssd_live import machine
 from ssd_live.bench.records import Report
-from ssd_live.choosing import Choice
 from ssd_live.cli import main
+from ssd_live.selection.choose import Choice
+from ssd_live.system import machine
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.tiny_model import tiny_model

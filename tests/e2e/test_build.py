@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
+from ssd_live.backends.tensorrt.device import Gpu
 from ssd_live.commands import build as command
 from ssd_live.errors import MissingPackageError
-from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 from ssd_live.modelfile.file import write_model_file
-from ssd_live.tensorrt.device import Gpu
+from ssd_live.system.paths import assets_folder
 from tests.conftest import Answer
 from tests.e2e.conftest import CHECKOUT
 from tests.tiny_model import tiny_model

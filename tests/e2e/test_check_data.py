@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.pixels import Pixels
-from ssd_live.training.data import load_data
+from ssd_live.datasets.load import load_data
+from ssd_live.imaging.pixels import Pixels
 from tests.conftest import Answer
 from tests.faults.test_bad_input import error_line
-from tests.unit.training.test_check import INSIDE, Objects, coco, voc, write_photo, yolo
+from tests.unit.datasets.test_check import INSIDE, Objects, coco, voc, write_photo, yolo
 
 Command = Callable[..., Answer]
 

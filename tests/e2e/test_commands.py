@@ -14,7 +14,7 @@ import pytest
 
 import ssd_live
 from ssd_live.errors import SsdLiveError
-from ssd_live.files import assets_folder
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 

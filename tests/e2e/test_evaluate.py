@@ -14,9 +14,9 @@ import pytest
 
 import ssd_live
 from ssd_live.backends import backend_module
-from ssd_live.files import assets_folder
-from ssd_live.training.coco_metric import FIGURES
-from ssd_live.video.images import read_image
+from ssd_live.evaluation.coco_metric import FIGURES
+from ssd_live.imaging.image_files import read_image
+from ssd_live.system.paths import assets_folder
 from tests.conftest import FIXED_BACKEND, Answer
 
 Run = Callable[..., Answer]

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ssd_live.files import assets_folder
+from ssd_live.system.paths import assets_folder
 from tests.conftest import Answer
 
 Run = Callable[..., Answer]

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from ssd_live.agreement import answers, before_nms, compare_boxes
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
-from ssd_live.download import fetch
 from ssd_live.errors import DownloadError
-from ssd_live.files import assets_folder
+from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.models import create
-from ssd_live.video.images import read_image
+from ssd_live.selection.agreement import answers, before_nms, compare_boxes
+from ssd_live.system.download import fetch
+from ssd_live.system.paths import assets_folder
 from tests.conftest import Answer
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from ssd_live.backends import backend_module
-from ssd_live.choosing import Choice
-from ssd_live.files import assets_folder
-from ssd_live.filtering import detection_filter
+from ssd_live.detection.filter import detection_filter
 from ssd_live.process.job import Engine, Recipe, Report, Settings
 from ssd_live.process.journal import Outcome
 from ssd_live.process.lanes import LocalLane
 from ssd_live.process.plan import Task, make_plan
 from ssd_live.process.run import Run
+from ssd_live.selection.choose import Choice
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.writer import Quality
 from tests.clips import frame_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live import choosing
 from ssd_live.backends import openvino
-from ssd_live.files import assets_folder
+from ssd_live.selection import choose as choosing
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, packet_times, pictures, sound_packets, stream_of, with_rotation, write_clip
 from tests.conftest import Answer
 

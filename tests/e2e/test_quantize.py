@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ssd_live.files import assets_folder
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE
 from tests.conftest import Answer
 

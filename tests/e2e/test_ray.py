@@ -13,8 +13,8 @@ import psutil
 import pytest
 from onnx import helper
 
-from ssd_live.files import assets_folder
 from ssd_live.modelfile.file import to_bytes
+from ssd_live.system.paths import assets_folder
 from tests.clips import frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.tiny_model import tiny_metadata, tiny_proto

@@ -10,10 +10,10 @@ import torch
 
 from ssd_live.commands import reproduce
 from ssd_live.export.model_file import Description, export_network
+from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.file import write_model_file
 from ssd_live.models import create
 from ssd_live.models.labels import VOC
-from ssd_live.video.images import read_image
 from tests.conftest import Answer
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")

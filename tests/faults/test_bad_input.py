@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from ssd_live.files import assets_folder
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 

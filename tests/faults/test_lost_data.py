@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.files import claim_part
+from ssd_live.system.atomic_files import claim_part
 from ssd_live.video import writer
 from tests.clips import frame_times, packet_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer

@@ -17,12 +17,12 @@ from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.transport import SeekSlider
 from ssd_live.gui.view import VideoView
 from ssd_live.gui.window import MainWindow
-from ssd_live.inference.remote import Wish
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
 from ssd_live.pipeline.meters import Account
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 from tests.gui.waiting import settle, wait_until

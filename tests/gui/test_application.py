@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QApplication, QSlider
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.gui import app
 from ssd_live.gui.window import MainWindow
-from ssd_live.inference.remote import Wish
 from ssd_live.live.request import LiveRequest, Overrides
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings, load_settings, save_settings
 from ssd_live.video.sources import parse_source
 from tests.clips import frame_times
@@ -157,7 +157,7 @@ def test_the_run_ends_by_itself_after_the_time_that_is_asked_for(run: Run) -> No
 
 
 def test_the_screenshot_is_the_window_with_its_boxes(run: Run, tmp_path: Path) -> None:
-    from ssd_live.overlay import class_colour
+    from ssd_live.imaging.overlay import class_colour
 
     sizes: list[tuple[int, int]] = []
     run(do=lambda window: sizes.append((window.width(), window.height())), screenshot=tmp_path / "new" / "window.png")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ssd_live.gui.bridge import Bridge
-from ssd_live.inference.remote import Wish
 from ssd_live.live.session import LiveSession
+from ssd_live.remote.client import Wish
 from tests.gui.desk import Desk
 from tests.gui.waiting import wait_until
 from tests.waiting import wait_until as wait_without_events

@@ -7,9 +7,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QProgressBar, QPushButton, QSlider, QSpinBox
 
-from ssd_live.inference.remote import Wish
+from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.request import Overrides
-from ssd_live.overlay import class_colour
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, part, toggle
 from tests.gui.waiting import wait_until

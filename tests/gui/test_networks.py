@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QProgressBar, QToolButton
 
 from ssd_live.gui.detection_panel import DetectionPanel
-from ssd_live.inference.remote import Wish
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.meters import Account
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings
 from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.gui.desk import Desk, part, write_model
@@ -69,7 +69,7 @@ def new_process_held(before: set[int]) -> Iterator[None]:
 
     def look() -> bool:
         # Before it runs its own program it is a copy of this one, and whoever starts it waits for it.
-        found[:] = [child for child in psutil.Process().children() if child.pid not in before and "ssd_live.inference.worker" in child.cmdline()]
+        found[:] = [child for child in psutil.Process().children() if child.pid not in before and "ssd_live.remote.server" in child.cmdline()]
         return bool(found)
 
     wait_until(look, "a process is started for the new network")

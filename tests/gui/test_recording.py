@@ -13,8 +13,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QProgressBar, QToolButton, QWidget
 
-from ssd_live.inference.remote import Wish
-from ssd_live.overlay import class_colour
+from ssd_live.imaging.overlay import class_colour
+from ssd_live.remote.client import Wish
 from ssd_live.settings import Settings
 from tests.clips import SAMPLE, frame_times, pictures, write_clip
 from tests.gui.desk import Desk, red_green_blue

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel
 
-from ssd_live.files import assets_folder
 from ssd_live.gui import translation
+from ssd_live.system.paths import assets_folder
 from tests.gui.desk import Desk
 from tests.gui.waiting import settle, wait_until
 

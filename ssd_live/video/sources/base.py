@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 
 Kind = Literal["camera", "stream", "file", "images", "screen", "pattern"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import v4l2
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
 

@@ -7,7 +7,7 @@ import av
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources.base import SourceInfo
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
-from ssd_live.video.images import IMAGE_SUFFIXES, natural_order, read_image
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, natural_order, read_image
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
 
 _DEFAULT_RATE = 1.0

@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ssd_live.errors import UsageError
-from ssd_live.files import printable
-from ssd_live.video.images import IMAGE_SUFFIXES
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES
+from ssd_live.system.paths import printable
 from ssd_live.video.sources.base import SourceSpec
 
 _NETWORK = ("rtsp", "rtsps", "http", "https")

@@ -7,10 +7,10 @@ import numpy as np
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
-from ssd_live.files import assets_folder
-from ssd_live.pixels import Pixels
-from ssd_live.types import Frame
-from ssd_live.video.images import read_image
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
 from ssd_live.video.sources.parse import parse_pattern
 

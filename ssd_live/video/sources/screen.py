@@ -7,7 +7,7 @@ import numpy as np
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError, MissingPackageError, UsageError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources.base import SourceInfo, SourceOptions
 from ssd_live.video.sources.pace import Metronome
 

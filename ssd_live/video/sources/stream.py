@@ -11,9 +11,9 @@ from av.video.stream import VideoStream
 
 from ssd_live.closing import Closing
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.video.containers import open_input
-from ssd_live.video.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.video.sources.base import SourceInfo
 from ssd_live.video.sources.parse import parse_source
 

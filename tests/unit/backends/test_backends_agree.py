@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from ssd_live.agreement import BUDGETS, Answer, answers, before_nms, compare_boxes, compare_detections
 from ssd_live.backends import BACKENDS, ENGINE_BACKENDS, backend_module, load_backend
 from ssd_live.backends.base import LoadOptions, Precision
 from ssd_live.errors import BackendError, MissingPackageError, UsageError
-from ssd_live.files import assets_folder
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.pixels import Pixels
-from ssd_live.types import Frame
-from ssd_live.video.images import read_image
+from ssd_live.selection.agreement import BUDGETS, Answer, answers, before_nms, compare_boxes, compare_detections
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 
 MODELS = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")

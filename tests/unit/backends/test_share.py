@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.agreement import Answer, answer_of
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import Backend, LoadOptions
-from ssd_live.detector import only_over
-from ssd_live.files import assets_folder
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.pixels import Pixels
+from ssd_live.selection.agreement import Answer, answer_of
+from ssd_live.selection.load import only_over
+from ssd_live.system.paths import assets_folder
 
 PHOTOS = ("chelsea.png", "astronaut.png", "coffee.png")
 ROUNDS = 10

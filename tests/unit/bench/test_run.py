@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from ssd_live import machine
 from ssd_live.bench import run as bench_run
 from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
 from ssd_live.bench.worker import RESULT_NAME
-from ssd_live.choosing import Choice
 from ssd_live.errors import BackendError
+from ssd_live.selection.choose import Choice
+from ssd_live.system import machine
 from tests.tiny_model import tiny_model
 from tests.waiting import children
 
@@ -171,7 +171,7 @@ def test_when_one_stream_fails_the_others_are_ended(monkeypatch: pytest.MonkeyPa
     """Real processes: the first to come fails, the other would wait for it for ever."""
     code = """
 import json, os, sys, threading
-from ssd_live.trial import end_with_parent
+from ssd_live.system.child_process import end_with_parent
 end_with_parent()
 try:
     os.mkdir(os.path.join(json.loads(sys.argv[1])["meeting"], "first"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO, stage_costs
-from ssd_live.choosing import Choice
 from ssd_live.errors import MediaError
+from ssd_live.selection.choose import Choice
 from tests.clips import with_rotation, write_clip
 from tests.tiny_model import tiny_model
 

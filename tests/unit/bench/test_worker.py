@@ -15,7 +15,7 @@ from ssd_live import cli
 from ssd_live.bench import worker
 from ssd_live.bench.run import WORKER_COMMAND
 from ssd_live.bench.stages import VIDEO
-from ssd_live.trial import run_child
+from ssd_live.system.child_process import run_child
 from tests.clips import write_clip
 from tests.tiny_model import tiny_model
 

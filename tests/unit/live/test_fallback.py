@@ -10,8 +10,7 @@ import pytest
 
 from ssd_live.backends.base import Outputs
 from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
-from ssd_live.inference import loader
-from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.live import session
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents
@@ -19,7 +18,8 @@ from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.picture import Viewport
-from ssd_live.pixels import Pixels
+from ssd_live.remote import loader
+from ssd_live.remote.client import Loaded, Wish
 from ssd_live.settings import Settings
 from ssd_live.video.sources import parse_source
 from tests.fake_engine import answer_to, know_the_fastest, without_tensorrt

@@ -12,14 +12,15 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live import machine
+from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
 from ssd_live.errors import OutputError
-from ssd_live.filtering import DetectionFilter
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.planes import copied
 from ssd_live.live import recorder as recording
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.live import Shot
-from ssd_live.types import Detections, Frame
-from ssd_live.video.planes import copied
+from ssd_live.system import machine
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
@@ -309,7 +310,7 @@ def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(tmp_pa
     def full(film: object, picture: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ssd_live.live.film.Film._encode", full)
+    monkeypatch.setattr("ssd_live.video.recording.Film._encode", full)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(8))
     wait_until(lambda: made.ended)
@@ -343,7 +344,7 @@ def test_an_encoder_that_does_not_open_is_reported(tmp_path: Path, monkeypatch: 
     def none(codec: str) -> None:
         raise OutputError("this FFmpeg has no encoder")
 
-    monkeypatch.setattr("ssd_live.live.film.choose_encoder", none)
+    monkeypatch.setattr("ssd_live.video.recording.choose_encoder", none)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(1))
     wait_until(lambda: made.ended)
@@ -356,10 +357,11 @@ def test_a_recording_whose_program_is_killed_plays_up_to_the_last_two_seconds(tm
 import sys, time
 from pathlib import Path
 import numpy as np
-from ssd_live.filtering import DetectionFilter
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.live.recorder import Recorder, RecordingPlan
 from ssd_live.pipeline.live import Shot
-from ssd_live.types import Detections, Frame
+from ssd_live.detections import Detections
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
 

@@ -17,16 +17,17 @@ import numpy as np
 import pytest
 
 from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageError
-from ssd_live.inference.remote import Loaded, Wish
+from ssd_live.imaging.frame import Frame
+from ssd_live.live.outputs import annotated, default_recording, write_numbers
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.request import Overrides
-from ssd_live.live.session import START_SECONDS, LiveSession, SessionEvents, annotated, default_recording, write_numbers
+from ssd_live.live.session import START_SECONDS, LiveSession, SessionEvents
 from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline import capture, live
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.picture import Picture, Viewport, render
+from ssd_live.remote.client import Loaded, Wish
 from ssd_live.settings import Settings
-from ssd_live.types import Frame
 from ssd_live.video.sources import parse_source
 from tests.live_parts import Painter, check_closed
 from tests.tiny_model import tiny_model
@@ -325,7 +326,7 @@ def test_a_recording_that_fails_is_told_and_another_can_be_started(tmp_path: Pat
 
     with _session() as session:
         with monkeypatch.context() as broken:
-            broken.setattr("ssd_live.live.film.choose_encoder", none)
+            broken.setattr("ssd_live.video.recording.choose_encoder", none)
             session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
             wait_until(lambda: session.recorded)
         assert "this FFmpeg has no encoder" in session.recorded[0].trouble

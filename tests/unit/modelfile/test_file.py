@@ -15,11 +15,12 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
 from ssd_live.errors import ModelFileError, UnknownModelError
 from ssd_live.export.model_file import export_model
-from ssd_live.files import assets_folder, sha256
 from ssd_live.modelfile.catalogue import find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, changed, read_model_file, write_model_file
 from ssd_live.modelfile.metadata import METADATA_KEY
 from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES, strip_nms
+from ssd_live.system.atomic_files import sha256
+from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_metadata, tiny_model
 
 BUNDLED = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")

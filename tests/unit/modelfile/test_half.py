@@ -10,17 +10,17 @@ import pytest
 import torch
 from onnx import GraphProto, ModelProto, TensorProto
 
-from ssd_live.agreement import BUDGETS, answers, compare_detections, sample_images
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.export.graph import PixelsToDetections, to_onnx
-from ssd_live.files import sha256
 from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.half import in_float32, in_half_precision
 from ssd_live.modelfile.nms import BOXES, SCORES, graft_onnx_nms
 from ssd_live.models import create
+from ssd_live.selection.agreement import BUDGETS, answers, compare_detections, sample_images
+from ssd_live.system.atomic_files import sha256
 
 BUNDLED = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
 

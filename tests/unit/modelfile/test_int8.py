@@ -7,18 +7,18 @@ import numpy as np
 import onnx
 import pytest
 
-from ssd_live.agreement import BUDGETS, answers, before_nms, compare_boxes, compare_detections, sample_images
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
-from ssd_live.choosing import Choice, candidates, choose
 from ssd_live.errors import ModelFileError, UsageError
-from ssd_live.files import assets_folder
 from ssd_live.modelfile.body import body_of, predictors, with_ancestors
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, changed, write_model_file
 from ssd_live.modelfile.int8 import form_for, int8_form, int8_identity, int8_place
 from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.modelfile.quantisation import quantised
+from ssd_live.selection.agreement import BUDGETS, answers, before_nms, compare_boxes, compare_detections, sample_images
+from ssd_live.selection.choose import Choice, candidates, choose
+from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_model
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from ssd_live.agreement import answer_of
-from ssd_live.backends.detection_output import CANDIDATES, LEAST_SCORE, Table, with_detection_output
+from ssd_live.backends.openvino_nms import CANDIDATES, LEAST_SCORE, Table, with_detection_output
 from ssd_live.modelfile.nms import (
     BOXES,
     FIXED_CANDIDATES,
@@ -30,6 +29,7 @@ from ssd_live.modelfile.nms import (
     strip_nms,
 )
 from ssd_live.models.postprocess import detect
+from ssd_live.selection.agreement import answer_of
 from tests.oracles import Found, nms
 from tests.tiny_model import tiny_metadata
 

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ssd_live.backends.base import LoadOptions
-from ssd_live.backends.torch import TorchBackend, answer_before_nms, network_of
-from ssd_live.files import assets_folder
+from ssd_live.backends.torch import TorchBackend
+from ssd_live.backends.torch_network import answer_before_nms, network_of
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.postprocess import boxes_and_scores, detect, detect_in_fixed_shapes
 from ssd_live.models.ssd import SSDNetwork
-from ssd_live.pixels import Pixels
-from ssd_live.types import Frame
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 
 SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS = 0.1, 0.47, 50

@@ -12,12 +12,12 @@ import pytest
 
 from ssd_live.backends.base import Outputs
 from ssd_live.closing import Closing
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import BackendError, MediaError, OutputError
-from ssd_live.filtering import DetectionFilter
+from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.line import Detected, Inference
-from ssd_live.pixels import Pixels
-from ssd_live.types import Frame, Region
 
 SIDE = 8
 # Far more than any test needs: it only keeps a broken pipeline from hanging the run.

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.files import assets_folder
+from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
-from ssd_live.types import Frame
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source, stream
 from tests.clips import frame_times, write_clip
 from tests.servers import MjpegServer

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ssd_live.errors import BackendError
+from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline import live
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.live import LivePipeline, Shot, Show
 from ssd_live.pipeline.picture import Picture, Viewport, render
-from ssd_live.types import Frame
 from ssd_live.video.sources import parse_source
 from tests.clips import write_clip
 from tests.live_parts import SIDE, VIEW, MemoryBackend, Painter, brightness, check_account, check_closed, network_of

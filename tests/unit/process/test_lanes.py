@@ -10,15 +10,15 @@ from types import FrameType
 import numpy as np
 import pytest
 
-from ssd_live.choosing import Choice
+from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import CancelledError, MediaError
-from ssd_live.filtering import DetectionFilter
 from ssd_live.process.job import Recipe, Report, Settings
 from ssd_live.process.journal import Outcome
 from ssd_live.process.lanes import OnFrames
 from ssd_live.process.plan import Plan, Task
-from ssd_live.process.records import LogPlace
 from ssd_live.process.run import Run
+from ssd_live.results.records import LogPlace
+from ssd_live.selection.choose import Choice
 from ssd_live.video.writer import Quality
 from tests.tiny_model import tiny_model
 

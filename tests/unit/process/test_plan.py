@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssd_live.errors import MediaError, UsageError
+from ssd_live.imaging.image_files import natural_order
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.video.encoders import Codec
-from ssd_live.video.images import natural_order
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ssd_live.pixels import Pixels
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.training.augment import Example, _find_patch, augment, cut, distort_colours, flip, overlaps, resized, sample_patch, zoom_out
 
 MEAN = (104.0, 117.0, 123.0)

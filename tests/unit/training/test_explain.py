@@ -13,20 +13,20 @@ from torch import Tensor
 
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
-from ssd_live.backends.torch import answer_before_nms, network_of
-from ssd_live.files import assets_folder
-from ssd_live.filtering import detection_filter
+from ssd_live.backends.torch_network import answer_before_nms, network_of
+from ssd_live.datasets.types import LabelledImage
+from ssd_live.detection.filter import detection_filter
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.box_code import decode, to_corners
 from ssd_live.models.default_boxes import Place
 from ssd_live.models.matching import match
 from ssd_live.models.ssd import SSDNetwork
-from ssd_live.pixels import Pixels
-from ssd_live.training.data import LabelledImage
+from ssd_live.system.paths import assets_folder
 from ssd_live.training.explain import Explanation, describe, draw, explain
-from ssd_live.types import Frame
-from ssd_live.video.images import read_image
 from tests.oracles import iou
 
 MODELS = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")

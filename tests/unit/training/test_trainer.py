@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, UsageError
 from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
 from ssd_live.training.checkpoint import load as load_checkpoint
-from ssd_live.training.data import DataSet, LabelledImage
 from ssd_live.training.feed import BatchOrder, Examples, View, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe

@@ -6,11 +6,11 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live import machine
-from ssd_live.types import Frame
-from ssd_live.video import pace
+from ssd_live.imaging.frame import Frame
+from ssd_live.system import machine
+from ssd_live.video import encoder_tuning
+from ssd_live.video.encoder_tuning import live_options
 from ssd_live.video.encoders import PRESETS, Codec, Encoder, Preset, software_encoder
-from ssd_live.video.pace import live_options
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
 from tests.clips import SAMPLE, pictures, write_clip, x264_options
@@ -80,7 +80,7 @@ def test_with_time_enough_a_live_encoder_takes_pains_and_without_it_none(moving:
 @pytest.mark.parametrize(("interval", "preset"), [(0.031, "veryfast"), (0.029, "superfast"), (0.016, "superfast"), (0.014, "ultrafast")])
 def test_it_may_take_a_third_of_the_machine(interval: float, preset: str, moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {"veryfast": 0.020, "superfast": 0.010, "ultrafast": 0.005}
-    monkeypatch.setattr(pace, "_seconds_a_frame", lambda pictures, options: costs[options["preset"]])
+    monkeypatch.setattr(encoder_tuning, "_seconds_a_frame", lambda pictures, options: costs[options["preset"]])
     monkeypatch.setattr(machine, "available_cores", lambda: 2)
     assert live_options(software_encoder("h264"), moving, interval)["preset"] == preset
 
@@ -91,14 +91,14 @@ def test_what_the_middle_takes_is_told_for_the_whole(size: tuple[int, int], time
     with av.open(str(clip)) as container:
         frames = list(container.decode(video=0))
     moments = iter([10.0, 13.0])
-    monkeypatch.setattr("ssd_live.video.pace.time.thread_time", lambda: next(moments))
-    assert pace._seconds_a_frame(frames, {"preset": "ultrafast"}) == pytest.approx(3.0 / 2 * times)
+    monkeypatch.setattr("ssd_live.video.encoder_tuning.time.thread_time", lambda: next(moments))
+    assert encoder_tuning._seconds_a_frame(frames, {"preset": "ultrafast"}) == pytest.approx(3.0 / 2 * times)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (642, 2), (2, 362), (1278, 722)])
 def test_the_middle_is_the_middle_of_any_size(size: tuple[int, int]) -> None:
     whole = av.VideoFrame.from_ndarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8), "bgr24").reformat(format="yuv420p")
-    part = pace._middle(whole)
+    part = encoder_tuning._middle(whole)
     assert (part.width, part.height) == (min(size[0], 640), min(size[1], 360))
     left, top = (size[0] - part.width) // 4 * 2, (size[1] - part.height) // 4 * 2
     expected = whole.to_ndarray()[: size[1]][top : top + part.height, left : left + part.width]
@@ -111,7 +111,7 @@ def test_a_single_picture_tells_nothing_about_time(interval: float, moving: list
 
 
 def test_frames_that_come_slowly_may_come_faster_later(moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "_seconds_a_frame", lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]])
+    monkeypatch.setattr(encoder_tuning, "_seconds_a_frame", lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]])
     monkeypatch.setattr(machine, "available_cores", lambda: 2)
     assert live_options(software_encoder("h264"), moving, 10.0)["preset"] == "superfast"
 

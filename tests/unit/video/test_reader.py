@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video import reader as reader_module
 from ssd_live.video.reader import VideoReader
 from tests.clips import frame_times, sound_packets, write_clip

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from ssd_live.errors import MediaError, SsdLiveError, UsageError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import Source, SourceOptions, SourceSpec, camera, open_source, parse_source, v4l2
 from ssd_live.video.sources.pace import Metronome, Pacer
 from ssd_live.video.sources.parse import parse_size

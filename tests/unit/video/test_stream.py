@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ssd_live.errors import MediaError
-from ssd_live.types import Frame
+from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import SourceOptions, open_source, parse_source, stream
 from ssd_live.video.sources.pattern import PatternSource
 from ssd_live.video.sources.stream import StreamSource

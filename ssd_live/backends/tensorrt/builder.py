@@ -1,0 +1,189 @@
+"""Build an engine: strongly typed network, one optimisation profile, with progress and cancelling."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ssd_live.backends.tensorrt.flavours import Flavour
+from ssd_live.backends.tensorrt.graph import EnginePrecision, graph_for
+from ssd_live.errors import BackendError, CancelledError, UsageError
+from ssd_live.modelfile.file import ModelFile
+
+# (share done 0..1, what is being done)
+OnProgress = Callable[[float, str], None]
+_LEAN_RUNTIME = "libnvinfer_lean"
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what tactics may use, 0 for all there is.
+
+    `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none means the GPU here, or all that are
+    supported where there is none. A version-compatible engine runs on later versions of the library, a hardware-compatible one on GPUs
+    from Ampere on; both cost speed.
+    """
+
+    precision: EnginePrecision = "fp16"
+    batches: tuple[int, int, int] = (1, 1, 8)
+    workspace_mb: int = 0
+    targets: tuple[str, ...] = ()
+    version_compatible: bool = False
+    hardware_compatible: bool = False
+
+
+class TimingCache(Protocol):
+    """What the library measured of kernels, kept from build to build; empty at first."""
+
+    def load(self) -> bytes: ...
+
+    def save(self, data: bytes) -> None: ...
+
+
+def build(
+    model: ModelFile,
+    flavour: Flavour,
+    options: BuildOptions,
+    on_progress: OnProgress,
+    cancelled: threading.Event,
+    timings: TimingCache | None = None,
+) -> bytes:
+    """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line, `CancelledError` once `cancelled` is set."""
+    trt = flavour.library()
+    messages: list[str] = []
+    logger = keep_errors(trt, messages)
+    flavour.prepare(logger)
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(graph_for(model, flavour, options.precision)):
+        raise BackendError(f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; {_advice(options)}")
+    config = builder.create_builder_config()
+    config.progress_monitor = _monitor(trt, on_progress, cancelled)
+    if options.workspace_mb:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb << 20)
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.hardware_compatible:
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    _set_targets(trt, config, options.targets, flavour)
+    width, height = model.metadata.input_size
+    profile = builder.create_optimization_profile()
+    profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
+    config.add_optimization_profile(profile)
+    timing = _timing_cache(config, timings) if flavour.measures_kernels else None
+    # What was told before, of refused timings say, is not why a build fails.
+    messages.clear()
+    plan = builder.build_serialized_network(network, config)
+    if cancelled.is_set():
+        raise CancelledError("the build was cancelled; nothing was kept")
+    if plan is None:
+        raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}")
+    if timing is not None and timings is not None:
+        timings.save(bytes(memoryview(timing.serialize())))
+    return bytes(memoryview(plan))
+
+
+def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
+    if timings is None:
+        return None
+    # One of another version or GPU is refused; then a new one begins.
+    for content in (timings.load(), b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, False):
+            return cache
+    return None
+
+
+def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Flavour) -> None:
+    """Raises `UsageError` for one that the library does not know, or where it takes none."""
+    if not targets:
+        return
+    if not hasattr(trt, "ComputeCapability"):
+        raise UsageError(f"{flavour.title} builds for the GPU of this machine; leave out --targets, or use --runtime tensorrt-rtx")
+    known = {name.lower(): value for name, value in vars(trt.ComputeCapability).items() if name.startswith("SM")}
+    config.num_compute_capabilities = len(targets)
+    for number, target in enumerate(targets):
+        if target.lower() not in known:
+            raise UsageError(f"there is no target {target!r}; {flavour.title} knows {', '.join(sorted(known))}")
+        config.set_compute_capability(known[target.lower()], number)
+
+
+def _parser_trouble(parser: Any) -> str:
+    errors = [parser.get_error(number) for number in range(parser.num_errors)]
+    if not errors:
+        return "it gives no reason"
+    first = errors[0]
+    return _one_line(f"node {first.node_name() or first.node()} ({first.node_operator() or 'unknown operator'}): {first.desc()}")
+
+
+def _build_trouble(messages: list[str], options: BuildOptions) -> str:
+    """The first error: those after it follow from it."""
+    if not messages:
+        return "it gives no reason; run with --debug"
+    first = _one_line(messages[0])
+    if _LEAN_RUNTIME in first:
+        return f"an engine for later versions carries the lean runtime ({_LEAN_RUNTIME}), which is not installed; leave out --version-compatible"
+    if "memory" in first.lower():
+        # Where there is a limit, that was too small; else the GPU's memory is.
+        return f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a smaller --batch"
+    return f"{first}; {_advice(options)}"
+
+
+def _advice(options: BuildOptions) -> str:
+    return "report it" if options.precision == "fp32" else "try --precision fp32, or report it"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def keep_errors(trt: Any, messages: list[str]) -> Any:
+    """A logger of the library that puts errors, and nothing else, into `messages`."""
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                messages.append(message)
+
+    return Logger()
+
+
+def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """Phases lie within phases; the outermost one's steps are the whole. The library skips steps, so the share only grows."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._sizes: dict[str, int] = {}
+            self._parents: dict[str, str | None] = {}
+            self._done: dict[str, int] = {}
+            self._furthest = 0.0
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self._sizes[phase], self._parents[phase], self._done[phase] = max(steps, 1), parent, 0
+            on_progress(self._share(phase), phase)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            self._done[phase] = step + 1
+            on_progress(self._share(phase), phase)
+            return not cancelled.is_set()
+
+        def phase_finish(self, phase: str) -> None:
+            self._done[phase] = self._sizes.get(phase, 1)
+            if self._parents.get(phase, phase) is None and not cancelled.is_set():
+                on_progress(self._share(phase), phase)
+
+        def _share(self, phase: str) -> float:
+            share = self._done[phase] / self._sizes[phase]
+            parent = self._parents[phase]
+            while parent is not None and parent in self._sizes:
+                share = (self._done[parent] + min(share, 1.0)) / self._sizes[parent]
+                parent = self._parents[parent]
+            self._furthest = max(self._furthest, min(share, 1.0))
+            return self._furthest
+
+    return Monitor()

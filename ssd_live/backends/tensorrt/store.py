@@ -1,0 +1,333 @@
+"""The engines of this user: what each was built from, and that nobody changed it since.
+
+An engine is native code, so only one that this user built or imported is ever loaded. Each has a manifest, a JSON file, which carries the
+engine's SHA-256 and is signed (HMAC-SHA-256) with a key that only this user can read. Every engine's file has a name of its own, so that
+two processes that build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
+"""
+
+import contextlib
+import errno
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssd_live.backends.tensorrt.builder import BuildOptions
+from ssd_live.backends.tensorrt.device import Gpu
+from ssd_live.backends.tensorrt.flavours import FlavourName
+from ssd_live.errors import ModelFileError, OutputError
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.system.atomic_files import atomic_write, reason, rename_new, sha256
+from ssd_live.system.paths import engines_folder
+
+_KEY_BYTES = 32
+_MANIFEST_SUFFIX, _ENGINE_SUFFIX = ".engine.json", ".engine"
+# What `atomic_write` had begun when it was killed.
+_UNFINISHED = ".ssd_live-*"
+# A younger engine without a manifest may be one that another process is about to write.
+_LEFT_SECONDS = 60.0
+
+# Manifests of others are shown before anybody trusts them: nothing in them may move the cursor of a terminal.
+_Line = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=200)]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class EngineKey(BaseModel):
+    """Everything that an engine depends on: where any of it differs, another engine is needed. `gpu` is empty where it was built without one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # It becomes part of file names.
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    model_sha256: _Sha256
+    flavour: FlavourName
+    version: _Line
+    gpu: _Line = ""
+    compute_capability: _Line = ""
+    driver: _Line = ""
+    precision: Literal["fp16", "fp32"]
+    batches: tuple[int, int, int]
+    workspace_mb: int
+    targets: tuple[_Line, ...]
+    version_compatible: bool = False
+    hardware_compatible: bool = False
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.model_dump_json().encode())[:16]
+
+
+class Parity(BaseModel):
+    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse of both ways.
+
+    `forced` is a failure that the user does not mind.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Literal["not run", "passed", "failed", "forced"] = "not run"
+    share: float = 0.0
+    expected: int = 0
+    basis: str = ""
+
+
+class Manifest(BaseModel):
+    """What stands beside an engine. `imported` ones were built elsewhere; `seconds` is how long building took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: EngineKey
+    engine: str
+    engine_sha256: _Sha256
+    engine_bytes: int
+    seconds: float
+    created: _Line
+    imported: bool = False
+    parity: Parity = Parity()
+
+
+def key_for(model: ModelFile, flavour: FlavourName, version: str, options: BuildOptions, gpu: Gpu | None = None) -> EngineKey:
+    """`gpu` is the one it is built on, if there is one."""
+    here = gpu or Gpu("", "", "")
+    return EngineKey(
+        model=model.name,
+        model_sha256=model.sha256,
+        flavour=flavour,
+        version=version,
+        gpu=here.name,
+        compute_capability=here.capability,
+        driver=here.driver,
+        precision=options.precision,
+        batches=options.batches,
+        workspace_mb=options.workspace_mb,
+        targets=options.targets,
+        version_compatible=options.version_compatible,
+        hardware_compatible=options.hardware_compatible,
+    )
+
+
+class SignedFile:
+    """Bytes that only this user can have written: their HMAC stands before them."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path, self._key = path, key
+
+    def load(self) -> bytes:
+        """Nothing where there is nothing, or nothing to be trusted."""
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            return b""
+        signature, data = content[: hashlib.sha256().digest_size], content[hashlib.sha256().digest_size :]
+        return data if hmac.compare_digest(signature, self._sign(data)) else b""
+
+    def save(self, data: bytes) -> None:
+        """It saves time and no more: where it cannot be written, the next build measures again."""
+        with contextlib.suppress(OutputError), atomic_write(self._path) as file:
+            file.write(self._sign(data) + data)
+
+    def _sign(self, data: bytes) -> bytes:
+        return hmac.new(self._key, data, hashlib.sha256).digest()
+
+
+class EngineStore:
+    """A folder of engines with their manifests."""
+
+    def __init__(self, folder: Path | None = None, secret: Path | None = None) -> None:
+        self.folder = folder or engines_folder() / "tensorrt"
+        self._secret = secret or Path(platformdirs.user_config_dir("ssd_live", appauthor=False)) / "engine.key"
+
+    def save(self, key: EngineKey, engine: bytes, seconds: float, *, imported: bool = False, parity: Parity | None = None) -> Manifest:
+        """Keep an engine; one of the same key is replaced. Raises `OutputError`."""
+        manifest = Manifest(
+            key=key,
+            engine=f"{key.model}-{key.digest}-{secrets.token_hex(6)}{_ENGINE_SUFFIX}",
+            engine_sha256=sha256(engine),
+            engine_bytes=len(engine),
+            seconds=round(seconds, 2),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            imported=imported,
+            parity=parity or Parity(),
+        )
+        with atomic_write(self.folder / manifest.engine) as file:
+            file.write(engine)
+        before = self._stored(self._place(key))
+        self._write(manifest)
+        if before is not None:
+            # One that cannot be removed, because it is being read on Windows, is a leftover.
+            with contextlib.suppress(OSError):
+                (self.folder / before.engine).unlink()
+        return manifest
+
+    def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
+        """Write down what the parity gate found, unless the engine was replaced since. Raises `OutputError`."""
+        noted = manifest.model_copy(update={"parity": parity})
+        now = self._stored(self._place(manifest.key))
+        if now is not None and now.engine == manifest.engine:
+            self._write(noted)
+        return noted
+
+    def find(self, key: EngineKey) -> tuple[Manifest, bytes] | None:
+        """The engine for a key with its content, checked; None if there is none. Raises `ModelFileError` for one that is not to be trusted."""
+        place = self._place(key)
+        if not place.is_file():
+            return None
+        manifest = self.read(place)
+        if manifest.key != key:
+            raise ModelFileError(f"{place}: is the manifest of another engine; build it again")
+        try:
+            engine = (self.folder / manifest.engine).read_bytes()
+        except OSError as error:
+            if self._stored(place) != manifest:
+                # Another process replaced or removed both meanwhile.
+                return self.find(key)
+            raise ModelFileError(f"{place}: its engine {manifest.engine} cannot be read ({reason(error)}); build it again") from error
+        # What was hashed is what is used: the file is not read a second time.
+        if not hmac.compare_digest(sha256(engine), manifest.engine_sha256):
+            raise ModelFileError(f"{self.folder / manifest.engine}: was changed since it was built; build it again")
+        return manifest, engine
+
+    def read(self, place: Path) -> Manifest:
+        """A manifest that this user signed. Raises `ModelFileError`."""
+        try:
+            content = json.loads(place.read_text(encoding="utf-8"))
+            signature = str(content.pop("hmac"))
+            manifest = Manifest.model_validate(content)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError) as error:
+            raise ModelFileError(f"{place}: is no manifest of an engine; build it again") from error
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(manifest).encode()):
+            raise ModelFileError(f"{place}: was not written by you, or was changed; build it again, or `engines import` it if you trust it")
+        if Path(manifest.engine).name != manifest.engine:
+            raise ModelFileError(f"{place}: names an engine outside its folder; build it again")
+        if place.name != self._place(manifest.key).name:
+            raise ModelFileError(f"{place}: is the manifest of another engine; build it again")
+        return manifest
+
+    def every(self) -> Iterator[tuple[Path, Manifest | ModelFileError]]:
+        """Manifests in the order of their names, or what is wrong with them."""
+        for place in sorted(self.folder.glob(f"*{_MANIFEST_SUFFIX}")):
+            if place.is_file():
+                try:
+                    yield place, self.read(place)
+                except ModelFileError as error:
+                    yield place, error
+
+    def remove(self, place: Path) -> int:
+        """A manifest and its engine, unless a sound manifest names that too; how many bytes that freed."""
+        try:
+            named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            named = ""
+        freed = _unlinked(place)
+        if named not in self._named():
+            # The name may be anybody's: it is only looked for.
+            freed += sum(_unlinked(path) for path in self.folder.glob(f"*{_ENGINE_SUFFIX}") if path.name == named)
+        return freed
+
+    def orphans(self) -> list[Path]:
+        """Engines that no manifest names and half-written files: of builds that were cut off."""
+        named = self._named()
+        paths = sorted((*self.folder.glob(f"*{_ENGINE_SUFFIX}"), *self.folder.glob(_UNFINISHED)))
+        return [path for path in paths if path.name not in named and path.is_file() and _age(path) > _LEFT_SECONDS]
+
+    def remove_orphans(self) -> tuple[int, int]:
+        """How many there were, and how many bytes that freed."""
+        freed = [_unlinked(path) for path in self.orphans()]
+        return len(freed), sum(freed)
+
+    def prepare(self) -> None:
+        """Before a long build rather than after it. Raises `OutputError` where nothing can be kept."""
+        self._own_key()
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise OutputError(f"{self.folder}: engines cannot be written there ({reason(error)}); choose another place") from error
+
+    def timings(self, flavour: FlavourName, version: str) -> "SignedFile":
+        """The builder's timing cache."""
+        return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
+
+    def _named(self) -> set[str]:
+        """Engines of sound manifests."""
+        return {manifest.engine for _, manifest in self.every() if isinstance(manifest, Manifest)}
+
+    def _place(self, key: EngineKey) -> Path:
+        return self.folder / f"{key.model}-{key.digest}{_MANIFEST_SUFFIX}"
+
+    def _stored(self, place: Path) -> Manifest | None:
+        try:
+            return self.read(place)
+        except ModelFileError:
+            return None
+
+    def _write(self, manifest: Manifest) -> None:
+        content = manifest.model_dump(mode="json") | {"hmac": self._signature(manifest)}
+        with atomic_write(self._place(manifest.key)) as file:
+            file.write(json.dumps(content, indent=1).encode() + b"\n")
+
+    def _signature(self, manifest: Manifest) -> str:
+        return hmac.new(self._own_key(), manifest.model_dump_json().encode(), hashlib.sha256).hexdigest()
+
+    def _own_key(self) -> bytes:
+        """This user's key, made at first use and readable by nobody else. Raises `OutputError`."""
+        if not self._secret.is_file():
+            self._make_key()
+        try:
+            key = self._secret.read_bytes()
+        except OSError as error:
+            raise OutputError(
+                f"{self._secret}: the key that engines are signed with cannot be read ({reason(error)}); check its permissions"
+            ) from error
+        if len(key) != _KEY_BYTES:
+            raise OutputError(f"{self._secret}: is no key; delete it, and build the engines again")
+        return key
+
+    def _make_key(self) -> None:
+        """Whole from the first moment: another process may want it at the same time, and then has its own taken instead."""
+        try:
+            self._secret.parent.mkdir(parents=True, exist_ok=True)
+            # Made readable by its owner alone.
+            handle, name = tempfile.mkstemp(dir=self._secret.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(secrets.token_bytes(_KEY_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    rename_new(Path(name), self._secret)
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except OSError as error:
+            message = f"{self._secret}: the key that engines are signed with cannot be made ({reason(error)}); make the folder writable"
+            raise OutputError(message) from error
+
+
+def _unlinked(path: Path) -> int:
+    """How many bytes that freed; 0 where another process was faster."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
+
+
+def _age(path: Path) -> float:
+    """In seconds; 0 for a file that is gone by now."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""Labelled images: VOC, COCO and YOLO data, read, checked and shown."""

@@ -1,0 +1,91 @@
+"""Pictures of labelled data: tiles with boxes, put together as a contact sheet, and a class histogram."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_live.imaging.overlay import Overlay, class_colour
+from ssd_live.imaging.pixels import Pixels
+
+Size = tuple[int, int]
+
+_PAPER, _INK = (32, 30, 28), (235, 235, 235)
+_FONT_PIXELS, _ROW_PIXELS, _MARGIN_PIXELS = 13, 22, 12
+_NAME_PIXELS, _COUNT_PIXELS = 170, 80
+# Further out than any picture reaches, and still a whole number for those who draw.
+_FAR_PIXELS = 1e6
+
+
+def tile(image: Pixels, boxes: NDArray[np.float32], class_ids: NDArray[np.integer], texts: Sequence[str], size: Size) -> Pixels:
+    """The image (H, W, 3) BGR in a tile of `size` (width, height), its sides' ratio kept, with its boxes (M, 4) xyxy in pixels."""
+    scale, left, top = _fit(image, size)
+    sides = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    inside = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
+    picture = _paper(size)
+    picture[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    Overlay(size).draw_labelled((picture,), placed(boxes, image, size), class_ids, [_drawable(text) for text in texts])
+    return picture
+
+
+def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
+    """Where boxes of the image lie in its tile."""
+    scale, left, top = _fit(image, size)
+    spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [left, top, left, top]
+    return np.asarray(spots, np.float32).reshape(-1, 4)
+
+
+def outline(picture: Pixels, boxes: NDArray[np.float32], colour: tuple[int, int, int] = (255, 255, 255), thickness: int = 1) -> None:
+    """Plain frames, in place."""
+    for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, thickness)
+
+
+def captioned(picture: Pixels, text: str) -> Pixels:
+    """With a line of text below."""
+    line = _paper((picture.shape[1], _ROW_PIXELS))
+    _write(line, text, 4, 0)
+    return np.vstack([picture, line])
+
+
+def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
+    """Tiles of one size, row by row."""
+    filled = [*tiles, *[np.full_like(tiles[0], _PAPER)] * (-len(tiles) % columns)]
+    return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
+
+
+def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels:
+    """A bar a class with its count, in as many columns as fit."""
+    columns = max(1, min(width // 400, -(-len(names) // 12)))
+    rows = -(-len(names) // columns)
+    picture = _paper((width, rows * _ROW_PIXELS + 2 * _MARGIN_PIXELS))
+    column_width = width // columns
+    longest = max(1, column_width - _NAME_PIXELS - _COUNT_PIXELS - 2 * _MARGIN_PIXELS)
+    most = max([*counts, 1])
+    for number, (name, count) in enumerate(zip(names, counts, strict=True)):
+        x, y = (number // rows) * column_width + _MARGIN_PIXELS, (number % rows) * _ROW_PIXELS + _MARGIN_PIXELS
+        _write(picture[:, : x + _NAME_PIXELS], name, x, y)
+        bar = round(longest * count / most)
+        picture[y + 4 : y + _ROW_PIXELS - 3, x + _NAME_PIXELS : x + _NAME_PIXELS + bar] = class_colour(number)
+        _write(picture, str(count), x + _NAME_PIXELS + bar + 6, y)
+    return picture
+
+
+def _fit(image: Pixels, size: Size) -> tuple[float, int, int]:
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    return scale, (size[0] - round(width * scale)) // 2, (size[1] - round(height * scale)) // 2
+
+
+def _paper(size: Size) -> Pixels:
+    return np.full((size[1], size[0], 3), _PAPER, np.uint8)
+
+
+def _drawable(text: str) -> str:
+    # OpenCV crashes on the halves of characters that file names of no UTF-8 and JSON can hold.
+    return text.encode(errors="replace").decode()
+
+
+def _write(picture: Pixels, text: str, x: int, y: int) -> None:
+    cv2.putText(picture, _drawable(text), (x, y + _ROW_PIXELS - 7), _INK, cv2.FontFace("sans"), _FONT_PIXELS, 400)

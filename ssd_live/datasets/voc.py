@@ -1,0 +1,124 @@
+"""PASCAL VOC directories: JPEGImages, Annotations (XML), ImageSets/Main."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array, class_index
+from ssd_live.errors import DataError
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, natural_order
+from ssd_live.system.atomic_files import reason
+
+
+@dataclass(frozen=True)
+class _Object:
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool
+
+
+@dataclass(frozen=True)
+class _Label:
+    path: Path
+    file_name: str
+    size: tuple[int, int] | None
+    objects: tuple[_Object, ...]
+
+
+def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
+    """Raises `DataError` for a folder that holds nothing usable; single files that cannot be read become `troubles`."""
+    labels, troubles = [], []
+    for path in _label_paths(folder, split):
+        try:
+            labels.append(_read(path))
+        except DataError as error:
+            troubles.append(Finding("unreadable label", path, str(error)))
+    if not labels:
+        raise DataError(f"{folder}: has no labels that can be read ({troubles[0] if troubles else 'Annotations is empty'})")
+    # The same word in other letters is the same class.
+    found = {thing.name.casefold(): thing.name for label in reversed(labels) for thing in label.objects}
+    names = tuple(classes) or tuple(sorted(found.values()))
+    images = []
+    for label in labels:
+        unknown = sorted({thing.name for thing in label.objects if class_index(names, thing.name) is None})
+        listed = ", ".join(names)
+        troubles += [Finding("unknown class", label.path, f"the class {name!r} is not among {listed}; its objects are left out") for name in unknown]
+        images.append(_labelled(_image_path(folder, label), label, names))
+    return DataSet(f"{folder.absolute().name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+
+
+def _label_paths(folder: Path, split: str) -> list[Path]:
+    if not split:
+        return sorted((folder / "Annotations").glob("*.xml"), key=natural_order)
+    listed = folder / "ImageSets" / "Main" / f"{split}.txt"
+    try:
+        names = [line.split()[0] for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{listed}: is not UTF-8; save it so") from error
+    except OSError as error:
+        known = ", ".join(sorted(path.stem for path in listed.parent.glob("*.txt"))) or "none"
+        raise DataError(f"{listed}: there is no such list; the folder has {known}") from error
+    return [folder / "Annotations" / f"{name}.xml" for name in names]
+
+
+def _read(path: Path) -> _Label:
+    """Raises `DataError`, which does not name the file."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except FileNotFoundError as error:
+        raise DataError("there is no such label file") from error
+    except OSError as error:
+        raise DataError(f"cannot be read ({reason(error)})") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise DataError(f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
+    try:
+        objects = tuple(_object(node) for node in root.iter("object"))
+        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"an object lacks its name or a number of its box ({error})") from error
+    return _Label(path, root.findtext("filename") or "", (width, height) if width and height else None, objects)
+
+
+def _object(node: ElementTree.Element) -> _Object:
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        raise ValueError("no name")
+    x1, y1, x2, y2 = (float(node.findtext(f"bndbox/{side}") or "missing") for side in ("xmin", "ymin", "xmax", "ymax"))
+    return _Object(name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1")
+
+
+def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
+    """One XML file about an image; objects of other classes are left out. Raises `DataError`."""
+    try:
+        return _labelled(image, _read(path), names)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage:
+    known = [(class_index(names, thing.name), thing) for thing in label.objects]
+    kept = [(index, thing) for index, thing in known if index is not None]
+    return LabelledImage(
+        image,
+        boxes_array([thing.box for _, thing in kept]),
+        np.array([index for index, _ in kept], np.int64),
+        np.array([thing.difficult for _, thing in kept], bool),
+        label.size,
+        label.path,
+    )
+
+
+def _image_path(folder: Path, label: _Label) -> Path:
+    """By the label's own name: the file name inside is often stale, and says no more than which of several endings is meant."""
+    images = folder / "JPEGImages"
+    inside = Path(label.file_name).name
+    if Path(inside).stem == label.path.stem and (images / inside).is_file():
+        return images / inside
+    for suffix in sorted(IMAGE_SUFFIXES):
+        for candidate in (images / f"{label.path.stem}{suffix}", images / f"{label.path.stem}{suffix.upper()}"):
+            if candidate.is_file():
+                return candidate
+    return images / (inside or f"{label.path.stem}.jpg")

@@ -1,0 +1,1 @@
+"""How good a model is: average precision, confusion, plots."""

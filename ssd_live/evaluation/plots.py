@@ -1,0 +1,64 @@
+"""Plots by matplotlib: precision over recall, and the course of a training run."""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.evaluation.evaluate import Evaluation
+from ssd_live.imaging.plotting import new_figure, save_figure
+
+_COLUMNS, _PANEL_INCHES = 4, 3.0
+_MOST_PANELS = 24
+
+
+def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
+    """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`, `OutputError`."""
+    first = next(iter(evaluations.values()))
+    names = [name for name in first.classes if any(not np.isnan(evaluation.precision[name]) for evaluation in evaluations.values())]
+    names = sorted(names, key=lambda name: np.nan_to_num(first.precision[name]))[:_MOST_PANELS]
+    columns = max(1, min(_COLUMNS, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = new_figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
+    for number, name in enumerate(names, 1):
+        axes = figure.add_subplot(rows, columns, number)
+        for label, evaluation in evaluations.items():
+            curve = evaluation.curves[name]
+            if not np.isnan(evaluation.precision[name]):
+                # A precision holds for the recall up to its own.
+                recall, precision = np.concatenate([[0.0], curve.recall]), np.concatenate([[1.0], curve.precision])
+                axes.step(recall, precision, where="pre", label=f"{label}: {100 * evaluation.precision[name]:.1f}")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+        # A dollar in a class name begins no formula, and what is no letter would break an SVG.
+        axes.set_title("".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=6, loc="lower left")
+    save_figure(figure, path)
+
+
+def training_curves(path: Path, log: Path) -> None:
+    """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`. Raises as above."""
+    with log.open(newline="", encoding="utf-8") as file:
+        # The last line of a run that was cut off may lack its end.
+        rows = [row for row in csv.DictReader(file) if row["validation_map"] is not None]
+    steps = [int(row["step"]) for row in rows]
+    figure = new_figure(9, 3.4)
+    losses, scores = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    parts = {part: [float(row[part]) for row in rows] for part in ("localisation", "confidence")}
+    for part, values in parts.items():
+        losses.plot(steps, values, label=part)
+    positive = any(0 < value < math.inf for values in parts.values() for value in values)
+    losses.set(xlabel="step", ylabel="loss", yscale="log" if positive else "linear")
+    losses.legend()
+    validated = [(step, float(row["validation_map"])) for step, row in zip(steps, rows, strict=True) if row["validation_map"]]
+    if validated:
+        scores.plot(*zip(*validated, strict=True), marker="o", color="tab:green")
+        scores.set(xlabel="step", ylabel="validation mAP", ylim=(0, 1))
+    else:
+        scores.plot(steps, [float(row["learning_rate"]) for row in rows], color="tab:grey")
+        scores.set(xlabel="step", ylabel="learning rate")
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+    save_figure(figure, path)

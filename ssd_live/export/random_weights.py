@@ -1,0 +1,48 @@
+"""Untrained networks as model files, for measuring speed: it hardly depends on the weights."""
+
+import torch
+
+from ssd_live.export.model_file import Description, export_network
+from ssd_live.modelfile.file import ModelFile
+from ssd_live.models.labels import VOC
+from ssd_live.models.published import PREPROCESSING
+from ssd_live.models.ssd import SSDNetwork
+from ssd_live.models.zoo import create
+
+_SEED = 0
+# The bias of the background: like a trained network, the result finds little over the score threshold.
+_BACKGROUND_LOGIT = 8.0
+
+
+def random_model(network: str, background_logit: float = _BACKGROUND_LOGIT) -> ModelFile:
+    """Return one of the VGG16 networks with random weights and VOC's 20 classes, in memory.
+
+    With a `background_logit` of 0 nearly every box of each class is over the score threshold, the most work that NMS can have.
+    Raises `KeyError` for a network that has no published preprocessing.
+    """
+    torch.manual_seed(_SEED)
+    how = PREPROCESSING["torchvision", network]
+    described = Description(
+        name=f"{network}-random",
+        network=network,
+        classes=tuple(VOC),
+        input_size=how.input_size,
+        mean=how.mean,
+        scale=how.scale,
+        activation=how.activation,
+        iou_threshold=how.iou_threshold,
+        display_threshold=0.5,
+        training_data="none",
+        licence="none",
+        provenance="random weights",
+    )
+    classes = len(VOC) + 1
+    made = create(network, classes).eval()
+    _prefer_background(made, classes, background_logit)
+    return export_network(made, described)
+
+
+@torch.no_grad()
+def _prefer_background(network: SSDNetwork, classes: int, logit: float) -> None:
+    for layer in network.head.classification_head.module_list:  # type: ignore[union-attr]
+        layer.bias.view(-1, classes)[:, 0] = logit

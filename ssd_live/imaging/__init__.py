@@ -1,0 +1,1 @@
+"""Pictures: pixels, planes, resizing, drawing, image files."""

@@ -1,0 +1,82 @@
+"""Single images: read upright, written whole."""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ssd_live.errors import MediaError, OutputError
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.atomic_files import atomic_write, reason
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset(
+    {
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".mpg",
+        ".mpeg",
+        ".wmv",
+        ".flv",
+        ".3gp",
+        ".3g2",
+        ".ogv",
+        ".vob",
+        ".mxf",
+        ".gif",
+        ".y4m",
+        ".h264",
+        ".hevc",
+        ".asf",
+        ".f4v",
+    }
+)
+_JPEG_QUALITY = 95
+
+
+def read_image(path: Path) -> Frame:
+    """An image as bgr24, turned as its EXIF says. Raises `MediaError`."""
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: is not a regular file; give a video or an image")
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({reason(error)}); check the file and its permissions") from error
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error as error:
+        raise MediaError(f"{path}: is too large or damaged; check the file") from error
+    if image is None:
+        raise MediaError(f"{path}: is not an image that can be read; check the file")
+    return Frame((np.asarray(image, np.uint8),))
+
+
+def write_image(path: Path, image: Pixels) -> None:
+    """Save BGR (H, W, 3) in the format that the ending of the name says, whole or not at all. Raises `OutputError`."""
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise OutputError(f"{path}: cannot tell an image format from the name; end it in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    try:
+        encoded, data = cv2.imencode(path.suffix, image, parameters)
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise OutputError(f"{path}: this format cannot hold a picture of {size}; end the name in .png or .tif")
+    with atomic_write(path) as file:
+        file.write(data.tobytes())
+
+
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key under which frame2 stands before frame10."""
+    parts = re.split(r"([0-9]+)", str(path).casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

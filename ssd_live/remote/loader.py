@@ -1,0 +1,114 @@
+"""Loading networks in the background; the last wish wins."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ssd_live.detection.filter import everything
+from ssd_live.errors import CancelledError, SsdLiveError
+from ssd_live.remote.client import Loaded, RemoteBackend, Wish
+from ssd_live.remote.network import Network
+from ssd_live.system.atomic_files import reason
+
+
+@dataclass(frozen=True)
+class LoaderEvents:
+    """Who is told, in the loading thread: a line of progress, what is ready, or what went wrong."""
+
+    progress: Callable[[str], None]
+    ready: Callable[[Wish, Loaded, Network], None]
+    failed: Callable[[Wish, SsdLiveError], None]
+
+
+_END_SECONDS = 2.0
+
+
+class NetworkLoader:
+    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for the threads to end.
+
+    Networks are loaded for so many `users`, as `RemoteBackend` says.
+    """
+
+    def __init__(self, events: LoaderEvents, users: int = 1) -> None:
+        self._events = events
+        self._users = users
+        self._lock = threading.Lock()
+        self._loading: RemoteBackend | None = None
+        self._closed = False
+        self._newest = self._cancelled = 0
+        self._threads: list[threading.Thread] = []
+
+    def load(self, wish: Wish) -> None:
+        with self._lock:
+            self._newest += 1
+            thread = threading.Thread(target=self._load, args=(wish, self._newest), name="load", daemon=True)
+            # Under the lock: whoever closes must find it running.
+            thread.start()
+            self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
+
+    def cancel(self) -> None:
+        """Give up what is being loaded; it fails then, with a line that says so."""
+        with self._lock:
+            self._cancelled = self._newest
+            if self._loading is not None:
+                self._loading.kill()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._loading is not None:
+                self._loading.kill()
+            threads = self._threads
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(_END_SECONDS)
+
+    def _load(self, wish: Wish, number: int) -> None:
+        try:
+            backend = self._begin(wish, number)
+        except SsdLiveError as error:
+            self._events.failed(wish, error)
+            return
+        if backend is None:
+            return
+        try:
+            loaded = backend.wait(self._events.progress)
+        except SsdLiveError as error:
+            backend.close()
+            if self._is_current(backend, number):
+                self._events.failed(wish, self._cancellation(number) or error)
+            return
+        if not self._is_current(backend, number):
+            backend.close()
+        elif (cancelled := self._cancellation(number)) is not None:
+            # It was killed after its last word.
+            backend.close()
+            self._events.failed(wish, cancelled)
+        else:
+            metadata = loaded.metadata
+            self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name, backend.kill))
+
+    def _begin(self, wish: Wish, number: int) -> RemoteBackend | None:
+        """None where another was wished for since. Raises `SsdLiveError`, `CancelledError`."""
+        with self._lock:
+            if self._closed or number != self._newest:
+                return None
+            if self._loading is not None:
+                self._loading.kill()
+            if (cancelled := self._cancellation(number)) is not None:
+                raise cancelled
+            try:
+                self._loading = RemoteBackend(wish, self._users)
+            except OSError as error:
+                raise SsdLiveError(f"the inference process cannot be started ({reason(error)})") from error
+            return self._loading
+
+    def _cancellation(self, number: int) -> CancelledError | None:
+        return CancelledError("loading was cancelled") if self._cancelled == number else None
+
+    def _is_current(self, backend: RemoteBackend, number: int) -> bool:
+        """Whether it is what was wished for last; from now on it is cancelled no more."""
+        with self._lock:
+            if self._loading is backend:
+                self._loading = None
+            return not self._closed and number == self._newest

@@ -1,0 +1,175 @@
+"""The child process: chooses and loads a network, then answers picture after picture over its standard streams.
+
+It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error": ...}`), and after `ready`, for each picture of raw bytes
+that it reads, one status byte: 0 and the raw outputs, or 1 and a line of JSON. Answers come in the order of the pictures.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from ssd_live.backends.base import Backend, Outputs, Workload
+from ssd_live.errors import SsdLiveError
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.metadata import Metadata
+from ssd_live.remote.protocol import DONE, FAILED, pack
+from ssd_live.selection.choose import batch_for, choose
+from ssd_live.selection.load import load_chosen
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`arguments` are model, backend and precision, as a user gives them, and how many pictures may wait for their answers at a time."""
+    # Whatever a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    try:
+        _serve(arguments, sys.stdin.buffer, answers)
+    except SsdLiveError as error:
+        _tell(answers, {"error": str(error), "kind": type(error).__name__})
+        return 1
+    except (BrokenPipeError, KeyboardInterrupt):
+        return 0
+    return 0
+
+
+def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) -> None:
+    name, backend, precision = arguments[:3]
+    users = int(arguments[3])
+    model = find_model(name)
+
+    def notify(line: str) -> None:
+        _tell(answers, {"progress": line})
+
+    workload: Workload = "latency" if users == 1 else "throughput"
+    choice = choose(model, backend, precision, workload=workload, notify=notify)  # type: ignore[arg-type]
+    metadata = model.metadata
+    batch = batch_for(choice, users)
+    with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
+        image = np.zeros((batch, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
+        loaded.submit(image).result()
+        chosen = {"backend": choice.backend, "device": choice.device, "precision": choice.precision, "description": loaded.description}
+        described = metadata.model_dump(mode="json", exclude={"agreement_sample"})
+        _tell(answers, {"ready": {**chosen, "sha256": model.sha256, "metadata": described}})
+        if users > 1:
+            Flow(loaded, metadata, batch, pictures, answers).run()
+            return
+        buffer = image.data.cast("B")
+        while _read_into(pictures, buffer):
+            _answer(lambda: loaded.submit(image).result(), 1, metadata, answers)
+
+
+class Flow:
+    """Pictures of several users go on as they come, and as many of those that wait at once as a batch has room for.
+
+    Three threads: one reads, one submits, one waits for the answers and writes them.
+    """
+
+    def __init__(self, loaded: Backend, metadata: Metadata, batch: int, pictures: IO[bytes], answers: IO[bytes]) -> None:
+        self._loaded = loaded
+        self._metadata = metadata
+        self._batch = batch
+        self._pictures = pictures
+        self._answers = answers
+        self._read: queue.Queue[Pixels | None] = queue.Queue(batch)
+        self._submitted: queue.Queue[tuple[Callable[[], Outputs], int] | None] = queue.Queue()
+        self._free = threading.Semaphore(loaded.slots)
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Until the pictures end. Raises what nobody expected of the backend."""
+        works = {"read": self._read_all, "answer": self._answer_all}
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
+        for thread in threads:
+            thread.start()
+        while images := self._waiting():
+            # What is left of a batch is filled with its last picture.
+            pixels = images[0][None] if self._batch == 1 else np.stack(images + images[-1:] * (self._batch - len(images)))
+            self._submitted.put((self._submit(pixels), len(images)))
+        self._submitted.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _waiting(self) -> list[Pixels]:
+        """Taken when a slot is free, so that as many as can be have come; none at the end."""
+        first = self._read.get()
+        self._free.acquire()
+        if self._failure is not None:
+            raise self._failure
+        images = [] if first is None else [first]
+        while images and len(images) < self._batch:
+            try:
+                image = self._read.get_nowait()
+            except queue.Empty:
+                break
+            if image is None:
+                self._read.put(None)
+                break
+            images.append(image)
+        return images
+
+    def _submit(self, pixels: Pixels) -> Callable[[], Outputs]:
+        try:
+            return self._loaded.submit(pixels).result
+        except SsdLiveError as error:
+            failure = error
+
+            def fail() -> Outputs:
+                raise failure
+
+            return fail
+
+    def _read_all(self) -> None:
+        width, height = self._metadata.input_size
+        while _read_into(self._pictures, (image := np.empty((height, width, 3), np.uint8)).data.cast("B")):
+            self._read.put(image)
+        self._read.put(None)
+
+    def _answer_all(self) -> None:
+        while (submitted := self._submitted.get()) is not None:
+            # Nobody is left to be told; the pictures end as well then.
+            try:
+                _answer(*submitted, self._metadata, self._answers)
+            except BrokenPipeError:
+                pass
+            except BaseException as error:
+                self._failure = error
+            self._free.release()
+
+
+def _answer(result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]) -> None:
+    """For each of `count` pictures."""
+    try:
+        outputs = result()
+    except SsdLiveError as error:
+        for _ in range(count):
+            answers.write(bytes([FAILED]))
+            _tell(answers, {"error": str(error), "kind": type(error).__name__})
+        return
+    for index in range(count):
+        answers.write(bytes([DONE]) + pack(outputs, metadata.max_detections, index))
+
+
+def _read_into(stream: IO[bytes], buffer: memoryview) -> bool:
+    """Fill the buffer; False at the end of the stream."""
+    filled = 0
+    while filled < len(buffer):
+        count: int = stream.readinto(buffer[filled:])  # type: ignore[attr-defined]
+        if not count:
+            return False
+        filled += count
+    return True
+
+
+def _tell(answers: IO[bytes], message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

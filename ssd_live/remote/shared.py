@@ -1,0 +1,153 @@
+"""One inference process for the pictures of several pipelines."""
+
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+
+from ssd_live.backends.base import Outputs
+from ssd_live.closing import Closing
+from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.remote.client import RemoteBackend
+from ssd_live.remote.network import Network
+
+_END_SECONDS = 0.5
+
+
+def places(network: Network, count: int) -> list[Network]:
+    """The same network for so many pipelines; the process behind it is one."""
+    if count == 1:
+        return [network]
+    assert isinstance(network.backend, RemoteBackend)
+    return [replace(network, backend=place) for place in SharedBackend(network.backend, count).places]
+
+
+class SharedBackend:
+    """Places at one process, each of them a backend for one thread; the process ends when the last place is closed.
+
+    Pictures go in as they come, and each place waits for its own answer only. When the process fails, every place does.
+    """
+
+    def __init__(self, remote: RemoteBackend, places: int) -> None:
+        self._remote = remote
+        # Not one: while a full pipe holds up a picture, answers are handed out.
+        self._writing, self._lock = threading.Lock(), threading.Lock()
+        self._line: deque[_Ticket] = deque()
+        self._failure: SsdLiveError | None = None
+        self._open = places
+        self.last_answer = 0.0
+        self.places = [_Place(self, remote.description) for _ in range(places)]
+        self._thread = threading.Thread(target=self._hand_out, name="answers", daemon=True)
+        self._waiting = threading.Semaphore(0)
+        self._thread.start()
+
+    def submit(self, images: Pixels) -> "_Ticket":
+        ticket = _Ticket(self)
+        with self._writing:
+            with self._lock:
+                if self._failure is not None:
+                    raise _again(self._failure)
+                self._line.append(ticket)
+            self._waiting.release()
+            self._remote.submit(images)
+        return ticket
+
+    def kill(self) -> None:
+        """End the process at once, from any thread."""
+        self._remote.kill()
+
+    def leave(self) -> None:
+        """A place is closed."""
+        with self._lock:
+            self._open -= 1
+            if self._open:
+                return
+        self._waiting.release()
+        self._thread.join(_END_SECONDS)
+        if self._thread.is_alive():
+            self.kill()
+            self._thread.join()
+        self._remote.close()
+
+    def _hand_out(self) -> None:
+        """Answers come in the order of the pictures."""
+        while True:
+            self._waiting.acquire()
+            with self._lock:
+                if not self._line:
+                    return
+                ticket = self._line.popleft()
+            try:
+                ticket.answer(self._remote.answer(None))
+                self.last_answer = time.monotonic()
+            except SsdLiveError as error:
+                self._fail(ticket, error)
+                return
+
+    def _fail(self, ticket: "_Ticket", error: SsdLiveError) -> None:
+        with self._lock:
+            self._failure = error
+            line = [ticket, *self._line]
+            self._line.clear()
+        # A user without pictures does not notice and stays; what the process holds must be free for the next one.
+        self.kill()
+        for waiting in line:
+            waiting.fail(error)
+
+
+class _Place(Closing):
+    slots = 1
+
+    def __init__(self, shared: SharedBackend, description: str) -> None:
+        self._shared: SharedBackend | None = shared
+        self.description = description
+
+    def submit(self, images: Pixels) -> "_Ticket":
+        if self._shared is None:
+            raise BackendError("this place at the network is closed")
+        return self._shared.submit(images)
+
+    def share(self) -> None:
+        return None
+
+    def close(self) -> None:
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.leave()
+
+
+class _Ticket:
+    def __init__(self, shared: SharedBackend) -> None:
+        self._shared = shared
+        self._done = threading.Event()
+        self._outputs: Outputs | None = None
+        self._failure: SsdLiveError | None = None
+
+    def answer(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._done.set()
+
+    def fail(self, error: SsdLiveError) -> None:
+        self._failure = error
+        self._done.set()
+
+    def result(self, timeout: float | None = None) -> Outputs:
+        """Waits `timeout` seconds without any answer: one who waits for many others is not waiting for a process that hangs."""
+        since = time.monotonic()
+        left = timeout
+        while not self._done.wait(left):
+            assert timeout is not None
+            left = max(since, self._shared.last_answer) + timeout - time.monotonic()
+            if left <= 0:
+                self._shared.kill()
+                raise TimeoutError(f"no answer within {timeout:g} s")
+        if self._outputs is None:
+            assert self._failure is not None
+            raise _again(self._failure)
+        return self._outputs
+
+
+def _again(error: SsdLiveError) -> SsdLiveError:
+    """For another thread: each has its own traceback."""
+    return type(error)(str(error))

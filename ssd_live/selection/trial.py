@@ -1,0 +1,139 @@
+"""Try one backend on one model file in a process of its own, where a runtime that crashes takes nothing else with it.
+
+The child prints nothing; it writes its speed and its answers to a file.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.backends import ENGINE_BACKENDS, load_backend
+from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
+from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.modelfile.int8 import form_for
+from ssd_live.selection.agreement import Answer, answers, before_nms, enough_detections, sample_images
+from ssd_live.system.child_process import end_with_parent, run_child
+
+MEASURE_SECONDS = 1.0
+_WARM_UP_SECONDS = 0.2
+_TIMEOUT_SECONDS = 120.0
+# Some runtimes build an engine first.
+_ENGINE_TIMEOUT_SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one backend did: the network alone, uint8 pictures in, detections out."""
+
+    latency_ms: float
+    throughput_fps: float
+    detections: list[Answer]
+    boxes: list[Answer]
+
+
+def run_trial(model: Path, backend: str, device: str, precision: Precision) -> Trial:
+    """Run a trial in a child process. Raises `BackendError` when it fails, crashes or hangs."""
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
+        result = Path(folder) / "trial.npz"
+        command = [sys.executable, *_ENTRY, str(model.resolve()), backend, device, precision, str(result)]
+        code, told = run_child(command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS)
+        if code < 0:
+            raise BackendError(f"it crashed (signal {-code})")
+        if code or not result.is_file():
+            lines = [line for line in told.splitlines() if line.strip()]
+            raise BackendError(lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}")
+        with np.load(result) as archive:
+            speed = json.loads(str(archive["speed"]))
+            return Trial(speed["latency_ms"], speed["throughput_fps"], _unpack(archive, "detections"), _unpack(archive, "boxes"))
+
+
+# A frozen app has no `-m`; its own program takes the word instead.
+TRIAL_COMMAND = "run-trial"
+# -P: what lies in the user's current folder is not to be imported.
+_ENTRY = [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.selection.trial"]
+
+
+def run_as_child(arguments: Sequence[str]) -> int:
+    """As `run_trial` starts it: nobody waits for it once its parent has ended."""
+    end_with_parent()
+    return main(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child."""
+    path, backend, device, precision, result = arguments
+    try:
+        model = form_for(read_model_file(Path(path)), precision)
+        _try(model, backend, device, precision, Path(result))  # type: ignore[arg-type]
+    except SsdLiveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _try(model: ModelFile, backend: str, device: str, precision: Precision, result: Path) -> None:
+    images = sample_images(model) or [np.zeros((*model.metadata.input_size[::-1], 3), np.uint8)]
+
+    def options(workload: Workload) -> LoadOptions:
+        return LoadOptions(device=device, precision=precision, workload=workload)
+
+    with load_backend(backend, model, options("latency")) as loaded:
+        found = answers(loaded, images)
+        latency = 1000 / _measure(loaded.submit, 1, images)
+    with load_backend(backend, model, options("throughput")) as loaded:
+        throughput = _measure(loaded.submit, loaded.slots, images)
+    boxes: list[Answer] = []
+    if not enough_detections(found, model.metadata.display_threshold):
+        with load_backend(backend, before_nms(model), options("latency")) as loaded:
+            boxes = answers(loaded, images)
+    speed = json.dumps({"latency_ms": latency, "throughput_fps": throughput})
+    np.savez(result, speed=np.array(speed), **_pack(found, "detections"), **_pack(boxes, "boxes"))  # type: ignore[arg-type]
+
+
+def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
+    """Pictures a second with `slots` in flight."""
+    pending: deque[Pending] = deque()
+    count, started = 0, time.perf_counter()
+    warm = started + _WARM_UP_SECONDS
+    while (now := time.perf_counter()) < warm + MEASURE_SECONDS or count == 0:
+        if now < warm:
+            count, started = 0, now
+        pending.append(submit(images[count % len(images)][None]))
+        if len(pending) == slots:
+            pending.popleft().result()
+            count += 1
+    elapsed = time.perf_counter() - started
+    for left in pending:
+        left.result()
+    return count / elapsed
+
+
+def _pack(found: Sequence[Answer], prefix: str) -> dict[str, object]:
+    empty = Answer(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+    everything = [empty, *found]
+    return {
+        f"{prefix}_counts": np.array([len(answer.scores) for answer in found], np.int64),
+        f"{prefix}_boxes": np.concatenate([answer.boxes for answer in everything]),
+        f"{prefix}_scores": np.concatenate([answer.scores for answer in everything]),
+        f"{prefix}_classes": np.concatenate([answer.classes for answer in everything]),
+    }
+
+
+def _unpack(archive: "np.lib.npyio.NpzFile", prefix: str) -> list[Answer]:
+    counts = archive[f"{prefix}_counts"]
+    ends = np.cumsum(counts)
+    boxes, scores, classes = archive[f"{prefix}_boxes"], archive[f"{prefix}_scores"], archive[f"{prefix}_classes"]
+    return [Answer(boxes[a:b], scores[a:b], classes[a:b]) for a, b in zip(ends - counts, ends, strict=True)]
+
+
+if __name__ == "__main__":
+    sys.exit(run_as_child(sys.argv[1:]))

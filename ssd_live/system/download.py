@@ -1,0 +1,90 @@
+"""Fetching a file: with progress, going on where an earlier try ended, and only under its final name once its hash is right."""
+
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from ssd_live.errors import DownloadError
+from ssd_live.system.atomic_files import atomic_write, reason
+
+_CHUNK_BYTES = 1 << 18
+_TIMEOUT_SECONDS = 30.0
+_PARTIAL = 206
+_RANGE_NOT_SATISFIABLE = 416
+
+
+def fetch(url: str, path: Path, digits: str, on_progress: Callable[[int, int | None], None] = lambda done, total: None) -> str:
+    """Have `url` under `path`, whose SHA-256 must begin with `digits`; the whole hash is given back.
+
+    What was fetched by an earlier try stays as `NAME.part` and is gone on from. The hash of the first whole file is kept in
+    `hashes.json` beside it and held from then on. Raises `DownloadError`, `OutputError`.
+    """
+    if not path.is_file():
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            _fetch_part(url, part, on_progress)
+        except urllib.error.HTTPError as error:
+            raise DownloadError(f"{url}: the server answers {error.code} {error.reason}; check the name, or try later") from error
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+            detail = str(getattr(error, "reason", error)).lower()
+            raise DownloadError(f"{url}: cannot be fetched ({detail}); check the network and try again, it goes on from where it was") from error
+        except OSError as error:
+            raise DownloadError(f"{part}: cannot be written ({reason(error)}); free some space") from error
+        found = _sha256(part)
+        if not found.startswith(digits):
+            part.unlink()
+            raise DownloadError(f"{url}: what came has the hash {found[:8]}, not {digits}; it was deleted, try again")
+        part.replace(path)
+    return _held(path, digits)
+
+
+def _fetch_part(url: str, part: Path, on_progress: Callable[[int, int | None], None]) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code == _RANGE_NOT_SATISFIABLE:
+            # All of it is here already.
+            return
+        raise
+    with answer, part.open("ab" if answer.status == _PARTIAL else "wb") as file:
+        done = file.tell()
+        length = answer.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        while chunk := answer.read(_CHUNK_BYTES):
+            file.write(chunk)
+            done += len(chunk)
+            on_progress(done, total)
+        file.flush()
+        os.fsync(file.fileno())
+    if total is not None and done < total:
+        raise http.client.IncompleteRead(b"", total - done)
+
+
+def _held(path: Path, digits: str) -> str:
+    """The file's hash, if it is the one that was recorded; recorded now if there was none."""
+    found = _sha256(path)
+    record = path.with_name("hashes.json")
+    try:
+        known: dict[str, str] = json.loads(record.read_text())
+    except (OSError, ValueError):
+        known = {}
+    wanted = known.get(path.name, found if found.startswith(digits) else "")
+    if found != wanted:
+        raise DownloadError(f"{path}: has changed since it was fetched; delete it and try again")
+    if path.name not in known:
+        with atomic_write(record) as file:
+            file.write(json.dumps(known | {path.name: found}, indent=1).encode())
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

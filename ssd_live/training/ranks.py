@@ -1,0 +1,37 @@
+"""The device that training runs on, and the processes that share the work."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+
+# The others wait while the first process validates and saves.
+_LONGEST_WAIT = timedelta(hours=3)
+
+
+def prepare(device: str, seed: int) -> str:
+    """Seed PyTorch and return the device to train on: `device`, or for an empty one `cuda` where there is a GPU, else `cpu`."""
+    torch.manual_seed(seed)
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def ranks(device: str) -> Iterator[tuple[int, int, str]]:
+    """Join the processes that `torchrun` started; give this one's rank, how many there are, and this one's device."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1, device
+        return
+    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    on_gpu = device.startswith("cuda")
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_LONGEST_WAIT)
+    if on_gpu:
+        torch.cuda.set_device(local)
+    try:
+        yield rank, world, f"cuda:{local}" if on_gpu else device
+    finally:
+        torch.distributed.destroy_process_group()
+        sys.stdout.flush()

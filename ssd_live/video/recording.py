@@ -1,0 +1,92 @@
+"""The video of a recording: a file that plays however it ends, by an encoder that keeps up."""
+
+import contextlib
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.video.frame import PictureType
+
+from ssd_live.video.encoder_tuning import live_options
+from ssd_live.video.encoders import choose_encoder, keeping_thread_priority
+
+_TIME_BASE = Fraction(1, 1000)
+# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest start anywhere.
+_CLUSTER_OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
+_KEY_FRAME_INTERVAL = 30
+# The first pictures show how fast they come and how hard they are to encode; slow ones are not waited for.
+_FIRST_PICTURES = 6
+_FIRST_SECONDS = 0.5
+
+
+class Film:
+    """Matroska of yuv420p pictures with even sides, all of the first one's size. Raises `OutputError`, `av.FFmpegError`, `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container: Any = None
+        self._stream: Any = None
+        self._size: tuple[int, int] | None = None
+        self._first: list[av.VideoFrame] = []
+        self._begins_at = 0.0
+
+    def add(self, picture: av.VideoFrame, milliseconds: int) -> None:
+        """The next picture, this long after the beginning."""
+        if self._size is None:
+            self._size = picture.width, picture.height
+            self._begins_at = time.monotonic() + _FIRST_SECONDS
+        if (picture.width, picture.height) != self._size:
+            picture = picture.reformat(*self._size)
+        picture.pts, picture.time_base, picture.pict_type = milliseconds, _TIME_BASE, PictureType.NONE
+        if self._stream is not None:
+            self._encode(picture)
+            return
+        self._first.append(picture)
+        self.keep_going()
+
+    def keep_going(self) -> None:
+        """Begin the file, if there is reason to; to be called now and then."""
+        if self._first and (len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at):
+            self._begin()
+
+    def close(self) -> None:
+        """With everything in it."""
+        if self._first:
+            self._begin()
+        for packet in self._stream.encode(None):
+            self._container.mux(packet)
+        self._container.close()
+
+    def abandon(self) -> None:
+        """With what there is. Raises nothing: what was wrong is told already."""
+        with contextlib.suppress(Exception):
+            if self._first:
+                self._begin()
+        with contextlib.suppress(av.FFmpegError, OSError):
+            if self._container is not None:
+                self._container.close()
+
+    def _begin(self) -> None:
+        pictures, self._first = self._first, []
+        first, last = pictures[0], pictures[-1]
+        encoder = choose_encoder("h264")
+        interval = float((last.pts - first.pts) * _TIME_BASE) / max(len(pictures) - 1, 1)  # type: ignore[operator]
+        options = live_options(encoder, pictures, interval)
+        self._container = av.open(f"file:{self._path}", "w", format="matroska", options=_CLUSTER_OPTIONS)
+        stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, encoder.pixel_format
+        context.time_base = stream.time_base = _TIME_BASE
+        context.gop_size = _KEY_FRAME_INTERVAL
+        context.color_range, context.colorspace = first.color_range, first.colorspace
+        with keeping_thread_priority():
+            context.open()
+        self._stream = stream
+        for picture in pictures:
+            self._encode(picture)
+
+    def _encode(self, picture: av.VideoFrame) -> None:
+        for packet in self._stream.encode(picture):
+            self._container.mux(packet)

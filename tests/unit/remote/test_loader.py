@@ -1,0 +1,36 @@
+"""Loading in the background while others load and close."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from ssd_live.remote.client import Wish
+from ssd_live.remote.loader import LoaderEvents, NetworkLoader
+from ssd_live.remote.network import Network
+
+A_MOMENT = 0.2
+
+
+def unexpected(wish: Wish, result: object, network: Network | None = None) -> None:
+    raise AssertionError(f"{wish} came to something: {result}")
+
+
+def test_closing_while_a_thread_begins_to_load_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that died is loaded anew by another thread than the one that closes."""
+    loading = NetworkLoader(LoaderEvents(lambda _: None, unexpected, unexpected))
+    closing: list[Future[None]] = []
+
+    class ClosedAtItsStart(threading.Thread):
+        def start(self) -> None:
+            closing.append(pool.submit(loading.close))
+            with pytest.raises(TimeoutError):
+                closing[0].result(A_MOMENT)
+            super().start()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(threading.current_thread).result()
+        monkeypatch.setattr(threading, "Thread", ClosedAtItsStart)
+        loading.load(Wish("tiny"))
+        closing[0].result()
+    assert not [thread for thread in threading.enumerate() if thread.name == "load"]

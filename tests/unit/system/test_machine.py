@@ -1,0 +1,81 @@
+"""Threads of lower priority."""
+
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ssd_live.detection.filter import detection_filter
+from ssd_live.errors import BackendError
+from ssd_live.process.job import Recipe
+from ssd_live.process.lanes import load_recipe
+from ssd_live.selection.choose import Choice
+from ssd_live.system import machine
+from tests.tiny_model import tiny_model
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
+
+
+def niceness(thread: int = 0) -> int:
+    return os.getpriority(os.PRIO_PROCESS, thread)
+
+
+def running() -> set[int]:
+    """Threads of this process, also those that Python knows nothing of."""
+    return {int(path.name) for path in Path("/proc/self/task").iterdir()}
+
+
+@LINUX
+def test_work_at_low_priority_yields_and_so_does_what_it_begins() -> None:
+    own = niceness(threading.get_native_id())
+    found: list[int] = []
+
+    def work() -> str:
+        found.append(niceness(threading.get_native_id()))
+        thread = threading.Thread(target=lambda: found.append(niceness(threading.get_native_id())))
+        thread.start()
+        thread.join()
+        return "done"
+
+    assert machine.at_low_priority(work) == "done"
+    assert found == [own + 5, own + 5]
+    assert niceness(threading.get_native_id()) == own
+
+
+def test_work_at_low_priority_fails_as_it_would_otherwise() -> None:
+    def work() -> None:
+        raise BackendError("the runtime is gone")
+
+    with pytest.raises(BackendError, match="the runtime is gone"):
+        machine.at_low_priority(work)
+
+
+@LINUX
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_threads_that_infer_beside_decoding_yield_to_it(backend: str) -> None:
+    model = tiny_model()
+    # What a runtime begins once for all is there.
+    load_recipe(Recipe(model, Choice(backend, "CPU", "fp32"), detection_filter(model.metadata))).close()
+    own, before = niceness(threading.get_native_id()), running()
+    with load_recipe(Recipe(model, Choice(backend, "CPU", "fp32"), detection_filter(model.metadata))):
+        begun = running() - before
+        assert len(begun) >= machine.available_cores()
+        assert {niceness(thread) for thread in begun} == {own + 5}
+
+
+@LINUX
+def test_where_priorities_are_forbidden_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    assert machine.at_low_priority(lambda: "done") == "done"
+
+
+def test_without_such_priorities_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(machine.at_low_priority, threading.current_thread).result().name.startswith("ThreadPoolExecutor")

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Detections", "Detector", "SsdLiveError", "__version__", "load"]
 __version__ = "0.1.0"
 
-_HOMES = {"load": "ssd_live.detection.detector", "Detector": "ssd_live.detection.detector", "Detections": "ssd_live.imaging.frame"}
+_HOMES = {
+    "load": "ssd_live.detection.detector",
+    "Detector": "ssd_live.detection.detector",
+    "Detections": "ssd_live.imaging.frame",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -76,11 +76,24 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Model = Annotated[str, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")]
-_BACKEND_HELP = "auto (measured once), cpu (the same without a GPU), openvino, onnxruntime, torch, tensorrt, tensorrt-rtx; or openvino:GPU."
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")
+]
+_BACKEND_HELP = (
+    "auto (measured once), cpu (the same without a GPU), openvino, onnxruntime, torch, "
+    "tensorrt, tensorrt-rtx; or openvino:GPU."
+)
 Backend = Annotated[str, typer.Option(help=_BACKEND_HELP)]
-Precision = Annotated[PrecisionName, typer.Option(help="What the backend computes in; auto takes the fastest that agrees with fp32.")]
-Threshold = Annotated[float | None, typer.Option(help="Least score shown, 0 to 1; the model's own default if not given.")]
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        help="What the backend computes in; auto takes the fastest that agrees with fp32."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Least score shown, 0 to 1; the model's own default if not given."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -88,7 +101,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         live()
@@ -99,26 +115,57 @@ def live(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SOURCE]...", help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of images, screen or pattern."
+            metavar="[SOURCE]...",
+            help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of "
+            "images, screen or pattern.",
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx)."),
+    ] = None,
     backend: Annotated[str | None, typer.Option(help=_BACKEND_HELP)] = None,
-    precision: Annotated[PrecisionName | None, typer.Option(help="What the backend computes in.")] = None,
+    precision: Annotated[
+        PrecisionName | None, typer.Option(help="What the backend computes in.")
+    ] = None,
     threshold: Threshold = None,
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record into this .mkv from when the network is ready, detections beside it.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Record into this .mkv from when the network is ready, detections beside it.",
+        ),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size asked of a camera or pattern.")] = "",
-    rate: Annotated[float | None, typer.Option("--fps", min=0.01, max=1000, metavar="N", help="Frame rate asked of a source.")] = None,
-    full_screen: Annotated[bool, typer.Option("--full-screen", help="Show only the video.")] = False,
-    no_window: Annotated[bool, typer.Option("--no-window", help="Run in the terminal, with numbers only.")] = False,
-    exit_after: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End by itself.")] = None,
-    screenshot: Annotated[Path | None, typer.Option(metavar="FILE", help="Save a picture of the window at its end (.png).")] = None,
-    stats: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all numbers at the end (.json).")] = None,
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Picture size asked of a camera or pattern.")
+    ] = "",
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--fps", min=0.01, max=1000, metavar="N", help="Frame rate asked of a source."
+        ),
+    ] = None,
+    full_screen: Annotated[
+        bool, typer.Option("--full-screen", help="Show only the video.")
+    ] = False,
+    no_window: Annotated[
+        bool, typer.Option("--no-window", help="Run in the terminal, with numbers only.")
+    ] = False,
+    exit_after: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="End by itself.")
+    ] = None,
+    screenshot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save a picture of the window at its end (.png)."),
+    ] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all numbers at the end (.json).")
+    ] = None,
 ) -> None:
-    """Open the window on a source, or on several side by side: on the first webcam if none is given, or the sample clip where there is no webcam."""
+    """Open the window on a source, or on several side by side: on the first webcam if none is
+    given, or the sample clip where there is no webcam.
+    """
     from ssd_live.commands.live import Words, run
 
     code = run(
@@ -144,30 +191,82 @@ def live(
 
 @app.command()
 def process(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders, wildcards.")],
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="The annotated copy; for several inputs a folder.")] = None,
-    detections: Annotated[Path | None, typer.Option(metavar="FILE", help="What was found: .jsonl, .json (COCO) or .csv.")] = None,
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders, wildcards.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="The annotated copy; for several inputs a folder."
+        ),
+    ] = None,
+    detections: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What was found: .jsonl, .json (COCO) or .csv."),
+    ] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False,
     model: Model = "ssd300-mobilenetv2-oid",
     backend: Backend = "auto",
     precision: Precision = PrecisionName.auto,
     threshold: Threshold = None,
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
-    codec: Annotated[CodecName, typer.Option(help="Of the annotated video; hardware is used where it works.")] = CodecName.h264,
-    crf: Annotated[int | None, typer.Option(help="Quality on the codec's own scale; smaller is better and larger.")] = None,
-    preset: Annotated[PresetName, typer.Option(help="The encoder's effort: a slower one makes smaller files of the same quality.")] = PresetName.fast,
-    max_frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")] = None,
+    codec: Annotated[
+        CodecName, typer.Option(help="Of the annotated video; hardware is used where it works.")
+    ] = CodecName.h264,
+    crf: Annotated[
+        int | None,
+        typer.Option(help="Quality on the codec's own scale; smaller is better and larger."),
+    ] = None,
+    preset: Annotated[
+        PresetName,
+        typer.Option(
+            help="The encoder's effort: a slower one makes smaller files of the same quality."
+        ),
+    ] = PresetName.fast,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")
+    ] = None,
     start: Annotated[float, typer.Option(min=0, metavar="S", help="Begin at second S.")] = 0.0,
-    duration: Annotated[float | None, typer.Option(min=0, metavar="S", help="Process S seconds.")] = None,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Detect on every Nth frame; those between show its boxes' corners.")] = 1,
-    region: Annotated[str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")] = False,
-    hardware_decoding: Annotated[
-        bool, typer.Option("--hardware-decoding", help="Decode on a GPU where one decodes exactly as the processor does.")
+    duration: Annotated[
+        float | None, typer.Option(min=0, metavar="S", help="Process S seconds.")
+    ] = None,
+    every: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Detect on every Nth frame; those between show its boxes' corners.",
+        ),
+    ] = 1,
+    region: Annotated[
+        str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")
+    ] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=0, max=256, metavar="N", help="Inputs at once; 0 for as many as the machine has cores for.")] = 0,
-    runner: Annotated[RunnerName, typer.Option(help="ray spreads inputs over a Ray cluster.")] = RunnerName.local,
-    ray_address: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The cluster; a local one is made if not given.")] = None,
+    hardware_decoding: Annotated[
+        bool,
+        typer.Option(
+            "--hardware-decoding",
+            help="Decode on a GPU where one decodes exactly as the processor does.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=256,
+            metavar="N",
+            help="Inputs at once; 0 for as many as the machine has cores for.",
+        ),
+    ] = 0,
+    runner: Annotated[
+        RunnerName, typer.Option(help="ray spreads inputs over a Ray cluster.")
+    ] = RunnerName.local,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The cluster; a local one is made if not given."),
+    ] = None,
 ) -> None:
     """Annotate every frame of videos and images, in order, and write down what was found."""
     from ssd_live.commands.process import Request, run
@@ -202,18 +301,55 @@ def process(
 
 @app.command()
 def bench(
-    source: Annotated[str | None, typer.Option(metavar="FILE|pattern|synthetic", help="The sample clip if not given; pattern:1920x1080.")] = None,
-    models: Annotated[list[str] | None, typer.Option("--model", "-m", help="A name or model file; several are measured one after the other.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|pattern|synthetic",
+            help="The sample clip if not given; pattern:1920x1080.",
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="A name or model file; several are measured one after the other."
+        ),
+    ] = None,
     backends: Annotated[list[str] | None, typer.Option("--backend", help=_BACKEND_HELP)] = None,
-    precisions: Annotated[list[PrecisionName] | None, typer.Option("--precision", help="Several are compared.")] = None,
-    batch: Annotated[str, typer.Option(metavar="1,8", help="Pictures at once, of the network alone.")] = "1",
-    streams: Annotated[str, typer.Option(metavar="1,2,4", help="Inputs at once, end to end, each in a process of its own.")] = "1",
-    kinds: Annotated[str, typer.Option(metavar="network,detector,end-to-end", help="Which kinds of figures.")] = "all",
-    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="Most that one figure may take; it ends earlier once it is certain.")] = 3.0,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Everything that was measured.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="The figures as bars.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE.html", help="A report in one file.")] = None,
-    compare: Annotated[Path | None, typer.Option(metavar="OLD.json", help="Show what changed since.")] = None,
+    precisions: Annotated[
+        list[PrecisionName] | None, typer.Option("--precision", help="Several are compared.")
+    ] = None,
+    batch: Annotated[
+        str, typer.Option(metavar="1,8", help="Pictures at once, of the network alone.")
+    ] = "1",
+    streams: Annotated[
+        str,
+        typer.Option(
+            metavar="1,2,4", help="Inputs at once, end to end, each in a process of its own."
+        ),
+    ] = "1",
+    kinds: Annotated[
+        str, typer.Option(metavar="network,detector,end-to-end", help="Which kinds of figures.")
+    ] = "all",
+    seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.5,
+            max=600,
+            help="Most that one figure may take; it ends earlier once it is certain.",
+        ),
+    ] = 3.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Everything that was measured.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="The figures as bars.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="A report in one file.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="OLD.json", help="Show what changed since.")
+    ] = None,
 ) -> None:
     """Measure FPS, latency and what each stage costs, on this machine."""
     from ssd_live.commands.bench import Request, run
@@ -238,7 +374,9 @@ def bench(
 
 @app.command()
 def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> None:
-    """Show what this machine can do: packages, processor, backends with measured speed, encoders, cameras, and what is missing."""
+    """Show what this machine can do: packages, processor, backends with measured speed, encoders,
+    cameras, and what is missing.
+    """
     from ssd_live.commands.doctor import run
 
     run(model, as_json)
@@ -247,9 +385,21 @@ def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> No
 @app.command()
 def export(
     name: Annotated[str, typer.Argument(help="A trained model of the zoo.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; NAME.onnx here if not given.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="FILE|DIR", help="Whose frames the file carries for comparing backends.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to; NAME.onnx here if not given."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR", help="Whose frames the file carries for comparing backends."
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
 ) -> None:
     """Turn a trained network into a one-file ONNX model (needs PyTorch)."""
     from ssd_live.commands.export import run
@@ -259,21 +409,63 @@ def export(
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx).")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Another place than the engine store.")] = None,
-    runtime: Annotated[RuntimeName, typer.Option(help="tensorrt-rtx builds on machines without a GPU too.")] = RuntimeName.rtx,
-    precision: Annotated[str, typer.Option(help="fp16 (NMS, softmax and decoding stay in fp32) or fp32.")] = "fp16",
-    batch: Annotated[str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batches that the engine takes.")] = "1,1,8",
-    workspace: Annotated[int, typer.Option(min=0, metavar="MB", help="Most GPU memory for building; 0 for all.")] = 0,
-    targets: Annotated[str, typer.Option(metavar="sm86,sm89", help="GPUs to build for, if not the one here.")] = "",
-    version_compatible: Annotated[bool, typer.Option("--version-compatible", help="Runs on later versions of the library too; slower.")] = False,
-    hardware_compatible: Annotated[bool, typer.Option("--hardware-compatible", help="Runs on other GPUs from Ampere on; slower.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Build again what is there, and use it even if it misses parity.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx)."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Another place than the engine store."),
+    ] = None,
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="tensorrt-rtx builds on machines without a GPU too.")
+    ] = RuntimeName.rtx,
+    precision: Annotated[
+        str, typer.Option(help="fp16 (NMS, softmax and decoding stay in fp32) or fp32.")
+    ] = "fp16",
+    batch: Annotated[
+        str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batches that the engine takes.")
+    ] = "1,1,8",
+    workspace: Annotated[
+        int, typer.Option(min=0, metavar="MB", help="Most GPU memory for building; 0 for all.")
+    ] = 0,
+    targets: Annotated[
+        str, typer.Option(metavar="sm86,sm89", help="GPUs to build for, if not the one here.")
+    ] = "",
+    version_compatible: Annotated[
+        bool,
+        typer.Option(
+            "--version-compatible", help="Runs on later versions of the library too; slower."
+        ),
+    ] = False,
+    hardware_compatible: Annotated[
+        bool,
+        typer.Option("--hardware-compatible", help="Runs on other GPUs from Ampere on; slower."),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Build again what is there, and use it even if it misses parity."
+        ),
+    ] = False,
 ) -> None:
     """Build a TensorRT engine of a model."""
     from ssd_live.commands.build import Request, run
 
-    run(Request(name, output, runtime.value, precision, batch, workspace, targets, version_compatible, hardware_compatible, force))
+    run(
+        Request(
+            name,
+            output,
+            runtime.value,
+            precision,
+            batch,
+            workspace,
+            targets,
+            version_compatible,
+            hardware_compatible,
+            force,
+        )
+    )
 
 
 @engines_app.command("list")
@@ -285,7 +477,9 @@ def engines_list(as_json: Json = False) -> None:
 
 
 @engines_app.command("clean")
-def engines_clean(everything: Annotated[bool, typer.Option("--all", help="Remove every engine.")] = False) -> None:
+def engines_clean(
+    everything: Annotated[bool, typer.Option("--all", help="Remove every engine.")] = False,
+) -> None:
     """Remove engines that can no longer be used."""
     from ssd_live.commands.engines import clean
 
@@ -294,7 +488,12 @@ def engines_clean(everything: Annotated[bool, typer.Option("--all", help="Remove
 
 @engines_app.command("import")
 def engines_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An engine, with its manifest (.engine.json) beside it.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="An engine, with its manifest (.engine.json) beside it."
+        ),
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Take over an engine that you built on another machine."""
@@ -305,12 +504,36 @@ def engines_import(
 
 @app.command()
 def quantize(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx).")],
-    data: Annotated[Path | None, typer.Option(metavar="FILE|DIR", help="Images or video like those it is for; what ships if not given.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to, if not where `--precision int8` finds it.")] = None,
-    labels: Annotated[Path | None, typer.Option(metavar="DIR", help="Labelled images, to measure what it does to mAP.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Keep it even if it does not find the same.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx)."),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Images or video like those it is for; what ships if not given.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to, if not where `--precision int8` finds it.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Labelled images, to measure what it does to mAP."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep it even if it does not find the same.")
+    ] = False,
 ) -> None:
     """Make the INT8 form of a model, which `auto` takes where it is fastest (needs NNCF)."""
     from ssd_live.commands.quantize import run
@@ -321,13 +544,28 @@ def quantize(
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="A TOML file; recipes/ has some.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Train on this folder or file (VOC, COCO or YOLO).")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where checkpoints and the log go.")] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: train.steps=1000. Again and again.")
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Train on this folder or file (VOC, COCO or YOLO)."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the last run stopped.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; the GPU where there is one.")] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where checkpoints and the log go."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change the recipe: train.steps=1000. Again and again.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on exactly where the last run stopped.")
+    ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1 ...; the GPU where there is one.")
+    ] = "",
 ) -> None:
     """Train a network on your own labelled images (needs PyTorch)."""
     from ssd_live.commands.train import run
@@ -337,13 +575,27 @@ def train(
 
 @app.command()
 def check_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or COCO's JSON file.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or COCO's JSON file."
+        ),
+    ],
     split: Annotated[str, typer.Option(help="A part of the data: trainval, val2017 ...")] = "",
-    classes: Annotated[str, typer.Option(metavar="A,B", help="The classes there should be; others are reported.")] = "",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything that was found.")] = None,
-    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="The contact sheet; check-DIR.png here if not given.")] = None,
+    classes: Annotated[
+        str, typer.Option(metavar="A,B", help="The classes there should be; others are reported.")
+    ] = "",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything that was found.")
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The contact sheet; check-DIR.png here if not given."),
+    ] = None,
 ) -> None:
-    """Find what is wrong with labelled images, and draw a contact sheet with their boxes and a class histogram."""
+    """Find what is wrong with labelled images, and draw a contact sheet with their boxes and a
+    class histogram.
+    """
     from ssd_live.commands.check_data import run
 
     run(folder, split, tuple(classes.split(",")) if classes else (), json_file, sheet)
@@ -351,17 +603,41 @@ def check_data(
 
 @app.command(name="eval")
 def evaluate(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL [OTHER]", help="A name or file; with a second one, both side by side.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL [OTHER]", help="A name or file; with a second one, both side by side."
+        ),
+    ],
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
     split: Annotated[str, typer.Option(help="A part of the data: test, val2017 ...")] = "",
-    backend: Annotated[str, typer.Option(help="As elsewhere; two with a comma are compared: openvino,onnxruntime.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16 or int8; two with a comma are compared: fp32,bf16.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="As elsewhere; two with a comma are compared: openvino,onnxruntime.")
+    ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="auto, fp32, fp16, bf16 or int8; two with a comma are compared: fp32,bf16."
+        ),
+    ] = "auto",
     metric: Annotated[
-        MetricName, typer.Option(help="voc07: 11 points; voc: the whole area, as from 2010 on; coco: overlaps from 0.50 to 0.95.")
+        MetricName,
+        typer.Option(
+            help="voc07: 11 points; voc: the whole area, as from 2010 on; coco: overlaps from "
+            "0.50 to 0.95."
+        ),
     ] = MetricName.voc,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
-    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the images with most mistakes as one picture.")] = None,
-    plots: Annotated[Path | None, typer.Option(metavar="FILE", help="Plot precision over recall (.png, .svg, .pdf).")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the images with most mistakes as one picture."),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Plot precision over recall (.png, .svg, .pdf)."),
+    ] = None,
 ) -> None:
     """Measure average precision of a deployed model on the backend that runs it."""
     from ssd_live.commands.evaluate import Request, run
@@ -384,12 +660,25 @@ def evaluate(
 @app.command()
 def explain(
     image: Annotated[Path, typer.Argument(help="A picture.")],
-    ground_truth: Annotated[Path | None, typer.Option(metavar="F", help="Its objects: a VOC .xml, a YOLO .txt or COCO's .json.")] = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Its objects: a VOC .xml, a YOLO .txt or COCO's .json."),
+    ] = None,
     model: Model = "ssd300-mobilenetv2-oid",
     threshold: Threshold = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The picture; IMAGE-explained.png here if not given.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The picture; IMAGE-explained.png here if not given.",
+        ),
+    ] = None,
 ) -> None:
-    """Draw the default boxes, which feature map made each detection, and which boxes match which object (needs PyTorch)."""
+    """Draw the default boxes, which feature map made each detection, and which boxes match which
+    object (needs PyTorch).
+    """
     from ssd_live.commands.explain import run
 
     run(image, ground_truth, model, threshold, output)
@@ -397,11 +686,25 @@ def explain(
 
 @app.command()
 def reproduce(
-    experiment: Annotated[Experiment, typer.Argument(help="voc07: the paper's table on PASCAL VOC 2007.")],
-    models: Annotated[list[str] | None, typer.Option("--model", "-m", help="A name or file of SSD300 or SSD512; again for another.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="VOC2007 with its test images; data/VOCdevkit/VOC2007 if not given.")] = None,
+    experiment: Annotated[
+        Experiment, typer.Argument(help="voc07: the paper's table on PASCAL VOC 2007.")
+    ],
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="A name or file of SSD300 or SSD512; again for another."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="VOC2007 with its test images; data/VOCdevkit/VOC2007 if not given."
+        ),
+    ] = None,
     backend: Backend = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")
+    ] = None,
 ) -> None:
     """Print the paper's table beside what this machine measures for the given weights."""
     from ssd_live.commands.reproduce import run
@@ -418,7 +721,9 @@ def models_list(as_json: Json = False) -> None:
 
 
 @models_app.command("info")
-def models_info(name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False) -> None:
+def models_info(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
+) -> None:
     """Show everything about one model."""
     from ssd_live.commands.models import show_info
 
@@ -427,7 +732,9 @@ def models_info(name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_js
 
 @models_app.command("pull")
 def models_pull(
-    name: Annotated[str, typer.Argument(help="ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco.")],
+    name: Annotated[
+        str, typer.Argument(help="ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco.")
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the model anew.")] = False,
 ) -> None:
     """Fetch published weights and make a model of them (needs PyTorch)."""
@@ -438,10 +745,26 @@ def models_pull(
 
 @models_app.command("import")
 def models_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights of torchvision's SSDs or of ssd.pytorch: .pth, .pt or .safetensors.")],
-    name: Annotated[str | None, typer.Option(help="What the model is to be called; the file's name if not given.")] = None,
-    classes: Annotated[str, typer.Option(metavar="A,B", help="Class names without the background; VOC's or COCO's are known.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model of this name.")] = False,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Weights of torchvision's SSDs or of ssd.pytorch: .pth, .pt or .safetensors.",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the model is to be called; the file's name if not given."),
+    ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B", help="Class names without the background; VOC's or COCO's are known."
+        ),
+    ] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model of this name.")
+    ] = False,
 ) -> None:
     """Make a model of a file of weights; nothing in it is run (needs PyTorch)."""
     from ssd_live.commands.weights import import_file
@@ -465,7 +788,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_worker(words[1:])
     for stream in (sys.stdout, sys.stderr):
-        # A file name may be no text at all, and a terminal may know few letters; neither is a reason to stop.
+        # A file name may be no text at all, and a terminal may know few letters; neither is a
+        # reason to stop.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words
@@ -491,7 +815,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """Wrong usage, which the command-line library reports by exceptions of its own, or a mistake of ours."""
+    """Wrong usage, which the command-line library reports by exceptions of its own, or a mistake of
+    ours.
+    """
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         # Its checker's own words, and the end of its sentence, are in the way of ours.
         message = error.format_message().replace("Value error, ", "").rstrip(".")
@@ -500,12 +826,18 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         return _EXIT_FAILURE
     if isinstance(error, OSError) and error.strerror:
-        _say(f"error: {error.filename or 'a file'}: {error.strerror.lower()}; check the path and its permissions")
+        _say(
+            f"error: {error.filename or 'a file'}: {error.strerror.lower()}; check the path and "
+            "its permissions"
+        )
         return _EXIT_FAILURE
     if isinstance(error, MemoryError):
         _say("error: there is not enough memory; close other programs or process a smaller picture")
         return _EXIT_FAILURE
-    _say(f"error: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; run again with --debug and report it")
+    _say(
+        f"error: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; run "
+        "again with --debug and report it"
+    )
     return _EXIT_FAILURE
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 class Detections:
     """What was found in one picture, best first.
 
-    `boxes` (N, 4) float32 x1, y1, x2, y2 in pixels of the source; `scores` (N,) float32 in 0..1; `class_ids` (N,) int32, 0 the first real
-    class of `classes`.
+    `boxes` (N, 4) float32 x1, y1, x2, y2 in pixels of the source; `scores` (N,) float32 in 0..1;
+    `class_ids` (N,) int32, 0 the first real class of `classes`.
     """
 
     boxes: NDArray[np.float32]
@@ -31,4 +31,6 @@ class Detections:
 
     def where(self, kept: NDArray[np.bool_]) -> Self:
         """Those for which the mask (N,) is true."""
-        return replace(self, boxes=self.boxes[kept], scores=self.scores[kept], class_ids=self.class_ids[kept])
+        return replace(
+            self, boxes=self.boxes[kept], scores=self.scores[kept], class_ids=self.class_ids[kept]
+        )

@@ -1,8 +1,12 @@
-"""Everything that ssd_live raises on purpose. A message says what is wrong and what to do, in one line."""
+"""Everything that ssd_live raises on purpose. A message says what is wrong and what to do, in one
+line.
+"""
 
 
 class SsdLiveError(Exception):
-    """Base of all errors meant for the user; the command line prints its message and exits with 1."""
+    """Base of all errors meant for the user; the command line prints its message and
+    exits with 1.
+    """
 
 
 class UsageError(SsdLiveError):
@@ -46,7 +50,9 @@ class OutputError(SsdLiveError, OSError):
 
 
 class IncompleteError(SsdLiveError):
-    """The input was processed only in part; what was done is kept as the `.part` file that the message names."""
+    """The input was processed only in part; what was done is kept as the `.part` file that the
+    message names.
+    """
 
 
 class CancelledError(SsdLiveError):

@@ -1,4 +1,6 @@
-"""The user's settings, kept between runs: checked when read, written whole, set aside when broken."""
+"""The user's settings, kept between runs: checked when read, written whole, set aside
+when broken.
+"""
 
 import os
 from pathlib import Path
@@ -50,7 +52,9 @@ class Settings(BaseModel):
         except UnicodeEncodeError:
             # A file's name may be no text; JSON cannot hold it.
             return
-        self.recent_sources = [text, *(known for known in self.recent_sources if known != text)][:_RECENT]
+        self.recent_sources = [text, *(known for known in self.recent_sources if known != text)][
+            :_RECENT
+        ]
 
 
 def settings_path() -> Path:
@@ -63,7 +67,9 @@ def settings_path() -> Path:
 
 
 def load_settings(path: Path) -> tuple[Settings, str]:
-    """The settings, and a line if the file was broken and set aside, or cannot be read; the defaults then. Raises nothing."""
+    """The settings, and a line if the file was broken and set aside, or cannot be read; the
+    defaults then. Raises nothing.
+    """
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise ValueError("too large")
@@ -73,9 +79,16 @@ def load_settings(path: Path) -> tuple[Settings, str]:
     except (ValidationError, ValueError):
         aside = _set_aside(path)
         kept = f"they are kept as {aside.name}" if aside else "they could not be set aside"
-        return Settings(), f"the settings in {path} were not readable; {kept}, and the defaults are used"
+        return (
+            Settings(),
+            f"the settings in {path} were not readable; {kept}, and the defaults are used",
+        )
     except OSError as error:
-        return Settings(), f"the settings in {path} cannot be read ({(error.strerror or str(error)).lower()}); the defaults are used"
+        return (
+            Settings(),
+            f"the settings in {path} cannot be read ({(error.strerror or str(error)).lower()}); "
+            "the defaults are used",
+        )
 
 
 def save_settings(settings: Settings, path: Path) -> None:

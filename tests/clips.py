@@ -29,7 +29,9 @@ def write_clip(
     sound: str | None = None,
     setup: Callable[[Any], None] = lambda stream: None,
 ) -> Path:
-    """Frames of the sample clip, encoded as asked; `pts` in units of the time base (1 / rate if not given)."""
+    """Frames of the sample clip, encoded as asked; `pts` in units of the time base (1 / rate if not
+    given).
+    """
     with av.open(str(path), "w") as target:
         stream: Any = target.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, pixel_format
@@ -42,7 +44,11 @@ def write_clip(
             voice.bit_rate = 96_000
         for index, frame in enumerate(_sample_frames(frames)):
             picture: Any = frame.reformat(width=size[0], height=size[1], format=pixel_format)
-            picture.pts, picture.time_base, picture.pict_type = pts(index), stream.codec_context.time_base, PictureType.NONE
+            picture.pts, picture.time_base, picture.pict_type = (
+                pts(index),
+                stream.codec_context.time_base,
+                PictureType.NONE,
+            )
             target.mux(stream.encode(picture))
             if voice is not None:
                 target.mux(voice.encode(_tone(index, rate)))
@@ -67,27 +73,47 @@ def with_rotation(source: Path, target: Path, degrees: int) -> Path:
 def frame_times(path: Path) -> list[Fraction]:
     """Presentation times of all decoded frames."""
     with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0) if frame.pts is not None and frame.time_base is not None]
+        return [
+            frame.pts * frame.time_base
+            for frame in container.decode(video=0)
+            if frame.pts is not None and frame.time_base is not None
+        ]
 
 
 def packet_times(path: Path) -> list[Fraction]:
     """Presentation times of all video packets, in order of time."""
     with av.open(str(path)) as container:
-        return sorted(p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.size)
+        return sorted(
+            p.pts * p.time_base for p in container.demux(video=0) if p.pts is not None and p.size
+        )
 
 
 def sound_packets(path: Path) -> list[tuple[Fraction, str]]:
     """Time and content of every packet of the first sound stream."""
     with av.open(str(path)) as container:
-        return [(p.pts * p.time_base, hashlib.sha256(bytes(p)).hexdigest()) for p in container.demux(audio=0) if p.pts is not None and p.size]
+        return [
+            (p.pts * p.time_base, hashlib.sha256(bytes(p)).hexdigest())
+            for p in container.demux(audio=0)
+            if p.pts is not None and p.size
+        ]
 
 
 def stream_of(path: Path) -> Any:
     """Facts of the first video stream, read from a closed file."""
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
-        names = ("width", "height", "pix_fmt", "color_range", "colorspace", "name", "sample_aspect_ratio")
-        return {name: getattr(context, name) for name in names} | {"streams": [stream.type for stream in container.streams]}
+        names = (
+            "width",
+            "height",
+            "pix_fmt",
+            "color_range",
+            "colorspace",
+            "name",
+            "sample_aspect_ratio",
+        )
+        return {name: getattr(context, name) for name in names} | {
+            "streams": [stream.type for stream in container.streams]
+        }
 
 
 def pictures(path: Path) -> list[np.ndarray[Any, Any]]:

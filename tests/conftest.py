@@ -1,4 +1,6 @@
-"""What every test shares: a place of its own for what the program writes on a machine, and no thread left behind."""
+"""What every test shares: a place of its own for what the program writes on a machine, and no
+thread left behind.
+"""
 
 import os
 import signal
@@ -84,7 +86,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")
     yield folder

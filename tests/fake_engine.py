@@ -1,7 +1,8 @@
-"""A device on host memory and an engine library that note what is done with them and in which thread.
+"""A device on host memory and an engine library that note what is done with them and in which
+thread.
 
-They hold ordering and lifetime: what is put on a stream is done only when somebody waits for it, and an object of the library notes when it
-is freed. They prove nothing about a GPU.
+They hold ordering and lifetime: what is put on a stream is done only when somebody waits for it,
+and an object of the library notes when it is freed. They prove nothing about a GPU.
 """
 
 import threading
@@ -16,14 +17,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from ssd_live.backends.base import Outputs
 from ssd_live.backends.tensorrt.device import Gpu, failure
-from ssd_live.backends.tensorrt.flavours import Flavour
+from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.closing import Closing
 from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS, graft_efficient_nms
 from ssd_live.selection import choose as choosing
-from ssd_live.selection.choose import Choice, Row, table_path
+from ssd_live.selection.choose import BackendChoice, BackendMeasurement, table_path
 from tests.tiny_model import SIDE
 from tests.waiting import LIMIT_SECONDS
 
@@ -53,11 +54,19 @@ class Log:
 
 
 class RecordingDevice(Closing):
-    """A `Device` in memory. `fail` is (call, number, (code, name)): the call of that number fails with the code; `stuck` holds up `wait`."""
+    """A `Device` in memory. `fail` is (call, number, (code, name)): the call of that number fails
+    with the code; `stuck` holds up `wait`.
+    """
 
     library = "memory"
 
-    def __init__(self, log: Log, fail: tuple[str, int, tuple[int, str]] | None = None, *, captures: bool = True) -> None:
+    def __init__(
+        self,
+        log: Log,
+        fail: tuple[str, int, tuple[int, str]] | None = None,
+        *,
+        captures: bool = True,
+    ) -> None:
         self.gpu, self.log = GPU, log
         self.stuck = threading.Event()
         self.stuck.set()
@@ -96,13 +105,21 @@ class RecordingDevice(Closing):
         self._check_pinned(source)
         memory = self._memory[target]
         assert memory.nbytes == source.nbytes
-        self._put(f"upload s{stream}", stream, lambda: np.copyto(memory, source.reshape(-1).view(np.uint8)))
+        self._put(
+            f"upload s{stream}",
+            stream,
+            lambda: np.copyto(memory, source.reshape(-1).view(np.uint8)),
+        )
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
         self._check_pinned(target)
         memory = self._memory[source]
         assert memory.nbytes == target.nbytes
-        self._put(f"download s{stream}", stream, lambda: np.copyto(target.reshape(-1).view(np.uint8), memory))
+        self._put(
+            f"download s{stream}",
+            stream,
+            lambda: np.copyto(target.reshape(-1).view(np.uint8), memory),
+        )
 
     def execute(self, stream: int, work: Callable[[], None]) -> None:
         """What a library puts on a stream."""
@@ -181,10 +198,15 @@ class RecordingGraph:
 
 
 def answer_to(images: Pixels, rows: int) -> Outputs:
-    """What the library's engines find: one thing in each picture, whose numbers are those of its first pixels."""
+    """What the library's engines find: one thing in each picture, whose numbers are those of its
+    first pixels.
+    """
     batch = len(images)
     outputs = Outputs(
-        np.ones((batch, 1), np.int32), np.zeros((batch, rows, 4), np.float32), np.zeros((batch, rows), np.float32), np.zeros((batch, rows), np.int32)
+        np.ones((batch, 1), np.int32),
+        np.zeros((batch, rows, 4), np.float32),
+        np.zeros((batch, rows), np.float32),
+        np.zeros((batch, rows), np.int32),
     )
     pixels = images.reshape(batch, -1)
     outputs.boxes[:, 0] = pixels[:, :4] / 255
@@ -205,7 +227,8 @@ def check_found(outputs: Outputs, images: Pixels) -> None:
 
 @dataclass
 class Library:
-    """The part of TensorRT's API that runs engines. `tensors` are an engine's own: name -> dtype, shape; -1 is the batch.
+    """The part of TensorRT's API that runs engines. `tensors` are an engine's own: name -> dtype,
+    shape; -1 is the batch.
 
     `refuses` names what answers None or False, with what the logger is told; `raises` what raises.
     """
@@ -283,7 +306,11 @@ class Engine(_Freed):
     def create_execution_context(self, config: Any = None) -> "Context | None":
         self.library.contexts += 1
         self.library.device.log.note(f"context {self.library.contexts}")
-        return Context(self.library) if self.library.answer(f"context {self.library.contexts}") else None
+        return (
+            Context(self.library)
+            if self.library.answer(f"context {self.library.contexts}")
+            else None
+        )
 
 
 class Context(_Freed):
@@ -311,7 +338,11 @@ class Context(_Freed):
     def execute_async_v3(self, stream: int) -> bool:
         if not self.library.answer("execute"):
             return False
-        device, tensors, addresses = self.library.device, self.library.tensors, dict(self._addresses)
+        device, tensors, addresses = (
+            self.library.device,
+            self.library.tensors,
+            dict(self._addresses),
+        )
         shapes = {name: self.get_tensor_shape(name) for name in tensors}
 
         def compute() -> None:
@@ -324,7 +355,9 @@ class Context(_Freed):
         return True
 
 
-def tensors_of(rows: int, **changes: tuple[str, tuple[int, ...]]) -> dict[str, tuple[str, tuple[int, ...]]]:
+def tensors_of(
+    rows: int, **changes: tuple[str, tuple[int, ...]]
+) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Of a sound engine for pictures of the tiny model's size."""
     sound: dict[str, tuple[str, tuple[int, ...]]] = {
         "image": ("uint8", (-1, SIDE, SIDE, 3)),
@@ -337,7 +370,7 @@ def tensors_of(rows: int, **changes: tuple[str, tuple[int, ...]]) -> dict[str, t
 
 
 @dataclass(frozen=True)
-class FakeFlavour(Flavour):
+class FakeFlavour(Variant):
     """TensorRT by name, on `fake`."""
 
     fake: Any = None
@@ -347,7 +380,15 @@ class FakeFlavour(Flavour):
 
 
 def flavour_of(library: Any) -> FakeFlavour:
-    return FakeFlavour("tensorrt", "TensorRT", "tensorrt", graft_efficient_nms, "install it", measures_kernels=True, fake=library)
+    return FakeFlavour(
+        "tensorrt",
+        "TensorRT",
+        "tensorrt",
+        graft_efficient_nms,
+        "install it",
+        measures_kernels=True,
+        fake=library,
+    )
 
 
 def one_line(error: SsdLiveError) -> str:
@@ -364,5 +405,5 @@ def without_tensorrt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def know_the_fastest(model: ModelFile) -> None:
     """So that nothing has to be measured for the backend `cpu`."""
-    row = Row(Choice("onnxruntime", "CPU", "fp32"), 1.0, 1000.0, 1.0, "boxes")
+    row = BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1.0, 1000.0, 1.0, "boxes")
     choosing._store(table_path(model, "cpu"), choosing._identity(model) | {"gpus": []}, [row])

@@ -14,27 +14,35 @@ from ssd_live.errors import BackendError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.live import LivePipeline
 from ssd_live.pipeline.picture import Picture, Viewport
-from ssd_live.remote.network import Network
+from ssd_live.remote.network import LiveModel
 from tests.waiting import LIMIT_SECONDS, wait_until
 
 SIDE = 8
 VIEW = Viewport(32, 32)
-# One each in: the slot before the network, the network, the slot before the renderer, the renderer, its picture, the view, and the
-# hands of capture; and three that were just replaced and are not yet counted.
+# One each in: the slot before the network, the network, the slot before the renderer, the renderer,
+# its picture, the view, and the hands of capture; and three that were just replaced and are not yet
+# counted.
 MOST_IN_FLIGHT = 10
 
 
 class MemoryBackend(Closing):
-    """Finds one thing a picture, whose left edge tells the picture's mean brightness; `seconds` slow, and held up while `gate` is closed.
+    """Finds one thing a picture, whose left edge tells the picture's mean brightness; `seconds`
+    slow, and held up while `gate` is closed.
 
-    `begun` is told the number of each picture, from 1, as soon as the network takes it. The answers' memory is used again, as the contract
-    allows. `submit` number `dies_at` and all later ones fail.
+    `begun` is told the number of each picture, from 1, as soon as the network takes it. The
+    answers' memory is used again, as the contract allows. `submit` number `dies_at` and all later
+    ones fail.
     """
 
     slots = 1
     description = "memory"
 
-    def __init__(self, seconds: float = 0.0, dies_at: int | None = None, begun: Callable[[int], None] = lambda number: None) -> None:
+    def __init__(
+        self,
+        seconds: float = 0.0,
+        dies_at: int | None = None,
+        begun: Callable[[int], None] = lambda number: None,
+    ) -> None:
         self.seconds = seconds
         self.dies_at = dies_at
         self.begun = begun
@@ -43,7 +51,12 @@ class MemoryBackend(Closing):
         self.submitted = 0
         self.closed = 0
         self.users: set[str] = set()
-        self._outputs = Outputs(np.zeros((1, 1), np.int32), np.zeros((1, 3, 4), np.float32), np.zeros((1, 3), np.float32), np.zeros((1, 3), np.int32))
+        self._outputs = Outputs(
+            np.zeros((1, 1), np.int32),
+            np.zeros((1, 3, 4), np.float32),
+            np.zeros((1, 3), np.float32),
+            np.zeros((1, 3), np.int32),
+        )
 
     def submit(self, images: Pixels) -> "_MemoryPending":
         assert not self.closed, "a closed backend was used"
@@ -84,13 +97,17 @@ def brightness(image: Pixels) -> float:
     return float(np.float32(image.mean() / 256))
 
 
-def network_of(backend: MemoryBackend, name: str = "memory") -> Network:
-    return Network(backend, (SIDE, SIDE), DetectionFilter(("thing",), 0.0, np.array([True])), name)
+def network_of(backend: MemoryBackend, name: str = "memory") -> LiveModel:
+    return LiveModel(
+        backend, (SIDE, SIDE), DetectionFilter(("thing",), 0.0, np.array([True])), name
+    )
 
 
 @dataclass
 class Painter:
-    """A view: fetches pictures when it is told to and paints them, and remembers what it painted."""
+    """A view: fetches pictures when it is told to and paints them, and remembers what it
+    painted.
+    """
 
     painted: list[Picture] = field(default_factory=list)
 
@@ -105,7 +122,10 @@ class Painter:
     def paint_next(self, pipeline: LivePipeline) -> Picture:
         """Wait for a picture and paint it."""
         before = len(self.painted)
-        wait_until(lambda: self.paint(pipeline) is not None and len(self.painted) > before, what="a picture to paint")
+        wait_until(
+            lambda: self.paint(pipeline) is not None and len(self.painted) > before,
+            what="a picture to paint",
+        )
         return self.painted[-1]
 
     def paint_many(self, pipeline: LivePipeline, count: int) -> list[Picture]:
@@ -118,13 +138,17 @@ class Painter:
 
 
 def check_account(pipeline: LivePipeline) -> None:
-    """Of a running pipeline: no frame is counted twice, and no more are on their way than there is room for."""
-    account = pipeline.ledger.account()
-    assert 0 <= account.in_flight <= MOST_IN_FLIGHT, account
+    """Of a running pipeline: no frame is counted twice, and no more are on their way than there is
+    room for.
+    """
+    frame_counts = pipeline.frame_counter.counts()
+    assert 0 <= frame_counts.in_flight <= MOST_IN_FLIGHT, frame_counts
 
 
 def check_closed(pipeline: LivePipeline) -> None:
     """Of a closed pipeline: every frame has its fate."""
-    account = pipeline.ledger.account()
-    assert account.captured > 0
-    assert account.captured == account.shown + account.failed + sum(account.dropped.values()), account
+    frame_counts = pipeline.frame_counter.counts()
+    assert frame_counts.captured > 0
+    assert frame_counts.captured == frame_counts.shown + frame_counts.failed + sum(
+        frame_counts.dropped.values()
+    ), frame_counts

@@ -1,4 +1,6 @@
-"""Slow, obvious references that the fast code is held against; nothing here imports what it checks."""
+"""Slow, obvious references that the fast code is held against; nothing here imports what
+it checks.
+"""
 
 from collections.abc import Iterator
 
@@ -18,16 +20,26 @@ def iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     return intersection / union if union > 0 else 0.0
 
 
-def nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], score_threshold: float, iou_threshold: float, max_detections: int) -> list[Found]:
-    """Greedy non-maximum suppression as section 2.2 of the SSD paper describes inference, for one picture.
+def nms(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    score_threshold: float,
+    iou_threshold: float,
+    max_detections: int,
+) -> list[Found]:
+    """Greedy non-maximum suppression as section 2.2 of the SSD paper describes inference, for one
+    picture.
 
-    `boxes` (N, 4) xyxy, `scores` (N, C). In each class the boxes that score over `score_threshold` are taken by falling score, of equal ones
-    the first in `boxes`; one is dropped if it overlaps one that was kept by more than `iou_threshold`. Of what all classes keep, the best
+    `boxes` (N, 4) xyxy, `scores` (N, C). In each class the boxes that score over `score_threshold`
+    are taken by falling score, of equal ones the first in `boxes`; one is dropped if it overlaps
+    one that was kept by more than `iou_threshold`. Of what all classes keep, the best
     `max_detections` are the answer, best first.
     """
     found: list[Found] = []
     for class_id in range(scores.shape[1]):
-        candidates = [row for row in range(len(boxes)) if scores[row, class_id] > np.float32(score_threshold)]
+        candidates = [
+            row for row in range(len(boxes)) if scores[row, class_id] > np.float32(score_threshold)
+        ]
         candidates.sort(key=lambda row: -scores[row, class_id])
         kept: list[int] = []
         for row in candidates:
@@ -41,11 +53,12 @@ def nms(boxes: NDArray[np.float32], scores: NDArray[np.float32], score_threshold
 
 
 def mobilenetv2_default_boxes() -> Iterator[tuple[float, float, float, float]]:
-    """The 1917 default boxes cx, cy, w, h of the bundled networks, from the words of the weights' README.
+    """The 1917 default boxes cx, cy, w, h of the bundled networks, from the words of the weights'
+    README.
 
-    "Layer by layer, row-major cells, then: layer 0 (scale 0.1, ratio 1), (0.2, 2), (0.2, 1/2); layers 1..5 ratio 1, 2, 1/2, 3, 1/3 at the
-    layer's scale and ratio 1 at the geometric mean with the next; scales run 0.2 .. 0.95, then 1. h = scale / sqrt(ratio), w = scale *
-    sqrt(ratio)."
+    "Layer by layer, row-major cells, then: layer 0 (scale 0.1, ratio 1), (0.2, 2), (0.2, 1/2);
+    layers 1..5 ratio 1, 2, 1/2, 3, 1/3 at the layer's scale and ratio 1 at the geometric mean with
+    the next; scales run 0.2 .. 0.95, then 1. h = scale / sqrt(ratio), w = scale * sqrt(ratio)."
     """
     scales = [0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0]
     for layer, cells in enumerate([19, 10, 5, 3, 2, 1]):
@@ -54,11 +67,23 @@ def mobilenetv2_default_boxes() -> Iterator[tuple[float, float, float, float]]:
         else:
             scale = scales[layer]
             mean = (scale * scales[layer + 1]) ** 0.5
-            shapes = [(scale, 1.0), (scale, 2.0), (scale, 1 / 2), (scale, 3.0), (scale, 1 / 3), (mean, 1.0)]
+            shapes = [
+                (scale, 1.0),
+                (scale, 2.0),
+                (scale, 1 / 2),
+                (scale, 3.0),
+                (scale, 1 / 3),
+                (mean, 1.0),
+            ]
         for row in range(cells):
             for column in range(cells):
                 for scale, ratio in shapes:
-                    yield (column + 0.5) / cells, (row + 0.5) / cells, scale * ratio**0.5, scale / ratio**0.5
+                    yield (
+                        (column + 0.5) / cells,
+                        (row + 0.5) / cells,
+                        scale * ratio**0.5,
+                        scale / ratio**0.5,
+                    )
 
 
 def _area(box: NDArray[np.floating]) -> float:

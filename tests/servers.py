@@ -23,14 +23,18 @@ _BOUNDARY = "frame"
 
 
 class MjpegServer(Closing):
-    """Motion JPEG over HTTP, as network cameras send it: `rate` pictures a second of the test pattern. `stop` cuts every connection.
+    """Motion JPEG over HTTP, as network cameras send it: `rate` pictures a second of the test
+    pattern. `stop` cuts every connection.
 
     It can be started again under the same address.
     """
 
     def __init__(self, size: tuple[int, int] = (640, 360), rate: float = 30.0) -> None:
         with PatternSource("", SourceOptions(size)) as pattern:
-            self._pictures = [cv2.imencode(".jpg", pattern.picture(index))[1].tobytes() for index in range(0, 120, 4)]
+            self._pictures = [
+                cv2.imencode(".jpg", pattern.picture(index))[1].tobytes()
+                for index in range(0, 120, 4)
+            ]
         self._rate = rate
         self._server: Any = None
         self._connections: set[socket.socket] = set()
@@ -61,7 +65,9 @@ class MjpegServer(Closing):
                 pass
 
         self._server = Server(("127.0.0.1", self._port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -90,7 +96,10 @@ class MjpegServer(Closing):
                 if self._server is None:
                     return
                 picture = self._pictures[number % len(self._pictures)]
-                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
+                head = (
+                    f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
+                    f"Content-Length: {len(picture)}\r\n\r\n"
+                ).encode()
                 while self.stalled.is_set() and self._server is not None:
                     time.sleep(0.01)
                 request.wfile.write(head + picture + b"\r\n")
@@ -110,9 +119,13 @@ def file_server(folder: Path) -> Iterator[str]:
         def log_message(self, *words: Any) -> None:
             pass
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
+    with socketserver.ThreadingTCPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+    ) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="server", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.02,), name="server", daemon=True
+        )
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,4 +1,6 @@
-"""A model file of a few nodes that finds what it is told to find, for tests that need a real file but no network."""
+"""A model file of a few nodes that finds what it is told to find, for tests that need a real file
+but no network.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -38,8 +40,12 @@ def tiny_metadata(**changes: Any) -> Metadata:
     return Metadata.model_validate(fields | changes)
 
 
-def tiny_proto(boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[float]] = ()) -> ModelProto:
-    """For any picture `decoded_boxes` are `boxes` and `class_scores` are `scores`, filled up with zeros to 200 boxes of two classes."""
+def tiny_proto(
+    boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[float]] = ()
+) -> ModelProto:
+    """For any picture `decoded_boxes` are `boxes` and `class_scores` are `scores`, filled up with
+    zeros to 200 boxes of two classes.
+    """
     rows = max(MAX_DETECTIONS, len(boxes))
     all_boxes, all_scores = np.zeros((1, rows, 4), np.float32), np.zeros((1, rows, 2), np.float32)
     if len(boxes):
@@ -51,7 +57,8 @@ def tiny_proto(boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[
         "rows_and_columns": np.array([1, 2], np.int64),
         "last": np.array([-1], np.int64),
     }
-    # Nought for every picture, but a runtime cannot know it and so does not fold the network into a constant.
+    # Nought for every picture, but a runtime cannot know it and so does not fold the network into a
+    # constant.
     nodes = [
         helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["pixels", "rows_and_columns"], ["brightest"], keepdims=0),
@@ -76,7 +83,9 @@ def tiny_proto(boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def tiny_model(boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[float]] = (), **changes: Any) -> ModelFile:
+def tiny_model(
+    boxes: Sequence[Sequence[float]] = (), scores: Sequence[Sequence[float]] = (), **changes: Any
+) -> ModelFile:
     """`tiny_proto` as a model file in memory, its metadata fields replaced by `changes`."""
     metadata = tiny_metadata(**changes)
     data = to_bytes(tiny_proto(boxes, scores), metadata)

@@ -15,8 +15,12 @@ LIMIT_SECONDS = 20.0
 _POLL_SECONDS = 0.005
 
 
-def wait_until(condition: Callable[[], object], seconds: float = LIMIT_SECONDS, what: str = "") -> float:
-    """Until the condition holds; how many seconds that took. Raises `AssertionError` when time is up."""
+def wait_until(
+    condition: Callable[[], object], seconds: float = LIMIT_SECONDS, what: str = ""
+) -> float:
+    """Until the condition holds; how many seconds that took. Raises `AssertionError` when time is
+    up.
+    """
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:
@@ -51,7 +55,11 @@ def open_files() -> int:
 
 def children() -> list[psutil.Process]:
     """Processes that this one started, dead ones that nobody waited for among them."""
-    return [child for child in psutil.Process().children(recursive=True) if "ssd_live" in " ".join(_words(child)) or is_zombie(child)]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "ssd_live" in " ".join(_words(child)) or is_zombie(child)
+    ]
 
 
 def _words(process: psutil.Process) -> list[str]:

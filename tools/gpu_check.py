@@ -1,8 +1,10 @@
-"""The checks of `tools/gpu_check.sh`, each in a process of its own so that one that crashes takes nothing else with it.
+"""The checks of `tools/gpu_check.sh`, each in a process of its own so that one that crashes takes
+nothing else with it.
 
     python tools/gpu_check.py FOLDER [CHECK...]
 
-Without names all checks run, in order of worth. A check prints `key: value` lines, which become its row of the table.
+Without names all checks run, in order of worth. A check prints `key: value` lines, which become its
+row of the table.
 """
 
 import contextlib
@@ -39,22 +41,53 @@ def gpu() -> None:
     from ssd_live.backends.tensorrt.device import gpus
 
     for number, found in enumerate(gpus()):
-        show(**{f"gpu {number}": f"{found.name}, sm{found.capability.replace('.', '')}, driver {found.driver}"})
+        show(
+            **{
+                f"gpu {number}": f"{found.name}, sm{found.capability.replace('.', '')}, driver "
+                f"{found.driver}"
+            }
+        )
 
 
 def facts() -> None:
     """The machine: processor, GPU, clocks, driver, versions."""
     import platform
 
-    query = "name,driver_version,memory.total,clocks.sm,clocks.max.sm,pcie.link.gen.current,pcie.link.width.current"
+    query = (
+        "name,driver_version,memory.total,clocks.sm,clocks.max.sm,"
+        "pcie.link.gen.current,pcie.link.width.current"
+    )
     try:
-        answer = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         show(nvidia_smi=answer.stdout.strip() or answer.stderr.strip())
     except OSError as error:
         show(nvidia_smi=f"not run ({error})")
     show(python=platform.python_version(), cores=os.cpu_count())
-    show(processor=next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?"))
-    for package in ("torch", "onnx", "onnxruntime", "cuda.bindings", "av", "cv2", "numpy", "tensorrt_rtx"):
+    show(
+        processor=next(
+            (
+                line.partition(":")[2].strip()
+                for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if "model name" in line
+            ),
+            "?",
+        )
+    )
+    for package in (
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "cuda.bindings",
+        "av",
+        "cv2",
+        "numpy",
+        "tensorrt_rtx",
+    ):
         show(**{package: _version(package)})
 
 
@@ -68,7 +101,9 @@ def _version(package: str) -> str:
 
 
 def device_layer() -> None:
-    """Copies there and back, and a captured graph that replays them, on each implementation that is installed."""
+    """Copies there and back, and a captured graph that replays them, on each implementation that is
+    installed.
+    """
     import importlib
 
     for name, kind in (("bindings_device", "BindingsDevice"), ("pycuda_device", "PycudaDevice")):
@@ -107,7 +142,9 @@ def _round_trip(device: Any) -> str:
 
 
 def torch_agreement() -> None:
-    """PyTorch on CUDA against ONNX Runtime on the processor: the model's own sample, in both precisions."""
+    """PyTorch on CUDA against ONNX Runtime on the processor: the model's own sample, in both
+    precisions.
+    """
     import numpy as np
 
     from ssd_live.backends import load_backend
@@ -127,8 +164,17 @@ def torch_agreement() -> None:
             tops = []
             for one, other in zip(exact, found, strict=True):
                 count = min(len(one.scores), len(other.scores), 20)
-                tops.append(float(np.abs(np.sort(one.scores)[::-1][:count] - np.sort(other.scores)[::-1][:count]).max(initial=0)))
-            shown = f"{same.share:.4f} agree ({same.found} of {same.expected}); largest difference of a frame's best 20 scores {max(tops):.2e}"
+                tops.append(
+                    float(
+                        np.abs(
+                            np.sort(one.scores)[::-1][:count] - np.sort(other.scores)[::-1][:count]
+                        ).max(initial=0)
+                    )
+                )
+            shown = (
+                f"{same.share:.4f} agree ({same.found} of {same.expected}); largest difference "
+                f"of a frame's best 20 scores {max(tops):.2e}"
+            )
             show(**{f"{name} {precision}": shown})
 
 
@@ -146,7 +192,9 @@ def _present_models() -> list[str]:
 
 
 def vgg16_file() -> Path:
-    """SSD300-VGG16 with random weights as a model file, made once; nearly every box of each class goes through NMS."""
+    """SSD300-VGG16 with random weights as a model file, made once; nearly every box of each class
+    goes through NMS.
+    """
     from ssd_live.export.random_weights import random_model
     from ssd_live.modelfile.file import write_model_file
 
@@ -157,7 +205,9 @@ def vgg16_file() -> Path:
 
 
 def torch_parts() -> None:
-    """PyTorch on CUDA in half precision: the network alone, the slot's whole graph, from call to answer, and many in flight."""
+    """PyTorch on CUDA in half precision: the network alone, the slot's whole graph, from call to
+    answer, and many in flight.
+    """
     import numpy as np
     import torch
 
@@ -189,8 +239,16 @@ def torch_parts() -> None:
                 slot = backend._slots[0]
                 whole = _replay_ms(slot._graph, slot._stream)
                 alone = _network_ms(backend.answering, torch.from_numpy(images).cuda())
-            times = f"network {alone:.3f} ms, graph {whole:.3f} ms, from call to answer {statistics.median(taken):.3f} ms"
-            show(**{f"{model.name}, batch {batch}": f"{times}, {fps:.0f} FPS with {backend.slots} in flight"})
+            times = (
+                f"network {alone:.3f} ms, graph {whole:.3f} ms, from call to answer "
+                f"{statistics.median(taken):.3f} ms"
+            )
+            show(
+                **{
+                    f"{model.name}, batch {batch}": f"{times}, {fps:.0f} FPS with {backend.slots} "
+                    "in flight"
+                }
+            )
 
 
 def _network_ms(answering: Any, pixels: Any) -> float:
@@ -230,7 +288,9 @@ def _replay_ms(graph: Any, stream: Any) -> float:
 
 
 def clip_1080p() -> Path:
-    """2400 frames of the 1080p pattern in H.264, made once: 20 times the 120 frames that `bench` uses."""
+    """2400 frames of the 1080p pattern in H.264, made once: 20 times the 120 frames that `bench`
+    uses.
+    """
     import av
 
     from ssd_live.bench.clip import pattern_clip
@@ -259,7 +319,9 @@ def clip_1080p() -> Path:
 
 
 def hardware_decoding() -> None:
-    """A 1080p file of H.264: FPS of the processor, of the GPU with a copy back, and of pictures that stay on the GPU; whether they are the same."""
+    """A 1080p file of H.264: FPS of the processor, of the GPU with a copy back, and of pictures
+    that stay on the GPU; whether they are the same.
+    """
     import av
     import numpy as np
     from av.codec.hwaccel import HWAccel, hwdevices_available
@@ -277,21 +339,32 @@ def hardware_decoding() -> None:
     ways: dict[str, dict[str, Any]] = {
         "processor": {},
         "gpu, copied back": {"hwaccel": HWAccel("cuda", allow_software_fallback=False)},
-        "gpu, kept there": {"hwaccel": HWAccel("cuda", allow_software_fallback=False, is_hw_owned=True)},
+        "gpu, kept there": {
+            "hwaccel": HWAccel("cuda", allow_software_fallback=False, is_hw_owned=True)
+        },
     }
     for name, options in ways.items():
         try:
             began = time.perf_counter()
             formats = [frame.format.name for frame in frames(**options)]
             seconds = time.perf_counter() - began
-            show(**{name: f"{len(formats) / seconds:.0f} FPS with opening, {len(formats)} frames, format {formats[0]}"})
+            show(
+                **{
+                    name: f"{len(formats) / seconds:.0f} FPS with opening, {len(formats)} frames, "
+                    f"format {formats[0]}"
+                }
+            )
         except Exception as error:
             show(**{name: f"not run ({type(error).__name__}: {str(error)[:200]})"})
     try:
         same = all(
             np.array_equal(*planes)
             for one, other in zip(frames(), frames(**ways["gpu, copied back"]), strict=True)
-            for planes in zip(planes_of(as_yuv420p(one, 1920, 1080)), planes_of(as_yuv420p(other, 1920, 1080)), strict=True)
+            for planes in zip(
+                planes_of(as_yuv420p(one, 1920, 1080)),
+                planes_of(as_yuv420p(other, 1920, 1080)),
+                strict=True,
+            )
         )
         show(pixels=f"the same: {same}")
     except Exception as error:
@@ -300,15 +373,20 @@ def hardware_decoding() -> None:
         import torch
 
         frame = next(iter(frames(**ways["gpu, kept there"])))
-        # PyAV waits for the decoder by itself and refuses a stream, which `torch.from_dlpack` would name.
+        # PyAV waits for the decoder by itself and refuses a stream, which `torch.from_dlpack` would
+        # name.
         planes = [torch.utils.dlpack.from_dlpack(plane.__dlpack__()) for plane in frame.planes]
-        show(dlpack=f"{[(tuple(plane.shape), plane.dtype, str(plane.device), plane.stride()) for plane in planes]}")
+        show(
+            dlpack=[(tuple(one.shape), one.dtype, str(one.device), one.stride()) for one in planes]
+        )
     except Exception as error:
         show(dlpack=f"not run ({type(error).__name__}: {str(error)[:200]})")
 
 
 def kernels() -> None:
-    """Our NMS kernels against PyTorch's on the processor, on random pictures; and what they take where nearly all boxes are over the threshold."""
+    """Our NMS kernels against PyTorch's on the processor, on random pictures; and what they take
+    where nearly all boxes are over the threshold.
+    """
     import torch
 
     from ssd_live.backends.tensorrt.kernels import CANDIDATES, Kernels, NmsOutputs, NmsShape
@@ -317,11 +395,20 @@ def kernels() -> None:
     torch.zeros(1, device="cuda")
     loaded = Kernels()
 
-    def run(boxes: Any, scores: Any, limit: int, score: float, iou: float) -> tuple[list[Any], Callable[[], None]]:
+    def run(
+        boxes: Any, scores: Any, limit: int, score: float, iou: float
+    ) -> tuple[list[Any], Callable[[], None]]:
         shape = NmsShape(len(scores), scores.shape[1], scores.shape[2], limit)
         scratch = torch.full((shape.scratch_bytes,), 255, dtype=torch.uint8, device="cuda")
-        sizes = (((len(scores), 1), torch.int32), ((len(scores), limit, 4), torch.float32), ((len(scores), limit), torch.float32))
-        found = [torch.full(size, -7, dtype=kind, device="cuda") for size, kind in (*sizes, ((len(scores), limit), torch.int32))]
+        sizes = (
+            ((len(scores), 1), torch.int32),
+            ((len(scores), limit, 4), torch.float32),
+            ((len(scores), limit), torch.float32),
+        )
+        found = [
+            torch.full(size, -7, dtype=kind, device="cuda")
+            for size, kind in (*sizes, ((len(scores), limit), torch.int32))
+        ]
         outputs = NmsOutputs(*(one.data_ptr() for one in found))
 
         def launch() -> None:
@@ -335,7 +422,12 @@ def kernels() -> None:
     cases = wrong = 0
     for seed in range(150):
         dice = torch.Generator().manual_seed(seed)
-        images, boxes_count, classes, limit = 1 + seed % 5, (1, 60, 700, 1900)[seed % 4], 1 + seed % 23, (10, 200, CANDIDATES)[seed % 3]
+        images, boxes_count, classes, limit = (
+            1 + seed % 5,
+            (1, 60, 700, 1900)[seed % 4],
+            1 + seed % 23,
+            (10, 200, CANDIDATES)[seed % 3],
+        )
         boxes, scores = _random_boxes(images, boxes_count, classes, (1, 6, 30)[seed // 7 % 3], dice)
         if seed % 3 == 1:
             scores = (scores * 8).round() / 8
@@ -345,7 +437,10 @@ def kernels() -> None:
             if int((scores[image] > 0.01).sum(0).max()) <= CANDIDATES:
                 right = detect(boxes[image], scores[image], 0.01, 0.47, limit)
                 count = int(counts[image, 0])
-                same = all(torch.equal(one[image, :count], other) for one, other in zip(answers, right, strict=True))
+                same = all(
+                    torch.equal(one[image, :count], other)
+                    for one, other in zip(answers, right, strict=True)
+                )
                 cases, wrong = cases + 1, wrong + (not same)
     show(random=f"{cases} pictures, {wrong} wrong")
     for images, boxes_count, classes, power in (
@@ -356,7 +451,9 @@ def kernels() -> None:
         (8, 1917, 23, 8),
         (1, 8732, 20, 400),
     ):
-        boxes, scores = _random_boxes(images, boxes_count, classes, power, torch.Generator().manual_seed(1))
+        boxes, scores = _random_boxes(
+            images, boxes_count, classes, power, torch.Generator().manual_seed(1)
+        )
         stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -366,7 +463,12 @@ def kernels() -> None:
         with torch.cuda.graph(graph, stream=stream):
             launch()
         over = int((scores > 0.01).sum()) // (images * classes)
-        show(**{f"{images} x {boxes_count} x {classes}, {over} of a class over the threshold": f"{1000 * _replay_ms(graph, stream):.0f} us"})
+        show(
+            **{
+                f"{images} x {boxes_count} x {classes}, {over} of a class over the "
+                "threshold": f"{1000 * _replay_ms(graph, stream):.0f} us"
+            }
+        )
         del kept
 
 
@@ -379,38 +481,81 @@ def _random_boxes(images: int, count: int, classes: int, power: int, dice: Any) 
 
 
 def torch_process() -> None:
-    """`process --no-video` on the 1080p pattern, PyTorch on CUDA, both networks; decoding by the processor and by the GPU."""
+    """`process --no-video` on the 1080p pattern, PyTorch on CUDA, both networks; decoding by the
+    processor and by the GPU.
+    """
     path = clip_1080p()
     for model in (MODELS[0], str(vgg16_file())):
         for more in ((), ("--hardware-decoding",)):
-            words = ("process", str(path), "--no-video", "--model", model, "--backend", "torch:CUDA", "--precision", "fp16", *more)
-            answer = _command(*words, "--detections", str(Path(os.environ["GPU_CHECK_FOLDER"]) / "found.jsonl"), "--overwrite")
+            words = (
+                "process",
+                str(path),
+                "--no-video",
+                "--model",
+                model,
+                "--backend",
+                "torch:CUDA",
+                "--precision",
+                "fp16",
+                *more,
+            )
+            answer = _command(
+                *words,
+                "--detections",
+                str(Path(os.environ["GPU_CHECK_FOLDER"]) / "found.jsonl"),
+                "--overwrite",
+            )
             lines = (answer.stdout.strip() or answer.stderr.strip()).splitlines()
             show(**{f"{Path(model).stem} {' '.join(more)}": " | ".join(lines[-3:])})
 
 
 def torch_end_to_end() -> None:
     """`bench` end to end on the 1080p pattern, PyTorch on CUDA."""
-    words = ("--source", "pattern:1920x1080", "--kinds", "detector,end-to-end", "--backend", "torch:CUDA", "--precision", "fp16")
+    words = (
+        "--source",
+        "pattern:1920x1080",
+        "--kinds",
+        "detector,end-to-end",
+        "--backend",
+        "torch:CUDA",
+        "--precision",
+        "fp16",
+    )
     answer = _command("bench", *words)
     print(answer.stdout + (answer.stderr[-2000:] if answer.returncode else ""))
 
 
 def rtx_probe() -> None:
-    """Whether TensorRT-RTX builds for this GPU, loads and runs here: for no target, the GPU that is there, and its neighbours."""
+    """Whether TensorRT-RTX builds for this GPU, loads and runs here: for no target, the GPU that is
+    there, and its neighbours.
+    """
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
     from ssd_live.backends.tensorrt.device import open_device
-    from ssd_live.backends.tensorrt.flavours import FLAVOURS
+    from ssd_live.backends.tensorrt.variants import VARIANTS
     from ssd_live.errors import SsdLiveError
 
-    trt: Any = FLAVOURS["tensorrt-rtx"].library()
-    weights = numpy_helper.from_array(np.random.default_rng(0).standard_normal((8, 3, 3, 3)).astype(np.float16), "w")
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT16, [1, channels, 64, 64]) for name, channels in (("x", 3), ("y", 8)))
+    trt: Any = VARIANTS["tensorrt-rtx"].library()
+    weights = numpy_helper.from_array(
+        np.random.default_rng(0).standard_normal((8, 3, 3, 3)).astype(np.float16), "w"
+    )
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT16, [1, channels, 64, 64])
+        for name, channels in (("x", 3), ("y", 8))
+    )
     node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])
-    proto = helper.make_model(helper.make_graph([node], "probe", [x], [y], [weights]), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    show(version=trt.__version__, capabilities=[name for name in dir(trt.ComputeCapability) if name.isupper() or name.startswith("SM")])
+    proto = helper.make_model(
+        helper.make_graph([node], "probe", [x], [y], [weights]),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    show(
+        version=trt.__version__,
+        capabilities=[
+            name for name in dir(trt.ComputeCapability) if name.isupper() or name.startswith("SM")
+        ],
+    )
     messages: list[str] = []
 
     class Logger(trt.ILogger):  # type: ignore[misc]
@@ -424,7 +569,11 @@ def rtx_probe() -> None:
     logger = Logger()
     targets: dict[str, Any] = {"no target": None}
     names = ("CURRENT", "SM80", "SM86", "SM89", "SM90", "SM120")
-    targets |= {name: getattr(trt.ComputeCapability, name) for name in names if hasattr(trt.ComputeCapability, name)}
+    targets |= {
+        name: getattr(trt.ComputeCapability, name)
+        for name in names
+        if hasattr(trt.ComputeCapability, name)
+    }
     with contextlib.ExitStack() as stack:
         try:
             device = stack.enter_context(open_device())
@@ -449,7 +598,9 @@ def rtx_probe() -> None:
                 step = "load"
                 runtime = trt.Runtime(logger)
                 if hasattr(runtime, "get_engine_validity"):
-                    show(**{f"{name} validity": runtime.get_engine_validity(bytes(memoryview(plan)))})
+                    show(
+                        **{f"{name} validity": runtime.get_engine_validity(bytes(memoryview(plan)))}
+                    )
                 engine = runtime.deserialize_cuda_engine(plan)
                 assert engine is not None, "no engine"
                 step = "context"
@@ -465,7 +616,12 @@ def rtx_probe() -> None:
                 step = "all"
                 show(**{name: "builds, loads and runs"})
             except Exception as error:
-                show(**{name: f"fails at {step}: {type(error).__name__} {str(error)[:160]} | {' / '.join(messages)[:600]}"})
+                show(
+                    **{
+                        name: f"fails at {step}: {type(error).__name__} {str(error)[:160]} | "
+                        f"{' / '.join(messages)[:600]}"
+                    }
+                )
 
 
 def rtx_engines() -> None:
@@ -473,7 +629,11 @@ def rtx_engines() -> None:
     for model in MODELS:
         for precision in ("fp16", "fp32"):
             answer = _command("build", model, "--precision", precision, "--batch", "1", "--force")
-            lines = [line for line in answer.stdout.splitlines() if line.startswith(("written", "parity"))]
+            lines = [
+                line
+                for line in answer.stdout.splitlines()
+                if line.startswith(("written", "parity"))
+            ]
             shown = "; ".join(re.sub(r"written: \S+", "written", line) for line in lines)
             show(**{f"{model} {precision}": shown or answer.stderr.strip().splitlines()[-1]})
 
@@ -492,13 +652,15 @@ def _runner(flavour_name: str) -> None:
 
     from ssd_live.backends.tensorrt.device import gpus, open_device
     from ssd_live.backends.tensorrt.engines import engine_for
-    from ssd_live.backends.tensorrt.flavours import FLAVOURS
     from ssd_live.backends.tensorrt.runner import EngineRunner
+    from ssd_live.backends.tensorrt.variants import VARIANTS
     from ssd_live.modelfile.catalogue import find_model
 
-    model, flavour = find_model(MODELS[0]), FLAVOURS[flavour_name]
+    model, flavour = find_model(MODELS[0]), VARIANTS[flavour_name]
     _, engine = engine_for(model, flavour, gpus()[0], "fp16", 1, print)
-    image = np.random.default_rng(0).integers(0, 256, (1, *model.metadata.input_size[::-1], 3), np.uint8)
+    image = np.random.default_rng(0).integers(
+        0, 256, (1, *model.metadata.input_size[::-1], 3), np.uint8
+    )
     for graphs in (False, True):
         with open_device() as device:
             runner = EngineRunner(device, flavour, engine, model.metadata, 1, 2, graphs=graphs)
@@ -518,7 +680,12 @@ def _runner(flavour_name: str) -> None:
             runner.close()
         name = "with graphs" if graphs else "without graphs"
         note = "" if captured == graphs else " (capture failed)"
-        show(**{name: f"{statistics.median(taken):.3f} ms one at a time, {fps:.0f} FPS with two in flight{note}"})
+        show(
+            **{
+                name: f"{statistics.median(taken):.3f} ms one at a time, {fps:.0f} FPS with two "
+                f"in flight{note}"
+            }
+        )
 
 
 def rtx_network() -> None:
@@ -535,19 +702,49 @@ def torch_network() -> None:
 
 def _bench(backend: str, precision: str) -> None:
     report = Path(os.environ["GPU_CHECK_FOLDER"]) / f"bench-{backend.replace(':', '-')}.json"
-    words = ("--kinds", "network,detector", "--batch", "1,8", "--backend", backend, "--precision", precision, "--json", str(report))
+    words = (
+        "--kinds",
+        "network,detector",
+        "--batch",
+        "1,8",
+        "--backend",
+        backend,
+        "--precision",
+        precision,
+        "--json",
+        str(report),
+    )
     answer = _command("bench", *words)
     if answer.returncode:
         raise SystemExit(answer.stderr.strip().splitlines()[-1])
     for row in json.loads(report.read_text())["measurements"]:
-        latency = f", p50 {row['latency_ms']['p50']:.2f} ms, p99 {row['latency_ms']['p99']:.2f} ms" if row["latency_ms"] else ""
+        latency = (
+            f", p50 {row['latency_ms']['p50']:.2f} ms, p99 {row['latency_ms']['p99']:.2f} ms"
+            if row["latency_ms"]
+            else ""
+        )
         batch = f", batch {row['batch']}" if row["batch"] > 1 else ""
-        show(**{f"{row['kind']}, {row['what']}{batch}": f"{statistics.median(row['samples']):.0f} FPS{latency}"})
+        show(
+            **{
+                f"{row['kind']}, {row['what']}{batch}": f"{statistics.median(row['samples']):.0f} "
+                f"FPS{latency}"
+            }
+        )
 
 
 def end_to_end() -> None:
     """The program itself on a 1080p pattern."""
-    answer = _command("bench", "--source", "pattern:1920x1080", "--kinds", "end-to-end", "--backend", "tensorrt-rtx", "--precision", "fp16")
+    answer = _command(
+        "bench",
+        "--source",
+        "pattern:1920x1080",
+        "--kinds",
+        "end-to-end",
+        "--backend",
+        "tensorrt-rtx",
+        "--precision",
+        "fp16",
+    )
     if answer.returncode:
         raise SystemExit(answer.stderr.strip().splitlines()[-1])
     print(answer.stdout)
@@ -583,19 +780,36 @@ def training() -> None:
         losses.append(loss.detach())
     torch.cuda.synchronize()
     rate = 20 * len(images) / (time.perf_counter() - began)
-    show(training=f"{rate:.0f} images/s (forward, backward, update; batch 32, bfloat16), finite: {bool(torch.stack(losses).isfinite().all())}")
+    show(
+        training=f"{rate:.0f} images/s (forward, backward, update; batch 32, bfloat16), finite: "
+        f"{bool(torch.stack(losses).isfinite().all())}"
+    )
 
 
 def device_tests() -> None:
     """The tests that a GPU makes real: without one they are skipped or run on a fake driver."""
     answer = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/backends/test_backends_agree.py", "-k", "tensorrt or torch"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/unit/backends/test_backends_agree.py",
+            "-k",
+            "tensorrt or torch",
+        ],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=False,
     )
-    show(pytest=answer.stdout.strip().splitlines()[-1] if answer.stdout.strip() else answer.stderr.strip()[-200:])
+    show(
+        pytest=answer.stdout.strip().splitlines()[-1]
+        if answer.stdout.strip()
+        else answer.stderr.strip()[-200:]
+    )
 
 
 CHECKS: dict[str, Callable[[], None]] = {
@@ -626,12 +840,21 @@ CHECKS: dict[str, Callable[[], None]] = {
 
 
 def _command(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, str(CHECKOUT / "main.py"), *words], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    return subprocess.run(
+        [sys.executable, str(CHECKOUT / "main.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+    )
 
 
 def run_all(folder: Path, names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
     """Name, outcome (ran, not run), lines."""
-    environment = os.environ | {"GPU_CHECK_FOLDER": str(folder), "SSD_LIVE_ENGINES": str(folder / "engines")}
+    environment = os.environ | {
+        "GPU_CHECK_FOLDER": str(folder),
+        "SSD_LIVE_ENGINES": str(folder / "engines"),
+    }
     end = time.monotonic() + float(os.environ.get("GPU_CHECK_SECONDS", "inf"))
     for name in names:
         command = [sys.executable, __file__, "--one", name]
@@ -643,15 +866,31 @@ def run_all(folder: Path, names: list[str]) -> Iterator[tuple[str, str, list[str
         # A file, not a pipe: what a check printed before it was ended counts too.
         with tempfile.TemporaryFile() as file:
             try:
-                code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, timeout=left, env=environment, check=False).returncode
+                code = subprocess.run(
+                    command,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    timeout=left,
+                    env=environment,
+                    check=False,
+                ).returncode
             except subprocess.TimeoutExpired:
                 code = -1
             file.seek(0)
-            output = file.read().decode(errors="replace") + f"\nseconds: {time.monotonic() - began:.1f}\n"
+            output = (
+                file.read().decode(errors="replace")
+                + f"\nseconds: {time.monotonic() - began:.1f}\n"
+            )
         (folder / f"{name}.log").write_text(output)
         lines = [line for line in output.splitlines() if line.strip()]
         if code:
-            reason = f"crashed (signal {-code})" if code < -1 else f"took over {left:.0f} s" if code == -1 else f"code {code}"
+            reason = (
+                f"crashed (signal {-code})"
+                if code < -1
+                else f"took over {left:.0f} s"
+                if code == -1
+                else f"code {code}"
+            )
             yield name, "failed", [*lines[-12:], reason]
         else:
             yield name, "ran", lines

@@ -2,8 +2,9 @@
 
     python tools/make_shapes.py FOLDER [--train 300] [--validation 80] [--seed 1]
 
-Three classes (circle, triangle, star) of 6 to 60 % of the picture's height, partly covered by each other; squares and blurred patches with
-the same textures are hard negatives, and some pictures have no object at all.
+Three classes (circle, triangle, star) of 6 to 60 % of the picture's height, partly covered by each
+other; squares and blurred patches with the same textures are hard negatives, and some pictures have
+no object at all.
 """
 
 import argparse
@@ -32,7 +33,9 @@ Image = NDArray[np.uint8]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--train", type=int, default=300)
     parser.add_argument("--validation", type=int, default=80)
@@ -41,7 +44,10 @@ def main() -> None:
     photos = _photos()
     # Validation pictures have backgrounds and textures that training never sees.
     half = len(photos) // 2
-    for name, count, own in (("train", options.train, photos[:half]), ("validation", options.validation, photos[half:])):
+    for name, count, own in (
+        ("train", options.train, photos[:half]),
+        ("validation", options.validation, photos[half:]),
+    ):
         if not count:
             continue
         make(options.folder / name, count, own, np.random.default_rng((options.seed, count)))
@@ -54,11 +60,15 @@ def make(folder: Path, count: int, photos: list[Image], random: np.random.Genera
         (folder / part).mkdir(parents=True, exist_ok=True)
     for number in range(count):
         image, objects = picture(photos, random)
-        cv2.imwrite(str(folder / "JPEGImages" / f"{number:05}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        cv2.imwrite(
+            str(folder / "JPEGImages" / f"{number:05}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 92]
+        )
         _write_label(folder / "Annotations" / f"{number:05}.xml", image, objects)
 
 
-def picture(photos: list[Image], random: np.random.Generator) -> tuple[Image, list[tuple[str, tuple[int, int, int, int]]]]:
+def picture(
+    photos: list[Image], random: np.random.Generator
+) -> tuple[Image, list[tuple[str, tuple[int, int, int, int]]]]:
     """An image and its objects: class and box x1, y1, x2, y2, edges half open."""
     width, height = _SIZE
     image = _crop(photos, width, height, random)
@@ -78,22 +88,34 @@ def picture(photos: list[Image], random: np.random.Generator) -> tuple[Image, li
 
 def _photos() -> list[Image]:
     media = assets_folder() / "media"
-    photos: list[Image] = [read_image(media / name).planes[0] for name in ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")]
+    photos: list[Image] = [
+        read_image(media / name).planes[0]
+        for name in ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
+    ]
     with VideoReader(media / "bikes.mp4") as reader:
-        frames = [item.bgr() for item in reader.read() if isinstance(item, Frame) and item.index % 25 == 0]
-    return [photo for pair in zip(photos, frames[: len(photos)], strict=True) for photo in pair] + frames[len(photos) :]
+        frames = [
+            item.bgr() for item in reader.read() if isinstance(item, Frame) and item.index % 25 == 0
+        ]
+    return [
+        photo for pair in zip(photos, frames[: len(photos)], strict=True) for photo in pair
+    ] + frames[len(photos) :]
 
 
 def _crop(photos: list[Image], width: int, height: int, random: np.random.Generator) -> Image:
     photo = photos[int(random.integers(len(photos)))]
     part = random.uniform(0.4, 1.0)
     h, w = int(photo.shape[0] * part), int(photo.shape[1] * part)
-    y, x = int(random.integers(photo.shape[0] - h + 1)), int(random.integers(photo.shape[1] - w + 1))
+    y, x = (
+        int(random.integers(photo.shape[0] - h + 1)),
+        int(random.integers(photo.shape[1] - w + 1)),
+    )
     crop = cv2.resize(photo[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(crop[:, ::-1] if random.random() < 0.5 else crop, np.uint8)
 
 
-def _paste(image: Image, shape: str, photos: list[Image], random: np.random.Generator) -> tuple[tuple[int, int, int, int], NDArray[np.bool_]]:
+def _paste(
+    image: Image, shape: str, photos: list[Image], random: np.random.Generator
+) -> tuple[tuple[int, int, int, int], NDArray[np.bool_]]:
     """Draw one shape somewhere inside; its box and mask."""
     height, width = image.shape[:2]
     radius = height * math.exp(random.uniform(math.log(0.03), math.log(0.3)))
@@ -129,7 +151,9 @@ def _outline(shape: str, random: np.random.Generator) -> NDArray[np.float64]:
     return np.stack([np.cos(angles + turn) * radii, np.sin(angles + turn) * radii], 1)
 
 
-def _write_label(path: Path, image: Image, objects: list[tuple[str, tuple[int, int, int, int]]]) -> None:
+def _write_label(
+    path: Path, image: Image, objects: list[tuple[str, tuple[int, int, int, int]]]
+) -> None:
     root = ElementTree.Element("annotation")
     ElementTree.SubElement(root, "filename").text = f"{path.stem}.jpg"
     size = ElementTree.SubElement(root, "size")

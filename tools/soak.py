@@ -1,6 +1,8 @@
-"""Long trials of the window, not part of the tests: `make soak`. Prints a table of what was seen; exits with 1 if a limit was missed.
+"""Long trials of the window, not part of the tests: `make soak`. Prints a table of what was seen;
+exits with 1 if a limit was missed.
 
-    python tools/soak.py [quits] [streams] [frames] [heartbeat] [smooth] [slow] [--quits 200] [--seed 1]
+    python tools/soak.py [quits] [streams] [frames] [heartbeat] [smooth] [slow] [--quits 200]
+    [--seed 1]
 
 With no names, all of them. On Linux without a display each runs in an Xvfb of its own.
 """
@@ -54,7 +56,9 @@ def main() -> int:
         "frames": frames,
         "quits": quits,
     }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("trials", nargs="*", metavar="TRIAL", help=", ".join(trials))
     parser.add_argument("--quits", type=int, default=200)
     parser.add_argument("--frames", type=int, default=100_000)
@@ -76,11 +80,19 @@ def main() -> int:
 
 @contextmanager
 def display() -> Iterator[None]:
-    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("QT_QPA_PLATFORM"):
+    if (
+        not sys.platform.startswith("linux")
+        or os.environ.get("DISPLAY")
+        or os.environ.get("QT_QPA_PLATFORM")
+    ):
         yield
         return
     reading, writing = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24"], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
     os.close(writing)
     with os.fdopen(reading) as numbers:
         os.environ["DISPLAY"] = f":{numbers.readline().strip()}"
@@ -97,7 +109,7 @@ def display() -> Iterator[None]:
 
 def heartbeat(options: argparse.Namespace, report: Report) -> None:
     """The window's thread while everything happens that could hold it up."""
-    from ssd_live.remote.client import Wish
+    from ssd_live.remote.client import ModelRequest
     from tests.servers import MjpegServer
 
     recording = options.folder / "heartbeat.mkv"
@@ -105,9 +117,21 @@ def heartbeat(options: argparse.Namespace, report: Report) -> None:
         person = "ssdlite300-mobilenetv2-person"
         steps: list[tuple[str, float, Callable[[Any], object]]] = [
             ("starting", 3.0, lambda window: None),
-            ("another network on ONNX Runtime", 4.0, lambda window: window.wish(Wish(person, "onnxruntime", "auto"))),
-            ("another backend", 4.0, lambda window: window.wish(Wish(person, "openvino", "fp32"))),
-            ("the default network", 4.0, lambda window: window.wish(Wish("ssd300-mobilenetv2-oid"))),
+            (
+                "another network on ONNX Runtime",
+                4.0,
+                lambda window: window.model_request(ModelRequest(person, "onnxruntime", "auto")),
+            ),
+            (
+                "another backend",
+                4.0,
+                lambda window: window.model_request(ModelRequest(person, "openvino", "fp32")),
+            ),
+            (
+                "the default network",
+                4.0,
+                lambda window: window.model_request(ModelRequest("ssd300-mobilenetv2-oid")),
+            ),
             ("losing the stream", 4.0, lambda window: threading.Thread(target=camera.stop).start()),
             ("regaining the stream", 3.0, lambda window: camera.start()),
             ("starting a recording", 4.0, lambda window: window.record(True, recording)),
@@ -116,10 +140,17 @@ def heartbeat(options: argparse.Namespace, report: Report) -> None:
         gaps: list[tuple[str, float]] = []
         run_window(camera.address, lambda window, beat: _walk(window, beat, steps, gaps))
     for name, gap in gaps:
-        report.line("heartbeat", f"longest gap {gap:5.1f} ms while {name}", held=gap < HEARTBEAT_LIMIT_MS)
+        report.line(
+            "heartbeat", f"longest gap {gap:5.1f} ms while {name}", held=gap < HEARTBEAT_LIMIT_MS
+        )
 
 
-def _walk(window: Any, beat: Any, steps: list[tuple[str, float, Callable[[Any], object]]], gaps: list[tuple[str, float]]) -> None:
+def _walk(
+    window: Any,
+    beat: Any,
+    steps: list[tuple[str, float, Callable[[Any], object]]],
+    gaps: list[tuple[str, float]],
+) -> None:
     from PySide6.QtCore import QTimer
 
     def begin(number: int) -> None:
@@ -135,30 +166,53 @@ def _walk(window: Any, beat: Any, steps: list[tuple[str, float, Callable[[Any], 
 
 
 def smooth(options: argparse.Namespace, report: Report) -> None:
-    """A 30 FPS source, nothing slowed: which share of its frames is shown after the first two seconds."""
+    """A 30 FPS source, nothing slowed: which share of its frames is shown after the first two
+    seconds.
+    """
     for source in ("pattern", "pattern:1920x1080"):
         stats = options.folder / "smooth.json"
-        subprocess.run([sys.executable, "main.py", "live", source, "--exit-after", "62", "--stats", str(stats)], cwd=CHECKOUT, check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "main.py",
+                "live",
+                source,
+                "--exit-after",
+                "62",
+                "--stats",
+                str(stats),
+            ],
+            cwd=CHECKOUT,
+            check=True,
+        )
         numbers = json.loads(stats.read_text())
         after = numbers["after_start"]
         complete = after["captured"] - after["in_flight"]
         share = after["shown"] / complete
-        text = f"{source}: {after['shown']} of {complete} frames shown ({share:.2%}), dropped {after['dropped'] or 'none'}; "
+        text = (
+            f"{source}: {after['shown']} of {complete} frames shown ({share:.2%}), dropped "
+            f"{after['dropped'] or 'none'}; "
+        )
         latency = numbers["latency_ms"]
-        text += f"capture to screen p50 {latency['p50']:.1f}, p95 {latency['p95']:.1f}, p99 {latency['p99']:.1f} ms; {numbers['memory_mb']:.0f} MB"
+        text += (
+            f"capture to screen p50 {latency['p50']:.1f}, p95 {latency['p95']:.1f}, "
+            f"p99 {latency['p99']:.1f} ms; {numbers['memory_mb']:.0f} MB"
+        )
         report.line("smooth", text, held=share >= SHOWN_SHARE)
 
 
 def slow(options: argparse.Namespace, report: Report) -> None:
-    """Inference slowed five times beyond the source's pace: latency, memory, and whether every drop is counted."""
+    """Inference slowed five times beyond the source's pace: latency, memory, and whether every drop
+    is counted.
+    """
     from ssd_live.backends import load_backend
     from ssd_live.backends.base import LoadOptions
-    from ssd_live.detection.filter import everything
+    from ssd_live.detection.filter import accept_all
     from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
     from ssd_live.pipeline.capture import CaptureOptions
     from ssd_live.pipeline.live import LivePipeline
     from ssd_live.pipeline.picture import Viewport
-    from ssd_live.remote.network import Network
+    from ssd_live.remote.network import LiveModel
     from ssd_live.video.sources import parse_source
 
     model = find_model(DEFAULT_MODEL)
@@ -169,7 +223,9 @@ def slow(options: argparse.Namespace, report: Report) -> None:
     memory: list[float] = []
     with LivePipeline(wake.set) as pipeline:
         pipeline.set_viewport(Viewport(960, 540))
-        pipeline.use(Network(backend, model.metadata.input_size, everything(model.metadata), model.name))
+        pipeline.use(
+            LiveModel(backend, model.metadata.input_size, accept_all(model.metadata), model.name)
+        )
         pipeline.open(parse_source("pattern"), CaptureOptions())
         ends, begun = time.monotonic() + 60, time.monotonic()
         while (now := time.monotonic()) < ends:
@@ -179,15 +235,24 @@ def slow(options: argparse.Namespace, report: Report) -> None:
                 pipeline.painted(picture)
             if now - begun > 10 + len(memory):
                 memory.append(process.memory_info().rss / 1e6)
-        inference, latency = pipeline.durations["inference"].percentile(99), pipeline.durations["latency"].percentile(99)
-    account = pipeline.ledger.account()
+        inference, latency = (
+            pipeline.durations["inference"].percentile(99),
+            pipeline.durations["latency"].percentile(99),
+        )
+    frame_counts = pipeline.frame_counter.counts()
     limit = 2 * inference + frame_seconds
     growth = statistics.mean(memory[-10:]) - statistics.mean(memory[:10])
-    held = latency <= limit and account.in_flight == 0 and growth < SLOPE_LIMIT_MB * account.captured / 10_000 + 1
+    held = (
+        latency <= limit
+        and frame_counts.in_flight == 0
+        and growth < SLOPE_LIMIT_MB * frame_counts.captured / 10_000 + 1
+    )
     report.line(
         "slow",
-        f"inference p99 {1000 * inference:.0f} ms: latency p99 {1000 * latency:.0f} ms (limit {1000 * limit:.0f}); "
-        f"{account.captured} captured = {account.shown} shown + {account.failed} failed + {account.dropped}; memory {growth:+.1f} MB in 50 s",
+        f"inference p99 {1000 * inference:.0f} ms: latency p99 {1000 * latency:.0f} ms (limit "
+        f"{1000 * limit:.0f}); "
+        f"{frame_counts.captured} captured = {frame_counts.shown} shown + {frame_counts.failed} "
+        f"failed + {frame_counts.dropped}; memory {growth:+.1f} MB in 50 s",
         held=held,
     )
 
@@ -220,12 +285,17 @@ def streams(options: argparse.Namespace, report: Report) -> None:
         def walk(window: Any, beat: Any) -> None:
             from PySide6.QtCore import QTimer
 
-            ledger = window._session.pipeline.ledger
+            frame_counter = window._session.pipeline.frame_counter
             rng = random.Random(options.seed)
             state = {"number": 0, "started": 0.0, "shown": 0}
 
             def stop() -> None:
-                held.append((threading.active_count(), process.num_fds() if hasattr(process, "num_fds") else 0))
+                held.append(
+                    (
+                        threading.active_count(),
+                        process.num_fds() if hasattr(process, "num_fds") else 0,
+                    )
+                )
                 if state["number"] == options.restarts:
                     window.close()
                     return
@@ -234,12 +304,12 @@ def streams(options: argparse.Namespace, report: Report) -> None:
                 QTimer.singleShot(round(1000 * rng.uniform(0.2, 4.0)), start)
 
             def start() -> None:
-                state["started"], state["shown"] = time.monotonic(), ledger.account().shown
+                state["started"], state["shown"] = time.monotonic(), frame_counter.counts().shown
                 camera.start()
                 wait()
 
             def wait() -> None:
-                if ledger.account().shown > state["shown"]:
+                if frame_counter.counts().shown > state["shown"]:
                     resumed.append(time.monotonic() - state["started"])
                     QTimer.singleShot(1000, stop)
                 elif time.monotonic() - state["started"] > 10:
@@ -252,14 +322,22 @@ def streams(options: argparse.Namespace, report: Report) -> None:
 
         run_window(camera.address, walk)
     threads, files = [h[0] for h in held], [h[1] for h in held]
-    flat = max(threads[len(threads) // 2 :]) <= max(threads[:3]) + 1 and max(files[len(files) // 2 :]) <= max(files[:3]) + 3
-    text = f"{len(resumed)} restarts: resumed after {statistics.median(resumed):.2f} s (longest {max(resumed):.2f}); "
+    flat = (
+        max(threads[len(threads) // 2 :]) <= max(threads[:3]) + 1
+        and max(files[len(files) // 2 :]) <= max(files[:3]) + 3
+    )
+    text = (
+        f"{len(resumed)} restarts: resumed after {statistics.median(resumed):.2f} s (longest "
+        f"{max(resumed):.2f}); "
+    )
     text += f"threads {threads[0]} to {threads[-1]}, files {files[0]} to {files[-1]}"
     report.line("streams", text, held=max(resumed) < RESUME_LIMIT_SECONDS and flat)
 
 
 def frames(options: argparse.Namespace, report: Report) -> None:
-    """The pattern as fast as it can be made, until enough are captured and a tenth of that shown: the slope of memory over the frames."""
+    """The pattern as fast as it can be made, until enough are captured and a tenth of that shown:
+    the slope of memory over the frames.
+    """
     points: list[tuple[int, int, float]] = []
     process = psutil.Process()
     final: dict[str, Any] = {}
@@ -270,11 +348,22 @@ def frames(options: argparse.Namespace, report: Report) -> None:
         timer = QTimer(window)
 
         def sample() -> None:
-            account = window._session.pipeline.ledger.account()
-            memory = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 1e6
-            points.append((account.captured, account.shown, memory))
-            if account.captured >= options.frames and account.shown >= options.frames / 10:
-                final.update(account=account, rates={name: rate.per_second() for name, rate in window._session.pipeline.rates.items()})
+            frame_counts = window._session.pipeline.frame_counter.counts()
+            memory = (
+                sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 1e6
+            )
+            points.append((frame_counts.captured, frame_counts.shown, memory))
+            if (
+                frame_counts.captured >= options.frames
+                and frame_counts.shown >= options.frames / 10
+            ):
+                final.update(
+                    frame_counts=frame_counts,
+                    rates={
+                        name: rate.per_second()
+                        for name, rate in window._session.pipeline.rates.items()
+                    },
+                )
                 window.close()
 
         timer.timeout.connect(sample)
@@ -283,10 +372,17 @@ def frames(options: argparse.Namespace, report: Report) -> None:
     run_window("pattern:1280x720@0", walk)
     settled = points[len(points) // 10 :]
     slope, slope_shown = (
-        statistics.linear_regression([point[kind] for point in settled], [point[2] for point in settled]).slope * 10_000 for kind in (0, 1)
+        statistics.linear_regression(
+            [point[kind] for point in settled], [point[2] for point in settled]
+        ).slope
+        * 10_000
+        for kind in (0, 1)
     )
-    account = final["account"]
-    text = f"{account.captured} captured ({final['rates']['capture']:.0f} FPS), {account.inferred} inferred, {account.shown} shown; "
+    frame_counts = final["frame_counts"]
+    text = (
+        f"{frame_counts.captured} captured ({final['rates']['capture']:.0f} FPS), "
+        f"{frame_counts.inferred} inferred, {frame_counts.shown} shown; "
+    )
     text += f"memory {settled[0][2]:.0f} to {settled[-1][2]:.0f} MB, "
     text += f"{slope:+.3f} MB per 10,000 captured, {slope_shown:+.2f} per 10,000 shown"
     report.line("frames", text, held=slope < SLOPE_LIMIT_MB)
@@ -306,9 +402,16 @@ def quits(options: argparse.Namespace, report: Report) -> None:
             counts[kind] = counts.get(kind, 0) + 1
             recording = options.folder / f"{number}.mkv"
             delay = rng.uniform(0.0, 1.2 if kind == "start" else 2.5)
-            request = {"kind": kind, "delay": delay, "source": camera.address if kind == "reconnect" else "pattern", "recording": str(recording)}
+            request = {
+                "kind": kind,
+                "delay": delay,
+                "source": camera.address if kind == "reconnect" else "pattern",
+                "recording": str(recording),
+            }
             command = [sys.executable, __file__, "--child", json.dumps(request)]
-            run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
+            run = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT
+            )
             if kind == "reconnect":
                 threading.Timer(1.2, camera.stop).start()
             try:
@@ -325,16 +428,31 @@ def quits(options: argparse.Namespace, report: Report) -> None:
             words = dict(line.split(" ", 1) for line in out.splitlines() if " " in line)
             took = ended - float(words.get("quitting", ended))
             longest = max(longest, took)
-            problems = [] if run.returncode == 0 else [f"exit code {run.returncode}: {err.strip()[-300:]}"]
+            problems = (
+                [] if run.returncode == 0 else [f"exit code {run.returncode}: {err.strip()[-300:]}"]
+            )
             problems += [f"took {took:.1f} s"] if took > EXIT_LIMIT_SECONDS else []
-            problems += [f"threads left: {words['left']}"] if words.get("left", "[]") != "[]" else []
-            problems += _recording_trouble(recording) if kind == "record" and words.get("recording") == "yes" else []
+            problems += (
+                [f"threads left: {words['left']}"] if words.get("left", "[]") != "[]" else []
+            )
+            problems += (
+                _recording_trouble(recording)
+                if kind == "record" and words.get("recording") == "yes"
+                else []
+            )
             bad += [f"{number} {kind} at {delay:.2f} s: {problem}" for problem in problems]
     left = [
-        process.info["name"] for process in psutil.process_iter(["name", "cmdline"]) if "ssd_live.remote.server" in (process.info["cmdline"] or [])
+        process.info["name"]
+        for process in psutil.process_iter(["name", "cmdline"])
+        if "ssd_live.remote.server" in (process.info["cmdline"] or [])
     ]
     bad += [f"{len(left)} inference processes are left"] if left else []
-    report.line("quits", f"{options.quits} ({counts}): longest {longest:.2f} s from the wish to the end of the process", held=not bad)
+    report.line(
+        "quits",
+        f"{options.quits} ({counts}): longest {longest:.2f} s from the model request to the end "
+        "of the process",
+        held=not bad,
+    )
     for line in bad:
         print("          ", line)
 
@@ -361,7 +479,7 @@ def run_window(source: str, walk: Callable[[Any, Any], None]) -> None:
 
     platform.prepare()
     from ssd_live.gui import app
-    from ssd_live.gui.heartbeat import Heartbeat
+    from ssd_live.gui.event_loop_monitor import EventLoopMonitor
     from ssd_live.live.request import LiveRequest
     from ssd_live.video.sources import parse_source
 
@@ -369,7 +487,7 @@ def run_window(source: str, walk: Callable[[Any, Any], None]) -> None:
         def _show(self, application: Any, window: Any, session: Any, bridge: Any) -> dict[str, Any]:
             from PySide6.QtCore import QTimer
 
-            QTimer.singleShot(0, lambda: walk(window, window.findChild(Heartbeat)))
+            QTimer.singleShot(0, lambda: walk(window, window.findChild(EventLoopMonitor)))
             return super()._show(application, window, session, bridge)
 
     Driven(LiveRequest((parse_source(source),))).run()
@@ -379,7 +497,7 @@ def child(request: dict[str, Any]) -> int:
     """One run of the window that quits at its moment; says when, and what was left."""
     from PySide6.QtCore import QTimer
 
-    from ssd_live.remote.client import Wish
+    from ssd_live.remote.client import ModelRequest
 
     def walk(window: Any, beat: Any) -> None:
         def quit_now() -> None:
@@ -388,7 +506,16 @@ def child(request: dict[str, Any]) -> int:
             window.close()
 
         if request["kind"] == "switch":
-            QTimer.singleShot(300, lambda: window.wish(Wish("ssdlite300-mobilenetv2-person", random.choice(("openvino", "onnxruntime")), "fp32")))
+            QTimer.singleShot(
+                300,
+                lambda: window.model_request(
+                    ModelRequest(
+                        "ssdlite300-mobilenetv2-person",
+                        random.choice(("openvino", "onnxruntime")),
+                        "fp32",
+                    )
+                ),
+            )
             QTimer.singleShot(900, lambda: window.open("pattern:640x360"))
         if request["kind"] == "record":
             QTimer.singleShot(200, lambda: window.record(True, Path(request["recording"])))
@@ -400,6 +527,10 @@ def child(request: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    if shutil.which("Xvfb") is None and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+    if (
+        shutil.which("Xvfb") is None
+        and sys.platform.startswith("linux")
+        and not os.environ.get("DISPLAY")
+    ):
         sys.exit("error: there is no display; install Xvfb (apt install xvfb)")
     sys.exit(main())

@@ -23,7 +23,9 @@ ENGINE_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 def backend_module(name: str) -> BackendModule:
-    """The module of a runtime. Raises `UsageError` for an unknown name and `MissingPackageError` for one that is not installed."""
+    """The module of a runtime. Raises `UsageError` for an unknown name and `MissingPackageError`
+    for one that is not installed.
+    """
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name!r}; choose auto, cpu, {', '.join(BACKENDS)}")
     module, _, part = _PLACES[name].partition(":")
@@ -33,11 +35,15 @@ def backend_module(name: str) -> BackendModule:
 
 def installed() -> list[str]:
     """Backends whose package is there, which says nothing of a driver; nothing is imported."""
-    return [name for name in BACKENDS if importlib.util.find_spec(name.replace("-", "_")) is not None]
+    return [
+        name for name in BACKENDS if importlib.util.find_spec(name.replace("-", "_")) is not None
+    ]
 
 
 def load_backend(name: str, model: "ModelFile", options: LoadOptions) -> Backend:
-    """Load a model file on a runtime; for int8 the quantised form of it. Raises `BackendError`, `MissingPackageError`, `UsageError`."""
+    """Load a model file on a runtime; for int8 the quantised form of it. Raises `BackendError`,
+    `MissingPackageError`, `UsageError`.
+    """
     if options.precision == "int8" and model.metadata.precision != "int8":
         raise UsageError(f"{model.name} is no INT8 model; make one with `quantize`")
     return backend_module(name).load(model, options)

@@ -21,12 +21,16 @@ _PROVIDERS = {
 
 
 def runtime() -> Any:
-    """The package, with its reports to its makers off unless the user's environment says otherwise. Raises `MissingPackageError`."""
+    """The package, with its reports to its makers off unless the user's environment says otherwise.
+    Raises `MissingPackageError`.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingPackageError("ONNX Runtime is not installed; `pip install onnxruntime`, or choose --backend openvino") from error
+        raise MissingPackageError(
+            "ONNX Runtime is not installed; `pip install onnxruntime`, or choose --backend openvino"
+        ) from error
     onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)
     return onnxruntime
@@ -56,11 +60,15 @@ class OrtPending:
         except TimeoutError:
             raise TimeoutError(f"ONNX Runtime gave no answer within {timeout:g} s") from None
         except Exception as error:  # the runtime's exceptions have no common base
-            raise BackendError(f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino") from error
+            raise BackendError(
+                f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino"
+            ) from error
 
 
 class OrtBackend(Closing):
-    """Latency: one run on all threads. Throughput: as many runs side by side as there are threads, one thread each."""
+    """Latency: one run on all threads. Throughput: as many runs side by side as there are threads,
+    one thread each.
+    """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         onnxruntime = runtime()
@@ -75,12 +83,17 @@ class OrtBackend(Closing):
         try:
             self._session = onnxruntime.InferenceSession(model.data, settings, providers=providers)
         except Exception as error:
-            raise BackendError(f"ONNX Runtime cannot load {model.path.name}: {str(error).splitlines()[0]}; try --backend openvino") from error
+            raise BackendError(
+                f"ONNX Runtime cannot load {model.path.name}: {str(error).splitlines()[0]}; try "
+                "--backend openvino"
+            ) from error
         self._workers = ThreadPoolExecutor(side_by_side, thread_name_prefix="onnxruntime")
         # All begin now, so that they have the priority of whoever loads.
         together = threading.Barrier(side_by_side)
         list(self._workers.map(lambda _: together.wait(), range(side_by_side)))
-        self.description = f"ONNX Runtime {onnxruntime.__version__} {options.device} {options.precision}"
+        self.description = (
+            f"ONNX Runtime {onnxruntime.__version__} {options.device} {options.precision}"
+        )
 
     def submit(self, images: Pixels) -> OrtPending:
         return OrtPending(self._workers.submit(self._session.run, OUTPUTS, {"image": images}))
@@ -93,7 +106,9 @@ class OrtBackend(Closing):
 
 
 class OrtShare(Closing):
-    """A session takes runs from any thread; its workers see to it that there are not more at once than threads."""
+    """A session takes runs from any thread; its workers see to it that there are not more at once
+    than threads.
+    """
 
     def __init__(self, owner: OrtBackend) -> None:
         self.slots, self.description = owner.slots, owner.description

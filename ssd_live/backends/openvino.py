@@ -27,7 +27,12 @@ _MOST_COMPILED = 16
 # Folders of processes that compile; older ones were left by processes that were killed.
 _OWN, _FORGOTTEN_SECONDS = "own-", 3600
 # What an INT8 file leaves in float stays in float32: bfloat16 there was measured slower.
-_PRECISION_HINTS: dict[Precision, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
+_PRECISION_HINTS: dict[Precision, str] = {
+    "fp32": "f32",
+    "fp16": "f16",
+    "bf16": "bf16",
+    "int8": "f32",
+}
 
 
 def _openvino() -> Any:
@@ -35,13 +40,17 @@ def _openvino() -> Any:
         with _without_telemetry():
             import openvino
     except ImportError as error:
-        raise MissingPackageError("OpenVINO is not installed; `pip install openvino`, or choose --backend onnxruntime") from error
+        raise MissingPackageError(
+            "OpenVINO is not installed; `pip install openvino`, or choose --backend onnxruntime"
+        ) from error
     return openvino
 
 
 @contextlib.contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """OpenVINO reports its use to its makers from the import on, unless this package of its cannot be imported."""
+    """OpenVINO reports its use to its makers from the import on, unless this package of its cannot
+    be imported.
+    """
     before = sys.modules.get(_TELEMETRY_PACKAGE)
     sys.modules[_TELEMETRY_PACKAGE] = None  # type: ignore[assignment]
     try:
@@ -64,7 +73,9 @@ def devices() -> list[str]:
 
 def precisions(device: str) -> list[Precision]:
     capabilities = _openvino().Core().get_property(device, "OPTIMIZATION_CAPABILITIES")
-    lower: list[Precision] = [precision for precision in ("bf16", "fp16") if precision.upper() in capabilities]
+    lower: list[Precision] = [
+        precision for precision in ("bf16", "fp16") if precision.upper() in capabilities
+    ]
     return ["fp32", *lower]
 
 
@@ -82,14 +93,18 @@ class OpenVinoPending:
             elif not self._request.wait_for(max(1, int(timeout * 1000))):
                 raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s")
         except RuntimeError as error:
-            raise BackendError(f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime") from error
+            raise BackendError(
+                f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime"
+            ) from error
         if self._table is not None:
             return self._table.outputs(self._request.get_output_tensor().data)
         return Outputs(*(self._request.get_tensor(name).data for name in OUTPUTS))
 
 
 class OpenVinoBackend(Closing):
-    """A ring of inference requests; OpenVINO fixes the batch at load, since a dynamic one costs a quarter of the speed."""
+    """A ring of inference requests; OpenVINO fixes the batch at load, since a dynamic one costs a
+    quarter of the speed.
+    """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         openvino = _openvino()
@@ -100,29 +115,45 @@ class OpenVinoBackend(Closing):
             "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[options.precision],
         }
         if options.device == "CPU":
-            # Not pinned: decoding and encoding share the cores, and a pinned stream would wait for theirs.
+            # Not pinned: decoding and encoding share the cores, and a pinned stream would wait for
+            # theirs.
             config |= {"INFERENCE_NUM_THREADS": options.thread_count, "ENABLE_CPU_PINNING": False}
         try:
             core = openvino.Core()
             network = core.read_model(model.data)
             network.reshape([options.batch, height, width, 3])
-            own = with_detection_output(openvino, network, model.metadata) if options.device == "CPU" else None
+            own = (
+                with_detection_output(openvino, network, model.metadata)
+                if options.device == "CPU"
+                else None
+            )
             with _own_cache() as cache:
-                compiled = core.compile_model(own or network, options.device, config | ({"CACHE_DIR": str(cache)} if cache else {}))
+                compiled = core.compile_model(
+                    own or network,
+                    options.device,
+                    config | ({"CACHE_DIR": str(cache)} if cache else {}),
+                )
             at_once = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             self.slots = 1 if options.workload == "latency" else slots_for(at_once)
             self._compiled = compiled
             self._table_size = (options.batch, model.metadata.max_detections) if own else None
             self._make_slots()
         except RuntimeError as error:
-            message = f"OpenVINO cannot load {model.path.name} on {options.device}: {_first_line(error)}; try --backend onnxruntime"
+            message = (
+                f"OpenVINO cannot load {model.path.name} on {options.device}: "
+                f"{_first_line(error)}; try --backend onnxruntime"
+            )
             raise BackendError(message) from error
-        self.description = f"OpenVINO {openvino.__version__.split('-')[0]} {options.device} {options.precision}"
+        self.description = (
+            f"OpenVINO {openvino.__version__.split('-')[0]} {options.device} {options.precision}"
+        )
 
     def _make_slots(self) -> None:
         self._requests = [self._compiled.create_infer_request() for _ in range(self.slots)]
         self._images: list[Pixels | None] = [None] * self.slots
-        self._tables = [Table(*self._table_size) if self._table_size else None for _ in range(self.slots)]
+        self._tables = [
+            Table(*self._table_size) if self._table_size else None for _ in range(self.slots)
+        ]
         self._next = 0
 
     def submit(self, images: Pixels) -> OpenVinoPending:
@@ -147,16 +178,21 @@ class OpenVinoBackend(Closing):
 
 @contextlib.contextmanager
 def _own_cache() -> Iterator[Path | None]:
-    """A folder with what OpenVINO compiled before, and whose new files are there for later ones; None where nothing can be written.
+    """A folder with what OpenVINO compiled before, and whose new files are there for later ones;
+    None where nothing can be written.
 
-    It is this process's own, with links to what all share: OpenVINO writes its files in place, and crashes on one that another process has
-    written only half.
+    It is this process's own, with links to what all share: OpenVINO writes its files in place, and
+    crashes on one that another process has written only half.
     """
     with contextlib.ExitStack() as stack:
         own: Path | None = None
         with contextlib.suppress(OSError):
             shared = _cache_folder()
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_OWN, dir=shared, ignore_cleanup_errors=True)))
+            folder = Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix=_OWN, dir=shared, ignore_cleanup_errors=True)
+                )
+            )
             for blob in shared.glob("*.blob"):
                 with contextlib.suppress(FileNotFoundError):
                     os.link(blob, folder / blob.name)
@@ -171,13 +207,16 @@ def _own_cache() -> Iterator[Path | None]:
 def _cache_folder() -> Path:
     """What OpenVINO compiled: loading that takes a quarter of the time. Raises `OSError`.
 
-    Each network, precision, batch and threshold is a file of its own, which OpenVINO checks; the oldest go.
+    Each network, precision, batch and threshold is a file of its own, which OpenVINO checks; the
+    oldest go.
     """
     folder = engines_folder() / "openvino"
     folder.mkdir(exist_ok=True)
     # Another process may be at it too, and some systems keep what is in use.
     with contextlib.suppress(OSError):
-        for blob in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[:-_MOST_COMPILED]:
+        for blob in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[
+            :-_MOST_COMPILED
+        ]:
             blob.unlink(missing_ok=True)
         for left in folder.glob(f"{_OWN}*"):
             if left.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:

@@ -1,4 +1,6 @@
-"""PyTorch, for comparison: the network is rebuilt from the zoo and takes its weights out of the model file."""
+"""PyTorch, for comparison: the network is rebuilt from the zoo and takes its weights out of the
+model file.
+"""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -15,11 +17,13 @@ from ssd_live.modelfile.metadata import Metadata
 try:
     import torch
 
-    from ssd_live.backends.torch_network import Answering, network_of
+    from ssd_live.backends.torch_network import NetworkPredictor, network_of
     from ssd_live.models.postprocess import detect
     from ssd_live.models.ssd import SSDNetwork
 except ImportError as error:
-    raise MissingPackageError("PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino") from error
+    raise MissingPackageError(
+        "PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino"
+    ) from error
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -44,11 +48,15 @@ class TorchPending:
         try:
             return self._future.result(timeout)
         except RuntimeError as error:
-            raise BackendError(f"PyTorch failed: {str(error).splitlines()[0]}; try --backend openvino") from error
+            raise BackendError(
+                f"PyTorch failed: {str(error).splitlines()[0]}; try --backend openvino"
+            ) from error
 
 
 class TorchBackend(Closing):
-    """On the processor: one batch at a time, on a thread of its own. Box decoding and NMS stay in float32."""
+    """On the processor: one batch at a time, on a thread of its own. Box decoding and NMS stay in
+    float32.
+    """
 
     slots = 1
 
@@ -68,7 +76,13 @@ class TorchBackend(Closing):
         boxes, scores = self._answer(torch.from_numpy(images))
         outputs = _empty_outputs(len(images), metadata.max_detections)
         for image in range(len(images)):
-            found = detect(boxes[image], scores[image], metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
+            found = detect(
+                boxes[image],
+                scores[image],
+                metadata.score_threshold,
+                metadata.iou_threshold,
+                metadata.max_detections,
+            )
             _fill(outputs, image, found)
         return outputs
 
@@ -81,7 +95,11 @@ class TorchBackend(Closing):
 
 def load(model: ModelFile, options: LoadOptions) -> Backend:
     """Raises `BackendError`."""
-    return _load_on_gpu(model, options) if options.device.startswith("CUDA") else TorchBackend(model, options)
+    return (
+        _load_on_gpu(model, options)
+        if options.device.startswith("CUDA")
+        else TorchBackend(model, options)
+    )
 
 
 def _load_on_gpu(model: ModelFile, options: LoadOptions) -> Backend:
@@ -99,13 +117,13 @@ def _description(options: LoadOptions) -> str:
     return f"PyTorch {torch.__version__} {options.device} {options.precision}"
 
 
-def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "Answering":
+def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "NetworkPredictor":
     """The network on its device. Whatever it computes in, its default boxes stay exact."""
     kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
     boxes = network.default_boxes.to(options.device.lower())
     network = network.to(boxes.device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.default_boxes = boxes
-    return Answering(network, metadata)
+    return NetworkPredictor(network, metadata)
 
 
 def _empty_outputs(batch: int, limit: int) -> Outputs:

@@ -1,4 +1,5 @@
-"""PyTorch on an NVIDIA GPU: all the work from pixels to detections is one CUDA graph in each slot, so that the host only starts it.
+"""PyTorch on an NVIDIA GPU: all the work from pixels to detections is one CUDA graph in each slot,
+so that the host only starts it.
 
 NMS is our own kernel where `cuda-bindings` is installed, else the one of fixed shapes in PyTorch.
 """
@@ -25,7 +26,7 @@ except ImportError:
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ssd_live.backends.torch_network import Answering
+    from ssd_live.backends.torch_network import NetworkPredictor
 
 # While the GPU computes one batch, the next is copied there.
 _SLOTS = 2
@@ -35,11 +36,15 @@ _CLOSE_WATCH_SECONDS, _POLL_SECONDS = 0.002, 0.0002
 
 
 class CudaBackend(Closing):
-    """See `Backend`. `answering` is the network on the GPU, in the precision that it is to compute in."""
+    """See `Backend`. `answering` is the network on the GPU, in the precision that it is to compute
+    in.
+    """
 
     slots = _SLOTS
 
-    def __init__(self, answering: "Answering", options: LoadOptions, description: str) -> None:
+    def __init__(
+        self, answering: "NetworkPredictor", options: LoadOptions, description: str
+    ) -> None:
         self.answering, self.description = answering, description
         self._next = 0
         self._slots: list[_Slot] = []
@@ -59,7 +64,9 @@ class CudaBackend(Closing):
                 raise _failure("PyTorch cannot use the GPU", error) from error
 
     def submit(self, images: Pixels) -> "_CudaPending":
-        """Copy the images (B, H, W, 3) uint8 BGR to pinned memory and start the slot's graph. Raises `BackendError`."""
+        """Copy the images (B, H, W, 3) uint8 BGR to pinned memory and start the slot's graph.
+        Raises `BackendError`.
+        """
         slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
         try:
             slot.start(images)
@@ -95,17 +102,22 @@ class _CudaPending:
         return self._slot.outputs
 
 
-# Boxes (B, N, 4) and scores (B, N, C) -> int32 (B * (1 + 6 K),): the four outputs one after the other, float32 as their bits.
-_Detect = Callable[["Tensor", "Tensor", "Answering"], "Tensor"]
+# Boxes (B, N, 4) and scores (B, N, C) -> int32 (B * (1 + 6 K),): the four outputs one after the
+# other, float32 as their bits.
+_Detect = Callable[["Tensor", "Tensor", "NetworkPredictor"], "Tensor"]
 
 
 class _Slot:
-    """Pinned memory, a stream and a captured graph for one batch. Nothing is allocated when it is used."""
+    """Pinned memory, a stream and a captured graph for one batch. Nothing is allocated when it is
+    used.
+    """
 
-    def __init__(self, answering: "Answering", batch: int, detect: _Detect) -> None:
+    def __init__(self, answering: "NetworkPredictor", batch: int, detect: _Detect) -> None:
         metadata = answering.metadata
         width, height = metadata.input_size
-        self._host_images = torch.zeros((batch, height, width, 3), dtype=torch.uint8, pin_memory=True)
+        self._host_images = torch.zeros(
+            (batch, height, width, 3), dtype=torch.uint8, pin_memory=True
+        )
         self._images = self._host_images.numpy()
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -157,8 +169,11 @@ class _Slot:
         self._graph.reset()
 
 
-def _limit(answering: "Answering") -> int:
-    return min(answering.metadata.max_detections, len(answering.network.default_boxes) * len(answering.metadata.classes))
+def _limit(answering: "NetworkPredictor") -> int:
+    return min(
+        answering.metadata.max_detections,
+        len(answering.network.default_boxes) * len(answering.metadata.classes),
+    )
 
 
 def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -> Outputs:
@@ -174,7 +189,7 @@ def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -
 
 
 def _kernel_nms(kernels: "Kernels") -> _Detect:
-    def detect(boxes: "Tensor", scores: "Tensor", answering: "Answering") -> "Tensor":
+    def detect(boxes: "Tensor", scores: "Tensor", answering: "NetworkPredictor") -> "Tensor":
         metadata = answering.metadata
         images, count, classes = scores.shape
         shape = NmsShape(images, count, classes, _limit(answering))
@@ -198,9 +213,11 @@ def _kernel_nms(kernels: "Kernels") -> _Detect:
     return detect
 
 
-def _fixed_nms(boxes: "Tensor", scores: "Tensor", answering: "Answering") -> "Tensor":
+def _fixed_nms(boxes: "Tensor", scores: "Tensor", answering: "NetworkPredictor") -> "Tensor":
     metadata = answering.metadata
-    found = detect_in_fixed_shapes(boxes, scores, metadata.score_threshold, metadata.iou_threshold, metadata.max_detections)
+    found = detect_in_fixed_shapes(
+        boxes, scores, metadata.score_threshold, metadata.iou_threshold, metadata.max_detections
+    )
     return torch.cat([part.contiguous().view(torch.int32).flatten() for part in found])
 
 
@@ -213,18 +230,27 @@ class _ConvolutionReLU(nn.Module):
 
     def forward(self, x: "Tensor") -> "Tensor":
         layer = self._convolution
-        assert not isinstance(layer.padding, str), "the networks of the zoo name their padding in pixels"
-        return torch.cudnn_convolution_relu(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        assert not isinstance(layer.padding, str), (
+            "the networks of the zoo name their padding in pixels"
+        )
+        return torch.cudnn_convolution_relu(
+            x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+        )
 
 
 def fuse_relus(network: nn.Module) -> None:
-    """Join each convolution of a `Sequential` with the ReLU after it. The network must be on a GPU, where that saves two passes a layer."""
+    """Join each convolution of a `Sequential` with the ReLU after it. The network must be on a GPU,
+    where that saves two passes a layer.
+    """
     for module in network.modules():
         if isinstance(module, nn.Sequential):
             for number in range(len(module) - 1):
                 convolution = module[number]
                 if isinstance(convolution, nn.Conv2d) and isinstance(module[number + 1], nn.ReLU):
-                    module[number], module[number + 1] = _ConvolutionReLU(convolution), nn.Identity()
+                    module[number], module[number + 1] = (
+                        _ConvolutionReLU(convolution),
+                        nn.Identity(),
+                    )
 
 
 def fold_batch_norms(network: nn.Module) -> None:

@@ -15,27 +15,37 @@ from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.zoo import create
 
 
-class Answering:
-    """Of images (B, H, W, 3) uint8 BGR on the network's device: boxes (B, N, 4) xyxy in the unit square and scores (B, N, C) without
-    background, float32."""
+class NetworkPredictor:
+    """Of images (B, H, W, 3) uint8 BGR on the network's device: boxes (B, N, 4) xyxy in the unit
+    square and scores (B, N, C) without background, float32.
+    """
 
     def __init__(self, network: SSDNetwork, metadata: Metadata) -> None:
         self.network, self.metadata = network, metadata
         weight = next(network.parameters())
         self._type = weight.dtype
         # The file's stem takes BGR.
-        self._mean, self._scale = (torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1) for values in (metadata.mean, metadata.scale))
+        self._mean, self._scale = (
+            torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1)
+            for values in (metadata.mean, metadata.scale)
+        )
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         pixels = images.permute(0, 3, 1, 2).float()
         regression, logits = self.network(((pixels - self._mean) * self._scale).to(self._type))
-        return boxes_and_scores(regression, logits, self.network.default_boxes, self.metadata.score_activation)
+        return boxes_and_scores(
+            regression, logits, self.network.default_boxes, self.metadata.score_activation
+        )
 
 
 @torch.inference_mode()
-def answer_before_nms(network: SSDNetwork, metadata: Metadata, images: Pixels) -> tuple[Tensor, Tensor]:
-    """See `Answering`; on the CPU."""
-    boxes, scores = Answering(network, metadata)(torch.from_numpy(images).to(next(network.parameters()).device))
+def answer_before_nms(
+    network: SSDNetwork, metadata: Metadata, images: Pixels
+) -> tuple[Tensor, Tensor]:
+    """See `NetworkPredictor`; on the CPU."""
+    boxes, scores = NetworkPredictor(network, metadata)(
+        torch.from_numpy(images).to(next(network.parameters()).device)
+    )
     return boxes.cpu(), scores.cpu()
 
 
@@ -47,28 +57,47 @@ def network_of(model: ModelFile) -> SSDNetwork:
 
 
 def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
-    """Put the weights of a model file into a freshly made network, which then takes BGR like the file does.
+    """Put the weights of a model file into a freshly made network, which then takes BGR like the
+    file does.
 
-    The exporter keeps the parameters' names and folds BatchNorm into the convolution before it: that one is made the identity.
-    Raises `ModelFileError` where a weight is missing or has another shape.
+    The exporter keeps the parameters' names and folds BatchNorm into the convolution before it:
+    that one is made the identity. Raises `ModelFileError` where a weight is missing or has another
+    shape.
     """
     graph = onnx.load_model_from_string(model.data).graph
-    stored = {tensor.name.removesuffix(".float16").removeprefix("model."): tensor for tensor in graph.initializer}
-    biases = {node.input[1]: node.input[2] for node in graph.node if node.op_type == "Conv" and len(node.input) == 3}
+    stored = {
+        tensor.name.removesuffix(".float16").removeprefix("model."): tensor
+        for tensor in graph.initializer
+    }
+    biases = {
+        node.input[1]: node.input[2]
+        for node in graph.node
+        if node.op_type == "Conv" and len(node.input) == 3
+    }
 
     def value(name: str) -> Tensor | None:
         tensor = stored.get(name.removeprefix("model."))
-        return None if tensor is None else torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+        return (
+            None
+            if tensor is None
+            else torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+        )
 
     def bias(convolution: str, channels: int) -> Tensor:
-        """By its node: the exporter names a folded bias as it likes, shares equal ones, and leaves out one that is all zero."""
+        """By its node: the exporter names a folded bias as it likes, shares equal ones, and leaves
+        out one that is all zero.
+        """
         found = value(biases.get(f"model.{convolution}.weight", ""))
         return torch.zeros(channels) if found is None else found
 
     state = network.state_dict()
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            convolution = f"{name.removesuffix('bn')}conv" if name.endswith("bn") else f"{name.removesuffix('1')}0"
+            convolution = (
+                f"{name.removesuffix('bn')}conv"
+                if name.endswith("bn")
+                else f"{name.removesuffix('1')}0"
+            )
             state |= {
                 f"{name}.weight": torch.ones(module.num_features),
                 f"{name}.bias": bias(convolution, module.num_features),
@@ -78,7 +107,10 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
         elif isinstance(module, torch.nn.Conv2d):
             weight = value(f"{name}.weight")
             if weight is None:
-                raise ModelFileError(f"{model.path}: lacks {name}.weight, so PyTorch cannot run it; choose another backend")
+                raise ModelFileError(
+                    f"{model.path}: lacks {name}.weight, so PyTorch cannot run it; choose another "
+                    "backend"
+                )
             state[f"{name}.weight"] = weight
             if module.bias is not None:
                 state[f"{name}.bias"] = bias(name, module.out_channels)
@@ -87,7 +119,9 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelFileError(f"{model.path}: its weights do not fit {model.metadata.network}; choose another backend") from error
+        raise ModelFileError(
+            f"{model.path}: its weights do not fit {model.metadata.network}; choose another backend"
+        ) from error
 
 
 def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: ModelFile) -> Tensor:
@@ -97,4 +131,6 @@ def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: Mode
         values = numpy_helper.to_array(tensor)
         if "scale_weight" in name or values.shape == (1, len(expected), 1, 1):
             return torch.from_numpy(values.astype(np.float32)).reshape(expected.shape)
-    raise ModelFileError(f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run it; choose another backend")
+    raise ModelFileError(
+        f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run it; choose another backend"
+    )

@@ -19,10 +19,18 @@ def pattern_clip(spec: SourceSpec, path: Path) -> Path:
     first = source.picture(0)
     height, width = (side & ~1 for side in first.shape[:2])
     with av.open(str(path), "w") as target:
-        stream = target.add_stream("libx264", rate=Fraction(_RATE), options={"preset": "veryfast", "crf": "20"})
+        stream = target.add_stream(
+            "libx264", rate=Fraction(_RATE), options={"preset": "veryfast", "crf": "20"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index in range(_FRAMES):
-            target.mux(stream.encode(av.VideoFrame.from_ndarray(source.picture(index)[:height, :width].copy(), format="bgr24")))
+            target.mux(
+                stream.encode(
+                    av.VideoFrame.from_ndarray(
+                        source.picture(index)[:height, :width].copy(), format="bgr24"
+                    )
+                )
+            )
         target.mux(stream.encode(None))
     if not path.stat().st_size:
         raise MediaError(f"{path}: the test pattern could not be encoded")

@@ -18,7 +18,9 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """`ratio` is new FPS over old, give or take `uncertainty`; `verdict` is faster, slower, the same, or unsure where one turn was all."""
+    """`ratio` is new FPS over old, give or take `uncertainty`; `verdict` is faster, slower, the
+    same, or unsure where one turn was all.
+    """
 
     before: Measurement
     after: Measurement
@@ -30,7 +32,11 @@ class Change:
 def changes(old: Report, new: Report) -> list[Change]:
     """Of everything that both runs measured."""
     known = {measurement.key: measurement for measurement in old.measurements}
-    return [_change(known[after.key], after) for after in new.measurements if after.key in known and known[after.key].fps]
+    return [
+        _change(known[after.key], after)
+        for after in new.measurements
+        if after.key in known and known[after.key].fps
+    ]
 
 
 def differences(old: Report, new: Report) -> list[str]:

@@ -11,12 +11,19 @@ _COLOURS = {"network": "#3d6fd6", "detector": "#2f9e77", "end to end": "#d6733d"
 
 
 def plot(report: Report, path: Path) -> None:
-    """FPS of each measurement, a panel a kind; the line across a bar is its bound. Raises `MissingPackageError`, `OutputError`."""
+    """FPS of each measurement, a panel a kind; the line across a bar is its bound. Raises
+    `MissingPackageError`, `OutputError`.
+    """
     panels = [(kind, [row for row in report.measurements if row.kind == kind]) for kind in KINDS]
     panels = [(kind, rows) for kind, rows in panels if rows]
     height = sum(_PANEL_INCHES + _ROW_INCHES * len(rows) for _, rows in panels)
     figure = new_figure(_WIDTH_INCHES, height + 0.5)
-    parts = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[_PANEL_INCHES + _ROW_INCHES * len(rows) for _, rows in panels])
+    parts = figure.subplots(
+        len(panels),
+        1,
+        squeeze=False,
+        height_ratios=[_PANEL_INCHES + _ROW_INCHES * len(rows) for _, rows in panels],
+    )
     for (kind, rows), axes in zip(panels, parts[:, 0], strict=True):
         labels = [
             f"{row.model}\n{row.backend} {row.precision}, {row.what}"
@@ -26,10 +33,14 @@ def plot(report: Report, path: Path) -> None:
         ]
         places = range(len(rows))
         bars = axes.barh(places, [row.fps for row in rows], color=_COLOURS[kind], height=0.62)
-        axes.bar_label(bars, [f"{row.fps:.0f}" for row in rows], label_type="center", color="white", fontsize=8)
+        axes.bar_label(
+            bars, [f"{row.fps:.0f}" for row in rows], label_type="center", color="white", fontsize=8
+        )
         for place, row in zip(places, rows, strict=True):
             if row.bound_fps:
-                axes.plot([row.bound_fps] * 2, [place - 0.38, place + 0.38], color="#333", linewidth=1.5)
+                axes.plot(
+                    [row.bound_fps] * 2, [place - 0.38, place + 0.38], color="#333", linewidth=1.5
+                )
         axes.set_yticks(places, labels, fontsize=7)
         axes.invert_yaxis()
         axes.set_title(kind, loc="left", fontsize=10)

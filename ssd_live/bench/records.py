@@ -7,12 +7,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-# network: pixels of the network's size in, detections out. detector: a frame in, detections out. end to end: a source to a picture or file.
+# network: pixels of the network's size in, detections out. detector: a frame in, detections out.
+# end to end: a source to a picture or file.
 Kind = Literal["network", "detector", "end to end"]
 KINDS: tuple[Kind, ...] = ("network", "detector", "end to end")
 # The median of normal samples is this much less certain than their mean.
 _MEDIAN_ERROR = 1.2533
-# Student's t for 95 % by degrees of freedom, from 1 on; beyond the last it is nearly the normal distribution's 1.96 + 2.4 / degrees.
+# Student's t for 95 % by degrees of freedom, from 1 on; beyond the last it is nearly the normal
+# distribution's 1.96 + 2.4 / degrees.
 _STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 
@@ -29,9 +31,11 @@ class Latency(Record):
 
 
 class Measurement(Record):
-    """One kind of one combination. `fps` is the median of `samples`, which are FPS over short times, in the order they were taken.
+    """One kind of one combination. `fps` is the median of `samples`, which are FPS over short
+    times, in the order they were taken.
 
-    `what` says how: one at a time, many in flight, to which output. `bound_fps` is what the stages allow; `joules` are of a frame.
+    `what` says how: one at a time, many in flight, to which output. `bound_fps` is what the stages
+    allow; `joules` are of a frame.
     """
 
     # What is computed stands in the JSON too, and is computed anew when that is read.
@@ -73,11 +77,22 @@ class Measurement(Record):
     @property
     def key(self) -> tuple[str, ...]:
         """What makes two measurements comparable."""
-        return (self.kind, self.what, self.model, self.backend, self.precision, self.source, str(self.batch), str(self.streams))
+        return (
+            self.kind,
+            self.what,
+            self.model,
+            self.backend,
+            self.precision,
+            self.source,
+            str(self.batch),
+            str(self.streams),
+        )
 
 
 class Stage(Record):
-    """One stage alone in one thread, no runtime spinning: CPU milliseconds a frame. `within` names the stage it is a part of."""
+    """One stage alone in one thread, no runtime spinning: CPU milliseconds a frame. `within` names
+    the stage it is a part of.
+    """
 
     name: str
     cpu_ms: float
@@ -97,8 +112,9 @@ class StageCosts(Record):
 class Machine(Record):
     """Where it was measured, and in which state that machine was.
 
-    `others_busy` is the share of all cores that other programs used; `slowest_clock` is what the fastest core's clock, as a share of its most,
-    did not fall below for nine tenths of the time; `throttled` is how often a core slowed down for heat.
+    `others_busy` is the share of all cores that other programs used; `slowest_clock` is what the
+    fastest core's clock, as a share of its most, did not fall below for nine tenths of the time;
+    `throttled` is how often a core slowed down for heat.
     """
 
     processor: str
@@ -130,7 +146,9 @@ class Report(Record):
 
 
 def uncertainty(samples: Sequence[float]) -> float:
-    """Half of the 95 % interval of the median, as a share of it; infinite for fewer than two samples."""
+    """Half of the 95 % interval of the median, as a share of it; infinite for fewer than two
+    samples.
+    """
     if len(samples) < 2 or not (middle := statistics.median(samples)):
         return math.inf
     degrees = len(samples) - 1
@@ -143,5 +161,8 @@ def percentiles(milliseconds: Sequence[float]) -> Latency | None:
     if not milliseconds:
         return None
     ordered = sorted(milliseconds)
-    p50, p95, p99 = (ordered[min(math.ceil(share * len(ordered)), len(ordered)) - 1] for share in (0.50, 0.95, 0.99))
+    p50, p95, p99 = (
+        ordered[min(math.ceil(share * len(ordered)), len(ordered)) - 1]
+        for share in (0.50, 0.95, 0.99)
+    )
     return Latency(p50=round(p50, 3), p95=round(p95, 3), p99=round(p99, 3))

@@ -1,4 +1,6 @@
-"""Measures combination after combination, each in a process of its own, end-to-end runs in turn with the stages that bound them."""
+"""Measures combination after combination, each in a process of its own, end-to-end runs in turn
+with the stages that bound them.
+"""
 
 import json
 import statistics
@@ -19,7 +21,7 @@ from ssd_live.bench.state import Watch, warnings
 from ssd_live.bench.worker import RESULT_NAME, VIDEO_FILE
 from ssd_live.errors import BackendError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import Choice
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.system import machine
 from ssd_live.system.child_process import lifeline, run_child
 
@@ -34,7 +36,9 @@ _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 180.0
 # A frozen app has no `-m`; its own program takes the word instead.
 WORKER_COMMAND = "run-bench"
-_ENTRY = [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.bench.worker"]
+_ENTRY = (
+    [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.bench.worker"]
+)
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,13 @@ class Subject:
     """A model with what runs it."""
 
     model: ModelFile
-    choice: Choice
+    choice: BackendChoice
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the most that one figure may take.
+    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the
+    most that one figure may take.
 
     `load` is the machine's before anything was done.
     """
@@ -74,7 +79,9 @@ class Bench:
         self._cpu_seconds = 0.0
 
     def run(self) -> Report:
-        """Raises `BackendError` where nothing could be measured; one combination that fails is told of."""
+        """Raises `BackendError` where nothing could be measured; one combination that fails is told
+        of.
+        """
         began, watch, done = time.monotonic(), Watch(), threading.Event()
         watcher = threading.Thread(target=self._look, args=(watch, done), name="watch", daemon=True)
         watcher.start()
@@ -86,7 +93,9 @@ class Bench:
                 except BackendError as error:
                     failures.append(error)
                     if len(self._plan.subjects) > 1:
-                        self._notify(f"{subject.model.name} on {subject.choice} is left out: {error}")
+                        self._notify(
+                            f"{subject.model.name} on {subject.choice} is left out: {error}"
+                        )
         finally:
             done.set()
             watcher.join()
@@ -112,7 +121,13 @@ class Bench:
         if "network" in plan.kinds:
             for batch in plan.batches:
                 for what in (_ONE, _MANY):
-                    self._keep("network", what, subject, [[self._child(subject, "network", what, batch)]], batch=batch)
+                    self._keep(
+                        "network",
+                        what,
+                        subject,
+                        [[self._child(subject, "network", what, batch)]],
+                        batch=batch,
+                    )
         if "detector" in plan.kinds:
             self._keep("detector", _FRAME, subject, [[self._child(subject, "detector", _FRAME)]])
         if "end to end" in plan.kinds and plan.clip is not None:
@@ -126,7 +141,9 @@ class Bench:
         for _ in range(_ROUNDS):
             for what in _OUTPUTS:
                 for streams in self._plan.streams:
-                    runs.setdefault((what, streams), []).append(self._children(subject, what, streams, seconds))
+                    runs.setdefault((what, streams), []).append(
+                        self._children(subject, what, streams, seconds)
+                    )
             costs.append(self._child(subject, "stages", "each stage alone")["costs"])
         medians = {stage: statistics.median(turn[stage] for turn in costs) for stage in costs[0]}
         for (what, streams), turns in runs.items():
@@ -138,14 +155,25 @@ class Bench:
         if NMS in medians:
             stages.append(Stage(name=NMS, cpu_ms=round(1000 * medians[NMS], 3), within="inference"))
         choice = subject.choice
-        where = {"model": subject.model.name, "backend": _backend(choice), "precision": choice.precision, "source": self._plan.source}
+        where = {
+            "model": subject.model.name,
+            "backend": _backend(choice),
+            "precision": choice.precision,
+            "source": self._plan.source,
+        }
         self._stages.append(StageCosts(**where, stages=tuple(stages)))
 
-    def _children(self, subject: Subject, what: str, streams: int, seconds: float) -> list[dict[str, Any]]:
+    def _children(
+        self, subject: Subject, what: str, streams: int, seconds: float
+    ) -> list[dict[str, Any]]:
         """As many at once as there are streams."""
         self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting:
-            order = self._order(subject, "end to end", what) | {"seconds": seconds, "streams": streams, "meeting": meeting}
+            order = self._order(subject, "end to end", what) | {
+                "seconds": seconds,
+                "streams": streams,
+                "meeting": meeting,
+            }
             return self._run_together([order] * streams)
 
     def _child(self, subject: Subject, kind: str, what: str, batch: int = 1) -> dict[str, Any]:
@@ -174,7 +202,8 @@ class Bench:
             jobs = [pool.submit(self._run_child, order, alive) for order in orders]
             left = set(jobs)
             while left:
-                # Another thread may take a signal, which this one, when it waits for good, does not see.
+                # Another thread may take a signal, which this one, when it waits for good, does not
+                # see.
                 done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
                 for job in done:
                     self._cpu_seconds += job.result()["cpu_seconds"]
@@ -183,10 +212,14 @@ class Bench:
     def _run_child(self, order: dict[str, Any], alive: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
             limit = _PATIENCE_SECONDS + 10 * self._plan.seconds
-            code, told = run_child([sys.executable, *_ENTRY, json.dumps(order), folder], limit, alive)
+            code, told = run_child(
+                [sys.executable, *_ENTRY, json.dumps(order), folder], limit, alive
+            )
             result = Path(folder) / RESULT_NAME
             if code or not result.is_file():
-                raise BackendError(_last_line(told) or f"the measuring process ended with code {code}")
+                raise BackendError(
+                    _last_line(told) or f"the measuring process ended with code {code}"
+                )
             found: dict[str, Any] = json.loads(result.read_text())
             return found
 
@@ -202,7 +235,11 @@ class Bench:
         bound: float | None = None,
     ) -> None:
         """`turns` hold what each of the streams found, which add up."""
-        samples = [sum(values) for turn in turns for values in zip(*(found["samples"] for found in turn), strict=False)]
+        samples = [
+            sum(values)
+            for turn in turns
+            for values in zip(*(found["samples"] for found in turn), strict=False)
+        ]
         every = [found for turn in turns for found in turn]
         frames = sum(found["frames"] for found in every)
         joules = [found["joules"] for found in every]
@@ -222,19 +259,23 @@ class Bench:
                 samples=tuple(round(sample, 2) for sample in samples),
                 frames=frames,
                 latency_ms=Latency(**latency) if latency else None,
-                memory_mb=round(max(sum(found["memory_mb"] for found in turn) for turn in turns), 1),
+                memory_mb=round(
+                    max(sum(found["memory_mb"] for found in turn) for turn in turns), 1
+                ),
                 bound_fps=round(bound, 1) if bound else None,
-                joules=round(sum(joules) / frames, 4) if streams == 1 and frames and None not in joules else None,
+                joules=round(sum(joules) / frames, 4)
+                if streams == 1 and frames and None not in joules
+                else None,
             )
         )
 
 
-def _bounded(choice: Choice) -> bool:
+def _bounded(choice: BackendChoice) -> bool:
     """What another device computes costs this processor nothing, so its cores bound nothing."""
     return choice.device == "CPU"
 
 
-def _backend(choice: Choice) -> str:
+def _backend(choice: BackendChoice) -> str:
     return choice.backend if choice.device == "CPU" else f"{choice.backend}:{choice.device}"
 
 

@@ -1,4 +1,6 @@
-"""What each stage of `process` costs, alone in one thread: the bound that end-to-end figures are held against."""
+"""What each stage of `process` costs, alone in one thread: the bound that end-to-end figures are
+held against.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,16 +20,17 @@ from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import form_for
-from ssd_live.selection.choose import Choice, batch_for_video
-from ssd_live.selection.load import only_over
+from ssd_live.modelfile.int8 import file_for_precision
+from ssd_live.selection.choose import BackendChoice, batch_for_video
+from ssd_live.selection.load import with_score_threshold
 from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
 from ssd_live.video.reader import VideoReader
 
 # To detections only, and what a video takes besides.
 ANALYSIS = ("decode", "preprocess", "inference", "detections")
 VIDEO = (*ANALYSIS, "draw", "encode")
-# Not a stage of its own: NMS is inside the network's file, and costs what the file costs more than where no score reaches its threshold.
+# Not a stage of its own: NMS is inside the network's file, and costs what the file costs more than
+# where no score reaches its threshold.
 NMS = "NMS"
 _NOTHING = 0.9999
 _MOST_PIXELS = 500e6
@@ -36,11 +39,13 @@ _MOST_FRAMES = 250
 _KEPT_EVERY, _TURNS = 5, 3
 
 
-def stage_costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
-    """CPU seconds a frame of each of `VIDEO`, and of `NMS`, on the first frames of a clip. Raises `MediaError`, `BackendError`.
+def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
+    """CPU seconds a frame of each of `VIDEO`, and of `NMS`, on the first frames of a clip. Raises
+    `MediaError`, `BackendError`.
 
-    No more than one frame is held at a time, as a decoder that works for nobody else would give them: in the memory of the one before, and
-    still in the processor's caches. Frames that are kept cost a third more.
+    No more than one frame is held at a time, as a decoder that works for nobody else would give
+    them: in the memory of the one before, and still in the processor's caches. Frames that are kept
+    cost a third more.
     """
     # Of OpenCV's own threads as well.
     threads = cv2.getNumThreads()
@@ -51,7 +56,7 @@ def stage_costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float
         cv2.setNumThreads(threads)
 
 
-def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
+def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
     wanted = detection_filter(model.metadata)
     clocks = {stage: _Clock() for stage in VIDEO}
     with VideoReader(clip, cores=1) as reader:
@@ -69,7 +74,11 @@ def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
             if number % _KEPT_EVERY == 0:
                 inputs.append(image)
     # An engine has its threshold for good; elsewhere `process` sets it.
-    form = model if choice.backend in ENGINE_BACKENDS else only_over(form_for(model, choice.precision), wanted.threshold)
+    form = (
+        model
+        if choice.backend in ENGINE_BACKENDS
+        else with_score_threshold(file_for_precision(model, choice.precision), wanted.threshold)
+    )
     found: list[Detections] = []
     with _single(form, choice) as backend:
         for images in _batches(inputs * _TURNS, choice):
@@ -82,16 +91,24 @@ def _costs(clip: Path, model: ModelFile, choice: Choice) -> dict[str, float]:
         _write(reader, found, clocks["draw"], clocks["encode"])
     costs = {stage: clock.mean for stage, clock in clocks.items()}
     if choice.backend not in ENGINE_BACKENDS:
-        costs[NMS] = max(costs["inference"] - _inference_cost(only_over(form, _NOTHING), choice, inputs * _TURNS), 0.0)
+        costs[NMS] = max(
+            costs["inference"]
+            - _inference_cost(with_score_threshold(form, _NOTHING), choice, inputs * _TURNS),
+            0.0,
+        )
     return costs
 
 
 def _frames(reader: VideoReader) -> Iterator[Frame]:
     most = max(int(_MOST_PIXELS // (reader.info.width * reader.info.height)), 8)
-    yield from islice((item for item in reader.read() if isinstance(item, Frame)), min(most, _MOST_FRAMES))
+    yield from islice(
+        (item for item in reader.read() if isinstance(item, Frame)), min(most, _MOST_FRAMES)
+    )
 
 
-def _write(reader: VideoReader, found: Sequence[Detections], draw: "_Clock", encode: "_Clock") -> None:
+def _write(
+    reader: VideoReader, found: Sequence[Detections], draw: "_Clock", encode: "_Clock"
+) -> None:
     encoder = software_encoder("h264")
     context: av.VideoCodecContext | None = None
     overlay: Overlay | None = None
@@ -101,8 +118,14 @@ def _write(reader: VideoReader, found: Sequence[Detections], draw: "_Clock", enc
             drawn = _draw(overlay, frame, found[number // _KEPT_EVERY])
         native: av.VideoFrame = drawn.native  # type: ignore[assignment]
         size, options = (native.width, native.height), encoder.options_for(DEFAULT_CRF["h264"])
-        context = context or open_encoder(encoder.name, "yuv420p", size, options, rate=reader.info.rate, threads=1)
-        native.pts, native.time_base, native.pict_type = number, context.time_base, av.video.frame.PictureType.NONE
+        context = context or open_encoder(
+            encoder.name, "yuv420p", size, options, rate=reader.info.rate, threads=1
+        )
+        native.pts, native.time_base, native.pict_type = (
+            number,
+            context.time_base,
+            av.video.frame.PictureType.NONE,
+        )
         with encode:
             context.encode(native)
     if context is not None:
@@ -131,15 +154,19 @@ class _Clock:
         self.seconds += time.process_time()
 
 
-def _single(form: ModelFile, choice: Choice) -> Backend:
+def _single(form: ModelFile, choice: BackendChoice) -> Backend:
     """Loaded for one thread, and warm."""
     batch = batch_for_video(choice)
-    backend = load_backend(choice.backend, form, LoadOptions(choice.device, choice.precision, "latency", batch, threads=1))
+    backend = load_backend(
+        choice.backend,
+        form,
+        LoadOptions(choice.device, choice.precision, "latency", batch, threads=1),
+    )
     backend.submit(np.zeros((batch, *form.metadata.input_size[::-1], 3), np.uint8)).result()
     return backend
 
 
-def _batches(images: Sequence[Pixels], choice: Choice) -> Iterator[Pixels]:
+def _batches(images: Sequence[Pixels], choice: BackendChoice) -> Iterator[Pixels]:
     """As many at once as `process` computes; the last picture fills what is left at the end."""
     size = batch_for_video(choice)
     for first in range(0, len(images), size):
@@ -147,7 +174,7 @@ def _batches(images: Sequence[Pixels], choice: Choice) -> Iterator[Pixels]:
         yield np.stack(some + some[-1:] * (size - len(some)))
 
 
-def _inference_cost(form: ModelFile, choice: Choice, inputs: Sequence[Pixels]) -> float:
+def _inference_cost(form: ModelFile, choice: BackendChoice, inputs: Sequence[Pixels]) -> float:
     clock = _Clock()
     with _single(form, choice) as backend:
         for images in _batches(inputs, choice):

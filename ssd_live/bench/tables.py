@@ -14,19 +14,24 @@ _TITLES: dict[Kind, str] = {
     "end to end": "end to end: a source to detections or a file",
 }
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #1d2330; background: #fff }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em }
+body { color: #1d2330; background: #fff }
 h1 { font-size: 1.5em } h2 { font-size: 1.1em; margin: 1.8em 0 .4em } p, li { color: #4a5265 }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #e3e6ee; white-space: nowrap }
-td.n, th.n { text-align: right } .bar { display: inline-block; height: .7em; background: #3d6fd6; border-radius: 2px }
-.warning { background: #fff3d6; padding: .4em .8em; border-radius: 4px; color: #6a4b00 } code { background: #f1f3f8; padding: .1em .3em }
+th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #e3e6ee }
+th, td { white-space: nowrap } td.n, th.n { text-align: right }
+.bar { display: inline-block; height: .7em; background: #3d6fd6; border-radius: 2px }
+.warning { background: #fff3d6; padding: .4em .8em; border-radius: 4px; color: #6a4b00 }
+code { background: #f1f3f8; padding: .1em .3em }
 """
 _BAR_PIXELS = 160
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text; the names of right-aligned columns stand in `numbers`. `bars` are 0..1, one a row, where there are any."""
+    """Cells are text; the names of right-aligned columns stand in `numbers`. `bars` are 0..1, one a
+    row, where there are any.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -50,9 +55,24 @@ def comparison(changes: Sequence[Change]) -> Table:
     rows = []
     for change in changes:
         before, after = change.before, change.after
-        rows.append((after.kind, _subject(after), after.what, f"{before.fps:.1f}", f"{after.fps:.1f}", _ratio(change), change.verdict))
+        rows.append(
+            (
+                after.kind,
+                _subject(after),
+                after.what,
+                f"{before.fps:.1f}",
+                f"{after.fps:.1f}",
+                _ratio(change),
+                change.verdict,
+            )
+        )
     columns = ("kind", "what runs", "how", "FPS before", "FPS now", "ratio", "")
-    return Table("against the earlier run", columns, tuple(rows), frozenset({"FPS before", "FPS now", "ratio"}))
+    return Table(
+        "against the earlier run",
+        columns,
+        tuple(rows),
+        frozenset({"FPS before", "FPS now", "ratio"}),
+    )
 
 
 def headline(report: Report) -> str:
@@ -69,9 +89,11 @@ def as_html(report: Report, changes: Sequence[Change] = ()) -> str:
     every = [*tables(report), *([comparison(changes)] if changes else [])]
     versions = ", ".join(f"{name} {version}" for name, version in report.machine.versions.items())
     parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
+        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' "
+        "content='width=device-width'>",
         f"<title>ssd_live bench</title><style>{_STYLE}</style><h1>ssd_live bench</h1>",
-        f"<p>{html.escape(headline(report))}<br>{html.escape(versions)}<br>{html.escape(report.created)}, {report.seconds:.0f} s: ",
+        f"<p>{html.escape(headline(report))}<br>{html.escape(versions)}<br>",
+        f"{html.escape(report.created)}, {report.seconds:.0f} s: ",
         f"<code>{html.escape(report.command)}</code></p>",
         *(f"<p class='warning'>{html.escape(line)}</p>" for line in report.warnings),
         *(_html_table(table) for table in every),
@@ -84,13 +106,52 @@ def _of_kind(title: str, rows: Sequence[Measurement]) -> Table:
     cells = []
     for row in rows:
         latency = row.latency_ms
-        shown = (f"{latency.p50:.2f}", f"{latency.p95:.2f}", f"{latency.p99:.2f}") if latency else ("", "", "")
-        bound = (f"{row.bound_fps:.0f}", f"{row.share:.2f}") if row.bound_fps and row.share else ("", "")
+        shown = (
+            (f"{latency.p50:.2f}", f"{latency.p95:.2f}", f"{latency.p99:.2f}")
+            if latency
+            else ("", "", "")
+        )
+        bound = (
+            (f"{row.bound_fps:.0f}", f"{row.share:.2f}")
+            if row.bound_fps and row.share
+            else ("", "")
+        )
         joules = f"{row.joules:.3f}" if row.joules else ""
-        cells.append((_subject(row), row.what, f"{row.fps:.1f}", _spread(row.uncertainty), *shown, *bound, f"{row.memory_mb:.0f}", joules))
-    columns = ("what runs", "how", "FPS", "±", "p50 ms", "p95 ms", "p99 ms", "bound", "share", "MB", "J a frame")
+        cells.append(
+            (
+                _subject(row),
+                row.what,
+                f"{row.fps:.1f}",
+                _spread(row.uncertainty),
+                *shown,
+                *bound,
+                f"{row.memory_mb:.0f}",
+                joules,
+            )
+        )
+    columns = (
+        "what runs",
+        "how",
+        "FPS",
+        "±",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "bound",
+        "share",
+        "MB",
+        "J a frame",
+    )
     best = max(row.fps for row in rows)
-    return _without_empty(Table(title, columns, tuple(cells), frozenset(columns[2:]), tuple(row.fps / best for row in rows)))
+    return _without_empty(
+        Table(
+            title,
+            columns,
+            tuple(cells),
+            frozenset(columns[2:]),
+            tuple(row.fps / best for row in rows),
+        )
+    )
 
 
 def _of_stages(costs: StageCosts) -> Table:
@@ -99,8 +160,15 @@ def _of_stages(costs: StageCosts) -> Table:
     for stage in costs.stages:
         name = f"{stage.name} (within {stage.within})" if stage.within else stage.name
         rows.append((name, f"{stage.cpu_ms:.2f}", f"{stage.cpu_ms / whole:.0%}"))
-    title = f"stages of {costs.model} on {costs.backend} {costs.precision}, each alone in one thread"
-    return Table(title, ("stage", "CPU ms a frame", "share"), tuple(rows), frozenset({"CPU ms a frame", "share"}))
+    title = (
+        f"stages of {costs.model} on {costs.backend} {costs.precision}, each alone in one thread"
+    )
+    return Table(
+        title,
+        ("stage", "CPU ms a frame", "share"),
+        tuple(rows),
+        frozenset({"CPU ms a frame", "share"}),
+    )
 
 
 def _subject(row: Measurement) -> str:
@@ -116,22 +184,42 @@ def _spread(uncertainty: float) -> str:
 
 
 def _ratio(change: Change) -> str:
-    return f"{change.ratio:.3f} ± {change.uncertainty:.3f}" if math.isfinite(change.uncertainty) else f"{change.ratio:.3f}"
+    return (
+        f"{change.ratio:.3f} ± {change.uncertainty:.3f}"
+        if math.isfinite(change.uncertainty)
+        else f"{change.ratio:.3f}"
+    )
 
 
 def _without_empty(table: Table) -> Table:
     """Columns in which no row says anything are left out."""
-    kept = [number for number in range(len(table.columns)) if any(row[number] for row in table.rows)]
+    kept = [
+        number for number in range(len(table.columns)) if any(row[number] for row in table.rows)
+    ]
     rows = tuple(tuple(row[number] for number in kept) for row in table.rows)
-    return Table(table.title, tuple(table.columns[number] for number in kept), rows, table.numbers, table.bars)
+    return Table(
+        table.title,
+        tuple(table.columns[number] for number in kept),
+        rows,
+        table.numbers,
+        table.bars,
+    )
 
 
 def _html_table(table: Table) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
-        aligned = ((" class='n'" if name in table.numbers else "", text) for name, text in zip(table.columns, row, strict=True))
+        aligned = (
+            (" class='n'" if name in table.numbers else "", text)
+            for name, text in zip(table.columns, row, strict=True)
+        )
         return "".join(f"<{tag}{kind}>{html.escape(text)}</{tag}>" for kind, text in aligned)
 
-    bars = [f"<td><span class='bar' style='width:{_BAR_PIXELS * bar:.0f}px'></span></td>" for bar in table.bars] or [""] * len(table.rows)
-    rows = "".join(f"<tr>{cells('td', row)}{bar}</tr>" for row, bar in zip(table.rows, bars, strict=True))
+    bars = [
+        f"<td><span class='bar' style='width:{_BAR_PIXELS * bar:.0f}px'></span></td>"
+        for bar in table.bars
+    ] or [""] * len(table.rows)
+    rows = "".join(
+        f"<tr>{cells('td', row)}{bar}</tr>" for row, bar in zip(table.rows, bars, strict=True)
+    )
     head = cells("th", table.columns) + ("<th></th>" if table.bars else "")
     return f"<h2>{html.escape(table.title)}</h2><table><tr>{head}</tr>{rows}</table>"

@@ -28,11 +28,11 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
-from ssd_live.process.lanes import load_recipe
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
+from ssd_live.process.workers import load_model_config
 from ssd_live.selection.agreement import sample_images
-from ssd_live.selection.choose import Choice, batch_for_video
+from ssd_live.selection.choose import BackendChoice, batch_for_video
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.child_process import end_with_parent
 from ssd_live.video.encoders import DEFAULT_CRF
@@ -55,17 +55,21 @@ _POLL_SECONDS = 0.005
 Found = dict[str, Any]
 
 
-def network(model: ModelFile, choice: Choice, order: Found) -> Found:
+def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """One at a time, or many in flight."""
     batch, many = order["batch"], order["what"] == "many in flight"
     images = [np.repeat(image[None], batch, 0) for image in _network_inputs(model)]
     with load_chosen(model, choice, "throughput" if many else "latency", batch=batch) as backend:
         latencies: list[float] = []
-        step = _in_flight(backend.submit, backend.slots, images, batch) if many else _one_at_a_time(backend.submit, images, batch, latencies)
+        step = (
+            _in_flight(backend.submit, backend.slots, images, batch)
+            if many
+            else _one_at_a_time(backend.submit, images, batch, latencies)
+        )
         return _measure(step, order["seconds"], latencies) | {"description": backend.description}
 
 
-def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
+def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """A frame at a time as it comes from the decoder: scale, infer, filter."""
     wanted = detection_filter(model.metadata)
     frames = _frames(order, model)
@@ -75,29 +79,38 @@ def detector(model: ModelFile, choice: Choice, order: Found) -> Found:
             for frame in cycle(frames):
                 began = time.perf_counter()
                 image = frame.network_input(model.metadata.input_size)
-                wanted.detections(backend.submit(image[None]).result(), 0, (frame.width, frame.height))
+                wanted.detections(
+                    backend.submit(image[None]).result(), 0, (frame.width, frame.height)
+                )
                 latencies.append(1000 * (time.perf_counter() - began))
                 yield 1
 
         latencies: list[float] = []
-        return _measure(detect(), order["seconds"], latencies) | {"description": backend.description}
+        return _measure(detect(), order["seconds"], latencies) | {
+            "description": backend.description
+        }
 
 
-def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
-    """`process` itself, over and over the clip: opening and closing files fall into windows as they come."""
+def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
+    """`process` itself, over and over the clip: opening and closing files fall into windows as they
+    come.
+    """
     cv2.setNumThreads(1)
-    recipe = Recipe(model, choice, detection_filter(model.metadata), batch_for_video(choice))
+    config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
     output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
-    with load_recipe(recipe) as backend:
-        engine = Engine(recipe, backend)
+    with load_model_config(config) as backend:
+        engine = LoadedModel(config, backend)
         windows = _Windows()
 
         def turn(most: int) -> Report:
             before = windows.count
-            report = Job(Task(source, Path(source.name), output), engine, Settings(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most), None).run(
-                lambda counters: windows.note(before + counters.done, counters.last_done_at)
-            )
+            report = Job(
+                Task(source, Path(source.name), output),
+                engine,
+                ProcessOptions(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most),
+                None,
+            ).run(lambda counters: windows.note(before + counters.done, counters.last_done_at))
             if output is not None:
                 output.unlink()
             return report
@@ -109,11 +122,19 @@ def end_to_end(model: ModelFile, choice: Choice, order: Found) -> Found:
         while (left := until - time.perf_counter()) > 0 or not windows.count:
             rate = max(rate, turn(max(round(rate * left), _WARM_UP_FRAMES)).fps)
         samples = windows.samples or [windows.count / (time.perf_counter() - windows.began)]
-        return {"samples": samples, "frames": windows.count, "joules": energy.joules(), "latencies": [], "description": backend.description}
+        return {
+            "samples": samples,
+            "frames": windows.count,
+            "joules": energy.joules(),
+            "latencies": [],
+            "description": backend.description,
+        }
 
 
 class _Windows:
-    """Frames a second in one window after another, each from the moment in which a frame was done to another such: frames come in bursts."""
+    """Frames a second in one window after another, each from the moment in which a frame was done
+    to another such: frames come in bursts.
+    """
 
     def __init__(self) -> None:
         self.samples: list[float] = []
@@ -127,11 +148,11 @@ class _Windows:
             self._counted, self._opened = count, last_done_at
 
 
-def stages(model: ModelFile, choice: Choice, order: Found) -> Found:
+def stages(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 
-KINDS: dict[str, Callable[[ModelFile, Choice, Found], Found]] = {
+KINDS: dict[str, Callable[[ModelFile, BackendChoice, Found], Found]] = {
     "network": network,
     "detector": detector,
     "end to end": end_to_end,
@@ -143,7 +164,11 @@ def main(arguments: Sequence[str]) -> int:
     order, folder = json.loads(arguments[0]), Path(arguments[1])
     order["folder"] = str(folder)
     try:
-        found = KINDS[order["kind"]](find_model(order["model"]), Choice(order["backend"], order["device"], order["precision"]), order)
+        found = KINDS[order["kind"]](
+            find_model(order["model"]),
+            BackendChoice(order["backend"], order["device"], order["precision"]),
+            order,
+        )
     except SsdLiveError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -162,14 +187,18 @@ def run_as_child(arguments: Sequence[str]) -> int:
 
 
 def _meet(place: Path, streams: int) -> None:
-    """Wait for the others: what one does while they still load says nothing of all of them at once."""
+    """Wait for the others: what one does while they still load says nothing of all of
+    them at once.
+    """
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < streams:
         time.sleep(_POLL_SECONDS)
 
 
 def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Found:
-    """FPS over short windows, until their median is certain or time is up; what warming up left in `latencies` is dropped."""
+    """FPS over short windows, until their median is certain or time is up; what warming up left in
+    `latencies` is dropped.
+    """
     warm = time.perf_counter() + _WARM_UP_SECONDS
     next(steps)
     while time.perf_counter() < warm:
@@ -187,10 +216,20 @@ def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Fo
             total, count, opened = total + count, 0, now
             certain = len(samples) >= _FEWEST and uncertainty(samples) < _SMALL_UNCERTAINTY
             if certain or now - began >= seconds:
-                return {"samples": samples, "frames": total, "joules": energy.joules(), "latencies": latencies}
+                return {
+                    "samples": samples,
+                    "frames": total,
+                    "joules": energy.joules(),
+                    "latencies": latencies,
+                }
 
 
-def _one_at_a_time(submit: Callable[[Pixels], Pending], images: Sequence[Pixels], batch: int, latencies: list[float]) -> Iterator[int]:
+def _one_at_a_time(
+    submit: Callable[[Pixels], Pending],
+    images: Sequence[Pixels],
+    batch: int,
+    latencies: list[float],
+) -> Iterator[int]:
     for image in cycle(images):
         began = time.perf_counter()
         submit(image).result()
@@ -198,7 +237,9 @@ def _one_at_a_time(submit: Callable[[Pixels], Pending], images: Sequence[Pixels]
         yield batch
 
 
-def _in_flight(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels], batch: int) -> Iterator[int]:
+def _in_flight(
+    submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels], batch: int
+) -> Iterator[int]:
     pending: deque[Pending] = deque()
     for image in cycle(images):
         pending.append(submit(image))
@@ -215,7 +256,9 @@ def _frames(order: Found, model: ModelFile) -> list[Frame]:
     if order["clip"] is None:
         return [Frame((_noise(1280, 720),))]
     with VideoReader(Path(order["clip"])) as reader:
-        frames = list(islice((item for item in reader.read() if isinstance(item, Frame)), _FRAMES_IN_MEMORY))
+        frames = list(
+            islice((item for item in reader.read() if isinstance(item, Frame)), _FRAMES_IN_MEMORY)
+        )
     if not frames:
         raise UsageError(f"{order['clip']}: has no frame; choose another source")
     return frames

@@ -27,7 +27,7 @@ from ssd_live.imaging.plotting import check_plot
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.choose import choose
 from ssd_live.system.atomic_files import atomic_write, check_writable
-from ssd_live.system.paths import assets_folder, printable, real
+from ssd_live.system.paths import assets_folder, printable, resolve
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import parse_source
 
@@ -61,19 +61,34 @@ def run(request: Request) -> None:
     if not math.isfinite(request.seconds):
         raise UsageError(f"--seconds {request.seconds} is no time; give seconds")
     earlier = _earlier(request.compare) if request.compare else None
-    batches, streams = _numbers("--batch", request.batches, _MOST_BATCH), _numbers("--streams", request.streams, _MOST_STREAMS)
+    batches, streams = (
+        _numbers("--batch", request.batches, _MOST_BATCH),
+        _numbers("--streams", request.streams, _MOST_STREAMS),
+    )
     kinds = _kinds(request.kinds)
     _check_outputs(request)
     with ExitStack() as stack:
         stack.enter_context(cancelled_at_once("interrupted; nothing was written"))
         clip = _clip(request.source, stack)
         if clip is None and kinds == ("end to end",):
-            raise UsageError(f"{request.source} has no end-to-end figures; give a file or pattern as --source")
+            raise UsageError(
+                f"{request.source} has no end-to-end figures; give a file or pattern as --source"
+            )
         subjects = _subjects(request)
         name = "the sample clip" if request.source is None else printable(request.source)
         program = Path(sys.argv[0]).name
-        command = printable(shlex.join([*(("python", "-m", "ssd_live") if program == "__main__.py" else (program,)), *sys.argv[1:]]))
-        report = Bench(Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command, load), notify).run()
+        command = printable(
+            shlex.join(
+                [
+                    *(("python", "-m", "ssd_live") if program == "__main__.py" else (program,)),
+                    *sys.argv[1:],
+                ]
+            )
+        )
+        report = Bench(
+            Plan(subjects, clip, name, batches, streams, kinds, request.seconds, command, load),
+            notify,
+        ).run()
     changed = changes(earlier, report) if earlier else []
     print(headline(report))
     for table in tables(report):
@@ -93,16 +108,18 @@ def run(request: Request) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    """Raises `UsageError` for an output that would take the place of another or of what is read; `OutputError`, `MissingPackageError`."""
+    """Raises `UsageError` for an output that would take the place of another or of what is read;
+    `OutputError`, `MissingPackageError`.
+    """
     sources = [Path(text) for text in (request.source, *request.models) if text]
-    taken = {real(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
+    taken = {resolve(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
     for path in (request.json, request.html, request.plot):
         if path is None:
             continue
         check_writable(path)
-        if real(path) in taken:
+        if resolve(path) in taken:
             raise UsageError(f"{path}: is read or written by this very command; give another name")
-        taken.add(real(path))
+        taken.add(resolve(path))
     if request.plot is not None:
         check_plot(request.plot)
 
@@ -114,13 +131,17 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
         model = find_model(name)
         for backend in request.backends:
             for precision in request.precisions:
-                choice = choose(model, backend, cast(Any, precision), workload="throughput", notify=notify)
+                choice = choose(
+                    model, backend, cast(Any, precision), workload="throughput", notify=notify
+                )
                 found.setdefault((model.sha256, str(choice)), Subject(model, choice))
     return tuple(found.values())
 
 
 def _clip(source: str | None, stack: ExitStack) -> Path | None:
-    """The file that is read; for `pattern` one is made, for `synthetic` there is none. Raises `UsageError`, `MediaError`."""
+    """The file that is read; for `pattern` one is made, for `synthetic` there is none. Raises
+    `UsageError`, `MediaError`.
+    """
     if source is None:
         return _SAMPLE
     if source == "synthetic":
@@ -131,7 +152,10 @@ def _clip(source: str | None, stack: ExitStack) -> Path | None:
         notify("encoding the test pattern ...")
         return pattern_clip(spec, folder / "pattern.mp4")
     if spec.kind != "file":
-        raise UsageError(f"{source}: only a file, pattern (pattern:1920x1080) or synthetic can be measured; for a camera use `live --no-window`")
+        raise UsageError(
+            f"{source}: only a file, pattern (pattern:1920x1080) or synthetic can be measured; "
+            "for a camera use `live --no-window`"
+        )
     path = Path(spec.address)
     # Whatever is wrong with it is said before anything is measured.
     with VideoReader(path):
@@ -151,7 +175,10 @@ def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
 def _kinds(text: str) -> tuple[Kind, ...]:
     wanted = {part.strip().replace("-", " ") for part in text.split(",")}
     if text != "all" and not wanted <= set(KINDS):
-        raise UsageError(f"--kinds {text!r} must be all, or some of {', '.join(kind.replace(' ', '-') for kind in KINDS)}")
+        raise UsageError(
+            f"--kinds {text!r} must be all, or some of "
+            f"{', '.join(kind.replace(' ', '-') for kind in KINDS)}"
+        )
     return tuple(kind for kind in KINDS if text == "all" or kind in wanted)
 
 
@@ -160,9 +187,14 @@ def _earlier(path: Path) -> Report:
     try:
         return Report.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); give a file that --json wrote") from error
+        raise DataError(
+            f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); give a file that "
+            "--json wrote"
+        ) from error
     except (ValidationError, RecursionError) as error:
-        raise DataError(f"{path}: is no report of this version of `bench`; measure again with --json") from error
+        raise DataError(
+            f"{path}: is no report of this version of `bench`; measure again with --json"
+        ) from error
 
 
 def _print_changes(changed: list[Change], different: list[str]) -> None:
@@ -176,12 +208,19 @@ def _print_changes(changed: list[Change], different: list[str]) -> None:
 
 def _print_table(table: Table) -> None:
     print(f"\n{table.title}")
-    console = Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS, highlight=False, emoji=False, markup=False)
+    console = Console(
+        width=None if sys.stdout.isatty() else _FILE_COLUMNS,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
     shown = RichTable(box=None, pad_edge=False)
     for name in table.columns:
         is_number = name in table.numbers
         # In a narrow window words go on in the next line; nothing is cut.
-        shown.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+        shown.add_column(
+            name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
+        )
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)

@@ -15,15 +15,15 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.backends.tensorrt.backend import EngineBackend
 from ssd_live.backends.tensorrt.builder import BuildOptions, build
 from ssd_live.backends.tensorrt.device import Gpu, gpus
-from ssd_live.backends.tensorrt.flavours import FLAVOURS, Flavour
 from ssd_live.backends.tensorrt.graph import EnginePrecision
 from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
+from ssd_live.backends.tensorrt.variants import VARIANTS, Variant
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.errors import ModelFileError, SsdLiveError, UsageError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.engine_check import hold_to_float32
+from ssd_live.selection.engine_check import validate_against_fp32
 
 _PRECISIONS = ("fp16", "fp32")
 _WAIT_SECONDS = 0.1
@@ -50,14 +50,24 @@ class Request:
 
 def run(request: Request) -> None:
     """Raises `SsdLiveError`."""
-    precision, workspace_mb, runtime, force = request.precision, request.workspace_mb, request.runtime, request.force
+    precision, workspace_mb, runtime, force = (
+        request.precision,
+        request.workspace_mb,
+        request.runtime,
+        request.force,
+    )
     if precision not in _PRECISIONS:
         raise UsageError(f"engines compute in fp16 or fp32, not {precision}")
     if workspace_mb > _MOST_WORKSPACE_MB:
-        raise UsageError(f"--workspace is in MB, and {workspace_mb} is too much; it can be {_MOST_WORKSPACE_MB} at most, or 0 for all there is")
-    flavour = FLAVOURS[runtime]
+        raise UsageError(
+            f"--workspace is in MB, and {workspace_mb} is too much; it can be "
+            f"{_MOST_WORKSPACE_MB} at most, or 0 for all there is"
+        )
+    flavour = VARIANTS[runtime]
     # In one order: the same targets are the same engine.
-    wanted = tuple(sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()}))
+    wanted = tuple(
+        sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()})
+    )
     options = BuildOptions(
         cast(EnginePrecision, precision),
         _batches(request.batches),
@@ -68,7 +78,10 @@ def run(request: Request) -> None:
     )
     model = find_model(request.model)
     if model.metadata.precision != "float32":
-        raise UsageError(f"{model.name} is {model.metadata.precision}; give the float32 model, from which the engine's precision is made")
+        raise UsageError(
+            f"{model.name} is {model.metadata.precision}; give the float32 model, from which the "
+            "engine's precision is made"
+        )
     library = flavour.library()
     store = EngineStore(request.folder)
     # Built for other GPUs, an engine does not depend on the one that happens to be here.
@@ -81,9 +94,14 @@ def run(request: Request) -> None:
     started = time.monotonic()
     engine = _build(model, flavour, options, store)
     manifest = store.save(key, engine, time.monotonic() - started)
-    print(f"written: {store.folder / manifest.engine} ({manifest.engine_bytes / 2**20:.1f} MiB, {manifest.seconds:.1f} s)")
+    print(
+        f"written: {store.folder / manifest.engine} ({manifest.engine_bytes / 2**20:.1f} MiB, "
+        f"{manifest.seconds:.1f} s)"
+    )
     if gpu is None:
-        print(f"parity with float32: not run, since {no_gpu}; it is when the engine is first loaded")
+        print(
+            f"parity with float32: not run, since {no_gpu}; it is when the engine is first loaded"
+        )
     else:
         _hold_to_float32(model, flavour, manifest, store, force=force)
 
@@ -97,12 +115,19 @@ def _gpu() -> tuple[Gpu | None, str]:
     return (present[0], "") if present else (None, "there is no NVIDIA GPU here")
 
 
-def _hold_to_float32(model: ModelFile, flavour: Flavour, manifest: Manifest, store: EngineStore, *, force: bool) -> None:
+def _hold_to_float32(
+    model: ModelFile, flavour: Variant, manifest: Manifest, store: EngineStore, *, force: bool
+) -> None:
     """Run the new engine on this GPU. Raises `BackendError` for one that finds too little."""
-    options = LoadOptions("GPU", manifest.key.precision, batch=manifest.key.batches[0], notify=notify)
+    options = LoadOptions(
+        "GPU", manifest.key.precision, batch=manifest.key.batches[0], notify=notify
+    )
     with EngineBackend(model, flavour, options, (store, manifest)) as backend:
-        parity = hold_to_float32(model, flavour.name, backend, options, force=force)
-    print(f"parity with float32: {parity.share:.1%} of {parity.expected} {parity.basis} found again, {parity.state}")
+        parity = validate_against_fp32(model, flavour.name, backend, options, force=force)
+    print(
+        f"parity with float32: {parity.share:.1%} of {parity.expected} {parity.basis} found "
+        f"again, {parity.state}"
+    )
 
 
 def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
@@ -124,18 +149,31 @@ def _batches(text: str) -> tuple[int, int, int]:
     if len(values) == 1:
         values *= 3
     if len(values) != 3 or values != sorted(values) or not 1 <= values[0] <= values[2] <= 256:
-        raise UsageError(f"--batch {text!r} must be one number, or the smallest, the usual and the largest as in 1,4,8 (at most 256)")
+        raise UsageError(
+            f"--batch {text!r} must be one number, or the smallest, the usual and the largest as "
+            "in 1,4,8 (at most 256)"
+        )
     return values[0], values[1], values[2]
 
 
-def _build(model: ModelFile, flavour: Flavour, options: BuildOptions, store: EngineStore) -> bytes:
-    """On a thread of its own, so that Ctrl-C is heard; the second one ends the process. Raises what `build` raises."""
+def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: EngineStore) -> bytes:
+    """On a thread of its own, so that Ctrl-C is heard; the second one ends the process. Raises what
+    `build` raises.
+    """
     cancelled = threading.Event()
     answers: list[bytes] = []
     troubles: list[Exception] = []
     console = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
-    notify(f"building {model.name} with {flavour.title} {flavour.library().__version__} in {options.precision} ...")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+    )
+    notify(
+        f"building {model.name} with {flavour.title} {flavour.library().__version__} in "
+        f"{options.precision} ..."
+    )
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(flavour.title, total=1.0)
     timings = store.timings(flavour.name, str(flavour.library().__version__))
@@ -156,7 +194,8 @@ def _build(model: ModelFile, flavour: Flavour, options: BuildOptions, store: Eng
             while worker.is_alive():
                 worker.join(_WAIT_SECONDS)
     except KeyboardInterrupt:
-        # The library goes on and would call into an interpreter that is ending, which aborts the process. Nothing is being written yet.
+        # The library goes on and would call into an interpreter that is ending, which aborts the
+        # process. Nothing is being written yet.
         notify("interrupted")
         os._exit(_EXIT_INTERRUPTED)
     if troubles:

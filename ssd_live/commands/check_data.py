@@ -19,7 +19,7 @@ from ssd_live.errors import DataError, MediaError, OutputError, UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image, write_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.paths import real
+from ssd_live.system.paths import resolve
 
 _PROGRESS_IMAGES = 1000
 _SHOWN_OF_A_KIND = 5
@@ -33,13 +33,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HINTS: frozenset[Kind] = frozenset({"unlabelled image", "resembling names"})
 
 
-def run(folder: Path, split: str, classes: tuple[str, ...], json_file: Path | None, sheet: Path | None) -> None:
+def run(
+    folder: Path, split: str, classes: tuple[str, ...], json_file: Path | None, sheet: Path | None
+) -> None:
     """Raises `DataError` where something is wrong, after everything was told."""
     # What cannot be done is told before the work, not after it.
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
-        raise OutputError(f"{sheet}: the contact sheet is a picture; end the name in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise OutputError(
+            f"{sheet}: the contact sheet is a picture; end the name in "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     data = load_data(folder, split, tuple(name.strip() for name in classes if name.strip()))
-    sheet = sheet or Path(f"check-{real(folder).stem if folder.is_file() else real(folder).name}.png")
+    sheet = sheet or Path(
+        f"check-{resolve(folder).stem if folder.is_file() else resolve(folder).name}.png"
+    )
     _keep_inputs(data, folder, sheet, json_file)
     checked = check(data, _tell)
     findings = [*checked.findings, *([] if split or folder.is_file() else unlabelled(data))]
@@ -48,11 +55,19 @@ def run(folder: Path, split: str, classes: tuple[str, ...], json_file: Path | No
     print(f"contact sheet: {sheet}")
     if json_file is not None:
         with atomic_write(json_file) as file:
-            file.write(json.dumps(_answer(data, findings), indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+            file.write(
+                json.dumps(_answer(data, findings), indent=1, ensure_ascii=False).encode(
+                    errors="backslashreplace"
+                )
+                + b"\n"
+            )
     wrong = [finding for finding in findings if finding.kind not in _HINTS]
     if wrong:
         places = len({finding.path for finding in wrong})
-        raise DataError(f"{folder}: {len(wrong)} problems in {places} files; correct them, or training leaves out what it cannot use")
+        raise DataError(
+            f"{folder}: {len(wrong)} problems in {places} files; correct them, or training leaves "
+            "out what it cannot use"
+        )
     print("nothing wrong")
 
 
@@ -62,14 +77,26 @@ def _tell(number: int) -> None:
 
 
 def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | None) -> None:
-    """Raises `UsageError` for an output that would take the place of an image, a label or the other output."""
-    files = [path for image in data.images for path in (image.path, image.label_path) if path is not None]
-    files += [folder, *(folder / "annotations").glob("*.json"), *(finding.path for finding in data.troubles)]
+    """Raises `UsageError` for an output that would take the place of an image, a label or the other
+    output.
+    """
+    files = [
+        path for image in data.images for path in (image.path, image.label_path) if path is not None
+    ]
+    files += [
+        folder,
+        *(folder / "annotations").glob("*.json"),
+        *(finding.path for finding in data.troubles),
+    ]
     for output in (sheet, json_file):
-        if output is not None and any(path.name == output.name and real(path) == real(output) for path in files):
+        if output is not None and any(
+            path.name == output.name and resolve(path) == resolve(output) for path in files
+        ):
             raise UsageError(f"{output}: is among what is to be checked; give another name")
-    if json_file is not None and real(json_file) == real(sheet):
-        raise UsageError(f"{sheet}: cannot be both the contact sheet and the JSON; give one of them another name")
+    if json_file is not None and resolve(json_file) == resolve(sheet):
+        raise UsageError(
+            f"{sheet}: cannot be both the contact sheet and the JSON; give one of them another name"
+        )
 
 
 def _counts(data: DataSet) -> list[int]:
@@ -82,11 +109,16 @@ def _print(data: DataSet, checked: Checked, findings: list[Finding]) -> None:
     empty = sum(not len(image.boxes) for image in data.images)
     ignored = sum(int(image.ignored.sum()) for image in data.images)
     print(
-        f"{data.name}: {len(data)} images ({len(checked.sizes)} readable, {empty} without objects), {len(data.classes)} classes, "
+        f"{data.name}: {len(data)} images ({len(checked.sizes)} readable, {empty} without "
+        f"objects), {len(data.classes)} classes, "
         f"{sum(counts)} objects ({ignored} difficult or crowds)"
     )
-    numbers = [Column(name, justify="right", no_wrap=True) for name in ("objects", "images", "median size")]
-    table = Table(Column("class", no_wrap=True, max_width=_LONGEST_NAME), *numbers, box=None, pad_edge=False)
+    numbers = [
+        Column(name, justify="right", no_wrap=True) for name in ("objects", "images", "median size")
+    ]
+    table = Table(
+        Column("class", no_wrap=True, max_width=_LONGEST_NAME), *numbers, box=None, pad_edge=False
+    )
     classes = np.concatenate([image.classes for image in data.images])
     places = np.repeat(np.arange(len(data)), [len(image.classes) for image in data.images])
     boxes = np.concatenate([image.boxes for image in data.images])
@@ -118,7 +150,10 @@ def _answer(data: DataSet, findings: list[Finding]) -> dict[str, object]:
     # Two classes may have the same name.
     for name, count in zip(data.classes, _counts(data), strict=True):
         objects[name] += count
-    listed = [{"kind": finding.kind, "file": str(finding.path), "detail": finding.detail} for finding in findings]
+    listed = [
+        {"kind": finding.kind, "file": str(finding.path), "detail": finding.detail}
+        for finding in findings
+    ]
     return {"data": data.name, "images": len(data), "objects": objects, "findings": listed}
 
 
@@ -130,7 +165,11 @@ def _sheet(data: DataSet, checked: Checked, findings: list[Finding]) -> Pixels:
     readable = [image for image in data.images if image.path in checked.sizes]
     shuffled = [readable[index] for index in np.random.default_rng(0).permutation(len(readable))]
     shuffled.sort(key=lambda image: _kind(image, kinds) is None)
-    tiles = [tile for image in shuffled[:_TILES] if (tile := _tile(image, _kind(image, kinds), data)) is not None]
+    tiles = [
+        tile
+        for image in shuffled[:_TILES]
+        if (tile := _tile(image, _kind(image, kinds), data)) is not None
+    ]
     bars = sheets.histogram(data.classes, _counts(data), _COLUMNS * _TILE[0])
     return np.vstack([sheets.contact_sheet(tiles, _COLUMNS), bars]) if tiles else bars
 
@@ -144,6 +183,9 @@ def _tile(image: LabelledImage, kind: Kind | None, data: DataSet) -> Pixels | No
         picture = read_image(image.path).planes[0]
     except MediaError:
         return None
-    texts = [data.classes[number] + (" (ignored)" if ignored else "") for number, ignored in zip(image.classes, image.ignored, strict=True)]
+    texts = [
+        data.classes[number] + (" (ignored)" if ignored else "")
+        for number, ignored in zip(image.classes, image.ignored, strict=True)
+    ]
     tile = sheets.tile(picture, image.boxes, image.classes, texts, _TILE)
     return sheets.captioned(tile, f"{image.path.name}{f': {kind}' if kind else ''}")

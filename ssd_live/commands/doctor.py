@@ -20,7 +20,7 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import Row, choose, measured
+from ssd_live.selection.choose import BackendMeasurement, choose, measured
 from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
@@ -48,7 +48,9 @@ _RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 
 
 def run(model_name: str, as_json: bool) -> None:
-    """Gather everything, measuring the backends if that was not done on this machine yet; a part that fails says why."""
+    """Gather everything, measuring the backends if that was not done on this machine yet; a part
+    that fails says why.
+    """
     model = find_model(model_name)
     rows = measured(model, notify)
     facts = _gather(model, rows)
@@ -58,7 +60,7 @@ def run(model_name: str, as_json: bool) -> None:
         _print(facts, rows, Console(width=400, soft_wrap=True, highlight=False))
 
 
-def _gather(model: ModelFile, rows: list[Row]) -> dict[str, Any]:
+def _gather(model: ModelFile, rows: list[BackendMeasurement]) -> dict[str, Any]:
     return {
         "ssd_live": __version__,
         "python": platform.python_version(),
@@ -97,7 +99,11 @@ def _gpus() -> list[str]:
         query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
         try:
             answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
-            found += [line for line in answer.stdout.splitlines() if line.strip() and answer.returncode == 0]
+            found += [
+                line
+                for line in answer.stdout.splitlines()
+                if line.strip() and answer.returncode == 0
+            ]
         except (OSError, subprocess.TimeoutExpired):
             found.append("nvidia-smi does not answer; reinstall the driver")
     return found + [str(path) for path in sorted(Path("/dev/dri").glob("renderD*"))]
@@ -119,17 +125,36 @@ def _display() -> str:
 
 
 def _advice() -> list[str]:
-    missing = [f"{name} is missing ({purpose})" for name, purpose in _PACKAGES.items() if purpose and machine.package_version(name) is None]
-    return missing + _gpu_advice(shutil.which("nvidia-smi") is not None or bool(machine.nvidia_gpus()))
+    missing = [
+        f"{name} is missing ({purpose})"
+        for name, purpose in _PACKAGES.items()
+        if purpose and machine.package_version(name) is None
+    ]
+    return missing + _gpu_advice(
+        shutil.which("nvidia-smi") is not None or bool(machine.nvidia_gpus())
+    )
 
 
 def _gpu_advice(has_driver: bool) -> list[str]:
     """What an NVIDIA GPU takes besides: a driver that is new enough, and wheels that fit it."""
     if not has_driver:
         installed = [name for name in ("tensorrt", "tensorrt-rtx") if machine.package_version(name)]
-        return [f"{' and '.join(installed)} can build engines here but not run them: there is no NVIDIA driver"] if installed else []
-    if machine.package_version("tensorrt") is None and machine.package_version("tensorrt-rtx") is None:
-        return ["a GPU is here that nothing uses: pip install '.[rtx]' (GeForce RTX and RTX PRO) or '.[tensorrt]' (any NVIDIA GPU)"]
+        return (
+            [
+                f"{' and '.join(installed)} can build engines here but not run them: there is no "
+                "NVIDIA driver"
+            ]
+            if installed
+            else []
+        )
+    if (
+        machine.package_version("tensorrt") is None
+        and machine.package_version("tensorrt-rtx") is None
+    ):
+        return [
+            "a GPU is here that nothing uses: pip install '.[rtx]' (GeForce RTX and RTX PRO) or "
+            "'.[tensorrt]' (any NVIDIA GPU)"
+        ]
     try:
         present = gpus()
     except SsdLiveError as error:
@@ -137,24 +162,39 @@ def _gpu_advice(has_driver: bool) -> list[str]:
     advice = []
     for found in present:
         major, minor = (int(part) for part in found.capability.split("."))
-        if machine.package_version("tensorrt-rtx") and machine.package_version("tensorrt") is None and (major, minor) not in _RTX_CAPABILITIES:
-            advice.append(f"TensorRT-RTX is not made for {found.name} (sm{major}{minor}): pip install '.[tensorrt]'")
+        if (
+            machine.package_version("tensorrt-rtx")
+            and machine.package_version("tensorrt") is None
+            and (major, minor) not in _RTX_CAPABILITIES
+        ):
+            advice.append(
+                f"TensorRT-RTX is not made for {found.name} (sm{major}{minor}): pip install "
+                "'.[tensorrt]'"
+            )
     wheels = machine.package_version("cuda-bindings")
     cuda = cuda_version()
     if wheels and cuda and int(wheels.split(".")[0]) > cuda[0]:
         fitting = f"pip install 'cuda-bindings<{cuda[0] + 1}'"
-        advice.append(f"the driver is for CUDA {cuda[0]}.{cuda[1]} and cuda-bindings for {wheels}: update the driver, or {fitting}")
+        advice.append(
+            f"the driver is for CUDA {cuda[0]}.{cuda[1]} and cuda-bindings for {wheels}: update "
+            f"the driver, or {fitting}"
+        )
     return advice
 
 
-def _print(facts: dict[str, Any], rows: list[Row], console: Console) -> None:
+def _print(facts: dict[str, Any], rows: list[BackendMeasurement], console: Console) -> None:
     processor = facts["processor"]
     lines = {
         "ssd_live": f"{facts['ssd_live']}, Python {facts['python']}, {facts['system']}",
-        "processor": f"{processor['name']}, {processor['cores']} cores, {processor['memory_gib']} GiB; {' '.join(processor['features'])}",
+        "processor": f"{processor['name']}, {processor['cores']} cores, {processor['memory_gib']} "
+        f"GiB; {' '.join(processor['features'])}",
         "GPUs": "; ".join(facts["gpus"]) or "none",
-        "packages": ", ".join(f"{name} {version}" for name, version in facts["packages"].items() if version),
-        "encoders": "; ".join(f"{codec}: {', '.join(names) or 'none'}" for codec, names in facts["encoders"].items()),
+        "packages": ", ".join(
+            f"{name} {version}" for name, version in facts["packages"].items() if version
+        ),
+        "encoders": "; ".join(
+            f"{codec}: {', '.join(names) or 'none'}" for codec, names in facts["encoders"].items()
+        ),
         "cameras": "; ".join(facts["cameras"]) or "none",
         "display": facts["display"],
         "assets": facts["assets"],
@@ -163,7 +203,14 @@ def _print(facts: dict[str, Any], rows: list[Row], console: Console) -> None:
     for name, text in lines.items():
         console.print(f"{name:10} {text}", markup=False)
     console.print(f"\nbackends on {facts['model']} (network alone):", markup=False)
-    table = Table(*(Column(name, no_wrap=True) for name in ("", "latency", "throughput", "agrees with fp32", "")), box=None, pad_edge=False)
+    table = Table(
+        *(
+            Column(name, no_wrap=True)
+            for name in ("", "latency", "throughput", "agrees with fp32", "")
+        ),
+        box=None,
+        pad_edge=False,
+    )
     for row in rows:
         table.add_row(*_cells(row, facts["auto"]))
     console.print(table)
@@ -171,9 +218,15 @@ def _print(facts: dict[str, Any], rows: list[Row], console: Console) -> None:
         console.print(f"advice: {line}", markup=False)
 
 
-def _cells(row: Row, auto: dict[str, str]) -> tuple[str, ...]:
+def _cells(row: BackendMeasurement, auto: dict[str, str]) -> tuple[str, ...]:
     uses = ", ".join(workload for workload, chosen in auto.items() if chosen == str(row.choice))
     remark = row.trouble or (f"auto for {uses}" if uses else "")
     if not row.throughput_fps:
         return (str(row.choice), "", "", "", remark)
-    return (str(row.choice), f"{row.latency_ms:.1f} ms", f"{row.throughput_fps:.0f} FPS", f"{row.agreement:.1%} of {row.basis}", remark)
+    return (
+        str(row.choice),
+        f"{row.latency_ms:.1f} ms",
+        f"{row.throughput_fps:.0f} FPS",
+        f"{row.agreement:.1%} of {row.basis}",
+        remark,
+    )

@@ -17,17 +17,40 @@ def show_list(as_json: bool) -> None:
     store = EngineStore()
     rows = list(store.every())
     if as_json:
-        print(json.dumps([found.model_dump(mode="json") for _, found in rows if isinstance(found, Manifest)], indent=1))
+        print(
+            json.dumps(
+                [found.model_dump(mode="json") for _, found in rows if isinstance(found, Manifest)],
+                indent=1,
+            )
+        )
         return
     names = ("model", "runtime", "precision", "batches", "for", "MiB", "parity", "file")
-    table = Table(*(Column(name, no_wrap=True, justify="right" if name == "MiB" else "left") for name in names), box=None, pad_edge=False)
+    table = Table(
+        *(
+            Column(name, no_wrap=True, justify="right" if name == "MiB" else "left")
+            for name in names
+        ),
+        box=None,
+        pad_edge=False,
+    )
     for place, found in rows:
         if isinstance(found, Manifest):
             key = found.key
-            batches = "-".join(str(batch) for batch in dict.fromkeys((key.batches[0], key.batches[2])))
+            batches = "-".join(
+                str(batch) for batch in dict.fromkeys((key.batches[0], key.batches[2]))
+            )
             where = ", ".join(key.targets) or key.gpu or "any GPU it supports"
             size = f"{found.engine_bytes / 2**20:.1f}"
-            table.add_row(key.model, f"{key.flavour} {key.version}", key.precision, batches, where, size, _parity(found.parity), found.engine)
+            table.add_row(
+                key.model,
+                f"{key.flavour} {key.version}",
+                key.precision,
+                batches,
+                where,
+                size,
+                _parity(found.parity),
+                found.engine,
+            )
         else:
             table.add_row("?", "", "", "", "", "", "refused", place.name)
     Console(width=200, emoji=False).print(table, markup=False)
@@ -38,7 +61,8 @@ def show_list(as_json: bool) -> None:
 
 
 def clean(everything: bool) -> None:
-    """Remove what can no longer be used: engines of models that changed since, refused ones, leftovers of builds that were cut off.
+    """Remove what can no longer be used: engines of models that changed since, refused ones,
+    leftovers of builds that were cut off.
 
     Engines of models that are not in the list stay: they may have been built from a file elsewhere.
     """
@@ -46,7 +70,11 @@ def clean(everything: bool) -> None:
     present = {name: sha256(path.read_bytes()) for name, path in model_paths().items()}
     freed = count = 0
     for place, found in list(store.every()):
-        if everything or isinstance(found, ModelFileError) or found.key.model_sha256 != present.get(found.key.model, found.key.model_sha256):
+        if (
+            everything
+            or isinstance(found, ModelFileError)
+            or found.key.model_sha256 != present.get(found.key.model, found.key.model_sha256)
+        ):
             freed += store.remove(place)
             count += 1
     left, left_bytes = store.remove_orphans()
@@ -54,15 +82,25 @@ def clean(everything: bool) -> None:
 
 
 def import_file(file: Path, yes: bool) -> None:
-    """Take over an engine that was built elsewhere, with its manifest beside it. Raises `UsageError`, `ModelFileError`, `CancelledError`."""
+    """Take over an engine that was built elsewhere, with its manifest beside it. Raises
+    `UsageError`, `ModelFileError`, `CancelledError`.
+    """
     if not file.is_file():
         raise UsageError(f"{file}: there is no such engine")
     manifest = _foreign_manifest(file)
     engine = file.read_bytes()
     if sha256(engine) != manifest.engine_sha256:
-        raise ModelFileError(f"{file}: is not the engine that its manifest describes; copy both again")
-    print(f"{file}: {manifest.key.model}, {manifest.key.flavour} {manifest.key.version}, {manifest.key.precision}, built {manifest.created}")
-    print("An engine is native code, which runs with all your rights. Import only what you or someone you trust built.")
+        raise ModelFileError(
+            f"{file}: is not the engine that its manifest describes; copy both again"
+        )
+    print(
+        f"{file}: {manifest.key.model}, {manifest.key.flavour} {manifest.key.version}, "
+        f"{manifest.key.precision}, built {manifest.created}"
+    )
+    print(
+        "An engine is native code, which runs with all your rights. Import only what you or "
+        "someone you trust built."
+    )
     if not yes and not typer.confirm("Import it?", default=False):
         raise CancelledError("nothing was imported")
     store = EngineStore()
@@ -71,7 +109,9 @@ def import_file(file: Path, yes: bool) -> None:
 
 
 def _foreign_manifest(file: Path) -> Manifest:
-    """That of another user, whose signature says nothing here: `NAME-DIGEST.engine.json` beside the engine, which names it."""
+    """That of another user, whose signature says nothing here: `NAME-DIGEST.engine.json` beside the
+    engine, which names it.
+    """
     for place in sorted(file.parent.glob("*.engine.json")):
         try:
             content = json.loads(place.read_text(encoding="utf-8"))
@@ -81,8 +121,15 @@ def _foreign_manifest(file: Path) -> Manifest:
             continue
         if manifest.engine == file.name:
             return manifest
-    raise ModelFileError(f"{file}: has no manifest beside it (.engine.json); copy that too, or build the engine here with `build`")
+    raise ModelFileError(
+        f"{file}: has no manifest beside it (.engine.json); copy that too, or build the engine "
+        "here with `build`"
+    )
 
 
 def _parity(parity: Parity) -> str:
-    return parity.state if parity.state == "not run" else f"{parity.state} ({parity.share:.1%} of {parity.expected})"
+    return (
+        parity.state
+        if parity.state == "not run"
+        else f"{parity.state} ({parity.share:.1%} of {parity.expected})"
+    )

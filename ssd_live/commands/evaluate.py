@@ -16,9 +16,16 @@ from ssd_live.datasets import sheets
 from ssd_live.datasets.load import load_data
 from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.evaluation.average_precision import Found, Rule
+from ssd_live.evaluation.average_precision import Predictions, Rule
 from ssd_live.evaluation.confusion import frequent
-from ssd_live.evaluation.evaluate import SURE, Evaluation, detector_of, evaluate, known_classes, worst
+from ssd_live.evaluation.evaluate import (
+    SURE,
+    Evaluation,
+    detector_of,
+    evaluate,
+    known_classes,
+    worst,
+)
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image, write_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.plotting import check_plot
@@ -26,7 +33,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.paths import real
+from ssd_live.system.paths import resolve
 
 _PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
@@ -36,7 +43,9 @@ _PRECISIONS = ("auto", *PRECISIONS)
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure: one model, or two side by side; so with backends and precisions, of which two are joined by a comma."""
+    """What to measure: one model, or two side by side; so with backends and precisions, of which
+    two are joined by a comma.
+    """
 
     models: tuple[str, ...]
     data: Path
@@ -53,11 +62,17 @@ class Request:
         backends, precisions = self.backend.split(","), self.precision.split(",")
         for precision in precisions:
             if precision not in _PRECISIONS:
-                raise UsageError(f"there is no precision {precision!r}; choose {', '.join(_PRECISIONS)}, or two of them as in fp32,bf16")
+                raise UsageError(
+                    f"there is no precision {precision!r}; choose {', '.join(_PRECISIONS)}, or "
+                    "two of them as in fp32,bf16"
+                )
         count = max(len(self.models), len(backends), len(precisions))
         if count > 2:
             raise UsageError(f"one or two things can be compared, not {count}")
-        columns = [values * count if len(values) == 1 else values for values in (list(self.models), backends, precisions)]
+        columns = [
+            values * count if len(values) == 1 else values
+            for values in (list(self.models), backends, precisions)
+        ]
         return list(zip(*columns, strict=True))
 
 
@@ -68,7 +83,10 @@ def run(request: Request) -> None:
     if request.plots is not None:
         check_plot(request.plots)
     if request.sheet is not None and request.sheet.suffix.lower() not in IMAGE_SUFFIXES:
-        raise OutputError(f"{request.sheet}: the sheet is a picture; end the name in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise OutputError(
+            f"{request.sheet}: the sheet is a picture; end the name in "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     data = load_data(request.data, request.split)
     _keep_inputs(request, data)
     for trouble in data.troubles[:_SHOWN_MISTAKES]:
@@ -86,21 +104,43 @@ def run(request: Request) -> None:
     for model, known, choice in zip(models, knowns, choices, strict=True):
         if len(known) < len(data.classes):
             unknown = ", ".join(name for name in data.classes if name not in known)
-            notify(f"note: {model.name} does not know {unknown}; its mean is over the other {len(known)} classes")
+            notify(
+                f"note: {model.name} does not know {unknown}; its mean is over the other "
+                f"{len(known)} classes"
+            )
         with ExitStack() as stack:
             loaded = stack.enter_context(load_chosen(model, choice))
             notify(f"{model.name} on {loaded.description}, {len(data)} images")
-            found = evaluate(detector_of(loaded, model.metadata, data.classes), data, request.metric, known, _tell)
+            found = evaluate(
+                detector_of(loaded, model.metadata, data.classes),
+                data,
+                request.metric,
+                known,
+                _tell,
+            )
         label = _label(model.name, str(choice), [name for name, _, _ in runs], evaluations)
         evaluations[label] = found
-        facts.append({"model": model.name, "sha256": model.sha256, "backend": str(choice), **_numbers(found)})
+        facts.append(
+            {"model": model.name, "sha256": model.sha256, "backend": str(choice), **_numbers(found)}
+        )
     _print(evaluations)
     first = next(iter(evaluations.values()))
     if request.output is not None:
         with atomic_write(request.output) as file:
-            answer = {"data": str(request.data), "split": request.split, "metric": request.metric, "classes": data.classes, "results": facts}
+            answer = {
+                "data": str(request.data),
+                "split": request.split,
+                "metric": request.metric,
+                "classes": data.classes,
+                "results": facts,
+            }
             # A path, or a name out of a JSON, may be no text at all.
-            file.write(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n")
+            file.write(
+                json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(
+                    errors="replace"
+                )
+                + b"\n"
+            )
     if request.plots is not None:
         from ssd_live.evaluation.plots import precision_recall
 
@@ -111,11 +151,21 @@ def run(request: Request) -> None:
 
 
 def _keep_inputs(request: Request, data: DataSet) -> None:
-    """Raises `UsageError` for an output that would take the place of an image, a label or a model."""
-    files = [path for image in data.images for path in (image.path, image.label_path) if path is not None]
-    files += [request.data, *(request.data / "annotations").glob("*.json"), *map(Path, request.models)]
+    """Raises `UsageError` for an output that would take the place of an image, a label or
+    a model.
+    """
+    files = [
+        path for image in data.images for path in (image.path, image.label_path) if path is not None
+    ]
+    files += [
+        request.data,
+        *(request.data / "annotations").glob("*.json"),
+        *map(Path, request.models),
+    ]
     for output in (request.output, request.sheet, request.plots):
-        if output is not None and any(path.name == output.name and real(path) == real(output) for path in files):
+        if output is not None and any(
+            path.name == output.name and resolve(path) == resolve(output) for path in files
+        ):
             raise UsageError(f"{output}: is among what is to be measured; give another name")
 
 
@@ -136,8 +186,15 @@ def _numbers(found: Evaluation) -> dict[str, Any]:
         "average_precision": {name: _finite(value) for name, value in found.precision.items()},
         "objects": {name: curve.objects for name, curve in found.curves.items()},
         "images": len(found.images),
-        **({"figures": {name: _finite(value) for name, value in found.figures.items()}} if found.figures else {}),
-        "confusion": {"score": SURE, "rows_there_columns_found_last_is_nothing": found.confusion.tolist()},
+        **(
+            {"figures": {name: _finite(value) for name, value in found.figures.items()}}
+            if found.figures
+            else {}
+        ),
+        "confusion": {
+            "score": SURE,
+            "rows_there_columns_found_last_is_nothing": found.confusion.tolist(),
+        },
     }
 
 
@@ -148,20 +205,36 @@ def _finite(value: float) -> float | None:
 def _print(evaluations: dict[str, Evaluation]) -> None:
     names = list(evaluations)
     headers = ["class", "objects", *names, *(["difference"] if len(names) == 2 else [])]
-    table = Table(*(Column(name, justify="left" if name == "class" else "right", no_wrap=True) for name in headers), box=None, pad_edge=False)
+    table = Table(
+        *(
+            Column(name, justify="left" if name == "class" else "right", no_wrap=True)
+            for name in headers
+        ),
+        box=None,
+        pad_edge=False,
+    )
     first = evaluations[names[0]]
     for name in first.classes:
         values = [evaluation.precision[name] for evaluation in evaluations.values()]
-        table.add_row(name, str(first.curves[name].objects), *map(_percent, values), *_difference(values))
+        table.add_row(
+            name, str(first.curves[name].objects), *map(_percent, values), *_difference(values)
+        )
     means = [evaluation.mean for evaluation in evaluations.values()]
-    table.add_row("mean", str(sum(curve.objects for curve in first.curves.values())), *map(_percent, means), *_difference(means))
+    table.add_row(
+        "mean",
+        str(sum(curve.objects for curve in first.curves.values())),
+        *map(_percent, means),
+        *_difference(means),
+    )
     for name in first.figures:
         values = [evaluation.figures[name] for evaluation in evaluations.values()]
         table.add_row(name, "", *map(_percent, values), *_difference(values))
     Console(width=200, emoji=False).print(table, markup=False)
     for label, evaluation in evaluations.items():
         print(f"\n{label}, over a score of {SURE}: {_summary(evaluation)}")
-        for there, found, count in frequent(evaluation.confusion, evaluation.classes, _SHOWN_MISTAKES):
+        for there, found, count in frequent(
+            evaluation.confusion, evaluation.classes, _SHOWN_MISTAKES
+        ):
             print(f"  {count:5}  {_mistake(there, found)}")
     for line in first.unreadable[:_SHOWN_MISTAKES]:
         notify(f"note: {line}")
@@ -169,9 +242,16 @@ def _print(evaluations: dict[str, Evaluation]) -> None:
 
 def _summary(evaluation: Evaluation) -> str:
     counts = evaluation.confusion
-    right, missed, invented = int(counts.trace()), int(counts[:-1, -1].sum()), int(counts[-1, :-1].sum())
+    right, missed, invented = (
+        int(counts.trace()),
+        int(counts[:-1, -1].sum()),
+        int(counts[-1, :-1].sum()),
+    )
     confused = int(counts[:-1, :-1].sum()) - right
-    return f"{right} right, {missed} missed, {confused} taken for another class, {invented} where nothing is"
+    return (
+        f"{right} right, {missed} missed, {confused} taken for another class, {invented} where "
+        "nothing is"
+    )
 
 
 def _mistake(there: str, found: str) -> str:
@@ -185,11 +265,17 @@ def _percent(value: float) -> str:
 
 
 def _difference(values: list[float]) -> list[str]:
-    return [f"{100 * (values[1] - values[0]):+.2f}" if not np.isnan(values).any() else "-"] if len(values) == 2 else []
+    return (
+        [f"{100 * (values[1] - values[0]):+.2f}" if not np.isnan(values).any() else "-"]
+        if len(values) == 2
+        else []
+    )
 
 
 def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
-    """The images with most mistakes: what was found in colour, what was to be found in white. Raises `OutputError`."""
+    """The images with most mistakes: what was found in colour, what was to be found in white.
+    Raises `OutputError`.
+    """
     tiles = [_tile(labelled, found, data) for labelled, found in worst(evaluation, _SHEET_IMAGES)]
     if tiles:
         write_image(path, sheets.contact_sheet(tiles, _SHEET_COLUMNS))
@@ -197,10 +283,13 @@ def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
         notify(f"note: there is no image with a mistake to show, so {path} is not written")
 
 
-def _tile(labelled: LabelledImage, found: Found, data: DataSet) -> Pixels:
+def _tile(labelled: LabelledImage, found: Predictions, data: DataSet) -> Pixels:
     image = read_image(labelled.path).planes[0]
     sure = found.scores >= SURE
-    texts = [f"{data.classes[number]} {score:.0%}" for number, score in zip(found.classes[sure], found.scores[sure], strict=True)]
+    texts = [
+        f"{data.classes[number]} {score:.0%}"
+        for number, score in zip(found.classes[sure], found.scores[sure], strict=True)
+    ]
     tile = sheets.tile(image, found.boxes[sure], found.classes[sure], texts, _SHEET_TILE)
     sheets.outline(tile, sheets.placed(labelled.boxes, image, _SHEET_TILE))
     return sheets.captioned(tile, labelled.path.name)

@@ -9,37 +9,62 @@ from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import DataError, MissingPackageError, UsageError
 from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.system.paths import real
+from ssd_live.system.paths import resolve
 
 
-def run(image_path: Path, ground_truth: Path | None, name: str, threshold: float | None, output: Path | None) -> None:
+def run(
+    image_path: Path,
+    ground_truth: Path | None,
+    name: str,
+    threshold: float | None,
+    output: Path | None,
+) -> None:
     """Raises `SsdLiveError`."""
     try:
         from ssd_live.training.explain import describe, draw, explain
     except ImportError as error:
-        raise MissingPackageError("explain needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+        raise MissingPackageError(
+            "explain needs PyTorch; `pip install '.[train]'` brings it (the README says how to "
+            "get the CPU build)"
+        ) from error
 
     model = find_model(name)
     classes = model.metadata.classes
     threshold = model.metadata.display_threshold if threshold is None else threshold
     if not model.metadata.score_threshold <= threshold <= 1:
-        raise UsageError(f"--threshold {threshold:g} must be from {model.metadata.score_threshold:g}, the model's own, to 1")
+        raise UsageError(
+            f"--threshold {threshold:g} must be from {model.metadata.score_threshold:g}, the "
+            "model's own, to 1"
+        )
     output = output or Path(f"{image_path.stem}-explained.png")
-    if real(output) == real(image_path):
+    if resolve(output) == resolve(image_path):
         raise UsageError(f"{output}: is the image itself; give another name with -o")
     image = read_image(image_path).planes[0]
-    truth = _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes) if ground_truth is not None else None
+    truth = (
+        _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes)
+        if ground_truth is not None
+        else None
+    )
     explained = explain(model, image, threshold, truth)
     if truth is not None and len(truth.boxes) > len(explained.matched):
-        notify(f"note: {ground_truth}: {len(truth.boxes) - len(explained.matched)} objects have no area in the image and are left out")
+        notify(
+            f"note: {ground_truth}: {len(truth.boxes) - len(explained.matched)} objects have no "
+            "area in the image and are left out"
+        )
     elif truth is not None and not len(truth.boxes):
         notify(f"note: {ground_truth}: has no object of a class that {model.name} knows")
     for one in explained.fired:
-        print(f"{classes[one.class_id]} {one.score:.0%}: {describe(one.place, explained.feature_maps)}{_suppressed(one.suppressed)}")
+        print(
+            f"{classes[one.class_id]} {one.score:.0%}: "
+            f"{describe(one.place, explained.feature_maps)}{_suppressed(one.suppressed)}"
+        )
     for matched in explained.matched:
         maps = Counter(place.feature_map for place in matched.places)
         where = ", ".join(f"{count} on map {number + 1}" for number, count in sorted(maps.items()))
-        print(f"object {classes[matched.class_id]}: {len(matched.places)} default boxes ({where}), best overlap {matched.best_overlap:.2f}")
+        print(
+            f"object {classes[matched.class_id]}: {len(matched.places)} default boxes ({where}), "
+            f"best overlap {matched.best_overlap:.2f}"
+        )
     write_image(output, draw(image, explained, classes))
     print(f"{len(explained.fired)} detections over {threshold:g}; picture: {output}")
 
@@ -47,10 +72,14 @@ def run(image_path: Path, ground_truth: Path | None, name: str, threshold: float
 def _suppressed(maps: Counter[int]) -> str:
     if not maps:
         return ""
-    return "; gave way to it: " + ", ".join(f"{count} on map {number + 1}" for number, count in sorted(maps.items()))
+    return "; gave way to it: " + ", ".join(
+        f"{count} on map {number + 1}" for number, count in sorted(maps.items())
+    )
 
 
-def _truth(path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]) -> LabelledImage:
+def _truth(
+    path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]
+) -> LabelledImage:
     """The objects of one image from a VOC XML, a YOLO text, or COCO's JSON. Raises `DataError`."""
     from ssd_live.datasets import coco, voc, yolo
 
@@ -63,7 +92,11 @@ def _truth(path: Path, image: Path, size: tuple[int, int], classes: tuple[str, .
         listed = coco.load(path, None, classes)
         named = [one for one in listed.images if one.path.name == image.name]
         if not named:
-            trouble = f"; the first thing wrong with it: {listed.troubles[0].detail}" if listed.troubles else ""
+            trouble = (
+                f"; the first thing wrong with it: {listed.troubles[0].detail}"
+                if listed.troubles
+                else ""
+            )
             raise DataError(f"{path}: does not list {image.name}{trouble}")
         return dataclasses.replace(named[0], path=image)
     raise UsageError(f"{path}: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)")

@@ -24,29 +24,43 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
     """Raises `MissingPackageError`, `UnknownModelError`, `MediaError`, `OutputError`."""
     path = output or Path(f"{name}.onnx")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another name with -o")
+        raise OutputError(
+            f"{path}: exists already; give --overwrite to replace it, or another name with -o"
+        )
     write(_exported(name), path, frames_of(data) if data else bundled_frames())
 
 
 def _exported(name: str) -> ModelFile:
-    """Of the shipped weights; what was imported or trained here was exported then, and has its file."""
+    """Of the shipped weights; what was imported or trained here was exported then, and has its
+    file.
+    """
     made_here = engines_folder() / "models" / f"{name}.onnx"
     if made_here.is_file():
         return read_model_file(made_here)
     try:
         from ssd_live.export.model_file import export_model
     except ImportError as error:
-        raise MissingPackageError("export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+        raise MissingPackageError(
+            "export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get "
+            "the CPU build)"
+        ) from error
     return export_model(name)
 
 
 def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
-    """Save a model file with an agreement sample chosen from frames, and answer it. Raises `MediaError`, `OutputError`."""
-    images = [frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)]
+    """Save a model file with an agreement sample chosen from frames, and answer it. Raises
+    `MediaError`, `OutputError`.
+    """
+    images = [
+        frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)
+    ]
     with load_backend("onnxruntime", model, LoadOptions()) as backend:
         model = with_sample(model, images, answers(backend, images))
     write_model_file(path, model)
-    notify(f"{len(images)} frames looked at, {len(model.metadata.agreement_sample)} kept as the agreement sample")
+    notify(
+        f"{len(images)} frames looked at, {len(model.metadata.agreement_sample)} kept as the "
+        "agreement sample"
+    )
     print(f"written: {path} ({len(model.data) / 1e6:.1f} MB)")
     return model
 

@@ -15,7 +15,9 @@ _SAME_SECONDS = 1.0
 
 @contextmanager
 def cancelled_at_once(line: str) -> Iterator[None]:
-    """Ctrl-C and SIGTERM alike raise `CancelledError` with the line, so that temporary files and child processes go."""
+    """Ctrl-C and SIGTERM alike raise `CancelledError` with the line, so that temporary files and
+    child processes go.
+    """
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -64,19 +64,32 @@ def run(words: Words) -> int:
 
 def _checked(words: Words) -> LiveRequest:
     camera = _first_camera() if not words.sources else None
-    sources = [_numbered(parse_source(text)) for text in words.sources] or [camera or parse_source(str(_SAMPLE))]
+    sources = [_numbered(parse_source(text)) for text in words.sources] or [
+        camera or parse_source(str(_SAMPLE))
+    ]
     if len(sources) > _MOST_SOURCES:
-        raise UsageError(f"{len(sources)} sources are more than can be seen at once; give at most {_MOST_SOURCES}")
+        raise UsageError(
+            f"{len(sources)} sources are more than can be seen at once; give at most "
+            f"{_MOST_SOURCES}"
+        )
     if words.model is not None or words.threshold is not None or words.classes:
         from ssd_live.detection.filter import detection_filter
         from ssd_live.modelfile.catalogue import find_model
 
-        detection_filter(find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes)
+        detection_filter(
+            find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes
+        )
     if words.record is not None:
         if len(sources) > 1:
-            raise UsageError("--record is for one source; of several, record each from the window (key R), or run `live` once for each")
+            raise UsageError(
+                "--record is for one source; of several, record each from the window (key R), or "
+                "run `live` once for each"
+            )
         if words.record.suffix.lower() != ".mkv":
-            raise UsageError(f"{words.record}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
+            raise UsageError(
+                f"{words.record}: recordings are Matroska, which a crash leaves readable; end the "
+                "name in .mkv"
+            )
         if words.record.exists():
             raise OutputError(f"{words.record}: exists already; choose another name")
     if words.screenshot is not None and not words.window:
@@ -114,7 +127,9 @@ def _first_camera() -> SourceSpec | None:
 
 
 class _Terminal:
-    """The same pipeline with numbers in the terminal: every picture counts as shown when it is taken."""
+    """The same pipeline with numbers in the terminal: every picture counts as shown when it is
+    taken.
+    """
 
     def __init__(self, request: LiveRequest) -> None:
         self._request = request
@@ -123,20 +138,27 @@ class _Terminal:
         self._stop = False
 
     def run(self) -> int:
+        from ssd_live.live.display_filter import DisplayFilters
         from ssd_live.live.outputs import write_numbers
         from ssd_live.live.session import LiveSession, SessionEvents
-        from ssd_live.live.shown import ShownByNetwork
         from ssd_live.pipeline.capture import CaptureOptions
         from ssd_live.pipeline.picture import Viewport
         from ssd_live.settings import Settings
 
         request = self._request
-        events = SessionEvents(self._wake.set, notify, self._loaded, self._load_failed, notify, self._recorded)
-        shown = ShownByNetwork(Settings(), request.overrides)
-        with LiveSession(events, shown, streams=len(request.sources)) as session, _signals(self._interrupt):
+        events = SessionEvents(
+            self._wake.set, notify, self._loaded, self._load_failed, notify, self._recorded
+        )
+        shown = DisplayFilters(Settings(), request.overrides)
+        with (
+            LiveSession(events, shown, streams=len(request.sources)) as session,
+            _signals(self._interrupt),
+        ):
             self._session = session
-            session.load(request.wish(_DEFAULT_MODEL, "auto", "auto"))
-            for stream, source, cap in zip(session.streams, request.sources, request.rate_caps, strict=True):
+            session.load(request.model_request(_DEFAULT_MODEL, "auto", "auto"))
+            for stream, source, cap in zip(
+                session.streams, request.sources, request.rate_caps, strict=True
+            ):
                 stream.pipeline.cap_rate(cap)
                 stream.open(source, CaptureOptions(request.options))
                 # Nobody looks at the pictures: a small one keeps the stages the same.
@@ -147,8 +169,16 @@ class _Terminal:
         if request.stats is not None:
             write_numbers(request.stats, numbers)
         captured = numbers["captured"]
-        if self._failure is None and request.record is not None and not self._recorded_once and captured:
-            self._failure = OutputError(f"{request.record}: nothing was recorded, as the network was still loading; run it for longer")
+        if (
+            self._failure is None
+            and request.record is not None
+            and not self._recorded_once
+            and captured
+        ):
+            self._failure = OutputError(
+                f"{request.record}: nothing was recorded, as the network was still loading; run "
+                "it for longer"
+            )
         if self._failure is not None:
             raise self._failure
         if captured:
@@ -157,7 +187,11 @@ class _Terminal:
             print(*_summary(numbers, numbers["seconds"]), sep="\n")
         for stream in session.streams:
             state = stream.pipeline.state
-            if state is not None and state.trouble and not stream.pipeline.ledger.account().captured:
+            if (
+                state is not None
+                and state.trouble
+                and not stream.pipeline.frame_counter.counts().captured
+            ):
                 raise SsdLiveError(state.trouble)
         return 130 if self._interrupted else 0
 
@@ -184,7 +218,9 @@ class _Terminal:
                 if state.trouble and state.trouble != troubles[index] and not all(failed):
                     notify(state.trouble)
                 troubles[index] = state.trouble
-            if all(failed) or (self._request.exit_after is not None and now - started >= self._request.exit_after):
+            if all(failed) or (
+                self._request.exit_after is not None and now - started >= self._request.exit_after
+            ):
                 return
             if now - last >= _LINE_SECONDS:
                 last = now
@@ -194,11 +230,16 @@ class _Terminal:
         numbers = session.numbers()
         for each in numbers.get("streams", [numbers]):
             rates = ", ".join(f"{stage} {rate:.1f} FPS" for stage, rate in each["fps"].items())
-            dropped = ", ".join(f"{count} {cause}" for cause, count in each["dropped"].items()) or "none"
+            dropped = (
+                ", ".join(f"{count} {cause}" for cause, count in each["dropped"].items()) or "none"
+            )
             whose = f"{each['source']}: " if each is not numbers else ""
-            notify(f"{whose}{rates}; latency p50 {each['latency_ms']['p50']:.1f} ms, p99 {each['latency_ms']['p99']:.1f} ms; dropped: {dropped}")
+            notify(
+                f"{whose}{rates}; latency p50 {each['latency_ms']['p50']:.1f} ms, p99 "
+                f"{each['latency_ms']['p99']:.1f} ms; dropped: {dropped}"
+            )
 
-    def _loaded(self, wish: Any, loaded: Any) -> None:
+    def _loaded(self, model_request: Any, loaded: Any) -> None:
         notify(f"{loaded.metadata.name} on {loaded.description}")
         if self._request.record is not None and not self._recorded_once:
             self._recorded_once = True
@@ -208,7 +249,7 @@ class _Terminal:
                 self._failure = error
                 self._wake.set()
 
-    def _load_failed(self, wish: Any, error: SsdLiveError) -> None:
+    def _load_failed(self, model_request: Any, error: SsdLiveError) -> None:
         self._failure = error
         self._wake.set()
 
@@ -218,7 +259,9 @@ class _Terminal:
             self._wake.set()
             return
         lost = f" ({recorded.lost} came too fast to be written)" if recorded.lost else ""
-        notify(f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}")
+        notify(
+            f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
+        )
 
     def _interrupt(self) -> None:
         self._interrupted = self._request.exit_after is not None
@@ -228,8 +271,10 @@ class _Terminal:
 def _summary(numbers: dict[str, Any], seconds: float) -> list[str]:
     latency, dropped = numbers["latency_ms"], sum(numbers["dropped"].values())
     return [
-        f"{numbers['captured']} frames captured, {numbers['shown']} shown, {numbers['inferred']} inferred, {dropped} dropped",
-        f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 {latency['p99']:.1f} ms",
+        f"{numbers['captured']} frames captured, {numbers['shown']} shown, {numbers['inferred']} "
+        f"inferred, {dropped} dropped",
+        f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms, p99 "
+        f"{latency['p99']:.1f} ms",
         f"{numbers['shown'] / max(seconds, 1e-6):.1f} FPS",
     ]
 
@@ -241,7 +286,9 @@ def _run_in_terminal(request: LiveRequest) -> int:
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
     """Ctrl-C and SIGTERM call `stop`."""
-    earlier = {name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {
+        name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

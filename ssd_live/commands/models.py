@@ -23,12 +23,26 @@ def show_list(as_json: bool) -> None:
     if as_json:
         print(json.dumps([_facts(model) for model in models], indent=1, ensure_ascii=False))
     else:
-        table = Table(*(Column(name, no_wrap=True) for name in ("name", "classes", "input", "MB", "licence", "where")), box=None, pad_edge=False)
+        table = Table(
+            *(
+                Column(name, no_wrap=True)
+                for name in ("name", "classes", "input", "MB", "licence", "where")
+            ),
+            box=None,
+            pad_edge=False,
+        )
         for model in models:
             facts = _facts(model)
             name = f"{model.name} (default)" if model.name == DEFAULT_MODEL else model.name
             size = f"{facts['input_size'][0]} x {facts['input_size'][1]}"
-            table.add_row(name, str(len(model.metadata.classes)), size, f"{len(model.data) / 1e6:.1f}", facts["licence"], facts["file"])
+            table.add_row(
+                name,
+                str(len(model.metadata.classes)),
+                size,
+                f"{len(model.data) / 1e6:.1f}",
+                facts["licence"],
+                facts["file"],
+            )
         # Wider than any terminal: a path that is cut off is of no use.
         Console(width=400).print(table)
     for line in troubles:
@@ -43,11 +57,21 @@ def show_info(name: str, as_json: bool) -> None:
         return
     width = max(len(key) for key in facts)
     for key, value in facts.items():
-        text = ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
+        text = (
+            ", ".join(str(part) for part in value)
+            if isinstance(value, list | tuple)
+            else str(value)
+        )
         print(f"{key.replace('_', ' '):{width}}  {text}")
 
 
 def _facts(model: ModelFile) -> dict[str, Any]:
     facts = model.metadata.model_dump()
     facts["agreement_sample"] = f"{len(model.metadata.agreement_sample)} frames"
-    return {"name": model.name, "file": str(model.path), "bytes": len(model.data), "sha256": model.sha256, **facts}
+    return {
+        "name": model.name,
+        "file": str(model.path),
+        "bytes": len(model.data),
+        "sha256": model.sha256,
+        **facts,
+    }

@@ -14,13 +14,20 @@ from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.process.job import Engine, Recipe, Settings
-from ssd_live.process.lanes import Lane, load_recipe, local_lanes
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
-from ssd_live.process.run import Run, Totals, check_places, objects_text
+from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
+from ssd_live.process.workers import Worker, load_model_config, local_workers
 from ssd_live.selection.choose import batch_for, batch_for_video, choose
 from ssd_live.system import machine
-from ssd_live.video.encoders import CRF_RANGE, DEFAULT_CRF, DEFAULT_PRESET, Codec, Preset, software_encoder
+from ssd_live.video.encoders import (
+    CRF_RANGE,
+    DEFAULT_CRF,
+    DEFAULT_PRESET,
+    Codec,
+    Preset,
+    software_encoder,
+)
 from ssd_live.video.writer import Quality
 
 # A year: beyond it lie only mistakes.
@@ -60,22 +67,31 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Check everything that can be checked before anything is loaded, do the work, print the summary."""
+    """Check everything that can be checked before anything is loaded, do the work, print the
+    summary.
+    """
     settings = _settings(request)
     if request.ray_address is not None and request.runner != "ray":
         raise UsageError("--ray-address is for --runner ray; give both or neither")
     plan = _plan(request)
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, request.classes)
-    choice = choose(model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify)
+    choice = choose(
+        model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify
+    )
     # The stages already fill the cores; OpenCV's own threads would only wait for them.
     cv2.setNumThreads(1)
-    # Images come one at a time: what is left of a batch would be computed for nothing. Frames that are not looked at wait with those that are.
+    # Images come one at a time: what is left of a batch would be computed for nothing. Frames that
+    # are not looked at wait with those that are.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
-    recipe = Recipe(model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice))
+    config = ModelConfig(
+        model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice)
+    )
     with ExitStack() as stack:
-        lanes = _lanes(request, recipe, settings, len(plan.tasks), stack)
-        work = Run(plan, recipe, settings, lanes, request.detections, overwrite=request.overwrite)
+        workers = _workers(request, config, settings, len(plan.tasks), stack)
+        work = BatchRunner(
+            plan, config, settings, workers, request.detections, overwrite=request.overwrite
+        )
         with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:
             totals = work.run(progress)
     _print_summary(plan, totals)
@@ -86,24 +102,32 @@ def run(request: Request) -> None:
             raise IncompleteError(totals.failures[0]) from totals.last_error
         for line in totals.failures:
             notify(f"error: {line}")
-        raise IncompleteError(f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done") from totals.last_error
+        raise IncompleteError(
+            f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done"
+        ) from totals.last_error
 
 
-def _lanes(request: Request, recipe: Recipe, settings: Settings, inputs: int, stack: ExitStack) -> list[Lane]:
-    """As many as can be of use. Raises as `load_recipe` and `ray_lanes`."""
+def _workers(
+    request: Request, config: ModelConfig, settings: ProcessOptions, inputs: int, stack: ExitStack
+) -> list[Worker]:
+    """As many as can be of use. Raises as `load_model_config` and `ray_workers`."""
     if request.runner == "ray":
-        from ssd_live.process.ray_lanes import ray_lanes
+        from ssd_live.process.ray_workers import ray_workers
 
-        lanes = stack.enter_context(ray_lanes(recipe, settings, request.jobs, inputs, request.ray_address, notify))
-        notify(f"{recipe.model.name} on {recipe.choice}, {len(lanes)} workers of Ray")
-        return lanes
-    backend = stack.enter_context(load_recipe(recipe, notify=notify))
-    notify(f"{recipe.model.name} on {backend.description}")
+        workers = stack.enter_context(
+            ray_workers(config, settings, request.jobs, inputs, request.ray_address, notify)
+        )
+        notify(f"{config.model.name} on {config.choice}, {len(workers)} workers of Ray")
+        return workers
+    backend = stack.enter_context(load_model_config(config, notify=notify))
+    notify(f"{config.model.name} on {backend.description}")
     count = request.jobs or max(machine.available_cores() // _CORES_FOR_ONE, 1)
-    return stack.enter_context(local_lanes(Engine(recipe, backend), settings, min(count, inputs)))
+    return stack.enter_context(
+        local_workers(LoadedModel(config, backend), settings, min(count, inputs))
+    )
 
 
-def _settings(request: Request) -> Settings:
+def _settings(request: Request) -> ProcessOptions:
     for name, seconds in (("--start", request.start), ("--duration", request.duration)):
         if seconds is not None and not seconds < _LONGEST_SECONDS:
             raise UsageError(f"{name} {seconds} is no time in a video; give seconds")
@@ -111,10 +135,15 @@ def _settings(request: Request) -> Settings:
     low, high = CRF_RANGE[codec]
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
-        raise UsageError(f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for {DEFAULT_CRF[codec]}")
+        raise UsageError(
+            f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for "
+            f"{DEFAULT_CRF[codec]}"
+        )
     if request.preset != DEFAULT_PRESET and not software_encoder(codec).presets:
-        raise UsageError(f"--preset {request.preset}: {codec} has only one way of encoding; leave it out")
-    return Settings(
+        raise UsageError(
+            f"--preset {request.preset}: {codec} has only one way of encoding; leave it out"
+        )
+    return ProcessOptions(
         Quality(codec, crf, cast(Preset, request.preset)),
         request.every,
         _region(request.region),
@@ -131,28 +160,39 @@ def _region(text: str) -> Region | None:
     try:
         x, y, width, height = (int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--region {text!r} must be four whole numbers X,Y,W,H, in pixels") from None
+        raise UsageError(
+            f"--region {text!r} must be four whole numbers X,Y,W,H, in pixels"
+        ) from None
     if x < 0 or y < 0 or width < 2 or height < 2:
-        raise UsageError(f"--region {text!r} must lie inside the picture and be at least 2 x 2 pixels")
+        raise UsageError(
+            f"--region {text!r} must lie inside the picture and be at least 2 x 2 pixels"
+        )
     return Region(x, y, width, height)
 
 
 def _plan(request: Request) -> Plan:
     if request.output is None and not request.no_video:
-        raise UsageError("say where the annotated copy goes with -o OUT, or give --no-video for detections only")
-    plan = make_plan(request.inputs, None if request.no_video else request.output, cast(Codec, request.codec))
+        raise UsageError(
+            "say where the annotated copy goes with -o OUT, or give --no-video for detections only"
+        )
+    plan = make_plan(
+        request.inputs, None if request.no_video else request.output, cast(Codec, request.codec)
+    )
     check_places(plan, request.detections, overwrite=request.overwrite)
     return plan
 
 
-def _print_summary(plan: Plan, totals: Totals) -> None:
+def _print_summary(plan: Plan, totals: RunSummary) -> None:
     for note in totals.notes:
         notify(f"note: {note}")
     outputs = [task.output for task in plan.tasks if task.output is not None]
     done = sum(outcome.status == "done" for outcome in totals.outcomes)
     skipped = sum(outcome.status == "skipped" for outcome in totals.outcomes)
     if plan.folder is not None:
-        print(f"{done} of {len(plan.tasks)} inputs done{f', {skipped} finished before' if skipped else ''}: {plan.folder}")
+        print(
+            f"{done} of {len(plan.tasks)} inputs "
+            f"done{f', {skipped} finished before' if skipped else ''}: {plan.folder}"
+        )
     elif outputs and done:
         print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
     if totals.detections is not None:
@@ -163,7 +203,15 @@ def _print_summary(plan: Plan, totals: Totals) -> None:
         return
     print(f"objects: {objects_text(totals.objects) or 'none'}")
     work = sum(totals.stages.values())
-    print("time: " + ", ".join(f"{stage} {seconds / work:.0%}" for stage, seconds in totals.stages.items()))
-    first = "" if totals.first_done_at is None else f", the first {totals.first_done_at - psutil.Process().create_time():.1f} s after the start"
+    print(
+        "time: "
+        + ", ".join(f"{stage} {seconds / work:.0%}" for stage, seconds in totals.stages.items())
+    )
+    first = (
+        ""
+        if totals.first_done_at is None
+        else f", the first {totals.first_done_at - psutil.Process().create_time():.1f} s after "
+        "the start"
+    )
     print(f"{totals.frames} frames in {totals.seconds:.2f} s{first}")
     print(f"{totals.fps:.1f} FPS")

@@ -1,4 +1,6 @@
-"""Progress and messages on the terminal: a live bar where there is one, plain lines elsewhere. Results go to stdout, this to stderr."""
+"""Progress and messages on the terminal: a live bar where there is one, plain lines elsewhere.
+Results go to stdout, this to stderr.
+"""
 
 import json
 import os
@@ -13,11 +15,12 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
 from ssd_live.process.job import Report
-from ssd_live.process.journal import Outcome
 from ssd_live.process.plan import Task
+from ssd_live.process.resume_log import Outcome
 
 _PLAIN_INTERVAL_SECONDS = 5.0
-# A program that runs this one reads `{"progress": [frames done, frames expected or null]}` instead of words.
+# A program that runs this one reads `{"progress": [frames done, frames expected or null]}` instead
+# of words.
 _JSON_INTERVAL_SECONDS = 0.1
 
 
@@ -27,7 +30,9 @@ def notify(line: str) -> None:
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
-    """Frames, frames a second and time left of each input that is being worked on; a line for each finished one of many."""
+    """Frames, frames a second and time left of each input that is being worked on; a line for each
+    finished one of many.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -57,7 +62,11 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
     def begin(self, task: Task, number: int, of: int) -> None:
         self._many = of > 1
         title = f"{number}/{of} {task.name}" if self._many else str(task.name)
-        row = self._bar.add_task(title, total=None, frames="0", fps=0.0) if self._bar is not None else None
+        row = (
+            self._bar.add_task(title, total=None, frames="0", fps=0.0)
+            if self._bar is not None
+            else None
+        )
         self._shown[task] = _Shown(title, row)
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
@@ -80,13 +89,24 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         if self._bar is not None and shown.row is not None:
             self._bar.remove_task(shown.row)
         if self._many:
-            detail = f"{report.frames} frames" if outcome.status == "done" else outcome.message or "finished before"
-            self._console.print(f"{shown.title}: {outcome.status}, {detail}", markup=False, highlight=False, soft_wrap=True)
+            detail = (
+                f"{report.frames} frames"
+                if outcome.status == "done"
+                else outcome.message or "finished before"
+            )
+            self._console.print(
+                f"{shown.title}: {outcome.status}, {detail}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 @dataclass
 class _Shown:
-    """One input: its row where there is a live bar, and when a line was last printed where there is none."""
+    """One input: its row where there is a live bar, and when a line was last printed where there is
+    none.
+    """
 
     title: str
     row: TaskID | None

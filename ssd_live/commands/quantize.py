@@ -10,26 +10,46 @@ from ssd_live.commands.export import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, write_model_file
 from ssd_live.modelfile.int8 import int8_place
+from ssd_live.modelfile.network_graph import body_of, predictors
 from ssd_live.modelfile.quantisation import quantised
-from ssd_live.selection.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
+from ssd_live.selection.agreement import (
+    Agreement,
+    NormalisedDetections,
+    answers,
+    before_nms,
+    compare_boxes,
+    compare_detections,
+    enough_detections,
+    sample_images,
+)
 
 # More made the bundled network no better, and calibrating slower.
 _CALIBRATION_IMAGES = 100
 _RUNTIMES = ("openvino", "onnxruntime")
 
 
-def run(name: str, data: Path | None, output: Path | None, labels: Path | None, overwrite: bool, force: bool) -> None:
+def run(
+    name: str,
+    data: Path | None,
+    output: Path | None,
+    labels: Path | None,
+    overwrite: bool,
+    force: bool,
+) -> None:
     """Raises `SsdLiveError`; `ModelFileError` where no attempt finds the same."""
     model = find_model(name)
     if model.metadata.precision != "float32":
-        raise UsageError(f"{model.name} is {model.metadata.precision} already; give the float32 model")
+        raise UsageError(
+            f"{model.name} is {model.metadata.precision} already; give the float32 model"
+        )
     path = output or int8_place(model)
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another place with -o")
+        raise OutputError(
+            f"{path}: exists already; give --overwrite to replace it, or another place with -o"
+        )
     images = _calibration(model, data)
     notify(f"calibrating {model.name} on {len(images)} images")
     best = _best(model, images)
@@ -38,11 +58,15 @@ def run(name: str, data: Path | None, output: Path | None, labels: Path | None, 
     form, agreement = best
     if not agreement.within("int8") and not force:
         raise ModelFileError(
-            f"{model.name}: its INT8 form finds only {agreement.share:.1%} of the same; calibrate on more images like yours with --data, "
+            f"{model.name}: its INT8 form finds only {agreement.share:.1%} of the same; calibrate "
+            "on more images like yours with --data, "
             "or give --force to keep it"
         )
     write_model_file(path, form)
-    print(f"written: {path} ({len(form.data) / 1e6:.1f} MB, the model itself {len(model.data) / 1e6:.1f} MB)")
+    print(
+        f"written: {path} ({len(form.data) / 1e6:.1f} MB, the model itself "
+        f"{len(model.data) / 1e6:.1f} MB)"
+    )
     if labels is not None:
         _tell_precision(model, form, labels)
     print(f"{agreement.share:.1%} agreement with float32")
@@ -51,14 +75,22 @@ def run(name: str, data: Path | None, output: Path | None, labels: Path | None, 
 def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
     """Every so many of the frames, so that they are from all over. Raises `MediaError`."""
     frames = frames_of(data) if data else bundled_frames()
-    images = [frame.network_input(model.metadata.input_size).copy() for frame in islice(frames, 10 * _CALIBRATION_IMAGES)]
+    images = [
+        frame.network_input(model.metadata.input_size).copy()
+        for frame in islice(frames, 10 * _CALIBRATION_IMAGES)
+    ]
     return images[:: max(1, -(-len(images) // _CALIBRATION_IMAGES))]
 
 
 def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreement] | None:
-    """Everything in INT8 if that finds the same, else with the predictors in float; the better where neither does."""
+    """Everything in INT8 if that finds the same, else with the predictors in float; the better
+    where neither does.
+    """
     attempts: list[tuple[ModelFile, Agreement]] = []
-    for kept, words in (((), "everything"), (predictors(body_of(model).graph), "all but the predictors")):
+    for kept, words in (
+        ((), "everything"),
+        (predictors(body_of(model).graph), "all but the predictors"),
+    ):
         form = quantised(model, images, kept)
         agreement = _agreement(model, form)
         if agreement is None:
@@ -84,11 +116,17 @@ def _agreement(model: ModelFile, form: ModelFile) -> Agreement | None:
             other = _answers(runtime, form, images)
         except MissingPackageError:
             continue
-        found.append(compare_detections(expected, other, threshold) if by_detections else compare_boxes(expected, other))
+        found.append(
+            compare_detections(expected, other, threshold)
+            if by_detections
+            else compare_boxes(expected, other)
+        )
     return min(found, key=lambda agreement: agreement.share, default=None)
 
 
-def _answers(runtime: str, model: ModelFile, images: Sequence[Pixels]) -> list[Answer]:
+def _answers(
+    runtime: str, model: ModelFile, images: Sequence[Pixels]
+) -> list[NormalisedDetections]:
     with load_backend(runtime, model, LoadOptions()) as backend:
         return answers(backend, images)
 
@@ -103,5 +141,13 @@ def _tell_precision(model: ModelFile, form: ModelFile, labels: Path) -> None:
     figures = []
     for file in (model, form):
         with load_backend("onnxruntime", file, LoadOptions()) as backend:
-            figures.append(100 * evaluate(detector_of(backend, file.metadata, data.classes), data, "voc", known).mean)
-    print(f"{len(data)} labelled images: {figures[0]:.2f} mAP in float32, {figures[1]:.2f} in INT8 ({figures[1] - figures[0]:+.2f})")
+            figures.append(
+                100
+                * evaluate(
+                    detector_of(backend, file.metadata, data.classes), data, "voc", known
+                ).mean
+            )
+    print(
+        f"{len(data)} labelled images: {figures[0]:.2f} mAP in float32, {figures[1]:.2f} in INT8 "
+        f"({figures[1] - figures[0]:+.2f})"
+    )

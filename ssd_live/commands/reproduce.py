@@ -19,7 +19,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, read_model_file
 from ssd_live.selection.agreement import sample_images
-from ssd_live.selection.choose import Choice, choose
+from ssd_live.selection.choose import BackendChoice, choose
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write
@@ -27,20 +27,28 @@ from ssd_live.system.paths import assets_folder
 
 BATCHES = (1, 8)
 # Network -> how the paper calls it, and the recipe that trains it.
-_NETWORKS = {"ssd300-vgg16": ("SSD300", "voc07+12-ssd300"), "ssd512-vgg16": ("SSD512", "voc07+12-ssd512")}
+_NETWORKS = {
+    "ssd300-vgg16": ("SSD300", "voc07+12-ssd300"),
+    "ssd512-vgg16": ("SSD512", "voc07+12-ssd512"),
+}
 _SECONDS = 3.0
 _RANDOM = "random weights"
 _USUAL_DATA = Path("data/VOCdevkit/VOC2007")
 _GET_DATA = (
-    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site, unpack it so that data/VOCdevkit/VOC2007 is there, "
+    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site, "
+    "unpack it so that data/VOCdevkit/VOC2007 is there, "
     "or name that folder with --data"
 )
-_GET_WEIGHTS = "for its mAP train it (recipes/{recipe}.toml) or take known VOC weights with `models import FILE`, then name the model with --model"
+_GET_WEIGHTS = (
+    "for its mAP train it (recipes/{recipe}.toml) or take known VOC weights with `models import "
+    "FILE`, then name the model with --model"
+)
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """mAP on VOC 2007 test in percent, and frames per second on a Titan X by batch, as the paper reports them.
+    """mAP on VOC 2007 test in percent, and frames per second on a Titan X by batch, as the paper
+    reports them.
 
     A star marks training with zoomed-out images: the paper's later version.
     """
@@ -64,7 +72,9 @@ PAPER = (
 
 @dataclass(frozen=True)
 class Measured:
-    """`fps` by batch; `mean_average_precision` in percent, None where there was no data or nothing trained."""
+    """`fps` by batch; `mean_average_precision` in percent, None where there was no data or nothing
+    trained.
+    """
 
     network: str
     weights: str
@@ -79,7 +89,10 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
     given = [find_model(name) for name in models] or _known_models()
     for model in given:
         if model.metadata.network not in _NETWORKS:
-            raise UsageError(f"{model.name} is a {model.metadata.network}; the table is about {' and '.join(_NETWORKS)}")
+            raise UsageError(
+                f"{model.name} is a {model.metadata.network}; the table is about "
+                f"{' and '.join(_NETWORKS)}"
+            )
     results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
     for network in _NETWORKS:
         if not any(result.network == network for result in results):
@@ -92,7 +105,11 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
         print(_GET_DATA)
     if json_file is not None:
         with atomic_write(json_file) as file:
-            answer = {"machine": _machine(), "paper": [asdict(row) for row in PAPER], "measured": [asdict(result) for result in results]}
+            answer = {
+                "machine": _machine(),
+                "paper": [asdict(row) for row in PAPER],
+                "measured": [asdict(result) for result in results],
+            }
             file.write(json.dumps(answer, indent=1).encode() + b"\n")
     best = max(results, key=lambda result: (result.network == "ssd300-vgg16", result.fps[1]))
     print(f"{best.fps[1]:.2f} FPS")
@@ -111,22 +128,32 @@ def _known_models() -> list[ModelFile]:
     return found
 
 
-def _measure(model: ModelFile, choice: Choice, folder: Path | None) -> Measured:
+def _measure(model: ModelFile, choice: BackendChoice, folder: Path | None) -> Measured:
     notify(f"{model.name} on {choice} ...")
-    return Measured(model.metadata.network, model.name, str(choice), _mean(model, choice, folder) if folder else None, _speeds(model, choice))
+    return Measured(
+        model.metadata.network,
+        model.name,
+        str(choice),
+        _mean(model, choice, folder) if folder else None,
+        _speeds(model, choice),
+    )
 
 
-def _mean(model: ModelFile, choice: Choice, folder: Path) -> float:
+def _mean(model: ModelFile, choice: BackendChoice, folder: Path) -> float:
     from ssd_live.datasets.load import load_data
     from ssd_live.evaluation.evaluate import detector_of, evaluate, known_classes
 
-    data = load_data(folder, "test" if (folder / "ImageSets" / "Main" / "test.txt").is_file() else "")
+    data = load_data(
+        folder, "test" if (folder / "ImageSets" / "Main" / "test.txt").is_file() else ""
+    )
     with load_chosen(model, choice) as backend:
         detect = detector_of(backend, model.metadata, data.classes)
-        return 100 * evaluate(detect, data, "voc07", known_classes(model.metadata, data.classes)).mean
+        return (
+            100 * evaluate(detect, data, "voc07", known_classes(model.metadata, data.classes)).mean
+        )
 
 
-def _speeds(model: ModelFile, choice: Choice) -> dict[int, float]:
+def _speeds(model: ModelFile, choice: BackendChoice) -> dict[int, float]:
     images = sample_images(model) or _photos(model)
     speeds = {}
     for batch in BATCHES:
@@ -147,37 +174,68 @@ def _photos(model: ModelFile) -> list[Pixels]:
 
 
 def _measure_random(network: str, backend: str) -> list[Measured]:
-    """How fast a network is hardly depends on its weights; in each precision that the backend offers, as nothing here can agree or not."""
+    """How fast a network is hardly depends on its weights; in each precision that the backend
+    offers, as nothing here can agree or not.
+    """
     try:
         from ssd_live.export.random_weights import random_model
     except ImportError as error:
-        raise MissingPackageError("measuring untrained networks needs PyTorch; `pip install '.[train]'` brings it, or give --model") from error
+        raise MissingPackageError(
+            "measuring untrained networks needs PyTorch; `pip install '.[train]'` brings it, or "
+            "give --model"
+        ) from error
     notify(f"{network} with random weights ...")
     model = random_model(network)
     name, _, device = ("openvino" if backend == "auto" else backend).partition(":")
     module = backend_module(name)
     device = device or module.devices()[0]
-    choices = [Choice(name, device, precision) for precision in module.precisions(device)]
-    return [Measured(network, _RANDOM, str(choice), None, _speeds(model, choice)) for choice in choices]
+    choices = [BackendChoice(name, device, precision) for precision in module.precisions(device)]
+    return [
+        Measured(network, _RANDOM, str(choice), None, _speeds(model, choice)) for choice in choices
+    ]
 
 
 def _machine() -> dict[str, object]:
     packages = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy")
-    return {"cpu": machine.cpu_name(), "cores": machine.available_cores(), **{name: machine.package_version(name) for name in packages}}
+    return {
+        "cpu": machine.cpu_name(),
+        "cores": machine.available_cores(),
+        **{name: machine.package_version(name) for name in packages},
+    }
 
 
 def _print(results: Sequence[Measured]) -> None:
-    columns = (Column("PASCAL VOC 2007 test", no_wrap=True), Column("mAP", justify="right"), Column("FPS", justify="right"), Column("where"))
+    columns = (
+        Column("PASCAL VOC 2007 test", no_wrap=True),
+        Column("mAP", justify="right"),
+        Column("FPS", justify="right"),
+        Column("where"),
+    )
     table = Table(*columns, box=None, pad_edge=False)
     for row in PAPER:
-        table.add_row(row.method, f"{row.mean_average_precision:.1f}", _speeds_in_words(row.fps, "g"), f"the paper ({row.source}), Titan X")
+        table.add_row(
+            row.method,
+            f"{row.mean_average_precision:.1f}",
+            _speeds_in_words(row.fps, "g"),
+            f"the paper ({row.source}), Titan X",
+        )
     table.add_section()
     for result in results:
-        mean = "-" if result.mean_average_precision is None else f"{result.mean_average_precision:.1f}"
-        table.add_row(_NETWORKS[result.network][0], mean, _speeds_in_words(result.fps, ".2f"), f"here, {result.weights}, {result.backend}")
+        mean = (
+            "-" if result.mean_average_precision is None else f"{result.mean_average_precision:.1f}"
+        )
+        table.add_row(
+            _NETWORKS[result.network][0],
+            mean,
+            _speeds_in_words(result.fps, ".2f"),
+            f"here, {result.weights}, {result.backend}",
+        )
     Console(width=200).print(table, markup=False)
     print("here: " + ", ".join(f"{name} {value}" for name, value in _machine().items() if value))
-    print("FPS here: pixels in, detections out, with decoding and non-maximum suppression; no reading and no drawing")
+    print(
+        "FPS here: pixels in, detections out, with decoding and non-maximum suppression; no "
+        "reading and no drawing"
+    )
 
 
 def _speeds_in_words(fps: dict[int, float], form: str) -> str:

@@ -9,7 +9,13 @@ from typing import Any
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.datasets.types import LabelledImage
-from ssd_live.errors import CancelledError, MediaError, MissingPackageError, ModelFileError, UsageError
+from ssd_live.errors import (
+    CancelledError,
+    MediaError,
+    MissingPackageError,
+    ModelFileError,
+    UsageError,
+)
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.file import ModelFile
@@ -20,12 +26,22 @@ _SHOWN_TROUBLES = 10
 _SAMPLE_IMAGES = 200
 
 
-def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequence[str], resume: bool, device: str) -> None:
+def run(
+    recipe_path: Path,
+    data: Path | None,
+    output: Path | None,
+    changes: Sequence[str],
+    resume: bool,
+    device: str,
+) -> None:
     """Raises `SsdLiveError`."""
     try:
         from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:
-        raise MissingPackageError("training needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)") from error
+        raise MissingPackageError(
+            "training needs PyTorch; `pip install '.[train]'` brings it (the README says how to "
+            "get the CPU build)"
+        ) from error
     from ssd_live.training.recipe import read_recipe
     from ssd_live.training.start import begin
     from ssd_live.training.trainer import Place, Trainer
@@ -35,11 +51,17 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
     train, validation = _data(recipe)
     place = Place(output or engines_folder() / "training" / recipe.name)
     if place.last.exists() and not resume:
-        raise UsageError(f"{place.folder}: has a run already; go on with --resume, or give another folder with -o")
+        raise UsageError(
+            f"{place.folder}: has a run already; go on with --resume, or give another folder with "
+            "-o"
+        )
     place.folder.mkdir(parents=True, exist_ok=True)
     with ranks(prepare(device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
-            raise UsageError(f"train.batch is {recipe.train.batch}, which {world} processes cannot share evenly; make it a multiple")
+            raise UsageError(
+                f"train.batch is {recipe.train.batch}, which {world} processes cannot share "
+                "evenly; make it a multiple"
+            )
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
@@ -49,7 +71,10 @@ def run(recipe_path: Path, data: Path | None, output: Path | None, changes: Sequ
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
         with ends_in_order(trainer.stop, "stopping after this step ..."):
-            trainer.run(_tell if rank == 0 else lambda _: None, _evaluator(validation, how, device) if validation else None)
+            trainer.run(
+                _tell if rank == 0 else lambda _: None,
+                _evaluator(validation, how, device) if validation else None,
+            )
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; go on with --resume")
         if rank == 0:
@@ -62,23 +87,45 @@ def _data(recipe: Any) -> tuple[Any, Any]:
     from ssd_live.datasets.types import DataSet
 
     part = recipe.data
-    sets = [load_data(Path(folder).expanduser(), part.train_split, part.classes) for folder in part.train]
+    sets = [
+        load_data(Path(folder).expanduser(), part.train_split, part.classes)
+        for folder in part.train
+    ]
     classes = sets[0].classes
     for other in sets[1:]:
         if other.classes != classes:
-            raise UsageError(f"{other.name} has other classes than {sets[0].name}; name them in the recipe as data.classes")
-    joined = DataSet("+".join(one.name for one in sets), classes, tuple(image for one in sets for image in one.images), sets[0].category_ids)
-    troubles = [] if int(os.environ.get("RANK", "0")) else [trouble for one in sets for trouble in one.troubles]
+            raise UsageError(
+                f"{other.name} has other classes than {sets[0].name}; name them in the recipe as "
+                "data.classes"
+            )
+    joined = DataSet(
+        "+".join(one.name for one in sets),
+        classes,
+        tuple(image for one in sets for image in one.images),
+        sets[0].category_ids,
+    )
+    troubles = (
+        []
+        if int(os.environ.get("RANK", "0"))
+        else [trouble for one in sets for trouble in one.troubles]
+    )
     for trouble in troubles[:_SHOWN_TROUBLES]:
         notify(f"note: {trouble}")
     if len(troubles) > _SHOWN_TROUBLES:
         notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; `check-data` tells all")
-    validation = load_data(Path(part.validation).expanduser(), part.validation_split, classes) if part.validation else None
+    validation = (
+        load_data(Path(part.validation).expanduser(), part.validation_split, classes)
+        if part.validation
+        else None
+    )
     return joined, validation
 
 
 def _announce(recipe: Any, train: Any, validation: Any, fresh: list[str]) -> None:
-    notify(f"{recipe.name}: {recipe.model.network}, {len(train)} images, {len(train.classes)} classes, {recipe.train.steps} steps")
+    notify(
+        f"{recipe.name}: {recipe.model.network}, {len(train)} images, {len(train.classes)} "
+        f"classes, {recipe.train.steps} steps"
+    )
     if validation is not None:
         notify(f"validation on {len(validation)} images")
     if recipe.model.weights and fresh:
@@ -87,9 +134,12 @@ def _announce(recipe: Any, train: Any, validation: Any, fresh: list[str]) -> Non
 
 def _tell(progress: Any) -> None:
     left = int(progress.seconds_left)
-    validated = "" if progress.validation_map is None else f", validation mAP {progress.validation_map:.4f}"
+    validated = (
+        "" if progress.validation_map is None else f", validation mAP {progress.validation_map:.4f}"
+    )
     notify(
-        f"step {progress.step}/{progress.steps}: localisation {progress.localisation:.3f}, confidence {progress.confidence:.3f}, "
+        f"step {progress.step}/{progress.steps}: localisation {progress.localisation:.3f}, "
+        f"confidence {progress.confidence:.3f}, "
         f"{progress.images_per_second:.1f} images/s, {left // 60}:{left % 60:02} left{validated}"
     )
     for note in progress.notes:
@@ -101,7 +151,11 @@ def _evaluator(validation: Any, how: Any, device: str) -> Any:
     from ssd_live.training.start import Normalise
 
     normalise = Normalise(how).to(device)
-    return lambda network: evaluate(detector_of_network(network, normalise, how.input_size, device), validation, "voc").mean
+    return lambda network: (
+        evaluate(
+            detector_of_network(network, normalise, how.input_size, device), validation, "voc"
+        ).mean
+    )
 
 
 def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
@@ -112,11 +166,16 @@ def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
 
 
 def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
-    """Hold the model file, run by ONNX Runtime, against the trained network. Raises `ModelFileError` where they differ."""
+    """Hold the model file, run by ONNX Runtime, against the trained network. Raises
+    `ModelFileError` where they differ.
+    """
     from ssd_live.training.exported import agreement_with
 
     agreement = agreement_with(network, normalise, model)
-    line = f"{agreement.share:.1%} of the {agreement.basis} of the network and the file agree (of {agreement.expected})"
+    line = (
+        f"{agreement.share:.1%} of the {agreement.basis} of the network and the file agree (of "
+        f"{agreement.expected})"
+    )
     if not agreement.within("fp32"):
         raise ModelFileError(f"{model.path}: only {line}; report it")
     notify(line)
@@ -134,7 +193,11 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     if best not in (None, trainer.step):
         notify(f"step {best} did best in validation; its weights are taken")
     network = trainer.trained_on_cpu()
-    facts = {"classes": list(train.classes), "network": recipe.model.network, "preset": recipe.model.preset}
+    facts = {
+        "classes": list(train.classes),
+        "network": recipe.model.network,
+        "preset": recipe.model.preset,
+    }
     save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
     described = Description(
         name=recipe.name,
@@ -149,9 +212,14 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
         display_threshold=0.5,
         training_data=train.name,
         licence="as its data",
-        provenance=f"trained with ssd_live, recipe {recipe.name}, step {best or trainer.step} of {recipe.train.steps}",
+        provenance=f"trained with ssd_live, recipe {recipe.name}, step {best or trainer.step} of "
+        f"{recipe.train.steps}",
     )
-    model = write(export_network(network, described), engines_folder() / "models" / f"{recipe.name}.onnx", _frames(data.images))
+    model = write(
+        export_network(network, described),
+        engines_folder() / "models" / f"{recipe.name}.onnx",
+        _frames(data.images),
+    )
     _check_agreement(network, Normalise(how), model)
     try:
         training_curves(folder / "curves.png", folder / "log.csv")

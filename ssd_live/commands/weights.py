@@ -24,7 +24,10 @@ def pull(name: str, overwrite: bool) -> None:
     from ssd_live.models.published import PUBLISHED
 
     if name not in PUBLISHED:
-        raise UnknownModelError(f"there are no published weights {name!r}; there are {', '.join(sorted(PUBLISHED))}; `models import` takes a file")
+        raise UnknownModelError(
+            f"there are no published weights {name!r}; there are {', '.join(sorted(PUBLISHED))}; "
+            "`models import` takes a file"
+        )
     published = PUBLISHED[name]
     _refuse_existing(name, overwrite)
     path = engines_folder() / "downloads" / published.url.rsplit("/", 1)[1]
@@ -42,7 +45,14 @@ def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrit
     _make(path, name, classes, "not known", "not known", path.name)
 
 
-def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, licence: str, provenance: str) -> None:
+def _make(
+    path: Path,
+    name: str,
+    classes: tuple[str, ...],
+    training_data: str,
+    licence: str,
+    provenance: str,
+) -> None:
     from ssd_live.commands.export import bundled_frames, write
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.labels import names_for
@@ -52,7 +62,10 @@ def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, l
     found = recognise(path)
     names = classes or tuple(names_for(found.classes - 1))
     if len(names) != found.classes - 1:
-        raise UsageError(f"{path}: the weights have {found.classes - 1} classes but {len(names)} names were given; give as many")
+        raise UsageError(
+            f"{path}: the weights have {found.classes - 1} classes but {len(names)} names were "
+            "given; give as many"
+        )
     how = PREPROCESSING[found.family, found.network]
     notify(f"{path.name}: {found.family}'s {found.network}, {found.classes - 1} classes")
     described = Description(
@@ -70,7 +83,12 @@ def _make(path: Path, name: str, classes: tuple[str, ...], training_data: str, l
         licence=licence,
         provenance=provenance,
     )
-    facts: dict[str, Any] = {"classes": names, "network": found.network, "preset": found.preset, "source_sha256": sha256(path.read_bytes())}
+    facts: dict[str, Any] = {
+        "classes": names,
+        "network": found.network,
+        "preset": found.preset,
+        "source_sha256": sha256(path.read_bytes()),
+    }
     save_weights(engines_folder() / "weights" / f"{name}.safetensors", found.model, facts)
     write(export_network(found.model, described), _place(name), bundled_frames())
     print(f"use it with --model {name}")
@@ -87,19 +105,31 @@ def _refuse_existing(name: str, overwrite: bool) -> None:
     if path is not None and path != _place(name):
         raise UsageError(f"{name} is the name of a model that ships; give another with --name")
     if path is not None and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or another --name")
+        raise OutputError(
+            f"{path}: exists already; give --overwrite to replace it, or another --name"
+        )
 
 
 def _needs_torch() -> None:
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
-        raise MissingPackageError("this needs PyTorch; `pip install '.[train]'` brings it (the README says how to get the CPU build)")
+        raise MissingPackageError(
+            "this needs PyTorch; `pip install '.[train]'` brings it (the README says how to get "
+            "the CPU build)"
+        )
 
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Any]:
     console = Console(file=sys.stderr)
-    with Progress(BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         task = progress.add_task("", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

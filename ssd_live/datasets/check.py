@@ -1,4 +1,6 @@
-"""What is wrong with labelled data: everything that training would stumble over or silently learn wrongly."""
+"""What is wrong with labelled data: everything that training would stumble over or silently learn
+wrongly.
+"""
 
 import difflib
 import hashlib
@@ -13,10 +15,11 @@ import numpy as np
 from ssd_live.datasets.types import DataSet, Finding, LabelledImage
 from ssd_live.errors import MediaError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image
-from ssd_live.system.atomic_files import reason
-from ssd_live.system.paths import real
+from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.paths import resolve
 
-# Boxes may reach out by what rounding does; by up to a pixel they look counted from the wrong number.
+# Boxes may reach out by what rounding does; by up to a pixel they look counted from the wrong
+# number.
 _ROUNDING_PIXELS, _OFF_BY_ONE_PIXELS = 0.05, 1.05
 _RESEMBLING = 0.85
 
@@ -35,7 +38,9 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
     sizes: dict[Path, tuple[int, int]] = {}
     seen: dict[str, Path] = {}
     with ThreadPoolExecutor() as pool:
-        for number, (labelled, looked) in enumerate(zip(data.images, pool.map(_look, data.images), strict=True), 1):
+        for number, (labelled, looked) in enumerate(
+            zip(data.images, pool.map(_look, data.images), strict=True), 1
+        ):
             on_image(number)
             if isinstance(looked, Finding):
                 findings.append(looked)
@@ -44,7 +49,9 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
             findings += _of_size(labelled, looked.size)
             findings += _of_boxes(labelled, looked.size, data.classes)
             if first := seen.get(looked.digest):
-                detail = "is listed twice" if first == labelled.path else f"is the same image as {first}"
+                detail = (
+                    "is listed twice" if first == labelled.path else f"is the same image as {first}"
+                )
                 findings.append(Finding("duplicate image", labelled.path, detail))
             else:
                 seen[looked.digest] = labelled.path
@@ -55,11 +62,23 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
 def unlabelled(data: DataSet) -> list[Finding]:
     """Images beside the labelled ones that no label speaks of."""
     # Some paths are rings of links.
-    known = {real(labelled.path) for labelled in data.images} | {real(finding.path) for finding in data.troubles}
+    known = {resolve(labelled.path) for labelled in data.images} | {
+        resolve(finding.path) for finding in data.troubles
+    }
     stems = {finding.path.stem for finding in data.troubles if finding.kind == "unreadable label"}
     folders = sorted({labelled.path.parent for labelled in data.images})
-    beside = sorted(path for place in folders if place.is_dir() for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    return [Finding("unlabelled image", path, "has no label") for path in beside if real(path) not in known and path.stem not in stems]
+    beside = sorted(
+        path
+        for place in folders
+        if place.is_dir()
+        for path in place.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    )
+    return [
+        Finding("unlabelled image", path, "has no label")
+        for path in beside
+        if resolve(path) not in known and path.stem not in stems
+    ]
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,9 @@ def _look(labelled: LabelledImage) -> _Looked | Finding:
             return Finding("unreadable image", labelled.path, "is not a regular file")
         content = labelled.path.read_bytes()
     except OSError as error:
-        return Finding("unreadable image", labelled.path, f"cannot be read ({reason(error)})")
+        return Finding(
+            "unreadable image", labelled.path, f"cannot be read ({os_error_text(error)})"
+        )
     try:
         frame = read_image(labelled.path)
     except MediaError:
@@ -90,11 +111,16 @@ def _of_size(labelled: LabelledImage, size: tuple[int, int]) -> Iterator[Finding
     if labelled.size is None or labelled.size == size:
         return
     turned = " (the image is turned by its EXIF orientation)" if labelled.size == size[::-1] else ""
-    said = f"says {labelled.size[0]} x {labelled.size[1]}, but the image has {size[0]} x {size[1]}{turned}"
+    said = (
+        f"says {labelled.size[0]} x {labelled.size[1]}, but the image has {size[0]} x "
+        f"{size[1]}{turned}"
+    )
     yield Finding("wrong size", labelled.label_path or labelled.path, said)
 
 
-def _of_boxes(labelled: LabelledImage, size: tuple[int, int], classes: Sequence[str]) -> Iterator[Finding]:
+def _of_boxes(
+    labelled: LabelledImage, size: tuple[int, int], classes: Sequence[str]
+) -> Iterator[Finding]:
     place = labelled.label_path or labelled.path
     seen: set[tuple[float, ...]] = set()
     for box, class_id in zip(labelled.boxes.tolist(), labelled.classes.tolist(), strict=True):
@@ -110,22 +136,48 @@ def _of_boxes(labelled: LabelledImage, size: tuple[int, int], classes: Sequence[
         elif x2 == x1 or y2 == y1:
             yield Finding("empty box", place, f"{named}: has no area")
         elif out > _OFF_BY_ONE_PIXELS:
-            yield Finding("box outside", place, f"{named}: reaches out of {size[0]} x {size[1]} by {out:g} pixels")
+            yield Finding(
+                "box outside",
+                place,
+                f"{named}: reaches out of {size[0]} x {size[1]} by {out:g} pixels",
+            )
         elif out > _ROUNDING_PIXELS:
-            yield Finding("off by one", place, f"{named}: reaches out of {size[0]} x {size[1]} by {out:.2g} pixel; is it counted from 0 or from 1?")
+            yield Finding(
+                "off by one",
+                place,
+                f"{named}: reaches out of {size[0]} x {size[1]} by {out:.2g} pixel; is it counted "
+                "from 0 or from 1?",
+            )
         if (*box, class_id) in seen:
             yield Finding("duplicate object", place, f"{named}: is there twice")
         seen.add((*box, class_id))
 
 
 def _resembling(data: DataSet) -> Iterator[Finding]:
-    """Class names that look like one misspelt: VOC data without a given list takes every word for a class."""
-    counts = np.bincount(np.concatenate([image.classes for image in data.images] or [np.zeros(0, np.int64)]), minlength=len(data.classes))
-    place = {int(number): image.label_path or image.path for image in reversed(data.images) for number in image.classes}
+    """Class names that look like one misspelt: VOC data without a given list takes every word for a
+    class.
+    """
+    counts = np.bincount(
+        np.concatenate([image.classes for image in data.images] or [np.zeros(0, np.int64)]),
+        minlength=len(data.classes),
+    )
+    place = {
+        int(number): image.label_path or image.path
+        for image in reversed(data.images)
+        for number in image.classes
+    }
     for one, other in combinations(range(len(data.classes)), 2):
         few, many = sorted((one, other), key=lambda number: counts[number])
         names = data.classes[few], data.classes[many]
-        # A rare name and a common one; two that are both common are two classes, such as cup and cap.
-        if counts[few] and counts[few] * 10 <= counts[many] and difflib.SequenceMatcher(None, *names).ratio() >= _RESEMBLING:
-            detail = f"the class {names[0]!r} ({counts[few]} objects) looks like {names[1]!r} ({counts[many]}); is it misspelt?"
+        # A rare name and a common one; two that are both common are two classes, such as cup and
+        # cap.
+        if (
+            counts[few]
+            and counts[few] * 10 <= counts[many]
+            and difflib.SequenceMatcher(None, *names).ratio() >= _RESEMBLING
+        ):
+            detail = (
+                f"the class {names[0]!r} ({counts[few]} objects) looks like {names[1]!r} "
+                f"({counts[many]}); is it misspelt?"
+            )
             yield Finding("resembling names", place[few], detail)

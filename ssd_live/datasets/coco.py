@@ -12,7 +12,7 @@ import numpy as np
 
 from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array, class_index
 from ssd_live.errors import DataError
-from ssd_live.system.atomic_files import reason
+from ssd_live.system.atomic_files import os_error_text
 
 
 def annotation_file(folder: Path, split: str) -> Path:
@@ -20,12 +20,20 @@ def annotation_file(folder: Path, split: str) -> Path:
     found = sorted((folder / "annotations").glob("*.json"))
     instances = [path for path in found if path.stem.startswith("instances")] or found
     if split:
-        wanted = [path for path in found if split in (path.stem, path.stem.removeprefix("instances_"))]
+        wanted = [
+            path for path in found if split in (path.stem, path.stem.removeprefix("instances_"))
+        ]
         if wanted:
             return wanted[0]
-        raise DataError(f"{folder / 'annotations'}: has no {split}; there are {', '.join(path.stem for path in found) or 'none'}")
+        raise DataError(
+            f"{folder / 'annotations'}: has no {split}; there are "
+            f"{', '.join(path.stem for path in found) or 'none'}"
+        )
     if len(instances) != 1:
-        raise DataError(f"{folder / 'annotations'}: say which split; there are {', '.join(path.stem for path in instances) or 'none'}")
+        raise DataError(
+            f"{folder / 'annotations'}: say which split; there are "
+            f"{', '.join(path.stem for path in instances) or 'none'}"
+        )
     return instances[0]
 
 
@@ -42,9 +50,19 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         raise DataError(f"{path}: is no COCO file: {error} is missing or wrong") from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     lost = [number for number in annotations if number not in entries]
-    troubles = [Finding("missing image", path, f"annotations of image {number}, which is not listed") for number in lost]
+    troubles = [
+        Finding("missing image", path, f"annotations of image {number}, which is not listed")
+        for number in lost
+    ]
     if len(entries) < len(content["images"]):
-        troubles.append(Finding("duplicate image", path, f"{len(content['images']) - len(entries)} images have an id that an earlier one has too"))
+        troubles.append(
+            Finding(
+                "duplicate image",
+                path,
+                f"{len(content['images']) - len(entries)} images have an id that an earlier one "
+                "has too",
+            )
+        )
     folders = _images_folder(path, folder)
     unwanted = {number for number, name in categories.items() if class_index(names, name) is None}
     left_out: Counter[int] = Counter()
@@ -54,35 +72,60 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         try:
             troubles += _of_no_category(path, entry, own, categories)
             images.append(_labelled(entry, own, categories, names, folders))
-            left_out.update(category for annotation in own if (category := int(annotation["category_id"])) in unwanted)
+            left_out.update(
+                category
+                for annotation in own
+                if (category := int(annotation["category_id"])) in unwanted
+            )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            troubles.append(Finding("unreadable label", path, f"image {number}: {error} is missing or wrong"))
+            troubles.append(
+                Finding("unreadable label", path, f"image {number}: {error} is missing or wrong")
+            )
     for number, count in sorted(left_out.items()):
-        detail = f"the class {categories[number]!r} is not among {', '.join(names)}; its {count} objects are left out"
+        detail = (
+            f"the class {categories[number]!r} is not among {', '.join(names)}; its {count} "
+            "objects are left out"
+        )
         troubles.append(Finding("unknown class", path, detail))
     if not images:
-        raise DataError(f"{path}: has no image that can be used ({troubles[0] if troubles else 'it lists none'})")
+        raise DataError(
+            f"{path}: has no image that can be used "
+            f"({troubles[0] if troubles else 'it lists none'})"
+        )
     return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
 
 
-def _of_no_category(path: Path, entry: dict[str, Any], own: Sequence[dict[str, Any]], categories: dict[int, str]) -> list[Finding]:
+def _of_no_category(
+    path: Path, entry: dict[str, Any], own: Sequence[dict[str, Any]], categories: dict[int, str]
+) -> list[Finding]:
     unknown = sorted({int(annotation["category_id"]) for annotation in own} - set(categories))
     name = entry["file_name"]
-    return [Finding("unknown class", path, f"{name} has category {number}, which is not listed; its objects are left out") for number in unknown]
+    return [
+        Finding(
+            "unknown class",
+            path,
+            f"{name} has category {number}, which is not listed; its objects are left out",
+        )
+        for number in unknown
+    ]
 
 
 def _ids(names: Sequence[str], categories: dict[int, str]) -> tuple[int, ...]:
-    """The file's own id of each class; for a class that the file lacks, one that it does not use."""
+    """The file's own id of each class; for a class that the file lacks, one that it does
+    not use.
+    """
     known = {name.casefold(): number for number, name in categories.items()}
     free = (number for number in itertools.count(1) if number not in categories)
-    return tuple(known[name.casefold()] if name.casefold() in known else next(free) for name in names)
+    return tuple(
+        known[name.casefold()] if name.casefold() in known else next(free) for name in names
+    )
 
 
 def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({reason(error)})") from error
+        raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
     except ValueError as error:
         raise DataError(f"{path}: is no JSON that can be read ({error})") from error
     except RecursionError as error:
@@ -93,14 +136,27 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _images_folder(path: Path, folder: Path | None) -> list[Path]:
-    """Where the images may be, by COCO's own habits: images/, train2017/ beside annotations/, or beside the JSON."""
+    """Where the images may be, by COCO's own habits: images/, train2017/ beside annotations/, or
+    beside the JSON.
+    """
     root = folder or path.parent.parent
     split = path.stem.removeprefix("instances_")
-    return [root / split, root / "images" / split, root / "images", root, path.parent, path.parent / "images"]
+    return [
+        root / split,
+        root / "images" / split,
+        root / "images",
+        root,
+        path.parent,
+        path.parent / "images",
+    ]
 
 
 def _labelled(
-    entry: dict[str, Any], annotations: list[dict[str, Any]], categories: dict[int, str], names: Sequence[str], folders: Sequence[Path]
+    entry: dict[str, Any],
+    annotations: list[dict[str, Any]],
+    categories: dict[int, str],
+    names: Sequence[str],
+    folders: Sequence[Path],
 ) -> LabelledImage:
     boxes, classes, crowds, areas = [], [], [], []
     for annotation in annotations:
@@ -113,8 +169,19 @@ def _labelled(
         crowds.append(bool(annotation.get("iscrowd", 0)))
         areas.append(float(annotation.get("area", width * height)))
     path = _image_path(str(entry["file_name"]), folders)
-    size = (int(entry["width"]), int(entry["height"])) if "width" in entry and "height" in entry else None
-    return LabelledImage(path, boxes_array(boxes), np.array(classes, np.int64), np.array(crowds, bool), size, areas=np.array(areas))
+    size = (
+        (int(entry["width"]), int(entry["height"]))
+        if "width" in entry and "height" in entry
+        else None
+    )
+    return LabelledImage(
+        path,
+        boxes_array(boxes),
+        np.array(classes, np.int64),
+        np.array(crowds, bool),
+        size,
+        areas=np.array(areas),
+    )
 
 
 def _image_path(name: str, folders: Sequence[Path]) -> Path:
@@ -122,8 +189,10 @@ def _image_path(name: str, folders: Sequence[Path]) -> Path:
     try:
         if b"\0" in os.fsencode(name):
             raise ValueError("file_name")
-        return next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
+        return next(
+            (folder / name for folder in folders if (folder / name).is_file()), folders[0] / name
+        )
     except UnicodeError as error:
         raise ValueError("file_name") from error
     except OSError as error:
-        raise ValueError(f"file_name ({reason(error)})") from error
+        raise ValueError(f"file_name ({os_error_text(error)})") from error

@@ -1,4 +1,6 @@
-"""Pictures of labelled data: tiles with boxes, put together as a contact sheet, and a class histogram."""
+"""Pictures of labelled data: tiles with boxes, put together as a contact sheet, and a class
+histogram.
+"""
 
 from collections.abc import Sequence
 
@@ -18,25 +20,45 @@ _NAME_PIXELS, _COUNT_PIXELS = 170, 80
 _FAR_PIXELS = 1e6
 
 
-def tile(image: Pixels, boxes: NDArray[np.float32], class_ids: NDArray[np.integer], texts: Sequence[str], size: Size) -> Pixels:
-    """The image (H, W, 3) BGR in a tile of `size` (width, height), its sides' ratio kept, with its boxes (M, 4) xyxy in pixels."""
+def tile(
+    image: Pixels,
+    boxes: NDArray[np.float32],
+    class_ids: NDArray[np.integer],
+    texts: Sequence[str],
+    size: Size,
+) -> Pixels:
+    """The image (H, W, 3) BGR in a tile of `size` (width, height), its sides' ratio kept, with its
+    boxes (M, 4) xyxy in pixels.
+    """
     scale, left, top = _fit(image, size)
     sides = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     inside = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
     picture = _paper(size)
     picture[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    Overlay(size).draw_labelled((picture,), placed(boxes, image, size), class_ids, [_drawable(text) for text in texts])
+    Overlay(size).draw_labelled(
+        (picture,), placed(boxes, image, size), class_ids, [_drawable(text) for text in texts]
+    )
     return picture
 
 
 def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
     """Where boxes of the image lie in its tile."""
     scale, left, top = _fit(image, size)
-    spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [left, top, left, top]
+    spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [
+        left,
+        top,
+        left,
+        top,
+    ]
     return np.asarray(spots, np.float32).reshape(-1, 4)
 
 
-def outline(picture: Pixels, boxes: NDArray[np.float32], colour: tuple[int, int, int] = (255, 255, 255), thickness: int = 1) -> None:
+def outline(
+    picture: Pixels,
+    boxes: NDArray[np.float32],
+    colour: tuple[int, int, int] = (255, 255, 255),
+    thickness: int = 1,
+) -> None:
     """Plain frames, in place."""
     for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, thickness)
@@ -52,7 +74,9 @@ def captioned(picture: Pixels, text: str) -> Pixels:
 def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
     """Tiles of one size, row by row."""
     filled = [*tiles, *[np.full_like(tiles[0], _PAPER)] * (-len(tiles) % columns)]
-    return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
+    return np.vstack(
+        [np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)]
+    )
 
 
 def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels:
@@ -64,10 +88,15 @@ def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels
     longest = max(1, column_width - _NAME_PIXELS - _COUNT_PIXELS - 2 * _MARGIN_PIXELS)
     most = max([*counts, 1])
     for number, (name, count) in enumerate(zip(names, counts, strict=True)):
-        x, y = (number // rows) * column_width + _MARGIN_PIXELS, (number % rows) * _ROW_PIXELS + _MARGIN_PIXELS
+        x, y = (
+            (number // rows) * column_width + _MARGIN_PIXELS,
+            (number % rows) * _ROW_PIXELS + _MARGIN_PIXELS,
+        )
         _write(picture[:, : x + _NAME_PIXELS], name, x, y)
         bar = round(longest * count / most)
-        picture[y + 4 : y + _ROW_PIXELS - 3, x + _NAME_PIXELS : x + _NAME_PIXELS + bar] = class_colour(number)
+        picture[y + 4 : y + _ROW_PIXELS - 3, x + _NAME_PIXELS : x + _NAME_PIXELS + bar] = (
+            class_colour(number)
+        )
         _write(picture, str(count), x + _NAME_PIXELS + bar + 6, y)
     return picture
 
@@ -88,4 +117,12 @@ def _drawable(text: str) -> str:
 
 
 def _write(picture: Pixels, text: str, x: int, y: int) -> None:
-    cv2.putText(picture, _drawable(text), (x, y + _ROW_PIXELS - 7), _INK, cv2.FontFace("sans"), _FONT_PIXELS, 400)
+    cv2.putText(
+        picture,
+        _drawable(text),
+        (x, y + _ROW_PIXELS - 7),
+        _INK,
+        cv2.FontFace("sans"),
+        _FONT_PIXELS,
+        400,
+    )

@@ -1,8 +1,9 @@
 """Labelled images: VOC directories, COCO JSON and YOLO folders read into one form.
 
-Boxes are (M, 4) float32 x1, y1, x2, y2 in pixels, from the outer edge of the first pixel to the outer edge of the last: a box around the
-whole image is 0, 0, width, height. VOC's whole numbers count pixels from 1 and name the last one inside, so 1 is taken off their left and
-top. Class ids count from 0, without the background.
+Boxes are (M, 4) float32 x1, y1, x2, y2 in pixels, from the outer edge of the first pixel to the
+outer edge of the last: a box around the whole image is 0, 0, width, height. VOC's whole numbers
+count pixels from 1 and name the last one inside, so 1 is taken off their left and top. Class ids
+count from 0, without the background.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
-    """One image and its objects. `ignored` (M,) marks those that evaluation leaves out: VOC's difficult ones, COCO's crowds.
+    """One image and its objects. `ignored` (M,) marks those that evaluation leaves out: VOC's
+    difficult ones, COCO's crowds.
 
-    `size` is (width, height) as the labels say it, `areas` (M,) what they say the objects cover, in pixels; None where they do not.
+    `size` is (width, height) as the labels say it, `areas` (M,) what they say the objects cover, in
+    pixels; None where they do not.
     """
 
     path: Path
@@ -50,7 +53,9 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with labelled data: what kind, the file to look into, and a line that says more."""
+    """Something wrong with labelled data: what kind, the file to look into, and a line that says
+    more.
+    """
 
     kind: Kind
     path: Path
@@ -62,7 +67,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Images with labels of these classes. `troubles` are labels, or parts of them, that could not be read and were left out."""
+    """Images with labels of these classes. `troubles` are labels, or parts of them, that could not
+    be read and were left out.
+    """
 
     name: str
     classes: tuple[str, ...]

@@ -10,7 +10,7 @@ import numpy as np
 from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array, class_index
 from ssd_live.errors import DataError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, natural_order
-from ssd_live.system.atomic_files import reason
+from ssd_live.system.atomic_files import os_error_text
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class _Label:
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Raises `DataError` for a folder that holds nothing usable; single files that cannot be read become `troubles`."""
+    """Raises `DataError` for a folder that holds nothing usable; single files that cannot be read
+    become `troubles`.
+    """
     labels, troubles = [], []
     for path in _label_paths(folder, split):
         try:
@@ -37,17 +39,37 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         except DataError as error:
             troubles.append(Finding("unreadable label", path, str(error)))
     if not labels:
-        raise DataError(f"{folder}: has no labels that can be read ({troubles[0] if troubles else 'Annotations is empty'})")
+        raise DataError(
+            f"{folder}: has no labels that can be read "
+            f"({troubles[0] if troubles else 'Annotations is empty'})"
+        )
     # The same word in other letters is the same class.
-    found = {thing.name.casefold(): thing.name for label in reversed(labels) for thing in label.objects}
+    found = {
+        thing.name.casefold(): thing.name for label in reversed(labels) for thing in label.objects
+    }
     names = tuple(classes) or tuple(sorted(found.values()))
     images = []
     for label in labels:
-        unknown = sorted({thing.name for thing in label.objects if class_index(names, thing.name) is None})
+        unknown = sorted(
+            {thing.name for thing in label.objects if class_index(names, thing.name) is None}
+        )
         listed = ", ".join(names)
-        troubles += [Finding("unknown class", label.path, f"the class {name!r} is not among {listed}; its objects are left out") for name in unknown]
+        troubles += [
+            Finding(
+                "unknown class",
+                label.path,
+                f"the class {name!r} is not among {listed}; its objects are left out",
+            )
+            for name in unknown
+        ]
         images.append(_labelled(_image_path(folder, label), label, names))
-    return DataSet(f"{folder.absolute().name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+    return DataSet(
+        f"{folder.absolute().name}{f' {split}' if split else ''}",
+        names,
+        tuple(images),
+        tuple(range(1, len(names) + 1)),
+        tuple(troubles),
+    )
 
 
 def _label_paths(folder: Path, split: str) -> list[Path]:
@@ -55,7 +77,11 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
         return sorted((folder / "Annotations").glob("*.xml"), key=natural_order)
     listed = folder / "ImageSets" / "Main" / f"{split}.txt"
     try:
-        names = [line.split()[0] for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        names = [
+            line.split()[0]
+            for line in listed.read_text(encoding="utf-8-sig").splitlines()
+            if line.strip()
+        ]
     except UnicodeDecodeError as error:
         raise DataError(f"{listed}: is not UTF-8; save it so") from error
     except OSError as error:
@@ -71,23 +97,37 @@ def _read(path: Path) -> _Label:
     except FileNotFoundError as error:
         raise DataError("there is no such label file") from error
     except OSError as error:
-        raise DataError(f"cannot be read ({reason(error)})") from error
+        raise DataError(f"cannot be read ({os_error_text(error)})") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DataError(f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})") from error
+        raise DataError(
+            f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})"
+        ) from error
     try:
         objects = tuple(_object(node) for node in root.iter("object"))
-        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+        width, height = (
+            int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height")
+        )
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(f"an object lacks its name or a number of its box ({error})") from error
-    return _Label(path, root.findtext("filename") or "", (width, height) if width and height else None, objects)
+    return _Label(
+        path,
+        root.findtext("filename") or "",
+        (width, height) if width and height else None,
+        objects,
+    )
 
 
 def _object(node: ElementTree.Element) -> _Object:
     name = (node.findtext("name") or "").strip()
     if not name:
         raise ValueError("no name")
-    x1, y1, x2, y2 = (float(node.findtext(f"bndbox/{side}") or "missing") for side in ("xmin", "ymin", "xmax", "ymax"))
-    return _Object(name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1")
+    x1, y1, x2, y2 = (
+        float(node.findtext(f"bndbox/{side}") or "missing")
+        for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return _Object(
+        name, (x1 - 1, y1 - 1, x2, y2), (node.findtext("difficult") or "0").strip() == "1"
+    )
 
 
 def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
@@ -112,13 +152,18 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
 
 
 def _image_path(folder: Path, label: _Label) -> Path:
-    """By the label's own name: the file name inside is often stale, and says no more than which of several endings is meant."""
+    """By the label's own name: the file name inside is often stale, and says no more than which of
+    several endings is meant.
+    """
     images = folder / "JPEGImages"
     inside = Path(label.file_name).name
     if Path(inside).stem == label.path.stem and (images / inside).is_file():
         return images / inside
     for suffix in sorted(IMAGE_SUFFIXES):
-        for candidate in (images / f"{label.path.stem}{suffix}", images / f"{label.path.stem}{suffix.upper()}"):
+        for candidate in (
+            images / f"{label.path.stem}{suffix}",
+            images / f"{label.path.stem}{suffix.upper()}",
+        ):
             if candidate.is_file():
                 return candidate
     return images / (inside or f"{label.path.stem}.jpg")

@@ -1,4 +1,6 @@
-"""YOLO folders: images/, labels/ with a text file an image, and the names in data.yaml or classes.txt."""
+"""YOLO folders: images/, labels/ with a text file an image, and the names in data.yaml or
+classes.txt.
+"""
 
 import math
 import re
@@ -10,16 +12,21 @@ import numpy as np
 from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array
 from ssd_live.errors import DataError, MediaError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, natural_order, read_image
-from ssd_live.system.atomic_files import reason
+from ssd_live.system.atomic_files import os_error_text
 
 # class, then cx, cy, w, h relative to the image
 _Row = tuple[int, float, float, float, float]
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Lines are `class cx cy w h`, relative to the image; an image without a text file has no objects. Raises `DataError`."""
+    """Lines are `class cx cy w h`, relative to the image; an image without a text file has no
+    objects. Raises `DataError`.
+    """
     root, images_folder, labels_folder = _folders(folder, split)
-    paths = sorted((path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+    paths = sorted(
+        (path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES),
+        key=natural_order,
+    )
     if not paths:
         raise DataError(f"{root}: has no images")
     names = tuple(classes) or _names(folder)
@@ -38,26 +45,47 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
             continue
         known = [row for row in rows if 0 <= row[0] < len(names)]
         for number in sorted({row[0] for row in rows} - {row[0] for row in known}):
-            detail = f"has the class {number}, but there are {len(names)} names, numbered from 0; its objects are left out"
+            detail = (
+                f"has the class {number}, but there are {len(names)} names, numbered from 0; "
+                "its objects are left out"
+            )
             troubles.append(Finding("unknown class", label, detail))
         images.append(_labelled(path, label, (frame.width, frame.height), known))
     labels_root = labels_folder / root.relative_to(images_folder)
     named = {labels_folder / path.relative_to(images_folder).with_suffix(".txt") for path in paths}
-    texts = sorted((text for text in labels_root.rglob("*.txt") if text.name != "classes.txt"), key=natural_order)
-    troubles += [Finding("missing image", label, "there is no image of this name") for label in texts if label not in named]
+    texts = sorted(
+        (text for text in labels_root.rglob("*.txt") if text.name != "classes.txt"),
+        key=natural_order,
+    )
+    troubles += [
+        Finding("missing image", label, "there is no image of this name")
+        for label in texts
+        if label not in named
+    ]
     if not images:
         raise DataError(f"{root}: has no image that can be used ({troubles[0]})")
-    return DataSet(f"{folder.absolute().name}{f' {split}' if split else ''}", names, tuple(images), tuple(range(1, len(names) + 1)), tuple(troubles))
+    return DataSet(
+        f"{folder.absolute().name}{f' {split}' if split else ''}",
+        names,
+        tuple(images),
+        tuple(range(1, len(names) + 1)),
+        tuple(troubles),
+    )
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
-    """Where the images of a split are, and the folders that paths of images and labels are alike below.
+    """Where the images of a split are, and the folders that paths of images and labels are alike
+    below.
 
     images/SPLIT beside labels/SPLIT, or SPLIT/images beside SPLIT/labels.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"
-    return folder / "images" / split if split else folder / "images", folder / "images", folder / "labels"
+    return (
+        folder / "images" / split if split else folder / "images",
+        folder / "images",
+        folder / "labels",
+    )
 
 
 def is_yolo(folder: Path, split: str) -> bool:
@@ -88,20 +116,34 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DataError("is not UTF-8; save it so") from error
     except OSError as error:
-        raise DataError(f"cannot be read ({reason(error)})") from error
+        raise DataError(f"cannot be read ({os_error_text(error)})") from error
 
 
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
-    """The `names` of a data.yaml: `[a, b]`, `- a` lines or `0: a` lines, which is all that such files have."""
-    text = "\n".join(line for line in _names_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    """The `names` of a data.yaml: `[a, b]`, `- a` lines or `0: a` lines, which is all that such
+    files have.
+    """
+    text = "\n".join(
+        line
+        for line in _names_text(path).splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    )
     if match := re.search(r"^names:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL):
         return tuple(_unquoted(name) for name in match[1].split(",") if name.strip())
     if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]*-.*(?:\n|$))+)", text, re.MULTILINE):
         return tuple(_unquoted(line.lstrip().removeprefix("-")) for line in match[1].splitlines())
-    if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]+\d+\s*:.*(?:\n|$))+)", text, re.MULTILINE):
-        numbered = {int(number): _unquoted(name) for number, name in (line.split(":", 1) for line in match[1].splitlines())}
+    if match := re.search(
+        r"^names:\s*(?:#.*)?\n((?:[ \t]+\d+\s*:.*(?:\n|$))+)", text, re.MULTILINE
+    ):
+        numbered = {
+            int(number): _unquoted(name)
+            for number, name in (line.split(":", 1) for line in match[1].splitlines())
+        }
         if sorted(numbered) != list(range(len(numbered))):
-            raise DataError(f"{path}: its names are numbered {', '.join(map(str, sorted(numbered)))}; number them from 0 without gaps")
+            raise DataError(
+                f"{path}: its names are numbered {', '.join(map(str, sorted(numbered)))}; number "
+                "them from 0 without gaps"
+            )
         return tuple(numbered[number] for number in sorted(numbered))
     raise DataError(f"{path}: has no list of names; add classes.txt with a name a line")
 
@@ -111,22 +153,31 @@ def _unquoted(text: str) -> str:
 
 
 def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:
-    """One text file about an image of `size` (width, height); objects of classes that are not there are left out. Raises `DataError`."""
+    """One text file about an image of `size` (width, height); objects of classes that are not there
+    are left out. Raises `DataError`.
+    """
     try:
         return _labelled(image, path, size, [row for row in _rows(path) if 0 <= row[0] < classes])
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _labelled(path: Path, label: Path, size: tuple[int, int], rows: Sequence[_Row]) -> LabelledImage:
+def _labelled(
+    path: Path, label: Path, size: tuple[int, int], rows: Sequence[_Row]
+) -> LabelledImage:
     width, height = size
-    boxes = [((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height) for _, cx, cy, w, h in rows]
+    boxes = [
+        ((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
+        for _, cx, cy, w, h in rows
+    ]
     numbers = np.array([number for number, *_ in rows], np.int64)
     return LabelledImage(path, boxes_array(boxes), numbers, np.zeros(len(rows), bool), size, label)
 
 
 def _rows(label: Path) -> list[_Row]:
-    """Five numbers a line; a sixth, a score, is let through. Raises `DataError`, which does not name the file."""
+    """Five numbers a line; a sixth, a score, is let through. Raises `DataError`, which does not
+    name the file.
+    """
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):
         parts = line.split()
@@ -136,7 +187,11 @@ def _rows(label: Path) -> list[_Row]:
             values = [float(part) for part in parts]
         except ValueError:
             values = []
-        if len(values) not in (5, 6) or not all(math.isfinite(value) for value in values) or values[0] != int(values[0]):
+        if (
+            len(values) not in (5, 6)
+            or not all(math.isfinite(value) for value in values)
+            or values[0] != int(values[0])
+        ):
             raise DataError(f"line {number} is not `class cx cy w h`")
         rows.append((int(values[0]), *values[1:5]))
     return rows  # type: ignore[return-value]

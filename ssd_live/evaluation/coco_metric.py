@@ -1,4 +1,6 @@
-"""Average precision as COCO defines it: ten overlaps from 0.50 to 0.95, sizes apart; counted by faster-coco-eval."""
+"""Average precision as COCO defines it: ten overlaps from 0.50 to 0.95, sizes apart; counted by
+faster-coco-eval.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.errors import MissingPackageError
-from ssd_live.evaluation.average_precision import Found, Truth
+from ssd_live.evaluation.average_precision import GroundTruth, Predictions
 
 FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 
@@ -21,22 +23,35 @@ class CocoFigures:
     by_class: tuple[float, ...]
 
 
-def coco_figures(truths: Sequence[Truth], founds: Sequence[Found], classes: int) -> CocoFigures:
+def coco_figures(
+    truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int
+) -> CocoFigures:
     """Objects that do not count are crowds here. Raises `MissingPackageError`."""
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
-        raise MissingPackageError("COCO's metric needs faster-coco-eval; `pip install '.[train]'` brings it") from error
+        raise MissingPackageError(
+            "COCO's metric needs faster-coco-eval; `pip install '.[train]'` brings it"
+        ) from error
     # Not by `loadRes`, which not every version lets load nothing.
     content = _content(len(truths), classes)
-    truth, detections = COCO(content | {"annotations": _objects(truths)}), COCO(content | {"annotations": _detections(founds)})
+    truth, detections = (
+        COCO(content | {"annotations": _objects(truths)}),
+        COCO(content | {"annotations": _detections(founds)}),
+    )
     measured = COCOeval_faster(truth, detections, "bbox", print_function=_silent)
     measured.params.imgIds = list(range(len(truths)))
     measured.run()
     # (overlaps, recalls, classes, sizes, detections an image): every size, 100 detections.
     precision = np.asarray(measured.eval["precision"])[:, :, :, 0, -1]
-    by_class = [float(values[values > -1].mean()) if (values > -1).any() else float("nan") for values in np.moveaxis(precision, 2, 0)]
-    figures = [float("nan") if value < 0 else float(value) for value in list(measured.stats)[: len(FIGURES)]]
+    by_class = [
+        float(values[values > -1].mean()) if (values > -1).any() else float("nan")
+        for values in np.moveaxis(precision, 2, 0)
+    ]
+    figures = [
+        float("nan") if value < 0 else float(value)
+        for value in list(measured.stats)[: len(FIGURES)]
+    ]
     return CocoFigures(dict(zip(FIGURES, figures, strict=True)), tuple(by_class))
 
 
@@ -45,30 +60,58 @@ def _silent(*words: object) -> None:
 
 
 def _content(images: int, classes: int) -> dict[str, Any]:
-    return {"images": [{"id": image} for image in range(images)], "categories": [{"id": number, "name": str(number)} for number in range(classes)]}
+    return {
+        "images": [{"id": image} for image in range(images)],
+        "categories": [{"id": number, "name": str(number)} for number in range(classes)],
+    }
 
 
-def _objects(truths: Sequence[Truth]) -> list[dict[str, Any]]:
+def _objects(truths: Sequence[GroundTruth]) -> list[dict[str, Any]]:
     annotations: list[dict[str, Any]] = []
     for image, truth in enumerate(truths):
         areas = truth.areas if truth.areas is not None else _areas(truth.boxes)
-        for box, class_id, crowd, area in zip(truth.boxes.tolist(), truth.classes.tolist(), truth.ignored.tolist(), areas.tolist(), strict=True):
-            annotations.append(_annotation(len(annotations), image, class_id, box, area) | {"iscrowd": int(crowd)})
+        for box, class_id, crowd, area in zip(
+            truth.boxes.tolist(),
+            truth.classes.tolist(),
+            truth.ignored.tolist(),
+            areas.tolist(),
+            strict=True,
+        ):
+            annotations.append(
+                _annotation(len(annotations), image, class_id, box, area) | {"iscrowd": int(crowd)}
+            )
     return annotations
 
 
-def _detections(founds: Sequence[Found]) -> list[dict[str, Any]]:
+def _detections(founds: Sequence[Predictions]) -> list[dict[str, Any]]:
     annotations: list[dict[str, Any]] = []
     for image, found in enumerate(founds):
         areas = _areas(found.boxes)
-        for box, class_id, score, area in zip(found.boxes.tolist(), found.classes.tolist(), found.scores.tolist(), areas.tolist(), strict=True):
-            annotations.append(_annotation(len(annotations), image, class_id, box, area) | {"iscrowd": 0, "score": score})
+        for box, class_id, score, area in zip(
+            found.boxes.tolist(),
+            found.classes.tolist(),
+            found.scores.tolist(),
+            areas.tolist(),
+            strict=True,
+        ):
+            annotations.append(
+                _annotation(len(annotations), image, class_id, box, area)
+                | {"iscrowd": 0, "score": score}
+            )
     return annotations
 
 
-def _annotation(number: int, image: int, class_id: int, box: list[float], area: float) -> dict[str, Any]:
+def _annotation(
+    number: int, image: int, class_id: int, box: list[float], area: float
+) -> dict[str, Any]:
     # Numbers from 1: to COCO's tools, 0 means not matched.
-    return {"id": number + 1, "image_id": image, "category_id": class_id, "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]], "area": area}
+    return {
+        "id": number + 1,
+        "image_id": image,
+        "category_id": class_id,
+        "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+        "area": area,
+    }
 
 
 def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,17 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_live.evaluation.average_precision import MIN_OVERLAP, Found, Truth, overlaps
+from ssd_live.evaluation.average_precision import MIN_OVERLAP, GroundTruth, Predictions, overlaps
 
 # Of a detection: nothing of its class left to match, or only an object that does not count.
 _NONE, _IGNORED = -1, -2
 
 
-def confusion(truths: Sequence[Truth], founds: Sequence[Found], classes: int, score: float = 0.5) -> NDArray[np.int64]:
-    """Counts (classes + 1, classes + 1): rows are what is there, columns what was found there; the last of each is nothing.
+def confusion(
+    truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int, score: float = 0.5
+) -> NDArray[np.int64]:
+    """Counts (classes + 1, classes + 1): rows are what is there, columns what was found there; the
+    last of each is nothing.
 
-    Detections over `score` take objects of their own class first, as average precision counts them, then what is left of any class.
-    Objects that do not count, and detections on them, are left out.
+    Detections over `score` take objects of their own class first, as average precision counts them,
+    then what is left of any class. Objects that do not count, and detections on them, are left out.
     """
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     for truth, found in zip(truths, founds, strict=True):
@@ -23,9 +26,13 @@ def confusion(truths: Sequence[Truth], founds: Sequence[Found], classes: int, sc
     return counts
 
 
-def _count(counts: NDArray[np.int64], truth: Truth, found: Found, score: float) -> None:
+def _count(counts: NDArray[np.int64], truth: GroundTruth, found: Predictions, score: float) -> None:
     nothing = len(counts) - 1
-    order = [int(index) for index in np.argsort(-found.scores, kind="stable") if found.scores[index] >= score]
+    order = [
+        int(index)
+        for index in np.argsort(-found.scores, kind="stable")
+        if found.scores[index] >= score
+    ]
     free = np.full(len(truth.boxes), True)
     left = []
     for index in order:
@@ -46,8 +53,10 @@ def _count(counts: NDArray[np.int64], truth: Truth, found: Found, score: float) 
         counts[class_id, nothing] += 1
 
 
-def _best(box: NDArray[np.float32], truth: Truth, candidates: NDArray[np.bool_]) -> int:
-    """The candidate that the box overlaps most, and enough; one that counts before one that does not."""
+def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.bool_]) -> int:
+    """The candidate that the box overlaps most, and enough; one that counts before one that does
+    not.
+    """
     if not candidates.any():
         return _NONE
     overlap = np.where(candidates, overlaps(box, truth.boxes), -1.0)
@@ -58,11 +67,19 @@ def _best(box: NDArray[np.float32], truth: Truth, candidates: NDArray[np.bool_])
     return _NONE
 
 
-def frequent(counts: NDArray[np.int64], classes: Sequence[str], most: int) -> list[tuple[str, str, int]]:
-    """The most frequent mistakes: (what is there, what was found, how often); an empty name is nothing."""
+def frequent(
+    counts: NDArray[np.int64], classes: Sequence[str], most: int
+) -> list[tuple[str, str, int]]:
+    """The most frequent mistakes: (what is there, what was found, how often); an empty name is
+    nothing.
+    """
     names = [*classes, ""]
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     places = [divmod(int(place), len(names)) for place in order]
-    return [(names[row], names[column], int(wrong[row, column])) for row, column in places if wrong[row, column]]
+    return [
+        (names[row], names[column], int(wrong[row, column]))
+        for row, column in places
+        if wrong[row, column]
+    ]

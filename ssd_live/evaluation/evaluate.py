@@ -1,4 +1,6 @@
-"""Mean average precision: of a network while it trains, and of a deployed model file on the backend that runs it."""
+"""Mean average precision: of a network while it trains, and of a deployed model file on the backend
+that runs it.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,9 +12,16 @@ from numpy.typing import NDArray
 
 from ssd_live.backends.base import Backend
 from ssd_live.datasets.types import DataSet, LabelledImage
-from ssd_live.detection.filter import everything
+from ssd_live.detection.filter import accept_all
 from ssd_live.errors import DataError, MediaError
-from ssd_live.evaluation.average_precision import Curve, Found, Rule, Truth, average_precision, curve_of
+from ssd_live.evaluation.average_precision import (
+    Curve,
+    GroundTruth,
+    Predictions,
+    Rule,
+    average_precision,
+    curve_of,
+)
 from ssd_live.evaluation.coco_metric import coco_figures
 from ssd_live.evaluation.confusion import confusion
 from ssd_live.imaging.frame import Frame
@@ -20,20 +29,24 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
 
-# The least score of what counts as found where one score has to be chosen: in the confusions and the worst images.
+# The least score of what counts as found where one score has to be chosen: in the confusions and
+# the worst images.
 SURE = 0.5
-# Of the boxes of one image, the best are looked at while training: the rest would cost seconds and change the third decimal.
+# Of the boxes of one image, the best are looked at while training: the rest would cost seconds and
+# change the third decimal.
 _CANDIDATES = 400
 # An image (H, W, 3) uint8 BGR -> what is found in it, boxes in its pixels.
-Detect = Callable[[Pixels], Found]
+Detect = Callable[[Pixels], Predictions]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Average precision by class (nan where there is nothing to find, or the model does not know the class), and what it comes from.
+    """Average precision by class (nan where there is nothing to find, or the model does not know
+    the class), and what it comes from.
 
-    `curves` are at an overlap of one half, by class; `figures` are COCO's twelve where that was asked; `confusion` is as in `confusion.py`;
-    of `truths` those of classes that the model does not know are ignored; `unreadable` are lines about images left out.
+    `curves` are at an overlap of one half, by class; `figures` are COCO's twelve where that was
+    asked; `confusion` is as in `confusion.py`; of `truths` those of classes that the model does not
+    know are ignored; `unreadable` are lines about images left out.
     """
 
     classes: tuple[str, ...]
@@ -41,8 +54,8 @@ class Evaluation:
     curves: dict[str, Curve]
     figures: dict[str, float]
     confusion: NDArray[np.int64]
-    founds: tuple[Found, ...]
-    truths: tuple[Truth, ...]
+    founds: tuple[Predictions, ...]
+    truths: tuple[GroundTruth, ...]
     images: tuple[LabelledImage, ...]
     unreadable: tuple[str, ...]
 
@@ -54,9 +67,15 @@ class Evaluation:
 
 
 def evaluate(
-    detect: Detect, data: DataSet, rule: Rule, known: Collection[str] | None = None, on_image: Callable[[int], None] = lambda _: None
+    detect: Detect,
+    data: DataSet,
+    rule: Rule,
+    known: Collection[str] | None = None,
+    on_image: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Run over all images; only classes in `known` count, if it is given. Raises `DataError` if none can be read."""
+    """Run over all images; only classes in `known` count, if it is given. Raises `DataError` if
+    none can be read.
+    """
     if rule == "coco":
         # A package that is missing is told before the work, not after it.
         coco_figures((), (), len(data.classes))
@@ -69,15 +88,25 @@ def evaluate(
             continue
         founds.append(detect(image))
         # A box of what is no number is nowhere, and so is not found.
-        truths.append(Truth(np.nan_to_num(labelled.boxes), labelled.classes, labelled.ignored, labelled.areas))
+        truths.append(
+            GroundTruth(
+                np.nan_to_num(labelled.boxes), labelled.classes, labelled.ignored, labelled.areas
+            )
+        )
         images.append(labelled)
         on_image(number)
     if not images:
-        raise DataError(f"{data.name}: has no image that can be read ({unreadable[0] if unreadable else 'it is empty'})")
+        raise DataError(
+            f"{data.name}: has no image that can be read "
+            f"({unreadable[0] if unreadable else 'it is empty'})"
+        )
     curves = {name: curve_of(truths, founds, index) for index, name in enumerate(data.classes)}
     if known is not None:
         unknown = [index for index, name in enumerate(data.classes) if name not in known]
-        truths = [replace(truth, ignored=truth.ignored | np.isin(truth.classes, unknown)) for truth in truths]
+        truths = [
+            replace(truth, ignored=truth.ignored | np.isin(truth.classes, unknown))
+            for truth in truths
+        ]
     figures: dict[str, float] = {}
     if rule == "coco":
         counted = coco_figures(truths, founds, len(data.classes))
@@ -85,36 +114,60 @@ def evaluate(
     else:
         precision = {name: average_precision(curve, rule) for name, curve in curves.items()}
     if known is not None:
-        precision = {name: value if name in known else float("nan") for name, value in precision.items()}
+        precision = {
+            name: value if name in known else float("nan") for name, value in precision.items()
+        }
     mistaken = confusion(truths, founds, len(data.classes), SURE)
-    return Evaluation(data.classes, precision, curves, figures, mistaken, tuple(founds), tuple(truths), tuple(images), tuple(unreadable))
+    return Evaluation(
+        data.classes,
+        precision,
+        curves,
+        figures,
+        mistaken,
+        tuple(founds),
+        tuple(truths),
+        tuple(images),
+        tuple(unreadable),
+    )
 
 
 def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
-    """Those of the data that the model has too, in any case. Raises `DataError` if there is none, or one twice."""
+    """Those of the data that the model has too, in any case. Raises `DataError` if there is none,
+    or one twice.
+    """
     own = {name.casefold() for name in metadata.classes}
     known = [name for name in classes if name.casefold() in own]
     if not known:
         theirs = ", ".join(classes[:5]) or "none at all"
-        raise DataError(f"{metadata.name} and the data have no class in common ({', '.join(metadata.classes[:5])} and {theirs})")
-    twice = [name for name, count in Counter(name.casefold() for name in classes).items() if count > 1]
+        raise DataError(
+            f"{metadata.name} and the data have no class in common "
+            f"({', '.join(metadata.classes[:5])} and {theirs})"
+        )
+    twice = [
+        name for name, count in Counter(name.casefold() for name in classes).items() if count > 1
+    ]
     if twice:
-        raise DataError(f"the data have more than one class {', '.join(twice)}; give each class a name of its own, apart from capitals")
+        raise DataError(
+            f"the data have more than one class {', '.join(twice)}; give each class a name of its "
+            "own, apart from capitals"
+        )
     return known
 
 
 def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) -> Detect:
-    """The deployed model on its backend; its classes are matched with the data's by name, others are left out."""
+    """The deployed model on its backend; its classes are matched with the data's by name, others
+    are left out.
+    """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
-    pass_all = everything(metadata)
+    pass_all = accept_all(metadata)
 
-    def detect(image: Pixels) -> Found:
+    def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
         outputs = backend.submit(frame.network_input(metadata.input_size)[None]).result()
         found = pass_all.detections(outputs, 0, (frame.width, frame.height))
         known = mapping[found.class_ids] >= 0
-        return Found(found.boxes[known], found.scores[known], mapping[found.class_ids[known]])
+        return Predictions(found.boxes[known], found.scores[known], mapping[found.class_ids[known]])
 
     return detect
 
@@ -127,7 +180,7 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
     from ssd_live.models.postprocess import detect as keep
 
     @torch.inference_mode()
-    def detect(image: Pixels) -> Found:
+    def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
         rgb = np.ascontiguousarray(frame.network_input(size)[..., ::-1].transpose(2, 0, 1))
         regression, logits = network(normalise(torch.from_numpy(rgb)[None].to(device)))
@@ -136,19 +189,26 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
         best = scores[0].amax(1).topk(min(_CANDIDATES, scores.shape[1])).indices
         found = keep(boxes[0, best], scores[0, best], 0.01, 0.45, 200)
         scale = np.array([frame.width, frame.height] * 2, np.float32)
-        return Found(found[0].numpy() * scale, found[1].numpy(), found[2].numpy().astype(np.int64))
+        return Predictions(
+            found[0].numpy() * scale, found[1].numpy(), found[2].numpy().astype(np.int64)
+        )
 
     return detect
 
 
-def worst(evaluation: Evaluation, count: int) -> Iterator[tuple[LabelledImage, Found]]:
-    """The images with most mistakes over a score of one half: objects not found and detections that are wrong."""
-    mistakes = [_mistakes(truth, found, len(evaluation.classes)) for truth, found in zip(evaluation.truths, evaluation.founds, strict=True)]
+def worst(evaluation: Evaluation, count: int) -> Iterator[tuple[LabelledImage, Predictions]]:
+    """The images with most mistakes over a score of one half: objects not found and detections that
+    are wrong.
+    """
+    mistakes = [
+        _mistakes(truth, found, len(evaluation.classes))
+        for truth, found in zip(evaluation.truths, evaluation.founds, strict=True)
+    ]
     for index in sorted(range(len(mistakes)), key=lambda index: -mistakes[index])[:count]:
         if mistakes[index]:
             yield evaluation.images[index], evaluation.founds[index]
 
 
-def _mistakes(truth: Truth, found: Found, classes: int) -> int:
+def _mistakes(truth: GroundTruth, found: Predictions, classes: int) -> int:
     counts = confusion([truth], [found], classes, SURE)
     return int(counts.sum() - counts.trace())

@@ -15,9 +15,15 @@ _MOST_PANELS = 24
 
 
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
-    """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`, `OutputError`."""
+    """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`,
+    `OutputError`.
+    """
     first = next(iter(evaluations.values()))
-    names = [name for name in first.classes if any(not np.isnan(evaluation.precision[name]) for evaluation in evaluations.values())]
+    names = [
+        name
+        for name in first.classes
+        if any(not np.isnan(evaluation.precision[name]) for evaluation in evaluations.values())
+    ]
     names = sorted(names, key=lambda name: np.nan_to_num(first.precision[name]))[:_MOST_PANELS]
     columns = max(1, min(_COLUMNS, len(names)))
     rows = max(1, math.ceil(len(names) / columns))
@@ -28,18 +34,30 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
             curve = evaluation.curves[name]
             if not np.isnan(evaluation.precision[name]):
                 # A precision holds for the recall up to its own.
-                recall, precision = np.concatenate([[0.0], curve.recall]), np.concatenate([[1.0], curve.precision])
-                axes.step(recall, precision, where="pre", label=f"{label}: {100 * evaluation.precision[name]:.1f}")
+                recall, precision = (
+                    np.concatenate([[0.0], curve.recall]),
+                    np.concatenate([[1.0], curve.precision]),
+                )
+                axes.step(
+                    recall,
+                    precision,
+                    where="pre",
+                    label=f"{label}: {100 * evaluation.precision[name]:.1f}",
+                )
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         # A dollar in a class name begins no formula, and what is no letter would break an SVG.
-        axes.set_title("".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False)
+        axes.set_title(
+            "".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False
+        )
         axes.grid(alpha=0.3)
         axes.legend(fontsize=6, loc="lower left")
     save_figure(figure, path)
 
 
 def training_curves(path: Path, log: Path) -> None:
-    """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`. Raises as above."""
+    """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`.
+    Raises as above.
+    """
     with log.open(newline="", encoding="utf-8") as file:
         # The last line of a run that was cut off may lack its end.
         rows = [row for row in csv.DictReader(file) if row["validation_map"] is not None]
@@ -52,7 +70,11 @@ def training_curves(path: Path, log: Path) -> None:
     positive = any(0 < value < math.inf for values in parts.values() for value in values)
     losses.set(xlabel="step", ylabel="loss", yscale="log" if positive else "linear")
     losses.legend()
-    validated = [(step, float(row["validation_map"])) for step, row in zip(steps, rows, strict=True) if row["validation_map"]]
+    validated = [
+        (step, float(row["validation_map"]))
+        for step, row in zip(steps, rows, strict=True)
+        if row["validation_map"]
+    ]
     if validated:
         scores.plot(*zip(*validated, strict=True), marker="o", color="tab:green")
         scores.set(xlabel="step", ylabel="validation mAP", ylim=(0, 1))

@@ -8,9 +8,9 @@ from onnx import ModelProto
 
 from ssd_live.export.graph import PixelsToDetections, to_onnx
 from ssd_live.modelfile.file import ModelFile, to_bytes
+from ssd_live.modelfile.fp16_storage import store_as_float16_where_exact
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import graft_onnx_nms
-from ssd_live.modelfile.weights import store_as_float16_where_exact
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.zoo import TRAINED_MODELS, load_trained
@@ -83,10 +83,16 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
         licence=described.licence,
         provenance=described.provenance,
     )
-    proto = to_onnx(PixelsToDetections(network, described.mean, described.scale, described.activation), described.input_size)
+    proto = to_onnx(
+        PixelsToDetections(network, described.mean, described.scale, described.activation),
+        described.input_size,
+    )
     _forget_the_exporter(proto)
     graft_onnx_nms(
-        proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections
+        proto.graph,
+        score_threshold=metadata.score_threshold,
+        iou_threshold=metadata.iou_threshold,
+        max_detections=metadata.max_detections,
     )
     store_as_float16_where_exact(proto.graph)
     data = to_bytes(proto, metadata)
@@ -99,6 +105,12 @@ def _forget_the_exporter(proto: ModelProto) -> None:
     proto.producer_name, proto.producer_version = "ssd_live", ""
     del proto.graph.metadata_props[:]
     proto.graph.doc_string = ""
-    for part in (*proto.graph.node, *proto.graph.input, *proto.graph.output, *proto.graph.value_info, *proto.graph.initializer):
+    for part in (
+        *proto.graph.node,
+        *proto.graph.input,
+        *proto.graph.output,
+        *proto.graph.value_info,
+        *proto.graph.initializer,
+    ):
         part.doc_string = ""
         del part.metadata_props[:]

@@ -1,1 +1,3 @@
-"""The window (PySide6). Nothing here decodes, infers or waits: it shows what a `LiveSession` has, and tells it what the user wants."""
+"""The window (PySide6). Nothing here decodes, infers or waits: it shows what a `LiveSession` has,
+and tells it what the user wants.
+"""

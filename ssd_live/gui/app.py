@@ -13,15 +13,15 @@ from ssd_live.backends import installed
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError
 from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
-from ssd_live.gui.heartbeat import Heartbeat
+from ssd_live.gui.event_loop_monitor import EventLoopMonitor
 from ssd_live.gui.window import MainWindow
+from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import write_numbers
 from ssd_live.live.request import LiveRequest
 from ssd_live.live.session import LiveSession
-from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import load_settings, save_settings, settings_path
 
 _INTERRUPTED = 130
@@ -39,21 +39,37 @@ class Application:
         self._screenshot_error = self._load_error = ""
 
     def run(self) -> int:
-        """Until the window closes. Raises `SsdLiveError` for what the command line asked for and could not be done."""
+        """Until the window closes. Raises `SsdLiveError` for what the command line asked for and
+        could not be done.
+        """
         request, settings = self._request, self._settings
-        wish = request.wish(settings.model, settings.backend, settings.precision)
+        model_request = request.model_request(settings.model, settings.backend, settings.precision)
         bridge = Bridge()
-        # Source and network start before the window is built: they work in threads and processes of their own.
-        shown = ShownByNetwork(settings, request.overrides)
-        with LiveSession(bridge.events(), shown, show=settings.show, streams=len(request.sources)) as session:
-            session.load(wish)
+        # Source and network start before the window is built: they work in threads and processes of
+        # their own.
+        shown = DisplayFilters(settings, request.overrides)
+        with LiveSession(
+            bridge.events(), shown, show=settings.show, streams=len(request.sources)
+        ) as session:
+            session.load(model_request)
             for stream, source in zip(session.streams, request.sources, strict=True):
                 mirror = settings.mirror and source.kind == "camera"
-                stream.open(source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror))
+                stream.open(
+                    source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror)
+                )
             application = self._application()
             models = sorted(model_paths())
             backends = ["cpu", *installed()]
-            window = MainWindow(session, bridge, settings, wish=wish, options=request.options, models=models, backends=backends, shown=shown)
+            window = MainWindow(
+                session,
+                bridge,
+                settings,
+                model_request=model_request,
+                options=request.options,
+                models=models,
+                backends=backends,
+                shown=shown,
+            )
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:
             write_numbers(request.stats, session.settled(numbers))
@@ -65,7 +81,11 @@ class Application:
             raise SsdLiveError(self._load_error)
         for stream in session.streams:
             state = stream.pipeline.state
-            if state is not None and state.phase in (Phase.FAILED, Phase.RECONNECTING) and not stream.pipeline.ledger.account().captured:
+            if (
+                state is not None
+                and state.phase in (Phase.FAILED, Phase.RECONNECTING)
+                and not stream.pipeline.frame_counter.counts().captured
+            ):
                 raise SsdLiveError(state.trouble)
         return self._exit_code
 
@@ -79,9 +99,11 @@ class Application:
         translation.install(application, translation.chosen_language(self._settings.language))
         return application
 
-    def _show(self, application: QApplication, window: MainWindow, session: LiveSession, bridge: Bridge) -> dict[str, Any]:
+    def _show(
+        self, application: QApplication, window: MainWindow, session: LiveSession, bridge: Bridge
+    ) -> dict[str, Any]:
         request = self._request
-        heartbeat = Heartbeat(window)
+        heartbeat = EventLoopMonitor(window)
         numbers: dict[str, Any] = {}
 
         def close() -> None:
@@ -91,7 +113,7 @@ class Application:
                 self._take_screenshot(window, request.screenshot)
             application.exit(0)
 
-        def note_failure(wish: Wish, error: SsdLiveError) -> None:
+        def note_failure(model_request: ModelRequest, error: SsdLiveError) -> None:
             self._load_error = "" if isinstance(error, CancelledError) else str(error)
 
         bridge.load_failed.connect(note_failure)
@@ -130,7 +152,11 @@ class Application:
             window.close()
 
         names = (signal.SIGINT, signal.SIGTERM)
-        earlier = {name: signal.signal(name, stop) for name in names} if threading.current_thread() is threading.main_thread() else {}
+        earlier = (
+            {name: signal.signal(name, stop) for name in names}
+            if threading.current_thread() is threading.main_thread()
+            else {}
+        )
         try:
             yield
         finally:
@@ -141,7 +167,10 @@ class Application:
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
         if not window.grab().save(str(path)):
-            self._screenshot_error = f"{path}: the screenshot cannot be written; end the name in .png and choose a place that can be written"
+            self._screenshot_error = (
+                f"{path}: the screenshot cannot be written; end the name in .png and choose a "
+                "place that can be written"
+            )
 
     def _save_settings(self) -> None:
         if self._settings == self._saved:

@@ -21,24 +21,31 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.gui.child import Child
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 
 _SIZE = (860, 560)
 
 
 class BenchDialog(QDialog):
-    """`hold` stops the picture while it is measured, and lets it go on after: both would want the same processor.
+    """`hold` stops the picture while it is measured, and lets it go on after: both would want the
+    same processor.
 
     `words` go to the command as they are.
     """
 
     def __init__(
-        self, wish: Wish, file: Path | None, hold: Callable[[bool], None], parent: QWidget | None = None, *, words: Sequence[str] = ()
+        self,
+        model_request: ModelRequest,
+        file: Path | None,
+        hold: Callable[[bool], None],
+        parent: QWidget | None = None,
+        *,
+        words: Sequence[str] = (),
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Measure this machine"))
         self.resize(*_SIZE)
-        self._wish, self._hold, self._words = wish, hold, words
+        self._model_request, self._hold, self._words = model_request, hold, words
         self._folder = Path(tempfile.mkdtemp(prefix="ssd_live-"))
         self._child = Child(self)
         self._child.told.connect(self._hear)
@@ -49,7 +56,12 @@ class BenchDialog(QDialog):
             self._source.addItem(file.name, str(file))
             self._source.setCurrentIndex(1)
         self._source.addItem(self.tr("Test pattern, 1920 x 1080"), "pattern:1920x1080")
-        self._status = QLabel(self.tr("FPS, latency and what each stage costs, in about half a minute. The picture is held meanwhile."))
+        self._status = QLabel(
+            self.tr(
+                "FPS, latency and what each stage costs, in about half a minute. The picture is "
+                "held meanwhile."
+            )
+        )
         self._status.setWordWrap(True)
         self._busy = QProgressBar()
         self._busy.setRange(0, 0)
@@ -57,14 +69,23 @@ class BenchDialog(QDialog):
         self._busy.setMaximumHeight(6)
         self._busy.hide()
         self._report = QTextBrowser()
-        self._measure, self._save = QPushButton(self.tr("&Measure")), QPushButton(self.tr("&Save report…"))
+        self._measure, self._save = (
+            QPushButton(self.tr("&Measure")),
+            QPushButton(self.tr("&Save report…")),
+        )
         self._save.setEnabled(False)
         self._lay_out()
 
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow(self.tr("&Source"), self._source)
-        form.addRow(self.tr("Network"), QLabel(f"{self._wish.model}, {self._wish.backend} {self._wish.precision}"))
+        form.addRow(
+            self.tr("Network"),
+            QLabel(
+                f"{self._model_request.model}, {self._model_request.backend} "
+                f"{self._model_request.precision}"
+            ),
+        )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.addButton(self._measure, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self._save, QDialogButtonBox.ButtonRole.ActionRole)
@@ -82,15 +103,25 @@ class BenchDialog(QDialog):
         if self._child.is_running:
             self._child.cancel()
             return
-        wish = self._wish
-        words = ["bench", "--model", wish.model, "--backend", wish.backend, "--precision", wish.precision]
+        model_request = self._model_request
+        words = [
+            "bench",
+            "--model",
+            model_request.model,
+            "--backend",
+            model_request.backend,
+            "--precision",
+            model_request.precision,
+        ]
         if source := self._source.currentData():
             words += ["--source", source]
         self._hold(True)
         self._busy.show()
         self._source.setEnabled(False)
         self._measure.setText(self.tr("&Cancel"))
-        self._child.start([*words, *self._words, "--html", str(self._html), "--json", str(self._json)])
+        self._child.start(
+            [*words, *self._words, "--html", str(self._html), "--json", str(self._json)]
+        )
 
     @property
     def _html(self) -> Path:
@@ -111,18 +142,26 @@ class BenchDialog(QDialog):
         if code:
             self._status.setText(last.removeprefix("error: ") or self.tr("Nothing was measured"))
             return
-        self._status.setText(self.tr("Measured. Compare ratios of one run; other programs disturb it."))
+        self._status.setText(
+            self.tr("Measured. Compare ratios of one run; other programs disturb it.")
+        )
         self._report.setHtml(self._html.read_text(encoding="utf-8"))
         self._save.setEnabled(True)
 
     def _ask_save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, self.tr("Save report"), "bench.html", "HTML (*.html);;JSON (*.json)")
+        name, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save report"), "bench.html", "HTML (*.html);;JSON (*.json)"
+        )
         if not name:
             return
         try:
             shutil.copyfile(self._json if name.endswith(".json") else self._html, name)
         except OSError as error:
-            self._status.setText(self.tr("{path} cannot be written ({reason}); choose another place").format(path=name, reason=error.strerror))
+            self._status.setText(
+                self.tr("{path} cannot be written ({reason}); choose another place").format(
+                    path=name, reason=error.strerror
+                )
+            )
         else:
             self._status.setText(self.tr("Saved {path}").format(path=name))
 

@@ -11,8 +11,8 @@ from ssd_live.live.session import SessionEvents
 class Bridge(QObject):
     """Lives in the window's thread; may be emitted from any.
 
-    What a session tells waits for the event loop, and so for the window, which is built while network and source begin; only a picture
-    that nobody waits for yet is lost.
+    What a session tells waits for the event loop, and so for the window, which is built while
+    network and source begin; only a picture that nobody waits for yet is lost.
     """
 
     picture = Signal()
@@ -34,7 +34,9 @@ class Bridge(QObject):
         def later(signal: Any) -> Callable[..., None]:
             return lambda *news: self._told.emit(lambda: signal.emit(*news))
 
-        loading, loaded, failed, trouble, recorded = map(later, (self.loading, self.loaded, self.load_failed, self.trouble, self.recorded))
+        loading, loaded, failed, trouble, recorded = map(
+            later, (self.loading, self.loaded, self.load_failed, self.trouble, self.recorded)
+        )
         return SessionEvents(self.picture.emit, loading, loaded, failed, trouble, recorded)
 
     def _pass_on(self, tell: Callable[[], None]) -> None:

@@ -11,7 +11,9 @@ _KILL_MS = 1000
 
 
 class Child(QObject):
-    """`told` is each line on its standard error; `ended` its exit code and the last line, -1 where it could not be started."""
+    """`told` is each line on its standard error; `ended` its exit code and the last line, -1 where
+    it could not be started.
+    """
 
     told = Signal(str)
     ended = Signal(int, str)
@@ -32,14 +34,18 @@ class Child(QObject):
         process = self._process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         package = str(Path(__file__).resolve().parents[2])
-        environment.insert("PYTHONPATH", os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")])))
+        environment.insert(
+            "PYTHONPATH", os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        )
         for name, value in (variables or {}).items():
             environment.insert(name, value)
         process.setProcessEnvironment(environment)
         process.setStandardOutputFile(QProcess.nullDevice())
         process.readyReadStandardError.connect(self._read)
         process.finished.connect(lambda code, _: self._end(code))
-        process.errorOccurred.connect(lambda error: self._end(-1) if error == QProcess.ProcessError.FailedToStart else None)
+        process.errorOccurred.connect(
+            lambda error: self._end(-1) if error == QProcess.ProcessError.FailedToStart else None
+        )
         self._rest, self._last = b"", ""
         entry = [] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live"]
         process.start(sys.executable, [*entry, *words])

@@ -1,4 +1,6 @@
-"""What detects, and what of it is shown: network, backend, precision, threshold, classes, style of boxes."""
+"""What detects, and what of it is shown: network, backend, precision, threshold, classes, style of
+boxes.
+"""
 
 import re
 from collections import Counter
@@ -27,8 +29,8 @@ from PySide6.QtWidgets import (
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.detections import Detections
 from ssd_live.gui.view import BoxStyle
-from ssd_live.live.shown import Shown
-from ssd_live.remote.client import Loaded, Wish
+from ssd_live.live.display_filter import DisplayFilter
+from ssd_live.remote.client import ModelInfo, ModelRequest
 
 # A line of progress may end in how far it is.
 _SHARE = re.compile(r"(\d{1,3})%$")
@@ -44,11 +46,19 @@ class DetectionPanel(QWidget):
     loading_cancelled = Signal()
     style_changed = Signal(object)
 
-    def __init__(self, models: Iterable[str], backends: Iterable[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, models: Iterable[str], backends: Iterable[str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._model = self._picker(models, self.tr("Network that detects"))
-        self._backend = self._picker(["auto", *backends], self.tr("Runtime that computes it; auto takes the fastest measured here"))
-        self._precision = self._picker(["auto", *PRECISIONS], self.tr("Number format; auto takes the fastest that finds the same"))
+        self._backend = self._picker(
+            ["auto", *backends],
+            self.tr("Runtime that computes it; auto takes the fastest measured here"),
+        )
+        self._precision = self._picker(
+            ["auto", *PRECISIONS],
+            self.tr("Number format; auto takes the fastest that finds the same"),
+        )
         self._status = QLabel()
         self._status.setWordWrap(True)
         self._busy = QProgressBar()
@@ -74,12 +84,18 @@ class DetectionPanel(QWidget):
         self._search.setClearButtonEnabled(True)
         self._classes = QListWidget()
         self._classes.setAccessibleName(self.tr("Classes"))
-        self._classes.setToolTip(self.tr("Only checked classes are shown; the number is how many are seen now"))
+        self._classes.setToolTip(
+            self.tr("Only checked classes are shown; the number is how many are seen now")
+        )
         self._all, self._none = QPushButton(self.tr("All")), QPushButton(self.tr("None"))
         self._all.setToolTip(self.tr("Check every class in the list"))
         self._none.setToolTip(self.tr("Uncheck every class in the list"))
         self._labels = QComboBox()
-        for key, text in (("full", self.tr("Class and score")), ("class", self.tr("Class")), ("none", self.tr("No labels"))):
+        for key, text in (
+            ("full", self.tr("Class and score")),
+            ("class", self.tr("Class")),
+            ("none", self.tr("No labels")),
+        ):
             self._labels.addItem(text, key)
         self._labels.setToolTip(self.tr("What stands on a box"))
         self._width = QSpinBox()
@@ -87,15 +103,27 @@ class DetectionPanel(QWidget):
         self._width.setSuffix(self.tr(" px"))
         self._width.setToolTip(self.tr("Thickness of the boxes"))
         self._counts: Counter[str] = Counter()
-        for widget in (self._model, self._backend, self._precision, self._threshold, self._threshold_box, self._labels, self._width):
+        for widget in (
+            self._model,
+            self._backend,
+            self._precision,
+            self._threshold,
+            self._threshold_box,
+            self._labels,
+            self._width,
+        ):
             widget.setAccessibleName(widget.toolTip())
         self._search.setAccessibleName(self._search.placeholderText())
         self._lay_out()
         self._connect()
 
-    def show_settings(self, wish: Wish, style: BoxStyle) -> None:
+    def show_settings(self, model_request: ModelRequest, style: BoxStyle) -> None:
         """Without emitting anything."""
-        for picker, value in ((self._model, wish.model), (self._backend, wish.backend), (self._precision, wish.precision)):
+        for picker, value in (
+            (self._model, model_request.model),
+            (self._backend, model_request.backend),
+            (self._precision, model_request.precision),
+        ):
             if picker.findText(value) < 0:
                 picker.addItem(value)
             picker.setCurrentText(value)
@@ -115,7 +143,7 @@ class DetectionPanel(QWidget):
         self._cancel.show()
         self._status.setText(line)
 
-    def show_loaded(self, loaded: Loaded, shown: Shown) -> None:
+    def show_loaded(self, loaded: ModelInfo, shown: DisplayFilter) -> None:
         """The network in use, its threshold and classes."""
         self._end_loading()
         self._status.setText(loaded.description)
@@ -128,13 +156,15 @@ class DetectionPanel(QWidget):
             item = QListWidgetItem(name)
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked if name in shown.hidden else Qt.CheckState.Checked)
+            item.setCheckState(
+                Qt.CheckState.Unchecked if name in shown.hidden else Qt.CheckState.Checked
+            )
             self._classes.addItem(item)
         self._classes.blockSignals(False)
         self._counts = Counter()
         self._filter(self._search.text())
 
-    def show_not_loaded(self, in_use: Wish | None) -> None:
+    def show_not_loaded(self, in_use: ModelRequest | None) -> None:
         """Loading failed: what was in use still is."""
         self._end_loading()
         self._status.clear()
@@ -148,7 +178,10 @@ class DetectionPanel(QWidget):
         self._cancel.hide()
 
     def show_threshold(self, threshold: float) -> None:
-        for widget, value in ((self._threshold, round(threshold * _PERCENT)), (self._threshold_box, threshold)):
+        for widget, value in (
+            (self._threshold, round(threshold * _PERCENT)),
+            (self._threshold_box, threshold),
+        ):
             widget.blockSignals(True)
             widget.setValue(value)  # type: ignore[arg-type]
             widget.blockSignals(False)
@@ -215,7 +248,7 @@ class DetectionPanel(QWidget):
 
     def _connect(self) -> None:
         for picker in (self._model, self._backend, self._precision):
-            picker.activated.connect(self._wish)
+            picker.activated.connect(self._model_request)
         self._threshold.valueChanged.connect(lambda value: self._change_threshold(value / _PERCENT))
         self._threshold_box.valueChanged.connect(self._change_threshold)
         self._search.textChanged.connect(self._filter)
@@ -225,20 +258,30 @@ class DetectionPanel(QWidget):
         self._labels.currentIndexChanged.connect(lambda _: self._emit_style())
         self._width.valueChanged.connect(lambda _: self._emit_style())
 
-    def _wish(self) -> None:
-        self.wished.emit(Wish(self._model.currentText(), self._backend.currentText(), self._precision.currentText()))
+    def _model_request(self) -> None:
+        self.wished.emit(
+            ModelRequest(
+                self._model.currentText(),
+                self._backend.currentText(),
+                self._precision.currentText(),
+            )
+        )
 
     def _change_threshold(self, threshold: float) -> None:
         self.show_threshold(threshold)
         self.threshold_changed.emit(threshold)
 
     def _emit_style(self) -> None:
-        self.style_changed.emit(BoxStyle(cast(str, self._labels.currentData()), self._width.value()))
+        self.style_changed.emit(
+            BoxStyle(cast(str, self._labels.currentData()), self._width.value())
+        )
 
     def _filter(self, text: str) -> None:
         for row in range(self._classes.count()):
             item = self._classes.item(row)
-            item.setHidden(text.casefold() not in str(item.data(Qt.ItemDataRole.UserRole)).casefold())
+            item.setHidden(
+                text.casefold() not in str(item.data(Qt.ItemDataRole.UserRole)).casefold()
+            )
 
     def _check(self, state: Qt.CheckState) -> None:
         """Those that the search leaves."""
@@ -251,4 +294,8 @@ class DetectionPanel(QWidget):
 
     def _hidden(self) -> frozenset[str]:
         items = (self._classes.item(row) for row in range(self._classes.count()))
-        return frozenset(str(item.data(Qt.ItemDataRole.UserRole)) for item in items if item.checkState() is not Qt.CheckState.Checked)
+        return frozenset(
+            str(item.data(Qt.ItemDataRole.UserRole))
+            for item in items
+            if item.checkState() is not Qt.CheckState.Checked
+        )

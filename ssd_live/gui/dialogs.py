@@ -47,11 +47,16 @@ class ShortcutsDialog(QDialog):
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         rows = [spec for spec in actions.specs if spec.keys]
         table = QTableWidget(len(rows), 3)
-        table.setHorizontalHeaderLabels([self.tr("Keys"), self.tr("Action"), self.tr("What it does")])
+        table.setHorizontalHeaderLabels(
+            [self.tr("Keys"), self.tr("Action"), self.tr("What it does")]
+        )
         table.verticalHeader().hide()
         table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         for row, spec in enumerate(rows):
-            keys = ", ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in spec.keys)
+            keys = ", ".join(
+                QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+                for key in spec.keys
+            )
             for column, text in enumerate((keys, plain(spec.text), spec.tip)):
                 table.setItem(row, column, QTableWidgetItem(text))
         table.resizeColumnsToContents()
@@ -71,15 +76,33 @@ class AboutDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("About ssd_live"))
         title = QLabel(f"<h2>ssd_live {__version__}</h2>")
-        what = QLabel(self.tr("Real-time object detection with SSD (Single Shot MultiBox Detector, Liu et al. 2016). Apache-2.0."))
+        what = QLabel(
+            self.tr(
+                "Real-time object detection with SSD (Single Shot MultiBox Detector, Liu et al. "
+                "2016). Apache-2.0."
+            )
+        )
         what.setWordWrap(True)
         text = QTextBrowser()
-        rows = [(name, machine.package_version(name), licence) for name, licence in _LICENCES.items()]
-        lines = [f"<tr><td>{name}</td><td>{version}</td><td>{licence}</td></tr>" for name, version, licence in rows if version]
-        heads = "".join(f"<th align='left'>{head}</th>" for head in (self.tr("Package"), self.tr("Version"), self.tr("Licence")))
+        rows = [
+            (name, machine.package_version(name), licence) for name, licence in _LICENCES.items()
+        ]
+        lines = [
+            f"<tr><td>{name}</td><td>{version}</td><td>{licence}</td></tr>"
+            for name, version, licence in rows
+            if version
+        ]
+        heads = "".join(
+            f"<th align='left'>{head}</th>"
+            for head in (self.tr("Package"), self.tr("Version"), self.tr("Licence"))
+        )
         text.setHtml(f"<table cellspacing='8'><tr>{heads}</tr>{''.join(lines)}</table>")
         text.setMinimumSize(420, 260)
-        where = QLabel(self.tr("Qt {version}. The licences of bundled models and media stand in NOTICE.").format(version=qVersion()))
+        where = QLabel(
+            self.tr(
+                "Qt {version}. The licences of bundled models and media stand in NOTICE."
+            ).format(version=qVersion())
+        )
         where.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -89,7 +112,9 @@ class AboutDialog(QDialog):
 
 
 class PreferencesDialog(QDialog):
-    """Language, colours, and how many frames a second are looked at. `change` puts the answers into settings."""
+    """Language, colours, and how many frames a second are looked at. `change` puts the answers into
+    settings.
+    """
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,7 +123,11 @@ class PreferencesDialog(QDialog):
         self._language.addItem(self.tr("As the system"), "system")
         for key, name in LANGUAGES.items():
             self._language.addItem(name, key)
-        for key, name in (("system", self.tr("As the system")), ("light", self.tr("Light")), ("dark", self.tr("Dark"))):
+        for key, name in (
+            ("system", self.tr("As the system")),
+            ("light", self.tr("Light")),
+            ("dark", self.tr("Dark")),
+        ):
             self._theme.addItem(name, key)
         self._language.setCurrentIndex(self._language.findData(settings.language))
         self._theme.setCurrentIndex(self._theme.findData(settings.theme))
@@ -115,7 +144,9 @@ class PreferencesDialog(QDialog):
         form.addRow(self.tr("&Frame rate limit"), self._cap)
         note = QLabel(self.tr("A new language is used from the next start on."))
         note.setWordWrap(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -134,7 +165,12 @@ def ask_address(parent: QWidget, recent: list[str]) -> str:
     known = [text for text in recent if "://" in text] or ["rtsp://"]
     dialog = QInputDialog(parent)
     dialog.setWindowTitle(QCoreApplication.translate("Address", "Open address"))
-    dialog.setLabelText(QCoreApplication.translate("Address", "Address of a network camera or video, as rtsp://host/path or http://host/path"))
+    dialog.setLabelText(
+        QCoreApplication.translate(
+            "Address",
+            "Address of a network camera or video, as rtsp://host/path or http://host/path",
+        )
+    )
     dialog.setComboBoxItems(known)
     dialog.setComboBoxEditable(True)
     dialog.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)

@@ -9,7 +9,9 @@ from ssd_live.gui.child import Child
 
 
 class Export(QObject):
-    """`advanced` tells frames done and expected (0: unknown); `ended` the output and a line of trouble, empty if all went well."""
+    """`advanced` tells frames done and expected (0: unknown); `ended` the output and a line of
+    trouble, empty if all went well.
+    """
 
     advanced = Signal(int, int)
     ended = Signal(str, str)
@@ -28,7 +30,10 @@ class Export(QObject):
     def start(self, source: Path, output: Path, options: list[str]) -> None:
         """Begin; one at a time."""
         self._output, self._trouble = str(output), ""
-        self._child.start(["process", str(source), "-o", str(output), "--overwrite", *options], {"SSD_LIVE_PROGRESS": "json"})
+        self._child.start(
+            ["process", str(source), "-o", str(output), "--overwrite", *options],
+            {"SSD_LIVE_PROGRESS": "json"},
+        )
 
     def cancel(self) -> None:
         """Let it end in order; what is done stays as a `.part` file."""
@@ -46,5 +51,9 @@ class Export(QObject):
             self._trouble = line
 
     def _end(self, code: int, _: str) -> None:
-        trouble = "" if code == 0 else (self._trouble or f"process ended with code {code}").removeprefix("error: ")
+        trouble = (
+            ""
+            if code == 0
+            else (self._trouble or f"process ended with code {code}").removeprefix("error: ")
+        )
         self.ended.emit(self._output, trouble)

@@ -13,10 +13,12 @@ _GAP = 2
 
 
 class VideoGrid(QWidget):
-    """As square as can be. The view that is worked on is the one with the focus; `chosen` tells that it is another one."""
+    """As square as can be. The view that is worked on is the one with the focus; `chosen` tells
+    that it is another one.
+    """
 
     chosen = Signal()
-    clicked_twice = Signal()
+    double_clicked = Signal()
 
     def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,7 +36,7 @@ class VideoGrid(QWidget):
         for index, view in enumerate(self.views):
             self._layout.addWidget(view, *self._cell(index))
             view.focused.connect(lambda index=index: self.choose(index))
-            view.clicked_twice.connect(self.clicked_twice)
+            view.double_clicked.connect(self.double_clicked)
         self.choose(0)
 
     @property

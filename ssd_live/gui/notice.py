@@ -1,4 +1,6 @@
-"""A line above the video for what went wrong or was done: readable, selectable, and never in the way."""
+"""A line above the video for what went wrong or was done: readable, selectable, and never in the
+way.
+"""
 
 from typing import Literal
 
@@ -12,7 +14,9 @@ _DONE_MS = 6000
 
 
 class NoticeBar(QFrame):
-    """Shows one line at a time; an error stays until it is closed or mended, the others go by themselves."""
+    """Shows one line at a time; an error stays until it is closed or mended, the others go by
+    themselves.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -22,7 +26,10 @@ class NoticeBar(QFrame):
         self._label.setWordWrap(True)
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
+        self._label.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
@@ -44,9 +51,12 @@ class NoticeBar(QFrame):
         return self._label.text() if self.isVisible() else ""
 
     def say(self, kind: Kind, text: str, topic: str = "") -> None:
-        """`topic` names what the line is about, so that `mended` can take it back."""
+        """`topic` names what the line is about, so that `resolved` can take it back."""
         background, ink = _COLOURS[kind]
-        self.setStyleSheet(f"NoticeBar {{ background: {background}; }} QLabel, QToolButton {{ color: {ink}; background: transparent; }}")
+        self.setStyleSheet(
+            f"NoticeBar {{ background: {background}; }} QLabel, QToolButton {{ color: {ink}; "
+            "background: transparent; }"
+        )
         self._topic = topic
         if self._label.text() != text:
             self._label.setText(text)
@@ -55,6 +65,6 @@ class NoticeBar(QFrame):
         if kind == "done":
             self._timer.start(_DONE_MS)
 
-    def mended(self, topic: str) -> None:
+    def resolved(self, topic: str) -> None:
         if self._topic == topic:
             self.hide()

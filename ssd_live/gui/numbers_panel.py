@@ -34,10 +34,16 @@ class Plot:
         for name, value in values.items():
             if name not in self._lines:
                 pen = pyqtgraph.mkPen(_COLOURS[len(self._lines) % len(_COLOURS)], width=2)
-                self._lines[name] = (self._item.plot([], [], pen=pen, name=name), deque(maxlen=_SAMPLES))
+                self._lines[name] = (
+                    self._item.plot([], [], pen=pen, name=name),
+                    deque(maxlen=_SAMPLES),
+                )
             curve, points = self._lines[name]
             points.append(value)
-            curve.setData([(index + 1 - len(points)) * SAMPLE_MS / 1000 for index in range(len(points))], list(points))
+            curve.setData(
+                [(index + 1 - len(points)) * SAMPLE_MS / 1000 for index in range(len(points))],
+                list(points),
+            )
         highest = max((max(points) for _, points in self._lines.values() if points), default=1.0)
         self._item.setYRange(0, max(highest * 1.1, 1.0), padding=0)
 

@@ -8,34 +8,55 @@ from pathlib import Path
 from ssd_live.errors import MissingPackageError, SsdLiveError
 
 _LIBRARIES = (
-    "libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 "
+    "libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxcb-cursor0 libxcb-icccm4 "
+    "libxcb-keysyms1 "
     "libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libxcb-randr0"
 )
 _WITHOUT = "give --no-window to run in the terminal, or use `process` for files"
 
 
 def prepare() -> None:
-    """Raises `SsdLiveError` where there is no display, `MissingPackageError` where PySide6 or a library of the system is missing."""
+    """Raises `SsdLiveError` where there is no display, `MissingPackageError` where PySide6 or a
+    library of the system is missing.
+    """
     _forget_opencv_plugins()
     wanted = os.environ.get("QT_QPA_PLATFORM", "")
-    if sys.platform.startswith("linux") and not wanted and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+    if (
+        sys.platform.startswith("linux")
+        and not wanted
+        and not os.environ.get("DISPLAY")
+        and not os.environ.get("WAYLAND_DISPLAY")
+    ):
         raise SsdLiveError(f"there is no display here for a window; {_WITHOUT}")
     try:
         import PySide6.QtWidgets
     except ImportError as error:
         if not getattr(error, "name", None):
-            raise MissingPackageError(f"a library for windows is missing ({error}); on Debian: apt install {_LIBRARIES}; or {_WITHOUT}") from error
-        raise MissingPackageError(f"PySide6 is not installed; `pip install PySide6-Essentials`, or {_WITHOUT}") from error
+            raise MissingPackageError(
+                f"a library for windows is missing ({error}); on Debian: apt install "
+                f"{_LIBRARIES}; or {_WITHOUT}"
+            ) from error
+        raise MissingPackageError(
+            f"PySide6 is not installed; `pip install PySide6-Essentials`, or {_WITHOUT}"
+        ) from error
     if sys.version_info < (3, 12) and PySide6.__version_info__[:2] >= (6, 12):
         raise MissingPackageError(
-            f"PySide6 {PySide6.__version__} crashes on Python before 3.12; `pip install 'PySide6-Essentials<6.12'`, or {_WITHOUT}"
+            f"PySide6 {PySide6.__version__} crashes on Python before 3.12; `pip install "
+            f"'PySide6-Essentials<6.12'`, or {_WITHOUT}"
         )
-    if sys.platform.startswith("linux") and wanted in ("", "xcb") and os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+    if (
+        sys.platform.startswith("linux")
+        and wanted in ("", "xcb")
+        and os.environ.get("DISPLAY")
+        and not os.environ.get("WAYLAND_DISPLAY")
+    ):
         _check_x11(Path(PySide6.__file__).parent)
 
 
 def _forget_opencv_plugins() -> None:
-    """OpenCV's wheel brings a Qt of its own and points every Qt in the process to that one's plugins."""
+    """OpenCV's wheel brings a Qt of its own and points every Qt in the process to that one's
+    plugins.
+    """
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if "cv2" in os.environ.get(name, ""):
             del os.environ[name]
@@ -48,11 +69,16 @@ def _check_x11(package: Path) -> None:
             ctypes.CDLL(str(plugin))
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
-        raise MissingPackageError(f"a library for windows is missing ({error}); on Debian: apt install {_LIBRARIES}; or {_WITHOUT}") from error
+        raise MissingPackageError(
+            f"a library for windows is missing ({error}); on Debian: apt install {_LIBRARIES}; or "
+            f"{_WITHOUT}"
+        ) from error
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
     connection = xcb.xcb_connect(None, None)
     failed = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
     if failed:
-        raise SsdLiveError(f"the display {os.environ['DISPLAY']} does not answer; check DISPLAY, {_WITHOUT}")
+        raise SsdLiveError(
+            f"the display {os.environ['DISPLAY']} does not answer; check DISPLAY, {_WITHOUT}"
+        )

@@ -1,4 +1,6 @@
-"""The numbers that are shown: over the video, in the status bar, beside the classes, and in the plots."""
+"""The numbers that are shown: over the video, in the status bar, beside the classes, and in the
+plots.
+"""
 
 import time
 from typing import TYPE_CHECKING
@@ -17,9 +19,18 @@ if TYPE_CHECKING:
 
 
 class Readout(QObject):
-    """Takes a sample when it is told to; `rates` is the line for the status bar, `plots` the panel, once there is one."""
+    """Takes a sample when it is told to; `rates` is the line for the status bar, `plots` the panel,
+    once there is one.
+    """
 
-    def __init__(self, parent: QObject, session: LiveSession, settings: Settings, grid: VideoGrid, panel: DetectionPanel) -> None:
+    def __init__(
+        self,
+        parent: QObject,
+        session: LiveSession,
+        settings: Settings,
+        grid: VideoGrid,
+        panel: DetectionPanel,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._settings = settings
@@ -32,25 +43,31 @@ class Readout(QObject):
 
     def begin_anew(self) -> None:
         """With the stream that is worked on now."""
-        self._last_account = self._session.pipeline.ledger.account()
+        self._last_counts = self._session.pipeline.frame_counter.counts()
         self._last_sample = time.monotonic()
 
     def sample(self) -> None:
         self.show_hud()
         self._panel.show_counts(self._grid.view.visible_detections())
         pipeline = self._session.pipeline
-        account, now = pipeline.ledger.account(), time.monotonic()
-        new, elapsed = account.since(self._last_account), now - self._last_sample
-        self._last_account, self._last_sample = account, now
+        frame_counts, now = pipeline.frame_counter.counts(), time.monotonic()
+        new, elapsed = frame_counts.since(self._last_counts), now - self._last_sample
+        self._last_counts, self._last_sample = frame_counts, now
         rates = {stage: rate.per_second(now) for stage, rate in pipeline.rates.items()}
         self.rates.setText(
-            self.tr("{shown} FPS shown, {captured} captured").format(shown=f"{rates['display']:.1f}", captured=f"{rates['capture']:.1f}")
+            self.tr("{shown} FPS shown, {captured} captured").format(
+                shown=f"{rates['display']:.1f}", captured=f"{rates['capture']:.1f}"
+            )
         )
         if self.plots is None or not self.plots.isVisible():
             return
         names = {"inference": "infer"}
-        stages = {names.get(stage, stage): 1000 * taken.last for stage, taken in pipeline.durations.items() if taken.longest}
-        drops = {cause: new.dropped.get(cause, 0) / elapsed for cause in account.dropped}
+        stages = {
+            names.get(stage, stage): 1000 * taken.last
+            for stage, taken in pipeline.durations.items()
+            if taken.longest
+        }
+        drops = {cause: new.dropped.get(cause, 0) / elapsed for cause in frame_counts.dropped}
         processor, memory = self._session.usage()
         self.plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 
@@ -66,15 +83,27 @@ class Readout(QObject):
             return title
         rates = {stage: f"{rate.per_second():.1f}" for stage, rate in pipeline.rates.items()}
         latency = pipeline.durations["latency"].milliseconds()
-        dropped = self.tr("%n frame(s) dropped", "", sum(pipeline.ledger.account().dropped.values()))
+        dropped = self.tr(
+            "%n frame(s) dropped", "", sum(pipeline.frame_counter.counts().dropped.values())
+        )
         loaded = self._session.loaded
-        network = f"{loaded.metadata.name} · {loaded.description}" if loaded else self.tr("network is loading")
+        network = (
+            f"{loaded.metadata.name} · {loaded.description}"
+            if loaded
+            else self.tr("network is loading")
+        )
         if is_one_of_several:
-            shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(**rates, p50=f"{latency['p50']:.1f}")
+            shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(
+                **rates, p50=f"{latency['p50']:.1f}"
+            )
             return (*title, shown, dropped if loaded else network)
         return (
-            self.tr("{display} FPS shown · {inference} inferred · {capture} captured").format(**rates),
-            self.tr("latency {p50} ms, p99 {p99} ms").format(p50=f"{latency['p50']:.1f}", p99=f"{latency['p99']:.1f}"),
+            self.tr("{display} FPS shown · {inference} inferred · {capture} captured").format(
+                **rates
+            ),
+            self.tr("latency {p50} ms, p99 {p99} ms").format(
+                p50=f"{latency['p50']:.1f}", p99=f"{latency['p99']:.1f}"
+            ),
             dropped,
             network,
         )

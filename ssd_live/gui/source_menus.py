@@ -16,9 +16,17 @@ from ssd_live.video.sources.camera import Camera, cameras
 
 
 class SourceMenus(QObject):
-    """`cameras` and `recent` are filled when they are shown; what is chosen goes to `open_source`."""
+    """`cameras` and `recent` are filled when they are shown; what is chosen goes to
+    `open_source`.
+    """
 
-    def __init__(self, window: QMainWindow, bridge: Bridge, settings: Settings, open_source: Callable[[str, SourceOptions | None], None]) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        bridge: Bridge,
+        settings: Settings,
+        open_source: Callable[[str, SourceOptions | None], None],
+    ) -> None:
         super().__init__(window)
         self._window = window
         self._bridge = bridge
@@ -50,7 +58,9 @@ class SourceMenus(QObject):
         self.cameras.clear()
         self.cameras.addAction(self.tr("Looking for cameras …")).setEnabled(False)
         # Some drivers take long to answer.
-        threading.Thread(target=lambda: self._bridge.cameras_listed.emit(cameras()), name="cameras", daemon=True).start()
+        threading.Thread(
+            target=lambda: self._bridge.cameras_listed.emit(cameras()), name="cameras", daemon=True
+        ).start()
 
     def _show_cameras(self, found: list[Camera]) -> None:
         self.cameras.clear()
@@ -58,11 +68,17 @@ class SourceMenus(QObject):
             self.cameras.addAction(self.tr("No camera is connected")).setEnabled(False)
         for camera in found:
             modes = self.cameras.addMenu(f"{camera.index}: {camera.name}")
-            modes.addAction(self.tr("Best mode")).triggered.connect(self._opener(str(camera.index), SourceOptions()))
+            modes.addAction(self.tr("Best mode")).triggered.connect(
+                self._opener(str(camera.index), SourceOptions())
+            )
             for mode in camera.modes:
                 width, height = mode.size or (0, 0)
-                text = self.tr("{width} x {height} at {rate} FPS").format(width=width, height=height, rate=f"{mode.rate:g}")
-                modes.addAction(f"{text} {mode.pixel_format or ''}".strip()).triggered.connect(self._opener(str(camera.index), mode))
+                text = self.tr("{width} x {height} at {rate} FPS").format(
+                    width=width, height=height, rate=f"{mode.rate:g}"
+                )
+                modes.addAction(f"{text} {mode.pixel_format or ''}".strip()).triggered.connect(
+                    self._opener(str(camera.index), mode)
+                )
 
     def _list_recent(self) -> None:
         self.recent.clear()

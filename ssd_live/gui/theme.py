@@ -68,6 +68,8 @@ def apply(application: QApplication, theme: Theme) -> None:
     for role, colour in (_DARK if dark else _LIGHT).items():
         palette.setColor(role, QColor(colour))
     for role in (_ROLES.WindowText, _ROLES.Text, _ROLES.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(_DISABLED["dark" if dark else "light"]))
+        palette.setColor(
+            QPalette.ColorGroup.Disabled, role, QColor(_DISABLED["dark" if dark else "light"])
+        )
     application.setStyle("Fusion")
     application.setPalette(palette)

@@ -1,6 +1,8 @@
-"""The program's words in other languages, read from Qt Linguist's own files (`assets/translations/ssd_live_ko.ts`).
+"""The program's words in other languages, read from Qt Linguist's own files
+(`assets/translations/ssd_live_ko.ts`).
 
-Qt wants them compiled; read as they are, a checkout needs no build step and the texts have one home.
+Qt wants them compiled; read as they are, a checkout needs no build step and the texts have one
+home.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -18,7 +20,9 @@ def translation_file(language: str) -> Path:
 
 
 def read_texts(path: Path) -> dict[tuple[str, str], str]:
-    """(context, source text) -> translation, of the finished ones. For texts with a number Korean has one form."""
+    """(context, source text) -> translation, of the finished ones. For texts with a number Korean
+    has one form.
+    """
     texts = {}
     for context in ElementTree.parse(path).getroot().iter("context"):
         name = context.findtext("name", "")
@@ -42,10 +46,17 @@ class Texts(QTranslator):
     def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
         return False
 
-    def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str | None:
-        # None is Qt's null string: not translated, another translator may know. An empty string would be shown.
+    def translate(
+        self, context: str, source: str, disambiguation: str | None = None, n: int = -1
+    ) -> str | None:
+        # None is Qt's null string: not translated, another translator may know. An empty string
+        # would be shown.
         text = self._texts.get((context, source))
-        return source.replace("(s)", "" if n == 1 else "s") if text is None and n >= 0 and "(s)" in source else text
+        return (
+            source.replace("(s)", "" if n == 1 else "s")
+            if text is None and n >= 0 and "(s)" in source
+            else text
+        )
 
 
 def chosen_language(setting: str) -> str:

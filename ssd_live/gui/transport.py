@@ -2,7 +2,15 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QWidget,
+)
 
 _STEPS_A_SECOND = 100
 
@@ -13,16 +21,22 @@ class SeekSlider(QSlider):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         option = QStyleOptionSlider()
         self.initStyleOption(option)
-        handle = self.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self)
+        handle = self.style().subControlRect(
+            QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
+        )
         if not handle.contains(event.position().toPoint()):
             span = max(self.width() - handle.width(), 1)
             place = round(event.position().x() - handle.width() / 2)
-            self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, span))
+            self.setValue(
+                QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, span)
+            )
         super().mousePressEvent(event)
 
 
 class TransportBar(QWidget):
-    """Buttons of the window's own actions, a seek bar, and the time. `sought` is emitted with seconds."""
+    """Buttons of the window's own actions, a seek bar, and the time. `sought` is emitted with
+    seconds.
+    """
 
     sought = Signal(float)
 
@@ -41,7 +55,9 @@ class TransportBar(QWidget):
         self._slider.setPageStep(10 * _STEPS_A_SECOND)
         self._slider.valueChanged.connect(self._moved)
         self._time = QLabel()
-        self._time.setMinimumWidth(self._time.fontMetrics().horizontalAdvance("00:00:00 / 00:00:00"))
+        self._time.setMinimumWidth(
+            self._time.fontMetrics().horizontalAdvance("00:00:00 / 00:00:00")
+        )
         layout.addWidget(self._slider, 1)
         layout.addWidget(self._time)
         self._following = False

@@ -1,4 +1,6 @@
-"""The video view: the newest picture, copied as it is, and boxes and labels drawn over it as vectors."""
+"""The video view: the newest picture, copied as it is, and boxes and labels drawn over it as
+vectors.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +26,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from ssd_live.detections import Detections
 from ssd_live.imaging.overlay import class_colour, ink_on, label_spots, overlap
 from ssd_live.live.session import LiveSession
-from ssd_live.live.stream import Stream
+from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
 
 BACKGROUND = QColor("#0b0c0f")
@@ -39,19 +41,25 @@ _RECORDING_RED = QColor("#ef4444")
 
 @dataclass(frozen=True)
 class BoxStyle:
-    """How detections are drawn; `labels` is full (class and score), class, or none; `line_width` in logical pixels."""
+    """How detections are drawn; `labels` is full (class and score), class, or none; `line_width` in
+    logical pixels.
+    """
 
     labels: str = "full"
     line_width: int = 2
 
 
 class VideoView(QWidget):
-    """Shows what the pipeline of one of a session's streams renders for exactly this size, zoom and place."""
+    """Shows what the pipeline of one of a session's streams renders for exactly this size, zoom and
+    place.
+    """
 
-    clicked_twice = Signal()
+    double_clicked = Signal()
     focused = Signal()
 
-    def __init__(self, session: LiveSession, stream: Stream, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: LiveSession, stream: LiveSource, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self.stream = stream
@@ -82,9 +90,18 @@ class VideoView(QWidget):
             return
         earlier, self._picture = self._picture, picture
         # The image shares the picture's memory, which lives as long as the picture does.
-        self._image = QImage(picture.pixels.data, picture.width, picture.pixels.shape[0], picture.pixels.strides[0], QImage.Format.Format_RGB32)
+        self._image = QImage(
+            picture.pixels.data,
+            picture.width,
+            picture.pixels.shape[0],
+            picture.pixels.strides[0],
+            QImage.Format.Format_RGB32,
+        )
         self._image.setDevicePixelRatio(self.devicePixelRatio())
-        if earlier is None or (earlier.frame.width, earlier.frame.height) != (picture.frame.width, picture.frame.height):
+        if earlier is None or (earlier.frame.width, earlier.frame.height) != (
+            picture.frame.width,
+            picture.frame.height,
+        ):
             self._ask()
         self.update()
 
@@ -165,7 +182,9 @@ class VideoView(QWidget):
         """Device pixels a pixel of the frame."""
         assert self._picture is not None
         width, height = self._device_size()
-        return min(width / self._picture.frame.width, height / self._picture.frame.height) * self._zoom
+        return (
+            min(width / self._picture.frame.width, height / self._picture.frame.height) * self._zoom
+        )
 
     def _part(self) -> tuple[float, float, float, float]:
         """The visible part of the frame, 0..1."""
@@ -174,7 +193,12 @@ class VideoView(QWidget):
         width, height = self._device_size()
         across = min(width / (scale * self._picture.frame.width), 1.0)
         down = min(height / (scale * self._picture.frame.height), 1.0)
-        return (self._centre[0] - across / 2, self._centre[1] - down / 2, self._centre[0] + across / 2, self._centre[1] + down / 2)
+        return (
+            self._centre[0] - across / 2,
+            self._centre[1] - down / 2,
+            self._centre[0] + across / 2,
+            self._centre[1] + down / 2,
+        )
 
     def _keep_inside(self) -> None:
         if self._picture is None or self._zoom == 1.0:
@@ -193,21 +217,32 @@ class VideoView(QWidget):
             self.stream.pipeline.set_viewport(None)
             return
         width, height = self._device_size()
-        part = self._part() if self._picture is not None and self._zoom > 1 else (0.0, 0.0, 1.0, 1.0)
+        part = (
+            self._part() if self._picture is not None and self._zoom > 1 else (0.0, 0.0, 1.0, 1.0)
+        )
         self.stream.pipeline.set_viewport(Viewport(width, height, part))
 
     def _origin(self) -> tuple[float, float, float]:
-        """Logical position of the frame's corner in this widget, and logical pixels a pixel of the frame."""
+        """Logical position of the frame's corner in this widget, and logical pixels a pixel of the
+        frame.
+        """
         assert self._picture is not None
         scale = self._scale() / self.devicePixelRatio()
         frame = self._picture.frame
-        return self.width() / 2 - self._centre[0] * frame.width * scale, self.height() / 2 - self._centre[1] * frame.height * scale, scale
+        return (
+            self.width() / 2 - self._centre[0] * frame.width * scale,
+            self.height() / 2 - self._centre[1] * frame.height * scale,
+            scale,
+        )
 
     def _to_frame(self, point: QPointF) -> QPointF:
         """A point of this widget as a part (0..1) of the frame."""
         assert self._picture is not None
         left, top, scale = self._origin()
-        return QPointF((point.x() - left) / scale / self._picture.frame.width, (point.y() - top) / scale / self._picture.frame.height)
+        return QPointF(
+            (point.x() - left) / scale / self._picture.frame.width,
+            (point.y() - top) / scale / self._picture.frame.height,
+        )
 
     # Painting.
 
@@ -235,20 +270,31 @@ class VideoView(QWidget):
 
     def _paint_text(self, painter: QPainter) -> None:
         painter.setPen(_QUIET_TEXT)
-        painter.drawText(self.rect().adjusted(24, 24, -24, -24), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty_text)
+        painter.drawText(
+            self.rect().adjusted(24, 24, -24, -24),
+            Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+            self._empty_text,
+        )
 
     def _paint_picture(self, painter: QPainter, picture: Picture) -> None:
         left, top, scale = self._origin()
         region = picture.region
         ratio = self.devicePixelRatio()
         x, y = left + region.x * scale, top + region.y * scale
-        fits = abs(self._image.width() / ratio - region.width * scale) <= 1 and abs(self._image.height() / ratio - region.height * scale) <= 1
+        fits = (
+            abs(self._image.width() / ratio - region.width * scale) <= 1
+            and abs(self._image.height() / ratio - region.height * scale) <= 1
+        )
         if fits:
             # Copied pixel by pixel: it was made for this size.
-            painter.drawImage(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), self._image)
+            painter.drawImage(
+                QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), self._image
+            )
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(QRectF(x, y, region.width * scale, region.height * scale), self._image)
+            painter.drawImage(
+                QRectF(x, y, region.width * scale, region.height * scale), self._image
+            )
         found = self._session.visible(picture.detections)
         if found is not None and len(found):
             self._paint_boxes(painter, found, stale=picture.stale)
@@ -256,7 +302,10 @@ class VideoView(QWidget):
     def _paint_boxes(self, painter: QPainter, found: Detections, *, stale: bool) -> None:
         left, top, scale = self._origin()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        boxes = [(left + x1 * scale, top + y1 * scale, left + x2 * scale, top + y2 * scale) for x1, y1, x2, y2 in found.boxes.tolist()]
+        boxes = [
+            (left + x1 * scale, top + y1 * scale, left + x2 * scale, top + y2 * scale)
+            for x1, y1, x2, y2 in found.boxes.tolist()
+        ]
         # The best is drawn last, so on top.
         for box, class_id in zip(reversed(boxes), reversed(found.class_ids.tolist()), strict=True):
             pen = QPen(_colour(class_id), self._style.line_width)
@@ -268,7 +317,9 @@ class VideoView(QWidget):
         if self._style.labels != "none":
             self._paint_labels(painter, found, boxes)
 
-    def _paint_labels(self, painter: QPainter, found: Detections, boxes: list[tuple[float, float, float, float]]) -> None:
+    def _paint_labels(
+        self, painter: QPainter, found: Detections, boxes: list[tuple[float, float, float, float]]
+    ) -> None:
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
@@ -277,13 +328,20 @@ class VideoView(QWidget):
         placed: list[tuple[float, float, float, float]] = []
         rows = zip(boxes, found.class_ids.tolist(), found.scores.tolist(), strict=True)
         for box, class_id, score in rows:
-            text = found.classes[class_id] if self._style.labels == "class" else f"{found.classes[class_id]} {score:.0%}"
+            text = (
+                found.classes[class_id]
+                if self._style.labels == "class"
+                else f"{found.classes[class_id]} {score:.0%}"
+            )
             width = metrics.horizontalAdvance(text) + 8
             spots = []
             for x, y in label_spots(box, width, height, self.height()):
                 x, y = max(min(x, self.width() - width), 0), max(min(y, self.height() - height), 0)
                 spots.append((x, y, x + width, y + height))
-            spot = next((spot for spot in spots if not any(overlap(spot, other) for other in placed)), spots[0])
+            spot = next(
+                (spot for spot in spots if not any(overlap(spot, other) for other in placed)),
+                spots[0],
+            )
             placed.append(spot)
             area = QRectF(spot[0], spot[1], width, height)
             painter.fillRect(area, _colour(class_id))
@@ -292,7 +350,10 @@ class VideoView(QWidget):
 
     def _paint_hud(self, painter: QPainter) -> None:
         metrics = QFontMetricsF(self.font())
-        hud = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 40) for line in self._hud]
+        hud = [
+            metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 40)
+            for line in self._hud
+        ]
         width = max(metrics.horizontalAdvance(line) for line in hud) + 20
         area = QRectF(10, 10, width, metrics.lineSpacing() * len(hud) + 12)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -352,7 +413,10 @@ class VideoView(QWidget):
         self._drag_from = event.position()
         _, _, scale = self._origin()
         frame = self._picture.frame
-        self._centre = (self._centre[0] + moved.x() / scale / frame.width, self._centre[1] + moved.y() / scale / frame.height)
+        self._centre = (
+            self._centre[0] + moved.x() / scale / frame.width,
+            self._centre[1] + moved.y() / scale / frame.height,
+        )
         self._keep_inside()
         self._ask()
         self.update()
@@ -361,10 +425,15 @@ class VideoView(QWidget):
         self._drag_from = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self.clicked_twice.emit()
+        self.double_clicked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        steps = {Qt.Key.Key_Left: (-0.1, 0), Qt.Key.Key_Right: (0.1, 0), Qt.Key.Key_Up: (0, -0.1), Qt.Key.Key_Down: (0, 0.1)}
+        steps = {
+            Qt.Key.Key_Left: (-0.1, 0),
+            Qt.Key.Key_Right: (0.1, 0),
+            Qt.Key.Key_Up: (0, -0.1),
+            Qt.Key.Key_Down: (0, 0.1),
+        }
         if self._zoom > 1 and Qt.Key(event.key()) in steps:
             self.pan(*steps[Qt.Key(event.key())])
         else:

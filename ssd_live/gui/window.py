@@ -1,4 +1,6 @@
-"""The main window: it puts the parts together, and passes wishes to the session and news to the parts."""
+"""The main window: it puts the parts together, and passes model requests to the session and news to
+the parts.
+"""
 
 import base64
 import contextlib
@@ -23,20 +25,20 @@ from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.bridge import Bridge
+from ssd_live.gui.capture_actions import CaptureActions
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.keeping import Keeping
-from ssd_live.gui.keys import KeyKeeper
 from ssd_live.gui.notice import NoticeBar
 from ssd_live.gui.readout import Readout
+from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_menus import SourceMenus
 from ssd_live.gui.transport import TransportBar
 from ssd_live.gui.view import BoxStyle, VideoView
+from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
-from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
-from ssd_live.remote.client import Loaded, Wish
+from ssd_live.remote.client import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 
@@ -48,7 +50,9 @@ _PLOTS_HEIGHT = 340
 
 
 class MainWindow(QMainWindow):
-    """`options` are what the command line asked of a source; `wish` is the network that is being loaded already."""
+    """`options` are what the command line asked of a source; `model_request` is the network that is
+    being loaded already.
+    """
 
     settings_changed = Signal()
     closed = Signal()
@@ -59,19 +63,19 @@ class MainWindow(QMainWindow):
         bridge: Bridge,
         settings: Settings,
         *,
-        wish: Wish,
+        model_request: ModelRequest,
         options: SourceOptions,
         models: list[str],
         backends: list[str],
-        shown: ShownByNetwork,
+        shown: DisplayFilters,
     ) -> None:
         super().__init__()
         self._session = session
         self._bridge = bridge
         self._settings = settings
         self._options = options
-        self._wish_in_use: Wish | None = None
-        self._wish = wish
+        self._request_in_use: ModelRequest | None = None
+        self._model_request = model_request
         self._shown = shown
         # What was said last of each view's source.
         self._said: dict[VideoView, tuple[object, ...]] = {}
@@ -99,7 +103,9 @@ class MainWindow(QMainWindow):
         actions = self.actions_by_name
         self.grid = VideoGrid(self._session)
         self.notice = NoticeBar()
-        self._transport = TransportBar([actions[name] for name in ("step_back", "play", "step", "loop")])
+        self._transport = TransportBar(
+            [actions[name] for name in ("step_back", "play", "step", "loop")]
+        )
         self._transport.hide()
         middle = QWidget()
         layout = QVBoxLayout(middle)
@@ -110,18 +116,31 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._transport)
         self.setCentralWidget(middle)
         self.panel = DetectionPanel(models, backends)
-        self._key_keeper = KeyKeeper(self)
+        self._key_keeper = ShortcutFilter(self)
         for widget in (*self.panel.findChildren(QWidget), *self._transport.findChildren(QWidget)):
             widget.installEventFilter(self._key_keeper)
-        self._panel_dock = self._dock(self.tr("Detection"), self.panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection")
-        self._numbers_dock = self._dock(self.tr("Plots"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, "plots")
+        self._panel_dock = self._dock(
+            self.tr("Detection"), self.panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection"
+        )
+        self._numbers_dock = self._dock(
+            self.tr("Plots"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, "plots"
+        )
         self._numbers_dock.hide()
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self._source_label = QLabel()
         self.statusBar().addWidget(self._source_label, 1)
-        self._sources = SourceMenus(self, self._bridge, self._settings, lambda text, options: self.open(text, options))
-        self._keeping = Keeping(
-            self, self._session, self._bridge, self._settings, self.grid, self.notice, actions["record"], lambda: self._wish_in_use or self._wish
+        self._sources = SourceMenus(
+            self, self._bridge, self._settings, lambda text, options: self.open(text, options)
+        )
+        self._keeping = CaptureActions(
+            self,
+            self._session,
+            self._bridge,
+            self._settings,
+            self.grid,
+            self.notice,
+            actions["record"],
+            lambda: self._request_in_use or self._model_request,
         )
         self._readout = Readout(self, self._session, self._settings, self.grid, self.panel)
         self.statusBar().addPermanentWidget(self._readout.rates)
@@ -143,8 +162,19 @@ class MainWindow(QMainWindow):
         self._add(source, "export")
         source.addSeparator()
         self._add(source, "quit")
-        self._add(self._menu(self.tr("&Playback")), "play", "step", "step_back", "back", "forward", "loop", "mirror")
-        self._add(self._menu(self.tr("&Record")), "record", "record_boxes", "snapshot", "copy", "folder")
+        self._add(
+            self._menu(self.tr("&Playback")),
+            "play",
+            "step",
+            "step_back",
+            "back",
+            "forward",
+            "loop",
+            "mirror",
+        )
+        self._add(
+            self._menu(self.tr("&Record")), "record", "record_boxes", "snapshot", "copy", "folder"
+        )
         view = self._menu(self.tr("&View"))
         self._add(view, "full_screen", "zoom_in", "zoom_out", "zoom_fit")
         if len(self._session.streams) > 1:
@@ -185,7 +215,10 @@ class MainWindow(QMainWindow):
         connect("loop", self._set_loop)
         connect("mirror", self._set_mirror)
         connect("record", lambda: self.record(action["record"].isChecked()))
-        connect("record_boxes", lambda: setattr(self._settings, "record_boxes", action["record_boxes"].isChecked()))
+        connect(
+            "record_boxes",
+            lambda: setattr(self._settings, "record_boxes", action["record_boxes"].isChecked()),
+        )
         connect("snapshot", self._keeping.save_picture)
         connect("copy", self._keeping.copy_picture)
         connect("folder", self._keeping.ask_output_folder)
@@ -197,7 +230,10 @@ class MainWindow(QMainWindow):
         connect("alone", lambda: self._show_alone(action["alone"].isChecked()))
         connect("next_source", lambda: self.grid.choose(self.grid.index + 1))
         connect("hud", self._set_hud)
-        connect("detection_panel", lambda: self._panel_dock.setVisible(action["detection_panel"].isChecked()))
+        connect(
+            "detection_panel",
+            lambda: self._panel_dock.setVisible(action["detection_panel"].isChecked()),
+        )
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
         connect("source_rate", self._set_show)
         connect("threshold_up", lambda: self.panel.nudge_threshold(1))
@@ -216,12 +252,12 @@ class MainWindow(QMainWindow):
         bridge.loaded.connect(self._loaded)
         bridge.load_failed.connect(self._load_failed)
         bridge.trouble.connect(lambda line: self.notice.say("error", line, "network"))
-        self.panel.wished.connect(self.wish)
+        self.panel.wished.connect(self.model_request)
         self.panel.loading_cancelled.connect(self._session.cancel_loading)
         self.panel.threshold_changed.connect(self._set_threshold)
         self.panel.hidden_changed.connect(self._set_hidden)
         self.panel.style_changed.connect(self._set_style)
-        self.grid.clicked_twice.connect(self._clicked_twice)
+        self.grid.double_clicked.connect(self._double_clicked)
         self.grid.chosen.connect(self._chosen)
         self._transport.sought.connect(self._seek)
         self._panel_dock.visibilityChanged.connect(lambda _: self._follow_docks())
@@ -232,8 +268,10 @@ class MainWindow(QMainWindow):
         style = BoxStyle(settings.labels, settings.line_width)
         for view in self.grid.views:
             view.set_style(style)
-        self.panel.show_settings(self._wish, style)
-        self.panel.show_loading(self.tr("Loading {network} …").format(network=self._wish.model))
+        self.panel.show_settings(self._model_request, style)
+        self.panel.show_loading(
+            self.tr("Loading {network} …").format(network=self._model_request.model)
+        )
         for name, value in (
             ("hud", settings.hud),
             ("loop", settings.loop),
@@ -275,18 +313,29 @@ class MainWindow(QMainWindow):
         if options is not None:
             self._options = options
         self._settings.remember_source(text)
-        self.notice.mended(self._topic(self.view))
+        self.notice.resolved(self._topic(self.view))
         self.view.clear()
         self.view.set_zoom(1.0)
         self.view.set_empty_text(self._opening_text())
         settings = self._settings
-        self._session.stream.open(spec, CaptureOptions(self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"))
+        self._session.stream.open(
+            spec,
+            CaptureOptions(
+                self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"
+            ),
+        )
         self.actions_by_name["play"].setChecked(True)
         self.actions_by_name["record"].setChecked(False)
         self._pulse()
 
     def say_no_camera(self) -> None:
-        self.notice.say("done", self.tr("No camera was found, so this is the sample clip. Choose another source in the menu Source."))
+        self.notice.say(
+            "done",
+            self.tr(
+                "No camera was found, so this is the sample clip. Choose another source in the "
+                "menu Source."
+            ),
+        )
 
     def _opening_text(self) -> str:
         return self.tr("Opening …")
@@ -307,7 +356,11 @@ class MainWindow(QMainWindow):
     def _measure(self) -> None:
         state = self._session.pipeline.state
         file = Path(state.spec.address) if state is not None and state.spec.kind == "file" else None
-        playing = [capture for capture in self._captures() if not capture.is_paused and capture.state.phase is not Phase.ENDED]
+        playing = [
+            capture
+            for capture in self._captures()
+            if not capture.is_paused and capture.state.phase is not Phase.ENDED
+        ]
 
         def hold(on: bool) -> None:
             for capture in playing:
@@ -316,11 +369,15 @@ class MainWindow(QMainWindow):
                 else:
                     capture.play()
 
-        BenchDialog(self._wish, file, hold, self).exec()
+        BenchDialog(self._model_request, file, hold, self).exec()
 
     def _captures(self) -> list[Capture]:
         """Of all streams."""
-        return [capture for stream in self._session.streams if (capture := stream.pipeline.capture) is not None]
+        return [
+            capture
+            for stream in self._session.streams
+            if (capture := stream.pipeline.capture) is not None
+        ]
 
     def _play(self, play: bool) -> None:
         if (capture := self._session.pipeline.capture) is not None:
@@ -357,32 +414,41 @@ class MainWindow(QMainWindow):
 
     # Detection.
 
-    def wish(self, wish: Wish) -> None:
+    def model_request(self, model_request: ModelRequest) -> None:
         """Load another network; the one in use goes on until then."""
-        self._wish = wish
-        self.panel.show_settings(wish, BoxStyle(self._settings.labels, self._settings.line_width))
-        self.panel.show_loading(self.tr("Loading {network} …").format(network=wish.model))
-        self._session.load(wish)
+        self._model_request = model_request
+        self.panel.show_settings(
+            model_request, BoxStyle(self._settings.labels, self._settings.line_width)
+        )
+        self.panel.show_loading(self.tr("Loading {network} …").format(network=model_request.model))
+        self._session.load(model_request)
 
-    def _loaded(self, wish: Wish, loaded: Loaded) -> None:
-        self._wish_in_use = wish
+    def _loaded(self, model_request: ModelRequest, loaded: ModelInfo) -> None:
+        self._request_in_use = model_request
         settings = self._settings
-        if wish == self._wish:
-            settings.model, settings.backend, settings.precision = wish.model, wish.backend, wish.precision  # type: ignore[assignment]
-            self.notice.mended("network")
+        if model_request == self._model_request:
+            settings.model, settings.backend, settings.precision = (
+                model_request.model,
+                model_request.backend,
+                model_request.precision,  # type: ignore[assignment]
+            )
+            self.notice.resolved("network")
         else:
-            # It goes on without the GPU: the line about that stays, and the next start tries the GPU again.
-            self.panel.show_settings(wish, BoxStyle(settings.labels, settings.line_width))
+            # It goes on without the GPU: the line about that stays, and the next start tries the
+            # GPU again.
+            self.panel.show_settings(model_request, BoxStyle(settings.labels, settings.line_width))
         self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
         self._show_boxes_anew()
         self._keeping.record_if_asked()
 
-    def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
-        if wish == self._wish:
-            self._wish = self._wish_in_use or wish
-        self.notice.say("done" if isinstance(error, CancelledError) else "error", str(error), "network")
+    def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
+        if model_request == self._model_request:
+            self._model_request = self._request_in_use or model_request
+        self.notice.say(
+            "done" if isinstance(error, CancelledError) else "error", str(error), "network"
+        )
         self._keeping.record_if_asked()
-        self.panel.show_not_loaded(self._wish_in_use)
+        self.panel.show_not_loaded(self._request_in_use)
         if (loaded := self._session.loaded) is not None:
             self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
 
@@ -425,7 +491,9 @@ class MainWindow(QMainWindow):
         self.panel.focus_search()
 
     def _set_show(self) -> None:
-        self._settings.show = "source" if self.actions_by_name["source_rate"].isChecked() else "inferred"
+        self._settings.show = (
+            "source" if self.actions_by_name["source_rate"].isChecked() else "inferred"
+        )
         for stream in self._session.streams:
             stream.pipeline.show = self._settings.show
 
@@ -498,7 +566,11 @@ class MainWindow(QMainWindow):
         has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
         self._transport.setVisible(has_length and not self.isFullScreen())
         info = state.info
-        mode = f"{info.width} x {info.height}{f', {info.rate:g} FPS' if info.rate else ''} {info.mode}" if info else ""
+        mode = (
+            f"{info.width} x {info.height}{f', {info.rate:g} FPS' if info.rate else ''} {info.mode}"
+            if info
+            else ""
+        )
         self._source_label.setText(f"{state.spec.title}   {mode}")
         self._show_play_icon()
         self._keeping.show_time()
@@ -508,19 +580,23 @@ class MainWindow(QMainWindow):
         state = view.stream.pipeline.state
         # Of one among several each try is no news: its line would cover those of the others.
         attempts = state.attempts if state is not None and len(self.grid.views) == 1 else 0
-        if state is None or (news := (state.phase, state.trouble, attempts)) == self._said.get(view):
+        if state is None or (news := (state.phase, state.trouble, attempts)) == self._said.get(
+            view
+        ):
             return
         self._said[view] = news
         topic = self._topic(view)
         if state.phase is Phase.RECONNECTING:
-            text = self.tr("{trouble} Trying again ({attempts}) …").format(trouble=_sentence(state.trouble), attempts=state.attempts)
+            text = self.tr("{trouble} Trying again ({attempts}) …").format(
+                trouble=_sentence(state.trouble), attempts=state.attempts
+            )
             self.notice.say("error", text if attempts else state.trouble, topic)
             view.set_empty_text(self._no_source_text(state.trouble))
         elif state.phase is Phase.FAILED:
             self.notice.say("error", state.trouble, topic)
             view.set_empty_text(self._no_source_text(state.trouble))
         elif state.phase in (Phase.PLAYING, Phase.PAUSED):
-            self.notice.mended(topic)
+            self.notice.resolved(topic)
         if state.phase is Phase.ENDED and view is self.view:
             self.actions_by_name["play"].setChecked(False)
 
@@ -533,10 +609,12 @@ class MainWindow(QMainWindow):
     def _chosen(self) -> None:
         """What the window shows of a source is of another one now."""
         capture = self._session.pipeline.capture
-        self.actions_by_name["play"].setChecked(capture is None or not (capture.is_paused or capture.state.phase is Phase.ENDED))
+        self.actions_by_name["play"].setChecked(
+            capture is None or not (capture.is_paused or capture.state.phase is Phase.ENDED)
+        )
         self._pulse()
 
-    def _clicked_twice(self) -> None:
+    def _double_clicked(self) -> None:
         if len(self.grid.views) > 1:
             self._show_alone(not self.grid.is_alone)
         else:
@@ -551,7 +629,11 @@ class MainWindow(QMainWindow):
         playing = self.actions_by_name["play"].isChecked()
         if playing != self._icon_playing:
             self._icon_playing = playing
-            name = QStyle.StandardPixmap.SP_MediaPause if playing else QStyle.StandardPixmap.SP_MediaPlay
+            name = (
+                QStyle.StandardPixmap.SP_MediaPause
+                if playing
+                else QStyle.StandardPixmap.SP_MediaPlay
+            )
             ink = self.palette().buttonText().color()
             self.actions_by_name["play"].setIcon(theme.tinted(self.style().standardIcon(name), ink))
 
@@ -562,13 +644,16 @@ class MainWindow(QMainWindow):
         if len(self.grid.views) > 1:
             return trouble
         keys = {
-            name: self.actions_by_name[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            name: self.actions_by_name[name]
+            .shortcut()
+            .toString(QKeySequence.SequenceFormat.NativeText)
             for name in ("open_file", "open_address", "open_pattern")
         }
         return self.tr(
             "There is no picture from this source.\n\n"
             "Connect a camera and choose it under Source, drop a file here,\n"
-            "or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern."
+            "or press {open_file} for a file, {open_address} for a network camera, {open_pattern} "
+            "for a test pattern."
         ).format(**keys)
 
     # The window's own events.

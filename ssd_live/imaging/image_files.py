@@ -9,7 +9,7 @@ import numpy as np
 from ssd_live.errors import MediaError, OutputError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.system.atomic_files import atomic_write, reason
+from ssd_live.system.atomic_files import atomic_write, os_error_text
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset(
@@ -50,7 +50,9 @@ def read_image(path: Path) -> Frame:
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({reason(error)}); check the file and its permissions") from error
+        raise MediaError(
+            f"{path}: cannot be read ({os_error_text(error)}); check the file and its permissions"
+        ) from error
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except cv2.error as error:
@@ -61,17 +63,28 @@ def read_image(path: Path) -> Frame:
 
 
 def write_image(path: Path, image: Pixels) -> None:
-    """Save BGR (H, W, 3) in the format that the ending of the name says, whole or not at all. Raises `OutputError`."""
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    """Save BGR (H, W, 3) in the format that the ending of the name says, whole or not at all.
+    Raises `OutputError`.
+    """
+    parameters = (
+        [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+        if path.suffix.lower() in (".jpg", ".jpeg")
+        else []
+    )
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise OutputError(f"{path}: cannot tell an image format from the name; end it in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise OutputError(
+            f"{path}: cannot tell an image format from the name; end it in "
+            f"{', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     try:
         encoded, data = cv2.imencode(path.suffix, image, parameters)
     except cv2.error:
         encoded = False
     if not encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
-        raise OutputError(f"{path}: this format cannot hold a picture of {size}; end the name in .png or .tif")
+        raise OutputError(
+            f"{path}: this format cannot hold a picture of {size}; end the name in .png or .tif"
+        )
     with atomic_write(path) as file:
         file.write(data.tobytes())
 

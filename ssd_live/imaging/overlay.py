@@ -1,6 +1,8 @@
-"""Boxes and labels drawn onto a frame: straight onto YUV planes or BGR, with no colour conversion of the picture.
+"""Boxes and labels drawn onto a frame: straight onto YUV planes or BGR, with no colour conversion
+of the picture.
 
-Everything drawn is opaque and axis-aligned, so drawing is copying: rectangles of one colour, and label tiles that are rendered once.
+Everything drawn is opaque and axis-aligned, so drawing is copying: rectangles of one colour, and
+label tiles that are rendered once.
 """
 
 import math
@@ -32,7 +34,12 @@ _TILE_CACHE = 1024
 class Overlay:
     """Draws detections on pictures of one size and format; used by one thread."""
 
-    def __init__(self, size: tuple[int, int], pixel_format: PixelFormat = "bgr24", matrix: YuvMatrix | None = None) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        pixel_format: PixelFormat = "bgr24",
+        matrix: YuvMatrix | None = None,
+    ) -> None:
         self._width, self._height = size
         self._matrix = (matrix or YuvMatrix()) if pixel_format == "yuv420p" else None
         self._font_size = max(_SMALLEST_FONT, round(min(size) * _FONT_PART_OF_PICTURE))
@@ -43,15 +50,30 @@ class Overlay:
     def fits(self, width: int, height: int) -> bool:
         return (width, height) == (self._width, self._height)
 
-    def draw(self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False) -> None:
-        """Draw onto writable planes in place. Boxes that are `stale` (found on an earlier frame) show only their corners."""
-        texts = [f"{name} {score:.0%}" for name, score in zip(detections.names, detections.scores, strict=True)]
+    def draw(
+        self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False
+    ) -> None:
+        """Draw onto writable planes in place. Boxes that are `stale` (found on an earlier frame)
+        show only their corners.
+        """
+        texts = [
+            f"{name} {score:.0%}"
+            for name, score in zip(detections.names, detections.scores, strict=True)
+        ]
         self.draw_labelled(planes, detections.boxes, detections.class_ids, texts, stale=stale)
 
     def draw_labelled(
-        self, planes: Sequence[Pixels], boxes: NDArray[np.float32], class_ids: NDArray[np.integer], texts: Sequence[str], *, stale: bool = False
+        self,
+        planes: Sequence[Pixels],
+        boxes: NDArray[np.float32],
+        class_ids: NDArray[np.integer],
+        texts: Sequence[str],
+        *,
+        stale: bool = False,
     ) -> None:
-        """Draw boxes (N, 4) xyxy in pixels, each in its class's colour with a text, the first on top."""
+        """Draw boxes (N, 4) xyxy in pixels, each in its class's colour with a text, the first on
+        top.
+        """
         snapped = [self._snap(box) for box in boxes]
         colours = [class_colour(int(class_id)) for class_id in class_ids]
         # The best is drawn last, so on top.
@@ -67,14 +89,24 @@ class Overlay:
             self._blit(planes, tile, spot)
 
     def _snap(self, box: NDArray[np.float32]) -> Rectangle:
-        """Whole pixels inside the picture, even ones, so that lines are crisp in the halved colour planes too."""
+        """Whole pixels inside the picture, even ones, so that lines are crisp in the halved colour
+        planes too.
+        """
         x1, y1, x2, y2 = (round(float(value) / 2) * 2 for value in box)
         x1, y1 = min(max(x1, 0), self._width - 2), min(max(y1, 0), self._height - 2)
         return x1, y1, min(max(x2, x1 + 2), self._width), min(max(y2, y1 + 2), self._height)
 
-    def _place(self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]) -> Rectangle:
-        inside = [self._inside(round(x), round(y), width, height) for x, y in label_spots(box, width, height, self._height)]
-        return next((spot for spot in inside if not any(overlap(spot, other) for other in placed)), inside[0])
+    def _place(
+        self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]
+    ) -> Rectangle:
+        inside = [
+            self._inside(round(x), round(y), width, height)
+            for x, y in label_spots(box, width, height, self._height)
+        ]
+        return next(
+            (spot for spot in inside if not any(overlap(spot, other) for other in placed)),
+            inside[0],
+        )
 
     def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
         x = max(min(x, self._width - width), 0) // 2 * 2
@@ -84,7 +116,9 @@ class Overlay:
     def _render_tile(self, text: str, colour: Colour) -> tuple[Pixels, ...]:
         """A label in the picture's own format, sides even, no wider or taller than the picture."""
         size = self._font_size
-        (_, _, text_width, _) = cv2.getTextSize((0, 0), text, (0, 0), self._font, size, _FONT_WEIGHT)
+        (_, _, text_width, _) = cv2.getTextSize(
+            (0, 0), text, (0, 0), self._font, size, _FONT_WEIGHT
+        )
         pad = max(2, size // 4)
         width, height = (text_width + 2 * pad + 1) // 2 * 2, (size + pad + 3) // 2 * 2
         tile = np.full((height, width, 3), colour, np.uint8)
@@ -92,14 +126,20 @@ class Overlay:
         baseline = height - max(2, round(size * 0.28)) - pad // 4
         cv2.putText(tile, text, (pad, baseline), ink, self._font, size, _FONT_WEIGHT)
         tile = tile[: self._height // 2 * 2, : self._width // 2 * 2]
-        return (tile,) if self._matrix is None else bgr_to_yuv420(np.ascontiguousarray(tile), self._matrix)
+        return (
+            (tile,)
+            if self._matrix is None
+            else bgr_to_yuv420(np.ascontiguousarray(tile), self._matrix)
+        )
 
     def _fill(self, planes: Sequence[Pixels], rectangle: Rectangle, colour: Colour) -> None:
         x1, y1, x2, y2 = rectangle
         if self._matrix is None:
             planes[0][y1:y2, x1:x2] = colour
             return
-        for plane, value, halving in zip(planes, yuv_colour(colour, self._matrix), (1, 2, 2), strict=True):
+        for plane, value, halving in zip(
+            planes, yuv_colour(colour, self._matrix), (1, 2, 2), strict=True
+        ):
             plane[y1 // halving : -(-y2 // halving), x1 // halving : -(-x2 // halving)] = value
 
     def _blit(self, planes: Sequence[Pixels], tile: Sequence[Pixels], spot: Rectangle) -> None:
@@ -111,13 +151,21 @@ class Overlay:
 
 @lru_cache(maxsize=1024)
 def class_colour(class_id: int) -> Colour:
-    """The colour of a class, BGR: the golden angle spreads any number of hues, in OKLCH (Ottosson 2020) so that none looks dim."""
-    return _oklch_to_bgr(_LIGHTNESSES[class_id % len(_LIGHTNESSES)], _CHROMA, 0.5 + class_id * _GOLDEN_ANGLE)
+    """The colour of a class, BGR: the golden angle spreads any number of hues, in OKLCH (Ottosson
+    2020) so that none looks dim.
+    """
+    return _oklch_to_bgr(
+        _LIGHTNESSES[class_id % len(_LIGHTNESSES)], _CHROMA, 0.5 + class_id * _GOLDEN_ANGLE
+    )
 
 
 @lru_cache(maxsize=1024)
 def yuv_colour(colour: Colour, matrix: YuvMatrix) -> tuple[int, int, int]:
-    y, u, v = np.clip(np.rint(bgr_to_yuv_matrix(matrix) @ np.array([*colour, 1.0])), 0, 255).astype(int).tolist()
+    y, u, v = (
+        np.clip(np.rint(bgr_to_yuv_matrix(matrix) @ np.array([*colour, 1.0])), 0, 255)
+        .astype(int)
+        .tolist()
+    )
     return y, u, v
 
 
@@ -147,7 +195,10 @@ def ink_on(colour: Colour) -> Colour:
 
 def _luminance(colour: Colour) -> float:
     """Relative luminance 0..1 as in WCAG 2."""
-    blue, green, red = (value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in colour)
+    blue, green, red = (
+        value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4
+        for value in colour
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -170,8 +221,12 @@ def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
         yield max(x2 - line, x1), top, x2, bottom
 
 
-def label_spots(box: Sequence[float], width: float, height: float, picture_height: float) -> list[tuple[float, float]]:
-    """Where the corner of a label may go, best first: above the box if that is in the picture, else inside it, below it ..."""
+def label_spots(
+    box: Sequence[float], width: float, height: float, picture_height: float
+) -> list[tuple[float, float]]:
+    """Where the corner of a label may go, best first: above the box if that is in the picture, else
+    inside it, below it ...
+    """
     x1, y1, x2, y2 = box
     spots = (
         (x1, y1 - height),

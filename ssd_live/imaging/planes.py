@@ -35,12 +35,16 @@ class Orientation:
         """The plane (H, W), upright."""
         turned = cv2.transpose(plane) if self.transpose else plane
         if self.flip_x or self.flip_y:
-            turned = cv2.flip(turned, -1 if self.flip_x and self.flip_y else 1 if self.flip_x else 0)
+            turned = cv2.flip(
+                turned, -1 if self.flip_x and self.flip_y else 1 if self.flip_x else 0
+            )
         return np.asarray(turned, np.uint8)
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """From the display matrix (ISO/IEC 14496-12, 8.2.2: x' = a x + c y, y' = b x + d y), to the nearest quarter turn."""
+    """From the display matrix (ISO/IEC 14496-12, 8.2.2: x' = a x + c y, y' = b x + d y), to the
+    nearest quarter turn.
+    """
     data = cast(Any, frame.side_data).get(SideDataType.DISPLAYMATRIX)
     if data is None:
         return Orientation()
@@ -59,22 +63,37 @@ def matrix_of(frame: av.VideoFrame) -> YuvMatrix:
 
 
 def planes_of(frame: av.VideoFrame) -> tuple[Pixels, ...]:
-    """Views (H, W) of an 8-bit planar frame's planes; valid as long as the views or the frame live."""
+    """Views (H, W) of an 8-bit planar frame's planes; valid as long as the views or the
+    frame live.
+    """
     views = []
     for plane in frame.planes:
-        rows = np.frombuffer(cast(Any, plane), np.uint8)[: plane.line_size * plane.height].reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(cast(Any, plane), np.uint8)[: plane.line_size * plane.height].reshape(
+            plane.height, plane.line_size
+        )
         views.append(rows[:, : plane.width])
     return tuple(views)
 
 
 def as_yuv420p(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    """The frame as 8-bit 4:2:0 of this size, in its own matrix and range (RGB: in the usual ones); the same object if it is so already."""
-    if frame.format.name in ("yuv420p", "yuvj420p") and (frame.width, frame.height) == (width, height):
+    """The frame as 8-bit 4:2:0 of this size, in its own matrix and range (RGB: in the usual ones);
+    the same object if it is so already.
+    """
+    if frame.format.name in ("yuv420p", "yuvj420p") and (frame.width, frame.height) == (
+        width,
+        height,
+    ):
         return frame
     if not frame.format.is_rgb:
         return _with_times_of(frame, frame.reformat(width=width, height=height, format="yuv420p"))
     space = _BT709 if height >= _HD_HEIGHT else _BT470BG
-    converted = frame.reformat(width=width, height=height, format="yuv420p", dst_colorspace=space, dst_color_range=_LIMITED_RANGE)
+    converted = frame.reformat(
+        width=width,
+        height=height,
+        format="yuv420p",
+        dst_colorspace=space,
+        dst_color_range=_LIMITED_RANGE,
+    )
     converted.colorspace, converted.color_range = space, _LIMITED_RANGE
     return _with_times_of(frame, converted)
 
@@ -83,7 +102,9 @@ def upright(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
     """A yuv420p frame turned upright; the same object if it is so already."""
     if orientation.is_upright:
         return frame
-    width, height = (frame.height, frame.width) if orientation.transpose else (frame.width, frame.height)
+    width, height = (
+        (frame.height, frame.width) if orientation.transpose else (frame.width, frame.height)
+    )
     turned = av.VideoFrame(width, height, "yuv420p")
     for source, target in zip(planes_of(frame), planes_of(turned), strict=True):
         target[:] = orientation.apply(source)
@@ -92,7 +113,9 @@ def upright(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
 
 
 def padded_to_even(frame: av.VideoFrame) -> av.VideoFrame:
-    """A yuv420p frame whose sides are even: the last column and row are repeated where they are odd."""
+    """A yuv420p frame whose sides are even: the last column and row are repeated where they are
+    odd.
+    """
     width, height = frame.width + frame.width % 2, frame.height + frame.height % 2
     if (width, height) == (frame.width, frame.height):
         return frame
@@ -113,7 +136,9 @@ def _with_times_of(frame: av.VideoFrame, other: av.VideoFrame) -> av.VideoFrame:
 
 
 def writable(frame: Frame) -> Frame:
-    """A frame from a `VideoReader`, padded to even sides, whose planes may be drawn on: a copy where the decoder still needs them."""
+    """A frame from a `VideoReader`, padded to even sides, whose planes may be drawn on: a copy
+    where the decoder still needs them.
+    """
     native = frame.native
     assert isinstance(native, av.VideoFrame)
     picture = padded_to_even(native)
@@ -124,7 +149,13 @@ def writable(frame: Frame) -> Frame:
 def copied(frame: Frame) -> av.VideoFrame:
     """A yuv420p FFmpeg frame with even sides of its own memory, of either pixel format."""
     if frame.pixel_format == "bgr24":
-        return padded_to_even(as_yuv420p(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.planes[0]), "bgr24"), frame.width, frame.height))
+        return padded_to_even(
+            as_yuv420p(
+                av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.planes[0]), "bgr24"),
+                frame.width,
+                frame.height,
+            )
+        )
     picture = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for source, target in zip(frame.planes, planes_of(picture), strict=True):
         target[:] = source

@@ -12,7 +12,9 @@ _FORMATS = (".png", ".svg", ".pdf")
 
 
 def check_plot(path: Path) -> None:
-    """Whether a plot can be made, and under such a name. Raises `MissingPackageError`, `OutputError`."""
+    """Whether a plot can be made, and under such a name. Raises `MissingPackageError`,
+    `OutputError`.
+    """
     new_figure(1, 1)
     if path.suffix.lower() not in _FORMATS:
         raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")

@@ -31,9 +31,13 @@ def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
 
 
 def default_recording(folder: Path, now: time.struct_time, taken: Collection[Path] = ()) -> Path:
-    """A name that tells when: ssd_live 2026-11-22 14.03.59.mkv, numbered if a file is called so, whatever its ending, or it is `taken`."""
+    """A name that tells when: ssd_live 2026-11-22 14.03.59.mkv, numbered if a file is called so,
+    whatever its ending, or it is `taken`.
+    """
     stem = time.strftime("ssd_live %Y-%m-%d %H.%M.%S", now)
     number = 1
-    while (path := folder / f"{stem}{f' {number}' if number > 1 else ''}.mkv") in taken or any(folder.glob(f"{glob.escape(path.stem)}.*")):
+    while (path := folder / f"{stem}{f' {number}' if number > 1 else ''}.mkv") in taken or any(
+        folder.glob(f"{glob.escape(path.stem)}.*")
+    ):
         number += 1
     return Path(printable(path))

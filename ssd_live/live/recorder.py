@@ -18,10 +18,10 @@ from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.planes import copied, matrix_of, planes_of
-from ssd_live.pipeline.live import Shot
-from ssd_live.results.records import LineLog, LogPlace, Record
-from ssd_live.system.atomic_files import claim_part, reason, rename_new
-from ssd_live.video.recording import Film
+from ssd_live.pipeline.live import LiveFrame
+from ssd_live.results.records import JsonlWriter, LogPaths, Record
+from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
+from ssd_live.video.recording import RecordingWriter
 
 # Frames between the pipeline and the encoder: half a second, for a disk that stutters.
 _QUEUE_FRAMES = 15
@@ -31,7 +31,9 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and model, as they are at the first frame."""
+    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and
+    model, as they are at the first frame.
+    """
 
     path: Path
     boxes: bool
@@ -41,7 +43,9 @@ class RecordingPlan:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A finished recording. `lost` frames came faster than they could be written; `trouble` is a line if it ended by a failure."""
+    """A finished recording. `lost` frames came faster than they could be written; `trouble` is a
+    line if it ended by a failure.
+    """
 
     path: Path
     detections: Path
@@ -52,25 +56,30 @@ class Recorded:
 
 
 class Recorder:
-    """Takes shots from any thread without ever waiting, and writes them in its own: Matroska with the times of capture, and JSON lines.
+    """Takes frames from any thread without ever waiting, and writes them in its own: Matroska with
+    the times of capture, and JSON lines.
 
-    Both are written as `.part` until `stop`. The first frame fixes the size; later ones are scaled to it. Raises `OutputError` at once
-    if there can be no such file; `on_end` is called in the recording thread.
+    Both are written as `.part` until `stop`. The first frame fixes the size; later ones are scaled
+    to it. Raises `OutputError` at once if there can be no such file; `on_end` is called in the
+    recording thread.
     """
 
     def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
         if plan.path.suffix.lower() != ".mkv":
-            raise OutputError(f"{plan.path}: recordings are Matroska, which a crash leaves readable; end the name in .mkv")
+            raise OutputError(
+                f"{plan.path}: recordings are Matroska, which a crash leaves readable; end the "
+                "name in .mkv"
+            )
         for path in (plan.path, plan.path.with_suffix(".jsonl")):
             if path.exists():
                 raise OutputError(f"{path}: exists already; choose another name")
         self._plan = plan
         self._on_end = on_end
-        self._shots: queue.Queue[Shot] = queue.Queue(_QUEUE_FRAMES)
+        self._shots: queue.Queue[LiveFrame] = queue.Queue(_QUEUE_FRAMES)
         self._stop = threading.Event()
-        self._part = claim_part(plan.path)
-        self._log: LineLog | None = None
-        self._film = Film(self._part)
+        self._part = reserve_part(plan.path)
+        self._log: JsonlWriter | None = None
+        self._film = RecordingWriter(self._part)
         self._overlay: Overlay | None = None
         self._started: float | None = None
         self._last_pts = -1
@@ -82,9 +91,9 @@ class Recorder:
     def path(self) -> Path:
         return self._plan.path
 
-    def offer(self, shot: Shot) -> None:
+    def offer(self, live_frame: LiveFrame) -> None:
         try:
-            self._shots.put_nowait(shot)
+            self._shots.put_nowait(live_frame)
         except queue.Full:
             self.lost += 1
 
@@ -102,53 +111,76 @@ class Recorder:
             self._record()
             self._finish()
         except Exception as error:  # a recording that fails must say so, whatever it was
-            detail = reason(error) if isinstance(error, OSError) and not isinstance(error, SsdLiveError) else str(error)
+            detail = (
+                os_error_text(error)
+                if isinstance(error, OSError) and not isinstance(error, SsdLiveError)
+                else str(error)
+            )
             self._abandon()
-            left = f"what was written is {self._part.name}" if self._part.exists() else "nothing was written"
+            left = (
+                f"what was written is {self._part.name}"
+                if self._part.exists()
+                else "nothing was written"
+            )
             trouble = f"{self._plan.path}: recording ended ({detail}); {left}"
         seconds = max(self._last_pts, 0) / 1000
-        self._on_end(Recorded(self._plan.path, self._plan.path.with_suffix(".jsonl"), self.frames, self.lost, seconds, trouble))
+        self._on_end(
+            Recorded(
+                self._plan.path,
+                self._plan.path.with_suffix(".jsonl"),
+                self.frames,
+                self.lost,
+                seconds,
+                trouble,
+            )
+        )
 
     def _record(self) -> None:
         flushed = time.monotonic()
         while True:
             try:
-                shot = self._shots.get(timeout=_POLL_SECONDS)
+                live_frame = self._shots.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 if self._stop.is_set():
                     return
                 self._film.keep_going()
                 continue
-            self._write(shot)
+            self._write(live_frame)
             if time.monotonic() - flushed >= _FLUSH_SECONDS:
                 if self._log is not None:
                     self._log.flush()
                 flushed = time.monotonic()
 
-    def _write(self, shot: Shot) -> None:
-        picture = copied(shot.frame)
+    def _write(self, live_frame: LiveFrame) -> None:
+        picture = copied(live_frame.frame)
         if self._log is None:
-            self._started = shot.frame.captured_at
+            self._started = live_frame.frame.captured_at
             path = self._plan.path.with_suffix(".jsonl")
-            self._log = LineLog(LogPlace(path, path), {**self._plan.header(), "version": __version__})
+            self._log = JsonlWriter(
+                LogPaths(path, path), {**self._plan.header(), "version": __version__}
+            )
         assert self._started is not None
-        pts = round((shot.frame.captured_at - self._started) * 1000)
+        pts = round((live_frame.frame.captured_at - self._started) * 1000)
         if pts <= self._last_pts:
             return
         self._last_pts = pts
-        found = self._visible(shot)
+        found = self._visible(live_frame)
         if self._plan.boxes and found is not None and len(found):
-            self._draw(picture, found, stale=shot.stale)
+            self._draw(picture, found, stale=live_frame.stale)
         self._film.add(picture, pts)
-        placed: Frame = replace(shot.frame, index=self.frames, pts=pts, time=pts / 1000)
-        self._log.add(placed, found if found is not None else _nothing(), stale=shot.stale)
+        placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
+        self._log.add(placed, found if found is not None else _nothing(), stale=live_frame.stale)
         self.frames += 1
 
-    def _visible(self, shot: Shot) -> Detections | None:
+    def _visible(self, live_frame: LiveFrame) -> Detections | None:
         shown = self._plan.shown()
-        if shot.detections is None or shown is None or tuple(shot.detections.classes) != shown.classes:
+        if (
+            live_frame.detections is None
+            or shown is None
+            or tuple(live_frame.detections.classes) != shown.classes
+        ):
             return None
-        return shown.of(shot.detections)
+        return shown.of(live_frame.detections)
 
     def _draw(self, picture: av.VideoFrame, found: Detections, *, stale: bool) -> None:
         if self._overlay is None or not self._overlay.fits(picture.width, picture.height):
@@ -178,4 +210,6 @@ class Recorder:
 
 
 def _nothing() -> Detections:
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ())
+    return Detections(
+        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ()
+    )

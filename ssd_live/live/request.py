@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.video.sources import SourceOptions, SourceSpec
 
 
 @dataclass(frozen=True)
 class Overrides:
-    """Of the command line, for this run only, on the first network: a threshold, and the only classes to show (none for all)."""
+    """Of the command line, for this run only, on the first network: a threshold, and the only
+    classes to show (none for all).
+    """
 
     threshold: float | None = None
     classes: tuple[str, ...] = ()
@@ -38,7 +40,12 @@ class LiveRequest:
     @property
     def rate_caps(self) -> tuple[float | None, ...]:
         """Of sources that cannot be asked for a rate."""
-        return tuple(self.options.rate if source.kind in ("file", "stream") else None for source in self.sources)
+        return tuple(
+            self.options.rate if source.kind in ("file", "stream") else None
+            for source in self.sources
+        )
 
-    def wish(self, model: str, backend: str, precision: str) -> Wish:
-        return Wish(self.model or model, self.backend or backend, self.precision or precision)
+    def model_request(self, model: str, backend: str, precision: str) -> ModelRequest:
+        return ModelRequest(
+            self.model or model, self.backend or backend, self.precision or precision
+        )

@@ -18,18 +18,18 @@ from ssd_live.detection.filter import DetectionFilter, detection_filter
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 from ssd_live.imaging.image_files import write_image
+from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated
 from ssd_live.live.recorder import Recorded
-from ssd_live.live.shown import ShownByNetwork
-from ssd_live.live.stream import InUse, Stream, counts, together
+from ssd_live.live.source import ActiveModel, LiveSource, counts, together
 from ssd_live.modelfile.metadata import Metadata
+from ssd_live.pipeline.counters import total
 from ssd_live.pipeline.live import LivePipeline, Show
-from ssd_live.pipeline.meters import total
 from ssd_live.pipeline.picture import Picture
-from ssd_live.remote.client import Loaded, Wish
+from ssd_live.remote.client import ModelInfo, ModelRequest
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import Network
-from ssd_live.remote.shared import places
+from ssd_live.remote.network import LiveModel
+from ssd_live.remote.shared import client_backends
 from ssd_live.system import machine
 
 # What starting takes is left out of the steady figures.
@@ -42,14 +42,15 @@ _RESTARTS, _RESTART_WINDOW_SECONDS = 3, 60.0
 class SessionEvents:
     """Who is told what, from whatever thread it happens in; none of these may wait.
 
-    `picture`: there is one to fetch. `loading`: a line of progress. `loaded`, `load_failed`: a network is in use, or is not to be had and
-    the one before goes on. `trouble`: a line about what went wrong. `recorded`: a recording ended.
+    `picture`: there is one to fetch. `loading`: a line of progress. `loaded`, `load_failed`: a
+    network is in use, or is not to be had and the one before goes on. `trouble`: a line about what
+    went wrong. `recorded`: a recording ended.
     """
 
     picture: Callable[[], None]
     loading: Callable[[str], None]
-    loaded: Callable[[Wish, Loaded], None]
-    load_failed: Callable[[Wish, SsdLiveError], None]
+    loaded: Callable[[ModelRequest, ModelInfo], None]
+    load_failed: Callable[[ModelRequest, SsdLiveError], None]
     trouble: Callable[[str], None]
     recorded: Callable[[Recorded], None]
 
@@ -57,29 +58,46 @@ class SessionEvents:
 class LiveSession(Closing):
     """A with-block. Methods return at once, but `close`.
 
-    `shown` says what of a network's detections is to be seen, before the first of them is. All of the `streams` share one network.
+    `shown` says what of a network's detections is to be seen, before the first of them is. All of
+    the `streams` share one network.
     """
 
-    def __init__(self, events: SessionEvents, shown: ShownByNetwork, *, show: Show = "inferred", streams: int = 1) -> None:
+    def __init__(
+        self,
+        events: SessionEvents,
+        shown: DisplayFilters,
+        *,
+        show: Show = "inferred",
+        streams: int = 1,
+    ) -> None:
         self._events = events
         self._shown = shown
-        self._in_use = InUse()
-        self.streams = [Stream(self._pipeline(show), self._in_use, events.recorded) for _ in range(streams)]
+        self._in_use = ActiveModel()
+        self.streams = [
+            LiveSource(self._pipeline(show), self._in_use, events.recorded) for _ in range(streams)
+        ]
         # The one that is worked on.
         self.stream = self.streams[0]
-        self._loader = NetworkLoader(LoaderEvents(events.loading, self._ready, self._load_failed), streams)
+        self._loader = NetworkLoader(
+            LoaderEvents(events.loading, self._ready, self._load_failed), streams
+        )
         self._dying = threading.Lock()
         self._is_alive = False
         # What is being loaded, else what is in use.
-        self._wish: Wish | None = None
-        self._wish_in_use: Wish | None = None
+        self._model_request: ModelRequest | None = None
+        self._request_in_use: ModelRequest | None = None
         self._deaths: deque[float] = deque(maxlen=_RESTARTS + 1)
         self._started = time.monotonic()
         self._process = psutil.Process()
         self._known: dict[int, psutil.Process] = {}
 
     def _pipeline(self, show: Show) -> LivePipeline:
-        return LivePipeline(self._events.picture, lambda error: self._events.trouble(str(error)), self._network_died, show=show)
+        return LivePipeline(
+            self._events.picture,
+            lambda error: self._events.trouble(str(error)),
+            self._network_died,
+            show=show,
+        )
 
     @property
     def pipeline(self) -> LivePipeline:
@@ -89,24 +107,26 @@ class LiveSession(Closing):
     # The network.
 
     @property
-    def loaded(self) -> Loaded | None:
+    def loaded(self) -> ModelInfo | None:
         return self._in_use.loaded
 
     @property
     def filter(self) -> DetectionFilter | None:
         return self._in_use.filter
 
-    def load(self, wish: Wish) -> None:
+    def load(self, model_request: ModelRequest) -> None:
         """Go on with another network once it is ready."""
-        self._wish = wish
-        self._loader.load(wish)
+        self._model_request = model_request
+        self._loader.load(model_request)
 
     def cancel_loading(self) -> None:
         """Stay with the network in use, if there is one."""
         self._loader.cancel()
 
     def set_threshold(self, threshold: float) -> None:
-        """The least score that is shown of the network in use. Below what the model gives, all is shown."""
+        """The least score that is shown of the network in use. Below what the model gives, all is
+        shown.
+        """
         if self.loaded is not None:
             self._shown.choose_threshold(self.loaded.metadata, threshold)
             self._make_filter(self.loaded.metadata)
@@ -118,7 +138,9 @@ class LiveSession(Closing):
 
     def _make_filter(self, metadata: Metadata) -> None:
         shown = self._shown.of(metadata)
-        checked = detection_filter(metadata, min(max(shown.threshold, metadata.score_threshold), 1.0))
+        checked = detection_filter(
+            metadata, min(max(shown.threshold, metadata.score_threshold), 1.0)
+        )
         wanted = np.array([name not in shown.hidden for name in metadata.classes])
         self._in_use.filter = replace(checked, wanted=wanted)
 
@@ -129,22 +151,28 @@ class LiveSession(Closing):
             return None
         return shown.of(found)
 
-    def _ready(self, wish: Wish, loaded: Loaded, network: Network) -> None:
-        self._wish_in_use = wish
+    def _ready(self, model_request: ModelRequest, loaded: ModelInfo, network: LiveModel) -> None:
+        self._request_in_use = model_request
         self._in_use.loaded = loaded
         self._make_filter(loaded.metadata)
         self._is_alive = True
-        for stream, place in zip(self.streams, places(network, len(self.streams)), strict=True):
+        for stream, place in zip(
+            self.streams, client_backends(network, len(self.streams)), strict=True
+        ):
             stream.pipeline.use(place)
-        self._events.loaded(wish, loaded)
+        self._events.loaded(model_request, loaded)
 
-    def _load_failed(self, wish: Wish, error: SsdLiveError) -> None:
-        if wish is self._wish:
-            if isinstance(error, BackendError | MissingPackageError) and _may_use_gpu(wish) and not self._is_alive:
-                self._go_on_without_gpu(wish, error)
+    def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
+        if model_request is self._model_request:
+            if (
+                isinstance(error, BackendError | MissingPackageError)
+                and _may_use_gpu(model_request)
+                and not self._is_alive
+            ):
+                self._go_on_without_gpu(model_request, error)
                 return
-            self._wish = self._wish_in_use
-        self._events.load_failed(wish, error)
+            self._model_request = self._request_in_use
+        self._events.load_failed(model_request, error)
 
     def _network_died(self, error: BaseException) -> None:
         """In an infer thread, of each stream. It is started again, unless it keeps dying."""
@@ -155,23 +183,27 @@ class LiveSession(Closing):
         now = time.monotonic()
         self._deaths.append(now)
         often = len(self._deaths) > _RESTARTS and self._deaths[0] > now - _RESTART_WINDOW_SECONDS
-        wish = self._wish
-        if often and wish is not None and _may_use_gpu(wish):
-            self._go_on_without_gpu(wish, error)
+        model_request = self._model_request
+        if often and model_request is not None and _may_use_gpu(model_request):
+            self._go_on_without_gpu(model_request, error)
             return
         self._events.trouble(str(error))
-        if wish is not None and not often:
-            self._loader.load(wish)
+        if model_request is not None and not often:
+            self._loader.load(model_request)
 
-    def _go_on_without_gpu(self, wish: Wish, error: BaseException) -> None:
+    def _go_on_without_gpu(self, model_request: ModelRequest, error: BaseException) -> None:
         self._events.trouble(f"{error}; going on without the GPU")
-        self._wish = replace(wish, backend="cpu", precision="auto")
-        self._loader.load(self._wish)
+        self._model_request = replace(model_request, backend="cpu", precision="auto")
+        self._loader.load(self._model_request)
 
     # Pictures to keep.
 
-    def save_snapshot(self, picture: Picture, path: Path, done: Callable[[Path, str], None]) -> None:
-        """Write a picture's whole frame with its boxes, in a thread of its own; `done` is called there with the path and a line of trouble."""
+    def save_snapshot(
+        self, picture: Picture, path: Path, done: Callable[[Path, str], None]
+    ) -> None:
+        """Write a picture's whole frame with its boxes, in a thread of its own; `done` is called
+        there with the path and a line of trouble.
+        """
         found = self.visible(picture.detections)
 
         def save() -> None:
@@ -198,7 +230,9 @@ class LiveSession(Closing):
         # Each is looked at once, so that the sums are theirs.
         measured = [stream.measured() for stream in self.streams]
         streams = [stream.numbers(its) for stream, its in zip(self.streams, measured, strict=True)]
-        of_all = streams[0] if len(streams) == 1 else together(measured).numbers() | {"streams": streams}
+        of_all = (
+            streams[0] if len(streams) == 1 else together(measured).numbers() | {"streams": streams}
+        )
         return {
             "seconds": round(time.monotonic() - self._started, 3),
             "model": loaded.metadata.name if loaded else None,
@@ -208,17 +242,24 @@ class LiveSession(Closing):
         }
 
     def settled(self, numbers: dict[str, Any]) -> dict[str, Any]:
-        """Numbers taken before, with the final accounts: to be called once closed."""
-        accounts = [stream.pipeline.ledger.account() for stream in self.streams]
-        settled = numbers | counts(total(accounts))
+        """Numbers taken before, with the final counts: to be called once closed."""
+        all_counts = [stream.pipeline.frame_counter.counts() for stream in self.streams]
+        settled = numbers | counts(total(all_counts))
         if "streams" in settled:
-            settled["streams"] = [stream | counts(account) for stream, account in zip(settled["streams"], accounts, strict=True)]
+            settled["streams"] = [
+                stream | counts(frame_counts)
+                for stream, frame_counts in zip(settled["streams"], all_counts, strict=True)
+            ]
         return settled
 
     def usage(self) -> tuple[float, float]:
-        """Percent of all cores since the last call, and resident megabytes, of all processes of this program."""
+        """Percent of all cores since the last call, and resident megabytes, of all processes of
+        this program.
+        """
         percent = memory = 0.0
-        running = {process.pid: self._known.get(process.pid, process) for process in self.processes()}
+        running = {
+            process.pid: self._known.get(process.pid, process) for process in self.processes()
+        }
         for process in running.values():
             with contextlib.suppress(psutil.Error):
                 percent += process.cpu_percent()
@@ -239,13 +280,16 @@ class LiveSession(Closing):
         for stream in self.streams:
             stream.stop()
         # A source that hangs takes its time; several take it together.
-        closing = [threading.Thread(target=stream.close, name="close", daemon=True) for stream in self.streams]
+        closing = [
+            threading.Thread(target=stream.close, name="close", daemon=True)
+            for stream in self.streams
+        ]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join()
 
 
-def _may_use_gpu(wish: Wish) -> bool:
-    name, _, device = wish.backend.partition(":")
+def _may_use_gpu(model_request: ModelRequest) -> bool:
+    name, _, device = model_request.backend.partition(":")
     return name in ("auto", *ENGINE_BACKENDS) or device.upper() not in ("", "CPU")

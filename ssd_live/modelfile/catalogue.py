@@ -16,7 +16,9 @@ DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 def model_paths() -> dict[str, Path]:
     """Name -> file, the shipped ones first; a name is the file's without its ending."""
     folders = (assets_folder() / "models", engines_folder() / "models")
-    return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.onnx"))}
+    return {
+        path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.onnx"))
+    }
 
 
 def find_model(name_or_file: str) -> "ModelFile":
@@ -35,4 +37,7 @@ def find_model(name_or_file: str) -> "ModelFile":
         return read_model_file(path)
     near = difflib.get_close_matches(name_or_file, paths, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UnknownModelError(f"there is no model {name_or_file!r}; {hint}`models list` shows all; a path to an .onnx file works too")
+    raise UnknownModelError(
+        f"there is no model {name_or_file!r}; {hint}`models list` shows all; a path to an .onnx "
+        "file works too"
+    )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ssd_live.errors import ModelFileError
 from ssd_live.modelfile.metadata import METADATA_KEY, Metadata
 from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES
-from ssd_live.system.atomic_files import atomic_write, reason, sha256
+from ssd_live.system.atomic_files import atomic_write, os_error_text, sha256
 
 # Protobuf cannot hold more in one message.
 MAX_BYTES = 2 * 1024**3 - 1
@@ -19,7 +19,9 @@ MAX_BYTES = 2 * 1024**3 - 1
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file: its bytes (what a runtime loads and what `sha256` was taken of) and its description."""
+    """A checked model file: its bytes (what a runtime loads and what `sha256` was taken of) and its
+    description.
+    """
 
     path: Path
     data: bytes
@@ -34,35 +36,53 @@ class ModelFile:
 def read_model_file(path: Path) -> ModelFile:
     """Read and check a model file.
 
-    Raises `ModelFileError` for a file that is missing, not ONNX, keeps weights elsewhere, has no `ssd_live` metadata, or has the wrong
-    input or outputs.
+    Raises `ModelFileError` for a file that is missing, not ONNX, keeps weights elsewhere, has no
+    `ssd_live` metadata, or has the wrong input or outputs.
     """
     try:
         if path.exists() and not path.is_file():
-            raise ModelFileError(f"{path}: is not a regular file; give a model file made by `export`")
+            raise ModelFileError(
+                f"{path}: is not a regular file; give a model file made by `export`"
+            )
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise ModelFileError(f"{path}: {size / 2**30:.1f} GiB is more than an ONNX file can be; give a model file made by `export`")
+            raise ModelFileError(
+                f"{path}: {size / 2**30:.1f} GiB is more than an ONNX file can be; give a model "
+                "file made by `export`"
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(f"{path}: the model file cannot be read ({reason(error)}); check the path") from error
+        raise ModelFileError(
+            f"{path}: the model file cannot be read ({os_error_text(error)}); check the path"
+        ) from error
     model = parse(data, path)
     return ModelFile(path, data, sha256(data), metadata_of(model, path))
 
 
 def parse(data: bytes, path: Path) -> ModelProto:
-    """The ONNX model in `data`, checked to be one that `ssd_live` can run. `path` is only for messages."""
+    """The ONNX model in `data`, checked to be one that `ssd_live` can run. `path` is only for
+    messages.
+    """
     try:
         model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf has its own exception, and it depends on the implementation
-        raise ModelFileError(f"{path}: is not an ONNX file; give a model file made by `export`") from error
+    except (
+        Exception
+    ) as error:  # protobuf has its own exception, and it depends on the implementation
+        raise ModelFileError(
+            f"{path}: is not an ONNX file; give a model file made by `export`"
+        ) from error
     if not model.graph.node:
-        raise ModelFileError(f"{path}: is not an ONNX file with a network in it; give a model file made by `export`")
+        raise ModelFileError(
+            f"{path}: is not an ONNX file with a network in it; give a model file made by `export`"
+        )
     for tensor in _all_tensors(model):
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            place = {entry.key: entry.value for entry in tensor.external_data}.get("location", "another file")
+            place = {entry.key: entry.value for entry in tensor.external_data}.get(
+                "location", "another file"
+            )
             raise ModelFileError(
-                f"{path}: keeps weights outside itself (in {place!r}), which is refused; save it with its weights inside, as `export` does"
+                f"{path}: keeps weights outside itself (in {place!r}), which is refused; save it "
+                "with its weights inside, as `export` does"
             )
     _check_ends(model, path)
     return model
@@ -72,31 +92,43 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
     """The checked `ssd_live` description in the model's metadata."""
     texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
     if not texts:
-        raise ModelFileError(f"{path}: has no {METADATA_KEY!r} metadata (class names, input scaling); make the file with `export`")
+        raise ModelFileError(
+            f"{path}: has no {METADATA_KEY!r} metadata (class names, input scaling); make the "
+            "file with `export`"
+        )
     try:
         metadata = Metadata.model_validate_json(texts[0])
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ModelFileError(f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); export it again") from error
+        raise ModelFileError(
+            f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); export "
+            "it again"
+        ) from error
     _check_against_graph(model, metadata, path)
     return metadata
 
 
 def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
-    """The model with this description, serialised the same way every time. Raises `ModelFileError` where ONNX's own checker objects."""
+    """The model with this description, serialised the same way every time. Raises `ModelFileError`
+    where ONNX's own checker objects.
+    """
     del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, metadata.model_dump_json()
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelFileError(f"the graph made for {metadata.name} is not valid ONNX: {str(error).splitlines()[0]}") from error
+        raise ModelFileError(
+            f"the graph made for {metadata.name} is not valid ONNX: {str(error).splitlines()[0]}"
+        ) from error
     return bytes(model.SerializeToString(deterministic=True))
 
 
 def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: object) -> ModelFile:
-    """A copy in memory with its graph edited in place by `edit` and its metadata fields replaced by `updates`."""
+    """A copy in memory with its graph edited in place by `edit` and its metadata fields replaced by
+    `updates`.
+    """
     proto = onnx.load_model_from_string(model.data)
     edit(proto)
     metadata = model.metadata.model_copy(update=updates)
@@ -113,48 +145,88 @@ def write_model_file(path: Path, model: ModelFile) -> None:
 def _check_ends(model: ModelProto, path: Path) -> None:
     initializers = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initializers]
-    if [value.name for value in inputs] != ["image"] or inputs[0].type.tensor_type.elem_type != TensorProto.UINT8:
-        raise ModelFileError(f"{path}: must have the one input `image` (uint8, B x H x W x 3); export it with `export`")
+    if [value.name for value in inputs] != ["image"] or inputs[
+        0
+    ].type.tensor_type.elem_type != TensorProto.UINT8:
+        raise ModelFileError(
+            f"{path}: must have the one input `image` (uint8, B x H x W x 3); export it with "
+            "`export`"
+        )
     outputs = {value.name for value in model.graph.output}
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
-        raise ModelFileError(f"{path}: lacks the output {missing[0]!r}; a model file ends in {', '.join(OUTPUTS)}: export it with `export`")
+        raise ModelFileError(
+            f"{path}: lacks the output {missing[0]!r}; a model file ends in {', '.join(OUTPUTS)}: "
+            "export it with `export`"
+        )
     made = {name for node in model.graph.node for name in node.output}
     for name in (BOXES, SCORES):
         if name not in made:
-            raise ModelFileError(f"{path}: has no tensor {name!r} before its NMS; export it with `export`")
+            raise ModelFileError(
+                f"{path}: has no tensor {name!r} before its NMS; export it with `export`"
+            )
 
 
 def _all_tensors(model: ModelProto) -> list[TensorProto]:
-    """Initializers and constants of the graph, of every graph inside it, and of the model's functions and training graphs."""
+    """Initializers and constants of the graph, of every graph inside it, and of the model's
+    functions and training graphs.
+    """
     tensors: list[TensorProto] = []
-    graphs = [model.graph, *(graph for info in model.training_info for graph in (info.algorithm, info.initialization))]
+    graphs = [
+        model.graph,
+        *(graph for info in model.training_info for graph in (info.algorithm, info.initialization)),
+    ]
     nodes = [node for function in model.functions for node in function.node]
     while graphs or nodes:
         if graphs:
             graph = graphs.pop()
             tensors.extend(graph.initializer)
-            tensors.extend(part for sparse in graph.sparse_initializer for part in (sparse.values, sparse.indices))
+            tensors.extend(
+                part
+                for sparse in graph.sparse_initializer
+                for part in (sparse.values, sparse.indices)
+            )
             nodes.extend(graph.node)
         while nodes:
             for attribute in nodes.pop().attribute:
                 sparse_tensors = [attribute.sparse_tensor, *attribute.sparse_tensors]
-                tensors.extend([attribute.t, *attribute.tensors, *(part for one in sparse_tensors for part in (one.values, one.indices))])
+                tensors.extend(
+                    [
+                        attribute.t,
+                        *attribute.tensors,
+                        *(part for one in sparse_tensors for part in (one.values, one.indices)),
+                    ]
+                )
                 graphs.extend([attribute.g] if attribute.HasField("g") else [])
                 graphs.extend(attribute.graphs)
     return tensors
 
 
 def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:
-    """Sizes that graph and metadata both name must be the same; a size that the graph leaves open is let through."""
+    """Sizes that graph and metadata both name must be the same; a size that the graph leaves open
+    is let through.
+    """
     values = {value.name: value for value in (*model.graph.input, *model.graph.value_info)}
 
     def sizes(name: str) -> list[int]:
-        return [dim.dim_value for dim in values[name].type.tensor_type.shape.dim] if name in values else []
+        return (
+            [dim.dim_value for dim in values[name].type.tensor_type.shape.dim]
+            if name in values
+            else []
+        )
 
     width, height = metadata.input_size
     found_input, found_scores = sizes("image"), sizes(SCORES)
-    if len(found_input) == 4 and any(found not in (0, wanted) for found, wanted in zip(found_input[1:3], (height, width), strict=True)):
-        raise ModelFileError(f"{path}: its metadata says {width} x {height} but its graph takes {found_input[2]} x {found_input[1]}; export it again")
+    if len(found_input) == 4 and any(
+        found not in (0, wanted)
+        for found, wanted in zip(found_input[1:3], (height, width), strict=True)
+    ):
+        raise ModelFileError(
+            f"{path}: its metadata says {width} x {height} but its graph takes {found_input[2]} x "
+            f"{found_input[1]}; export it again"
+        )
     if len(found_scores) == 3 and found_scores[2] not in (0, len(metadata.classes)):
-        raise ModelFileError(f"{path}: its metadata names {len(metadata.classes)} classes but its graph has {found_scores[2]}; export it again")
+        raise ModelFileError(
+            f"{path}: its metadata names {len(metadata.classes)} classes but its graph has "
+            f"{found_scores[2]}; export it again"
+        )

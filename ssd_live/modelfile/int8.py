@@ -1,7 +1,8 @@
-"""The INT8 form of a model: a second file, made by `quantize`, that stands in for it where it finds the same and is faster.
+"""The INT8 form of a model: a second file, made by `quantize`, that stands in for it where it finds
+the same and is faster.
 
-It lies in a folder `int8` beside the model's own file, or in the one of `engines/models`, under the same name, and says which file it was
-quantised from.
+It lies in a folder `int8` beside the model's own file, or in the one of `engines/models`, under the
+same name, and says which file it was quantised from.
 """
 
 from collections.abc import Iterator
@@ -37,8 +38,10 @@ def int8_identity(model: ModelFile) -> str:
     return " ".join(sha256(path.read_bytes()) for path in _places(model))
 
 
-def form_for(model: ModelFile, precision: str) -> ModelFile:
-    """The file that computes in a precision: the INT8 form for int8, else the model itself. Raises `UsageError` where there is no INT8 form."""
+def file_for_precision(model: ModelFile, precision: str) -> ModelFile:
+    """The file that computes in a precision: the INT8 form for int8, else the model itself. Raises
+    `UsageError` where there is no INT8 form.
+    """
     if precision != "int8" or model.metadata.precision == "int8":
         return model
     form = int8_form(model)

@@ -1,4 +1,6 @@
-"""What a model file says of itself: one JSON value in the ONNX metadata, under the key `ssd_live`."""
+"""What a model file says of itself: one JSON value in the ONNX metadata, under the key
+`ssd_live`.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -12,10 +14,12 @@ Channels = tuple[float, float, float]
 
 
 class Metadata(BaseModel):
-    """Checked description of a model file. Sizes are (width, height) in pixels; thresholds are scores or IoUs in 0..1.
+    """Checked description of a model file. Sizes are (width, height) in pixels; thresholds are
+    scores or IoUs in 0..1.
 
-    `mean` and `scale` are per RGB channel: the network sees `(pixel - mean) * scale`. `agreement_sample` holds frames at the network's
-    input size as base64 of JPEG files, on which backends and precisions are compared.
+    `mean` and `scale` are per RGB channel: the network sees `(pixel - mean) * scale`.
+    `agreement_sample` holds frames at the network's input size as base64 of JPEG files, on which
+    backends and precisions are compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -49,5 +53,7 @@ class Metadata(BaseModel):
     @model_validator(mode="after")
     def _one_category_id_a_class(self) -> Self:
         if len(self.category_ids) != len(self.classes):
-            raise ValueError(f"{len(self.classes)} classes but {len(self.category_ids)} category ids")
+            raise ValueError(
+                f"{len(self.classes)} classes but {len(self.category_ids)} category ids"
+            )
         return self

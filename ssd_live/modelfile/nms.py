@@ -1,7 +1,9 @@
-"""NMS tails: the nodes after `decoded_boxes` and `class_scores` that give a model file its four outputs.
+"""NMS tails: the nodes after `decoded_boxes` and `class_scores` that give a model file its four
+outputs.
 
-Every tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B, 1), `detection_boxes` float32 (B, K, 4) xyxy in 0..1,
-`detection_scores` float32 (B, K) and `detection_classes` int32 (B, K), best first; rows past `num_detections` are unspecified.
+Every tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B, 1),
+`detection_boxes` float32 (B, K, 4) xyxy in 0..1, `detection_scores` float32 (B, K) and
+`detection_classes` int32 (B, K), best first; rows past `num_detections` are unspecified.
 """
 
 from collections.abc import Sequence
@@ -16,21 +18,27 @@ SCORES = "class_scores"
 KEPT = "nms_kept"
 # Where TensorRT's parser looks for plugins; any domain that is not ONNX's own will do.
 PLUGIN_DOMAIN = "ssd_live.trt"
-# The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The sample clip needs 15 rounds.
+# The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The
+# sample clip needs 15 rounds.
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
-# Of whole numbers up to 2048 float16 holds every one; Turing has no matrix product of float32 in TensorRT-RTX.
+# Of whole numbers up to 2048 float16 holds every one; Turing has no matrix product of float32 in
+# TensorRT-RTX.
 _COUNTS = TensorProto.FLOAT16
 # The standard tail's cut; the bundled networks have fewer boxes.
 ONNX_BOXES = 2048
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 
 
-def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int) -> None:
-    """Append per-class NMS from standard ONNX operators (opset 18) to a graph that ends in `decoded_boxes` and `class_scores`.
+def graft_onnx_nms(
+    graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
+) -> None:
+    """Append per-class NMS from standard ONNX operators (opset 18) to a graph that ends in
+    `decoded_boxes` and `class_scores`.
 
-    `NonMaxSuppression` names the survivors; their scores are scattered into zeros, whose largest `max_detections` are the answer.
-    The graph must have at least `max_detections` box and class pairs. (At exactly the IoU threshold ONNX keeps a box and OpenVINO does not.)
-    Of more than `ONNX_BOXES` boxes only the best so many are looked at, each by its best class.
+    `NonMaxSuppression` names the survivors; their scores are scattered into zeros, whose largest
+    `max_detections` are the answer. The graph must have at least `max_detections` box and class
+    pairs. (At exactly the IoU threshold ONNX keeps a box and OpenVINO does not.) Of more than
+    `ONNX_BOXES` boxes only the best so many are looked at, each by its best class.
     """
     kept = _graft_cut(graph, ONNX_BOXES) if _boxes(graph) > ONNX_BOXES else (BOXES, SCORES)
     constants: dict[str, np.ndarray] = {
@@ -39,7 +47,11 @@ def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: 
         "nms_score": np.array([score_threshold], np.float32),
     }
     nodes = [
-        helper.make_node("NonMaxSuppression", [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"], [KEPT]),
+        helper.make_node(
+            "NonMaxSuppression",
+            [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"],
+            [KEPT],
+        ),
         helper.make_node("GatherND", ["nms_scores", KEPT], ["nms_kept_scores"]),
         helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
         helper.make_node("ScatterND", ["nms_zeros", KEPT, "nms_kept_scores"], ["nms_scattered"]),
@@ -48,35 +60,57 @@ def graft_onnx_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: 
 
 
 def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
-    """Append what leaves the `count` boxes that score best in any class; the names of these boxes and of their scores.
+    """Append what leaves the `count` boxes that score best in any class; the names of these boxes
+    and of their scores.
 
-    What scores little in every class costs all that follows as much as what does not: an untrained SSD has 8732 boxes over 0.01.
+    What scores little in every class costs all that follows as much as what does not: an untrained
+    SSD has 8732 boxes over 0.01.
     """
-    constants = {"nms_cut_axis": np.array([2], np.int64), "nms_cut_count": np.array([count], np.int64)}
-    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    constants = {
+        "nms_cut_axis": np.array([2], np.int64),
+        "nms_cut_count": np.array([count], np.int64),
+    }
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
     graph.node.extend(
         [
             helper.make_node("ReduceMax", [SCORES, "nms_cut_axis"], ["nms_cut_best"], keepdims=0),
-            helper.make_node("TopK", ["nms_cut_best", "nms_cut_count"], ["nms_cut_scores", "nms_cut_number"], axis=1),
+            helper.make_node(
+                "TopK",
+                ["nms_cut_best", "nms_cut_count"],
+                ["nms_cut_scores", "nms_cut_number"],
+                axis=1,
+            ),
             helper.make_node("Unsqueeze", ["nms_cut_number", "nms_cut_axis"], ["nms_cut_row"]),
             helper.make_node("GatherND", [BOXES, "nms_cut_row"], ["nms_cut_boxes"], batch_dims=1),
-            helper.make_node("GatherND", [SCORES, "nms_cut_row"], ["nms_cut_classes"], batch_dims=1),
+            helper.make_node(
+                "GatherND", [SCORES, "nms_cut_row"], ["nms_cut_classes"], batch_dims=1
+            ),
         ]
     )
     return "nms_cut_boxes", "nms_cut_classes"
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
-    """Append a tail that suppresses nothing: the answer is the `max_detections` best pairs of box and class. For comparing networks."""
-    _graft_best(graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections)
+    """Append a tail that suppresses nothing: the answer is the `max_detections` best pairs of box
+    and class. For comparing networks.
+    """
+    _graft_best(
+        graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections
+    )
 
 
-def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int) -> None:
-    """Append per-class NMS of plain operators with fixed shapes, for runtimes that have no NMS of their own.
+def graft_fixed_nms(
+    graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
+) -> None:
+    """Append per-class NMS of plain operators with fixed shapes, for runtimes that have no NMS of
+    their own.
 
-    The best `FIXED_CANDIDATES` pairs of box and class are compared with each other, all at once, in `FIXED_ROUNDS` rounds: in each, what
-    no better survivor of the round before suppresses survives. So it is exact as long as no chain of boxes, each suppressing the next,
-    is longer than that, and no more pairs than that score over the threshold.
+    The best `FIXED_CANDIDATES` pairs of box and class are compared with each other, all at once, in
+    `FIXED_ROUNDS` rounds: in each, what no better survivor of the round before suppresses survives.
+    So it is exact as long as no chain of boxes, each suppressing the next, is longer than that, and
+    no more pairs than that score over the threshold.
     """
     pairs = _pairs(graph)
     count = min(FIXED_CANDIDATES, pairs) if pairs else FIXED_CANDIDATES
@@ -91,15 +125,21 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
     }
     nodes = [
         helper.make_node("Reshape", ["nms_scores", "nms_flat"], ["nms_every"]),
-        helper.make_node("TopK", ["nms_every", "nms_count"], ["nms_candidates", "nms_pair"], axis=1),
+        helper.make_node(
+            "TopK", ["nms_every", "nms_count"], ["nms_candidates", "nms_pair"], axis=1
+        ),
         *_place_nodes("nms_pair", "nms_candidate_class", "nms_candidate_row"),
-        helper.make_node("GatherND", [BOXES, "nms_candidate_row"], ["nms_candidate_boxes"], batch_dims=1),
+        helper.make_node(
+            "GatherND", [BOXES, "nms_candidate_row"], ["nms_candidate_boxes"], batch_dims=1
+        ),
         *_overlap_nodes(),
         *_same_class_nodes(),
         *_better_nodes(),
         helper.make_node("Greater", ["nms_overlap", "nms_shared"], ["nms_overlaps"]),
         helper.make_node("And", ["nms_overlaps", "nms_same"], ["nms_conflict_anywhere"]),
-        helper.make_node("And", ["nms_conflict_anywhere", "nms_better"], ["nms_conflict_with_better"]),
+        helper.make_node(
+            "And", ["nms_conflict_anywhere", "nms_better"], ["nms_conflict_with_better"]
+        ),
         helper.make_node("Cast", ["nms_conflict_with_better"], ["nms_conflict"], to=_COUNTS),
         helper.make_node("Greater", ["nms_candidates", "nms_score"], ["nms_over"]),
         helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=_COUNTS),
@@ -110,22 +150,32 @@ def graft_fixed_nms(graph: GraphProto, *, score_threshold: float, iou_threshold:
         nodes += [
             helper.make_node("MatMul", ["nms_conflict", alive], [f"nms_against_{number}"]),
             helper.make_node("Less", [f"nms_against_{number}", "nms_half"], [f"nms_free_{number}"]),
-            helper.make_node("Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=_COUNTS),
-            helper.make_node("Mul", [f"nms_free_number_{number}", "nms_valid"], [f"nms_alive_{number}"]),
+            helper.make_node(
+                "Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=_COUNTS
+            ),
+            helper.make_node(
+                "Mul", [f"nms_free_number_{number}", "nms_valid"], [f"nms_alive_{number}"]
+            ),
         ]
         alive = f"nms_alive_{number}"
     nodes += [
         helper.make_node("Cast", [alive], ["nms_alive"], to=TensorProto.FLOAT),
         helper.make_node("Squeeze", ["nms_alive", "nms_last"], ["nms_survives"]),
         helper.make_node("Mul", ["nms_candidates", "nms_survives"], ["nms_surviving_scores"]),
-        helper.make_node("TopK", ["nms_surviving_scores", "nms_limit"], ["detection_scores", "nms_rank"], axis=1),
+        helper.make_node(
+            "TopK", ["nms_surviving_scores", "nms_limit"], ["detection_scores", "nms_rank"], axis=1
+        ),
         helper.make_node("GatherElements", ["nms_pair", "nms_rank"], ["nms_index"], axis=1),
     ]
     _graft(graph, nodes, constants, max_detections)
 
 
-def graft_efficient_nms(graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int) -> None:
-    """Append TensorRT's `EfficientNMS_TRT` plugin. It looks at no more than 4096 pairs of box and class, and suppresses at >= the threshold."""
+def graft_efficient_nms(
+    graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
+) -> None:
+    """Append TensorRT's `EfficientNMS_TRT` plugin. It looks at no more than 4096 pairs of box and
+    class, and suppresses at >= the threshold.
+    """
     attributes: dict[str, Any] = {
         "plugin_version": "1",
         "score_threshold": float(score_threshold),
@@ -137,7 +187,11 @@ def graft_efficient_nms(graph: GraphProto, *, score_threshold: float, iou_thresh
         "score_activation": 0,
         "class_agnostic": 0,
     }
-    graph.node.append(helper.make_node("EfficientNMS_TRT", [BOXES, SCORES], list(OUTPUTS), domain=PLUGIN_DOMAIN, **attributes))
+    graph.node.append(
+        helper.make_node(
+            "EfficientNMS_TRT", [BOXES, SCORES], list(OUTPUTS), domain=PLUGIN_DOMAIN, **attributes
+        )
+    )
     _set_outputs(graph, max_detections)
 
 
@@ -149,11 +203,15 @@ def _graft_best(
     max_detections: int,
     kept: tuple[str, str] = (BOXES, SCORES),
 ) -> None:
-    """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of these as the four outputs."""
+    """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of
+    these as the four outputs.
+    """
     best = [
         *nodes,
         helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
-        helper.make_node("TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1),
+        helper.make_node(
+            "TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1
+        ),
     ]
     _graft(graph, best, constants, max_detections, kept)
 
@@ -165,7 +223,8 @@ def _graft(
     max_detections: int,
     kept: tuple[str, str] = (BOXES, SCORES),
 ) -> None:
-    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C, N), and what follows from these two.
+    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C,
+    N), and what follows from these two.
 
     `kept` are the boxes and scores to choose among.
     """
@@ -176,7 +235,9 @@ def _graft(
         "nms_zero": np.array(0, np.float32),
         "nms_box_axis": np.array(2, np.int64),
     }
-    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
     graph.node.extend(
         [
             helper.make_node("Transpose", [kept[1]], ["nms_scores"], perm=[0, 2, 1]),
@@ -185,17 +246,23 @@ def _graft(
             *nodes,
             *_place_nodes("nms_index", "nms_class", "nms_box_row"),
             helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
-            helper.make_node("GatherND", [kept[0], "nms_box_row"], ["detection_boxes"], batch_dims=1),
+            helper.make_node(
+                "GatherND", [kept[0], "nms_box_row"], ["detection_boxes"], batch_dims=1
+            ),
             helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
             helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
-            helper.make_node("ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1),
+            helper.make_node(
+                "ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1
+            ),
         ]
     )
     _set_outputs(graph, max_detections)
 
 
 def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
-    """From numbers of pairs (B, M), counted class by class, to their classes (B, M) and boxes' rows (B, M, 1)."""
+    """From numbers of pairs (B, M), counted class by class, to their classes (B, M) and boxes' rows
+    (B, M, 1).
+    """
     return [
         helper.make_node("Div", [index, "nms_box_count"], [class_id]),
         helper.make_node("Mod", [index, "nms_box_count"], [f"{row}_number"]),
@@ -204,15 +271,22 @@ def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
 
 
 def _overlap_nodes() -> list[NodeProto]:
-    """`nms_overlap` (B, K, K): what every two candidates have in common; `nms_shared`: what of their union that must not exceed."""
+    """`nms_overlap` (B, K, K): what every two candidates have in common; `nms_shared`: what of
+    their union that must not exceed.
+    """
     corners = ["nms_x1", "nms_y1", "nms_x2", "nms_y2"]
     nodes = [helper.make_node("Split", ["nms_candidate_boxes", "nms_sides"], corners, axis=2)]
-    nodes += [helper.make_node("Transpose", [corner], [f"{corner}_across"], perm=[0, 2, 1]) for corner in corners]
+    nodes += [
+        helper.make_node("Transpose", [corner], [f"{corner}_across"], perm=[0, 2, 1])
+        for corner in corners
+    ]
     for axis in "xy":
         nodes += [
             helper.make_node("Max", [f"nms_{axis}1", f"nms_{axis}1_across"], [f"nms_{axis}_low"]),
             helper.make_node("Min", [f"nms_{axis}2", f"nms_{axis}2_across"], [f"nms_{axis}_high"]),
-            helper.make_node("Sub", [f"nms_{axis}_high", f"nms_{axis}_low"], [f"nms_{axis}_between"]),
+            helper.make_node(
+                "Sub", [f"nms_{axis}_high", f"nms_{axis}_low"], [f"nms_{axis}_between"]
+            ),
             helper.make_node("Relu", [f"nms_{axis}_between"], [f"nms_{axis}_common"]),
             helper.make_node("Sub", [f"nms_{axis}2", f"nms_{axis}1"], [f"nms_{axis}_side"]),
         ]
@@ -238,7 +312,9 @@ def _same_class_nodes() -> list[NodeProto]:
 
 
 def _better_nodes() -> list[NodeProto]:
-    """`nms_better` (B, K, K): whether the column's candidate goes before the row's. Of equal scores the first box does, as TopK need not have it."""
+    """`nms_better` (B, K, K): whether the column's candidate goes before the row's. Of equal scores
+    the first box does, as TopK need not have it.
+    """
     return [
         # Whole numbers this small are exact in float32.
         helper.make_node("Cast", ["nms_pair"], ["nms_pair_number"], to=TensorProto.FLOAT),
@@ -247,9 +323,15 @@ def _better_nodes() -> list[NodeProto]:
             for name in ("nms_candidates", "nms_pair_number")
             for axis, way in (("nms_last", "down"), ("nms_second", "across"))
         ),
-        helper.make_node("Greater", ["nms_candidates_across", "nms_candidates_down"], ["nms_higher"]),
-        helper.make_node("Equal", ["nms_candidates_across", "nms_candidates_down"], ["nms_as_high"]),
-        helper.make_node("Less", ["nms_pair_number_across", "nms_pair_number_down"], ["nms_first_box"]),
+        helper.make_node(
+            "Greater", ["nms_candidates_across", "nms_candidates_down"], ["nms_higher"]
+        ),
+        helper.make_node(
+            "Equal", ["nms_candidates_across", "nms_candidates_down"], ["nms_as_high"]
+        ),
+        helper.make_node(
+            "Less", ["nms_pair_number_across", "nms_pair_number_down"], ["nms_first_box"]
+        ),
         helper.make_node("And", ["nms_as_high", "nms_first_box"], ["nms_tie_won"]),
         helper.make_node("Or", ["nms_higher", "nms_tie_won"], ["nms_better"]),
     ]
@@ -272,16 +354,22 @@ def _score_sizes(graph: GraphProto) -> list[int]:
 
 
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
-    """Change the score over which a grafted tail looks at boxes. Raises `KeyError` where there is no such tail."""
+    """Change the score over which a grafted tail looks at boxes. Raises `KeyError` where there is
+    no such tail.
+    """
     for tensor in graph.initializer:
         if tensor.name == "nms_score":
-            tensor.CopyFrom(numpy_helper.from_array(np.array([score_threshold], np.float32), tensor.name))
+            tensor.CopyFrom(
+                numpy_helper.from_array(np.array([score_threshold], np.float32), tensor.name)
+            )
             return
     raise KeyError("nms_score")
 
 
 def strip_nms(graph: GraphProto) -> None:
-    """Remove whatever follows `decoded_boxes` and `class_scores`, which become the outputs. Raises `KeyError` where one is not there."""
+    """Remove whatever follows `decoded_boxes` and `class_scores`, which become the outputs. Raises
+    `KeyError` where one is not there.
+    """
     shapes = {value.name: value for value in (*graph.value_info, *graph.output)}
     outputs = [shapes[BOXES], shapes[SCORES]]
     makers = {name: node for node in graph.node for name in node.output}
@@ -301,17 +389,25 @@ def strip_nms(graph: GraphProto) -> None:
 
 
 def _set_outputs(graph: GraphProto, max_detections: int) -> None:
-    """Declare the four outputs; the two tensors that the tail grew on stay named, with their shapes, as intermediate values."""
+    """Declare the four outputs; the two tensors that the tail grew on stay named, with their
+    shapes, as intermediate values.
+    """
     ends = {value.name: value for value in graph.output}
     graph.value_info.extend([ends[BOXES], ends[SCORES]])
-    batch = ends[BOXES].type.tensor_type.shape.dim[0].dim_param or ends[BOXES].type.tensor_type.shape.dim[0].dim_value
+    batch = (
+        ends[BOXES].type.tensor_type.shape.dim[0].dim_param
+        or ends[BOXES].type.tensor_type.shape.dim[0].dim_value
+    )
     declared = (
         (TensorProto.INT32, [batch, 1]),
         (TensorProto.FLOAT, [batch, max_detections, 4]),
         (TensorProto.FLOAT, [batch, max_detections]),
         (TensorProto.INT32, [batch, max_detections]),
     )
-    outputs = [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in zip(OUTPUTS, declared, strict=True)]
+    outputs = [
+        helper.make_tensor_value_info(name, kind, shape)
+        for name, (kind, shape) in zip(OUTPUTS, declared, strict=True)
+    ]
     _replace(graph.output, outputs)
 
 

@@ -1,4 +1,6 @@
-"""INT8 by NNCF: a calibrated model file with QDQ nodes, whose weights have a scale for each output channel."""
+"""INT8 by NNCF: a calibrated model file with QDQ nodes, whose weights have a scale for each output
+channel.
+"""
 
 import contextlib
 import logging
@@ -12,25 +14,30 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from ssd_live.errors import MissingPackageError
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.modelfile.body import body_of, predictors, with_ancestors
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.int8 import int8_place
+from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
 from ssd_live.system.atomic_files import sha256
 
 
-def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[str] = ()) -> ModelFile:
-    """The INT8 form of a float32 model file, calibrated on images (height, width, 3) BGR at the network's size.
+def quantised(
+    model: ModelFile, images: Sequence[Pixels], in_float: Collection[str] = ()
+) -> ModelFile:
+    """The INT8 form of a float32 model file, calibrated on images (height, width, 3) BGR at the
+    network's size.
 
-    Convolutions and what lies between them compute in INT8, but for the nodes named by `in_float`; box decoding and NMS stay in float32.
-    Raises `MissingPackageError`.
+    Convolutions and what lies between them compute in INT8, but for the nodes named by `in_float`;
+    box decoding and NMS stay in float32. Raises `MissingPackageError`.
     """
     metadata = model.metadata
     proto = body_of(model)
     quantisable = with_ancestors(proto.graph, predictors(proto.graph))
     with _quietly():
         nncf = _nncf()
-        calibration = nncf.Dataset([image[None] for image in images], lambda image: {"image": image})
+        calibration = nncf.Dataset(
+            [image[None] for image in images], lambda image: {"image": image}
+        )
         proto = nncf.quantize(
             proto,
             calibration,
@@ -38,18 +45,29 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
             preset=nncf.QuantizationPreset.MIXED,
             # Slower to make, and the count of detections stays.
             fast_bias_correction=False,
-            # ONNX Runtime has no convolution of activations with a scale for each channel, which NNCF gives depthwise ones.
+            # ONNX Runtime has no convolution of activations with a scale for each channel, which
+            # NNCF gives depthwise ones.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(per_channel=False)
+                activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(
+                    per_channel=False
+                )
             ),
-            ignored_scope=nncf.IgnoredScope(names=[*(node.name for node in proto.graph.node if node.name not in quantisable), *in_float]),
+            ignored_scope=nncf.IgnoredScope(
+                names=[
+                    *(node.name for node in proto.graph.node if node.name not in quantisable),
+                    *in_float,
+                ]
+            ),
         )
     _make_unsigned(proto.graph)
     _feed_pixels(proto.graph)
     # Leaves out what nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(
-        proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections
+        proto.graph,
+        score_threshold=metadata.score_threshold,
+        iou_threshold=metadata.iou_threshold,
+        max_detections=metadata.max_detections,
     )
     described = metadata.model_copy(update={"precision": "int8", "quantised_from": model.sha256})
     data = to_bytes(proto, described)
@@ -57,16 +75,22 @@ def quantised(model: ModelFile, images: Sequence[Pixels], in_float: Collection[s
 
 
 def _make_unsigned(graph: GraphProto) -> None:
-    """Count activations from 0 to 255 instead of from -128 to 127: the same numbers, but ONNX Runtime convolves only from one kind to the same."""
+    """Count activations from 0 to 255 instead of from -128 to 127: the same numbers, but ONNX
+    Runtime convolves only from one kind to the same.
+    """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     activations = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
     made: dict[str, TensorProto] = {}
     for node in graph.node:
-        if node.op_type == "QuantizeLinear" or (node.op_type == "DequantizeLinear" and node.input[0] in activations):
+        if node.op_type == "QuantizeLinear" or (
+            node.op_type == "DequantizeLinear" and node.input[0] in activations
+        ):
             zero = constants.get(node.input[2])
             if zero is not None and zero.data_type == TensorProto.INT8:
                 name = f"{zero.name}_unsigned"
-                made[name] = numpy_helper.from_array((numpy_helper.to_array(zero).astype(np.int16) + 128).astype(np.uint8), name)
+                made[name] = numpy_helper.from_array(
+                    (numpy_helper.to_array(zero).astype(np.int16) + 128).astype(np.uint8), name
+                )
                 node.input[2] = name
     graph.initializer.extend(made.values())
     # Their types are said there.
@@ -75,10 +99,12 @@ def _make_unsigned(graph: GraphProto) -> None:
 
 
 def _feed_pixels(graph: GraphProto) -> None:
-    """Let the first convolution take the picture's own bytes, where one scale and one zero for all channels make the network's input of them.
+    """Let the first convolution take the picture's own bytes, where one scale and one zero for all
+    channels make the network's input of them.
 
-    Nothing is rounded on the way then, and ONNX Runtime has no float picture to scale, which takes it a fifth of its time. A zero between two
-    bytes is made up for in the bias; at the border, where zeros are outside, up to half a byte's step stays.
+    Nothing is rounded on the way then, and ONNX Runtime has no float picture to scale, which takes
+    it a fifth of its time. A zero between two bytes is made up for in the bias; at the border,
+    where zeros are outside, up to half a byte's step stays.
     """
     found = _normalisation(graph)
     if found is None:
@@ -90,20 +116,43 @@ def _feed_pixels(graph: GraphProto) -> None:
         return
     constants = {tensor.name: tensor for tensor in graph.initializer}
     makers = {node.output[0]: node for node in graph.node}
-    whole, steps = (numpy_helper.to_array(constants[name]).astype(np.float64) for name in makers[convolution.input[1]].input[:2])
+    whole, steps = (
+        numpy_helper.to_array(constants[name]).astype(np.float64)
+        for name in makers[convolution.input[1]].input[:2]
+    )
     missing = (whole.sum((2, 3)) * steps[:, None] * scale * (zero - zeros)).sum(1)
     bias = constants[convolution.input[2]]
-    bias.CopyFrom(numpy_helper.from_array((numpy_helper.to_array(bias) + missing).astype(np.float32), bias.name))
-    graph.initializer.append(numpy_helper.from_array(scale[:1].astype(np.float32).reshape(()), "image_scale"))
+    bias.CopyFrom(
+        numpy_helper.from_array(
+            (numpy_helper.to_array(bias) + missing).astype(np.float32), bias.name
+        )
+    )
+    graph.initializer.append(
+        numpy_helper.from_array(scale[:1].astype(np.float32).reshape(()), "image_scale")
+    )
     graph.initializer.append(numpy_helper.from_array(np.array(zero, np.uint8), "image_zero"))
-    graph.node.insert(0, helper.make_node("DequantizeLinear", ["image", "image_scale", "image_zero"], ["image_values"], "image_values"))
+    graph.node.insert(
+        0,
+        helper.make_node(
+            "DequantizeLinear",
+            ["image", "image_scale", "image_zero"],
+            ["image_values"],
+            "image_values",
+        ),
+    )
     transpose.input[0] = "image_values"
     convolution.input[0] = transpose.output[0]
 
 
 def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray, np.ndarray] | None:
-    """Where the picture is transposed, the INT8 convolution that takes it, scale and shift (channels) on the way; None if it is another way."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer if np.prod(tensor.dims) <= 3}
+    """Where the picture is transposed, the INT8 convolution that takes it, scale and shift
+    (channels) on the way; None if it is another way.
+    """
+    constants = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if np.prod(tensor.dims) <= 3
+    }
     makers = {node.output[0]: node for node in graph.node}
     transpose: NodeProto | None = None
     name, scale, shift = "image", np.ones(3), np.zeros(3)
@@ -112,10 +161,18 @@ def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray,
         if len(users) != 1:
             return None
         (node,) = users
-        others = [constants[other].astype(np.float64).ravel() for other in node.input if other in constants]
+        others = [
+            constants[other].astype(np.float64).ravel()
+            for other in node.input
+            if other in constants
+        ]
         if node.op_type == "Conv":
             weights = makers.get(node.input[1])
-            in_int8 = weights is not None and weights.op_type == "DequantizeLinear" and len(node.input) == 3
+            in_int8 = (
+                weights is not None
+                and weights.op_type == "DequantizeLinear"
+                and len(node.input) == 3
+            )
             return (transpose, node, scale, shift) if in_int8 and transpose is not None else None
         if node.op_type == "Transpose":
             transpose = node
@@ -134,7 +191,9 @@ def _nncf() -> Any:
     try:
         import nncf
     except ImportError as error:
-        raise MissingPackageError("quantizing needs NNCF; `pip install '.[quantize]'` brings it") from error
+        raise MissingPackageError(
+            "quantizing needs NNCF; `pip install '.[quantize]'` brings it"
+        ) from error
     nncf.set_log_level(logging.ERROR)
     return nncf
 

@@ -4,4 +4,13 @@ from ssd_live.models.multibox_loss import Loss, Target, multibox_loss
 from ssd_live.models.ssd import SSD, SSDNetwork
 from ssd_live.models.zoo import TRAINED_MODELS, create, load_trained
 
-__all__ = ["SSD", "TRAINED_MODELS", "Loss", "SSDNetwork", "Target", "create", "load_trained", "multibox_loss"]
+__all__ = [
+    "SSD",
+    "TRAINED_MODELS",
+    "Loss",
+    "SSDNetwork",
+    "Target",
+    "create",
+    "load_trained",
+    "multibox_loss",
+]

@@ -1,7 +1,8 @@
 """Default boxes: the fixed set of boxes that an SSD network scores and corrects.
 
-Section 2.2, "Choosing scales and aspect ratios for default boxes", of Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016
-(arXiv:1512.02325). A network is described by a list of `FeatureMapBoxes`; nothing here knows any particular network.
+Section 2.2, "Choosing scales and aspect ratios for default boxes", of Liu et al., "SSD: Single Shot
+MultiBox Detector", ECCV 2016 (arXiv:1512.02325). A network is described by a list of
+`FeatureMapBoxes`; nothing here knows any particular network.
 """
 
 import math
@@ -15,7 +16,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BoxShape:
-    """One default box of a cell: `scale` is relative to the image's side, `ratio` is width over height."""
+    """One default box of a cell: `scale` is relative to the image's side, `ratio` is width over
+    height.
+    """
 
     scale: float
     ratio: float = 1.0
@@ -33,8 +36,9 @@ class BoxShape:
 class FeatureMapBoxes:
     """The default boxes of one feature map.
 
-    `grid` is (rows, columns). `shapes` stand in the order in which the prediction layer's channels mean them.
-    `step` is the distance of two cell centres relative to the image's side; without it the cells divide the image evenly (1 / grid).
+    `grid` is (rows, columns). `shapes` stand in the order in which the prediction layer's channels
+    mean them. `step` is the distance of two cell centres relative to the image's side; without it
+    the cells divide the image evenly (1 / grid).
     """
 
     grid: tuple[int, int]
@@ -48,7 +52,8 @@ def linear_scales(smallest: float, largest: float, count: int) -> tuple[float, .
 
 
 def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False) -> Tensor:
-    """All default boxes, (N, 4) float32 as cx, cy, w, h in the unit square; map by map, row-major cells, then shapes.
+    """All default boxes, (N, 4) float32 as cx, cy, w, h in the unit square; map by map, row-major
+    cells, then shapes.
 
     With `clip` the boxes' edges are cut at the unit square.
     """
@@ -61,7 +66,9 @@ def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False
 
 
 class Place(NamedTuple):
-    """Where a default box stands: its feature map (from 0), row and column of its cell, and its shape."""
+    """Where a default box stands: its feature map (from 0), row and column of its cell, and its
+    shape.
+    """
 
     feature_map: int
     row: int
@@ -87,7 +94,9 @@ def _boxes_of_map(feature_map: FeatureMapBoxes) -> Tensor:
     step_x = feature_map.step or 1 / columns
     centre_y = (torch.arange(rows, dtype=torch.float64) + 0.5) * step_y
     centre_x = (torch.arange(columns, dtype=torch.float64) + 0.5) * step_x
-    sizes = torch.tensor([(shape.width, shape.height) for shape in feature_map.shapes], dtype=torch.float64)
+    sizes = torch.tensor(
+        [(shape.width, shape.height) for shape in feature_map.shapes], dtype=torch.float64
+    )
     grid_y, grid_x = torch.meshgrid(centre_y, centre_x, indexing="ij")
     centres = torch.stack([grid_x, grid_y], dim=-1).reshape(-1, 1, 2).expand(-1, len(sizes), 2)
     return torch.cat([centres, sizes.expand(len(centres), -1, 2)], dim=-1).reshape(-1, 4)

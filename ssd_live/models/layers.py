@@ -13,7 +13,9 @@ ConvBlock = Callable[..., nn.Module]
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Padding before and after along one axis so that the output has ceil(size / stride) cells; the odd one goes after."""
+    """Padding before and after along one axis so that the output has ceil(size / stride) cells; the
+    odd one goes after.
+    """
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -28,7 +30,16 @@ def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
 class SameConv2d(nn.Conv2d):
     """A convolution with `SAME` padding and a bias; ReLU6 after it unless it is `linear`."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1, *, linear: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        *,
+        linear: bool = False,
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel, stride, groups=groups)
         self.linear = linear
 
@@ -40,7 +51,16 @@ class SameConv2d(nn.Conv2d):
 class SameConvBatchNorm(nn.Module):
     """A convolution with `SAME` padding, BatchNorm, and ReLU6 unless it is `linear`."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1, *, linear: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        *,
+        linear: bool = False,
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPSILON)

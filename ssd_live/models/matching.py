@@ -1,4 +1,6 @@
-"""Which default boxes stand for which objects: section 2.2 of the SSD paper, "matching strategy"."""
+"""Which default boxes stand for which objects: section 2.2 of the SSD paper, "matching
+strategy".
+"""
 
 import torch
 from torch import Tensor
@@ -10,11 +12,13 @@ MATCH_OVERLAP = 0.5
 
 
 def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP) -> Tensor:
-    """For every default box (N, 4) cx, cy, w, h the index of the object (M, 4) xyxy that it stands for, or -1; (N,) int64.
+    """For every default box (N, 4) cx, cy, w, h the index of the object (M, 4) xyxy that it stands
+    for, or -1; (N,) int64.
 
-    First every object gets the default box of best overlap: the best pair of all first, each default box once, so that no object goes
-    without while there are boxes left (as in MultiBox). Then every other default box takes the object it overlaps most, if by more than
-    `threshold`. Of equal overlaps the lower index wins.
+    First every object gets the default box of best overlap: the best pair of all first, each
+    default box once, so that no object goes without while there are boxes left (as in MultiBox).
+    Then every other default box takes the object it overlaps most, if by more than `threshold`. Of
+    equal overlaps the lower index wins.
     """
     matches = torch.full((len(default_boxes),), -1, dtype=torch.int64, device=default_boxes.device)
     if not len(boxes):
@@ -29,7 +33,9 @@ def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP
 
 
 def _best_pairs(overlaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Objects and their own default boxes, from overlaps (M, N): the best pair first, then the best of what is left ..."""
+    """Objects and their own default boxes, from overlaps (M, N): the best pair first, then the best
+    of what is left ...
+    """
     best = overlaps.argmax(dim=1)
     if len(torch.unique(best)) == len(best):
         # Nobody contends for a box: what the search would find.

@@ -5,17 +5,30 @@ from torch import Tensor, nn
 from ssd_live.models.layers import ConvBlock
 
 # expansion, output channels, repeats, stride of the first: table 2.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 _STEM_CHANNELS = 32
 _LAST_CHANNELS = 1280
-# SSD's first feature map is the expansion inside this block, before its stride of 2 (19 x 19 at 300 x 300).
+# SSD's first feature map is the expansion inside this block, before its stride of 2 (19 x 19 at 300
+# x 300).
 _TAP_BLOCK = 13
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear); the input is added where the shapes allow it."""
+    """Expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear); the input is added where the shapes
+    allow it.
+    """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int, conv: ConvBlock) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, expansion: int, conv: ConvBlock
+    ) -> None:
         super().__init__()
         hidden = in_channels * expansion
         self.expand = conv(in_channels, hidden) if expansion != 1 else nn.Identity()
@@ -42,7 +55,11 @@ class MobileNetV2(nn.Module):
         channels = _STEM_CHANNELS
         for expansion, out_channels, repeats, first_stride in _STAGES:
             for repeat in range(repeats):
-                blocks.append(InvertedResidual(channels, out_channels, first_stride if repeat == 0 else 1, expansion, conv))
+                blocks.append(
+                    InvertedResidual(
+                        channels, out_channels, first_stride if repeat == 0 else 1, expansion, conv
+                    )
+                )
                 channels = out_channels
         self.blocks = nn.ModuleList(blocks)
         self.last = conv(channels, _LAST_CHANNELS)

@@ -1,6 +1,8 @@
-"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as SSDLite's backbone, as section 6.3 there has it.
+"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as SSDLite's backbone, as
+section 6.3 there has it.
 
-Modules are nested and named as torchvision's SSDLite has them, so that its published weights load as they are.
+Modules are nested and named as torchvision's SSDLite has them, so that its published weights load
+as they are.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,8 @@ class _Bottleneck:
 
 
 _RELU, _HARD_SWISH = nn.ReLU, nn.Hardswish
-# For detection the last stage has half of the channels (section 6.3: redundant for few classes): 80 and 480 in place of 160 and 960.
+# For detection the last stage has half of the channels (section 6.3: redundant for few classes): 80
+# and 480 in place of 160 and 960.
 _BOTTLENECKS = (
     _Bottleneck(3, 16, 16, False, _RELU, 1),
     _Bottleneck(3, 64, 24, False, _RELU, 2),
@@ -52,7 +55,9 @@ _TAP_BLOCK = 12
 
 
 class MobileNetV3Large(nn.Module):
-    """Normalised images (B, 3, S, S) -> maps of 672 channels at S / 16, 480 at S / 32, then 512, 256, 256, 128, each half the size."""
+    """Normalised images (B, 3, S, S) -> maps of 672 channels at S / 16, 480 at S / 32, then 512,
+    256, 256, 128, each half the size.
+    """
 
     channels = (672, 480, *_EXTRA_CHANNELS)
 
@@ -85,14 +90,20 @@ class MobileNetV3Large(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear); the input is added where the shapes allow it."""
+    """Expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear); the input is added where
+    the shapes allow it.
+    """
 
     def __init__(self, inputs: int, row: _Bottleneck) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         if row.expanded != inputs:
             layers.append(conv_norm_activation(inputs, row.expanded, activation=row.activation))
-        layers.append(conv_norm_activation(row.expanded, row.expanded, row.kernel, row.stride, row.expanded, row.activation))
+        layers.append(
+            conv_norm_activation(
+                row.expanded, row.expanded, row.kernel, row.stride, row.expanded, row.activation
+            )
+        )
         if row.squeezes:
             layers.append(SqueezeExcitation(row.expanded))
         layers.append(conv_norm_activation(row.expanded, row.outputs, activation=None))
@@ -105,7 +116,9 @@ class InvertedResidual(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what a small network makes of all channels' means (Hu et al. 2018), with a hard sigmoid."""
+    """Scales each channel by what a small network makes of all channels' means (Hu et al. 2018),
+    with a hard sigmoid.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -125,7 +138,12 @@ def divisible_by_8(channels: int) -> int:
 
 
 def conv_norm_activation(
-    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, activation: type[nn.Module] | None = nn.ReLU6
+    inputs: int,
+    outputs: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    activation: type[nn.Module] | None = nn.ReLU6,
 ) -> nn.Sequential:
     """A convolution without a bias, BatchNorm, and an activation, if any."""
     layers: list[nn.Module] = [
@@ -138,5 +156,7 @@ def conv_norm_activation(
 def _extra(inputs: int, outputs: int) -> nn.Sequential:
     middle = outputs // 2
     return nn.Sequential(
-        conv_norm_activation(inputs, middle), conv_norm_activation(middle, middle, 3, 2, middle), conv_norm_activation(middle, outputs)
+        conv_norm_activation(inputs, middle),
+        conv_norm_activation(middle, middle, 3, 2, middle),
+        conv_norm_activation(middle, outputs),
     )

@@ -15,38 +15,52 @@ BACKGROUND = 0
 
 
 class Target(NamedTuple):
-    """The objects of one image: boxes (M, 4) float xyxy in the unit square, classes (M,) int64 from 1 on; 0 is the background."""
+    """The objects of one image: boxes (M, 4) float xyxy in the unit square, classes (M,) int64 from
+    1 on; 0 is the background.
+    """
 
     boxes: Tensor
     classes: Tensor
 
 
 class Loss(NamedTuple):
-    """The two parts, each divided by the number of matched default boxes of the batch (by 1 if there are none)."""
+    """The two parts, each divided by the number of matched default boxes of the batch (by 1 if
+    there are none).
+    """
 
     localisation: Tensor
     confidence: Tensor
 
 
-def multibox_loss(box_regression: Tensor, class_logits: Tensor, default_boxes: Tensor, targets: Sequence[Target]) -> Loss:
-    """Of offsets (B, N, 4), logits (B, N, C) and default boxes (N, 4) cx, cy, w, h, computed in float32.
+def multibox_loss(
+    box_regression: Tensor, class_logits: Tensor, default_boxes: Tensor, targets: Sequence[Target]
+) -> Loss:
+    """Of offsets (B, N, 4), logits (B, N, C) and default boxes (N, 4) cx, cy, w, h, computed in
+    float32.
 
-    Localisation is smooth L1 between the offsets and the encoded boxes of matched default boxes; confidence is softmax cross-entropy over
-    the matched ones and the hardest of the others, at most three for each matched one of the same image.
+    Localisation is smooth L1 between the offsets and the encoded boxes of matched default boxes;
+    confidence is softmax cross-entropy over the matched ones and the hardest of the others, at most
+    three for each matched one of the same image.
     """
     assigned = [assign(target, default_boxes) for target in targets]
     offsets = torch.stack([boxes for boxes, _ in assigned])
     classes = torch.stack([labels for _, labels in assigned])
     positive = classes != BACKGROUND
     count = positive.sum().clamp(min=1)
-    localisation = F.smooth_l1_loss(box_regression.float()[positive], offsets[positive], reduction="sum")
-    losses = F.cross_entropy(class_logits.float().flatten(0, 1), classes.flatten(), reduction="none").view_as(classes)
+    localisation = F.smooth_l1_loss(
+        box_regression.float()[positive], offsets[positive], reduction="sum"
+    )
+    losses = F.cross_entropy(
+        class_logits.float().flatten(0, 1), classes.flatten(), reduction="none"
+    ).view_as(classes)
     counted = positive | hard_negatives(losses.detach(), positive)
     return Loss(localisation / count, losses[counted].sum() / count)
 
 
 def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """What each default box should answer: offsets (N, 4), meaningless for the background, and classes (N,)."""
+    """What each default box should answer: offsets (N, 4), meaningless for the background, and
+    classes (N,).
+    """
     matches = match(target.boxes, default_boxes)
     if not len(target.boxes):
         return torch.zeros_like(default_boxes), torch.full_like(matches, BACKGROUND)
@@ -56,12 +70,15 @@ def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hard_negatives(losses: Tensor, positive: Tensor, ratio: int = NEGATIVES_PER_POSITIVE) -> Tensor:
-    """Of losses and positives (B, N), the mask of the unmatched boxes with the highest loss, `ratio` for each positive of their image.
+    """Of losses and positives (B, N), the mask of the unmatched boxes with the highest loss,
+    `ratio` for each positive of their image.
 
     Section 2.2, "hard negative mining". Of equal losses the lower index is taken.
     """
     candidates = losses.masked_fill(positive, float("-inf"))
     order = candidates.argsort(dim=1, descending=True, stable=True)
-    rank = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1], device=order.device).expand_as(order))
+    rank = torch.empty_like(order).scatter_(
+        1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
+    )
     allowed = torch.minimum(ratio * positive.sum(1, keepdim=True), (~positive).sum(1, keepdim=True))
     return (rank < allowed) & ~positive

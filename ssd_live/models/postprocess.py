@@ -8,10 +8,16 @@ from torch import Tensor
 from ssd_live.models.box_code import decode, to_corners
 
 
-def boxes_and_scores(regression: Tensor, logits: Tensor, default_boxes: Tensor, activation: Literal["softmax", "sigmoid"]) -> tuple[Tensor, Tensor]:
+def boxes_and_scores(
+    regression: Tensor,
+    logits: Tensor,
+    default_boxes: Tensor,
+    activation: Literal["softmax", "sigmoid"],
+) -> tuple[Tensor, Tensor]:
     """What a network's answer means, in float32 whatever it was computed in.
 
-    Offsets (B, N, 4) and logits (B, N, C) -> boxes (B, N, 4) xyxy clipped to the unit square, scores (B, N, C - 1) without the background.
+    Offsets (B, N, 4) and logits (B, N, C) -> boxes (B, N, 4) xyxy clipped to the unit square,
+    scores (B, N, C - 1) without the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
@@ -23,12 +29,16 @@ def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
     low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
     high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
     intersection = (high - low).clamp(min=0).prod(-1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(-1)[None]
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(
+        -1
+    )[None]
     return intersection / (areas - intersection).clamp(min=torch.finfo(boxes.dtype).tiny)
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Indices of the boxes (N, 4) xyxy that survive greedy suppression at IoU > `iou_threshold`, by falling score (N,)."""
+    """Indices of the boxes (N, 4) xyxy that survive greedy suppression at IoU > `iou_threshold`, by
+    falling score (N,).
+    """
     order = scores.argsort(descending=True, stable=True)
     overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
     suppressed = torch.zeros(len(order), dtype=torch.bool)
@@ -40,14 +50,20 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float)
     return order[torch.tensor(kept, dtype=torch.long)]
 
 
-def detect(boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int) -> tuple[Tensor, Tensor, Tensor]:
-    """One picture: boxes (N, 4) xyxy and scores (N, C) -> boxes (K, 4), scores (K,), classes (K,), best first, K at most `max_detections`."""
+def detect(
+    boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One picture: boxes (N, 4) xyxy and scores (N, C) -> boxes (K, 4), scores (K,), classes (K,),
+    best first, K at most `max_detections`.
+    """
     found_boxes, found_scores, found_classes = [], [], []
     for class_id in range(scores.shape[1]):
         candidates = (scores[:, class_id] > score_threshold).nonzero()[:, 0]
         if not len(candidates):
             continue
-        kept = candidates[non_maximum_suppression(boxes[candidates], scores[candidates, class_id], iou_threshold)]
+        kept = candidates[
+            non_maximum_suppression(boxes[candidates], scores[candidates, class_id], iou_threshold)
+        ]
         found_boxes.append(boxes[kept])
         found_scores.append(scores[kept, class_id])
         found_classes.append(torch.full((len(kept),), class_id, dtype=torch.int32))
@@ -59,13 +75,22 @@ def detect(boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold:
 
 
 def detect_in_fixed_shapes(
-    boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int, *, candidates: int = 1024, rounds: int = 24
+    boxes: Tensor,
+    scores: Tensor,
+    score_threshold: float,
+    iou_threshold: float,
+    max_detections: int,
+    *,
+    candidates: int = 1024,
+    rounds: int = 24,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A batch at once, in shapes that do not depend on what is found, so that a CUDA graph can hold it.
+    """A batch at once, in shapes that do not depend on what is found, so that a CUDA graph can hold
+    it.
 
-    Boxes (B, N, 4) and scores (B, N, C) -> counts (B, 1), boxes (B, K, 4), scores (B, K), classes (B, K), best first. Finds what `detect`
-    finds as long as no more than `candidates` pairs of box and class reach the threshold, and no chain of boxes of which each suppresses
-    the next is longer than `rounds`.
+    Boxes (B, N, 4) and scores (B, N, C) -> counts (B, 1), boxes (B, K, 4), scores (B, K), classes
+    (B, K), best first. Finds what `detect` finds as long as no more than `candidates` pairs of box
+    and class reach the threshold, and no chain of boxes of which each suppresses the next is longer
+    than `rounds`.
     """
     classes = scores.shape[2]
     best, pair = _in_order(*scores.flatten(1).topk(min(candidates, scores[0].numel())))
@@ -73,7 +98,11 @@ def detect_in_fixed_shapes(
     class_ids = pair % classes
     overlaps = torch.stack([jaccard_overlap(one, one) for one in chosen])
     same_class = class_ids[:, :, None] == class_ids[:, None, :]
-    suppresses = ((overlaps > iou_threshold) & same_class).triu(1).to(torch.float16 if boxes.is_cuda else torch.float32)
+    suppresses = (
+        ((overlaps > iou_threshold) & same_class)
+        .triu(1)
+        .to(torch.float16 if boxes.is_cuda else torch.float32)
+    )
     alive = best > score_threshold
     kept = alive
     for _ in range(rounds):
@@ -92,5 +121,7 @@ def detect_in_fixed_shapes(
 def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Best first, and of equal scores the first place, whatever order they come in; both (B, M)."""
     by_place = places.argsort(1)
-    order = by_place.gather(1, scores.gather(1, by_place).argsort(dim=1, descending=True, stable=True))
+    order = by_place.gather(
+        1, scores.gather(1, by_place).argsort(dim=1, descending=True, stable=True)
+    )
     return scores.gather(1, order), places.gather(1, order)

@@ -6,7 +6,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network was trained on: size (width, height), mean and scale per RGB channel (pixels 0..255), and its NMS."""
+    """What a network was trained on: size (width, height), mean and scale per RGB channel (pixels
+    0..255), and its NMS.
+    """
 
     input_size: tuple[int, int]
     mean: tuple[float, float, float]
@@ -15,7 +17,8 @@ class Preprocessing:
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
-# torchvision subtracts the means of ImageNet in RGB and keeps the range of 255; Caffe's VGG did the same with rounded means.
+# torchvision subtracts the means of ImageNet in RGB and keeps the range of 255; Caffe's VGG did the
+# same with rounded means.
 _TORCHVISION_VGG_MEAN = (0.48235 * 255, 0.45882 * 255, 0.40784 * 255)
 _CAFFE_VGG_MEAN = (123.0, 117.0, 104.0)
 _ONE = (1.0, 1.0, 1.0)
@@ -23,14 +26,18 @@ _ONE = (1.0, 1.0, 1.0)
 PREPROCESSING: dict[tuple[str, str], Preprocessing] = {
     ("torchvision", "ssd300-vgg16"): Preprocessing((300, 300), _TORCHVISION_VGG_MEAN, _ONE, 0.45),
     ("torchvision", "ssd512-vgg16"): Preprocessing((512, 512), _TORCHVISION_VGG_MEAN, _ONE, 0.45),
-    ("torchvision", "ssdlite320-mobilenetv3-large"): Preprocessing((320, 320), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.55),
+    ("torchvision", "ssdlite320-mobilenetv3-large"): Preprocessing(
+        (320, 320), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.55
+    ),
     ("ssd.pytorch", "ssd300-vgg16"): Preprocessing((300, 300), _CAFFE_VGG_MEAN, _ONE, 0.45),
 }
 
 
 @dataclass(frozen=True)
 class Published:
-    """A file of weights on the network; `digits` are the first eight of its SHA-256, which stand in its name."""
+    """A file of weights on the network; `digits` are the first eight of its SHA-256, which stand in
+    its name.
+    """
 
     url: str
     training_data: str
@@ -43,8 +50,12 @@ class Published:
 
 _TORCHVISION = "https://download.pytorch.org/models"
 PUBLISHED: dict[str, Published] = {
-    "ssd300-vgg16-coco": Published(f"{_TORCHVISION}/ssd300_vgg16_coco-b556d3b4.pth", "COCO 2017", "BSD-3-Clause (torchvision)"),
+    "ssd300-vgg16-coco": Published(
+        f"{_TORCHVISION}/ssd300_vgg16_coco-b556d3b4.pth", "COCO 2017", "BSD-3-Clause (torchvision)"
+    ),
     "ssdlite320-mobilenetv3-large-coco": Published(
-        f"{_TORCHVISION}/ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "COCO 2017", "BSD-3-Clause (torchvision)"
+        f"{_TORCHVISION}/ssdlite320_mobilenet_v3_large_coco-a79551df.pth",
+        "COCO 2017",
+        "BSD-3-Clause (torchvision)",
     ),
 }

@@ -1,4 +1,6 @@
-"""The SSD network: a backbone, extra feature layers, and a box and a class predictor on every feature map (figure 2 of the paper)."""
+"""The SSD network: a backbone, extra feature layers, and a box and a class predictor on every
+feature map (figure 2 of the paper).
+"""
 
 from collections.abc import Sequence
 from typing import cast
@@ -11,7 +13,9 @@ from ssd_live.models.layers import ConvBlock
 
 
 class ExtraLayer(nn.Module):
-    """One of the layers that go on after the backbone, each half the size: reduce 1 x 1, then 3 x 3 at stride 2."""
+    """One of the layers that go on after the backbone, each half the size: reduce 1 x 1, then 3 x 3
+    at stride 2.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
         super().__init__()
@@ -37,7 +41,9 @@ class DepthwiseExtraLayer(nn.Module):
 
 
 class Predictor(nn.Module):
-    """1 x 1 prediction of `values` numbers for each default box of a cell; (B, H * W * boxes, values)."""
+    """1 x 1 prediction of `values` numbers for each default box of a cell; (B, H * W * boxes,
+    values).
+    """
 
     def __init__(self, in_channels: int, boxes: int, values: int) -> None:
         super().__init__()
@@ -45,7 +51,9 @@ class Predictor(nn.Module):
         self.values = values
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.predict(x)).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
+        return (
+            cast(Tensor, self.predict(x)).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
+        )
 
 
 class DepthwisePredictor(Predictor):
@@ -60,15 +68,19 @@ class DepthwisePredictor(Predictor):
 
 
 class SSDNetwork(nn.Module):
-    """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N, C).
+    """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N,
+    C).
 
-    Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h. Column 0 of the logits is background.
-    `feature_maps` says where each default box stands: map by map, row-major cells, then shapes.
+    Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h.
+    Column 0 of the logits is background. `feature_maps` says where each default box stands: map by
+    map, row-major cells, then shapes.
     """
 
     default_boxes: Tensor
 
-    def __init__(self, backbone: nn.Module, boxes: Tensor, feature_maps: Sequence[FeatureMapBoxes]) -> None:
+    def __init__(
+        self, backbone: nn.Module, boxes: Tensor, feature_maps: Sequence[FeatureMapBoxes]
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.feature_maps = tuple(feature_maps)
@@ -76,9 +88,17 @@ class SSDNetwork(nn.Module):
 
 
 class SSD(SSDNetwork):
-    """A backbone and the layers that follow it; `heads` holds for each feature map a module with the predictors `box` and `cls`."""
+    """A backbone and the layers that follow it; `heads` holds for each feature map a module with
+    the predictors `box` and `cls`.
+    """
 
-    def __init__(self, backbone: nn.Module, extras: Sequence[nn.Module], heads: Sequence[nn.ModuleDict], boxes: Sequence[FeatureMapBoxes]) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        extras: Sequence[nn.Module],
+        heads: Sequence[nn.ModuleDict],
+        boxes: Sequence[FeatureMapBoxes],
+    ) -> None:
         super().__init__(backbone, default_boxes(boxes), boxes)
         self.extras = nn.ModuleList(extras)
         self.heads = nn.ModuleList(heads)
@@ -88,6 +108,10 @@ class SSD(SSDNetwork):
         for extra in self.extras:
             maps.append(extra(maps[-1]))
         heads = cast(list[nn.ModuleDict], list(self.heads))
-        box_regression = torch.cat([head["box"](x) for head, x in zip(heads, maps, strict=True)], dim=1)
-        class_logits = torch.cat([head["cls"](x) for head, x in zip(heads, maps, strict=True)], dim=1)
+        box_regression = torch.cat(
+            [head["box"](x) for head, x in zip(heads, maps, strict=True)], dim=1
+        )
+        class_logits = torch.cat(
+            [head["cls"](x) for head, x in zip(heads, maps, strict=True)], dim=1
+        )
         return box_regression, class_logits

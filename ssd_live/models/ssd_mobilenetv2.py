@@ -17,20 +17,33 @@ _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 def boxes_300() -> tuple[FeatureMapBoxes, ...]:
     """1917 default boxes: three small ones a cell on the first map, six on the others."""
     scales = (*linear_scales(0.2, 0.95, len(_GRIDS_300)), 1.0)
-    shapes: list[tuple[BoxShape, ...]] = [(BoxShape(0.1), BoxShape(scales[0], 2.0), BoxShape(scales[0], 1 / 2))]
+    shapes: list[tuple[BoxShape, ...]] = [
+        (BoxShape(0.1), BoxShape(scales[0], 2.0), BoxShape(scales[0], 1 / 2))
+    ]
     for scale, following in pairwise(scales[1:]):
-        shapes.append((*(BoxShape(scale, ratio) for ratio in _RATIOS), BoxShape((scale * following) ** 0.5)))
-    return tuple(FeatureMapBoxes((grid, grid), cell) for grid, cell in zip(_GRIDS_300, shapes, strict=True))
+        shapes.append(
+            (*(BoxShape(scale, ratio) for ratio in _RATIOS), BoxShape((scale * following) ** 0.5))
+        )
+    return tuple(
+        FeatureMapBoxes((grid, grid), cell) for grid, cell in zip(_GRIDS_300, shapes, strict=True)
+    )
 
 
 def ssd300_mobilenetv2(classes: int) -> SSD:
-    """SSD300 with dense extras and 1 x 1 heads, BatchNorm folded away; `classes` counts the background."""
+    """SSD300 with dense extras and 1 x 1 heads, BatchNorm folded away; `classes` counts the
+    background.
+    """
     backbone = MobileNetV2(SameConv2d)
     boxes = boxes_300()
     channels = (*backbone.channels, *_EXTRA_CHANNELS)
     extras = [ExtraLayer(before, after, SameConv2d) for before, after in pairwise(channels[1:])]
     heads = [
-        nn.ModuleDict({"box": Predictor(inputs, len(cell.shapes), 4), "cls": Predictor(inputs, len(cell.shapes), classes)})
+        nn.ModuleDict(
+            {
+                "box": Predictor(inputs, len(cell.shapes), 4),
+                "cls": Predictor(inputs, len(cell.shapes), classes),
+            }
+        )
         for inputs, cell in zip(channels, boxes, strict=True)
     ]
     return SSD(backbone, extras, heads, boxes)

@@ -1,4 +1,6 @@
-"""SSD300 and SSD512 on VGG16, as in the paper, and SSDLite320 on MobileNetV3: heads and default boxes, with torchvision's names."""
+"""SSD300 and SSD512 on VGG16, as in the paper, and SSDLite320 on MobileNetV3: heads and default
+boxes, with torchvision's names.
+"""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -16,8 +18,9 @@ Preset = Literal["voc", "coco"]
 
 _GRIDS = {300: (38, 19, 10, 5, 3, 1), 512: (64, 32, 16, 8, 4, 2, 1)}
 _STEPS = {300: (8, 16, 32, 64, 100, 300), 512: (8, 16, 32, 64, 128, 256, 512)}
-# Of the released networks: side of the smallest box relative to the image's, map by map, and one more for the last map's larger box.
-# VOC: section 3.1 (conv4_3 at 0.1, or 0.07 for 512; then from 0.2, or 0.15, to 0.9). COCO: section 3.4, smaller ones.
+# Of the released networks: side of the smallest box relative to the image's, map by map, and one
+# more for the last map's larger box. VOC: section 3.1 (conv4_3 at 0.1, or 0.07 for 512; then from
+# 0.2, or 0.15, to 0.9). COCO: section 3.4, smaller ones.
 _SCALES: dict[tuple[int, Preset], tuple[float, ...]] = {
     (300, "voc"): (0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05),
     (300, "coco"): (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
@@ -32,7 +35,13 @@ _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 class HeadedSSD(SSDNetwork):
     """A backbone that gives all feature maps, and one head for them."""
 
-    def __init__(self, backbone: nn.Module, head: "Head", boxes: Tensor, feature_maps: Sequence[FeatureMapBoxes]) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: "Head",
+        boxes: Tensor,
+        feature_maps: Sequence[FeatureMapBoxes],
+    ) -> None:
         super().__init__(backbone, boxes, feature_maps)
         self.head = head
 
@@ -47,7 +56,13 @@ MakePredictor = Callable[[int, int], nn.Module]
 class Head(nn.Module):
     """A box and a class predictor on every feature map."""
 
-    def __init__(self, channels: Sequence[int], boxes: Sequence[FeatureMapBoxes], classes: int, predictor: MakePredictor) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        boxes: Sequence[FeatureMapBoxes],
+        classes: int,
+        predictor: MakePredictor,
+    ) -> None:
         super().__init__()
         counts = [len(cell.shapes) for cell in boxes]
         self.classification_head = _Columns(channels, counts, classes, predictor)
@@ -60,37 +75,61 @@ class Head(nn.Module):
 class _Columns(nn.Module):
     """`columns` numbers for each default box, of all maps together: (B, N, columns)."""
 
-    def __init__(self, channels: Sequence[int], counts: Sequence[int], columns: int, predictor: MakePredictor) -> None:
+    def __init__(
+        self, channels: Sequence[int], counts: Sequence[int], columns: int, predictor: MakePredictor
+    ) -> None:
         super().__init__()
-        self.module_list = nn.ModuleList(predictor(inputs, count * columns) for inputs, count in zip(channels, counts, strict=True))
+        self.module_list = nn.ModuleList(
+            predictor(inputs, count * columns)
+            for inputs, count in zip(channels, counts, strict=True)
+        )
         self._columns = columns
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        answers = [layer(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self._columns) for layer, x in zip(self.module_list, maps, strict=True)]
+        answers = [
+            layer(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self._columns)
+            for layer, x in zip(self.module_list, maps, strict=True)
+        ]
         return torch.cat(answers, dim=1)
 
 
 def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
-    """8732 default boxes for 300, 24564 for 512: a small and a larger square a cell, then each ratio and its inverse."""
+    """8732 default boxes for 300, 24564 for 512: a small and a larger square a cell, then each
+    ratio and its inverse.
+    """
     grids, scales, last = _GRIDS[size], _SCALES[size, preset], len(_GRIDS[size]) - 1
     maps = []
     for number, (grid, (scale, following)) in enumerate(zip(grids, pairwise(scales), strict=True)):
         ratios = _TWO if number == 0 or number >= last - 1 else _TWO_THREE
-        maps.append(FeatureMapBoxes((grid, grid), _shapes(scale, following, ratios), _STEPS[size][number] / size))
+        maps.append(
+            FeatureMapBoxes(
+                (grid, grid), _shapes(scale, following, ratios), _STEPS[size][number] / size
+            )
+        )
     return tuple(maps)
 
 
 def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
-    """3234 default boxes: six a cell on every map, of scales 0.2 to 0.95 (MobileNetV2's SSDLite, section 6.2 there)."""
+    """3234 default boxes: six a cell on every map, of scales 0.2 to 0.95 (MobileNetV2's SSDLite,
+    section 6.2 there).
+    """
     scales = (*linear_scales(0.2, 0.95, len(_SSDLITE_GRIDS)), 1.0)
-    return tuple(FeatureMapBoxes((grid, grid), _shapes(*pair, _TWO_THREE)) for grid, pair in zip(_SSDLITE_GRIDS, pairwise(scales), strict=True))
+    return tuple(
+        FeatureMapBoxes((grid, grid), _shapes(*pair, _TWO_THREE))
+        for grid, pair in zip(_SSDLITE_GRIDS, pairwise(scales), strict=True)
+    )
 
 
 def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
     """The paper's network; `classes` counts the background."""
     backbone = VGG16(size)
     boxes = boxes_vgg16(size, preset)
-    head = Head(backbone.channels, boxes, classes, lambda inputs, outputs: nn.Conv2d(inputs, outputs, 3, padding=1))
+    head = Head(
+        backbone.channels,
+        boxes,
+        classes,
+        lambda inputs, outputs: nn.Conv2d(inputs, outputs, 3, padding=1),
+    )
     for layer in head.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.xavier_uniform_(layer.weight)
@@ -98,11 +137,15 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
             nn.init.zeros_(layer.bias)
     # The widely used VOC weights were trained with centres inside the image too.
     priors = default_boxes(boxes)
-    return HeadedSSD(backbone, head, priors.clamp(0, 1) if preset == "voc" else limited(priors), boxes)
+    return HeadedSSD(
+        backbone, head, priors.clamp(0, 1) if preset == "voc" else limited(priors), boxes
+    )
 
 
 def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
-    """SSDLite (MobileNetV2 paper, section 6.2) on MobileNetV3-Large; `classes` counts the background."""
+    """SSDLite (MobileNetV2 paper, section 6.2) on MobileNetV3-Large; `classes` counts the
+    background.
+    """
     backbone = MobileNetV3Large()
     boxes = boxes_ssdlite320()
     head = Head(backbone.channels, boxes, classes, _separable)
@@ -120,10 +163,16 @@ def limited(boxes: Tensor) -> Tensor:
 
 
 def _shapes(scale: float, following: float, ratios: Sequence[float]) -> tuple[BoxShape, ...]:
-    """Section 2.2: the scale, the geometric mean with the following one, then each ratio and its inverse."""
-    flat = [shape for ratio in ratios for shape in (BoxShape(scale, ratio), BoxShape(scale, 1 / ratio))]
+    """Section 2.2: the scale, the geometric mean with the following one, then each ratio and its
+    inverse.
+    """
+    flat = [
+        shape for ratio in ratios for shape in (BoxShape(scale, ratio), BoxShape(scale, 1 / ratio))
+    ]
     return (BoxShape(scale), BoxShape((scale * following) ** 0.5), *flat)
 
 
 def _separable(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(conv_norm_activation(inputs, inputs, 3, groups=inputs), nn.Conv2d(inputs, outputs, 1))
+    return nn.Sequential(
+        conv_norm_activation(inputs, inputs, 3, groups=inputs), nn.Conv2d(inputs, outputs, 1)
+    )

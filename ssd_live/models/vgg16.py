@@ -1,6 +1,8 @@
-"""VGG16 (Simonyan and Zisserman 2014) as SSD's backbone, with the changes of section 3 of the SSD paper, and the layers that follow it.
+"""VGG16 (Simonyan and Zisserman 2014) as SSD's backbone, with the changes of section 3 of the SSD
+paper, and the layers that follow it.
 
-Modules are nested and named as torchvision's SSD has them, so that its published weights load as they are.
+Modules are nested and named as torchvision's SSD has them, so that its published weights load as
+they are.
 """
 
 from collections.abc import Callable
@@ -11,19 +13,28 @@ from torch import Tensor, nn
 
 # Channels of the convolutions between two poolings.
 _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-# Section 3.1: conv4_3 has another scale than the rest; it is L2-normalised, and the norm is learned from here.
+# Section 3.1: conv4_3 has another scale than the rest; it is L2-normalised, and the norm is learned
+# from here.
 _L2_NORM_SCALE = 20.0
 
 # VGG16 takes pixels of 0 to 255 less their mean; He's scale is for values around 1.
 _PIXEL_DEVIATION = 64.0
 
-# (reduced channels, output channels, kernel, stride, padding) of the layers after fc7: figure 2, and for 512 footnote 5 and the released network.
+# (reduced channels, output channels, kernel, stride, padding) of the layers after fc7: figure 2,
+# and for 512 footnote 5 and the released network.
 _EXTRAS_300 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0))
-_EXTRAS_512 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 4, 1, 1))
+_EXTRAS_512 = (
+    (256, 512, 3, 2, 1),
+    (128, 256, 3, 2, 1),
+    (128, 256, 3, 2, 1),
+    (128, 256, 3, 2, 1),
+    (128, 256, 4, 1, 1),
+)
 
 
 class VGG16(nn.Module):
-    """Normalised images (B, 3, S, S) -> feature maps conv4_3 (512 channels), fc7 (1024), conv8_2 (512), then 256 each.
+    """Normalised images (B, 3, S, S) -> feature maps conv4_3 (512 channels), fc7 (1024), conv8_2
+    (512), then 256 each.
 
     38, 19, 10, 5, 3, 1 cells a side for `size` 300; 64, 32, 16, 8, 4, 2, 1 for 512.
     """
@@ -42,7 +53,8 @@ class VGG16(nn.Module):
             channels = outputs
         self.channels = (512, 1024, *(outputs for _, outputs, *_ in extras))
         _initialise(self.extra, nn.init.xavier_uniform_)
-        # Where VGG16 itself is not given: without norms, only He's scale carries the signal through so many layers.
+        # Where VGG16 itself is not given: without norms, only He's scale carries the signal through
+        # so many layers.
         _initialise(self.features, nn.init.kaiming_normal_)
         _initialise(self.extra[0], nn.init.kaiming_normal_)
         with torch.no_grad():
@@ -50,7 +62,8 @@ class VGG16(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.features(images)
-        # In float32: half precision cannot hold the square of a small value, nor the epsilon of the norm.
+        # In float32: half precision cannot hold the square of a small value, nor the epsilon of the
+        # norm.
         maps = [self.scale_weight.view(1, -1, 1, 1) * F.normalize(x.float()).to(x.dtype)]
         for layer in self.extra:
             x = layer(x)
@@ -67,7 +80,9 @@ def _initialise(layers: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
 
 
 def _vgg16_layers() -> list[nn.Module]:
-    """Convolutions, ReLUs and poolings up to pool5. The third pooling rounds up, so that 300 gives 38 cells."""
+    """Convolutions, ReLUs and poolings up to pool5. The third pooling rounds up, so that 300 gives
+    38 cells.
+    """
     layers: list[nn.Module] = []
     channels = 3
     for number, block in enumerate(_BLOCKS):
@@ -79,7 +94,9 @@ def _vgg16_layers() -> list[nn.Module]:
 
 
 def _fc6_fc7() -> nn.Sequential:
-    """Pool5 at stride 1, fc6 as a dilated ("a trous") convolution, fc7 as a 1 x 1 one: section 3."""
+    """Pool5 at stride 1, fc6 as a dilated ("a trous") convolution, fc7 as a 1 x 1 one:
+    section 3.
+    """
     return nn.Sequential(
         nn.MaxPool2d(3, 1, 1),
         nn.Conv2d(512, 1024, 3, padding=6, dilation=6),
@@ -89,7 +106,9 @@ def _fc6_fc7() -> nn.Sequential:
     )
 
 
-def _extra(inputs: int, reduced: int, outputs: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
+def _extra(
+    inputs: int, reduced: int, outputs: int, kernel: int, stride: int, padding: int
+) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, reduced, 1),
         nn.ReLU(inplace=True),

@@ -1,4 +1,6 @@
-"""Weights that others published, recognised by their parameters' names and turned into ours. Nothing in a file is ever executed."""
+"""Weights that others published, recognised by their parameters' names and turned into ours.
+Nothing in a file is ever executed.
+"""
 
 import json
 import pickle
@@ -17,14 +19,17 @@ from ssd_live.models.zoo import create
 
 State = dict[str, Tensor]
 
-# Keys under which training programs keep the weights among other things, and what data parallelism puts before every name.
+# Keys under which training programs keep the weights among other things, and what data parallelism
+# puts before every name.
 _WRAPPERS = ("model_state_dict", "state_dict", "model")
 _PARALLEL_PREFIX = "module."
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A network with the weights of a file; `classes` counts the background, `family` says whose names the file had."""
+    """A network with the weights of a file; `classes` counts the background, `family` says whose
+    names the file had.
+    """
 
     network: str
     preset: Preset
@@ -34,7 +39,8 @@ class Recognised:
 
 
 def recognise(path: Path) -> Recognised:
-    """The network that the weights in a file (.pth, .pt, .safetensors) are for, filled with them strictly, in evaluation mode.
+    """The network that the weights in a file (.pth, .pt, .safetensors) are for, filled with them
+    strictly, in evaluation mode.
 
     torchvision's SSD300 and SSDLite320, and ssd.pytorch's SSD300. Raises `ModelFileError`.
     """
@@ -45,14 +51,21 @@ def recognise(path: Path) -> Recognised:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
-        raise ModelFileError(f"{path}: looks like {family}'s {network} but does not fit it ({detail}); take another file") from error
-    if not all(torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()):
+        raise ModelFileError(
+            f"{path}: looks like {family}'s {network} but does not fit it ({detail}); take "
+            "another file"
+        ) from error
+    if not all(
+        torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()
+    ):
         raise ModelFileError(f"{path}: has weights that are no numbers; take another file")
     return Recognised(network, preset, classes, model.eval(), family)
 
 
 def read_state(path: Path) -> State:
-    """Names and float32 tensors of a file, without running what a pickle may hold. Raises `ModelFileError`."""
+    """Names and float32 tensors of a file, without running what a pickle may hold. Raises
+    `ModelFileError`.
+    """
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such file; check the path")
     try:
@@ -62,16 +75,27 @@ def read_state(path: Path) -> State:
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelFileError(f"{path}: holds more than weights, which is never run; save only the state_dict") from error
+        raise ModelFileError(
+            f"{path}: holds more than weights, which is never run; save only the state_dict"
+        ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise ModelFileError(f"{path}: is no file of weights that can be read; take a fresh copy") from error
+        raise ModelFileError(
+            f"{path}: is no file of weights that can be read; take a fresh copy"
+        ) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
-    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(isinstance(value, Tensor) for value in content.values())
+    ):
         raise ModelFileError(f"{path}: holds no named weights; save a state_dict")
     state = {str(name).removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in content.items()}
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
 
 
 def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
@@ -80,9 +104,18 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
 
     from ssd_live.system.atomic_files import atomic_write
 
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
     with atomic_write(path) as file:
-        file.write(save(state, metadata={key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()}))
+        file.write(
+            save(
+                state,
+                metadata={
+                    key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()
+                },
+            )
+        )
 
 
 def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]:
@@ -90,9 +123,18 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
     try:
         if "vgg.0.weight" in state and "conf.0.weight" in state:
             classes = len(state["conf.0.bias"]) // 4
-            return "ssd300-vgg16", "voc" if classes == 21 else "coco", classes, "ssd.pytorch", _from_ssd_pytorch(state)
+            return (
+                "ssd300-vgg16",
+                "voc" if classes == 21 else "coco",
+                classes,
+                "ssd.pytorch",
+                _from_ssd_pytorch(state),
+            )
         if "backbone.scale_weight" in state:
-            maps = sum(name.startswith("head.classification_head.module_list.") and name.endswith(".bias") for name in state)
+            maps = sum(
+                name.startswith("head.classification_head.module_list.") and name.endswith(".bias")
+                for name in state
+            )
             network = "ssd512-vgg16" if maps == 7 else "ssd300-vgg16"
             classes = len(state["head.classification_head.module_list.0.bias"]) // 4
             return network, "voc" if classes == 21 else "coco", classes, "torchvision", state
@@ -102,19 +144,26 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
     except KeyError as error:
         raise ModelFileError(f"{path}: lacks the weights {error}; take a whole file") from error
     raise ModelFileError(
-        f"{path}: its weights are of no known network (the first is {next(iter(state))!r}); known are torchvision's ssd300_vgg16 and "
+        f"{path}: its weights are of no known network (the first is {next(iter(state))!r}); known "
+        "are torchvision's ssd300_vgg16 and "
         "ssdlite320_mobilenet_v3_large, and ssd.pytorch's SSD300"
     )
 
 
 def _from_ssd_pytorch(state: State) -> State:
-    """ssd.pytorch numbers all layers of a list, poolings and ReLUs included; its extras have no ReLUs in between."""
+    """ssd.pytorch numbers all layers of a list, poolings and ReLUs included; its extras have no
+    ReLUs in between.
+    """
     renamed = {}
     for name, tensor in state.items():
         part, *rest = name.split(".")
         if part == "vgg":
             index = int(rest[0])
-            place = f"features.{index}" if index < 23 else {31: "extra.0.7.1", 33: "extra.0.7.3"}.get(index, f"extra.0.{index - 23}")
+            place = (
+                f"features.{index}"
+                if index < 23
+                else {31: "extra.0.7.1", 33: "extra.0.7.3"}.get(index, f"extra.0.{index - 23}")
+            )
             renamed[f"backbone.{place}.{rest[1]}"] = tensor
         elif part == "extras":
             layer, second = divmod(int(rest[0]), 2)

@@ -38,7 +38,8 @@ class TrainedModel:
         return assets_folder() / "weights" / self.weights
 
 
-# Name -> of the number of classes with the background, and the preset of default boxes, for those that have two.
+# Name -> of the number of classes with the background, and the preset of default boxes, for those
+# that have two.
 _NETWORKS: dict[str, Callable[[int, Preset], SSDNetwork]] = {
     "ssd300-vgg16": lambda classes, preset: ssd_vgg16(300, classes, preset),
     "ssd512-vgg16": lambda classes, preset: ssd_vgg16(512, classes, preset),
@@ -83,26 +84,36 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
     """A new network with random weights; `num_classes` counts the background.
 
-    `preset` chooses the default boxes of the VGG16 networks: the paper's for VOC, or those of the published COCO weights.
-    Raises `UnknownModelError` for a name that is not in the zoo, `UsageError` for another preset or fewer than two classes.
+    `preset` chooses the default boxes of the VGG16 networks: the paper's for VOC, or those of the
+    published COCO weights. Raises `UnknownModelError` for a name that is not in the zoo,
+    `UsageError` for another preset or fewer than two classes.
     """
     if preset not in ("voc", "coco"):
         raise UsageError(f"there is no preset {preset!r}; choose voc or coco")
     if num_classes < 2:
-        raise UsageError(f"a network needs at least 2 classes, the background and one more, not {num_classes}")
+        raise UsageError(
+            f"a network needs at least 2 classes, the background and one more, not {num_classes}"
+        )
     try:
         return _NETWORKS[network](num_classes, preset)
     except KeyError:
-        raise UnknownModelError(f"there is no network {network!r}; there are {', '.join(sorted(_NETWORKS))}") from None
+        raise UnknownModelError(
+            f"there is no network {network!r}; there are {', '.join(sorted(_NETWORKS))}"
+        ) from None
 
 
 def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
-    """A shipped network in evaluation mode with its trained weights, float32, and its class names without the background.
+    """A shipped network in evaluation mode with its trained weights, float32, and its class names
+    without the background.
 
-    Raises `UnknownModelError` for an unknown name, `ModelFileError` for weights that are damaged or do not fit strictly.
+    Raises `UnknownModelError` for an unknown name, `ModelFileError` for weights that are damaged or
+    do not fit strictly.
     """
     if name not in TRAINED_MODELS:
-        raise UnknownModelError(f"there are no trained weights for {name!r}; there are some for {', '.join(sorted(TRAINED_MODELS))}")
+        raise UnknownModelError(
+            f"there are no trained weights for {name!r}; there are some for "
+            f"{', '.join(sorted(TRAINED_MODELS))}"
+        )
     trained = TRAINED_MODELS[name]
     path = trained.weights_path
     try:
@@ -110,9 +121,13 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
             classes = json.loads((archive.metadata() or {})["classes"])
             tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ModelFileError(f"{path}: the weights cannot be read ({error}); take a fresh copy") from error
+        raise ModelFileError(
+            f"{path}: the weights cannot be read ({error}); take a fresh copy"
+        ) from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ModelFileError(f"{path}: its metadata does not list the class names; take a fresh copy")
+        raise ModelFileError(
+            f"{path}: its metadata does not list the class names; take a fresh copy"
+        )
     model = create(trained.network, len(classes) + 1)
     load_tensorflow_weights(model, tensors)
     return model.eval(), classes
@@ -123,14 +138,25 @@ def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> Non
 
     Raises `ModelFileError` where names or shapes differ.
     """
-    counters = {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
+    counters = {
+        name: value
+        for name, value in model.state_dict().items()
+        if name.endswith("num_batches_tracked")
+    }
     try:
-        state = {name: _swap_box_order(tensor) if ".box.predict." in name else tensor for name, tensor in tensors.items()}
+        state = {
+            name: _swap_box_order(tensor) if ".box.predict." in name else tensor
+            for name, tensor in tensors.items()
+        }
         model.load_state_dict(counters | state, strict=True)
     except RuntimeError as error:
-        raise ModelFileError(f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}") from error
+        raise ModelFileError(
+            f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}"
+        ) from error
 
 
 def _swap_box_order(tensor: Tensor) -> Tensor:
     """(boxes * 4, ...) from y, x, h, w to x, y, w, h within each group of four."""
-    return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(tensor.shape)
+    return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(
+        tensor.shape
+    )

@@ -1,7 +1,8 @@
-"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads with bounded queues between them.
+"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads
+with bounded queues between them.
 
-What one stage makes, the next gets in bursts: each works in warm caches for a while, and threads wake each other rarely. On two cores that
-is a tenth of the whole time (docs/benchmarks.md).
+What one stage makes, the next gets in bursts: each works in warm caches for a while, and threads
+wake each other rarely. On two cores that is a tenth of the whole time (docs/benchmarks.md).
 """
 
 import threading
@@ -11,7 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from ssd_live.imaging.frame import Frame
-from ssd_live.pipeline.line import BURST_BYTES, Decoded, Detected, Inference, Line
+from ssd_live.pipeline.in_flight import (
+    BURST_BYTES,
+    FrameDetections,
+    InferenceConfig,
+    InFlightQueue,
+    PreparedFrame,
+)
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
 
 # So long is waited for frames while others are in flight, of which the detections may be there.
@@ -24,8 +31,10 @@ Other = TypeVar("Other")
 
 @dataclass
 class Counters:
-    """What the stages did; seconds are of work, without waiting for each other. `last_done_at` is on `time.perf_counter`'s clock: frames are
-    done in bursts, and how many are by now says little of the speed."""
+    """What the stages did; seconds are of work, without waiting for each other. `last_done_at` is
+    on `time.perf_counter`'s clock: frames are done in bursts, and how many are by now says little
+    of the speed.
+    """
 
     read: int = 0
     done: int = 0
@@ -40,20 +49,26 @@ class Counters:
 class BatchPipeline(Generic[Other]):
     """Runs `source` through inference into `sink`.
 
-    The source gives frames and, between them, other things (packets of sound), which go past inference in their place. The sink is
-    called in order by one thread, with `Detected` for each frame and with the other things as they are. Without `pixels` its frames have
-    no planes: their memory goes back to the decoder as soon as the network's input is made.
+    The source gives frames and, between them, other things (packets of sound), which go past
+    inference in their place. The sink is called in order by one thread, with `FrameDetections` for
+    each frame and with the other things as they are. Without `pixels` its frames have no planes:
+    their memory goes back to the decoder as soon as the network's input is made.
     """
 
     def __init__(
-        self, source: Iterable[Frame | Other], inference: Inference, sink: Callable[[Detected | Other], None], *, pixels: bool = True
+        self,
+        source: Iterable[Frame | Other],
+        inference: InferenceConfig,
+        sink: Callable[[FrameDetections | Other], None],
+        *,
+        pixels: bool = True,
     ) -> None:
         self._source = source
         self._inference = inference
         self._sink = sink
         self._pixels = pixels
-        self._decoded: BoundedQueue[list[Decoded | Other]] = BoundedQueue(BURST_BYTES)
-        self._inferred: BoundedQueue[list[Detected | Other]] = BoundedQueue(BURST_BYTES)
+        self._decoded: BoundedQueue[list[PreparedFrame | Other]] = BoundedQueue(BURST_BYTES)
+        self._inferred: BoundedQueue[list[FrameDetections | Other]] = BoundedQueue(BURST_BYTES)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._failure_lock = threading.Lock()
@@ -70,13 +85,17 @@ class BatchPipeline(Generic[Other]):
         self._tear_down()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
-        """Until the source ends or `stop`. The first failure of any stage is raised here; the others then end as well.
+        """Until the source ends or `stop`. The first failure of any stage is raised here; the
+        others then end as well.
 
-        An interrupt (KeyboardInterrupt) in the calling thread tears everything down at once and goes on upwards; call `stop` from a signal
-        handler to end in order instead.
+        An interrupt (KeyboardInterrupt) in the calling thread tears everything down at once and
+        goes on upwards; call `stop` from a signal handler to end in order instead.
         """
         stages = (("decode", self._decode), ("infer", self._infer), ("write", self._write))
-        threads = [threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True) for name, work in stages]
+        threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            for name, work in stages
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -94,7 +113,8 @@ class BatchPipeline(Generic[Other]):
             if failure is not None:
                 raise failure
         finally:
-            # The traceback holds this frame, and the frame must not hold the traceback: files stay open in such a ring.
+            # The traceback holds this frame, and the frame must not hold the traceback: files stay
+            # open in such a ring.
             del failure
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -114,7 +134,7 @@ class BatchPipeline(Generic[Other]):
 
     def _decode(self) -> None:
         source = iter(self._source)
-        burst: list[Decoded | Other] = []
+        burst: list[PreparedFrame | Other] = []
         weight = each = 0
         while not self._stop.is_set():
             started = time.perf_counter()
@@ -138,32 +158,45 @@ class BatchPipeline(Generic[Other]):
             self._decoded.put(burst, weight)
         self._decoded.finish()
 
-    def _prepared(self, frame: Frame) -> Decoded:
+    def _prepared(self, frame: Frame) -> PreparedFrame:
         """While the frame's pixels are still in this core's cache."""
         size, image = (frame.width, frame.height), None
         if frame.index % self._inference.every == 0:
             started = time.perf_counter()
             image = frame.network_input(self._inference.input_size, self._inference.region)
             self.counters.add("resize", time.perf_counter() - started)
-        return Decoded(frame if self._pixels else replace(frame, planes=(), native=None), size, image)
+        return PreparedFrame(
+            frame if self._pixels else replace(frame, planes=(), native=None), size, image
+        )
 
     def _infer(self) -> None:
-        line: Line[Other] = Line(self._inference, lambda seconds: self.counters.add("inference", seconds))
+        line: InFlightQueue[Other] = InFlightQueue(
+            self._inference, lambda seconds: self.counters.add("inference", seconds)
+        )
         try:
-            while (burst := self._decoded.take(None if line.is_empty else _PATIENCE_SECONDS)) is not None or not line.is_empty:
+            while (
+                burst := self._decoded.take(None if line.is_empty else _PATIENCE_SECONDS)
+            ) is not None or not line.is_empty:
                 for item in burst or ():
                     if line.is_full:
-                        self._hand_on(line.take_some())
+                        self._hand_on(line.drain_partial())
                     line.add(item)
                 self._hand_on(line.take(line.in_flight) if burst else line.take_all())
         finally:
             # Another file may follow on the same backend.
-            line.give_up()
+            line.discard_in_flight()
         self._inferred.finish()
 
-    def _hand_on(self, items: list[Detected | Other]) -> None:
+    def _hand_on(self, items: list[FrameDetections | Other]) -> None:
         if items:
-            self._inferred.put(items, sum(self._inference.weight(item.frame) for item in items if isinstance(item, Detected)))
+            self._inferred.put(
+                items,
+                sum(
+                    self._inference.weight(item.frame)
+                    for item in items
+                    if isinstance(item, FrameDetections)
+                ),
+            )
 
     def _write(self) -> None:
         for burst in self._inferred:
@@ -171,7 +204,7 @@ class BatchPipeline(Generic[Other]):
                 if self._inferred.is_closed:
                     return
                 self._sink(item)
-                if isinstance(item, Detected):
+                if isinstance(item, FrameDetections):
                     if self.counters.first_done_at is None:
                         self.counters.first_done_at = time.time()
                     self.counters.last_done_at = time.perf_counter()

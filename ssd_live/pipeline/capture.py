@@ -1,4 +1,6 @@
-"""The capture thread: opens one source, reads it at its pace, and brings it back when it goes away."""
+"""The capture thread: opens one source, reads it at its pace, and brings it back when it
+goes away.
+"""
 
 import threading
 import time
@@ -12,7 +14,7 @@ import numpy as np
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.frame import Frame
-from ssd_live.pipeline.meters import Durations
+from ssd_live.pipeline.counters import Durations
 from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
 from ssd_live.video.sources.pace import Pacer
 
@@ -38,7 +40,9 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True)
 class CaptureState:
-    """`position` is seconds from the source's beginning; `trouble` is the last failure's line, `attempts` how often it was tried since."""
+    """`position` is seconds from the source's beginning; `trouble` is the last failure's line,
+    `attempts` how often it was tried since.
+    """
 
     phase: Phase
     spec: SourceSpec
@@ -59,13 +63,21 @@ class CaptureOptions:
 
 
 class Capture:
-    """One source in one thread. `deliver` is called there with every frame, and whether it is held back by a pause.
+    """One source in one thread. `deliver` is called there with every frame, and whether it is held
+    back by a pause.
 
-    A read that never returns blocks nobody: `retire` does not wait, and a retired capture delivers nothing more and closes its source
-    itself as soon as it can. `after` is the capture that this one takes over from; a camera can be opened only once.
+    A read that never returns blocks nobody: `retire` does not wait, and a retired capture delivers
+    nothing more and closes its source itself as soon as it can. `after` is the capture that this
+    one takes over from; a camera can be opened only once.
     """
 
-    def __init__(self, spec: SourceSpec, options: CaptureOptions, deliver: Callable[[Frame, bool], None], after: "Capture | None" = None) -> None:
+    def __init__(
+        self,
+        spec: SourceSpec,
+        options: CaptureOptions,
+        deliver: Callable[[Frame, bool], None],
+        after: "Capture | None" = None,
+    ) -> None:
         self._spec = spec
         self._options = options
         self._deliver = deliver
@@ -152,15 +164,22 @@ class Capture:
                 return
             except SsdLiveError as error:
                 trouble = str(error)
-            except Exception as error:  # a driver's or library's fault must not end the thread unseen
-                trouble = f"{self._spec.title}: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; choose another source"
+            except (
+                Exception
+            ) as error:  # a driver's or library's fault must not end the thread unseen
+                trouble = (
+                    f"{self._spec.title}: {type(error).__name__}: "
+                    f"{next(iter(str(error).splitlines()), 'no message')}; choose another source"
+                )
             if not self._spec.returns:
                 self._set(phase=Phase.FAILED, trouble=trouble)
                 return
             attempts += 1
             self._set(phase=Phase.RECONNECTING, trouble=trouble, attempts=attempts)
             with self._changed:
-                self._changed.wait_for(lambda: self._retired, _PAUSES_SECONDS[min(attempts, len(_PAUSES_SECONDS)) - 1])
+                self._changed.wait_for(
+                    lambda: self._retired, _PAUSES_SECONDS[min(attempts, len(_PAUSES_SECONDS)) - 1]
+                )
 
     def _play(self, source: Source) -> None:
         """Until retired. Raises what `read` raises."""
@@ -184,16 +203,26 @@ class Capture:
                 self._end(source, last_due)
                 pacer.restart()
                 continue
-            last_due = pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
-            if source.info.paced and not (steps or seeking is not None) and not self._wait_until(last_due):
+            last_due = (
+                pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
+            )
+            if (
+                source.info.paced
+                and not (steps or seeking is not None)
+                and not self._wait_until(last_due)
+            ):
                 # Something was asked for meanwhile; a frame that waits is not yet captured.
                 if self._retired or self._seek_to is not None:
                     continue
                 pacer.restart()
-            self._hand_over(frame, source.info, held_back=not steps and self._paused and source.info.is_live)
+            self._hand_over(
+                frame, source.info, held_back=not steps and self._paused and source.info.is_live
+            )
 
     def _next_order(self, info: SourceInfo) -> tuple[float | None, int] | None:
-        """(where to seek first, if anywhere; 1 for a single step, fewer than 0 for so many back); None after waiting for something to do."""
+        """(where to seek first, if anywhere; 1 for a single step, fewer than 0 for so many back);
+        None after waiting for something to do.
+        """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
             if seeking is not None and info.seekable:
@@ -210,7 +239,8 @@ class Capture:
                 self._set(phase=Phase.PAUSED)
                 return None, steps
             if info.is_live and self._state.phase is not Phase.ENDED:
-                # A camera's line of pictures must not grow old: it is read on, and its frames are dropped as paused.
+                # A camera's line of pictures must not grow old: it is read on, and its frames are
+                # dropped as paused.
                 self._set(phase=Phase.PAUSED)
                 return None, 0
             if self._state.phase is not Phase.ENDED:
@@ -236,7 +266,12 @@ class Capture:
         with self._changed:
             if self._seek_to is not None:
                 return
-            if self._loop and source.info.seekable and not self._paused and self._count > self._count_at_end:
+            if (
+                self._loop
+                and source.info.seekable
+                and not self._paused
+                and self._count > self._count_at_end
+            ):
                 self._seek_to = 0.0
                 self._count_at_end = self._count
             else:
@@ -257,12 +292,16 @@ class Capture:
 
 
 def _time_before(source: Source, position: float, steps: int) -> float:
-    """The time of the frame `steps` before the one at `position`, found by reading up to it; of the first one where there are fewer."""
+    """The time of the frame `steps` before the one at `position`, found by reading up to it; of the
+    first one where there are fewer.
+    """
     times: deque[float] = deque(maxlen=steps)
     for back in (*_BACK_SECONDS, position):
         times.clear()
         source.seek(max(position - back, 0.0))
-        while (frame := source.read()) is not None and (time_of := max(frame.time - source.info.start, 0.0)) < position - _SAME_SECONDS:
+        while (frame := source.read()) is not None and (
+            time_of := max(frame.time - source.info.start, 0.0)
+        ) < position - _SAME_SECONDS:
             times.append(time_of)
         if len(times) == steps or back >= position:
             break

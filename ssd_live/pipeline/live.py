@@ -1,4 +1,6 @@
-"""Live: capture -> infer -> render in three threads, with room for one frame between them, where the newest wins."""
+"""Live: capture -> infer -> render in three threads, with room for one frame between them, where
+the newest wins.
+"""
 
 import threading
 import time
@@ -12,10 +14,10 @@ from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
-from ssd_live.pipeline.meters import Cause, Durations, Ledger, Rate
+from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate
 from ssd_live.pipeline.picture import Picture, Viewport, render
 from ssd_live.pipeline.slot import NewestSlot
-from ssd_live.remote.network import Network
+from ssd_live.remote.network import LiveModel
 from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
@@ -24,13 +26,16 @@ _JOIN_SECONDS = 2.0
 _PATIENCE_SECONDS = 0.5
 _INFERENCE_TIMEOUT_SECONDS = 20.0
 
-# inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest boxes there are.
+# inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest
+# boxes there are.
 Show = Literal["inferred", "source"]
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
-    """A captured frame on its way, with what was found on it, if it was looked at. Only the one that is `for_show` decides its fate."""
+class LiveFrame:
+    """A captured frame on its way, with what was found on it, if it was looked at. Only the one
+    that is `for_show` decides its fate.
+    """
 
     frame: Frame
     detections: Detections | None = None
@@ -40,17 +45,21 @@ class Shot:
     turn: int = 0
 
 
-class Tap(Protocol):
-    """Somebody who wants every frame that is shown or would be: a recorder. Called in the infer or capture thread; must not wait."""
+class FrameListener(Protocol):
+    """Somebody who wants every frame that is shown or would be: a recorder. Called in the infer or
+    capture thread; must not wait.
+    """
 
-    def __call__(self, shot: Shot) -> None: ...
+    def __call__(self, live_frame: LiveFrame) -> None: ...
 
 
 class LivePipeline(Closing):
-    """A with-block that owns the threads. All methods may be called from any thread, and none of them waits, but `close`.
+    """A with-block that owns the threads. All methods may be called from any thread, and none of
+    them waits, but `close`.
 
-    `on_picture` is called (in the render thread) when `picture` has something new, and not again before it was fetched; `on_trouble` with
-    the failure of a frame that cannot be drawn; `on_death` with that of a network in use, which is let go then.
+    `on_picture` is called (in the render thread) when `picture` has something new, and not again
+    before it was fetched; `on_trouble` with the failure of a frame that cannot be drawn; `on_death`
+    with that of a network in use, which is let go then.
     """
 
     def __init__(
@@ -65,12 +74,14 @@ class LivePipeline(Closing):
         self._on_trouble = on_trouble
         self._on_death = on_death
         self.show: Show = show
-        self.tap: Tap | None = None
-        self.ledger = Ledger()
+        self.frame_listener: FrameListener | None = None
+        self.frame_counter = FrameCounter()
         self.rates = {stage: Rate() for stage in ("capture", "inference", "display")}
-        self.durations = {stage: Durations() for stage in ("read", "resize", "inference", "render", "latency")}
-        self._to_infer: NewestSlot[Shot] = NewestSlot()
-        self._to_render: NewestSlot[Shot] = NewestSlot()
+        self.durations = {
+            stage: Durations() for stage in ("read", "resize", "inference", "render", "latency")
+        }
+        self._to_infer: NewestSlot[LiveFrame] = NewestSlot()
+        self._to_render: NewestSlot[LiveFrame] = NewestSlot()
         self._lock = threading.Lock()
         self._picture: Picture | None = None
         # Numbers of frames: fetched and not yet painted, and the last one whose fate is decided.
@@ -79,14 +90,17 @@ class LivePipeline(Closing):
         self._announced = False
         self._capture: Capture | None = None
         self._viewport: Viewport | None = None
-        self._network: Network | None = None
-        self._next_network: Network | None = None
+        self._network: LiveModel | None = None
+        self._next_network: LiveModel | None = None
         self._newest: Detections | None = None
         self._period = 0.0
         self._next_due = 0.0
         self._number = self._turn = 0
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in (("infer", self._infer), ("render", self._render))]
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("infer", self._infer), ("render", self._render))
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -124,10 +138,12 @@ class LivePipeline(Closing):
         """Look at no more than this many frames a second; None for all."""
         self._period = 1 / rate if rate else 0.0
 
-    def use(self, network: Network) -> None:
-        """Go on with another network from the next frame; the one before is closed by the thread that used it."""
+    def use(self, network: LiveModel) -> None:
+        """Go on with another network from the next frame; the one before is closed by the thread
+        that used it.
+        """
         with self._lock:
-            replaced: Network | None = network
+            replaced: LiveModel | None = network
             if not self._stop.is_set():
                 replaced, self._next_network = self._next_network, network
         if replaced is not None:
@@ -135,7 +151,7 @@ class LivePipeline(Closing):
         self._to_infer.wake()
 
     @property
-    def network(self) -> Network | None:
+    def network(self) -> LiveModel | None:
         return self._network
 
     # What the view asks for and says.
@@ -154,20 +170,22 @@ class LivePipeline(Closing):
             if picture is None:
                 return None
             if self._unpainted is not None and self._unpainted != picture.number:
-                self.ledger.drop(Cause.DISPLAY)
+                self.frame_counter.drop(Cause.DISPLAY)
             fresh = picture.number > self._settled or picture.number == self._unpainted
             self._unpainted = picture.number if fresh else None
         return picture
 
     def painted(self, picture: Picture) -> None:
-        """To be called when a fetched picture is on the screen; only the first time for each counts."""
+        """To be called when a fetched picture is on the screen; only the first time for each
+        counts.
+        """
         now = time.monotonic()
         with self._lock:
             if picture.number != self._unpainted:
                 return
             self._unpainted = None
             self._settled = max(self._settled, picture.number)
-        self.ledger.show()
+        self.frame_counter.show()
         self.rates["display"].tick(now)
         self.durations["latency"].add(now - picture.frame.captured_at)
 
@@ -196,31 +214,35 @@ class LivePipeline(Closing):
             self._drop(slot.take(), Cause.STOPPED)
         with self._lock:
             picture, self._picture = self._picture, None
-            if picture is not None and picture.number > self._settled and picture.number != self._unpainted:
-                self.ledger.drop(Cause.STOPPED)
+            if (
+                picture is not None
+                and picture.number > self._settled
+                and picture.number != self._unpainted
+            ):
+                self.frame_counter.drop(Cause.STOPPED)
             if self._unpainted is not None:
-                self.ledger.drop(Cause.STOPPED)
+                self.frame_counter.drop(Cause.STOPPED)
                 self._unpainted = None
 
     # The stages.
 
     def _deliver(self, turn: int, frame: Frame, held_back: bool) -> None:
         """In the capture thread."""
-        self.ledger.capture()
+        self.frame_counter.capture()
         self.rates["capture"].tick(frame.captured_at)
-        shot = Shot(frame, turn=turn)
+        live_frame = LiveFrame(frame, turn=turn)
         if held_back:
-            self._drop(shot, Cause.PAUSED)
+            self._drop(live_frame, Cause.PAUSED)
             return
         if self._is_too_soon(frame.captured_at):
-            self._drop(shot, Cause.RATE_CAP)
+            self._drop(live_frame, Cause.RATE_CAP)
             return
         if self.show == "inferred":
-            self._drop(self._to_infer.put(shot), Cause.INFERENCE)
+            self._drop(self._to_infer.put(live_frame), Cause.INFERENCE)
             return
         # Shown at once; the boxes of this very frame come too late for it.
-        self._drop(self._to_infer.put(replace(shot, for_show=False)), Cause.INFERENCE)
-        self._hand_on(replace(shot, detections=self._newest, stale=self._newest is not None))
+        self._drop(self._to_infer.put(replace(live_frame, for_show=False)), Cause.INFERENCE)
+        self._hand_on(replace(live_frame, detections=self._newest, stale=self._newest is not None))
 
     def _is_too_soon(self, now: float) -> bool:
         """Whether the rate cap leaves this frame out; a tenth of a period early is on time."""
@@ -234,10 +256,10 @@ class LivePipeline(Closing):
     def _infer(self) -> None:
         while not self._stop.is_set():
             self._change_network()
-            shot = self._to_infer.take(_POLL_SECONDS)
-            if shot is None:
+            live_frame = self._to_infer.take(_POLL_SECONDS)
+            if live_frame is None:
                 continue
-            looked_at = self._look_at(shot)
+            looked_at = self._look_at(live_frame)
             if looked_at is not None and looked_at.for_show:
                 self._hand_on(looked_at)
         self._change_network()
@@ -245,40 +267,46 @@ class LivePipeline(Closing):
             self._network.backend.close()
             self._network = None
 
-    def _look_at(self, shot: Shot) -> Shot | None:
+    def _look_at(self, live_frame: LiveFrame) -> LiveFrame | None:
         """The frame with its own detections; as it is without a network; None if that failed."""
         network = self._network
         if network is None:
-            return shot
-        frame = shot.frame
+            return live_frame
+        frame = live_frame.frame
         try:
             started = time.monotonic()
             image = frame.network_input(network.input_size)
             resized = time.monotonic()
             outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
             done = time.monotonic()
-            detections = network.everything.detections(outputs, 0, (frame.width, frame.height))
+            detections = network.accept_all.detections(outputs, 0, (frame.width, frame.height))
         except Exception as error:  # whatever a backend does must not end the thread unseen
-            if shot.for_show:
-                self.ledger.fail()
+            if live_frame.for_show:
+                self.frame_counter.fail()
             self._give_up(network, error)
             return None
         self.durations["resize"].add(resized - started)
         self.durations["inference"].add(done - resized)
-        self.ledger.infer()
+        self.frame_counter.infer()
         self.rates["inference"].tick(done)
-        if shot.turn == self._turn:
+        if live_frame.turn == self._turn:
             self._newest = detections
-        return replace(shot, detections=detections)
+        return replace(live_frame, detections=detections)
 
-    def _give_up(self, network: Network, error: BaseException) -> None:
-        """A network that failed is let go; frames are shown without boxes until another comes. If that is there already, it is no news."""
+    def _give_up(self, network: LiveModel, error: BaseException) -> None:
+        """A network that failed is let go; frames are shown without boxes until another comes. If
+        that is there already, it is no news.
+        """
         self._network = None
         network.backend.close()
         with self._lock:
             replaced = self._next_network is not None
         if not (replaced or self._stop.is_set()):
-            self._on_death(error if isinstance(error, SsdLiveError) else BackendError(f"{network.name}: {error}; choose another backend"))
+            self._on_death(
+                error
+                if isinstance(error, SsdLiveError)
+                else BackendError(f"{network.name}: {error}; choose another backend")
+            )
 
     def _change_network(self) -> None:
         with self._lock:
@@ -289,59 +317,75 @@ class LivePipeline(Closing):
             if earlier is not None:
                 earlier.backend.close()
 
-    def _hand_on(self, shot: Shot) -> None:
-        if shot.turn != self._turn:
-            self._drop(shot, Cause.CHANGED)
+    def _hand_on(self, live_frame: LiveFrame) -> None:
+        if live_frame.turn != self._turn:
+            self._drop(live_frame, Cause.CHANGED)
             return
-        if (tap := self.tap) is not None:
-            tap(shot)
-        self._drop(self._to_render.put(shot), Cause.RENDERING)
+        if (tap := self.frame_listener) is not None:
+            tap(live_frame)
+        self._drop(self._to_render.put(live_frame), Cause.RENDERING)
 
     def _render(self) -> None:
-        last: Shot | None = None
+        last: LiveFrame | None = None
         shown: Viewport | None = None
         while not self._stop.is_set():
-            shot = self._to_render.take(_POLL_SECONDS)
+            live_frame = self._to_render.take(_POLL_SECONDS)
             viewport = self._viewport
-            if shot is not None:
-                last = shot
+            if live_frame is not None:
+                last = live_frame
                 self._number += 1
             if viewport is None:
-                self._settle(shot, Cause.HIDDEN)
-            elif shot is not None or (last is not None and viewport != shown and last.turn == self._turn):
+                self._settle(live_frame, Cause.HIDDEN)
+            elif live_frame is not None or (
+                last is not None and viewport != shown and last.turn == self._turn
+            ):
                 # With no new frame, the last one is drawn anew for a view that has changed.
                 assert last is not None
-                self._show(last, viewport, is_new=shot is not None)
+                self._show(last, viewport, is_new=live_frame is not None)
             shown = viewport
 
-    def _show(self, shot: Shot, viewport: Viewport, *, is_new: bool) -> None:
+    def _show(self, live_frame: LiveFrame, viewport: Viewport, *, is_new: bool) -> None:
         started = time.monotonic()
         try:
-            pixels, width, region = render(shot.frame, viewport)
+            pixels, width, region = render(live_frame.frame, viewport)
         except Exception as error:  # one frame that cannot be drawn must not end the thread
             if is_new:
-                self.ledger.fail()
+                self.frame_counter.fail()
                 self._settle(None, Cause.RENDERING)
             self._on_trouble(error)
             return
         self.durations["render"].add(time.monotonic() - started)
-        picture = Picture(self._number, shot.frame, pixels, width, region, shot.detections, shot.stale)
+        picture = Picture(
+            self._number,
+            live_frame.frame,
+            pixels,
+            width,
+            region,
+            live_frame.detections,
+            live_frame.stale,
+        )
         with self._lock:
-            if shot.turn != self._turn:
+            if live_frame.turn != self._turn:
                 self._settled = self._number
                 if is_new:
-                    self.ledger.drop(Cause.CHANGED)
+                    self.frame_counter.drop(Cause.CHANGED)
                 return
             replaced, self._picture = self._picture, picture
-            if replaced is not None and replaced.number != picture.number and self._counts(replaced):
-                self.ledger.drop(Cause.DISPLAY)
+            if (
+                replaced is not None
+                and replaced.number != picture.number
+                and self._counts(replaced)
+            ):
+                self.frame_counter.drop(Cause.DISPLAY)
             announce, self._announced = not self._announced, True
         if announce:
             self._on_picture()
 
-    def _settle(self, shot: Shot | None, cause: Cause) -> None:
-        """The newest frame will not be painted; should it be drawn again later, that counts no more."""
-        self._drop(shot, cause)
+    def _settle(self, live_frame: LiveFrame | None, cause: Cause) -> None:
+        """The newest frame will not be painted; should it be drawn again later, that counts no
+        more.
+        """
+        self._drop(live_frame, cause)
         with self._lock:
             self._forget_picture(cause)
             self._settled = self._number
@@ -350,13 +394,13 @@ class LivePipeline(Closing):
         """One that nobody fetched; under the lock."""
         picture, self._picture = self._picture, None
         if picture is not None and self._counts(picture):
-            self.ledger.drop(cause)
+            self.frame_counter.drop(cause)
             self._settled = max(self._settled, picture.number)
 
     def _counts(self, picture: Picture) -> bool:
         """Whether a picture that nobody fetched was its frame's only one."""
         return picture.number > self._settled and picture.number != self._unpainted
 
-    def _drop(self, shot: Shot | None, cause: Cause) -> None:
-        if shot is not None and shot.for_show:
-            self.ledger.drop(cause)
+    def _drop(self, live_frame: LiveFrame | None, cause: Cause) -> None:
+        if live_frame is not None and live_frame.for_show:
+            self.frame_counter.drop(cause)

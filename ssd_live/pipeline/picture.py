@@ -13,7 +13,9 @@ from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
 
 @dataclass(frozen=True)
 class Viewport:
-    """What a view shows: a picture of at most `width` x `height` device pixels; of the whole frame, or of a part of it (0..1: x1, y1, x2, y2)."""
+    """What a view shows: a picture of at most `width` x `height` device pixels; of the whole frame,
+    or of a part of it (0..1: x1, y1, x2, y2).
+    """
 
     width: int
     height: int
@@ -22,10 +24,11 @@ class Viewport:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """BGRA rows (H, W', 4) uint8, contiguous, of which the first `width` columns show `region` of the frame.
+    """BGRA rows (H, W', 4) uint8, contiguous, of which the first `width` columns show `region` of
+    the frame.
 
-    `detections` are in the frame's pixels, None where it was not looked at; `stale` says that they were found on an earlier frame. `number`
-    is the same for pictures of one frame.
+    `detections` are in the frame's pixels, None where it was not looked at; `stale` says that they
+    were found on an earlier frame. `number` is the same for pictures of one frame.
     """
 
     number: int
@@ -38,7 +41,8 @@ class Picture:
 
 
 def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
-    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the view has only to copy it.
+    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the
+    view has only to copy it.
 
     The pixels, how many columns of them count, and the part in pixels of the frame.
     """
@@ -49,27 +53,48 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
     if whole and isinstance(frame.native, av.VideoFrame):
         return _scaled(frame.native, size), size[0], region
     if frame.pixel_format == "bgr24":
-        bgr = frame.planes[0][region.y : region.y + region.height, region.x : region.x + region.width]
+        bgr = frame.planes[0][
+            region.y : region.y + region.height, region.x : region.x + region.width
+        ]
         if scale != 1:
-            bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+            bgr = np.asarray(
+                cv2.resize(
+                    bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+                ),
+                np.uint8,
+            )
     else:
         luma, u, v = frame.planes
         x, y, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
         halves = (slice(y // 2, (bottom + 1) // 2), slice(x // 2, (right + 1) // 2))
-        bgr = resize_yuv420_to_bgr((luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix)
+        bgr = resize_yuv420_to_bgr(
+            (luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix
+        )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8), size[0], region
 
 
 def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the rows, with their padding, are its memory."""
+    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the
+    rows, with their padding, are its memory.
+    """
     plane = native.reformat(width=size[0], height=size[1], format="bgra").planes[0]
-    return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(size[1], plane.line_size // 4, 4)  # type: ignore[call-overload,no-any-return]
+    return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(  # type: ignore[call-overload,no-any-return]
+        size[1], plane.line_size // 4, 4
+    )
 
 
 def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
     """The part in whole pixels, even where colour is halved, at least 2 x 2."""
     x1, y1, x2, y2 = part
     left, top = int(x1 * frame.width) // 2 * 2, int(y1 * frame.height) // 2 * 2
-    right, bottom = min(-(-int(x2 * frame.width) // 2) * 2, frame.width), min(-(-int(y2 * frame.height) // 2) * 2, frame.height)
-    left, top = min(max(left, 0), max(frame.width - 2, 0)), min(max(top, 0), max(frame.height - 2, 0))
-    return Region(left, top, max(right - left, min(2, frame.width)), max(bottom - top, min(2, frame.height)))
+    right, bottom = (
+        min(-(-int(x2 * frame.width) // 2) * 2, frame.width),
+        min(-(-int(y2 * frame.height) // 2) * 2, frame.height),
+    )
+    left, top = (
+        min(max(left, 0), max(frame.width - 2, 0)),
+        min(max(top, 0), max(frame.height - 2, 0)),
+    )
+    return Region(
+        left, top, max(right - left, min(2, frame.width)), max(bottom - top, min(2, frame.height))
+    )

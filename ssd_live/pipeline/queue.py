@@ -15,8 +15,9 @@ class QueueClosedError(Exception):
 class BoundedQueue(Generic[T]):
     """First in, first out. `put` waits while items of a total weight of `capacity` are inside.
 
-    An item that weighs nothing (a sound packet, say) never waits, so the bound is on what is large; one that weighs more than that waits
-    until nothing is inside. `is_awaited` says, to whoever fills it, that its reader waits, or did not yet begin.
+    An item that weighs nothing (a sound packet, say) never waits, so the bound is on what is large;
+    one that weighs more than that waits until nothing is inside. `is_awaited` says, to whoever
+    fills it, that its reader waits, or did not yet begin.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -31,7 +32,12 @@ class BoundedQueue(Generic[T]):
     def put(self, item: T, weight: int = 1) -> None:
         """Raises `QueueClosedError`."""
         with self._changed:
-            while not self.is_closed and weight and self._weight and self._weight + weight > self._capacity:
+            while (
+                not self.is_closed
+                and weight
+                and self._weight
+                and self._weight + weight > self._capacity
+            ):
                 self._changed.wait()
             if self.is_closed:
                 raise QueueClosedError
@@ -53,7 +59,9 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def take(self, seconds: float | None = None) -> T | None:
-        """The next item; None once `finish` was called and all is taken, or where none came within so many seconds. Raises `QueueClosedError`."""
+        """The next item; None once `finish` was called and all is taken, or where none came within
+        so many seconds. Raises `QueueClosedError`.
+        """
         with self._changed:
             self.is_awaited = not self._items
             self._changed.wait_for(lambda: self._items or self._finished or self.is_closed, seconds)

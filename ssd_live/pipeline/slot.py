@@ -7,7 +7,9 @@ T = TypeVar("T")
 
 
 class NewestSlot(Generic[T]):
-    """Holds one item. `put` never waits: it replaces what nobody took, so a slow reader makes no writer late."""
+    """Holds one item. `put` never waits: it replaces what nobody took, so a slow reader makes no
+    writer late.
+    """
 
     def __init__(self) -> None:
         self._item: T | None = None
@@ -21,7 +23,9 @@ class NewestSlot(Generic[T]):
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """The item, waiting at most `timeout` seconds for one; None if there is none or `wake` was called."""
+        """The item, waiting at most `timeout` seconds for one; None if there is none or `wake` was
+        called.
+        """
         with self._changed:
             if self._item is None and timeout > 0:
                 self._changed.wait(timeout)

@@ -20,10 +20,10 @@ from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
-from ssd_live.pipeline.line import Detected, Inference
+from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
-from ssd_live.results.records import LineLog, LogPlace, Record
-from ssd_live.selection.choose import Choice
+from ssd_live.results.records import JsonlWriter, LogPaths, Record
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.system.paths import printable
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
@@ -34,27 +34,31 @@ _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelConfig:
     """A model, what runs it with how many pictures at once, and what of its answers is wanted."""
 
     model: ModelFile
-    choice: Choice
+    choice: BackendChoice
     wanted: DetectionFilter
     batch: int = 1
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A recipe, loaded; and how many processor cores decoding and encoding may count on, 0 for all of the machine's."""
+class LoadedModel:
+    """A config, loaded; and how many processor cores decoding and encoding may count on, 0 for all
+    of the machine's.
+    """
 
-    recipe: Recipe
+    config: ModelConfig
     backend: Backend
     cores: int = 0
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What of each input is processed, and how it is written; seconds count from the first frame."""
+class ProcessOptions:
+    """What of each input is processed, and how it is written; seconds count from the
+    first frame.
+    """
 
     quality: Quality
     every: int = 1
@@ -86,9 +90,13 @@ class Report:
 
 
 class Job:
-    """Processes one task. `stop` may be called from a signal handler; the work then ends in order."""
+    """Processes one task. `stop` may be called from a signal handler; the work then ends
+    in order.
+    """
 
-    def __init__(self, task: Task, engine: Engine, settings: Settings, log: LogPlace | None) -> None:
+    def __init__(
+        self, task: Task, engine: LoadedModel, settings: ProcessOptions, log: LogPaths | None
+    ) -> None:
         self._task = task
         self._engine = engine
         self._settings = settings
@@ -110,7 +118,9 @@ class Job:
             self._pipeline.abort()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
-        """Raises `MediaError`, `OutputError`, `BackendError`; `IncompleteError` or `CancelledError` where a `.part` file was left."""
+        """Raises `MediaError`, `OutputError`, `BackendError`; `IncompleteError` or `CancelledError`
+        where a `.part` file was left.
+        """
         started = time.perf_counter()
         try:
             if self._task.is_image:
@@ -129,8 +139,8 @@ class Job:
             log = self._open_log(stack, info)
             overlay = Overlay((frame.width, frame.height))
 
-            def sink(item: Detected | av.Packet) -> None:
-                assert isinstance(item, Detected)
+            def sink(item: FrameDetections | av.Packet) -> None:
+                assert isinstance(item, FrameDetections)
                 self._count(item, log)
                 if self._task.output is not None:
                     picture = frame.planes[0].copy()
@@ -145,20 +155,37 @@ class Job:
 
     def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
         with ExitStack() as stack:
-            hardware, on_gpu = self._settings.hardware_decoding, self._engine.recipe.choice.device != "CPU"
-            reader = stack.enter_context(VideoReader(self._task.source, hardware=hardware, cores=self._engine.cores, shared=not on_gpu))
+            hardware, on_gpu = (
+                self._settings.hardware_decoding,
+                self._engine.config.choice.device != "CPU",
+            )
+            reader = stack.enter_context(
+                VideoReader(
+                    self._task.source,
+                    hardware=hardware,
+                    cores=self._engine.cores,
+                    shared=not on_gpu,
+                )
+            )
             if hardware:
                 by = reader.accelerator
-                self.report.notes.append(f"decoded by hardware ({by})" if by else "no hardware here decodes it as it should be; the processor did")
+                self.report.notes.append(
+                    f"decoded by hardware ({by})"
+                    if by
+                    else "no hardware here decodes it as it should be; the processor did"
+                )
             info = reader.info
             self._check_region(info.width, info.height)
             self.frames_expected = self._expected(info)
             writer = self._open_writer(stack, reader)
-            log = self._open_log(stack, {"width": info.width, "height": info.height, "time_base": str(info.time_base)})
+            log = self._open_log(
+                stack,
+                {"width": info.width, "height": info.height, "time_base": str(info.time_base)},
+            )
             others = writer.carried_streams if writer else set()
             annotate = _Annotator(self.report)
 
-            def sink(item: Detected | av.Packet) -> None:
+            def sink(item: FrameDetections | av.Packet) -> None:
                 if isinstance(item, av.Packet):
                     assert writer is not None
                     writer.write_packet(item)
@@ -167,27 +194,35 @@ class Job:
                 if writer is not None:
                     annotate(item, writer)
 
-            self._run_pipeline(self._wanted_items(reader, others), sink, on_progress, pixels=writer is not None)
+            self._run_pipeline(
+                self._wanted_items(reader, others), sink, on_progress, pixels=writer is not None
+            )
             self._end(reader, writer, log)
 
     def _wanted_items(self, reader: VideoReader, others: set[int]) -> Iterator[Frame | av.Packet]:
         settings = self._settings
         for item in reader.read(others, settings.start, settings.duration):
-            if settings.max_frames is not None and isinstance(item, Frame) and item.index >= settings.max_frames:
+            if (
+                settings.max_frames is not None
+                and isinstance(item, Frame)
+                and item.index >= settings.max_frames
+            ):
                 return
             yield item
 
     def _run_pipeline(
         self,
         source: Iterator[Frame | av.Packet],
-        sink: Callable[[Detected | av.Packet], None],
+        sink: Callable[[FrameDetections | av.Packet], None],
         on_progress: Callable[[Counters], None],
         *,
         pixels: bool,
     ) -> None:
-        recipe, settings = self._engine.recipe, self._settings
-        size = recipe.model.metadata.input_size
-        inference = Inference(self._engine.backend, size, recipe.wanted, settings.every, settings.region, recipe.batch)
+        config, settings = self._engine.config, self._settings
+        size = config.model.metadata.input_size
+        inference = InferenceConfig(
+            self._engine.backend, size, config.wanted, settings.every, settings.region, config.batch
+        )
         self._pipeline = BatchPipeline(source, inference, sink, pixels=pixels)
         if self._stopped:
             self._pipeline.stop()
@@ -200,7 +235,9 @@ class Job:
             for stage, seconds in counters.seconds.items():
                 self.report.stages[stage] = self.report.stages.get(stage, 0.0) + seconds
 
-    def _end(self, reader: VideoReader, writer: VideoWriter | None, log: LineLog | None) -> None:
+    def _end(
+        self, reader: VideoReader, writer: VideoWriter | None, log: JsonlWriter | None
+    ) -> None:
         """Give the results their names, or leave them as `.part` files and say so."""
         if self._stopped and not self.report.frames:
             raise CancelledError(f"stopped before the first frame of {self._task.source}")
@@ -215,22 +252,35 @@ class Job:
         if self._stopped:
             raise CancelledError(f"stopped after {self.report.frames} frames{where}")
         if trouble:
-            raise IncompleteError(f"{self._task.source}: {trouble}; {self.report.frames} frames were processed{where}")
+            raise IncompleteError(
+                f"{self._task.source}: {trouble}; {self.report.frames} frames were processed{where}"
+            )
         if not self.report.frames:
-            raise UsageError(f"{self._task.source}: has no frame in the part that was asked for; check --start and --duration")
+            raise UsageError(
+                f"{self._task.source}: has no frame in the part that was asked for; check --start "
+                "and --duration"
+            )
         if reader.concealed_frames:
-            self.report.notes.append(f"{reader.concealed_frames} frames are damaged in the source; the decoder guessed what was missing")
+            self.report.notes.append(
+                f"{reader.concealed_frames} frames are damaged in the source; the decoder guessed "
+                "what was missing"
+            )
         if reader.resized_frames:
-            self.report.notes.append(f"{reader.resized_frames} frames are of another size in the source; they are scaled to the first one's")
+            self.report.notes.append(
+                f"{reader.resized_frames} frames are of another size in the source; they are "
+                "scaled to the first one's"
+            )
         if writer is not None:
             started = time.perf_counter()
             writer.finish()
-            self.report.stages["encode"] = self.report.stages.get("encode", 0.0) + time.perf_counter() - started
+            self.report.stages["encode"] = (
+                self.report.stages.get("encode", 0.0) + time.perf_counter() - started
+            )
             self.report.notes += writer.notes
         if log is not None:
             log.finish()
 
-    def _count(self, item: Detected, log: LineLog | None) -> None:
+    def _count(self, item: FrameDetections, log: JsonlWriter | None) -> None:
         if item.stale:
             return
         self.report.objects.update(item.detections.names)
@@ -247,26 +297,33 @@ class Job:
             shift = reader.start_pts + round(self._settings.start / reader.info.time_base)
         elif shift:
             seconds = float(shift * reader.info.time_base)
-            self.report.notes.append(f"the source begins at {seconds:.3f} s, before zero, which players skip; the output begins at zero")
-        return stack.enter_context(VideoWriter(output, reader, self._settings.quality, shift_pts=shift, cores=self._engine.cores))
+            self.report.notes.append(
+                f"the source begins at {seconds:.3f} s, before zero, which players skip; the "
+                "output begins at zero"
+            )
+        return stack.enter_context(
+            VideoWriter(
+                output, reader, self._settings.quality, shift_pts=shift, cores=self._engine.cores
+            )
+        )
 
-    def _open_log(self, stack: ExitStack, size: Record) -> LineLog | None:
+    def _open_log(self, stack: ExitStack, size: Record) -> JsonlWriter | None:
         if self._log_place is None:
             return None
-        recipe = self._engine.recipe
+        config = self._engine.config
         header: Record = {
             "source": printable(self._task.name),
             **size,
-            "model": recipe.model.name,
-            "model_sha256": recipe.model.sha256,
-            "backend": recipe.choice.backend,
-            "precision": recipe.choice.precision,
-            "threshold": recipe.wanted.threshold,
-            "classes": list(recipe.wanted.classes),
-            "category_ids": list(recipe.model.metadata.category_ids),
+            "model": config.model.name,
+            "model_sha256": config.model.sha256,
+            "backend": config.choice.backend,
+            "precision": config.choice.precision,
+            "threshold": config.wanted.threshold,
+            "classes": list(config.wanted.classes),
+            "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,
         }
-        return stack.enter_context(LineLog(self._log_place, header))
+        return stack.enter_context(JsonlWriter(self._log_place, header))
 
     def _expected(self, info: VideoInfo) -> int | None:
         settings = self._settings
@@ -279,9 +336,12 @@ class Job:
 
     def _check_region(self, width: int, height: int) -> None:
         region = self._settings.region
-        if region is not None and (region.x + region.width > width or region.y + region.height > height):
+        if region is not None and (
+            region.x + region.width > width or region.y + region.height > height
+        ):
             raise UsageError(
-                f"--region {region.x},{region.y},{region.width},{region.height} reaches outside {self._task.source.name}, "
+                f"--region {region.x},{region.y},{region.width},{region.height} reaches outside "
+                f"{self._task.source.name}, "
                 f"which is {width} x {height}; give a region inside it"
             )
 
@@ -293,13 +353,15 @@ class _Annotator:
         self._report = report
         self._overlay: Overlay | None = None
 
-    def __call__(self, item: Detected, writer: VideoWriter) -> None:
+    def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
         started = time.perf_counter()
         frame = item.frame
         if len(item.detections):
             frame = writable(frame)
             if self._overlay is None:
-                self._overlay = Overlay((item.frame.width, item.frame.height), frame.pixel_format, frame.matrix)
+                self._overlay = Overlay(
+                    (item.frame.width, item.frame.height), frame.pixel_format, frame.matrix
+                )
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
             self._overlay.draw(planes_of(picture), item.detections, stale=item.stale)
@@ -319,5 +381,6 @@ def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Qua
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputError(
-            f"{output}: about {needed / 1e6:.1f} MB will be needed but only {free / 1e6:.1f} MB are free; free some space or choose another place"
+            f"{output}: about {needed / 1e6:.1f} MB will be needed but only {free / 1e6:.1f} MB "
+            "are free; free some space or choose another place"
         )

@@ -9,18 +9,21 @@ from pathlib import Path
 
 from ssd_live.errors import MediaError, UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
-from ssd_live.system.paths import real
+from ssd_live.system.paths import resolve
 from ssd_live.video.encoders import Codec
 from ssd_live.video.writer import CONTAINERS
 
-# Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers and phones play.
+# Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers
+# and phones play.
 _KEPT_CONTAINERS = {".mp4", ".mkv", ".mov", ".m4v"}
 _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One input and its output; `name` is the input's place in its tree, which the output's mirrors. No output: detections only."""
+    """One input and its output; `name` is the input's place in its tree, which the output's
+    mirrors. No output: detections only.
+    """
 
     source: Path
     name: Path
@@ -42,7 +45,8 @@ class Plan:
 def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
     """Expand wildcards and folders and give every input an output of its own.
 
-    Raises `UsageError` for an output that cannot serve, or that is an input; `MediaError` for a folder without media or a missing file.
+    Raises `UsageError` for an output that cannot serve, or that is an input; `MediaError` for a
+    folder without media or a missing file.
     """
     if "" in inputs or output in ("", "-"):
         raise UsageError("an input or output is empty or `-`; name a file or folder")
@@ -59,22 +63,35 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
     media_name = target.suffix.lower() in CONTAINERS or target.suffix.lower() in IMAGE_SUFFIXES
     if not from_folder and media_name and not target.is_dir():
         plan = Plan((Task(sources[0], Path(sources[0].name), target),), None)
-    elif not from_folder and target.suffix and not target.is_dir() and not str(output).endswith(("/", os.sep)):
+    elif (
+        not from_folder
+        and target.suffix
+        and not target.is_dir()
+        and not str(output).endswith(("/", os.sep))
+    ):
         endings = ", ".join([*CONTAINERS, *sorted(IMAGE_SUFFIXES)])
-        raise UsageError(f"{target}: cannot tell a format from the name; end it in {endings}, or in / for a folder")
+        raise UsageError(
+            f"{target}: cannot tell a format from the name; end it in {endings}, or in / for a "
+            "folder"
+        )
     elif (target.exists() and not target.is_dir()) or (media_name and not target.is_dir()):
         raise UsageError(f"{target}: several inputs need a folder to go to; give -o a folder")
     else:
         names = [_name(source, base) for source in sources]
         outputs = _output_names(names, codec)
-        tasks = (Task(source, name, target / out) for source, name, out in zip(sources, names, outputs, strict=True))
+        tasks = (
+            Task(source, name, target / out)
+            for source, name, out in zip(sources, names, outputs, strict=True)
+        )
         plan = Plan(tuple(tasks), target)
     _refuse_overwritten_inputs(plan, sources)
     return plan
 
 
 def _expand_wildcards(text: str) -> list[Path]:
-    """Shells of Windows leave wildcards to the program; a file that is really named so comes first."""
+    """Shells of Windows leave wildcards to the program; a file that is really named so
+    comes first.
+    """
     path = Path(text)
     if path.exists() or not glob.has_magic(text):
         return [path]
@@ -85,22 +102,32 @@ def _expand_wildcards(text: str) -> list[Path]:
 
 
 def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
-    """Files, each once, folders opened; what lies in an output folder inside an input folder is not an input."""
+    """Files, each once, folders opened; what lies in an output folder inside an input folder is not
+    an input.
+    """
     sources: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
             files = sorted((file for file in path.rglob("*") if _is_media(file)), key=natural_order)
-            outputs_inside = target is not None and real(target) != real(path) and _is_within(target, path)
-            inside = [file for file in files if target is None or not outputs_inside or not _is_within(file, target)]
+            outputs_inside = (
+                target is not None and resolve(target) != resolve(path) and _is_within(target, path)
+            )
+            inside = [
+                file
+                for file in files
+                if target is None or not outputs_inside or not _is_within(file, target)
+            ]
             if not inside:
-                raise MediaError(f"{path}: there is no video or image in this folder; check the path")
+                raise MediaError(
+                    f"{path}: there is no video or image in this folder; check the path"
+                )
             found = inside
         else:
             if not path.exists():
                 raise MediaError(f"{path}: there is no such file; check the path")
             found = [path]
         for file in found:
-            sources.setdefault(real(file), file)
+            sources.setdefault(resolve(file), file)
     return list(sources.values())
 
 
@@ -111,12 +138,12 @@ def _is_media(path: Path) -> bool:
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    return real(path).is_relative_to(real(folder))
+    return resolve(path).is_relative_to(resolve(folder))
 
 
 def _base(paths: Sequence[Path]) -> Path:
     """The folder whose tree is mirrored: the deepest one that holds every input."""
-    parents = [str(real(path) if path.is_dir() else real(path).parent) for path in paths]
+    parents = [str(resolve(path) if path.is_dir() else resolve(path).parent) for path in paths]
     try:
         return Path(os.path.commonpath(parents))
     except ValueError:  # different drives
@@ -124,23 +151,30 @@ def _base(paths: Sequence[Path]) -> Path:
 
 
 def _name(source: Path, base: Path) -> Path:
-    full = real(source)
+    full = resolve(source)
     return full.relative_to(base) if full.is_relative_to(base) else Path(*full.parts[1:])
 
 
 def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
     """A name of its own for each, in any case of letters.
 
-    Where two would get one (clip.avi beside clip.mp4), each keeps its own ending before the new one; where that is taken too, a number is added.
+    Where two would get one (clip.avi beside clip.mp4), each keeps its own ending before the new
+    one; where that is taken too, a number is added.
     """
     simple = [_output_name(name, codec) for name in names]
     wanted = Counter(str(name).casefold() for name in simple)
     taken: set[str] = set()
     outputs = []
     for original, name in zip(names, simple, strict=True):
-        output = name if wanted[str(name).casefold()] == 1 else original.with_name(original.name + name.suffix)
+        output = (
+            name
+            if wanted[str(name).casefold()] == 1
+            else original.with_name(original.name + name.suffix)
+        )
         number = 2
-        while str(output).casefold() in taken or (output != name and str(output).casefold() in wanted):
+        while str(output).casefold() in taken or (
+            output != name and str(output).casefold() in wanted
+        ):
             output = original.with_name(f"{original.name}-{number}{name.suffix}")
             number += 1
         taken.add(str(output).casefold())
@@ -158,10 +192,15 @@ def _output_name(name: Path, codec: Codec) -> Path:
 
 
 def _refuse_overwritten_inputs(plan: Plan, sources: Sequence[Path]) -> None:
-    inputs = {real(source) for source in sources}
+    inputs = {resolve(source) for source in sources}
     for task in plan.tasks:
-        if task.output is not None and (real(task.output) in inputs or _same_file(task.output, task.source)):
-            raise UsageError(f"{task.output}: the output would overwrite an input; give another name or folder with -o")
+        if task.output is not None and (
+            resolve(task.output) in inputs or _same_file(task.output, task.source)
+        ):
+            raise UsageError(
+                f"{task.output}: the output would overwrite an input; give another name or folder "
+                "with -o"
+            )
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -1,4 +1,6 @@
-"""All inputs of one `process` command: skip what is finished, go on after a bad one, remember, sum up."""
+"""All inputs of one `process` command: skip what is finished, go on after a bad one, remember, sum
+up.
+"""
 
 import tempfile
 import threading
@@ -12,13 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
-from ssd_live.process.job import Recipe, Report, Settings
-from ssd_live.process.journal import Journal, Outcome, settings_key, write_summary
-from ssd_live.process.lanes import Lane
+from ssd_live.process.job import ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, Task
-from ssd_live.results.records import LogPlace, check_format, combine
-from ssd_live.system.atomic_files import reason
-from ssd_live.system.paths import real
+from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
+from ssd_live.process.workers import Worker
+from ssd_live.results.records import LogPaths, check_format, combine
+from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.paths import resolve
 
 _POLL_SECONDS = 0.1
 
@@ -34,8 +36,10 @@ class Progress(Protocol):
 
 
 @dataclass
-class Totals:
-    """Everything together; `failures` are the lines of what went wrong. `seconds` are of the clock, however many inputs there were at once."""
+class RunSummary:
+    """Everything together; `failures` are the lines of what went wrong. `seconds` are of the clock,
+    however many inputs there were at once.
+    """
 
     frames: int = 0
     seconds: float = 0.0
@@ -55,15 +59,26 @@ class Totals:
         return self.frames / self.seconds if self.seconds else 0.0
 
 
-class Run:
-    """One command's work, on as many inputs at once as there are lanes. `stop` ends the current ones in order and begins no other."""
+class BatchRunner:
+    """One command's work, on as many inputs at once as there are workers. `stop` ends the current
+    ones in order and begins no other.
+    """
 
-    def __init__(self, plan: Plan, recipe: Recipe, settings: Settings, lanes: Sequence[Lane], detections: Path | None, *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        config: ModelConfig,
+        settings: ProcessOptions,
+        workers: Sequence[Worker],
+        detections: Path | None,
+        *,
+        overwrite: bool,
+    ) -> None:
         self._plan = plan
-        self._journal = Journal(plan.folder) if plan.folder else None
-        self._recipe = recipe
-        self._lanes = lanes
-        # Lanes take turns with what all of them share.
+        self._resume_log = ResumeLog(plan.folder) if plan.folder else None
+        self._config = config
+        self._workers = workers
+        # Workers take turns with what all of them share.
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
@@ -72,19 +87,19 @@ class Run:
 
     def stop(self) -> None:
         self._stopped = True
-        for lane in self._lanes:
-            lane.stop()
+        for worker in self._workers:
+            worker.stop()
 
-    def run(self, progress: Progress) -> Totals:
+    def run(self, progress: Progress) -> RunSummary:
         """Raises only what concerns every input; what concerns one stands in the totals."""
-        totals = Totals()
+        totals = RunSummary()
         with ExitStack() as stack:
             logs = self._log_places(stack)
             began = time.perf_counter()
             finished = self._run_all(logs, totals, progress)
             totals.outcomes = [finished[task] for task in self._plan.tasks if task in finished]
             totals.failures = [outcome.message for outcome in totals.outcomes if outcome.message]
-            if len(self._lanes) > 1:
+            if len(self._workers) > 1:
                 totals.seconds = time.perf_counter() - began
             totals.stopped = self._stopped
             self._combine(logs, totals)
@@ -92,107 +107,172 @@ class Run:
                 totals.summary = write_summary(self._plan.folder, totals.outcomes)
         return totals
 
-    def _run_all(self, logs: dict[Task, LogPlace], totals: Totals, progress: Progress) -> dict[Task, Outcome]:
-        """One lane works in the calling thread; several take inputs, in order, as they become free."""
+    def _run_all(
+        self, logs: dict[Task, LogPaths], totals: RunSummary, progress: Progress
+    ) -> dict[Task, Outcome]:
+        """One worker works in the calling thread; several take inputs, in order, as they become
+        free.
+        """
         tasks = iter(enumerate(self._plan.tasks, 1))
         finished: dict[Task, Outcome] = {}
 
-        def work(lane: Lane) -> None:
+        def work(worker: Worker) -> None:
             while not self._stopped:
                 with self._lock:
                     number, task = next(tasks, (0, None))
                 if task is None:
                     return
                 progress.begin(task, number, len(self._plan.tasks))
-                outcome, report = self._run_task(lane, task, logs.get(task), totals, progress)
+                outcome, report = self._run_task(worker, task, logs.get(task), totals, progress)
                 with self._lock:
                     finished[task] = outcome
                     _add(totals, report)
                 progress.end(task, outcome, report)
 
-        if len(self._lanes) == 1:
-            work(self._lanes[0])
+        if len(self._workers) == 1:
+            work(self._workers[0])
             return finished
-        with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="lane") as pool:
+        with ThreadPoolExecutor(len(self._workers), thread_name_prefix="worker") as pool:
             try:
-                left = {pool.submit(work, lane) for lane in self._lanes}
+                left = {pool.submit(work, worker) for worker in self._workers}
                 while left:
-                    # Another thread may take a signal, which this one, when it waits for good, does not see.
+                    # Another thread may take a signal, which this one, when it waits for good, does
+                    # not see.
                     done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
                     for future in done:
                         future.result()
             except BaseException:
-                # An interrupt, in this thread: the lanes do not see it.
+                # An interrupt, in this thread: the workers do not see it.
                 self._stopped = True
-                for lane in self._lanes:
-                    lane.abort()
+                for worker in self._workers:
+                    worker.abort()
                 raise
         return finished
 
-    def _run_task(self, lane: Lane, task: Task, log: LogPlace | None, totals: Totals, progress: Progress) -> tuple[Outcome, Report]:
-        journal = self._journal
+    def _run_task(
+        self,
+        worker: Worker,
+        task: Task,
+        log: LogPaths | None,
+        totals: RunSummary,
+        progress: Progress,
+    ) -> tuple[Outcome, Report]:
+        resume_log = self._resume_log
         place = str(task.output) if task.output else ""
         report = Report()
         try:
             with self._lock:
-                key = self._key(task) if journal else ""
-                earlier = None if journal is None or self._overwrite else journal.finished(task, key, with_log=log is not None)
+                key = self._key(task) if resume_log else ""
+                earlier = (
+                    None
+                    if resume_log is None or self._overwrite
+                    else resume_log.finished(task, key, with_log=log is not None)
+                )
                 if earlier is not None:
                     return earlier, report
                 self._refuse_existing(task)
             try:
-                lane.run(task, log, lambda done, expected: progress.advance(task, done, expected))
+                worker.run(task, log, lambda done, expected: progress.advance(task, done, expected))
             finally:
-                report = lane.report
-            outcome = Outcome(str(task.source), place, "done", report.frames, report.seconds, report.fps, objects_text(report.objects))
-            if journal is not None:
+                report = worker.report
+            outcome = Outcome(
+                str(task.source),
+                place,
+                "done",
+                report.frames,
+                report.seconds,
+                report.fps,
+                objects_text(report.objects),
+            )
+            if resume_log is not None:
                 with self._lock:
-                    journal.note(task, key, outcome)
+                    resume_log.note(task, key, outcome)
             return outcome, report
         except CancelledError as error:
-            return Outcome(str(task.source), "", "stopped", report.frames, report.seconds, report.fps, message=str(error)), report
+            return Outcome(
+                str(task.source),
+                "",
+                "stopped",
+                report.frames,
+                report.seconds,
+                report.fps,
+                message=str(error),
+            ), report
         except Exception as error:  # whatever is wrong with one input must not end the others
             line = _failure_line(error, task)
             with self._lock:
                 totals.last_error = error
-            return Outcome(str(task.source), "", "failed", report.frames, report.seconds, report.fps, message=line), report
+            return Outcome(
+                str(task.source),
+                "",
+                "failed",
+                report.frames,
+                report.seconds,
+                report.fps,
+                message=line,
+            ), report
 
     def _key(self, task: Task) -> str:
-        recipe, chosen = self._recipe, self._recipe.choice
-        wanted = (recipe.wanted.threshold, recipe.wanted.wanted.tolist())
+        config, chosen = self._config, self._config.choice
+        wanted = (config.wanted.threshold, config.wanted.wanted.tolist())
         return settings_key(
-            task, [recipe.model.sha256, chosen.backend, chosen.device, chosen.precision, wanted, self._settings, task.output and real(task.output)]
+            task,
+            [
+                config.model.sha256,
+                chosen.backend,
+                chosen.device,
+                chosen.precision,
+                wanted,
+                self._settings,
+                task.output and resolve(task.output),
+            ],
         )
 
     def _refuse_existing(self, task: Task) -> None:
-        """One named output is never overwritten unasked; in an output folder the journal decides, so a file it does not know is safe too."""
+        """One named output is never overwritten unasked; in an output folder the resume log
+        decides, so a file it does not know is safe too.
+        """
         if task.output is None or self._overwrite or not task.output.exists():
             return
-        if self._journal is None or not self._journal.knows(task):
-            raise OutputError(f"{task.output}: exists already; give --overwrite to replace it, or another name")
+        if self._resume_log is None or not self._resume_log.knows(task):
+            raise OutputError(
+                f"{task.output}: exists already; give --overwrite to replace it, or another name"
+            )
 
-    def _log_places(self, stack: ExitStack) -> dict[Task, LogPlace]:
-        """Where each input's detections are written before they become the one file that was asked for."""
+    def _log_places(self, stack: ExitStack) -> dict[Task, LogPaths]:
+        """Where each input's detections are written before they become the one file that was asked
+        for.
+        """
         wanted = self._detections
         if wanted is None:
             return {}
-        if self._journal is not None:
-            places = ((task, self._journal.log_path(task)) for task in self._plan.tasks)
-            return {task: LogPlace(path, path) for task, path in places}
+        if self._resume_log is not None:
+            places = ((task, self._resume_log.log_path(task)) for task in self._plan.tasks)
+            return {task: LogPaths(path, path) for task, path in places}
         if len(self._plan.tasks) == 1 and wanted.suffix.lower() == ".jsonl":
-            return {self._plan.tasks[0]: LogPlace(wanted, wanted)}
+            return {self._plan.tasks[0]: LogPaths(wanted, wanted)}
         try:
             wanted.parent.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".ssd_live-", dir=wanted.parent))
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".ssd_live-", dir=wanted.parent)
+            )
         except OSError as error:
-            raise OutputError(f"{wanted}: cannot be written ({reason(error)}); choose another place") from error
+            raise OutputError(
+                f"{wanted}: cannot be written ({os_error_text(error)}); choose another place"
+            ) from error
         names = [wanted]
         if len(self._plan.tasks) > 1:
             # One for each input, so that it can be told whose an unfinished one is.
-            names = [wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}") for number, _ in enumerate(self._plan.tasks, 1)]
-        return {task: LogPlace(Path(folder) / f"{name.stem}.jsonl", name) for task, name in zip(self._plan.tasks, names, strict=True)}
+            names = [
+                wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+                for number, _ in enumerate(self._plan.tasks, 1)
+            ]
+        return {
+            task: LogPaths(Path(folder) / f"{name.stem}.jsonl", name)
+            for task, name in zip(self._plan.tasks, names, strict=True)
+        }
 
-    def _combine(self, logs: dict[Task, LogPlace], totals: Totals) -> None:
+    def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
         """Make the one file of what is finished; `totals.detections` says that it is there."""
         wanted = self._detections
         finished = [
@@ -204,32 +284,61 @@ class Run:
             return
         if finished != [wanted]:
             combine(finished, wanted)
-        if self._journal is not None:
-            self._journal.note_detections(wanted)
+        if self._resume_log is not None:
+            self._resume_log.note_detections(wanted)
         totals.detections = wanted
 
 
 def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> None:
-    """Refuse, before anything is done, what would replace files that this program did not make. Raises `UsageError`, `OutputError`."""
-    journal = Journal(plan.folder) if plan.folder else None
-    if journal is not None and journal.summary_path.exists() and not journal.exists and not overwrite:
-        raise OutputError(f"{journal.summary_path}: exists already and is not of this program; give --overwrite or another folder")
+    """Refuse, before anything is done, what would replace files that this program did not make.
+    Raises `UsageError`, `OutputError`.
+    """
+    resume_log = ResumeLog(plan.folder) if plan.folder else None
+    if (
+        resume_log is not None
+        and resume_log.summary_path.exists()
+        and not resume_log.exists
+        and not overwrite
+    ):
+        raise OutputError(
+            f"{resume_log.summary_path}: exists already and is not of this program; give "
+            "--overwrite or another folder"
+        )
     if detections is None:
         return
     check_format(detections)
-    taken = {real(place) for task in plan.tasks for place in (task.source, task.output) if place is not None}
-    reserved = journal is not None and (real(detections) == real(journal.summary_path) or journal.owns(detections))
-    if real(detections) in taken or detections.is_dir() or reserved:
-        raise UsageError(f"{detections}: the detections would overwrite an input, an output, the summary or a folder; give them another name")
-    if detections.exists() and not overwrite and not (journal is not None and journal.made_detections(detections)):
-        raise OutputError(f"{detections}: exists already; give --overwrite to replace it, or another name")
+    taken = {
+        resolve(place)
+        for task in plan.tasks
+        for place in (task.source, task.output)
+        if place is not None
+    }
+    reserved = resume_log is not None and (
+        resolve(detections) == resolve(resume_log.summary_path) or resume_log.owns(detections)
+    )
+    if resolve(detections) in taken or detections.is_dir() or reserved:
+        raise UsageError(
+            f"{detections}: the detections would overwrite an input, an output, the summary or a "
+            "folder; give them another name"
+        )
+    if (
+        detections.exists()
+        and not overwrite
+        and not (resume_log is not None and resume_log.made_detections(detections))
+    ):
+        raise OutputError(
+            f"{detections}: exists already; give --overwrite to replace it, or another name"
+        )
 
 
 def _failure_line(error: Exception, task: Task) -> str:
     if isinstance(error, SsdLiveError):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check the file"
+        return (
+            f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check "
+            "the file"
+        )
     detail = next(iter(str(error).splitlines()), "no message")
     return f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report it"
 
@@ -238,7 +347,7 @@ def objects_text(objects: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in objects.most_common())
 
 
-def _add(totals: Totals, report: Report) -> None:
+def _add(totals: RunSummary, report: Report) -> None:
     totals.frames += report.frames
     totals.seconds += report.seconds
     totals.stages.update(report.stages)

@@ -21,15 +21,18 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.remote.protocol import FAILED, record_type, unpack
 
-# A frozen app has no `-m`; its own program takes the word instead. -P: what lies in the user's current folder is not to be imported.
+# A frozen app has no `-m`; its own program takes the word instead. -P: what lies in the user's
+# current folder is not to be imported.
 WORKER_COMMAND = "run-worker"
-_ENTRY = [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.remote.server"]
+_ENTRY = (
+    [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.remote.server"]
+)
 _PIPE_BYTES = 1 << 20
 _END_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Wish:
+class ModelRequest:
     """Which network is wanted, as a user says it."""
 
     model: str
@@ -38,7 +41,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ModelInfo:
     """What the process loaded."""
 
     metadata: Metadata
@@ -50,29 +53,38 @@ class Loaded:
 
 
 class RemoteBackend(Closing):
-    """A loaded network in a process of its own. Pictures are submitted one by one, and answered in that order; `users` of them may be in flight.
+    """A loaded network in a process of its own. Pictures are submitted one by one, and answered in
+    that order; `users` of them may be in flight.
 
-    The constructor starts the process; `wait` returns when it is ready. `kill` may be called from any thread; whoever waits then gets
-    a `BackendError`.
+    The constructor starts the process; `wait` returns when it is ready. `kill` may be called from
+    any thread; whoever waits then gets a `BackendError`.
     """
 
-    def __init__(self, wish: Wish, users: int = 1) -> None:
+    def __init__(self, model_request: ModelRequest, users: int = 1) -> None:
         self.slots = users
         package = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, *_ENTRY, wish.model, wish.backend, wish.precision, str(users)],
+            [
+                sys.executable,
+                *_ENTRY,
+                model_request.model,
+                model_request.backend,
+                model_request.precision,
+                str(users),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": paths},
-            # Ctrl-C in a terminal reaches a whole group; the parent ends the child in its own order.
+            # Ctrl-C in a terminal reaches a whole group; the parent ends the child in its own
+            # order.
             start_new_session=sys.platform != "win32",
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._pictures, self._answers = self._process.stdin, self._process.stdout
-        self._wish = wish
+        self._model_request = model_request
         self.description = ""
         self._rows = 0
         # Windows cannot wait for a pipe with a limit; there only `kill` ends a process that hangs.
@@ -81,8 +93,10 @@ class RemoteBackend(Closing):
             self._selector.register(self._answers, selectors.EVENT_READ)
         _widen(self._pictures.fileno())
 
-    def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> Loaded:
-        """Until the network is loaded and warm. Raises the child's own error, or `BackendError` if it died."""
+    def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
+        """Until the network is loaded and warm. Raises the child's own error, or `BackendError` if
+        it died.
+        """
         while True:
             message = self._message()
             if "progress" in message:
@@ -91,7 +105,7 @@ class RemoteBackend(Closing):
                 raise _revived(message)
             else:
                 ready = message["ready"]
-                loaded = Loaded(metadata=Metadata(**ready.pop("metadata")), **ready)
+                loaded = ModelInfo(metadata=Metadata(**ready.pop("metadata")), **ready)
                 self.description = loaded.description
                 self._rows = loaded.metadata.max_detections
                 return loaded
@@ -127,9 +141,16 @@ class RemoteBackend(Closing):
             self._process.wait()
 
     def answer(self, timeout: float | None) -> Outputs:
-        """Of the oldest picture submitted. Past `timeout` seconds the process is ended: it would answer nothing else either."""
-        # Without a limit the read itself waits: of answers that came together the later ones are no longer in the pipe.
-        if timeout is not None and self._selector is not None and not self._selector.select(timeout):
+        """Of the oldest picture submitted. Past `timeout` seconds the process is ended: it would
+        answer nothing else either.
+        """
+        # Without a limit the read itself waits: of answers that came together the later ones are no
+        # longer in the pipe.
+        if (
+            timeout is not None
+            and self._selector is not None
+            and not self._selector.select(timeout)
+        ):
             self.kill()
             raise TimeoutError(f"no answer within {timeout:g} s")
         if self._read(1)[0] == FAILED:
@@ -159,9 +180,14 @@ class RemoteBackend(Closing):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         code = self._process.returncode
-        how = f"crashed (signal {-code})" if code is not None and code < 0 else f"ended (code {code})"
-        wish = self._wish
-        return BackendError(f"the process that runs {wish.model} on {wish.backend} {how}; choose another backend, or try again")
+        how = (
+            f"crashed (signal {-code})" if code is not None and code < 0 else f"ended (code {code})"
+        )
+        model_request = self._model_request
+        return BackendError(
+            f"the process that runs {model_request.model} on {model_request.backend} {how}; "
+            "choose another backend, or try again"
+        )
 
 
 class _RemotePending:
@@ -179,7 +205,9 @@ def _revived(message: dict[str, Any]) -> SsdLiveError:
 
 
 def _widen(descriptor: int) -> None:
-    """Let a whole picture fit into the pipe, where the system can: one switch of processes fewer for every 64 KiB."""
+    """Let a whole picture fit into the pipe, where the system can: one switch of processes fewer
+    for every 64 KiB.
+    """
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 

@@ -1,14 +1,14 @@
-"""Loading networks in the background; the last wish wins."""
+"""Loading networks in the background; the last model request wins."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssd_live.detection.filter import everything
+from ssd_live.detection.filter import accept_all
 from ssd_live.errors import CancelledError, SsdLiveError
-from ssd_live.remote.client import Loaded, RemoteBackend, Wish
-from ssd_live.remote.network import Network
-from ssd_live.system.atomic_files import reason
+from ssd_live.remote.client import ModelInfo, ModelRequest, RemoteBackend
+from ssd_live.remote.network import LiveModel
+from ssd_live.system.atomic_files import os_error_text
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,16 @@ class LoaderEvents:
     """Who is told, in the loading thread: a line of progress, what is ready, or what went wrong."""
 
     progress: Callable[[str], None]
-    ready: Callable[[Wish, Loaded, Network], None]
-    failed: Callable[[Wish, SsdLiveError], None]
+    ready: Callable[[ModelRequest, ModelInfo, LiveModel], None]
+    failed: Callable[[ModelRequest, SsdLiveError], None]
 
 
 _END_SECONDS = 2.0
 
 
 class NetworkLoader:
-    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for the threads to end.
+    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for
+    the threads to end.
 
     Networks are loaded for so many `users`, as `RemoteBackend` says.
     """
@@ -38,10 +39,12 @@ class NetworkLoader:
         self._newest = self._cancelled = 0
         self._threads: list[threading.Thread] = []
 
-    def load(self, wish: Wish) -> None:
+    def load(self, model_request: ModelRequest) -> None:
         with self._lock:
             self._newest += 1
-            thread = threading.Thread(target=self._load, args=(wish, self._newest), name="load", daemon=True)
+            thread = threading.Thread(
+                target=self._load, args=(model_request, self._newest), name="load", daemon=True
+            )
             # Under the lock: whoever closes must find it running.
             thread.start()
             self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
@@ -63,11 +66,11 @@ class NetworkLoader:
             if thread is not threading.current_thread():
                 thread.join(_END_SECONDS)
 
-    def _load(self, wish: Wish, number: int) -> None:
+    def _load(self, model_request: ModelRequest, number: int) -> None:
         try:
-            backend = self._begin(wish, number)
+            backend = self._begin(model_request, number)
         except SsdLiveError as error:
-            self._events.failed(wish, error)
+            self._events.failed(model_request, error)
             return
         if backend is None:
             return
@@ -76,19 +79,25 @@ class NetworkLoader:
         except SsdLiveError as error:
             backend.close()
             if self._is_current(backend, number):
-                self._events.failed(wish, self._cancellation(number) or error)
+                self._events.failed(model_request, self._cancellation(number) or error)
             return
         if not self._is_current(backend, number):
             backend.close()
         elif (cancelled := self._cancellation(number)) is not None:
             # It was killed after its last word.
             backend.close()
-            self._events.failed(wish, cancelled)
+            self._events.failed(model_request, cancelled)
         else:
             metadata = loaded.metadata
-            self._events.ready(wish, loaded, Network(backend, metadata.input_size, everything(metadata), metadata.name, backend.kill))
+            self._events.ready(
+                model_request,
+                loaded,
+                LiveModel(
+                    backend, metadata.input_size, accept_all(metadata), metadata.name, backend.kill
+                ),
+            )
 
-    def _begin(self, wish: Wish, number: int) -> RemoteBackend | None:
+    def _begin(self, model_request: ModelRequest, number: int) -> RemoteBackend | None:
         """None where another was wished for since. Raises `SsdLiveError`, `CancelledError`."""
         with self._lock:
             if self._closed or number != self._newest:
@@ -98,9 +107,11 @@ class NetworkLoader:
             if (cancelled := self._cancellation(number)) is not None:
                 raise cancelled
             try:
-                self._loading = RemoteBackend(wish, self._users)
+                self._loading = RemoteBackend(model_request, self._users)
             except OSError as error:
-                raise SsdLiveError(f"the inference process cannot be started ({reason(error)})") from error
+                raise SsdLiveError(
+                    f"the inference process cannot be started ({os_error_text(error)})"
+                ) from error
             return self._loading
 
     def _cancellation(self, number: int) -> CancelledError | None:

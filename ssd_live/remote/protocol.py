@@ -12,7 +12,14 @@ DONE, FAILED = 0, 1
 
 def record_type(rows: int) -> np.dtype[Any]:
     """How one picture's outputs lie in memory, little-endian."""
-    return np.dtype([("count", "<i4"), ("boxes", "<f4", (rows, 4)), ("scores", "<f4", (rows,)), ("classes", "<i4", (rows,))])
+    return np.dtype(
+        [
+            ("count", "<i4"),
+            ("boxes", "<f4", (rows, 4)),
+            ("scores", "<f4", (rows,)),
+            ("classes", "<i4", (rows,)),
+        ]
+    )
 
 
 def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
@@ -20,7 +27,11 @@ def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
     record = np.zeros(1, record_type(rows))
     count = min(int(outputs.num_detections[index, 0]), rows)
     record["count"] = count
-    for name, values in (("boxes", outputs.boxes), ("scores", outputs.scores), ("classes", outputs.classes)):
+    for name, values in (
+        ("boxes", outputs.boxes),
+        ("scores", outputs.scores),
+        ("classes", outputs.classes),
+    ):
         record[name][0, :count] = values[index, :count]
     return record.tobytes()
 

@@ -1,7 +1,9 @@
-"""The child process: chooses and loads a network, then answers picture after picture over its standard streams.
+"""The child process: chooses and loads a network, then answers picture after picture over its
+standard streams.
 
-It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error": ...}`), and after `ready`, for each picture of raw bytes
-that it reads, one status byte: 0 and the raw outputs, or 1 and a line of JSON. Answers come in the order of the pictures.
+It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error": ...}`), and after
+`ready`, for each picture of raw bytes that it reads, one status byte: 0 and the raw outputs, or 1
+and a line of JSON. Answers come in the order of the pictures.
 """
 
 import json
@@ -25,7 +27,9 @@ from ssd_live.selection.load import load_chosen
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`arguments` are model, backend and precision, as a user gives them, and how many pictures may wait for their answers at a time."""
+    """`arguments` are model, backend and precision, as a user gives them, and how many pictures may
+    wait for their answers at a time.
+    """
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -54,24 +58,37 @@ def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) ->
     with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
         image = np.zeros((batch, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
-        chosen = {"backend": choice.backend, "device": choice.device, "precision": choice.precision, "description": loaded.description}
+        chosen = {
+            "backend": choice.backend,
+            "device": choice.device,
+            "precision": choice.precision,
+            "description": loaded.description,
+        }
         described = metadata.model_dump(mode="json", exclude={"agreement_sample"})
         _tell(answers, {"ready": {**chosen, "sha256": model.sha256, "metadata": described}})
         if users > 1:
-            Flow(loaded, metadata, batch, pictures, answers).run()
+            BatchingServer(loaded, metadata, batch, pictures, answers).run()
             return
         buffer = image.data.cast("B")
         while _read_into(pictures, buffer):
             _answer(lambda: loaded.submit(image).result(), 1, metadata, answers)
 
 
-class Flow:
-    """Pictures of several users go on as they come, and as many of those that wait at once as a batch has room for.
+class BatchingServer:
+    """Pictures of several users go on as they come, and as many of those that wait at once as a
+    batch has room for.
 
     Three threads: one reads, one submits, one waits for the answers and writes them.
     """
 
-    def __init__(self, loaded: Backend, metadata: Metadata, batch: int, pictures: IO[bytes], answers: IO[bytes]) -> None:
+    def __init__(
+        self,
+        loaded: Backend,
+        metadata: Metadata,
+        batch: int,
+        pictures: IO[bytes],
+        answers: IO[bytes],
+    ) -> None:
         self._loaded = loaded
         self._metadata = metadata
         self._batch = batch
@@ -85,12 +102,18 @@ class Flow:
     def run(self) -> None:
         """Until the pictures end. Raises what nobody expected of the backend."""
         works = {"read": self._read_all, "answer": self._answer_all}
-        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
+        threads = [
+            threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()
+        ]
         for thread in threads:
             thread.start()
         while images := self._waiting():
             # What is left of a batch is filled with its last picture.
-            pixels = images[0][None] if self._batch == 1 else np.stack(images + images[-1:] * (self._batch - len(images)))
+            pixels = (
+                images[0][None]
+                if self._batch == 1
+                else np.stack(images + images[-1:] * (self._batch - len(images)))
+            )
             self._submitted.put((self._submit(pixels), len(images)))
         self._submitted.put(None)
         for thread in threads:
@@ -127,7 +150,9 @@ class Flow:
 
     def _read_all(self) -> None:
         width, height = self._metadata.input_size
-        while _read_into(self._pictures, (image := np.empty((height, width, 3), np.uint8)).data.cast("B")):
+        while _read_into(
+            self._pictures, (image := np.empty((height, width, 3), np.uint8)).data.cast("B")
+        ):
             self._read.put(image)
         self._read.put(None)
 
@@ -143,7 +168,9 @@ class Flow:
             self._free.release()
 
 
-def _answer(result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]) -> None:
+def _answer(
+    result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]
+) -> None:
     """For each of `count` pictures."""
     try:
         outputs = result()

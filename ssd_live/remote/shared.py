@@ -10,23 +10,27 @@ from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.remote.client import RemoteBackend
-from ssd_live.remote.network import Network
+from ssd_live.remote.network import LiveModel
 
 _END_SECONDS = 0.5
 
 
-def places(network: Network, count: int) -> list[Network]:
+def client_backends(network: LiveModel, count: int) -> list[LiveModel]:
     """The same network for so many pipelines; the process behind it is one."""
     if count == 1:
         return [network]
     assert isinstance(network.backend, RemoteBackend)
-    return [replace(network, backend=place) for place in SharedBackend(network.backend, count).places]
+    return [
+        replace(network, backend=place) for place in SharedBackend(network.backend, count).places
+    ]
 
 
 class SharedBackend:
-    """Places at one process, each of them a backend for one thread; the process ends when the last place is closed.
+    """Places at one process, each of them a backend for one thread; the process ends when the last
+    place is closed.
 
-    Pictures go in as they come, and each place waits for its own answer only. When the process fails, every place does.
+    Pictures go in as they come, and each place waits for its own answer only. When the process
+    fails, every place does.
     """
 
     def __init__(self, remote: RemoteBackend, places: int) -> None:
@@ -37,7 +41,7 @@ class SharedBackend:
         self._failure: SsdLiveError | None = None
         self._open = places
         self.last_answer = 0.0
-        self.places = [_Place(self, remote.description) for _ in range(places)]
+        self.places = [ClientHandle(self, remote.description) for _ in range(places)]
         self._thread = threading.Thread(target=self._hand_out, name="answers", daemon=True)
         self._waiting = threading.Semaphore(0)
         self._thread.start()
@@ -90,13 +94,14 @@ class SharedBackend:
             self._failure = error
             line = [ticket, *self._line]
             self._line.clear()
-        # A user without pictures does not notice and stays; what the process holds must be free for the next one.
+        # A user without pictures does not notice and stays; what the process holds must be free for
+        # the next one.
         self.kill()
         for waiting in line:
             waiting.fail(error)
 
 
-class _Place(Closing):
+class ClientHandle(Closing):
     slots = 1
 
     def __init__(self, shared: SharedBackend, description: str) -> None:
@@ -133,7 +138,9 @@ class _Ticket:
         self._done.set()
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Waits `timeout` seconds without any answer: one who waits for many others is not waiting for a process that hangs."""
+        """Waits `timeout` seconds without any answer: one who waits for many others is not waiting
+        for a process that hangs.
+        """
         since = time.monotonic()
         left = timeout
         while not self._done.wait(left):

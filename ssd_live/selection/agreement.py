@@ -1,4 +1,6 @@
-"""Do two backends or precisions find the same things? One measure for every place where answers could change."""
+"""Do two backends or precisions find the same things? One measure for every place where answers
+could change.
+"""
 
 import base64
 from collections.abc import Sequence
@@ -21,7 +23,8 @@ MATCH_IOU = 0.7
 MATCH_SCORE = 0.1
 # Detections this near to the display threshold may fall on either side of it.
 THRESHOLD_MARGIN = 1e-3
-# With fewer detections than this in a sample a single one would weigh too much: the network's best boxes before NMS are compared instead.
+# With fewer detections than this in a sample a single one would weigh too much: the network's best
+# boxes before NMS are compared instead.
 MIN_DETECTIONS = 200
 BOXES_PER_FRAME = 100
 # A sample is part of the model file, so it is kept small.
@@ -34,8 +37,10 @@ Basis = Literal["detections", "boxes"]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One picture's detections, best first: boxes (N, 4) xyxy in 0..1, scores (N,), classes (N,)."""
+class NormalisedDetections:
+    """One picture's detections, best first: boxes (N, 4) xyxy in 0..1, scores (N,),
+    classes (N,).
+    """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -44,7 +49,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of `expected` things of the reference `found` are in the other, and the same the other way round."""
+    """Of `expected` things of the reference `found` are in the other, and the same the other way
+    round.
+    """
 
     found: int
     expected: int
@@ -64,7 +71,9 @@ class Agreement:
 
 
 def sample_images(model: ModelFile) -> list[Pixels]:
-    """The frames that the model file carries for comparing, (height, width, 3) BGR at the network's size. Raises `ModelFileError`."""
+    """The frames that the model file carries for comparing, (height, width, 3) BGR at the network's
+    size. Raises `ModelFileError`.
+    """
     width, height = model.metadata.input_size
     images = []
     for text in model.metadata.agreement_sample:
@@ -74,7 +83,9 @@ def sample_images(model: ModelFile) -> list[Pixels]:
             encoded = np.zeros(0, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if image is None or image.shape != (height, width, 3):
-            raise ModelFileError(f"{model.path}: a frame of its agreement sample is damaged; export it again")
+            raise ModelFileError(
+                f"{model.path}: a frame of its agreement sample is damaged; export it again"
+            )
         images.append(np.asarray(image, np.uint8))
     return images
 
@@ -86,52 +97,76 @@ def encode_sample(images: Sequence[Pixels]) -> tuple[str, ...]:
 
 
 def before_nms(model: ModelFile) -> ModelFile:
-    """The same network whose answer is its best boxes with nothing suppressed, as a model file in memory."""
+    """The same network whose answer is its best boxes with nothing suppressed, as a model file in
+    memory.
+    """
     limit = min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)
 
     def let_everything_through(proto: ModelProto) -> None:
         strip_nms(proto.graph)
         graft_best_boxes(proto.graph, max_detections=limit)
 
-    return changed(model, let_everything_through, score_threshold=0.0, iou_threshold=1.0, max_detections=limit)
+    return changed(
+        model, let_everything_through, score_threshold=0.0, iou_threshold=1.0, max_detections=limit
+    )
 
 
-def with_sample(model: ModelFile, images: Sequence[Pixels], found: Sequence[Answer]) -> ModelFile:
-    """The model file with an agreement sample chosen from `images`, in which `found` stands: the ones with most to compare."""
+def with_sample(
+    model: ModelFile, images: Sequence[Pixels], found: Sequence[NormalisedDetections]
+) -> ModelFile:
+    """The model file with an agreement sample chosen from `images`, in which `found` stands: the
+    ones with most to compare.
+    """
     counts = [int(_over(answer, model.metadata.display_threshold).sum()) for answer in found]
     best = sorted(range(len(images)), key=lambda index: (-counts[index], index))[:SAMPLE_FRAMES]
     if sum(counts[index] for index in best) < MIN_DETECTIONS:
         # Boxes will be compared: that takes fewer frames.
         best = best[:SAMPLE_FRAMES_FOR_BOXES]
-    return changed(model, lambda _: None, agreement_sample=encode_sample([images[index] for index in sorted(best)]))
+    return changed(
+        model,
+        lambda _: None,
+        agreement_sample=encode_sample([images[index] for index in sorted(best)]),
+    )
 
 
-def answers(backend: Backend, images: Sequence[Pixels]) -> list[Answer]:
+def answers(backend: Backend, images: Sequence[Pixels]) -> list[NormalisedDetections]:
     """What a backend loaded with batch 1 finds in each image."""
     return [answer_of(backend.submit(image[None]).result(), 0) for image in images]
 
 
-def answer_of(outputs: Outputs, index: int) -> Answer:
+def answer_of(outputs: Outputs, index: int) -> NormalisedDetections:
     """One picture of a batch, copied out of the backend's slot."""
     count = int(outputs.num_detections[index, 0])
-    return Answer(outputs.boxes[index, :count].copy(), outputs.scores[index, :count].copy(), outputs.classes[index, :count].copy())
+    return NormalisedDetections(
+        outputs.boxes[index, :count].copy(),
+        outputs.scores[index, :count].copy(),
+        outputs.classes[index, :count].copy(),
+    )
 
 
-def compare_detections(reference: Sequence[Answer], other: Sequence[Answer], threshold: float) -> Agreement:
+def compare_detections(
+    reference: Sequence[NormalisedDetections],
+    other: Sequence[NormalisedDetections],
+    threshold: float,
+) -> Agreement:
     """Hold detections over the display threshold against each other, both ways."""
     there = [_found(a, b, _over(a, threshold)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, _over(b, threshold)) for a, b in zip(reference, other, strict=True)]
     return _sum_up(there, back, "detections")
 
 
-def compare_boxes(reference: Sequence[Answer], other: Sequence[Answer]) -> Agreement:
-    """Hold the best boxes before NMS against each other, both ways; the answers must come from `before_nms` models."""
+def compare_boxes(
+    reference: Sequence[NormalisedDetections], other: Sequence[NormalisedDetections]
+) -> Agreement:
+    """Hold the best boxes before NMS against each other, both ways; the answers must come from
+    `before_nms` models.
+    """
     there = [_found(a, b, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
     return _sum_up(there, back, "boxes")
 
 
-def enough_detections(reference: Sequence[Answer], threshold: float) -> bool:
+def enough_detections(reference: Sequence[NormalisedDetections], threshold: float) -> bool:
     return sum(int(_over(answer, threshold).sum()) for answer in reference) >= MIN_DETECTIONS
 
 
@@ -140,20 +175,32 @@ def iou_matrix(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArr
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     intersection = np.clip(high - low, 0, None).prod(-1)
-    union = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None] + (others[:, 2:] - others[:, :2]).prod(-1)[None] - intersection
-    return np.asarray(np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0), np.float32)
+    union = (
+        (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
+        + (others[:, 2:] - others[:, :2]).prod(-1)[None]
+        - intersection
+    )
+    return np.asarray(
+        np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0), np.float32
+    )
 
 
-def _over(answer: Answer, threshold: float) -> NDArray[np.bool_]:
+def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:
     return answer.scores > threshold + THRESHOLD_MARGIN
 
 
-def _found(wanted: Answer, pool: Answer, chosen: NDArray[np.bool_] | slice) -> tuple[int, int]:
-    """How many of the chosen detections the pool has too, each of the pool's serving once; and how many were chosen."""
+def _found(
+    wanted: NormalisedDetections, pool: NormalisedDetections, chosen: NDArray[np.bool_] | slice
+) -> tuple[int, int]:
+    """How many of the chosen detections the pool has too, each of the pool's serving once; and how
+    many were chosen.
+    """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
     overlaps = iou_matrix(boxes, pool.boxes)
     near = np.abs(scores[:, None] - pool.scores[None]) <= MATCH_SCORE
-    possible = np.where(near & (classes[:, None] == pool.classes[None]) & (overlaps >= MATCH_IOU), overlaps, 0)
+    possible = np.where(
+        near & (classes[:, None] == pool.classes[None]) & (overlaps >= MATCH_IOU), overlaps, 0
+    )
     found = 0
     for row in possible:
         best = int(row.argmax()) if row.size else 0
@@ -164,4 +211,10 @@ def _found(wanted: Answer, pool: Answer, chosen: NDArray[np.bool_] | slice) -> t
 
 
 def _sum_up(there: list[tuple[int, int]], back: list[tuple[int, int]], basis: Basis) -> Agreement:
-    return Agreement(sum(f for f, _ in there), sum(n for _, n in there), sum(f for f, _ in back), sum(n for _, n in back), basis)
+    return Agreement(
+        sum(f for f, _ in there),
+        sum(n for _, n in there),
+        sum(f for f, _ in back),
+        sum(n for _, n in back),
+        basis,
+    )

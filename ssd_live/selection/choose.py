@@ -11,7 +11,12 @@ from ssd_live.backends.base import PRECISIONS, Precision, Workload
 from ssd_live.errors import BackendError, MissingPackageError, OutputError, UsageError
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.int8 import int8_form, int8_identity
-from ssd_live.selection.agreement import Agreement, compare_boxes, compare_detections, enough_detections
+from ssd_live.selection.agreement import (
+    Agreement,
+    compare_boxes,
+    compare_detections,
+    enough_detections,
+)
 from ssd_live.selection.trial import Trial, run_trial
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write
@@ -19,19 +24,30 @@ from ssd_live.system.paths import engines_folder
 
 # The runtimes that take a quantised file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
-_PACKAGES = ("ssd_live", "openvino", "onnxruntime", "torch", "numpy", "tensorrt", "tensorrt-rtx", "pycuda", "cuda-bindings")
+_PACKAGES = (
+    "ssd_live",
+    "openvino",
+    "onnxruntime",
+    "torch",
+    "numpy",
+    "tensorrt",
+    "tensorrt-rtx",
+    "pycuda",
+    "cuda-bindings",
+)
 # The fastest of all there is; and of those that need no GPU.
 _AUTOMATIC = ("auto", "cpu")
 # Of the others nothing is worth trying on a processor: PyTorch is ten times behind there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
-# What two frames at once make faster on a processor; in float32 they make it slower (docs/benchmarks.md).
+# What two frames at once make faster on a processor; in float32 they make it slower
+# (docs/benchmarks.md).
 _IN_PAIRS = (("openvino", "int8"),)
 
 
 @dataclass(frozen=True)
-class Choice:
+class BackendChoice:
     """A backend, one of its devices, and a precision."""
 
     backend: str
@@ -43,10 +59,12 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A choice as measured: network alone. `agreement` is with float32, 0..1; `trouble` says why it cannot be used, if so."""
+class BackendMeasurement:
+    """A choice as measured: network alone. `agreement` is with float32, 0..1; `trouble` says why it
+    cannot be used, if so.
+    """
 
-    choice: Choice
+    choice: BackendChoice
     latency_ms: float = 0.0
     throughput_fps: float = 0.0
     agreement: float = 0.0
@@ -57,14 +75,20 @@ class Row:
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
 
 
-def batch_for(choice: Choice, pictures: int = _GPU_BATCH) -> int:
-    """How many of `pictures`, each wanted soon, to compute at once; of a GPU a power of two, so that few engines are built."""
+def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:
+    """How many of `pictures`, each wanted soon, to compute at once; of a GPU a power of two, so
+    that few engines are built.
+    """
     return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
 
 
-def batch_for_video(choice: Choice) -> int:
+def batch_for_video(choice: BackendChoice) -> int:
     """How many frames of a file to compute at once, where none has to be there soon."""
-    return 2 if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS else batch_for(choice)
+    return (
+        2
+        if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS
+        else batch_for(choice)
+    )
 
 
 def choose(
@@ -74,15 +98,19 @@ def choose(
     *,
     workload: Workload = "latency",
     notify: Callable[[str], None] = lambda _: None,
-) -> Choice:
-    """The fastest choice that was measured here and agrees with float32, among those that `backend` and `precision` allow.
+) -> BackendChoice:
+    """The fastest choice that was measured here and agrees with float32, among those that `backend`
+    and `precision` allow.
 
-    `backend` is auto, cpu, a name, or a name and device as in `openvino:GPU`. Nothing is measured where nothing is left to choose.
-    Raises `UsageError` for a backend or precision that is not to be had, `BackendError` when none of the allowed ones works.
+    `backend` is auto, cpu, a name, or a name and device as in `openvino:GPU`. Nothing is measured
+    where nothing is left to choose. Raises `UsageError` for a backend or precision that is not to
+    be had, `BackendError` when none of the allowed ones works.
     """
     name, _, device = backend.partition(":")
     if precision != "auto" and precision not in PRECISIONS:
-        raise UsageError(f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}")
+        raise UsageError(
+            f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}"
+        )
     if name == "cpu":
         device = "CPU"
     if name not in _AUTOMATIC:
@@ -90,38 +118,64 @@ def choose(
         device = _check_device(name, device, module.devices())
         offered = [*module.precisions(device), *_int8(model, name)]
         if precision != "auto" and precision not in offered:
-            raise UsageError(f"{name} on this machine's {device} has no {precision}; choose auto or {', '.join(offered)}")
+            raise UsageError(
+                f"{name} on this machine's {device} has no {precision}; choose auto or "
+                f"{', '.join(offered)}"
+            )
         if precision != "auto" or len(offered) == 1:
-            return Choice(name, device, offered[0] if precision == "auto" else precision)
+            return BackendChoice(name, device, offered[0] if precision == "auto" else precision)
 
-    def allowed(choice: Choice) -> bool:
-        return (name in (*_AUTOMATIC, choice.backend)) and (not device or device == choice.device) and (precision in ("auto", choice.precision))
+    def allowed(choice: BackendChoice) -> bool:
+        return (
+            (name in (*_AUTOMATIC, choice.backend))
+            and (not device or device == choice.device)
+            and (precision in ("auto", choice.precision))
+        )
 
     table = measured_without_gpu(model, notify) if name == "cpu" else measured(model, notify)
     rows = [row for row in table if allowed(row.choice)]
     if not rows and name not in _AUTOMATIC:
-        return Choice(name, device, "fp32")
+        return BackendChoice(name, device, "fp32")
     usable = [row for row in rows if not row.trouble]
     if not usable:
-        troubles = "; ".join(f"{row.choice}: {row.trouble}" for row in rows) or f"nothing installed offers {precision}"
+        troubles = (
+            "; ".join(f"{row.choice}: {row.trouble}" for row in rows)
+            or f"nothing installed offers {precision}"
+        )
         raise BackendError(f"no backend can run {model.name} here ({troubles}); see `doctor`")
     return max(usable, key=lambda row: row.speed(workload)).choice
 
 
-def measured(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -> list[Row]:
-    """The table of everything installed, from `engines/` or measured now if model, machine or versions are new."""
-    return _table(table_path(model), _identity(model), lambda: _measure(model, candidates(model, notify), notify))
+def measured(
+    model: ModelFile, notify: Callable[[str], None] = lambda _: None
+) -> list[BackendMeasurement]:
+    """The table of everything installed, from `engines/` or measured now if model, machine or
+    versions are new.
+    """
+    return _table(
+        table_path(model),
+        _identity(model),
+        lambda: _measure(model, candidates(model, notify), notify),
+    )
 
 
-def measured_without_gpu(model: ModelFile, notify: Callable[[str], None] = lambda _: None) -> list[Row]:
-    """The same of the processor alone, whose table serves whatever GPUs come and go. None of them is touched: one may be lost, and hang."""
+def measured_without_gpu(
+    model: ModelFile, notify: Callable[[str], None] = lambda _: None
+) -> list[BackendMeasurement]:
+    """The same of the processor alone, whose table serves whatever GPUs come and go. None of them
+    is touched: one may be lost, and hang.
+    """
     if (rows := _stored(table_path(model), _identity(model))) is None:
         path, identity = table_path(model, "cpu"), _identity(model) | {"gpus": []}
-        rows = _table(path, identity, lambda: _measure(model, _for_processors(model, notify), notify))
+        rows = _table(
+            path, identity, lambda: _measure(model, _for_processors(model, notify), notify)
+        )
     return rows
 
 
-def _table(path: Path, identity: dict[str, Any], measure: Callable[[], list[Row]]) -> list[Row]:
+def _table(
+    path: Path, identity: dict[str, Any], measure: Callable[[], list[BackendMeasurement]]
+) -> list[BackendMeasurement]:
     if (rows := _stored(path, identity)) is None:
         rows = measure()
         # Where nothing worked, the next start tries again.
@@ -130,14 +184,24 @@ def _table(path: Path, identity: dict[str, Any], measure: Callable[[], list[Row]
     return rows
 
 
-def candidates(model: ModelFile, notify: Callable[[str], None] = lambda _: None, names: Sequence[str] = BACKENDS) -> list[Choice]:
+def candidates(
+    model: ModelFile,
+    notify: Callable[[str], None] = lambda _: None,
+    names: Sequence[str] = BACKENDS,
+) -> list[BackendChoice]:
     """Everything that is worth trying here of some runtimes, float32 first."""
     found = []
     for name in names:
         try:
             module = backend_module(name)
-            devices = [device for device in module.devices() if device != "CPU" or name in _FOR_PROCESSORS]
-            found += [Choice(name, device, precision) for device in devices for precision in (*module.precisions(device), *_int8(model, name))]
+            devices = [
+                device for device in module.devices() if device != "CPU" or name in _FOR_PROCESSORS
+            ]
+            found += [
+                BackendChoice(name, device, precision)
+                for device in devices
+                for precision in (*module.precisions(device), *_int8(model, name))
+            ]
         except MissingPackageError:
             continue
         except BackendError as error:
@@ -146,8 +210,10 @@ def candidates(model: ModelFile, notify: Callable[[str], None] = lambda _: None,
     return sorted(found, key=lambda choice: choice.precision != "fp32")
 
 
-def _for_processors(model: ModelFile, notify: Callable[[str], None]) -> list[Choice]:
-    return [choice for choice in candidates(model, notify, _FOR_PROCESSORS) if choice.device == "CPU"]
+def _for_processors(model: ModelFile, notify: Callable[[str], None]) -> list[BackendChoice]:
+    return [
+        choice for choice in candidates(model, notify, _FOR_PROCESSORS) if choice.device == "CPU"
+    ]
 
 
 def _int8(model: ModelFile, backend: str) -> list[Precision]:
@@ -164,12 +230,17 @@ def _check_device(backend: str, device: str, devices: list[str]) -> str:
     for known in devices:
         if known.lower() == device.lower():
             return known
-    raise UsageError(f"{backend} finds no device {device!r} here; choose {', '.join(f'{backend}:{known}' for known in devices)}")
+    raise UsageError(
+        f"{backend} finds no device {device!r} here; choose "
+        f"{', '.join(f'{backend}:{known}' for known in devices)}"
+    )
 
 
-def _measure(model: ModelFile, choices: Sequence[Choice], notify: Callable[[str], None]) -> list[Row]:
+def _measure(
+    model: ModelFile, choices: Sequence[BackendChoice], notify: Callable[[str], None]
+) -> list[BackendMeasurement]:
     """Try every one; the first float32 one that works is what the others are held against."""
-    rows: list[Row] = []
+    rows: list[BackendMeasurement] = []
     reference: Trial | None = None
     for choice in choices:
         notify(f"trying {choice} ...")
@@ -177,12 +248,25 @@ def _measure(model: ModelFile, choices: Sequence[Choice], notify: Callable[[str]
             trial = run_trial(model.path, choice.backend, choice.device, choice.precision)
         except BackendError as error:
             notify(f"{choice} is left out: {error}")
-            rows.append(Row(choice, trouble=str(error)))
+            rows.append(BackendMeasurement(choice, trouble=str(error)))
             continue
         reference = reference or trial
         agreement = _compare(reference, trial, model)
-        trouble = "" if agreement.within(choice.precision) else f"finds only {agreement.share:.1%} of the same"
-        rows.append(Row(choice, trial.latency_ms, trial.throughput_fps, agreement.share, agreement.basis, trouble))
+        trouble = (
+            ""
+            if agreement.within(choice.precision)
+            else f"finds only {agreement.share:.1%} of the same"
+        )
+        rows.append(
+            BackendMeasurement(
+                choice,
+                trial.latency_ms,
+                trial.throughput_fps,
+                agreement.share,
+                agreement.basis,
+                trouble,
+            )
+        )
     return rows
 
 
@@ -205,20 +289,27 @@ def _identity(model: ModelFile) -> dict[str, Any]:
     }
 
 
-def _stored(path: Path, identity: dict[str, Any]) -> list[Row] | None:
-    """The rows under `path` if they were measured for the same; None if not, or if the file is damaged."""
+def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
+    """The rows under `path` if they were measured for the same; None if not, or if the file is
+    damaged.
+    """
     try:
         table = json.loads(path.read_text())
         if table["identity"] != identity:
             return None
-        rows = [Row(**(row | {"choice": Choice(**row["choice"])})) for row in table["rows"]]
-        sound = rows and all(row.choice.backend in BACKENDS and row.choice.precision in PRECISIONS for row in rows)
+        rows = [
+            BackendMeasurement(**(row | {"choice": BackendChoice(**row["choice"])}))
+            for row in table["rows"]
+        ]
+        sound = rows and all(
+            row.choice.backend in BACKENDS and row.choice.precision in PRECISIONS for row in rows
+        )
         return rows if sound else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _store(path: Path, identity: dict[str, Any], rows: list[Row]) -> None:
+def _store(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement]) -> None:
     table = {"identity": identity, "rows": [asdict(row) for row in rows]}
     try:
         with atomic_write(path) as file:

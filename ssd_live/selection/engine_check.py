@@ -12,7 +12,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.agreement import (
     BUDGETS,
-    Answer,
+    NormalisedDetections,
     answer_of,
     answers,
     before_nms,
@@ -26,30 +26,43 @@ if TYPE_CHECKING:
     from ssd_live.backends.tensorrt.backend import EngineBackend
     from ssd_live.backends.tensorrt.store import Parity
 
-Answering = Callable[[list[Pixels]], list[Answer]]
+Answering = Callable[[list[Pixels]], list[NormalisedDetections]]
 _REFERENCES = ("onnxruntime", "openvino")
 
 
-def hold_to_float32(model: ModelFile, name: str, backend: Backend, options: LoadOptions, *, force: bool = False) -> "Parity":
-    """Gate an engine that was not gated yet, and keep what was found. Raises `BackendError` for one that fails, unless forced."""
+def validate_against_fp32(
+    model: ModelFile, name: str, backend: Backend, options: LoadOptions, *, force: bool = False
+) -> "Parity":
+    """Gate an engine that was not gated yet, and keep what was found. Raises `BackendError` for one
+    that fails, unless forced.
+    """
     engine = cast("EngineBackend", backend)
     if engine.manifest.parity.state != "not run":
         return engine.manifest.parity
     options.notify("holding the engine against float32 ...")
 
-    def answer_before_nms(images: list[Pixels]) -> list[Answer]:
+    def answer_before_nms(images: list[Pixels]) -> list[NormalisedDetections]:
         with load_backend(name, before_nms(model), options) as unsuppressed:
             return _of_batches(unsuppressed, images, options.batch)
 
-    parity = measure(model, lambda images: _of_batches(backend, images, options.batch), answer_before_nms, engine.manifest.key.precision)
+    parity = measure(
+        model,
+        lambda images: _of_batches(backend, images, options.batch),
+        answer_before_nms,
+        engine.manifest.key.precision,
+    )
     if force and parity.state == "failed":
         parity = parity.model_copy(update={"state": "forced"})
     engine.note_parity(parity)
     return parity
 
 
-def measure(model: ModelFile, answer: Answering, answer_before_nms: Answering, precision: str) -> "Parity":
-    """What share of the float32 file's findings on its agreement sample comes again, the worse of both ways."""
+def measure(
+    model: ModelFile, answer: Answering, answer_before_nms: Answering, precision: str
+) -> "Parity":
+    """What share of the float32 file's findings on its agreement sample comes again, the worse of
+    both ways.
+    """
     from ssd_live.backends.tensorrt.store import Parity
 
     images = sample_images(model) or [np.zeros((*model.metadata.input_size[::-1], 3), np.uint8)]
@@ -62,7 +75,12 @@ def measure(model: ModelFile, answer: Answering, answer_before_nms: Answering, p
         with _reference(before_nms(model)) as reference:
             found = compare_boxes(answers(reference, images), answer_before_nms(images))
     passed = found.share >= BUDGETS["fp16" if precision == "fp16" else "fp32"]
-    return Parity(state="passed" if passed else "failed", share=round(found.share, 4), expected=found.expected, basis=found.basis)
+    return Parity(
+        state="passed" if passed else "failed",
+        share=round(found.share, 4),
+        expected=found.expected,
+        basis=found.basis,
+    )
 
 
 def _reference(model: ModelFile) -> Backend:
@@ -73,12 +91,17 @@ def _reference(model: ModelFile) -> Backend:
             return load_backend(name, model, LoadOptions())
         except MissingPackageError:
             continue
-    raise MissingPackageError("an engine is held against float32 on the processor, which takes onnxruntime; `pip install onnxruntime`")
+    raise MissingPackageError(
+        "an engine is held against float32 on the processor, which takes onnxruntime; `pip "
+        "install onnxruntime`"
+    )
 
 
-def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[Answer]:
-    """What it finds in each, in batches as it was loaded with; the last picture fills what is left at the end."""
-    found: list[Answer] = []
+def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[NormalisedDetections]:
+    """What it finds in each, in batches as it was loaded with; the last picture fills what is left
+    at the end.
+    """
+    found: list[NormalisedDetections] = []
     for first in range(0, len(images), batch):
         some = images[first : first + batch]
         outputs = backend.submit(np.stack(some + some[-1:] * (batch - len(some)))).result()

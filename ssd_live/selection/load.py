@@ -9,17 +9,19 @@ import onnx
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions, Workload
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import form_for
+from ssd_live.modelfile.int8 import file_for_precision
 from ssd_live.modelfile.nms import set_score_threshold
-from ssd_live.selection.choose import Choice
-from ssd_live.selection.engine_check import hold_to_float32
+from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.engine_check import validate_against_fp32
 
 
-def only_over(model: ModelFile, threshold: float) -> ModelFile:
-    """The model in memory with NMS looking only at scores that reach `threshold`, where that is fixed for good.
+def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
+    """The model in memory with NMS looking only at scores that reach `threshold`, where that is
+    fixed for good.
 
-    What comes out over the threshold is the same, since a box never suppresses one that scores higher, but NMS has next to nothing to do:
-    on the default model that saves a seventh of the whole time (docs/benchmarks.md).
+    What comes out over the threshold is the same, since a box never suppresses one that scores
+    higher, but NMS has next to nothing to do: on the default model that saves a seventh of the
+    whole time (docs/benchmarks.md).
     """
     if threshold <= model.metadata.score_threshold:
         return model
@@ -27,12 +29,16 @@ def only_over(model: ModelFile, threshold: float) -> ModelFile:
     below = float(np.nextafter(np.float32(threshold), np.float32(0)))
     proto = onnx.load_model_from_string(model.data)
     set_score_threshold(proto.graph, below)
-    return replace(model, data=proto.SerializeToString(), metadata=model.metadata.model_copy(update={"score_threshold": below}))
+    return replace(
+        model,
+        data=proto.SerializeToString(),
+        metadata=model.metadata.model_copy(update={"score_threshold": below}),
+    )
 
 
 def load_chosen(
     model: ModelFile,
-    choice: Choice,
+    choice: BackendChoice,
     workload: Workload = "latency",
     *,
     batch: int = 1,
@@ -40,19 +46,21 @@ def load_chosen(
     threshold: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Backend:
-    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing below it. Raises as `load_backend`.
+    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing
+    below it. Raises as `load_backend`.
 
-    An engine is built if there is none, and held against float32 before its first use: `notify` hears of both.
+    An engine is built if there is none, and held against float32 before its first use: `notify`
+    hears of both.
     """
     options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:
         # Another threshold would be another engine; what is below it is filtered out afterwards.
         backend = load_backend(choice.backend, model, options)
         try:
-            hold_to_float32(model, choice.backend, backend, options)
+            validate_against_fp32(model, choice.backend, backend, options)
         except BaseException:
             backend.close()
             raise
         return backend
-    form = only_over(form_for(model, choice.precision), threshold)
+    form = with_score_threshold(file_for_precision(model, choice.precision), threshold)
     return load_backend(choice.backend, form, options)

@@ -1,4 +1,5 @@
-"""Try one backend on one model file in a process of its own, where a runtime that crashes takes nothing else with it.
+"""Try one backend on one model file in a process of its own, where a runtime that crashes takes
+nothing else with it.
 
 The child prints nothing; it writes its speed and its answers to a file.
 """
@@ -19,8 +20,14 @@ from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile, read_model_file
-from ssd_live.modelfile.int8 import form_for
-from ssd_live.selection.agreement import Answer, answers, before_nms, enough_detections, sample_images
+from ssd_live.modelfile.int8 import file_for_precision
+from ssd_live.selection.agreement import (
+    NormalisedDetections,
+    answers,
+    before_nms,
+    enough_detections,
+    sample_images,
+)
 from ssd_live.system.child_process import end_with_parent, run_child
 
 MEASURE_SECONDS = 1.0
@@ -36,30 +43,49 @@ class Trial:
 
     latency_ms: float
     throughput_fps: float
-    detections: list[Answer]
-    boxes: list[Answer]
+    detections: list[NormalisedDetections]
+    boxes: list[NormalisedDetections]
 
 
 def run_trial(model: Path, backend: str, device: str, precision: Precision) -> Trial:
     """Run a trial in a child process. Raises `BackendError` when it fails, crashes or hangs."""
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
-        command = [sys.executable, *_ENTRY, str(model.resolve()), backend, device, precision, str(result)]
-        code, told = run_child(command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS)
+        command = [
+            sys.executable,
+            *_ENTRY,
+            str(model.resolve()),
+            backend,
+            device,
+            precision,
+            str(result),
+        ]
+        code, told = run_child(
+            command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS
+        )
         if code < 0:
             raise BackendError(f"it crashed (signal {-code})")
         if code or not result.is_file():
             lines = [line for line in told.splitlines() if line.strip()]
-            raise BackendError(lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}")
+            raise BackendError(
+                lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}"
+            )
         with np.load(result) as archive:
             speed = json.loads(str(archive["speed"]))
-            return Trial(speed["latency_ms"], speed["throughput_fps"], _unpack(archive, "detections"), _unpack(archive, "boxes"))
+            return Trial(
+                speed["latency_ms"],
+                speed["throughput_fps"],
+                _unpack(archive, "detections"),
+                _unpack(archive, "boxes"),
+            )
 
 
 # A frozen app has no `-m`; its own program takes the word instead.
 TRIAL_COMMAND = "run-trial"
 # -P: what lies in the user's current folder is not to be imported.
-_ENTRY = [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.selection.trial"]
+_ENTRY = (
+    [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.selection.trial"]
+)
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
@@ -72,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     """The child."""
     path, backend, device, precision, result = arguments
     try:
-        model = form_for(read_model_file(Path(path)), precision)
+        model = file_for_precision(read_model_file(Path(path)), precision)
         _try(model, backend, device, precision, Path(result))  # type: ignore[arg-type]
     except SsdLiveError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -91,7 +117,7 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
         latency = 1000 / _measure(loaded.submit, 1, images)
     with load_backend(backend, model, options("throughput")) as loaded:
         throughput = _measure(loaded.submit, loaded.slots, images)
-    boxes: list[Answer] = []
+    boxes: list[NormalisedDetections] = []
     if not enough_detections(found, model.metadata.display_threshold):
         with load_backend(backend, before_nms(model), options("latency")) as loaded:
             boxes = answers(loaded, images)
@@ -117,8 +143,10 @@ def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[P
     return count / elapsed
 
 
-def _pack(found: Sequence[Answer], prefix: str) -> dict[str, object]:
-    empty = Answer(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+def _pack(found: Sequence[NormalisedDetections], prefix: str) -> dict[str, object]:
+    empty = NormalisedDetections(
+        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
+    )
     everything = [empty, *found]
     return {
         f"{prefix}_counts": np.array([len(answer.scores) for answer in found], np.int64),
@@ -128,11 +156,18 @@ def _pack(found: Sequence[Answer], prefix: str) -> dict[str, object]:
     }
 
 
-def _unpack(archive: "np.lib.npyio.NpzFile", prefix: str) -> list[Answer]:
+def _unpack(archive: "np.lib.npyio.NpzFile", prefix: str) -> list[NormalisedDetections]:
     counts = archive[f"{prefix}_counts"]
     ends = np.cumsum(counts)
-    boxes, scores, classes = archive[f"{prefix}_boxes"], archive[f"{prefix}_scores"], archive[f"{prefix}_classes"]
-    return [Answer(boxes[a:b], scores[a:b], classes[a:b]) for a, b in zip(ends - counts, ends, strict=True)]
+    boxes, scores, classes = (
+        archive[f"{prefix}_boxes"],
+        archive[f"{prefix}_scores"],
+        archive[f"{prefix}_classes"],
+    )
+    return [
+        NormalisedDetections(boxes[a:b], scores[a:b], classes[a:b])
+        for a, b in zip(ends - counts, ends, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from ssd_live.errors import OutputError, SsdLiveError
 _LONGEST_NAME_BYTES = 240
 
 
-def claim_part(path: Path) -> Path:
-    """A new empty file beside `path`, under which it is written until it is whole: clip.mp4 -> clip.part.mp4, or clip.part-2.mp4 ...
+def reserve_part(path: Path) -> Path:
+    """A new empty file beside `path`, under which it is written until it is whole: clip.mp4 ->
+    clip.part.mp4, or clip.part-2.mp4 ...
 
-    What bears such a name already is never touched: it may be another run's, or the user's. Raises `OutputError`.
+    What bears such a name already is never touched: it may be another run's, or the user's. Raises
+    `OutputError`.
     """
     stem = _part_stem(path)
     number = 1
@@ -29,16 +31,21 @@ def claim_part(path: Path) -> Path:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
             if not path.parent.is_dir():
-                raise OutputError(f"{path}: cannot be written ({path.parent} is not a folder); choose another place") from None
+                raise OutputError(
+                    f"{path}: cannot be written ({path.parent} is not a folder); choose another "
+                    "place"
+                ) from None
             number += 1
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+            raise OutputError(
+                f"{path}: cannot be written ({os_error_text(error)}); choose another place"
+            ) from error
         else:
             return part
 
 
 def parts_of(path: Path) -> set[Path]:
-    """Files beside `path` that bear names which `claim_part` gives."""
+    """Files beside `path` that bear names which `reserve_part` gives."""
     name = re.compile(rf"{re.escape(_part_stem(path))}\.part(-\d+)?{re.escape(path.suffix)}")
     return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
@@ -50,7 +57,9 @@ def _part_stem(path: Path) -> str:
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename, but never over an existing file: `FileExistsError` then. Where hard links are not to be had, a moment is left unguarded."""
+    """Rename, but never over an existing file: `FileExistsError` then. Where hard links are not to
+    be had, a moment is left unguarded.
+    """
     try:
         os.link(source, target)
     except FileExistsError:
@@ -64,7 +73,9 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Before long work whose result `atomic_write` is to keep: whether it can be written there. Nothing is left. Raises `OutputError`."""
+    """Before long work whose result `atomic_write` is to keep: whether it can be written there.
+    Nothing is left. Raises `OutputError`.
+    """
     try:
         _refuse_special(path)
         if path.is_dir():
@@ -74,18 +85,24 @@ def check_writable(path: Path) -> None:
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+        raise OutputError(
+            f"{path}: cannot be written ({os_error_text(error)}); choose another place"
+        ) from error
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only once it is written whole; on an exception nothing is left."""
+    """A binary file that appears under `path` only once it is written whole; on an exception
+    nothing is left.
+    """
     _refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".ssd_live-", dir=path.parent)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({reason(error)}); choose another place") from error
+        raise OutputError(
+            f"{path}: cannot be written ({os_error_text(error)}); choose another place"
+        ) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -97,7 +114,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except SsdLiveError:
         raise
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({reason(error)}); free some space or choose another place") from error
+        raise OutputError(
+            f"{path}: cannot be written ({os_error_text(error)}); free some space or choose "
+            "another place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -114,7 +134,7 @@ def _with_ordinary_permissions(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
-def reason(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """The operating system's words for an error, in lower case: `no space left on device`."""
     return (error.strerror or str(error)).lower()
 

@@ -11,12 +11,21 @@ from ssd_live.errors import BackendError
 
 
 def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
-    """Exit code and what was told; `alive` is a `lifeline` shared with others. Raises `BackendError` past the limit, in seconds."""
+    """Exit code and what was told; `alive` is a `lifeline` shared with others. Raises
+    `BackendError` past the limit, in seconds.
+    """
     with contextlib.ExitStack() as stack:
         stdin = stack.enter_context(lifeline()) if alive is None else alive
         try:
             child = subprocess.run(
-                command, stdin=stdin, capture_output=True, text=True, errors="backslashreplace", timeout=limit, check=False, env=_environment()
+                command,
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                errors="backslashreplace",
+                timeout=limit,
+                check=False,
+                env=_environment(),
             )
         except subprocess.TimeoutExpired:
             raise BackendError(f"it gave no answer within {limit:.0f} s") from None
@@ -25,7 +34,9 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """The standard input of children: it ends with the block, or this process, and they with it (`end_with_parent`)."""
+    """The standard input of children: it ends with the block, or this process, and they with it
+    (`end_with_parent`).
+    """
     alive, held = os.pipe()
     try:
         yield alive
@@ -35,7 +46,9 @@ def lifeline() -> Iterator[int]:
 
 
 def end_with_parent() -> None:
-    """Of the child: an engine can take minutes to build, and the window that asked for it may be closed by then."""
+    """Of the child: an engine can take minutes to build, and the window that asked for it may be
+    closed by then.
+    """
 
     def watch() -> None:
         os.read(0, 1)
@@ -47,4 +60,6 @@ def end_with_parent() -> None:
 def _environment() -> dict[str, str]:
     """The child finds this very package, wherever it was started from."""
     package = str(Path(__file__).resolve().parents[2])
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    }

@@ -1,4 +1,6 @@
-"""Fetching a file: with progress, going on where an earlier try ended, and only under its final name once its hash is right."""
+"""Fetching a file: with progress, going on where an earlier try ended, and only under its final
+name once its hash is right.
+"""
 
 import hashlib
 import http.client
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ssd_live.errors import DownloadError
-from ssd_live.system.atomic_files import atomic_write, reason
+from ssd_live.system.atomic_files import atomic_write, os_error_text
 
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 30.0
@@ -18,11 +20,18 @@ _PARTIAL = 206
 _RANGE_NOT_SATISFIABLE = 416
 
 
-def fetch(url: str, path: Path, digits: str, on_progress: Callable[[int, int | None], None] = lambda done, total: None) -> str:
-    """Have `url` under `path`, whose SHA-256 must begin with `digits`; the whole hash is given back.
+def fetch(
+    url: str,
+    path: Path,
+    digits: str,
+    on_progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> str:
+    """Have `url` under `path`, whose SHA-256 must begin with `digits`; the whole hash is given
+    back.
 
-    What was fetched by an earlier try stays as `NAME.part` and is gone on from. The hash of the first whole file is kept in
-    `hashes.json` beside it and held from then on. Raises `DownloadError`, `OutputError`.
+    What was fetched by an earlier try stays as `NAME.part` and is gone on from. The hash of the
+    first whole file is kept in `hashes.json` beside it and held from then on. Raises
+    `DownloadError`, `OutputError`.
     """
     if not path.is_file():
         part = path.with_name(f"{path.name}.part")
@@ -30,16 +39,27 @@ def fetch(url: str, path: Path, digits: str, on_progress: Callable[[int, int | N
             part.parent.mkdir(parents=True, exist_ok=True)
             _fetch_part(url, part, on_progress)
         except urllib.error.HTTPError as error:
-            raise DownloadError(f"{url}: the server answers {error.code} {error.reason}; check the name, or try later") from error
+            raise DownloadError(
+                f"{url}: the server answers {error.code} {error.reason}; check the name, or try "
+                "later"
+            ) from error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
             detail = str(getattr(error, "reason", error)).lower()
-            raise DownloadError(f"{url}: cannot be fetched ({detail}); check the network and try again, it goes on from where it was") from error
+            raise DownloadError(
+                f"{url}: cannot be fetched ({detail}); check the network and try again, it goes "
+                "on from where it was"
+            ) from error
         except OSError as error:
-            raise DownloadError(f"{part}: cannot be written ({reason(error)}); free some space") from error
+            raise DownloadError(
+                f"{part}: cannot be written ({os_error_text(error)}); free some space"
+            ) from error
         found = _sha256(part)
         if not found.startswith(digits):
             part.unlink()
-            raise DownloadError(f"{url}: what came has the hash {found[:8]}, not {digits}; it was deleted, try again")
+            raise DownloadError(
+                f"{url}: what came has the hash {found[:8]}, not {digits}; it was deleted, try "
+                "again"
+            )
         part.replace(path)
     return _held(path, digits)
 

@@ -23,26 +23,52 @@ T = TypeVar("T")
 def cpu_name() -> str:
     """The processor's own name, as far as the platform tells."""
     if (info := _cpuinfo()).get("model name"):
-        return f"{info['model name']} (family {info.get('cpu family', '?')} model {info.get('model', '?')})"
+        return (
+            f"{info['model name']} (family {info.get('cpu family', '?')} model "
+            f"{info.get('model', '?')})"
+        )
     return platform.processor() or platform.machine()
 
 
 @cache
 def cpu_features() -> tuple[str, ...]:
     """Vector extensions that matter for inference, where the platform tells them."""
-    wanted = ("avx2", "f16c", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_bf16", "amx_int8", "amx_fp16")
+    wanted = (
+        "avx2",
+        "f16c",
+        "fma",
+        "avx512f",
+        "avx512_vnni",
+        "avx512_bf16",
+        "avx512_fp16",
+        "avx_vnni",
+        "amx_bf16",
+        "amx_int8",
+        "amx_fp16",
+    )
     arm = ("asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve")
     flags = (_cpuinfo().get("flags") or _cpuinfo().get("Features") or "").split()
     return tuple(flag for flag in (*wanted, *arm) if flag in flags)
 
 
 def nvidia_gpus(folder: Path = _NVIDIA) -> list[str]:
-    """The driver and the GPUs that it serves, as Linux's kernel tells without waking them; nothing elsewhere."""
+    """The driver and the GPUs that it serves, as Linux's kernel tells without waking them; nothing
+    elsewhere.
+    """
     found = []
     with contextlib.suppress(OSError):
-        found.append((folder / "version").read_text(encoding="utf-8", errors="replace").splitlines()[0])
+        found.append(
+            (folder / "version").read_text(encoding="utf-8", errors="replace").splitlines()[0]
+        )
         for path in sorted(folder.glob("gpus/*/information")):
-            model = next((line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("Model:")), "")
+            model = next(
+                (
+                    line
+                    for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+                    if line.startswith("Model:")
+                ),
+                "",
+            )
             found.append(f"{path.parent.name} {model.removeprefix('Model:').strip()}")
     return found
 
@@ -52,7 +78,9 @@ def _cpuinfo() -> dict[str, str]:
     path = Path("/proc/cpuinfo")
     if not path.is_file():
         return {}
-    lines = (line.split(":", 1) for line in path.read_text().split("\n\n")[0].splitlines() if ":" in line)
+    lines = (
+        line.split(":", 1) for line in path.read_text().split("\n\n")[0].splitlines() if ":" in line
+    )
     return {key.strip(): value.strip() for key, value in lines}
 
 
@@ -62,8 +90,10 @@ def available_cores() -> int:
 
 
 def at_low_priority(make: Callable[[], T]) -> T:
-    """What `make` gives, called in a thread that yields to others of this program; threads that are begun in it do so too. On Linux: other
-    systems have no such priorities for threads, and there it is called as it is."""
+    """What `make` gives, called in a thread that yields to others of this program; threads that are
+    begun in it do so too. On Linux: other systems have no such priorities for threads, and there it
+    is called as it is.
+    """
     if sys.platform != "linux":
         return make()
 
@@ -71,7 +101,9 @@ def at_low_priority(make: Callable[[], T]) -> T:
         thread = threading.get_native_id()
         # A sandbox may forbid it; then all are equal.
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
+            os.setpriority(
+                os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
+            )
 
     with ThreadPoolExecutor(1, thread_name_prefix="low", initializer=lower) as pool:
         return pool.submit(make).result()

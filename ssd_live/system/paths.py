@@ -8,13 +8,17 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def assets_folder() -> Path:
-    """What ships with the program: beside the package in a checkout and a frozen app, inside it in an installed wheel."""
+    """What ships with the program: beside the package in a checkout and a frozen app, inside it in
+    an installed wheel.
+    """
     bundled = Path(getattr(sys, "_MEIPASS", _PACKAGE.parent)) / "assets"
     return bundled if bundled.is_dir() else _PACKAGE / "assets"
 
 
 def engines_folder() -> Path:
-    """What is made on this machine: `engines/` of a checkout, else the user's data folder. Created when missing."""
+    """What is made on this machine: `engines/` of a checkout, else the user's data folder. Created
+    when missing.
+    """
     if "SSD_LIVE_ENGINES" in os.environ:
         folder = Path(os.environ["SSD_LIVE_ENGINES"])
     elif (_PACKAGE.parent / "pyproject.toml").is_file():
@@ -27,11 +31,15 @@ def engines_folder() -> Path:
     return folder
 
 
-def real(path: Path) -> Path:
-    """The path with links followed, as far as it goes; unlike `Path.resolve` it takes rings of links."""
+def resolve(path: Path) -> Path:
+    """The path with links followed, as far as it goes; unlike `Path.resolve` it takes rings of
+    links.
+    """
     return Path(os.path.realpath(path))
 
 
 def printable(path: Path | str) -> str:
-    """A path as text that can be written anywhere; bytes that are no UTF-8 become question marks."""
+    """A path as text that can be written anywhere; bytes that are no UTF-8 become
+    question marks.
+    """
     return os.fsencode(path).decode("utf-8", "replace")

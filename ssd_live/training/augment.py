@@ -1,6 +1,8 @@
-"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and, for zooming out, section 3.6.
+"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and, for zooming out,
+section 3.6.
 
-Images are (H, W, 3) uint8 BGR; boxes (M, 4) float32 x1, y1, x2, y2 in pixels. Everything random comes from the generator that is given.
+Images are (H, W, 3) uint8 BGR; boxes (M, 4) float32 x1, y1, x2, y2 in pixels. Everything random
+comes from the generator that is given.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 
 from ssd_live.imaging.pixels import Pixels
 
-# Least overlap that a patch must have with some object; None is any patch, and the whole image is one more choice.
+# Least overlap that a patch must have with some object; None is any patch, and the whole image is
+# one more choice.
 _MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)
 _PATCH_SCALE = (0.3, 1.0)
 _PATCH_RATIO = (0.5, 2.0)
@@ -35,8 +38,15 @@ class Example:
         return replace(self, boxes=self.boxes[mask], classes=self.classes[mask])
 
 
-def augment(example: Example, size: tuple[int, int], mean: tuple[float, float, float], random: np.random.Generator) -> Example:
-    """A training example of `size` (width, height): distorted colours, perhaps zoomed out onto `mean` (BGR), a patch, perhaps flipped."""
+def augment(
+    example: Example,
+    size: tuple[int, int],
+    mean: tuple[float, float, float],
+    random: np.random.Generator,
+) -> Example:
+    """A training example of `size` (width, height): distorted colours, perhaps zoomed out onto
+    `mean` (BGR), a patch, perhaps flipped.
+    """
     example = replace(example, image=distort_colours(example.image, random))
     if random.random() < _EXPANSION_CHANCE:
         example = zoom_out(example, mean, random)
@@ -62,23 +72,33 @@ def flip(example: Example) -> Example:
     return replace(example, image=np.ascontiguousarray(example.image[:, ::-1]), boxes=boxes)
 
 
-def zoom_out(example: Example, mean: tuple[float, float, float], random: np.random.Generator) -> Example:
-    """The image somewhere on a canvas of up to 16 times its area, which makes small objects: section 3.6."""
+def zoom_out(
+    example: Example, mean: tuple[float, float, float], random: np.random.Generator
+) -> Example:
+    """The image somewhere on a canvas of up to 16 times its area, which makes small objects:
+    section 3.6.
+    """
     height, width = example.image.shape[:2]
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
     canvas = np.empty((int(height * ratio), int(width * ratio), 3), np.uint8)
     canvas[:] = np.rint(mean)
-    top, left = int(random.uniform(0, canvas.shape[0] - height + 1)), int(random.uniform(0, canvas.shape[1] - width + 1))
+    top, left = (
+        int(random.uniform(0, canvas.shape[0] - height + 1)),
+        int(random.uniform(0, canvas.shape[1] - width + 1)),
+    )
     top, left = min(top, canvas.shape[0] - height), min(left, canvas.shape[1] - width)
     canvas[top : top + height, left : left + width] = example.image
-    return replace(example, image=canvas, boxes=example.boxes + np.array([left, top, left, top], np.float32))
+    return replace(
+        example, image=canvas, boxes=example.boxes + np.array([left, top, left, top], np.float32)
+    )
 
 
 def sample_patch(example: Example, random: np.random.Generator) -> Example:
-    """The whole image, or a patch that overlaps some object by at least a least overlap, or any patch; each as likely.
+    """The whole image, or a patch that overlaps some object by at least a least overlap, or any
+    patch; each as likely.
 
-    Objects whose centre lies in the patch stay, cut at its edge. A patch without objects is not taken; where none is found in fifty
-    trials, another least overlap is drawn.
+    Objects whose centre lies in the patch stay, cut at its edge. A patch without objects is not
+    taken; where none is found in fifty trials, another least overlap is drawn.
     """
     if not len(example.boxes):
         return example
@@ -97,7 +117,9 @@ def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
     return replace(example, image=example.image[y1:y2, x1:x2], boxes=boxes.astype(np.float32))
 
 
-def _find_patch(example: Example, min_overlap: float | None, random: np.random.Generator) -> tuple[int, int, int, int] | None:
+def _find_patch(
+    example: Example, min_overlap: float | None, random: np.random.Generator
+) -> tuple[int, int, int, int] | None:
     height, width = example.image.shape[:2]
     for _ in range(_PATCH_TRIALS):
         w, h = width * random.uniform(*_PATCH_SCALE), height * random.uniform(*_PATCH_SCALE)
@@ -122,15 +144,23 @@ def overlaps(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> ND
     return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)
 
 
-def _centre_inside(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+def _centre_inside(
+    boxes: NDArray[np.float32], patch: tuple[int, int, int, int]
+) -> NDArray[np.bool_]:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     return np.asarray((centre >= patch[:2]).all(1) & (centre < patch[2:]).all(1))
 
 
 def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
-    """Brightness, contrast, saturation and hue, each by chance; contrast before or after the other two (Howard 2013, as cited in 2.2)."""
-    brightness: list[Callable[[Pixels], Pixels]] = [lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))]
-    contrast: list[Callable[[Pixels], Pixels]] = [lambda x: _scaled(x, random.uniform(*_CONTRAST), 0.0)]
+    """Brightness, contrast, saturation and hue, each by chance; contrast before or after the other
+    two (Howard 2013, as cited in 2.2).
+    """
+    brightness: list[Callable[[Pixels], Pixels]] = [
+        lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))
+    ]
+    contrast: list[Callable[[Pixels], Pixels]] = [
+        lambda x: _scaled(x, random.uniform(*_CONTRAST), 0.0)
+    ]
     colour: list[Callable[[Pixels], Pixels]] = [lambda x: _recoloured(x, random)]
     steps = brightness + (contrast + colour if random.random() < 0.5 else colour + contrast)
     for step in steps:
@@ -146,11 +176,15 @@ def _scaled(image: Pixels, factor: float, shift: float) -> Pixels:
 
 def _recoloured(image: Pixels, random: np.random.Generator) -> Pixels:
     saturation = random.uniform(*_SATURATION) if random.random() < _DISTORTION_CHANCE else 1.0
-    hue = random.uniform(-_HUE_DEGREES, _HUE_DEGREES) if random.random() < _DISTORTION_CHANCE else 0.0
+    hue = (
+        random.uniform(-_HUE_DEGREES, _HUE_DEGREES) if random.random() < _DISTORTION_CHANCE else 0.0
+    )
     if saturation == 1.0 and hue == 0.0:
         return image
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     values = np.arange(256)
     # OpenCV keeps hues in steps of two degrees.
-    tables = np.stack([(values + round(hue / 2)) % 180, np.clip(values * saturation, 0, 255), values], -1).astype(np.uint8)[None]
+    tables = np.stack(
+        [(values + round(hue / 2)) % 180, np.clip(values * saturation, 0, 255), values], -1
+    ).astype(np.uint8)[None]
     return np.asarray(cv2.cvtColor(cv2.LUT(hsv, tables), cv2.COLOR_HSV2BGR), np.uint8)

@@ -17,7 +17,9 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`step` is how many batches were learned from; `recipe` what the run is, as JSON; `best` the best validation figure so far."""
+    """`step` is how many batches were learned from; `recipe` what the run is, as JSON; `best` the
+    best validation figure so far.
+    """
 
     step: int
     model: dict[str, Tensor]
@@ -42,13 +44,30 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path) -> Checkpoint:
     """Nothing in the file is executed. Raises `ModelFileError`."""
     if not path.is_file():
-        raise ModelFileError(f"{path}: there is no checkpoint to go on from; leave out --resume to begin")
+        raise ModelFileError(
+            f"{path}: there is no checkpoint to go on from; leave out --resume to begin"
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content.pop("version") != _VERSION:
-            raise ModelFileError(f"{path}: is a checkpoint of another version of ssd_live; train again, or use that version")
+            raise ModelFileError(
+                f"{path}: is a checkpoint of another version of ssd_live; train again, or use "
+                "that version"
+            )
         return Checkpoint(**content)
     except pickle.UnpicklingError as error:
-        raise ModelFileError(f"{path}: holds more than a checkpoint, which is never run; give one made by `train`") from error
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"{path}: is no checkpoint that can be read; give one made by `train`") from error
+        raise ModelFileError(
+            f"{path}: holds more than a checkpoint, which is never run; give one made by `train`"
+        ) from error
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise ModelFileError(
+            f"{path}: is no checkpoint that can be read; give one made by `train`"
+        ) from error

@@ -1,4 +1,6 @@
-"""How SSD comes to its answer on one image: which default box of which feature map said what, and which ones stand for which object."""
+"""How SSD comes to its answer on one image: which default box of which feature map said what, and
+which ones stand for which object.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,9 +30,11 @@ Boxes = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Fired:
-    """A detection, and the default box that it came from. `suppressed` counts, by feature map, the default boxes that said the same and
-    gave way in non-maximum suppression. Boxes (4,) are xyxy in pixels."""
+class FiredBox:
+    """A detection, and the default box that it came from. `suppressed` counts, by feature map, the
+    default boxes that said the same and gave way in non-maximum suppression. Boxes (4,) are xyxy in
+    pixels.
+    """
 
     box: Boxes
     score: float
@@ -42,7 +46,9 @@ class Fired:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """An object and the default boxes (M, 4) that stand for it in training, with the places where they stand and the best overlap."""
+    """An object and the default boxes (M, 4) that stand for it in training, with the places where
+    they stand and the best overlap.
+    """
 
     box: Boxes
     class_id: int
@@ -54,13 +60,16 @@ class Matched:
 @dataclass(frozen=True)
 class Explanation:
     feature_maps: tuple[FeatureMapBoxes, ...]
-    fired: tuple[Fired, ...]
+    fired: tuple[FiredBox, ...]
     matched: tuple[Matched, ...]
     default_boxes: Boxes
 
 
-def explain(model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None) -> Explanation:
-    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Objects without an area in the image match nothing and are left out.
+def explain(
+    model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None
+) -> Explanation:
+    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Objects without an area in the
+    image match nothing and are left out.
 
     Raises `ModelFileError`.
     """
@@ -68,24 +77,52 @@ def explain(model: ModelFile, image: Pixels, threshold: float, truth: LabelledIm
     network = network_of(model)
     frame = Frame((image,))
     with torch.inference_mode():
-        every_box, every_score = answer_before_nms(network, model.metadata, frame.network_input(model.metadata.input_size)[None])
+        every_box, every_score = answer_before_nms(
+            network, model.metadata, frame.network_input(model.metadata.input_size)[None]
+        )
     boxes, scores = every_box[0], every_score[0]
-    found = detect(boxes, scores, threshold, model.metadata.iou_threshold, model.metadata.max_detections)
+    found = detect(
+        boxes, scores, threshold, model.metadata.iou_threshold, model.metadata.max_detections
+    )
     scale = np.array([frame.width, frame.height] * 2, np.float32)
     defaults = to_corners(network.default_boxes).numpy() * scale
     fired, left = [], scores > threshold
     for box, score, class_id in zip(*found, strict=True):
         own = int(((boxes == box).all(1) & (scores[:, class_id] == score)).nonzero()[0])
-        same = left[:, class_id] & (jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold)
+        same = left[:, class_id] & (
+            jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold
+        )
         # A box gives way once, to the best that it overlaps.
         left[:, class_id] &= ~same
-        maps = Counter(place_of(index, network.feature_maps).feature_map for index in same.nonzero()[:, 0].tolist() if index != own)
-        fired.append(Fired(box.numpy() * scale, float(score), int(class_id), place_of(own, network.feature_maps), defaults[own], maps))
-    matched = _matched(truth, network.default_boxes, network.feature_maps, scale) if truth is not None else []
+        maps = Counter(
+            place_of(index, network.feature_maps).feature_map
+            for index in same.nonzero()[:, 0].tolist()
+            if index != own
+        )
+        fired.append(
+            FiredBox(
+                box.numpy() * scale,
+                float(score),
+                int(class_id),
+                place_of(own, network.feature_maps),
+                defaults[own],
+                maps,
+            )
+        )
+    matched = (
+        _matched(truth, network.default_boxes, network.feature_maps, scale)
+        if truth is not None
+        else []
+    )
     return Explanation(network.feature_maps, tuple(fired), tuple(matched), defaults)
 
 
-def _matched(truth: LabelledImage, default_boxes: torch.Tensor, feature_maps: Sequence[FeatureMapBoxes], scale: Boxes) -> list[Matched]:
+def _matched(
+    truth: LabelledImage,
+    default_boxes: torch.Tensor,
+    feature_maps: Sequence[FeatureMapBoxes],
+    scale: Boxes,
+) -> list[Matched]:
     # As in training: only what lies inside the image.
     inside = np.clip(truth.boxes, 0, scale)
     solid = (inside[:, 2:] > inside[:, :2]).all(1)
@@ -105,14 +142,21 @@ def _matched(truth: LabelledImage, default_boxes: torch.Tensor, feature_maps: Se
 def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
     """`map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2`; maps count from 1."""
     rows, columns = feature_maps[place.feature_map].grid
-    where = f"map {place.feature_map + 1} ({rows} x {columns}), row {place.row + 1}, column {place.column + 1}"
+    where = (
+        f"map {place.feature_map + 1} ({rows} x {columns}), row {place.row + 1}, column "
+        f"{place.column + 1}"
+    )
     return f"{where}, scale {place.shape.scale:.2f}, ratio {place.shape.ratio:.3g}"
 
 
 def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
-    """Detections coloured by feature map, then a panel a feature map with its default boxes, then the matches."""
+    """Detections coloured by feature map, then a panel a feature map with its default boxes, then
+    the matches.
+    """
     panels = [_detections(image, explained, classes)]
-    panels += [_feature_map(image, explained, number) for number in range(len(explained.feature_maps))]
+    panels += [
+        _feature_map(image, explained, number) for number in range(len(explained.feature_maps))
+    ]
     if explained.matched:
         panels.append(_matches(image, explained, classes))
     return sheets.contact_sheet(panels, _COLUMNS)
@@ -121,15 +165,21 @@ def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixel
 def _detections(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
     fired = explained.fired
     maps = np.array([one.place.feature_map for one in fired], np.int64)
-    texts = [f"{classes[one.class_id]} {one.score:.0%}, map {one.place.feature_map + 1}" for one in fired]
+    texts = [
+        f"{classes[one.class_id]} {one.score:.0%}, map {one.place.feature_map + 1}" for one in fired
+    ]
     panel = sheets.tile(image, _stacked([one.box for one in fired]), maps, texts, _PANEL)
-    return sheets.captioned(panel, f"{len(fired)} detections, coloured by the feature map that made them")
+    return sheets.captioned(
+        panel, f"{len(fired)} detections, coloured by the feature map that made them"
+    )
 
 
 def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
     cell = explained.feature_maps[number]
     rows, columns = cell.grid
-    first = sum(one.grid[0] * one.grid[1] * len(one.shapes) for one in explained.feature_maps[:number])
+    first = sum(
+        one.grid[0] * one.grid[1] * len(one.shapes) for one in explained.feature_maps[:number]
+    )
     count = rows * columns * len(cell.shapes)
     own = explained.default_boxes[first : first + count]
     panel = sheets.tile(image, _stacked([]), np.zeros(0, np.int64), (), _PANEL)
@@ -141,17 +191,27 @@ def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
     fired = [one.default_box for one in explained.fired if one.place.feature_map == number]
     sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), class_colour(number), 2)
     # As many words as fit beside the largest numbers.
-    words = f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} boxes; white: one cell's"
+    words = (
+        f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} boxes; "
+        "white: one cell's"
+    )
     return sheets.captioned(panel, f"{words}; coloured: {len(fired)} fired" if fired else words)
 
 
 def _matches(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
     matched = explained.matched
-    texts = [f"{classes[one.class_id]}: {len(one.places)}, best {one.best_overlap:.2f}" for one in matched]
-    panel = sheets.tile(image, _stacked([one.box for one in matched]), np.arange(len(matched)), texts, _PANEL)
+    texts = [
+        f"{classes[one.class_id]}: {len(one.places)}, best {one.best_overlap:.2f}"
+        for one in matched
+    ]
+    panel = sheets.tile(
+        image, _stacked([one.box for one in matched]), np.arange(len(matched)), texts, _PANEL
+    )
     for number, one in enumerate(matched):
         sheets.outline(panel, sheets.placed(one.default_boxes, image, _PANEL), class_colour(number))
-    return sheets.captioned(panel, "objects, each with the default boxes that stand for it in training")
+    return sheets.captioned(
+        panel, "objects, each with the default boxes that stand for it in training"
+    )
 
 
 def _stacked(boxes: Sequence[Boxes]) -> Boxes:

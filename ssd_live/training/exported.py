@@ -10,7 +10,16 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.postprocess import boxes_and_scores, detect
 from ssd_live.models.ssd import SSDNetwork
-from ssd_live.selection.agreement import Agreement, Answer, answers, before_nms, compare_boxes, compare_detections, enough_detections, sample_images
+from ssd_live.selection.agreement import (
+    Agreement,
+    NormalisedDetections,
+    answers,
+    before_nms,
+    compare_boxes,
+    compare_detections,
+    enough_detections,
+    sample_images,
+)
 from ssd_live.training.start import Normalise
 
 
@@ -19,28 +28,38 @@ def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) 
     images = sample_images(model)
     raw = [_boxes_and_scores(network, normalise, model, image) for image in images]
     how = model.metadata
-    expected = [_answer(*detect(boxes, scores, how.score_threshold, how.iou_threshold, how.max_detections)) for boxes, scores in raw]
+    expected = [
+        _answer(*detect(boxes, scores, how.score_threshold, how.iou_threshold, how.max_detections))
+        for boxes, scores in raw
+    ]
     if enough_detections(expected, how.display_threshold):
         with load_backend("onnxruntime", model, LoadOptions()) as backend:
             return compare_detections(expected, answers(backend, images), how.display_threshold)
     unsuppressed = before_nms(model)
     with load_backend("onnxruntime", unsuppressed, LoadOptions()) as backend:
-        return compare_boxes([_best_pairs(*one, unsuppressed.metadata.max_detections) for one in raw], answers(backend, images))
+        return compare_boxes(
+            [_best_pairs(*one, unsuppressed.metadata.max_detections) for one in raw],
+            answers(backend, images),
+        )
 
 
 @torch.inference_mode()
-def _boxes_and_scores(network: SSDNetwork, normalise: Normalise, model: ModelFile, image: Pixels) -> tuple[Tensor, Tensor]:
+def _boxes_and_scores(
+    network: SSDNetwork, normalise: Normalise, model: ModelFile, image: Pixels
+) -> tuple[Tensor, Tensor]:
     rgb = torch.from_numpy(np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1)))[None]
     regression, logits = network(normalise(rgb))
-    boxes, scores = boxes_and_scores(regression, logits, network.default_boxes, model.metadata.score_activation)
+    boxes, scores = boxes_and_scores(
+        regression, logits, network.default_boxes, model.metadata.score_activation
+    )
     return boxes[0], scores[0]
 
 
-def _best_pairs(boxes: Tensor, scores: Tensor, count: int) -> Answer:
+def _best_pairs(boxes: Tensor, scores: Tensor, count: int) -> NormalisedDetections:
     """The best pairs of box and class, with nothing suppressed."""
     values, places = scores.flatten().topk(min(count, scores.numel()))
     return _answer(boxes[places // scores.shape[1]], values, places % scores.shape[1])
 
 
-def _answer(boxes: Tensor, scores: Tensor, classes: Tensor) -> Answer:
-    return Answer(boxes.numpy(), scores.numpy(), classes.numpy().astype(np.int32))
+def _answer(boxes: Tensor, scores: Tensor, classes: Tensor) -> NormalisedDetections:
+    return NormalisedDetections(boxes.numpy(), scores.numpy(), classes.numpy().astype(np.int32))

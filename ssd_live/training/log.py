@@ -9,12 +9,21 @@ from typing import Any, Self
 
 from ssd_live.system.atomic_files import atomic_write
 
-COLUMNS = ("step", "learning_rate", "localisation", "confidence", "images_per_second", "validation_map")
+COLUMNS = (
+    "step",
+    "learning_rate",
+    "localisation",
+    "confidence",
+    "images_per_second",
+    "validation_map",
+)
 
 
 @dataclass
 class Progress:
-    """What is told now and then: the step, both losses (means since the last time), images a second, seconds left."""
+    """What is told now and then: the step, both losses (means since the last time), images a
+    second, seconds left.
+    """
 
     step: int
     steps: int
@@ -28,7 +37,9 @@ class Progress:
 
 
 class RunLog:
-    """A with-block. A run that goes on after `step` steps takes back what was logged beyond them: those steps are run again."""
+    """A with-block. A run that goes on after `step` steps takes back what was logged beyond them:
+    those steps are run again.
+    """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / "log.csv"
@@ -69,14 +80,27 @@ class RunLog:
         self._events.flush()
 
     def _keep_until(self, step: int) -> None:
-        lines = self._path.read_text(encoding="utf-8").splitlines()[1:] if step and self._path.exists() else []
-        kept = [line for line in lines if line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= step]
+        lines = (
+            self._path.read_text(encoding="utf-8").splitlines()[1:]
+            if step and self._path.exists()
+            else []
+        )
+        kept = [
+            line
+            for line in lines
+            if line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= step
+        ]
         with atomic_write(self._path) as file:
             file.write(("\n".join([",".join(COLUMNS), *kept]) + "\n").encode())
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._events is not None:
             self._events.close()

@@ -13,14 +13,18 @@ _LONGEST_WAIT = timedelta(hours=3)
 
 
 def prepare(device: str, seed: int) -> str:
-    """Seed PyTorch and return the device to train on: `device`, or for an empty one `cuda` where there is a GPU, else `cpu`."""
+    """Seed PyTorch and return the device to train on: `device`, or for an empty one `cuda` where
+    there is a GPU, else `cpu`.
+    """
     torch.manual_seed(seed)
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
 def ranks(device: str) -> Iterator[tuple[int, int, str]]:
-    """Join the processes that `torchrun` started; give this one's rank, how many there are, and this one's device."""
+    """Join the processes that `torchrun` started; give this one's rank, how many there are, and
+    this one's device.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield 0, 1, device

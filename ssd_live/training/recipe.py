@@ -19,7 +19,9 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """`weights` is where to begin: nothing, `trained:NAME` for a shipped or imported model, or a file of weights, of VGG16 alone too."""
+    """`weights` is where to begin: nothing, `trained:NAME` for a shipped or imported model, or a
+    file of weights, of VGG16 alone too.
+    """
 
     network: str
     weights: str = ""
@@ -27,7 +29,9 @@ class ModelPart(_Part):
 
 
 class DataPart(_Part):
-    """Folders or files as `load_data` takes them; several are trained on together. `classes` fixes names and order."""
+    """Folders or files as `load_data` takes them; several are trained on together. `classes` fixes
+    names and order.
+    """
 
     train: tuple[str, ...]
     train_split: str = ""
@@ -38,7 +42,9 @@ class DataPart(_Part):
 
 
 class TrainPart(_Part):
-    """SGD as in section 3 of the paper. Steps are batches; the rate is multiplied by `decay` at each of the `milestones`."""
+    """SGD as in section 3 of the paper. Steps are batches; the rate is multiplied by `decay` at
+    each of the `milestones`.
+    """
 
     steps: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1, le=4096)] = 32
@@ -73,15 +79,21 @@ class Recipe(_Part):
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """A recipe file, with `part.key=value` changes on top; values are TOML, or plain words. Raises `UsageError` with one line."""
+    """A recipe file, with `part.key=value` changes on top; values are TOML, or plain words. Raises
+    `UsageError` with one line.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(found.name for found in path.parent.glob("*.toml")))
         hint = f"; the folder has {known}" if known else ""
-        raise UsageError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}){hint}") from error
+        raise UsageError(
+            f"{path}: cannot be read ({(error.strerror or str(error)).lower()}){hint}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is no TOML ({str(error).splitlines()[0]}); correct that line") from error
+        raise UsageError(
+            f"{path}: is no TOML ({str(error).splitlines()[0]}); correct that line"
+        ) from error
     content.setdefault("name", path.stem)
     for change in changes:
         _apply(content, change)

@@ -18,7 +18,9 @@ from ssd_live.training.recipe import ModelPart
 
 State = dict[str, Tensor]
 
-_TENSORFLOW = Preprocessing((300, 300), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.5)
+_TENSORFLOW = Preprocessing(
+    (300, 300), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.5
+)
 _OF_NETWORK = {
     "ssd300-mobilenetv2": _TENSORFLOW,
     "ssdlite300-mobilenetv2": _TENSORFLOW,
@@ -27,8 +29,10 @@ _OF_NETWORK = {
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """A network to train; `fresh` names the weights that begin at random because none were given or their shapes differ."""
+class InitialModel:
+    """A network to train; `fresh` names the weights that begin at random because none were given or
+    their shapes differ.
+    """
 
     network: SSDNetwork
     preprocessing: Preprocessing
@@ -40,16 +44,29 @@ def preprocessing_of(network: str) -> Preprocessing:
     return _OF_NETWORK[network]
 
 
-def begin(part: ModelPart, classes: int) -> Beginning:
-    """`classes` counts the background. Raises `UnknownModelError`, `ModelFileError`, `UsageError`."""
+def begin(part: ModelPart, classes: int) -> InitialModel:
+    """`classes` counts the background. Raises `UnknownModelError`, `ModelFileError`,
+    `UsageError`.
+    """
     network = create(part.network, classes, part.preset)
     state = _given(part)
     own = network.state_dict()
-    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    fitting = {
+        name: tensor
+        for name, tensor in state.items()
+        if name in own and own[name].shape == tensor.shape
+    }
     if state and not fitting:
-        raise ModelFileError(f"{part.weights}: none of its weights are {part.network}'s; give weights of the same network")
+        raise ModelFileError(
+            f"{part.weights}: none of its weights are {part.network}'s; give weights of the same "
+            "network"
+        )
     network.load_state_dict(own | fitting)
-    return Beginning(network, preprocessing_of(part.network), sorted(name for name in own if name not in fitting and "num_batches" not in name))
+    return InitialModel(
+        network,
+        preprocessing_of(part.network),
+        sorted(name for name in own if name not in fitting and "num_batches" not in name),
+    )
 
 
 def _given(part: ModelPart) -> State:
@@ -67,31 +84,46 @@ def _given(part: ModelPart) -> State:
 def _trained(name: str, part: ModelPart) -> State:
     if name in TRAINED_MODELS:
         if TRAINED_MODELS[name].network != part.network:
-            raise UsageError(f"{name} is a {TRAINED_MODELS[name].network}, not a {part.network}; name that network in the recipe")
+            raise UsageError(
+                f"{name} is a {TRAINED_MODELS[name].network}, not a {part.network}; name that "
+                "network in the recipe"
+            )
         return dict(load_trained(name)[0].state_dict())
     path = engines_folder() / "weights" / f"{name}.safetensors"
     if not path.is_file():
-        known = sorted([*TRAINED_MODELS, *(found.stem for found in path.parent.glob("*.safetensors"))])
-        raise UnknownModelError(f"there are no weights {name!r} to begin with; there are {', '.join(known)}")
+        known = sorted(
+            [*TRAINED_MODELS, *(found.stem for found in path.parent.glob("*.safetensors"))]
+        )
+        raise UnknownModelError(
+            f"there are no weights {name!r} to begin with; there are {', '.join(known)}"
+        )
     try:
         with safe_open(path, framework="pt") as archive:
             facts = {key: json.loads(value) for key, value in (archive.metadata() or {}).items()}
             state = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, ValueError) as error:
-        raise ModelFileError(f"{path}: the weights cannot be read ({error}); import them again") from error
+        raise ModelFileError(
+            f"{path}: the weights cannot be read ({error}); import them again"
+        ) from error
     for what, wanted in (("network", part.network), ("preset", part.preset)):
         if facts.get(what, wanted) != wanted:
-            raise UsageError(f"{name} has the {what} {facts[what]}, not {wanted}; set model.{what} to it")
+            raise UsageError(
+                f"{name} has the {what} {facts[what]}, not {wanted}; set model.{what} to it"
+            )
     return state
 
 
 def vgg16_weights(state: State, path: Path) -> State:
     """Weights of VGG16 alone by our names: as a list `vgg.N`, `features.N` or `N`.
 
-    With fc6 and fc7 already reduced (31 and 33), or whole (`classifier.0` and `.3`): then every fourth value along each axis is taken, as
-    the paper does ("subsample parameters"), every third in space.
+    With fc6 and fc7 already reduced (31 and 33), or whole (`classifier.0` and `.3`): then every
+    fourth value along each axis is taken, as the paper does ("subsample parameters"), every third
+    in space.
     """
-    plain = {name.removeprefix("vgg.").removeprefix("features."): tensor for name, tensor in state.items()}
+    plain = {
+        name.removeprefix("vgg.").removeprefix("features."): tensor
+        for name, tensor in state.items()
+    }
     renamed = {}
     for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
         place = f"features.{index}" if index < 23 else f"extra.0.{index - 23}"
@@ -104,12 +136,16 @@ def vgg16_weights(state: State, path: Path) -> State:
             if f"{name}.{kind}" in plain:
                 renamed[f"backbone.extra.0.{place}.{kind}"] = plain[f"{name}.{kind}"]
             elif f"{whole}.{kind}" in state:
-                renamed[f"backbone.extra.0.{place}.{kind}"] = _reduced(state[f"{whole}.{kind}"], place)
+                renamed[f"backbone.extra.0.{place}.{kind}"] = _reduced(
+                    state[f"{whole}.{kind}"], place
+                )
     return renamed
 
 
 def _reduced(tensor: Tensor, place: str) -> Tensor:
-    """fc6 (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 (4096, 4096) to (1024, 1024, 1, 1), biases to (1024,)."""
+    """fc6 (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 (4096, 4096) to (1024, 1024, 1, 1), biases
+    to (1024,).
+    """
     if tensor.dim() == 1:
         return tensor[::4]
     if place == "7.1":

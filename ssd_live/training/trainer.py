@@ -17,10 +17,10 @@ from ssd_live.errors import TrainingError
 from ssd_live.models.multibox_loss import Target, multibox_loss
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.training import checkpoint
-from ssd_live.training.feed import Batch, BatchOrder, Examples, View, batches
+from ssd_live.training.feed import Batch, BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress, RunLog
 from ssd_live.training.recipe import Recipe, TrainPart
-from ssd_live.training.start import Beginning, Normalise
+from ssd_live.training.start import InitialModel, Normalise
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -48,7 +48,15 @@ class Trainer:
     """One run. `stop` lets it end after the current step, saved."""
 
     def __init__(
-        self, recipe: Recipe, data: DataSet, beginning: Beginning, place: Place, *, device: str = "cpu", rank: int = 0, world: int = 1
+        self,
+        recipe: Recipe,
+        data: DataSet,
+        beginning: InitialModel,
+        place: Place,
+        *,
+        device: str = "cpu",
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self._recipe = recipe
         self._data = data
@@ -56,14 +64,24 @@ class Trainer:
         self._device = torch.device(device)
         self._rank, self._world = rank, world
         # Channels last: measured 1.1 to 1.7 times as fast on a CPU, and what tensor cores want.
-        self.network: SSDNetwork = beginning.network.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: SSDNetwork = beginning.network.to(self._device).to(
+            memory_format=torch.channels_last
+        )  # type: ignore[call-overload]
         how = beginning.preprocessing
         self._normalise = Normalise(how).to(self._device)
-        self.view = View(how.input_size, (how.mean[2], how.mean[1], how.mean[0]), recipe.train.augment, recipe.data.use_difficult)
+        self.view = InputSpec(
+            how.input_size,
+            (how.mean[2], how.mean[1], how.mean[0]),
+            recipe.train.augment,
+            recipe.data.use_difficult,
+        )
         self._average = copy.deepcopy(self.network) if recipe.train.average else None
         part = recipe.train
         self._optimiser = torch.optim.SGD(
-            _groups(self.network, part.weight_decay), lr=part.learning_rate, momentum=part.momentum, weight_decay=part.weight_decay
+            _groups(self.network, part.weight_decay),
+            lr=part.learning_rate,
+            momentum=part.momentum,
+            weight_decay=part.weight_decay,
         )
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=part.precision == "fp16")
         self._step = 0
@@ -84,7 +102,9 @@ class Trainer:
         return self.trained.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
     def take_best(self) -> int | None:
-        """Go back to the weights of the best validation, for use and not for training on; the step they are of, None if never validated."""
+        """Go back to the weights of the best validation, for use and not for training on; the step
+        they are of, None if never validated.
+        """
         if not self._place.best.is_file():
             return None
         saved = checkpoint.load(self._place.best)
@@ -94,16 +114,23 @@ class Trainer:
         return saved.step
 
     def _is_of_this_run(self, saved: checkpoint.Checkpoint) -> bool:
-        return saved.recipe == self._recipe.model_dump_json() and saved.classes == list(self._data.classes)
+        return saved.recipe == self._recipe.model_dump_json() and saved.classes == list(
+            self._data.classes
+        )
 
     def stop(self) -> None:
         self._stopped = True
 
     def resume(self) -> None:
-        """Go on from the last checkpoint. Raises `ModelFileError`, `TrainingError` for one of another run."""
+        """Go on from the last checkpoint. Raises `ModelFileError`, `TrainingError` for one of
+        another run.
+        """
         saved = checkpoint.load(self._place.last)
         if not self._is_of_this_run(saved):
-            raise TrainingError(f"{self._place.last}: is of another recipe or other classes; train into another folder, or change it back")
+            raise TrainingError(
+                f"{self._place.last}: is of another recipe or other classes; train into another "
+                "folder, or change it back"
+            )
         self.network.load_state_dict(saved.model)
         if self._average is not None:
             self._average.load_state_dict(saved.average)
@@ -113,16 +140,32 @@ class Trainer:
         torch.set_rng_state(saved.random)
         self._step, self._best = saved.step, saved.best
 
-    def run(self, on_progress: Callable[[Progress], None], evaluate: Evaluate | None = None) -> None:
-        """To the last step, or until `stop`. Raises `TrainingError` for a loss that is no number, naming its images."""
+    def run(
+        self, on_progress: Callable[[Progress], None], evaluate: Evaluate | None = None
+    ) -> None:
+        """To the last step, or until `stop`. Raises `TrainingError` for a loss that is no number,
+        naming its images.
+        """
         part = self._recipe.train
-        order = BatchOrder(len(self._data), part.batch, part.steps, part.seed, start=self._step, rank=self._rank, world=self._world)
+        order = BatchOrder(
+            len(self._data),
+            part.batch,
+            part.steps,
+            part.seed,
+            start=self._step,
+            rank=self._rank,
+            world=self._world,
+        )
         feed = batches(Examples(self._data.images, self.view, part.seed), order, part.workers)
         model: nn.Module = self.network
         if self._world > 1:
             model = nn.parallel.DistributedDataParallel(self.network)
         model.train()
-        with RunLog(self._place.folder, self._step) if not self._rank else contextlib.nullcontext() as log:
+        with (
+            RunLog(self._place.folder, self._step)
+            if not self._rank
+            else contextlib.nullcontext() as log
+        ):
             self._steps(model, feed, log, on_progress, evaluate)
 
     def _steps(
@@ -134,12 +177,16 @@ class Trainer:
         evaluate: Evaluate | None,
     ) -> None:
         part = self._recipe.train
-        since = _Since()
+        since = RunningMean()
         for batch in feed:
             self._learn(model, batch, since)
             self._step += 1
             ended = self._step == part.steps or self._stopping()
-            validated = self._validate(evaluate) if evaluate and (ended or _due(self._step, part.evaluate_every)) else None
+            validated = (
+                self._validate(evaluate)
+                if evaluate and (ended or _due(self._step, part.evaluate_every))
+                else None
+            )
             if ended or _due(self._step, part.save_every):
                 self._save(self._place.last)
             if ended or validated is not None or _due(self._step, part.log_every):
@@ -147,21 +194,25 @@ class Trainer:
                 if log is not None:
                     log.write(progress)
                 on_progress(progress)
-                since = _Since()
+                since = RunningMean()
             if ended:
                 return
 
     def learn(self, batches: Iterable[Batch]) -> Iterator[float]:
-        """Learn from batches as they are given, and nothing else; the sum of both losses after each. Raises `TrainingError`."""
+        """Learn from batches as they are given, and nothing else; the sum of both losses after
+        each. Raises `TrainingError`.
+        """
         self.network.train()
         for batch in batches:
-            since = _Since()
+            since = RunningMean()
             self._learn(self.network, batch, since)
             self._step += 1
             yield since.total()
 
     def _stopping(self) -> bool:
-        """Whether any of the processes was told to stop: they end together, or some would wait for ever."""
+        """Whether any of the processes was told to stop: they end together, or some would wait for
+        ever.
+        """
         if self._world == 1:
             return self._stopped
         told = torch.tensor(float(self._stopped), device=self._device)
@@ -173,7 +224,7 @@ class Trainer:
         nowhere = Target(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
         return Batch(torch.zeros(1, 3, height, width, dtype=torch.uint8), [nowhere], [], [])
 
-    def _learn(self, model: nn.Module, batch: Batch, since: "_Since") -> None:
+    def _learn(self, model: nn.Module, batch: Batch, since: "RunningMean") -> None:
         part = self._recipe.train
         since.notes += batch.unreadable
         if not len(batch.images):
@@ -183,16 +234,25 @@ class Trainer:
             batch = self._nothing()
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(part, self._step)
-        targets = [Target(*(tensor.to(self._device) for tensor in target)) for target in batch.targets]
+        targets = [
+            Target(*(tensor.to(self._device) for tensor in target)) for target in batch.targets
+        ]
         kind = _TYPES[part.precision]
-        with torch.autocast(self._device.type, kind) if kind is not torch.float32 else contextlib.nullcontext():
-            images = self._normalise(batch.images.to(self._device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
+        with (
+            torch.autocast(self._device.type, kind)
+            if kind is not torch.float32
+            else contextlib.nullcontext()
+        ):
+            images = self._normalise(batch.images.to(self._device, non_blocking=True)).contiguous(
+                memory_format=torch.channels_last
+            )
             regression, logits = model(images)
         loss = multibox_loss(regression, logits, self.network.default_boxes, targets)
         total = loss.localisation + loss.confidence
         if not torch.isfinite(total):
             raise TrainingError(
-                f"the loss is no number at step {self._step + 1} (images {', '.join(Path(name).name for name in batch.names)}); "
+                f"the loss is no number at step {self._step + 1} (images "
+                f"{', '.join(Path(name).name for name in batch.names)}); "
                 "lower learning_rate, or set clip_norm or warm_up"
             )
         self._optimiser.zero_grad(set_to_none=True)
@@ -202,11 +262,11 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.network.parameters(), part.clip_norm)
         self._scaler.step(self._optimiser)
         self._scaler.update()
-        self._follow()
+        self._update_ema()
         since.add(loss.localisation, loss.confidence, len(batch.images) * self._world)
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_ema(self) -> None:
         """Move the averaged network towards the trained one."""
         if self._average is None:
             return
@@ -251,7 +311,7 @@ class Trainer:
         checkpoint.save(path, saved)
 
 
-class _Since:
+class RunningMean:
     """Sums since the last line of progress; losses stay on the device until they are asked for."""
 
     def __init__(self) -> None:
@@ -275,12 +335,25 @@ class _Since:
         steps = max(self._steps, 1)
         left = (part.steps - step) * elapsed / steps
         losses = float(self._localisation) / steps, float(self._confidence) / steps
-        return Progress(step, part.steps, learning_rate(part, step - 1), *losses, self._images / elapsed, left, validated, self.notes)
+        return Progress(
+            step,
+            part.steps,
+            learning_rate(part, step - 1),
+            *losses,
+            self._images / elapsed,
+            left,
+            validated,
+            self.notes,
+        )
 
 
 def learning_rate(part: TrainPart, step: int) -> float:
-    """Of the step after `step` steps: rising over the warm-up, then multiplied by `decay` at each milestone that was passed."""
-    rate = part.learning_rate * part.decay ** sum(step >= milestone for milestone in part.milestones)
+    """Of the step after `step` steps: rising over the warm-up, then multiplied by `decay` at each
+    milestone that was passed.
+    """
+    rate = part.learning_rate * part.decay ** sum(
+        step >= milestone for milestone in part.milestones
+    )
     return rate * min(1.0, (step + 1) / part.warm_up) if part.warm_up else rate
 
 
@@ -289,8 +362,13 @@ def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (decayed if parameter.dim() > 1 and not name.endswith("scale_weight") else plain).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        (decayed if parameter.dim() > 1 and not name.endswith("scale_weight") else plain).append(
+            parameter
+        )
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
 
 
 def _due(step: int, every: int) -> bool:

@@ -10,7 +10,8 @@ from ssd_live.imaging.planes import planes_of
 from ssd_live.system import machine
 from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder
 
-# Nothing is held back in the encoder, so that nothing of it is lost with the program; that leaves no lookahead to gain by.
+# Nothing is held back in the encoder, so that nothing of it is lost with the program; that leaves
+# no lookahead to gain by.
 _TUNE = {"tune": "zerolatency"}
 # The best first; what each takes and gives is in docs/benchmarks.md.
 _EFFORTS = (
@@ -25,9 +26,11 @@ _SLOWEST_SECONDS = 1 / 30
 _TRIAL_SIZE = (640, 360)
 
 
-def live_options(encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float) -> dict[str, str]:
-    """Options for frames like these, in order, one every `interval` seconds: the best effort that leaves time for everything else,
-    the middle one where a single picture tells nothing.
+def live_options(
+    encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float
+) -> dict[str, str]:
+    """Options for frames like these, in order, one every `interval` seconds: the best effort that
+    leaves time for everything else, the middle one where a single picture tells nothing.
 
     A hardware encoder takes no time of the processor's: its are as they always are.
     """
@@ -37,13 +40,18 @@ def live_options(encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: 
     efforts = [{"crf": str(DEFAULT_CRF["h264"])} | _TUNE | effort for effort in _EFFORTS]
     if len(pictures) < 2:
         return efforts[1]
-    return next((options for options in efforts[:-1] if _seconds_a_frame(pictures, options) <= budget), efforts[-1])
+    return next(
+        (options for options in efforts[:-1] if _seconds_a_frame(pictures, options) <= budget),
+        efforts[-1],
+    )
 
 
 def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
     """Processor time for one of them after the first, as their middles take it."""
     parts = [_middle(picture) for picture in pictures]
-    context = open_encoder("libx264", "yuv420p", (parts[0].width, parts[0].height), options, threads=1)
+    context = open_encoder(
+        "libx264", "yuv420p", (parts[0].width, parts[0].height), options, threads=1
+    )
     began = 0.0
     for number, part in enumerate(parts):
         part.pts, part.time_base, part.pict_type = number, context.time_base, PictureType.NONE

@@ -1,4 +1,6 @@
-"""Video encoders: which there are, which of them work on this machine, and how quality and effort are told to each."""
+"""Video encoders: which there are, which of them work on this machine, and how quality and effort
+are told to each.
+"""
 
 import contextlib
 import os
@@ -18,7 +20,13 @@ Codec = Literal["h264", "hevc", "av1", "mjpeg", "ffv1"]
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "mjpeg", "ffv1")
 # Quality that eyes take for the original's, on each codec's own scale.
 DEFAULT_CRF: dict[Codec, int] = {"h264": 21, "hevc": 24, "av1": 32, "mjpeg": 3, "ffv1": 0}
-CRF_RANGE: dict[Codec, tuple[int, int]] = {"h264": (0, 51), "hevc": (0, 51), "av1": (0, 63), "mjpeg": (2, 31), "ffv1": (0, 0)}
+CRF_RANGE: dict[Codec, tuple[int, int]] = {
+    "h264": (0, 51),
+    "hevc": (0, 51),
+    "av1": (0, 63),
+    "mjpeg": (2, 31),
+    "ffv1": (0, 0),
+}
 
 
 # How much work an encoder puts into a small file of the same quality.
@@ -29,7 +37,9 @@ DEFAULT_PRESET: Preset = "fast"
 
 @dataclass(frozen=True)
 class Encoder:
-    """An FFmpeg encoder: `quality` are the options that take the CRF, `presets` what each preset of ours is in its own words, if it has such."""
+    """An FFmpeg encoder: `quality` are the options that take the CRF, `presets` what each preset of
+    ours is in its own words, if it has such.
+    """
 
     name: str
     quality: tuple[str, ...] = ()
@@ -46,9 +56,11 @@ def _named(*names: str) -> dict[Preset, dict[str, str]]:
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 
 
-# More frames between its lookahead and its coding than x264 keeps: the same video, with less waiting for each other.
+# More frames between its lookahead and its coding than x264 keeps: the same video, with less
+# waiting for each other.
 _APART = "sync-lookahead=8"
-# Between x264's own presets, whose steps are uneven; what each takes and gives is in docs/benchmarks.md (tools/bench_encoders.py).
+# Between x264's own presets, whose steps are uneven; what each takes and gives is in
+# docs/benchmarks.md (tools/bench_encoders.py).
 _X264_PRESETS: dict[Preset, dict[str, str]] = {
     "slow": {"preset": "medium", "x264-params": _APART},
     # Small inter partitions cost more time than they save bits.
@@ -56,12 +68,22 @@ _X264_PRESETS: dict[Preset, dict[str, str]] = {
     # The lookahead that superfast leaves out pays for itself.
     "fast": {"preset": "superfast", "x264-params": f"{_APART}:mbtree=1:rc-lookahead=10"},
     # So it does in ultrafast, with motion to less than a pixel.
-    "fastest": {"preset": "ultrafast", "x264-params": f"{_APART}:subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40"},
+    "fastest": {
+        "preset": "ultrafast",
+        "x264-params": f"{_APART}:subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40",
+    },
 }
 _SOFTWARE: dict[Codec, Encoder] = {
     "h264": Encoder("libx264", ("crf",), presets=_X264_PRESETS),
-    "hevc": Encoder("libx265", ("crf",), {"x265-params": "log-level=error"}, _named("fast", "veryfast", "superfast", "ultrafast")),
-    "av1": Encoder("libsvtav1", ("crf",), {"svtav1-params": "tune=0"}, _named("7", "9", "10", "12")),
+    "hevc": Encoder(
+        "libx265",
+        ("crf",),
+        {"x265-params": "log-level=error"},
+        _named("fast", "veryfast", "superfast", "ultrafast"),
+    ),
+    "av1": Encoder(
+        "libsvtav1", ("crf",), {"svtav1-params": "tune=0"}, _named("7", "9", "10", "12")
+    ),
     "mjpeg": Encoder("mjpeg", ("qmin", "qmax"), pixel_format="yuvj420p"),
     "ffv1": Encoder("ffv1", (), {"level": "3", "slices": "4", "slicecrc": "1"}),
 }
@@ -76,9 +98,19 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
     if codec not in ("h264", "hevc", "av1"):
         return []
     nvidia = Encoder(f"{codec}_nvenc", ("cq",), {"rc": "vbr"}, _named("p6", "p5", "p4", "p1"))
-    intel = Encoder(f"{codec}_qsv", ("global_quality",), presets=_named("slow", "medium", "fast", "veryfast"), pixel_format="nv12")
+    intel = Encoder(
+        f"{codec}_qsv",
+        ("global_quality",),
+        presets=_named("slow", "medium", "fast", "veryfast"),
+        pixel_format="nv12",
+    )
     if sys.platform == "win32":
-        return [nvidia, intel, Encoder(f"{codec}_amf", ("qp_i", "qp_p"), {"rc": "cqp"}), Encoder(f"{codec}_mf", pixel_format="nv12")]
+        return [
+            nvidia,
+            intel,
+            Encoder(f"{codec}_amf", ("qp_i", "qp_p"), {"rc": "cqp"}),
+            Encoder(f"{codec}_mf", pixel_format="nv12"),
+        ]
     if sys.platform == "darwin":
         return [Encoder(f"{codec}_videotoolbox", (), {"q": "60"}, pixel_format="nv12")]
     found = [nvidia] if Path("/dev/nvidia0").exists() else []
@@ -94,7 +126,9 @@ os.environ.setdefault("SVT_LOG", "0")
 
 @contextlib.contextmanager
 def keeping_thread_priority() -> Iterator[None]:
-    """SVT-AV1 makes the calling thread a real-time one where it may (as root); around opening an encoder, that is undone."""
+    """SVT-AV1 makes the calling thread a real-time one where it may (as root); around opening an
+    encoder, that is undone.
+    """
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
@@ -107,9 +141,17 @@ def keeping_thread_priority() -> Iterator[None]:
 
 
 def open_encoder(
-    name: str, pixel_format: str, size: tuple[int, int], options: dict[str, str], *, rate: Fraction = _TRIAL_RATE, threads: int = 0
+    name: str,
+    pixel_format: str,
+    size: tuple[int, int],
+    options: dict[str, str],
+    *,
+    rate: Fraction = _TRIAL_RATE,
+    threads: int = 0,
 ) -> av.VideoCodecContext:
-    """For pictures alone, without a file; `rate` is of both frames and time stamps. Raises `av.FFmpegError`, `ValueError`."""
+    """For pictures alone, without a file; `rate` is of both frames and time stamps. Raises
+    `av.FFmpegError`, `ValueError`.
+    """
     context = av.VideoCodecContext.create(name, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = *size, pixel_format
@@ -124,7 +166,12 @@ def open_encoder(
 def works(name: str, pixel_format: str) -> bool:
     """Whether one frame can be encoded with this encoder here."""
     try:
-        context = open_encoder(name, pixel_format, _TRIAL_SIZE, {"x265-params": "log-level=error"} if name == "libx265" else {})
+        context = open_encoder(
+            name,
+            pixel_format,
+            _TRIAL_SIZE,
+            {"x265-params": "log-level=error"} if name == "libx265" else {},
+        )
         frame = av.VideoFrame(*_TRIAL_SIZE, pixel_format)
         frame.pts = 0
         return any(packet.size for packet in [*context.encode(frame), *context.encode(None)])
@@ -133,13 +180,18 @@ def works(name: str, pixel_format: str) -> bool:
 
 
 def choose_encoder(codec: Codec) -> Encoder:
-    """The hardware encoder that works here, or else the software one. Raises `OutputError` if this FFmpeg has neither."""
+    """The hardware encoder that works here, or else the software one. Raises `OutputError` if this
+    FFmpeg has neither.
+    """
     for encoder in hardware_encoders(codec):
         if works(encoder.name, encoder.pixel_format):
             return encoder
     encoder = _SOFTWARE[codec]
     if not works(encoder.name, encoder.pixel_format):
-        raise OutputError(f"this build of FFmpeg cannot encode {codec}; choose another with --codec ({', '.join(CODECS)})")
+        raise OutputError(
+            f"this build of FFmpeg cannot encode {codec}; choose another with --codec "
+            f"({', '.join(CODECS)})"
+        )
     return encoder
 
 
@@ -149,5 +201,7 @@ def working_encoders() -> dict[Codec, list[str]]:
     for codec in CODECS:
         with contextlib.suppress(OutputError):
             candidates = [*hardware_encoders(codec), _SOFTWARE[codec]]
-            found[codec] = [encoder.name for encoder in candidates if works(encoder.name, encoder.pixel_format)]
+            found[codec] = [
+                encoder.name for encoder in candidates if works(encoder.name, encoder.pixel_format)
+            ]
     return found

@@ -11,8 +11,11 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from ssd_live.imaging.planes import as_yuv420p, planes_of
 from ssd_live.video.containers import open_input
 
-# FFmpeg's names, the most specific first; what is not built into this FFmpeg or has no device here is passed over.
-_KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("videotoolbox",)}.get(sys.platform, ("cuda", "qsv", "vaapi"))
+# FFmpeg's names, the most specific first; what is not built into this FFmpeg or has no device here
+# is passed over.
+_KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("videotoolbox",)}.get(
+    sys.platform, ("cuda", "qsv", "vaapi")
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,12 @@ class Accelerator:
     hwaccel: HWAccel
 
 
-def working_accelerator(path: Path, options: dict[str, str], index: int, first: av.VideoFrame) -> Accelerator | None:
-    """One that decodes stream `index` of a file, whose first picture is exactly `first`; None where there is none."""
+def working_accelerator(
+    path: Path, options: dict[str, str], index: int, first: av.VideoFrame
+) -> Accelerator | None:
+    """One that decodes stream `index` of a file, whose first picture is exactly `first`; None where
+    there is none.
+    """
     for kind in _KINDS:
         if kind in hwdevices_available():
             accelerator = Accelerator(kind, HWAccel(device_type=kind, allow_software_fallback=True))
@@ -34,8 +41,12 @@ def working_accelerator(path: Path, options: dict[str, str], index: int, first: 
     return None
 
 
-def _first_picture(path: Path, options: dict[str, str], index: int, accelerator: Accelerator) -> av.VideoFrame | None:
-    """None where the hardware does not decode it: without a device, or for its codec, size or pixel format."""
+def _first_picture(
+    path: Path, options: dict[str, str], index: int, accelerator: Accelerator
+) -> av.VideoFrame | None:
+    """None where the hardware does not decode it: without a device, or for its codec, size or pixel
+    format.
+    """
     try:
         with open_input(f"file:{path}", options=options, hwaccel=accelerator.hwaccel) as container:
             stream = container.streams[index]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself, upright. `frames` and `duration` (seconds) are None where the container does not say."""
+    """What a video says of itself, upright. `frames` and `duration` (seconds) are None where the
+    container does not say.
+    """
 
     path: Path
     width: int

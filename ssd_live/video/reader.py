@@ -1,4 +1,6 @@
-"""Video files: every frame, upright, with its exact time, and the packets of the other streams between them."""
+"""Video files: every frame, upright, with its exact time, and the packets of the other streams
+between them.
+"""
 
 import contextlib
 import math
@@ -23,10 +25,12 @@ from ssd_live.video.info import VideoInfo
 
 # Only local files: a playlist must not make the program fetch from the network.
 _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
-# A header's duration and the last packet's end differ by rounding and by streams of unequal length, not by more than this.
+# A header's duration and the last packet's end differ by rounding and by streams of unequal length,
+# not by more than this.
 _END_TOLERANCE_SECONDS = 0.5
 _SEEK_BACK_SECONDS = (2.0, 10.0)
-# Packets of sound that are kept until the first picture is there; of more, the file is opened again instead.
+# Packets of sound that are kept until the first picture is there; of more, the file is opened again
+# instead.
 _MOST_AHEAD = 1000
 # To decode so many takes about as long as to find things in one frame (docs/benchmarks.md).
 _PIXELS_OF_AN_INFERENCE = 1_500_000
@@ -35,14 +39,17 @@ _PIXELS_OF_AN_INFERENCE = 1_500_000
 class VideoReader:
     """A video file: a with-block. `info` is known at once; iterate over `read` for its content.
 
-    After reading, `shortfall` says in words what the file promised but did not hold, or is empty; `concealed_frames` counts the frames
-    of which a damaged part was guessed by the decoder, `resized_frames` those that were not of the first one's size, as all given are.
-    With `hardware` it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all the machine's), or for the
-    part of them that decoding needs where they are `shared` with inference: more only stand in its way. Raises `MediaError` for what
-    cannot be read as video.
+    After reading, `shortfall` says in words what the file promised but did not hold, or is empty;
+    `concealed_frames` counts the frames of which a damaged part was guessed by the decoder,
+    `resized_frames` those that were not of the first one's size, as all given are. With `hardware`
+    it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all
+    the machine's), or for the part of them that decoding needs where they are `shared` with
+    inference: more only stand in its way. Raises `MediaError` for what cannot be read as video.
     """
 
-    def __init__(self, path: Path, *, hardware: bool = False, cores: int = 0, shared: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, hardware: bool = False, cores: int = 0, shared: bool = False
+    ) -> None:
         self.path = path
         self._cores, self._shared = cores, shared
         self._accelerator: Accelerator | None = None
@@ -64,7 +71,9 @@ class VideoReader:
         self.sample_aspect_ratio = self._sample_aspect_ratio()
         self._promised_end = self._header_end()
         if hardware:
-            self._accelerator = working_accelerator(path, _OPEN_OPTIONS, self._video.index, self._first)
+            self._accelerator = working_accelerator(
+                path, _OPEN_OPTIONS, self._video.index, self._first
+            )
             self.restart()
 
     def __enter__(self) -> Self:
@@ -92,24 +101,44 @@ class VideoReader:
 
     @property
     def colour(self) -> tuple[int, int, int, int]:
-        """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's) numbers."""
+        """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's)
+        numbers.
+        """
         context = self._video.codec_context
         shown = as_yuv420p(self._first, *self._stored_size)
-        return (int(shown.color_range), int(shown.colorspace), int(context.color_primaries), int(context.color_trc))
+        return (
+            int(shown.color_range),
+            int(shown.colorspace),
+            int(context.color_primaries),
+            int(context.color_trc),
+        )
 
     @property
     def shortfall(self) -> str:
-        """What is missing after reading to the end: packets that could not be decoded, or an end before its time."""
+        """What is missing after reading to the end: packets that could not be decoded, or an end
+        before its time.
+        """
         if self._damaged:
-            return f"{self._damaged} damaged {'place' if self._damaged == 1 else 'places'} could not be decoded"
-        if self._reached_end and self._promised_end is not None and self._end < self._promised_end - _END_TOLERANCE_SECONDS:
+            return (
+                f"{self._damaged} damaged {'place' if self._damaged == 1 else 'places'} could "
+                "not be decoded"
+            )
+        if (
+            self._reached_end
+            and self._promised_end is not None
+            and self._end < self._promised_end - _END_TOLERANCE_SECONDS
+        ):
             return f"the file ends after {self._end:.1f} s of {self._promised_end:.1f} s"
         return ""
 
-    def read(self, others: Collection[int] = (), start: float = 0.0, duration: float | None = None) -> Iterator[Frame | av.Packet]:
-        """Frames in presentation order, and the packets of the streams with these indices as they stand in the file.
+    def read(
+        self, others: Collection[int] = (), start: float = 0.0, duration: float | None = None
+    ) -> Iterator[Frame | av.Packet]:
+        """Frames in presentation order, and the packets of the streams with these indices as they
+        stand in the file.
 
-        `start` and `duration` are seconds from the video's first frame; frames outside, and packets of other streams before, are left out.
+        `start` and `duration` are seconds from the video's first frame; frames outside, and packets
+        of other streams before, are left out.
         """
         # Picture times have only the precision of the time base.
         first = self._start_seconds + start - float(self.info.time_base) / 2
@@ -119,7 +148,8 @@ class VideoReader:
             if isinstance(item, av.Packet):
                 if item.stream.index not in others:
                     continue
-                # A decoder's run-in stands before time zero: from the beginning on, everything goes along.
+                # A decoder's run-in stands before time zero: from the beginning on, everything goes
+                # along.
                 seconds = _seconds(item)
                 if seconds is None or ((start == 0 or first <= seconds) and seconds < last):
                     yield item
@@ -139,7 +169,9 @@ class VideoReader:
         return self._start_pts
 
     def _look_ahead(self) -> av.VideoFrame:
-        """The first picture. What is read on the way to it comes again with `read`, but where that is too much to keep. Raises `MediaError`."""
+        """The first picture. What is read on the way to it comes again with `read`, but where that
+        is too much to keep. Raises `MediaError`.
+        """
         ahead: list[av.VideoFrame | av.Packet] = []
         items = self._unread
         for count, item in enumerate(items):
@@ -152,10 +184,15 @@ class VideoReader:
             if count < _MOST_AHEAD:
                 ahead.append(item)
         detail = f" ({self._trouble!s})" if self._trouble else ""
-        raise MediaError(f"{self.path}: has no picture that can be decoded{detail}; the file is damaged or not a video")
+        raise MediaError(
+            f"{self.path}: has no picture that can be decoded{detail}; the file is damaged or not "
+            "a video"
+        )
 
     def _items_from(self, start: float) -> Iterator[av.VideoFrame | av.Packet]:
-        """From the last key frame at or before a time on. Some formats (MPEG-TS) seek behind it; then it is tried from farther back."""
+        """From the last key frame at or before a time on. Some formats (MPEG-TS) seek behind it;
+        then it is tried from farther back.
+        """
         wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
         for back in (0.0, *_SEEK_BACK_SECONDS):
             if self._is_begun:
@@ -176,7 +213,9 @@ class VideoReader:
         yield from self._items()
 
     def _items(self) -> Iterator[av.VideoFrame | av.Packet]:
-        """The video's frames, and the packets of all other streams: the file's end is where its longest one ends."""
+        """The video's frames, and the packets of all other streams: the file's end is where its
+        longest one ends.
+        """
         self._is_begun = True
         packets = self._container.demux()
         while True:
@@ -221,7 +260,15 @@ class VideoReader:
         matrix = matrix_of(picture)
         turned = upright(picture, self._turn)
         pts = int(turned.pts or 0)
-        return Frame(planes_of(turned), "yuv420p", matrix, index, pts, float(pts * self.info.time_base), native=turned)
+        return Frame(
+            planes_of(turned),
+            "yuv420p",
+            matrix,
+            index,
+            pts,
+            float(pts * self.info.time_base),
+            native=turned,
+        )
 
     def restart(self) -> None:
         """Go back to the beginning, for another `read`. Raises `MediaError`."""
@@ -244,12 +291,23 @@ class VideoReader:
         self._video.thread_type, context.thread_count = "AUTO", self._cores
         if self._shared:
             pixels = context.width * context.height
-            context.thread_count = math.ceil((self._cores or machine.available_cores()) * pixels / (pixels + _PIXELS_OF_AN_INFERENCE)) or 1
+            context.thread_count = (
+                math.ceil(
+                    (self._cores or machine.available_cores())
+                    * pixels
+                    / (pixels + _PIXELS_OF_AN_INFERENCE)
+                )
+                or 1
+            )
 
     def _seek(self, seconds: float) -> None:
-        """To the last key frame at or before this time after the first frame; formats that cannot seek stay at the beginning."""
+        """To the last key frame at or before this time after the first frame; formats that cannot
+        seek stay at the beginning.
+        """
         with contextlib.suppress(av.FFmpegError):
-            self._container.seek(self._start_pts + int(seconds / self.info.time_base), stream=self._video)
+            self._container.seek(
+                self._start_pts + int(seconds / self.info.time_base), stream=self._video
+            )
 
     def _describe(self, frame: av.VideoFrame) -> VideoInfo:
         stream = self._video
@@ -257,11 +315,21 @@ class VideoReader:
         time_base = stream.time_base or 1 / Fraction(rate)
         self._start_pts = frame.pts if frame.pts is not None else stream.start_time or 0
         self._start_seconds = float(self._start_pts * time_base)
-        width, height = (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        width, height = (
+            (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        )
         duration = self._container.duration / av.time_base if self._container.duration else None
         frames = stream.frames or (round(duration * rate) if duration else None)
         return VideoInfo(
-            self.path, width, height, Fraction(time_base), Fraction(rate), frames, duration, stream.codec_context.name, frame.format.name
+            self.path,
+            width,
+            height,
+            Fraction(time_base),
+            Fraction(rate),
+            frames,
+            duration,
+            stream.codec_context.name,
+            frame.format.name,
         )
 
     def _sample_aspect_ratio(self) -> Fraction:
@@ -286,18 +354,31 @@ def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
             raise MediaError(f"{path}: the file is empty; copy it again")
         with path.open("rb"):
             pass
-        return open_input(f"file:{path}", options=_OPEN_OPTIONS, hwaccel=accelerator.hwaccel if accelerator else None)
+        return open_input(
+            f"file:{path}",
+            options=_OPEN_OPTIONS,
+            hwaccel=accelerator.hwaccel if accelerator else None,
+        )
     except av.error.InvalidDataError as error:
-        raise MediaError(f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file") from error
+        raise MediaError(
+            f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file"
+        ) from error
     except MediaError:
         raise
     except (av.FFmpegError, OSError) as error:
-        raise MediaError(f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the file and its permissions") from error
+        raise MediaError(
+            f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the file "
+            "and its permissions"
+        ) from error
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The best video stream that is not a cover picture."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    moving = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
     if not moving:
         raise MediaError(f"{path}: has no video stream; give a video or an image")
     if moving[0].codec_context is None:

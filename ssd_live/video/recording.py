@@ -13,16 +13,20 @@ from ssd_live.video.encoder_tuning import live_options
 from ssd_live.video.encoders import choose_encoder, keeping_thread_priority
 
 _TIME_BASE = Fraction(1, 1000)
-# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest start anywhere.
+# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest
+# start anywhere.
 _CLUSTER_OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
 _KEY_FRAME_INTERVAL = 30
-# The first pictures show how fast they come and how hard they are to encode; slow ones are not waited for.
+# The first pictures show how fast they come and how hard they are to encode; slow ones are not
+# waited for.
 _FIRST_PICTURES = 6
 _FIRST_SECONDS = 0.5
 
 
-class Film:
-    """Matroska of yuv420p pictures with even sides, all of the first one's size. Raises `OutputError`, `av.FFmpegError`, `OSError`."""
+class RecordingWriter:
+    """Matroska of yuv420p pictures with even sides, all of the first one's size. Raises
+    `OutputError`, `av.FFmpegError`, `OSError`.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,7 +43,11 @@ class Film:
             self._begins_at = time.monotonic() + _FIRST_SECONDS
         if (picture.width, picture.height) != self._size:
             picture = picture.reformat(*self._size)
-        picture.pts, picture.time_base, picture.pict_type = milliseconds, _TIME_BASE, PictureType.NONE
+        picture.pts, picture.time_base, picture.pict_type = (
+            milliseconds,
+            _TIME_BASE,
+            PictureType.NONE,
+        )
         if self._stream is not None:
             self._encode(picture)
             return
@@ -48,7 +56,9 @@ class Film:
 
     def keep_going(self) -> None:
         """Begin the file, if there is reason to; to be called now and then."""
-        if self._first and (len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at):
+        if self._first and (
+            len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at
+        ):
             self._begin()
 
     def close(self) -> None:
@@ -74,10 +84,16 @@ class Film:
         encoder = choose_encoder("h264")
         interval = float((last.pts - first.pts) * _TIME_BASE) / max(len(pictures) - 1, 1)  # type: ignore[operator]
         options = live_options(encoder, pictures, interval)
-        self._container = av.open(f"file:{self._path}", "w", format="matroska", options=_CLUSTER_OPTIONS)
+        self._container = av.open(
+            f"file:{self._path}", "w", format="matroska", options=_CLUSTER_OPTIONS
+        )
         stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = first.width, first.height, encoder.pixel_format
+        context.width, context.height, context.pix_fmt = (
+            first.width,
+            first.height,
+            encoder.pixel_format,
+        )
         context.time_base = stream.time_base = _TIME_BASE
         context.gop_size = _KEY_FRAME_INTERVAL
         context.color_range, context.colorspace = first.color_range, first.colorspace

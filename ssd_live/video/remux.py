@@ -1,4 +1,6 @@
-"""Sound and subtitles on their way from one file to another: copied untouched, converted where the container cannot hold them, or dropped."""
+"""Sound and subtitles on their way from one file to another: copied untouched, converted where the
+container cannot hold them, or dropped.
+"""
 
 import io
 from collections.abc import Iterator
@@ -64,17 +66,24 @@ class AudioRoute:
             if frame is None:
                 return
             context.open(strict=False)
-            self._resampler = AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
+            self._resampler = AudioResampler(
+                context.format, context.layout, context.sample_rate, context.frame_size or None
+            )
         for ready in self._resampler.resample(frame):
             self._set_time(ready)
             yield from self._mux_ready(context.encode(ready))
 
     def _set_time(self, frame: av.AudioFrame) -> None:
-        """Count samples, since some containers (AVI) time sound more coarsely than its frames are long; a real gap is kept."""
+        """Count samples, since some containers (AVI) time sound more coarsely than its frames are
+        long; a real gap is kept.
+        """
         rate = self._output.sample_rate
         if frame.pts is not None and frame.time_base is not None:
             told = round(frame.pts * frame.time_base * rate)
-            if self._next_sample is None or told - self._next_sample > _LARGEST_TIME_ERROR_SECONDS * rate:
+            if (
+                self._next_sample is None
+                or told - self._next_sample > _LARGEST_TIME_ERROR_SECONDS * rate
+            ):
                 self._next_sample = told
         frame.pts, frame.time_base = self._next_sample or 0, Fraction(1, rate)
         self._next_sample = frame.pts + frame.samples
@@ -104,7 +113,11 @@ class SubtitleRoute:
         context: Any = self._stream.codec_context
         encoded = context.encode_subtitle(lines)
         encoded.pts = encoded.dts = packet.pts
-        encoded.duration, encoded.time_base, encoded.stream = packet.duration, packet.time_base, self._stream
+        encoded.duration, encoded.time_base, encoded.stream = (
+            packet.duration,
+            packet.time_base,
+            self._stream,
+        )
         yield encoded
 
 
@@ -140,9 +153,13 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
     if stream.type == "audio":
         for name in _AUDIO_FALLBACKS:
             if av.Codec(name, "w").canonical_name in container.supported_codecs:
-                return _audio_route(stream, container, name), f"{label} is converted to {name}: {why}"
+                return _audio_route(
+                    stream, container, name
+                ), f"{label} is converted to {name}: {why}"
     elif codec not in _PICTURE_SUBTITLES and _TEXT_SUBTITLES in container.supported_codecs:
-        return _subtitle_route(stream, container), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
+        return _subtitle_route(
+            stream, container
+        ), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
     return None, f"{label} is dropped: {why}; an .mkv output can"
 
 
@@ -164,7 +181,9 @@ def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute
 
 
 def _holds(container: OutputContainer, stream: Stream) -> bool:
-    """Whether the container takes the stream as it is: FFmpeg's tables are incomplete, so its header is written to memory for a trial."""
+    """Whether the container takes the stream as it is: FFmpeg's tables are incomplete, so its
+    header is written to memory for a trial.
+    """
     try:
         with av.open(io.BytesIO(), "w", format=container.format.name) as trial:
             trial.add_stream_from_template(stream)
@@ -176,6 +195,8 @@ def _holds(container: OutputContainer, stream: Stream) -> bool:
 
 def _described(source: Stream, output: Stream) -> Stream:
     """The output stream with the source's language, title and role."""
-    output.metadata.update({key: value for key, value in source.metadata.items() if key in ("language", "title")})
+    output.metadata.update(
+        {key: value for key, value in source.metadata.items() if key in ("language", "title")}
+    )
     output.disposition = source.disposition
     return output

@@ -1,4 +1,6 @@
-"""Writing a video so that the file under the final name is always whole: `NAME.part.EXT` first, counted, then renamed."""
+"""Writing a video so that the file under the final name is always whole: `NAME.part.EXT` first,
+counted, then renamed.
+"""
 
 import contextlib
 import errno
@@ -15,8 +17,14 @@ from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
-from ssd_live.system.atomic_files import claim_part, reason, rename_new
-from ssd_live.video.encoders import DEFAULT_PRESET, Codec, Preset, choose_encoder, keeping_thread_priority
+from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
+from ssd_live.video.encoders import (
+    DEFAULT_PRESET,
+    Codec,
+    Preset,
+    choose_encoder,
+    keeping_thread_priority,
+)
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.remux import Routing, route_streams
 
@@ -32,7 +40,9 @@ _FRAMES_IN_ORDER = 2
 
 @dataclass(frozen=True)
 class Quality:
-    """A codec, its constant rate factor on the codec's own scale (smaller is better and larger), and how hard it tries to stay small."""
+    """A codec, its constant rate factor on the codec's own scale (smaller is better and larger),
+    and how hard it tries to stay small.
+    """
 
     codec: Codec
     crf: int
@@ -40,13 +50,23 @@ class Quality:
 
 
 class VideoWriter:
-    """An annotated copy of what a `VideoReader` reads: same size, same times, the other streams with it.
+    """An annotated copy of what a `VideoReader` reads: same size, same times, the other streams
+    with it.
 
-    Frames are written in order by one thread; x264 has threads of its own for `cores` (0: all the machine's). `notes` are lines for the
-    user about what could not be kept as it was. Raises `OutputError`, at once for what cannot be written at all.
+    Frames are written in order by one thread; x264 has threads of its own for `cores` (0: all the
+    machine's). `notes` are lines for the user about what could not be kept as it was. Raises
+    `OutputError`, at once for what cannot be written at all.
     """
 
-    def __init__(self, path: Path, reader: VideoReader, quality: Quality, *, shift_pts: int = 0, cores: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reader: VideoReader,
+        quality: Quality,
+        *,
+        shift_pts: int = 0,
+        cores: int = 0,
+    ) -> None:
         self.path = path
         self._replaces = path.exists()
         self.frames = 0
@@ -58,20 +78,31 @@ class VideoWriter:
         self._pixel_format = encoder.pixel_format
         container = CONTAINERS.get(path.suffix.lower())
         if container is None:
-            raise OutputError(f"{path}: cannot tell a video format from the name; end it in {', '.join(CONTAINERS)}")
-        self.part = claim_part(path)
-        self._container: OutputContainer = av.open(f"file:{self.part}", "w", format=container, options=_CONTAINER_OPTIONS.get(container, {}))
+            raise OutputError(
+                f"{path}: cannot tell a video format from the name; end it in "
+                f"{', '.join(CONTAINERS)}"
+            )
+        self.part = reserve_part(path)
+        self._container: OutputContainer = av.open(
+            f"file:{self.part}",
+            "w",
+            format=container,
+            options=_CONTAINER_OPTIONS.get(container, {}),
+        )
         try:
-            self._stream = self._add_video(encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores)
+            self._stream = self._add_video(
+                encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores
+            )
             self._routing: Routing = route_streams(reader.other_streams, self._container)
             self._container.metadata.update(reader.container.metadata)
             self._open_encoder(quality.codec, reader)
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self.discard()
-            detail = reason(error) if isinstance(error, OSError) else str(error)
+            detail = os_error_text(error) if isinstance(error, OSError) else str(error)
             raise OutputError(
-                f"{path}: {quality.codec} cannot be written into this file ({detail}); choose another --codec, or .mp4 or .mkv"
+                f"{path}: {quality.codec} cannot be written into this file ({detail}); choose "
+                "another --codec, or .mp4 or .mkv"
             ) from error
         self.notes = [*self._routing.notes, *self._padding_note(reader)]
 
@@ -87,7 +118,9 @@ class VideoWriter:
         self.discard()
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame whose `native` is an upright yuv420p FFmpeg frame with even sides. Raises `OutputError`."""
+        """Encode one frame whose `native` is an upright yuv420p FFmpeg frame with even sides.
+        Raises `OutputError`.
+        """
         picture = frame.native
         assert isinstance(picture, av.VideoFrame)
         if self._pixel_format != "yuv420p":
@@ -96,7 +129,10 @@ class VideoWriter:
         pts = frame.pts - self._shift
         if self._last_pts is not None and pts <= self._last_pts:
             if not any("times" in note for note in self.notes):
-                self.notes.append("some frames of the source have the times of others; they are written one tick later")
+                self.notes.append(
+                    "some frames of the source have the times of others; they are written one "
+                    "tick later"
+                )
             pts = self._last_pts + 1
         self._last_pts = pts
         picture.pts, picture.time_base = pts, self._time_base
@@ -127,17 +163,25 @@ class VideoWriter:
         self.close_part()
         written = _count_frames(self.part)
         if written != self.frames:
-            raise OutputError(f"{self.path}: {self.frames} frames were encoded but {written} are in {self.part.name}; try again")
+            raise OutputError(
+                f"{self.path}: {self.frames} frames were encoded but {written} are in "
+                f"{self.part.name}; try again"
+            )
         if self._replaces:
             self.part.replace(self.path)
             return
         try:
             rename_new(self.part, self.path)
         except FileExistsError:
-            raise OutputError(f"{self.path}: was made by another program meanwhile; this result is kept as {self.part}") from None
+            raise OutputError(
+                f"{self.path}: was made by another program meanwhile; this result is kept as "
+                f"{self.part}"
+            ) from None
 
     def close_part(self) -> None:
-        """Close the `.part` file so that it plays, and leave it under that name. Raises `OutputError`."""
+        """Close the `.part` file so that it plays, and leave it under that name. Raises
+        `OutputError`.
+        """
         if self._closed:
             return
         self._closed = True
@@ -163,12 +207,15 @@ class VideoWriter:
         self._delete_part()
 
     def _delete_part(self) -> None:
-        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until the program ends.
+        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until
+        # the program ends.
         with contextlib.suppress(OSError):
             os.truncate(self.part, 0)
         self.part.unlink(missing_ok=True)
 
-    def _add_video(self, encoder: str, reader: VideoReader, options: dict[str, str], cores: int) -> VideoStream:
+    def _add_video(
+        self, encoder: str, reader: VideoReader, options: dict[str, str], cores: int
+    ) -> VideoStream:
         info = reader.info
         stream = self._container.add_stream(encoder, rate=info.rate, options=options)
         assert isinstance(stream, VideoStream)
@@ -178,13 +225,18 @@ class VideoWriter:
         context.time_base = info.time_base
         stream.time_base = info.time_base
         context.sample_aspect_ratio = reader.sample_aspect_ratio
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = reader.colour
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = (
+            reader.colour
+        )
         context.thread_type = "AUTO"
         if encoder == "libx264":
-            # One and a half a core, as x264 does by itself where it has all of them; others count otherwise.
+            # One and a half a core, as x264 does by itself where it has all of them; others count
+            # otherwise.
             context.thread_count = math.ceil(1.5 * cores)
             if reader.interlaced:
-                context.flags |= 0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
+                context.flags |= (
+                    0x20040000  # AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME
+                )
         return stream
 
     def _open_encoder(self, codec: Codec, reader: VideoReader) -> None:
@@ -197,20 +249,31 @@ class VideoWriter:
         except (av.FFmpegError, ValueError) as error:
             self.discard()
             size = f"{context.width} x {context.height} at {float(reader.info.rate):g} FPS"
-            raise OutputError(f"{self.path}: the encoder for {codec} does not take {size}; choose another --codec") from error
+            raise OutputError(
+                f"{self.path}: the encoder for {codec} does not take {size}; choose another --codec"
+            ) from error
 
     def _padding_note(self, reader: VideoReader) -> list[str]:
         width, height = reader.info.width, reader.info.height
         if width % 2 == 0 and height % 2 == 0:
             return []
-        return [f"{width} x {height} is odd, which 4:2:0 video cannot be: padded to {width + width % 2} x {height + height % 2}"]
+        return [
+            f"{width} x {height} is odd, which 4:2:0 video cannot be: padded to "
+            f"{width + width % 2} x {height + height % 2}"
+        ]
 
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
         """The line for an error in the middle of writing; what cannot be finished is removed."""
         self.discard()
         self._delete_part()
-        advice = "free some space or choose another place" if error.errno == errno.ENOSPC else "try another --codec or place"
-        return OutputError(f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}")
+        advice = (
+            "free some space or choose another place"
+            if error.errno == errno.ENOSPC
+            else "try another --codec or place"
+        )
+        return OutputError(
+            f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}"
+        )
 
 
 def _count_frames(path: Path) -> int:

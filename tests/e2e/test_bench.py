@@ -16,7 +16,7 @@ import pytest
 
 from ssd_live.bench.records import Report
 from ssd_live.cli import main
-from ssd_live.selection.choose import Choice
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.system import machine
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer
@@ -55,9 +55,26 @@ class Whole:
 @pytest.fixture(scope="module")
 def whole(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     folder = tmp_path_factory.mktemp("report")
-    outputs = ("--json", folder / "bench.json", "--html", folder / "bench.html", "--plot", folder / "bench.png")
-    inputs = ("--model", media / "tiny.onnx", "--source", media / "in.mp4", "--streams", "2", *QUICK)
-    command = [str(word) for word in (sys.executable, CHECKOUT / "main.py", "bench", *inputs, *outputs)]
+    outputs = (
+        "--json",
+        folder / "bench.json",
+        "--html",
+        folder / "bench.html",
+        "--plot",
+        folder / "bench.png",
+    )
+    inputs = (
+        "--model",
+        media / "tiny.onnx",
+        "--source",
+        media / "in.mp4",
+        "--streams",
+        "2",
+        *QUICK,
+    )
+    command = [
+        str(word) for word in (sys.executable, CHECKOUT / "main.py", "bench", *inputs, *outputs)
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return Whole(folder, done.stdout)
@@ -66,7 +83,9 @@ def whole(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 @pytest.fixture
 def bench(ssd: Bench, media: Path) -> Bench:
     """The detector alone, unless the words say otherwise."""
-    return lambda *words: ssd("bench", "--model", media / "tiny.onnx", "--source", media / "in.mp4", *LEAST, *words)
+    return lambda *words: ssd(
+        "bench", "--model", media / "tiny.onnx", "--source", media / "in.mp4", *LEAST, *words
+    )
 
 
 def _error_line(answer: Answer) -> str:
@@ -96,27 +115,57 @@ def test_the_json_holds_every_figure_its_machine_and_its_command(whole: Whole, m
         assert row["memory_mb"] > 10
     assert {kind for (kind, _), row in rows.items() if row["bound_fps"]} == {"end to end"}
     assert {kind for (kind, _), row in rows.items() if row["streams"] == 2} == {"end to end"}
-    assert {what for (_, what), row in rows.items() if row["latency_ms"]} == {"one at a time", "a frame to its detections"}
+    assert {what for (_, what), row in rows.items() if row["latency_ms"]} == {
+        "one at a time",
+        "a frame to its detections",
+    }
     assert report["command"].startswith("main.py bench --model ")
     assert report["command"].endswith("bench.png")
     assert report["machine"]["cores"] == machine.available_cores()
-    assert {"load_before", "others_busy", "governor", "on_battery", "steal", "slowest_clock", "throttled"} <= report["machine"].keys()
+    assert {
+        "load_before",
+        "others_busy",
+        "governor",
+        "on_battery",
+        "steal",
+        "slowest_clock",
+        "throttled",
+    } <= report["machine"].keys()
     assert report["machine"]["versions"]["openvino"] == machine.package_version("openvino")
 
 
 def test_beside_end_to_end_stands_what_the_stages_allow(whole: Whole) -> None:
     (costs,) = whole.report["stages"]
-    assert [stage["name"] for stage in costs["stages"]] == ["decode", "preprocess", "inference", "detections", "draw", "encode", "NMS"]
+    assert [stage["name"] for stage in costs["stages"]] == [
+        "decode",
+        "preprocess",
+        "inference",
+        "detections",
+        "draw",
+        "encode",
+        "NMS",
+    ]
     sums = {"detections only": 4, "H.264 video": 6}
     for row in whole.report["measurements"][3:]:
         milliseconds = sum(stage["cpu_ms"] for stage in costs["stages"][: sums[row["what"]]])
-        assert row["bound_fps"] == pytest.approx(1000 * machine.available_cores() / milliseconds, rel=0.01)
+        assert row["bound_fps"] == pytest.approx(
+            1000 * machine.available_cores() / milliseconds, rel=0.01
+        )
         assert row["share"] == pytest.approx(row["fps"] / row["bound_fps"])
 
 
 def test_the_terminal_shows_each_kind_in_a_table_of_its_own(whole: Whole) -> None:
-    titles = [line.partition(":")[0] for line in whole.out.splitlines() if re.match(r"network alone|detector|end to end|stages of", line)]
-    assert titles == ["network alone", "detector", "end to end", "stages of tiny on openvino fp32, each alone in one thread"]
+    titles = [
+        line.partition(":")[0]
+        for line in whole.out.splitlines()
+        if re.match(r"network alone|detector|end to end|stages of", line)
+    ]
+    assert titles == [
+        "network alone",
+        "detector",
+        "end to end",
+        "stages of tiny on openvino fp32, each alone in one thread",
+    ]
     assert whole.out.count("tiny, openvino fp32") == 5
     assert whole.out.count("tiny, openvino fp32, 2 streams") == 2
     assert "\x1b" not in whole.out
@@ -133,14 +182,20 @@ def test_html_and_plot_are_files_of_their_own(whole: Whole) -> None:
 def test_a_second_run_is_held_against_the_first(whole: Whole, bench: Bench, tmp_path: Path) -> None:
     answer = bench("--compare", whole.folder / "bench.json", "--html", tmp_path / "new.html")
     assert answer.code == 0
-    (title,) = [number for number, line in enumerate(answer.out.splitlines()) if line == "against the earlier run"]
+    (title,) = [
+        number
+        for number, line in enumerate(answer.out.splitlines())
+        if line == "against the earlier run"
+    ]
     (row,) = [line for line in answer.out.splitlines()[title:] if line.startswith("detector")]
     assert re.search(r"\d ± \d.* (faster|slower|the same) *$", row)
     assert "note:" not in answer.out
     assert "against the earlier run" in (tmp_path / "new.html").read_text()
 
 
-def test_another_machine_is_noted_and_so_is_having_nothing_in_common(whole: Whole, bench: Bench, tmp_path: Path) -> None:
+def test_another_machine_is_noted_and_so_is_having_nothing_in_common(
+    whole: Whole, bench: Bench, tmp_path: Path
+) -> None:
     earlier = whole.report
     earlier["machine"]["processor"] = "An abacus"
     for row in earlier["measurements"]:
@@ -153,22 +208,43 @@ def test_another_machine_is_noted_and_so_is_having_nothing_in_common(whole: Whol
 
 
 def test_batches_and_the_pattern_can_be_chosen(bench: Bench, tmp_path: Path) -> None:
-    answer = bench("--kinds", "network,detector", "--batch", "3", "--source", "pattern:64x48", "--json", tmp_path / "bench.json")
+    answer = bench(
+        "--kinds",
+        "network,detector",
+        "--batch",
+        "3",
+        "--source",
+        "pattern:64x48",
+        "--json",
+        tmp_path / "bench.json",
+    )
     assert answer.code == 0, answer.err
     rows = Report.model_validate_json((tmp_path / "bench.json").read_bytes()).measurements
-    assert [(row.kind, row.batch, row.source) for row in rows] == [("network", 3, ""), ("network", 3, ""), ("detector", 1, "pattern:64x48")]
+    assert [(row.kind, row.batch, row.source) for row in rows] == [
+        ("network", 3, ""),
+        ("network", 3, ""),
+        ("detector", 1, "pattern:64x48"),
+    ]
 
 
-def test_names_that_are_no_text_are_no_reason_to_stop(bench: Bench, media: Path, tmp_path: Path) -> None:
+def test_names_that_are_no_text_are_no_reason_to_stop(
+    bench: Bench, media: Path, tmp_path: Path
+) -> None:
     clip = tmp_path / os.fsdecode(b"\xff.mp4")
     clip.write_bytes((media / "in.mp4").read_bytes())
-    answer = bench("--source", clip, "--json", tmp_path / "bench.json", "--html", tmp_path / "bench.html")
+    answer = bench(
+        "--source", clip, "--json", tmp_path / "bench.json", "--html", tmp_path / "bench.html"
+    )
     assert answer.code == 0, answer.err
     assert "�.mp4" in json.loads((tmp_path / "bench.json").read_text())["measurements"][0]["source"]
 
 
 BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "unknown kind": (("--kinds", "network,camera"), 2, "must be all, or some of network, detector, end-to-end"),
+    "unknown kind": (
+        ("--kinds", "network,camera"),
+        2,
+        "must be all, or some of network, detector, end-to-end",
+    ),
     "no kind": (("--kinds", ""), 2, "must be all"),
     "batch 0": (("--batch", "0"), 2, "--batch '0' must be numbers from 1 to 256"),
     "half a list of batches": (("--batch", "1,"), 2, "--batch '1,'"),
@@ -180,15 +256,35 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "missing model": (("--model", "nowhere"), 1, "there is no model 'nowhere'"),
     "missing source": (("--source", "nowhere.mp4"), 2, "nowhere.mp4: there is no such file"),
     "camera": (("--source", "0"), 2, "for a camera use `live --no-window`"),
-    "image": (("--source", str(CHECKOUT / "assets" / "media" / "coffee.png")), 2, "only a file, pattern"),
+    "image": (
+        ("--source", str(CHECKOUT / "assets" / "media" / "coffee.png")),
+        2,
+        "only a file, pattern",
+    ),
     "pattern of no size": (("--source", "pattern:5"), 2, "WIDTHxHEIGHT"),
-    "end to end of no file": (("--source", "synthetic", "--kinds", "end-to-end"), 2, "synthetic has no end-to-end figures"),
-    "no earlier report": (("--compare", "nowhere.json"), 1, "nowhere.json: cannot be read (no such file"),
+    "end to end of no file": (
+        ("--source", "synthetic", "--kinds", "end-to-end"),
+        2,
+        "synthetic has no end-to-end figures",
+    ),
+    "no earlier report": (
+        ("--compare", "nowhere.json"),
+        1,
+        "nowhere.json: cannot be read (no such file",
+    ),
     "plot without a format": (("--plot", "bench.txt"), 1, "plots are written as"),
     "folder as JSON": (("--json", "."), 1, "is a folder"),
     "device as JSON": (("--json", os.devnull), 1, "is not a regular file"),
-    "place that cannot be made": (("--html", f"{CHECKOUT / 'main.py'}/in/bench.html"), 1, "cannot be written (not a directory)"),
-    "one file for two": (("--json", "a.out", "--html", "./a.out"), 2, "a.out: is read or written by this very command"),
+    "place that cannot be made": (
+        ("--html", f"{CHECKOUT / 'main.py'}/in/bench.html"),
+        1,
+        "cannot be written (not a directory)",
+    ),
+    "one file for two": (
+        ("--json", "a.out", "--html", "./a.out"),
+        2,
+        "a.out: is read or written by this very command",
+    ),
 }
 
 
@@ -204,27 +300,47 @@ def test_wrong_words_are_named_in_one_line_before_anything_is_measured(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_broken_source_is_named_before_anything_is_measured(bench: Bench, media: Path, tmp_path: Path) -> None:
+def test_a_broken_source_is_named_before_anything_is_measured(
+    bench: Bench, media: Path, tmp_path: Path
+) -> None:
     (tmp_path / "cut.mp4").write_bytes((media / "in.mp4").read_bytes()[:2000])
     assert "cut.mp4: is not a video" in _error_line(bench("--source", tmp_path / "cut.mp4"))
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"not JSON", b'{"format": 2}', b"[" * 100_000, b"\xff"])
-def test_what_is_no_report_cannot_be_compared_with(content: bytes, bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"not JSON", b'{"format": 2}', b"[" * 100_000, b"\xff"]
+)
+def test_what_is_no_report_cannot_be_compared_with(
+    content: bytes, bench: Bench, tmp_path: Path
+) -> None:
     (tmp_path / "old.json").write_bytes(content)
-    assert "old.json: is no report of this version of `bench`" in _error_line(bench("--compare", tmp_path / "old.json"))
+    assert "old.json: is no report of this version of `bench`" in _error_line(
+        bench("--compare", tmp_path / "old.json")
+    )
 
 
 @pytest.mark.parametrize("option", ["--source", "--model", "--compare"])
-def test_no_result_takes_the_place_of_what_is_read(option: str, whole: Whole, bench: Bench, media: Path) -> None:
-    read = {"--source": media / "in.mp4", "--model": media / "tiny.onnx", "--compare": whole.folder / "bench.json"}[option]
+def test_no_result_takes_the_place_of_what_is_read(
+    option: str, whole: Whole, bench: Bench, media: Path
+) -> None:
+    read = {
+        "--source": media / "in.mp4",
+        "--model": media / "tiny.onnx",
+        "--compare": whole.folder / "bench.json",
+    }[option]
     before = read.read_bytes()
-    assert f"{read}: is read or written by this very command" in _error_line(bench(option, read, "--json", read))
+    assert f"{read}: is read or written by this very command" in _error_line(
+        bench(option, read, "--json", read)
+    )
     assert read.read_bytes() == before
 
 
-def test_a_source_that_ends_early_leaves_the_figures_that_need_no_end(bench: Bench, media: Path, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "in.mkv", 60, setup=lambda stream: setattr(stream.codec_context, "gop_size", 10))
+def test_a_source_that_ends_early_leaves_the_figures_that_need_no_end(
+    bench: Bench, media: Path, tmp_path: Path
+) -> None:
+    clip = write_clip(
+        tmp_path / "in.mkv", 60, setup=lambda stream: setattr(stream.codec_context, "gop_size", 10)
+    )
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     answer = bench("--kinds", "detector,end-to-end", "--source", clip)
     assert answer.code == 0
@@ -233,27 +349,53 @@ def test_a_source_that_ends_early_leaves_the_figures_that_need_no_end(bench: Ben
     assert line.startswith("warning: ")
     alone = bench("--kinds", "end-to-end", "--source", clip)
     assert alone.code == 1
-    assert [line for line in alone.err.splitlines() if "the file ends after" in line][-1].startswith("error: ")
+    assert [line for line in alone.err.splitlines() if "the file ends after" in line][
+        -1
+    ].startswith("error: ")
 
 
 @pytest.fixture
 def endless(media: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that takes minutes, in a group of its own."""
-    words: list[object] = ["--kinds", "end-to-end", "--streams", "2", "--seconds", "600", "--json", tmp_path / "bench.json"]
+    words: list[object] = [
+        "--kinds",
+        "end-to-end",
+        "--streams",
+        "2",
+        "--seconds",
+        "600",
+        "--json",
+        tmp_path / "bench.json",
+    ]
     inputs = ("--model", media / "tiny.onnx", "--source", media / "in.mp4", *FIXED_BACKEND)
-    command = [str(word) for word in (sys.executable, CHECKOUT / "main.py", "bench", *inputs, *words)]
+    command = [
+        str(word) for word in (sys.executable, CHECKOUT / "main.py", "bench", *inputs, *words)
+    ]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as program:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as program:
         yield program
         program.kill()
 
 
-@pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)])
-def test_ctrl_c_ends_it_at_once_with_all_its_processes(number: signal.Signals, to_all: bool, endless: subprocess.Popen[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "to_all"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)]
+)
+def test_ctrl_c_ends_it_at_once_with_all_its_processes(
+    number: signal.Signals, to_all: bool, endless: subprocess.Popen[str], tmp_path: Path
+) -> None:
     def both() -> list[psutil.Process] | None:
         found: list[psutil.Process] = psutil.Process(endless.pid).children(recursive=True)
         # Not before they watch their parent, by another thread.
-        return found if len(found) == 2 and all(child.num_threads() > 2 for child in found) else None
+        return (
+            found if len(found) == 2 and all(child.num_threads() > 2 for child in found) else None
+        )
 
     workers = wait_for(both, what="two measuring processes")
     (os.killpg if to_all else os.kill)(endless.pid, number)
@@ -265,7 +407,9 @@ def test_ctrl_c_ends_it_at_once_with_all_its_processes(number: signal.Signals, t
     assert not list(tmp_path.iterdir())
 
 
-def test_with_no_options_the_default_model_runs_on_the_sample_clip(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_with_no_options_the_default_model_runs_on_the_sample_clip(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The words alone: what they measure is measured elsewhere."""
     seen: list[Any] = []
 
@@ -277,10 +421,20 @@ def test_with_no_options_the_default_model_runs_on_the_sample_clip(monkeypatch: 
             raise KeyboardInterrupt
 
     monkeypatch.setattr("ssd_live.commands.bench.Bench", NoBench)
-    monkeypatch.setattr("ssd_live.commands.bench.choose", lambda model, backend, precision, **_: Choice(backend, "CPU", precision))
+    monkeypatch.setattr(
+        "ssd_live.commands.bench.choose",
+        lambda model, backend, precision, **_: BackendChoice(backend, "CPU", precision),
+    )
     assert main(["bench"]) == 130
     (plan,) = seen
-    assert [(subject.model.name, str(subject.choice)) for subject in plan.subjects] == [("ssd300-mobilenetv2-oid", "auto auto")]
-    assert (plan.clip.name, plan.source, plan.batches, plan.streams) == ("bikes.mp4", "the sample clip", (1,), (1,))
+    assert [(subject.model.name, str(subject.choice)) for subject in plan.subjects] == [
+        ("ssd300-mobilenetv2-oid", "auto auto")
+    ]
+    assert (plan.clip.name, plan.source, plan.batches, plan.streams) == (
+        "bikes.mp4",
+        "the sample clip",
+        (1,),
+        (1,),
+    )
     assert plan.kinds == ("network", "detector", "end to end")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

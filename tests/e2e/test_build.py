@@ -51,7 +51,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
 
 
 def write_tiny(places: Places, score: float = 0.9) -> None:
-    write_model_file(places.engines / "models" / "tiny.onnx", tiny_model([[0.1, 0.1, 0.5, 0.5]], [[score, 0.1]]))
+    write_model_file(
+        places.engines / "models" / "tiny.onnx", tiny_model([[0.1, 0.1, 0.5, 0.5]], [[score, 0.1]])
+    )
 
 
 def files(folder: Path) -> list[str]:
@@ -82,7 +84,9 @@ def listed(ssd: Command) -> list[dict[str, object]]:
     return found
 
 
-def test_an_engine_of_the_default_model_is_built_in_half_precision(ssd: Command, places: Places) -> None:
+def test_an_engine_of_the_default_model_is_built_in_half_precision(
+    ssd: Command, places: Places
+) -> None:
     answer = ssd("build", DEFAULT_MODEL)
     assert answer.code == 0, answer.err
     first, second = answer.out.splitlines()
@@ -92,10 +96,17 @@ def test_an_engine_of_the_default_model_is_built_in_half_precision(ssd: Command,
     (manifest,) = listed(ssd)
     key = manifest["key"]
     assert isinstance(key, dict)
-    assert (key["precision"], key["batches"], key["targets"], key["gpu"]) == ("fp16", [1, 1, 8], [], "")
+    assert (key["precision"], key["batches"], key["targets"], key["gpu"]) == (
+        "fp16",
+        [1, 1, 8],
+        [],
+        "",
+    )
 
 
-def test_what_is_built_already_is_not_built_again_unless_forced(ssd: Command, places: Places) -> None:
+def test_what_is_built_already_is_not_built_again_unless_forced(
+    ssd: Command, places: Places
+) -> None:
     assert ssd(*TINY).code == 0
     before = engine_in(places.store)
     again = ssd(*TINY)
@@ -106,7 +117,13 @@ def test_what_is_built_already_is_not_built_again_unless_forced(ssd: Command, pl
 
 
 def test_other_options_are_another_engine(ssd: Command) -> None:
-    for more in ((), ("--batch", "4"), ("--batch", "1,2,4"), ("--workspace", "512"), ("--targets", "sm89")):
+    for more in (
+        (),
+        ("--batch", "4"),
+        ("--batch", "1,2,4"),
+        ("--workspace", "512"),
+        ("--targets", "sm89"),
+    ):
         assert ssd(*TINY, *more).out.startswith("written: ")
     assert len(listed(ssd)) == 5
 
@@ -133,7 +150,9 @@ def test_a_changed_model_is_built_anew(ssd: Command, places: Places) -> None:
     assert ssd(*TINY).out.startswith("written: ")
 
 
-def test_another_folder_takes_the_engine_with_its_manifest(ssd: Command, places: Places, tmp_path: Path) -> None:
+def test_another_folder_takes_the_engine_with_its_manifest(
+    ssd: Command, places: Places, tmp_path: Path
+) -> None:
     assert ssd(*TINY, "-o", tmp_path / "else" / "where").code == 0
     assert len(files(tmp_path / "else" / "where")) == 2
     assert files(places.store) == []
@@ -147,7 +166,9 @@ def test_an_engine_for_other_gpus_is_another_engine(ssd: Command) -> None:
     assert sorted(entry["key"]["hardware_compatible"] for entry in listed(ssd)) == [False, True]  # type: ignore[index]
 
 
-def test_an_engine_for_later_versions_is_built_or_refused_in_a_line(ssd: Command, places: Places) -> None:
+def test_an_engine_for_later_versions_is_built_or_refused_in_a_line(
+    ssd: Command, places: Places
+) -> None:
     answer = ssd(*TINY, "--version-compatible")
     if answer.code == 0:
         assert answer.out.startswith("written: ")
@@ -156,9 +177,13 @@ def test_an_engine_for_later_versions_is_built_or_refused_in_a_line(ssd: Command
         assert files(places.store) == []
 
 
-def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(ssd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(
+    ssd: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_driver() -> list[Gpu]:
-        raise MissingPackageError("there is no NVIDIA driver here; install it, or choose --backend cpu")
+        raise MissingPackageError(
+            "there is no NVIDIA driver here; install it, or choose --backend cpu"
+        )
 
     monkeypatch.setattr(command, "gpus", no_driver)
     for words in (TINY, (*TINY, "--force")):
@@ -166,14 +191,22 @@ def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(ssd
         assert answer.code == 0
         written, parity = answer.out.splitlines()
         assert written.startswith("written: ")
-        assert parity == "parity with float32: not run, since there is no NVIDIA driver here; it is when the engine is first loaded"
+        assert (
+            parity
+            == "parity with float32: not run, since there is no NVIDIA driver here; it is when "
+            "the engine is first loaded"
+        )
     (manifest,) = listed(ssd)
     assert manifest["parity"] == {"state": "not run", "share": 0.0, "expected": 0, "basis": ""}
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "257", "8,4,1", "1,2", "1,2,3,4", "one", "", "1,,8", "1.5", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "257", "8,4,1", "1,2", "1,2,3,4", "one", "", "1,,8", "1.5", "9" * 5000]
+)
 def test_batches_that_make_no_sense_are_refused(ssd: Command, text: str) -> None:
-    assert "must be one number, or the smallest, the usual and the largest" in error_of(ssd(*TINY, f"--batch={text}"), 2)
+    assert "must be one number, or the smallest, the usual and the largest" in error_of(
+        ssd(*TINY, f"--batch={text}"), 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,19 +219,25 @@ def test_batches_that_make_no_sense_are_refused(ssd: Command, text: str) -> None
         (("--runtime", "cuda"), "'tensorrt', 'tensorrt-rtx'"),
     ],
 )
-def test_words_that_make_no_sense_are_refused(ssd: Command, places: Places, words: tuple[str, ...], said: str) -> None:
+def test_words_that_make_no_sense_are_refused(
+    ssd: Command, places: Places, words: tuple[str, ...], said: str
+) -> None:
     assert said in error_of(ssd("build", "tiny", "--precision", "fp32", *words), 2)
     assert files(places.store) == []
 
 
 def test_too_little_workspace_says_so_and_keeps_nothing(ssd: Command, places: Places) -> None:
-    assert error_of(ssd("build", DEFAULT_MODEL, "--workspace", "1"), 1).endswith("set a larger --workspace or a smaller --batch")
+    assert error_of(ssd("build", DEFAULT_MODEL, "--workspace", "1"), 1).endswith(
+        "set a larger --workspace or a smaller --batch"
+    )
     assert files(places.store) == []
 
 
 def test_an_int8_model_is_refused(ssd: Command) -> None:
     said = error_of(ssd("build", assets_folder() / "models" / "int8" / f"{DEFAULT_MODEL}.onnx"), 2)
-    assert said.endswith("is int8; give the float32 model, from which the engine's precision is made")
+    assert said.endswith(
+        "is int8; give the float32 model, from which the engine's precision is made"
+    )
 
 
 def test_a_model_without_convolutions_is_refused_in_half_precision(ssd: Command) -> None:
@@ -209,26 +248,41 @@ def test_a_model_that_is_not_there_gets_one_line(ssd: Command) -> None:
     assert "no model 'nothing'" in error_of(ssd("build", "nothing"), 1)
 
 
-def test_a_mistake_of_ours_while_building_gets_one_line(ssd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_of_ours_while_building_gets_one_line(
+    ssd: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def mistaken(*_: object) -> bytes:
         raise ValueError("of ours")
 
     monkeypatch.setattr("ssd_live.commands.build.build", mistaken)
-    assert error_of(ssd(*TINY), 1) == "error: ValueError: of ours; run again with --debug and report it"
+    assert (
+        error_of(ssd(*TINY), 1)
+        == "error: ValueError: of ours; run again with --debug and report it"
+    )
 
 
-def test_tensorrt_itself_is_named_where_it_is_not_installed(ssd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorrt_itself_is_named_where_it_is_not_installed(
+    ssd: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Python's own way to make an import fail, for machines that have it.
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     said = error_of(ssd("build", DEFAULT_MODEL, "--runtime", "tensorrt"), 1)
-    assert said == "error: TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA driver"
+    assert (
+        said
+        == "error: TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an "
+        "NVIDIA driver"
+    )
 
 
 @pytest.mark.parametrize("below", ["", "below"])
-def test_a_place_that_cannot_be_written_is_refused_before_the_build(ssd: Command, tmp_path: Path, below: str) -> None:
+def test_a_place_that_cannot_be_written_is_refused_before_the_build(
+    ssd: Command, tmp_path: Path, below: str
+) -> None:
     (tmp_path / "file").write_text("")
     answer = ssd(*TINY, "-o", tmp_path / "file" / below)
-    assert "engines cannot be written there (not a directory); choose another place" in error_of(answer, 1)
+    assert "engines cannot be written there (not a directory); choose another place" in error_of(
+        answer, 1
+    )
     assert "building" not in answer.err
 
 
@@ -248,7 +302,15 @@ def test_the_list_shows_what_was_built_for_what(ssd: Command, places: Places) ->
     answer = ssd("engines", "list")
     assert answer.code == 0
     _, row, count = answer.out.splitlines()
-    for word in ("tiny", "tensorrt-rtx 1.", "fp32", "1-4", "sm89", "not run", engine_in(places.store).name):
+    for word in (
+        "tiny",
+        "tensorrt-rtx 1.",
+        "fp32",
+        "1-4",
+        "sm89",
+        "not run",
+        engine_in(places.store).name,
+    ):
         assert word in row
     assert count == f"1 engines in {places.store}"
 
@@ -325,14 +387,19 @@ def answering(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-def test_a_foreign_engine_is_taken_over_once_agreed(ssd: Command, places: Places, foreign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_engine_is_taken_over_once_agreed(
+    ssd: Command, places: Places, foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answering(monkeypatch, "y\n")
     answer = ssd("engines", "import", foreign)
     assert answer.code == 0, answer.err
     assert "An engine is native code" in answer.out
     assert f"imported: {engine_in(places.store)}" in answer.out
     (manifest,) = listed(ssd)
-    assert (manifest["imported"], engine_in(places.store).read_bytes()) == (True, foreign.read_bytes())
+    assert (manifest["imported"], engine_in(places.store).read_bytes()) == (
+        True,
+        foreign.read_bytes(),
+    )
     assert "is there already" in ssd(*TINY).out
 
 
@@ -341,9 +408,17 @@ def test_yes_agrees_beforehand(ssd: Command, foreign: Path) -> None:
     assert len(listed(ssd)) == 1
 
 
-@pytest.mark.parametrize(("text", "said"), [("n\n", "nothing was imported"), ("\n", "nothing was imported"), ("", "interrupted")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("n\n", "nothing was imported"), ("\n", "nothing was imported"), ("", "interrupted")],
+)
 def test_without_agreement_nothing_is_imported(
-    ssd: Command, places: Places, foreign: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+    ssd: Command,
+    places: Places,
+    foreign: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    said: str,
 ) -> None:
     answering(monkeypatch, text)
     answer = ssd("engines", "import", foreign)
@@ -366,7 +441,9 @@ def test_an_engine_in_another_users_folder_is_not_used_unasked(ssd: Command, for
     assert again.out.startswith("written: ")
 
 
-def test_an_engine_without_a_manifest_is_refused(ssd: Command, places: Places, foreign: Path) -> None:
+def test_an_engine_without_a_manifest_is_refused(
+    ssd: Command, places: Places, foreign: Path
+) -> None:
     manifest_in(foreign.parent).unlink()
     assert "has no manifest beside it" in error_of(ssd("engines", "import", foreign, "--yes"), 1)
     assert files(places.store) == []
@@ -374,16 +451,25 @@ def test_an_engine_without_a_manifest_is_refused(ssd: Command, places: Places, f
 
 def test_an_edited_foreign_engine_is_refused(ssd: Command, places: Places, foreign: Path) -> None:
     foreign.write_bytes(foreign.read_bytes()[:-1] + b"?")
-    assert "is not the engine that its manifest describes" in error_of(ssd("engines", "import", foreign, "--yes"), 1)
+    assert "is not the engine that its manifest describes" in error_of(
+        ssd("engines", "import", foreign, "--yes"), 1
+    )
     assert files(places.store) == []
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"model": "../../../evil"}, {"model": "/tmp/evil"}, {"version": "\x1b[2J"}, {"batches": "many"}],
+    [
+        {"model": "../../../evil"},
+        {"model": "/tmp/evil"},
+        {"version": "\x1b[2J"},
+        {"batches": "many"},
+    ],
     ids=lambda changes: "-".join(changes),
 )
-def test_a_foreign_manifest_that_leads_astray_is_none(ssd: Command, places: Places, foreign: Path, changes: dict[str, str]) -> None:
+def test_a_foreign_manifest_that_leads_astray_is_none(
+    ssd: Command, places: Places, foreign: Path, changes: dict[str, str]
+) -> None:
     place = manifest_in(foreign.parent)
     content = json.loads(place.read_text())
     content["key"] |= changes
@@ -393,7 +479,9 @@ def test_a_foreign_manifest_that_leads_astray_is_none(ssd: Command, places: Plac
 
 
 @pytest.mark.parametrize("content", ["[]", "[" * 100_000, "7", '{"hmac": "0"}'])
-def test_other_files_beside_a_foreign_engine_do_not_matter(ssd: Command, foreign: Path, content: str) -> None:
+def test_other_files_beside_a_foreign_engine_do_not_matter(
+    ssd: Command, foreign: Path, content: str
+) -> None:
     (foreign.parent / "0.engine.json").write_text(content)
     assert ssd("engines", "import", foreign, "--yes").code == 0
 
@@ -403,7 +491,8 @@ def test_importing_what_is_no_file_is_refused(ssd: Command, tmp_path: Path, name
     assert "there is no such engine" in error_of(ssd("engines", "import", tmp_path / name), 2)
 
 
-# Runs the command with a build that interrupts its own process on the way, at moments that no clock would hit.
+# Runs the command with a build that interrupts its own process on the way, at moments that no clock
+# would hit.
 _INTERRUPTED = """
 import os, signal, sys, threading
 from ssd_live import cli
@@ -420,7 +509,8 @@ def build(model, flavour, options, on_progress, cancelled, timings):
             os.kill(os.getpid(), signal.SIGINT)
             assert cancelled.wait(20)
             if often == 2:
-                # The step that the library is in takes longer than the user waits; else interrupts of one second count as one.
+                # The library's step takes longer than the user waits; else the
+                # interrupts of one second count as one.
                 interrupts._SAME_SECONDS = 0.0
                 cancelled.clear()
                 os.kill(os.getpid(), signal.SIGINT)
@@ -436,20 +526,33 @@ sys.exit(cli.main(sys.argv[1:]))
 def interrupted(times: int) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", _INTERRUPTED, str(times), "build", DEFAULT_MODEL]
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
+    return subprocess.run(
+        words,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+        check=False,
+    )
 
 
 def test_ctrl_c_in_the_middle_of_a_build_leaves_nothing(places: Places) -> None:
     child = interrupted(1)
     assert (child.returncode, child.stdout) == (130, ""), child.stderr
-    assert child.stderr.splitlines()[1:] == ["cancelling the build ... (once more to stop at once)", "the build was cancelled; nothing was kept"]
+    assert child.stderr.splitlines()[1:] == [
+        "cancelling the build ... (once more to stop at once)",
+        "the build was cancelled; nothing was kept",
+    ]
     assert files(places.store) == []
 
 
 def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing(places: Places) -> None:
     child = interrupted(2)
     assert (child.returncode, child.stdout) == (130, ""), child.stderr
-    assert child.stderr.splitlines()[1:] == ["cancelling the build ... (once more to stop at once)", "interrupted"]
+    assert child.stderr.splitlines()[1:] == [
+        "cancelling the build ... (once more to stop at once)",
+        "interrupted",
+    ]
     assert files(places.store) == []
 
 
@@ -473,7 +576,14 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_ctrl_c_as_soon_as_building_is_said_leaves_nothing(places: Places) -> None:
     words = [sys.executable, "-c", _AT_ONCE, "build", DEFAULT_MODEL]
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    child = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
+    child = subprocess.run(
+        words,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+        check=False,
+    )
     out, err = child.stdout, child.stderr
     assert (child.returncode, out) == (130, ""), err
     assert "Traceback" not in err

@@ -24,7 +24,9 @@ MEDIA = assets_folder() / "media"
 
 
 def test_a_photo_of_a_cat_is_found_and_drawn(tmp_path: Path, process: Run) -> None:
-    answer = process(MEDIA / "chelsea.png", "-o", tmp_path / "cat.png", "--detections", tmp_path / "cat.json")
+    answer = process(
+        MEDIA / "chelsea.png", "-o", tmp_path / "cat.png", "--detections", tmp_path / "cat.json"
+    )
     assert answer.code == 0
     coco = json.loads((tmp_path / "cat.json").read_text())
     names = {category["id"]: category["name"] for category in coco["categories"]}
@@ -50,7 +52,9 @@ def test_exif_orientation_is_respected(tmp_path: Path, process: Run) -> None:
     assert out.shape[:2] == photo.shape[1::-1]
 
 
-def test_a_folder_is_mirrored_summed_up_and_finished_work_is_skipped(tmp_path: Path, process: Run) -> None:
+def test_a_folder_is_mirrored_summed_up_and_finished_work_is_skipped(
+    tmp_path: Path, process: Run
+) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     (source / "trip" / "day 2").mkdir(parents=True)
     write_clip(source / "trip" / "a.mp4", 4)
@@ -63,12 +67,34 @@ def test_a_folder_is_mirrored_summed_up_and_finished_work_is_skipped(tmp_path: P
     assert first.code == 1
     assert "1 of 5 inputs failed" in first.err
     assert "bad.mp4: is not a video" in first.err
-    made = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file() and ".ssd_live" not in path.parts}
-    assert made == {"trip/a.mp4.mp4", "trip/a.avi.mp4", "trip/day 2/b.mkv", "cat.png", "summary.csv"}
-    status = {Path(row["input"]).name: row["status"] for row in csv.DictReader((target / "summary.csv").open())}
-    assert status == {"bad.mp4": "failed", "cat.png": "done", "a.avi": "done", "a.mp4": "done", "b.mkv": "done"}
+    made = {
+        path.relative_to(target).as_posix()
+        for path in target.rglob("*")
+        if path.is_file() and ".ssd_live" not in path.parts
+    }
+    assert made == {
+        "trip/a.mp4.mp4",
+        "trip/a.avi.mp4",
+        "trip/day 2/b.mkv",
+        "cat.png",
+        "summary.csv",
+    }
+    status = {
+        Path(row["input"]).name: row["status"]
+        for row in csv.DictReader((target / "summary.csv").open())
+    }
+    assert status == {
+        "bad.mp4": "failed",
+        "cat.png": "done",
+        "a.avi": "done",
+        "a.mp4": "done",
+        "b.mkv": "done",
+    }
     first_table = (tmp_path / "all.csv").read_text()
-    assert {row["source"] for row in csv.DictReader(first_table.splitlines())} >= {"cat.png", "trip/a.mp4"}
+    assert {row["source"] for row in csv.DictReader(first_table.splitlines())} >= {
+        "cat.png",
+        "trip/a.mp4",
+    }
 
     stamp = (target / "trip" / "a.mp4.mp4").stat().st_mtime_ns
     again = process(*words)
@@ -86,8 +112,16 @@ def test_two_inputs_of_one_name_do_not_collide(tmp_path: Path, process: Run) -> 
     for number, name in enumerate(("one", "two"), 2):
         (tmp_path / name).mkdir()
         write_clip(tmp_path / name / "clip.mp4", number)
-    assert process(tmp_path / "one" / "clip.mp4", tmp_path / "two" / "clip.mp4", "-o", tmp_path / "out").code == 0
-    assert [len(frame_times(tmp_path / "out" / name / "clip.mp4")) for name in ("one", "two")] == [2, 3]
+    assert (
+        process(
+            tmp_path / "one" / "clip.mp4", tmp_path / "two" / "clip.mp4", "-o", tmp_path / "out"
+        ).code
+        == 0
+    )
+    assert [len(frame_times(tmp_path / "out" / name / "clip.mp4")) for name in ("one", "two")] == [
+        2,
+        3,
+    ]
 
 
 def test_wildcards_are_expanded_by_the_program_too(tmp_path: Path, process: Run) -> None:
@@ -99,7 +133,9 @@ def test_wildcards_are_expanded_by_the_program_too(tmp_path: Path, process: Run)
     assert [Path(name).name for name in order] == ["p1.png", "p2.png", "p10.png"]
 
 
-def test_the_first_use_measures_and_says_so(tmp_path: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_use_measures_and_says_so(
+    tmp_path: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
     clip = write_clip(tmp_path / "in.mp4", 5)
     assert "trying openvino fp32 ..." in ssd("process", clip, "--no-video").err
@@ -118,7 +154,10 @@ def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
 
 def test_models_are_listed_and_described(ssd: Run) -> None:
     listed = json.loads(ssd("models", "list", "--json").out)
-    assert {model["name"] for model in listed} == {"ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person"}
+    assert {model["name"] for model in listed} == {
+        "ssd300-mobilenetv2-oid",
+        "ssdlite300-mobilenetv2-person",
+    }
     assert "ssd300-mobilenetv2-oid (default)" in ssd("models", "list").out
     info = json.loads(ssd("models", "info", "ssd300-mobilenetv2-oid", "--json").out)
     assert len(info["classes"]) == 23
@@ -129,11 +168,21 @@ def test_models_are_listed_and_described(ssd: Run) -> None:
 def test_export_makes_the_file_that_ships(tmp_path: Path, ssd: Run) -> None:
     answer = ssd("export", "ssdlite300-mobilenetv2-person", "-o", tmp_path / "mine.onnx")
     assert answer.code == 0
-    mine, shipped = (json.loads(ssd("models", "info", file, "--json").out) for file in (tmp_path / "mine.onnx", "ssdlite300-mobilenetv2-person"))
-    assert {key: value for key, value in mine.items() if key not in ("file", "sha256", "bytes")} == {
-        key: value for key, value in shipped.items() if key not in ("file", "sha256", "bytes")
-    }
-    used = ssd("process", MEDIA / "astronaut.png", "--no-video", "--model", tmp_path / "mine.onnx", *FIXED_BACKEND)
+    mine, shipped = (
+        json.loads(ssd("models", "info", file, "--json").out)
+        for file in (tmp_path / "mine.onnx", "ssdlite300-mobilenetv2-person")
+    )
+    assert {
+        key: value for key, value in mine.items() if key not in ("file", "sha256", "bytes")
+    } == {key: value for key, value in shipped.items() if key not in ("file", "sha256", "bytes")}
+    used = ssd(
+        "process",
+        MEDIA / "astronaut.png",
+        "--no-video",
+        "--model",
+        tmp_path / "mine.onnx",
+        *FIXED_BACKEND,
+    )
     assert "objects: person" in used.out
     assert ssd("export", "ssdlite300-mobilenetv2-person", "-o", tmp_path / "mine.onnx").code == 1
 
@@ -152,9 +201,12 @@ def test_the_library_detects_in_an_array() -> None:
 
 def test_help_needs_nothing_heavy() -> None:
     code = (
-        "import sys; from ssd_live.cli import main; main(['--help']); print([m for m in ('cv2','numpy','av','torch','openvino') if m in sys.modules])"
+        "import sys; from ssd_live.cli import main; main(['--help']); print([m for m in "
+        "('cv2','numpy','av','torch','openvino') if m in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
@@ -163,12 +215,15 @@ def test_running_needs_no_torch(tmp_path: Path) -> None:
 import sys
 sys.modules["torch"] = None
 from ssd_live.cli import main
-code = main(["process", {str(SAMPLE)!r}, "--no-video", "--max-frames", "5", "--backend", "openvino", "--precision", "fp32"])
+options = ["--no-video", "--max-frames", "5", "--backend", "openvino", "--precision", "fp32"]
+code = main(["process", {str(SAMPLE)!r}, *options])
 assert main(["export", "ssd300-mobilenetv2-oid", "-o", {str(tmp_path / "x.onnx")!r}]) == 1
 assert main(["process", {str(SAMPLE)!r}, "--no-video", "--backend", "torch"]) == 1
 sys.exit(code)
 """
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT
+    )
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("error: ") == 2
     assert "pip install" in answer.stderr
@@ -176,13 +231,29 @@ sys.exit(code)
 
 def test_a_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} main.py models info ssd300-mobilenetv2-oid | head -1"
-    answer = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=CHECKOUT, env=os.environ)
+    answer = subprocess.run(
+        command,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env=os.environ,
+    )
     assert "Traceback" not in answer.stderr
 
 
 def test_progress_without_a_terminal_is_plain_lines(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "in.mp4", 5)
-    command = [sys.executable, str(CHECKOUT / "main.py"), "process", str(clip), "-o", str(tmp_path / "out.mp4"), *FIXED_BACKEND]
+    command = [
+        sys.executable,
+        str(CHECKOUT / "main.py"),
+        "process",
+        str(clip),
+        "-o",
+        str(tmp_path / "out.mp4"),
+        *FIXED_BACKEND,
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "\x1b" not in answer.stderr + answer.stdout
     assert answer.stdout.splitlines()[-1].endswith("FPS")
@@ -193,7 +264,11 @@ def test_no_backend_reports_home(backend: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     # Runtimes keep still by themselves where they believe to be tested.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("CI", "PYTEST", "ORT_", "XDG_"))}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("CI", "PYTEST", "ORT_", "XDG_"))
+    }
     command = [
         sys.executable,
         str(CHECKOUT / "main.py"),

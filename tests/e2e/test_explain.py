@@ -1,4 +1,6 @@
-"""`explain` as a user types it: on photos, with the three forms of labels, and with what it cannot take."""
+"""`explain` as a user types it: on photos, with the three forms of labels, and with what it cannot
+take.
+"""
 
 import json
 import os
@@ -19,10 +21,13 @@ CAT = MEDIA / "chelsea.png"
 WIDTH, HEIGHT = 451, 300
 # Edges of the cat, in pixels.
 X1, Y1, X2, Y2 = 3, 1, 423, 300
-VOC = """<annotation><object><name>{name}</name><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>
+VOC = """<annotation><object><name>{name}</name>
+<bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>
 </annotation>"""
 # Cat is the model's class 7, counted from 0.
-YOLO = f"7 {(X1 + X2) / 2 / WIDTH} {(Y1 + Y2) / 2 / HEIGHT} {(X2 - X1) / WIDTH} {(Y2 - Y1) / HEIGHT}\n"
+YOLO = (
+    f"7 {(X1 + X2) / 2 / WIDTH} {(Y1 + Y2) / 2 / HEIGHT} {(X2 - X1) / WIDTH} {(Y2 - Y1) / HEIGHT}\n"
+)
 
 
 def coco(**changes: object) -> str:
@@ -81,7 +86,9 @@ def test_a_photo_in_which_nothing_is_found_is_explained_too(ssd: Run) -> None:
 
 
 def test_a_lower_threshold_tells_more(ssd: Run) -> None:
-    few, many = (ssd("explain", CAT, "--threshold", threshold).out.splitlines() for threshold in (0.2, 0.05))
+    few, many = (
+        ssd("explain", CAT, "--threshold", threshold).out.splitlines() for threshold in (0.2, 0.05)
+    )
     assert len(many) > len(few)
     assert many[0].split(";")[0] == few[0].split(";")[0]
 
@@ -93,7 +100,14 @@ def test_the_models_own_least_score_is_a_threshold(ssd: Run) -> None:
 
 
 def test_another_model_may_be_named(ssd: Run) -> None:
-    answer = ssd("explain", MEDIA / "astronaut.png", "-m", "ssdlite300-mobilenetv2-person", "--threshold", "0.3")
+    answer = ssd(
+        "explain",
+        MEDIA / "astronaut.png",
+        "-m",
+        "ssdlite300-mobilenetv2-person",
+        "--threshold",
+        "0.3",
+    )
     assert answer.code == 0, answer.err
     assert answer.out.startswith("person ")
 
@@ -103,7 +117,10 @@ def test_the_three_forms_of_labels_say_the_same_of_an_object(ssd: Run, name: str
     answer = ssd("explain", CAT, "--ground-truth", written(name, LABELS[name]))
     assert answer.code == 0, answer.err
     assert answer.err == ""
-    assert answer.out.splitlines()[1] == "object Cat: 5 default boxes (1 on map 4, 4 on map 6), best overlap 0.92"
+    assert (
+        answer.out.splitlines()[1]
+        == "object Cat: 5 default boxes (1 on map 4, 4 on map 6), best overlap 0.92"
+    )
 
 
 def test_the_objects_have_a_panel_of_their_own(ssd: Run) -> None:
@@ -117,7 +134,12 @@ def test_the_objects_have_a_panel_of_their_own(ssd: Run) -> None:
 
 
 def test_the_name_inside_a_json_finds_the_image_wherever_it_lies(ssd: Run) -> None:
-    listed = coco(images=[{"id": 7, "file_name": "other.png"}, {"id": 1, "file_name": "some/folder/chelsea.png"}])
+    listed = coco(
+        images=[
+            {"id": 7, "file_name": "other.png"},
+            {"id": 1, "file_name": "some/folder/chelsea.png"},
+        ]
+    )
     answer = ssd("explain", CAT, "--ground-truth", written("cat.json", listed))
     assert "object Cat: 5 default boxes" in answer.out
 
@@ -134,17 +156,29 @@ def test_the_name_inside_a_json_finds_the_image_wherever_it_lies(ssd: Run) -> No
         ("a.json", coco(categories=[{"id": 5, "name": "Wolf"}])),
     ],
 )
-def test_labels_without_a_known_class_are_told_and_match_nothing(ssd: Run, name: str, text: str) -> None:
+def test_labels_without_a_known_class_are_told_and_match_nothing(
+    ssd: Run, name: str, text: str
+) -> None:
     answer = ssd("explain", CAT, "--ground-truth", written(name, text))
     assert answer.code == 0, answer.err
-    assert answer.err == f"note: {name}: has no object of a class that ssd300-mobilenetv2-oid knows\n"
+    assert (
+        answer.err == f"note: {name}: has no object of a class that ssd300-mobilenetv2-oid knows\n"
+    )
     assert "object" not in answer.out
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.xml", voc(x2="nan")), ("a.xml", voc(x2="-5")), ("a.txt", "7 0.5 0.5 0 0.5"), ("a.txt", "7 1e30 0.5 0.1 0.1")]
+    ("name", "text"),
+    [
+        ("a.xml", voc(x2="nan")),
+        ("a.xml", voc(x2="-5")),
+        ("a.txt", "7 0.5 0.5 0 0.5"),
+        ("a.txt", "7 1e30 0.5 0.1 0.1"),
+    ],
 )
-def test_an_object_without_an_area_in_the_image_is_told_and_left_out(ssd: Run, name: str, text: str) -> None:
+def test_an_object_without_an_area_in_the_image_is_told_and_left_out(
+    ssd: Run, name: str, text: str
+) -> None:
     answer = ssd("explain", CAT, "--ground-truth", written(name, text))
     assert answer.code == 0, answer.err
     assert answer.err == f"note: {name}: 1 objects have no area in the image and are left out\n"
@@ -152,7 +186,9 @@ def test_an_object_without_an_area_in_the_image_is_told_and_left_out(ssd: Run, n
 
 
 def test_a_box_without_end_is_cut_at_the_image(ssd: Run) -> None:
-    answers = [ssd("explain", CAT, "--ground-truth", written("a.xml", voc(x2=x2))) for x2 in ("inf", WIDTH)]
+    answers = [
+        ssd("explain", CAT, "--ground-truth", written("a.xml", voc(x2=x2))) for x2 in ("inf", WIDTH)
+    ]
     assert [answer.code for answer in answers] == [0, 0]
     assert answers[0].out == answers[1].out
 
@@ -168,11 +204,19 @@ def test_a_box_without_end_is_cut_at_the_image(ssd: Run) -> None:
         ("a.txt", "7 0.5 nan 0.5 0.5", 1, "a.txt: line 1 is not"),
         ("a.json", "[1", 1, "a.json: is no JSON"),
         ("a.json", "[]", 1, "a.json: is no COCO file"),
-        ("a.json", coco(images=[{"id": 1, "file_name": "other.png"}]), 1, "a.json: does not list chelsea.png"),
+        (
+            "a.json",
+            coco(images=[{"id": 1, "file_name": "other.png"}]),
+            1,
+            "a.json: does not list chelsea.png",
+        ),
         ("a.json", coco(images=[]), 1, "a.json: has no image that can be used"),
         (
             "a.json",
-            coco(images=[{"id": 1, "file_name": "chelsea.png"}, {"id": 2, "file_name": "b.png"}], annotations=[{"image_id": 1, "category_id": 5}]),
+            coco(
+                images=[{"id": 1, "file_name": "chelsea.png"}, {"id": 2, "file_name": "b.png"}],
+                annotations=[{"image_id": 1, "category_id": 5}],
+            ),
             1,
             "a.json: does not list chelsea.png; the first thing wrong with it: image 1",
         ),
@@ -180,7 +224,9 @@ def test_a_box_without_end_is_cut_at_the_image(ssd: Run) -> None:
         ("a", "", 2, "a: give labels as"),
     ],
 )
-def test_labels_that_are_none_are_refused(ssd: Run, name: str, text: str, code: int, told: str) -> None:
+def test_labels_that_are_none_are_refused(
+    ssd: Run, name: str, text: str, code: int, told: str
+) -> None:
     answer = ssd("explain", CAT, "--ground-truth", written(name, text))
     assert answer.code == code
     assert told in error_of(answer)
@@ -196,7 +242,9 @@ def test_labels_that_are_not_there_are_named_once(ssd: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("threshold", ["7", "1.01", "0.009", "0", "-1", "nan", "inf", "x"])
-def test_a_threshold_that_is_no_score_or_below_the_models_own_is_refused(ssd: Run, threshold: str) -> None:
+def test_a_threshold_that_is_no_score_or_below_the_models_own_is_refused(
+    ssd: Run, threshold: str
+) -> None:
     answer = ssd("explain", CAT, "--threshold", threshold)
     assert answer.code == 2
     assert "threshold" in error_of(answer)

@@ -33,16 +33,26 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_imported_weights_run_everywhere_and_are_the_same_network(ssd: Callable[..., Answer], weights: Path) -> None:
+def test_imported_weights_run_everywhere_and_are_the_same_network(
+    ssd: Callable[..., Answer], weights: Path
+) -> None:
     answer = ssd("models", "import", weights, "--name", "imported-lite")
     assert answer.code == 0, answer.err
     assert "--model imported-lite" in answer.out
     model = find_model("imported-lite")
-    assert (model.metadata.network, model.metadata.preset, len(model.metadata.classes)) == ("ssdlite320-mobilenetv3-large", "coco", 20)
-    frame = read_image(assets_folder() / "media" / "chelsea.png").network_input(model.metadata.input_size)
+    assert (model.metadata.network, model.metadata.preset, len(model.metadata.classes)) == (
+        "ssdlite320-mobilenetv3-large",
+        "coco",
+        20,
+    )
+    frame = read_image(assets_folder() / "media" / "chelsea.png").network_input(
+        model.metadata.input_size
+    )
     found = {}
     for name in ("openvino", "onnxruntime", "torch"):
-        with load_backend(name, before_nms(model) if name != "torch" else model, LoadOptions()) as backend:
+        with load_backend(
+            name, before_nms(model) if name != "torch" else model, LoadOptions()
+        ) as backend:
             found[name] = answers(backend, [frame])
     assert compare_boxes(found["onnxruntime"], found["openvino"]).share > 0.99
     again = ssd("models", "import", weights, "--name", "imported-lite")
@@ -114,7 +124,9 @@ def server() -> Iterator[Server]:
 
 def test_a_fetch_tells_its_progress_and_records_the_hash(server: Server, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
-    found = fetch(server.address, tmp_path / "w.pth", DIGITS, lambda done, total: told.append((done, total)))
+    found = fetch(
+        server.address, tmp_path / "w.pth", DIGITS, lambda done, total: told.append((done, total))
+    )
     assert (tmp_path / "w.pth").read_bytes() == DATA
     assert told[-1] == (len(DATA), len(DATA))
     assert json.loads((tmp_path / "hashes.json").read_text()) == {"w.pth": found}
@@ -137,7 +149,9 @@ def test_another_content_is_deleted(server: Server, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_changed_after_it_was_fetched_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_file_that_changed_after_it_was_fetched_is_refused(
+    server: Server, tmp_path: Path
+) -> None:
     fetch(server.address, tmp_path / "w.pth", DIGITS)
     (tmp_path / "w.pth").write_bytes(b"something else")
     with pytest.raises(DownloadError, match="changed since"):

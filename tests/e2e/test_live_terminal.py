@@ -34,8 +34,12 @@ def _command(*words: object) -> list[str]:
 
 def _live(*words: object, **environment: str | None) -> Answer:
     """`live` with these words; variables that are None are unset."""
-    variables: dict[str, str] = {name: value for name, value in (os.environ | environment).items() if value is not None}
-    done = subprocess.run(_command(*words), capture_output=True, text=True, check=False, env=variables, timeout=60)
+    variables: dict[str, str] = {
+        name: value for name, value in (os.environ | environment).items() if value is not None
+    }
+    done = subprocess.run(
+        _command(*words), capture_output=True, text=True, check=False, env=variables, timeout=60
+    )
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -45,7 +49,9 @@ def _terminal(*words: object) -> Answer:
 
 def _check_numbers(numbers: dict[str, Any]) -> None:
     assert numbers["in_flight"] == 0
-    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(numbers["dropped"].values())
+    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(
+        numbers["dropped"].values()
+    )
 
 
 def _frames_per_second(answer: Answer) -> float:
@@ -64,7 +70,14 @@ def _error_line(answer: Answer) -> str:
 
 
 def test_a_pattern_runs_in_the_terminal_and_leaves_its_numbers(tmp_path: Path) -> None:
-    answer = _terminal("pattern:640x360@30", "--exit-after", "3", "--stats", tmp_path / "stats.json", *FIXED_BACKEND)
+    answer = _terminal(
+        "pattern:640x360@30",
+        "--exit-after",
+        "3",
+        "--stats",
+        tmp_path / "stats.json",
+        *FIXED_BACKEND,
+    )
     assert answer.code == 0, answer.err
     assert _frames_per_second(answer) > 1
     numbers = json.loads((tmp_path / "stats.json").read_text())
@@ -74,7 +87,12 @@ def test_a_pattern_runs_in_the_terminal_and_leaves_its_numbers(tmp_path: Path) -
     assert numbers["inferred"] > 5
     assert 3 <= numbers["seconds"] < 10
     assert {"p50", "p95", "p99", "max", "count"} == set(numbers["latency_ms"])
-    assert 0 < numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] <= numbers["latency_ms"]["max"]
+    assert (
+        0
+        < numbers["latency_ms"]["p50"]
+        <= numbers["latency_ms"]["p99"]
+        <= numbers["latency_ms"]["max"]
+    )
     assert set(numbers["fps"]) == {"capture", "inference", "display"}
     assert numbers["memory_mb"] > 50
     assert f"{numbers['captured']} frames captured, {numbers['shown']} shown" in answer.out
@@ -105,7 +123,18 @@ def test_a_file_a_stream_and_a_recording_run_in_the_terminal(tmp_path: Path) -> 
 
 
 def test_a_threshold_classes_size_and_rate_are_taken(tmp_path: Path) -> None:
-    words = ("--size", "320x240", "--fps", "50", "--threshold", "0.9", "--classes", "cat", "--record", tmp_path / "a.mkv")
+    words = (
+        "--size",
+        "320x240",
+        "--fps",
+        "50",
+        "--threshold",
+        "0.9",
+        "--classes",
+        "cat",
+        "--record",
+        tmp_path / "a.mkv",
+    )
     answer = _terminal("pattern", *TIME_TO_LOAD, *words, *FIXED_BACKEND)
     assert answer.code == 0, answer.err
     header = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
@@ -115,18 +144,28 @@ def test_a_threshold_classes_size_and_rate_are_taken(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_never_began_is_told_of(tmp_path: Path) -> None:
-    answer = _terminal("pattern", "--exit-after", "0.1", "--record", tmp_path / "a.mkv", *FIXED_BACKEND)
+    answer = _terminal(
+        "pattern", "--exit-after", "0.1", "--record", tmp_path / "a.mkv", *FIXED_BACKEND
+    )
     assert answer.code == 1
     assert "nothing was recorded" in _error_line(answer)
     assert not (tmp_path / "a.mkv").exists()
 
 
 BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "unknown model": (("pattern", "--model", "ssd300-mobilenetv2"), 1, "did you mean 'ssd300-mobilenetv2-oid'"),
+    "unknown model": (
+        ("pattern", "--model", "ssd300-mobilenetv2"),
+        1,
+        "did you mean 'ssd300-mobilenetv2-oid'",
+    ),
     "unknown backend": (("pattern", "--backend", "abacus"), 2, "abacus"),
     "unknown precision": (("pattern", "--precision", "fp3"), 2, "fp3"),
     "threshold over one": (("pattern", "--threshold", "1.5"), 2, "is no score"),
-    "threshold under the model's": (("pattern", "--threshold", "0.001"), 2, "below the model's own"),
+    "threshold under the model's": (
+        ("pattern", "--threshold", "0.001"),
+        2,
+        "below the model's own",
+    ),
     "threshold that is no number": (("pattern", "--threshold", "high"), 2, "--threshold"),
     "unknown class": (("pattern", "--classes", "Katze"), 2, "has no class 'Katze'"),
     "bad size": (("pattern", "--size", "big"), 2, "must be WIDTHxHEIGHT"),
@@ -134,7 +173,11 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "bad size of the pattern": (("pattern:big",), 2, "must be WIDTHxHEIGHT"),
     "missing file": (("nowhere/clip.mp4",), 2, "there is no such file"),
     "unknown scheme": (("ftp://host/clip.mp4",), 2, "ftp:// is not known"),
-    "unreachable address": (("http://127.0.0.1:9/video", "--exit-after", "1"), 1, "nothing listens there"),
+    "unreachable address": (
+        ("http://127.0.0.1:9/video", "--exit-after", "1"),
+        1,
+        "nothing listens there",
+    ),
     "no such camera": (("95", "--exit-after", "1"), 1, "95"),
     "recording of another ending": (("pattern", "--record", "a.mp4"), 2, "end the name in .mkv"),
     "a screenshot of no window": (("pattern", "--screenshot", "a.png"), 2, "needs the window"),
@@ -176,7 +219,9 @@ def test_a_password_is_nowhere_in_what_is_printed_or_written(tmp_path: Path) -> 
 def test_a_server_that_never_answers_does_not_hold_up_the_end() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         started = time.monotonic()
-        answer = _terminal(f"http://127.0.0.1:{server.getsockname()[1]}/video", *TINY_TIME, *FIXED_BACKEND)
+        answer = _terminal(
+            f"http://127.0.0.1:{server.getsockname()[1]}/video", *TINY_TIME, *FIXED_BACKEND
+        )
         assert time.monotonic() - started < 10
     assert answer.code in (0, 1)
     assert "Traceback" not in answer.err
@@ -186,11 +231,21 @@ def test_a_server_that_never_answers_does_not_hold_up_the_end() -> None:
 def test_a_signal_ends_it_in_order_with_its_numbers(number: signal.Signals, tmp_path: Path) -> None:
     """Without `--exit-after` this is how it is meant to end."""
     clip = write_clip(tmp_path / "clip.mp4", 10, size=(64, 48))
-    words = _command("--no-window", clip, "--record", tmp_path / "a.mkv", "--stats", tmp_path / "stats.json", *FIXED_BACKEND)
+    words = _command(
+        "--no-window",
+        clip,
+        "--record",
+        tmp_path / "a.mkv",
+        "--stats",
+        tmp_path / "stats.json",
+        *FIXED_BACKEND,
+    )
     program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert program.stderr is not None
     assert "ssd300-mobilenetv2-oid on" in program.stderr.readline()
-    wait_until(lambda: (tmp_path / "a.part.mkv").exists() and (tmp_path / "a.part.mkv").stat().st_size > 0)
+    wait_until(
+        lambda: (tmp_path / "a.part.mkv").exists() and (tmp_path / "a.part.mkv").stat().st_size > 0
+    )
     children = psutil.Process(program.pid).children()
     program.send_signal(number)
     out, err = program.communicate(timeout=20)
@@ -225,20 +280,33 @@ def test_without_a_display_the_window_is_refused_with_what_can_be_done_instead()
 
 
 @pytest.mark.parametrize("option", ["--record", "--screenshot"])
-def test_a_result_of_the_window_that_cannot_be_written_fails_in_one_line(option: str, tmp_path: Path) -> None:
+def test_a_result_of_the_window_that_cannot_be_written_fails_in_one_line(
+    option: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     name = {"--record": "a.mkv", "--screenshot": "a.png"}[option]
     settings = str(tmp_path / "settings.json")
     words = ("pattern:320x240", "--exit-after", 3, option, tmp_path / "file" / name, *FIXED_BACKEND)
     answer = _live(*words, QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
     assert answer.code == 1
-    assert [line for line in answer.err.splitlines() if "cannot be written" in line] == [answer.err.splitlines()[-1]]
+    assert [line for line in answer.err.splitlines() if "cannot be written" in line] == [
+        answer.err.splitlines()[-1]
+    ]
     assert "Traceback" not in answer.err
 
 
-def test_a_recording_in_the_terminal_that_cannot_be_written_fails_in_one_line(tmp_path: Path) -> None:
+def test_a_recording_in_the_terminal_that_cannot_be_written_fails_in_one_line(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "file").touch()
-    answer = _terminal("pattern:320x240", "--exit-after", 20, "--record", tmp_path / "file" / "a.mkv", *FIXED_BACKEND)
+    answer = _terminal(
+        "pattern:320x240",
+        "--exit-after",
+        20,
+        "--record",
+        tmp_path / "file" / "a.mkv",
+        *FIXED_BACKEND,
+    )
     assert answer.code == 1
     assert "Traceback" not in answer.err
     assert answer.err.splitlines()[-1].startswith("error: ")
@@ -246,9 +314,13 @@ def test_a_recording_in_the_terminal_that_cannot_be_written_fails_in_one_line(tm
 
 def test_a_recording_that_fails_fails_the_command(small_disk: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(900 * 1024))
-    answer = _terminal("pattern:1280x720@30", "--exit-after", 30, "--record", small_disk / "a.mkv", *FIXED_BACKEND)
+    answer = _terminal(
+        "pattern:1280x720@30", "--exit-after", 30, "--record", small_disk / "a.mkv", *FIXED_BACKEND
+    )
     assert answer.code == 1
-    assert answer.err.splitlines()[-1].startswith(f"error: {small_disk / 'a.mkv'}: recording ended (no space left on device)")
+    assert answer.err.splitlines()[-1].startswith(
+        f"error: {small_disk / 'a.mkv'}: recording ended (no space left on device)"
+    )
 
 
 def test_frames_that_were_lost_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +334,15 @@ def test_frames_that_were_lost_are_told(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> None:
     settings = str(tmp_path / "settings.json")
-    answer = _live("pattern:320x240", "--exit-after", 3, "--backend", "nonsense", QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
+    answer = _live(
+        "pattern:320x240",
+        "--exit-after",
+        3,
+        "--backend",
+        "nonsense",
+        QT_QPA_PLATFORM="offscreen",
+        SSD_LIVE_SETTINGS=settings,
+    )
     assert answer.code != 0
     assert "there is no backend 'nonsense'" in answer.err.splitlines()[-1]
 
@@ -272,7 +352,14 @@ def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> N
 
 def test_several_sources_run_in_the_terminal_each_with_its_numbers(tmp_path: Path) -> None:
     with MjpegServer((64, 48), 60) as camera:
-        answer = _terminal("pattern:320x180@30", camera.address, *TIME_TO_LOAD, "--stats", tmp_path / "s.json", *FIXED_BACKEND)
+        answer = _terminal(
+            "pattern:320x180@30",
+            camera.address,
+            *TIME_TO_LOAD,
+            "--stats",
+            tmp_path / "s.json",
+            *FIXED_BACKEND,
+        )
     assert answer.code == 0, answer.err
     numbers = json.loads((tmp_path / "s.json").read_text())
     for each in (numbers, *numbers["streams"]):
@@ -283,7 +370,9 @@ def test_several_sources_run_in_the_terminal_each_with_its_numbers(tmp_path: Pat
     assert _frames_per_second(answer) > 20
 
 
-def test_one_of_several_sources_that_is_not_there_fails_the_run_after_the_others_had_theirs() -> None:
+def test_one_of_several_sources_that_is_not_there_fails_the_run_after_the_others_had_theirs() -> (
+    None
+):
     answer = _terminal("pattern:64x64@30", "http://127.0.0.1:9/x", *TINY_TIME, *FIXED_BACKEND)
     assert answer.code == 1
     assert "127.0.0.1:9" in _error_line(answer)

@@ -19,12 +19,12 @@ import pytest
 
 from ssd_live.backends import backend_module
 from ssd_live.detection.filter import detection_filter
-from ssd_live.process.job import Engine, Recipe, Report, Settings
-from ssd_live.process.journal import Outcome
-from ssd_live.process.lanes import LocalLane
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task, make_plan
-from ssd_live.process.run import Run
-from ssd_live.selection.choose import Choice
+from ssd_live.process.resume_log import Outcome
+from ssd_live.process.run import BatchRunner
+from ssd_live.process.workers import LocalWorker
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.writer import Quality
 from tests.clips import frame_times, pictures, write_clip
@@ -53,13 +53,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _made(place: Path) -> dict[str, bytes]:
     """Results by name; what the program remembers for itself is left out."""
-    files = (path for path in place.rglob("*") if path.is_file() and ".ssd_live" not in path.parts and path.name != "summary.csv")
+    files = (
+        path
+        for path in place.rglob("*")
+        if path.is_file() and ".ssd_live" not in path.parts and path.name != "summary.csv"
+    )
     return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
 
 
 def _summary(place: Path) -> list[tuple[str, str, str, str]]:
     with (place / "summary.csv").open(newline="") as lines:
-        return [(Path(row["input"]).name, row["status"], row["frames"], row["objects"]) for row in csv.DictReader(lines)]
+        return [
+            (Path(row["input"]).name, row["status"], row["frames"], row["objects"])
+            for row in csv.DictReader(lines)
+        ]
 
 
 @pytest.fixture
@@ -80,18 +87,34 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv"])
-def test_several_at_once_make_the_very_same_detections(ending: str, folder: Path, tmp_path: Path, process: Process) -> None:
+def test_several_at_once_make_the_very_same_detections(
+    ending: str, folder: Path, tmp_path: Path, process: Process
+) -> None:
     for jobs in ("1", "3"):
-        answer = process(folder, "--no-video", "--detections", tmp_path / f"{jobs}{ending}", "--jobs", jobs)
+        answer = process(
+            folder, "--no-video", "--detections", tmp_path / f"{jobs}{ending}", "--jobs", jobs
+        )
         assert answer.code == 1
         assert "1 of 7 inputs failed" in answer.err
     assert (tmp_path / f"3{ending}").read_bytes() == (tmp_path / f"1{ending}").read_bytes()
 
 
-def test_several_at_once_make_the_same_files_and_share_one_network(folder: Path, tmp_path: Path, process: Process, compiled: list[object]) -> None:
+def test_several_at_once_make_the_same_files_and_share_one_network(
+    folder: Path, tmp_path: Path, process: Process, compiled: list[object]
+) -> None:
     for jobs, place in (("1", "one"), ("3", "three")):
         # Lossless: an encoder with fewer threads decides otherwise.
-        answer = process(folder, "-o", tmp_path / place, "--crf", "0", "--detections", tmp_path / f"{place}.jsonl", "--jobs", jobs)
+        answer = process(
+            folder,
+            "-o",
+            tmp_path / place,
+            "--crf",
+            "0",
+            "--detections",
+            tmp_path / f"{place}.jsonl",
+            "--jobs",
+            jobs,
+        )
         assert answer.code == 1
         assert f"error: {folder / 'bad.mp4'}: is not a video" in answer.err
     assert len(compiled) == 2, "a network for each command"
@@ -103,14 +126,23 @@ def test_several_at_once_make_the_same_files_and_share_one_network(folder: Path,
         before, after = (pictures(tmp_path / place / name) for place in ("one", "three"))
         assert len(after) == frames
         # Side by side a runtime adds up in another order: a line may lie a pixel off.
-        assert all(np.abs(np.subtract(*pair, dtype=np.int16)).mean() < 1 for pair in zip(before, after, strict=True))
+        assert all(
+            np.abs(np.subtract(*pair, dtype=np.int16)).mean() < 1
+            for pair in zip(before, after, strict=True)
+        )
     assert _summary(tmp_path / "three") == _summary(tmp_path / "one")
-    sources = [line["source"] for line in map(json.loads, (tmp_path / "three.jsonl").read_text().splitlines()) if "source" in line]
+    sources = [
+        line["source"]
+        for line in map(json.loads, (tmp_path / "three.jsonl").read_text().splitlines())
+        if "source" in line
+    ]
     assert sources == ["a.mp4", "b.mp4", "c.mkv", "cat.png", "sub/a.mp4", "sub/d.mp4"]
     assert (tmp_path / "three.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
 
 
-def test_what_is_finished_is_skipped_by_several_at_once_too(folder: Path, tmp_path: Path, process: Process) -> None:
+def test_what_is_finished_is_skipped_by_several_at_once_too(
+    folder: Path, tmp_path: Path, process: Process
+) -> None:
     words = (folder, "-o", tmp_path / "out", "--detections", tmp_path / "all.jsonl", "--jobs", "3")
     process(*words)
     first = _made(tmp_path / "out"), (tmp_path / "all.jsonl").read_bytes()
@@ -119,22 +151,45 @@ def test_what_is_finished_is_skipped_by_several_at_once_too(folder: Path, tmp_pa
     answer = process(*words)
     assert "1 of 7 inputs done, 5 finished before" in answer.out
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    assert (set(_made(tmp_path / "out")), (tmp_path / "all.jsonl").read_bytes()) == (set(first[0]), first[1])
+    assert (set(_made(tmp_path / "out")), (tmp_path / "all.jsonl").read_bytes()) == (
+        set(first[0]),
+        first[1],
+    )
 
 
-def test_more_jobs_than_inputs_are_no_more_than_inputs(folder: Path, tmp_path: Path, process: Process) -> None:
-    assert process(folder / "a.mp4", folder / "b.mp4", "-o", tmp_path / "out", "--jobs", "200").code == 0
+def test_more_jobs_than_inputs_are_no_more_than_inputs(
+    folder: Path, tmp_path: Path, process: Process
+) -> None:
+    assert (
+        process(folder / "a.mp4", folder / "b.mp4", "-o", tmp_path / "out", "--jobs", "200").code
+        == 0
+    )
     assert set(_made(tmp_path / "out")) == {"a.mp4", "b.mp4"}
 
 
-def test_on_a_backend_that_cannot_be_shared_they_follow_each_other(folder: Path, tmp_path: Path, ssd: Process) -> None:
+def test_on_a_backend_that_cannot_be_shared_they_follow_each_other(
+    folder: Path, tmp_path: Path, ssd: Process
+) -> None:
     pytest.importorskip("torch")
-    answer = ssd("process", folder / "b.mp4", folder / "sub", "--no-video", "--jobs", "2", "--backend", "torch", "--precision", "fp32")
+    answer = ssd(
+        "process",
+        folder / "b.mp4",
+        folder / "sub",
+        "--no-video",
+        "--jobs",
+        "2",
+        "--backend",
+        "torch",
+        "--precision",
+        "fp32",
+    )
     assert answer.code == 0, answer.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
-def test_a_terminal_shows_a_row_for_each_input_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_a_row_for_each_input_whatever_it_is_called(
+    folder: Path, tmp_path: Path
+) -> None:
     import pty
 
     (tmp_path / "in[").mkdir()
@@ -144,7 +199,13 @@ def test_a_terminal_shows_a_row_for_each_input_whatever_it_is_called(folder: Pat
     ours, theirs = pty.openpty()
     words = (*names, "--no-video", "--jobs", "3", *FIXED_BACKEND)
     command = [sys.executable, str(CHECKOUT / "main.py"), "process", *words]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, cwd=tmp_path, env=os.environ | {"TERM": "xterm"}) as program:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        cwd=tmp_path,
+        env=os.environ | {"TERM": "xterm"},
+    ) as program:
         os.close(theirs)
         shown = b"".join(_told(ours)).decode()
     os.close(ours)
@@ -164,7 +225,9 @@ def _told(terminal: int) -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    return write_clip(path, 170, size=(1280, 720), setup=lambda stream: stream.options.update(preset="ultrafast"))
+    return write_clip(
+        path, 170, size=(1280, 720), setup=lambda stream: stream.options.update(preset="ultrafast")
+    )
 
 
 @pytest.fixture
@@ -175,13 +238,23 @@ def at_work(long_clip: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         shutil.copy(long_clip, tmp_path / "in" / f"{number}.mp4")
     words = ("in", "-o", "out", "--detections", "all.jsonl", "--jobs", "3", *FIXED_BACKEND)
     command = [sys.executable, str(CHECKOUT / "main.py"), "process", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as program:
-        wait_until(lambda: sum(part.stat().st_size > 1000 for part in (tmp_path / "out").glob("*.part.mp4")) == 3, 60)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as program:
+        wait_until(
+            lambda: (
+                sum(part.stat().st_size > 1000 for part in (tmp_path / "out").glob("*.part.mp4"))
+                == 3
+            ),
+            60,
+        )
         yield program
         program.kill()
 
 
-def test_ctrl_c_ends_all_of_them_in_order_with_playable_parts(at_work: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_of_them_in_order_with_playable_parts(
+    at_work: subprocess.Popen[str], tmp_path: Path
+) -> None:
     at_work.send_signal(signal.SIGINT)
     _, errors = at_work.communicate(timeout=60)
     assert at_work.returncode == 130
@@ -190,16 +263,24 @@ def test_ctrl_c_ends_all_of_them_in_order_with_playable_parts(at_work: subproces
     for number in range(3):
         kept = len(frame_times(tmp_path / "out" / f"{number}.part.mp4"))
         assert 0 < kept < 170
-        assert f"stopped after {kept} frames; what there is was kept in out/{number}.part.mp4" in errors
-    assert [row[:2] for row in _summary(tmp_path / "out")] == [(f"{number}.mp4", "stopped") for number in range(3)]
+        assert (
+            f"stopped after {kept} frames; what there is was kept in out/{number}.part.mp4"
+            in errors
+        )
+    assert [row[:2] for row in _summary(tmp_path / "out")] == [
+        (f"{number}.mp4", "stopped") for number in range(3)
+    ]
     assert not (tmp_path / "all.jsonl").exists()
 
 
-def test_ctrl_c_twice_leaves_nothing_half_written_under_a_final_name(at_work: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_ctrl_c_twice_leaves_nothing_half_written_under_a_final_name(
+    at_work: subprocess.Popen[str], tmp_path: Path
+) -> None:
     at_work.send_signal(signal.SIGINT)
     assert at_work.stderr is not None
     assert any("stopping" in line for line in at_work.stderr)
-    # Held up, it is still ending in order when the second comes, which within a second is taken for an echo of the first.
+    # Held up, it is still ending in order when the second comes, which within a second is taken for
+    # an echo of the first.
     at_work.send_signal(signal.SIGSTOP)
     heard = time.monotonic()
     wait_until(lambda: time.monotonic() > heard + 1.1)
@@ -214,11 +295,19 @@ def test_ctrl_c_twice_leaves_nothing_half_written_under_a_final_name(at_work: su
 
 def test_what_is_given_up_leaves_no_file(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 100, size=(320, 136))
-    plan = make_plan([str(source), str(shutil.copy(source, tmp_path / "other.mp4"))], str(tmp_path / "out"), "h264")
-    model, settings = tiny_model(), Settings(Quality("h264", 21))
-    recipe = Recipe(model, Choice("openvino", "CPU", "fp32"), detection_filter(model.metadata))
-    lanes = [LocalLane(Engine(recipe, MemoryBackend(seconds=0.05)), settings) for _ in range(2)]
-    work = Run(plan, recipe, settings, lanes, tmp_path / "all.jsonl", overwrite=False)
+    plan = make_plan(
+        [str(source), str(shutil.copy(source, tmp_path / "other.mp4"))],
+        str(tmp_path / "out"),
+        "h264",
+    )
+    model, settings = tiny_model(), ProcessOptions(Quality("h264", 21))
+    config = ModelConfig(
+        model, BackendChoice("openvino", "CPU", "fp32"), detection_filter(model.metadata)
+    )
+    workers = [
+        LocalWorker(LoadedModel(config, MemoryBackend(seconds=0.05)), settings) for _ in range(2)
+    ]
+    work = BatchRunner(plan, config, settings, workers, tmp_path / "all.jsonl", overwrite=False)
     with pytest.raises(KeyboardInterrupt):
         work.run(InterruptsOnce())
     assert not _made(tmp_path / "out")

@@ -17,8 +17,20 @@ PERSON = "ssdlite300-mobilenetv2-person"
 PHOTO = assets_folder() / "media" / "astronaut.png"
 
 
-def test_a_form_is_made_and_then_run_by_its_precision(ssd: Callable[..., Answer], engines_of_their_own: Path, tmp_path: Path) -> None:
-    before = ssd("process", SAMPLE, "--no-video", "--model", PERSON, "--backend", "openvino", "--precision", "int8")
+def test_a_form_is_made_and_then_run_by_its_precision(
+    ssd: Callable[..., Answer], engines_of_their_own: Path, tmp_path: Path
+) -> None:
+    before = ssd(
+        "process",
+        SAMPLE,
+        "--no-video",
+        "--model",
+        PERSON,
+        "--backend",
+        "openvino",
+        "--precision",
+        "int8",
+    )
     assert before.code == 2
     assert "openvino on this machine's CPU has no int8" in before.err
     made = ssd("quantize", PERSON, "--data", SAMPLE, "--force")
@@ -26,7 +38,18 @@ def test_a_form_is_made_and_then_run_by_its_precision(ssd: Callable[..., Answer]
     assert made.out.rstrip().endswith("agreement with float32")
     assert (engines_of_their_own / "models" / "int8" / f"{PERSON}.onnx").is_file()
     found = tmp_path / "found.jsonl"
-    words = ("--max-frames", 3, "--model", PERSON, "--backend", "openvino", "--precision", "int8", "--detections", found)
+    words = (
+        "--max-frames",
+        3,
+        "--model",
+        PERSON,
+        "--backend",
+        "openvino",
+        "--precision",
+        "int8",
+        "--detections",
+        found,
+    )
     run = ssd("process", SAMPLE, "--no-video", *words)
     assert run.code == 0, run.err
     header = json.loads(found.read_text().splitlines()[0])
@@ -36,8 +59,21 @@ def test_a_form_is_made_and_then_run_by_its_precision(ssd: Callable[..., Answer]
     assert "--overwrite" in again.err
 
 
-def test_the_default_model_runs_in_int8_as_it_ships(ssd: Callable[..., Answer], tmp_path: Path) -> None:
-    run = ssd("process", SAMPLE, "-o", tmp_path / "out.mp4", "--max-frames", 5, "--backend", "openvino", "--precision", "int8")
+def test_the_default_model_runs_in_int8_as_it_ships(
+    ssd: Callable[..., Answer], tmp_path: Path
+) -> None:
+    run = ssd(
+        "process",
+        SAMPLE,
+        "-o",
+        tmp_path / "out.mp4",
+        "--max-frames",
+        5,
+        "--backend",
+        "openvino",
+        "--precision",
+        "int8",
+    )
     assert run.code == 0, run.err
     assert (tmp_path / "out.mp4").is_file()
 
@@ -48,8 +84,16 @@ def test_a_model_that_is_int8_already_is_refused(ssd: Callable[..., Answer]) -> 
     assert "is int8 already" in answer.err
 
 
-@pytest.mark.parametrize(("words", "said"), [(("nothing",), "no model 'nothing'"), ((PERSON, "--data", "nowhere", "--overwrite"), "nowhere")])
-def test_what_is_not_there_gets_one_line(ssd: Callable[..., Answer], words: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing",), "no model 'nothing'"),
+        ((PERSON, "--data", "nowhere", "--overwrite"), "nowhere"),
+    ],
+)
+def test_what_is_not_there_gets_one_line(
+    ssd: Callable[..., Answer], words: tuple[str, ...], said: str
+) -> None:
     answer = ssd("quantize", *words)
     assert answer.code == 1
     (line,) = [line for line in answer.err.splitlines() if line.startswith("error: ")]

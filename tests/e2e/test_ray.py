@@ -1,4 +1,6 @@
-"""`process` spread over a Ray cluster: the same results as without, whatever happens to a worker."""
+"""`process` spread over a Ray cluster: the same results as without, whatever happens to a
+worker.
+"""
 
 import csv
 import socket
@@ -44,16 +46,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _command(*words: object) -> list[str]:
-    return [str(word) for word in (sys.executable, CHECKOUT / "main.py", "process", *words, *FIXED_BACKEND)]
+    return [
+        str(word)
+        for word in (sys.executable, CHECKOUT / "main.py", "process", *words, *FIXED_BACKEND)
+    ]
 
 
 def _run(*words: object) -> Answer:
-    done = subprocess.run(_command(*words), capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        _command(*words), capture_output=True, text=True, check=False, timeout=100
+    )
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def _workers(program: psutil.Process) -> list[psutil.Process]:
-    """Ray's processes that run our lanes; they name themselves after what they do."""
+    """Ray's processes that run our workers; they name themselves after what they do."""
     found = []
     for child in program.children(recursive=True):
         try:
@@ -72,7 +79,11 @@ def _kill_in_the_middle(program: psutil.Process) -> Path:
         for worker in _workers(program):
             try:
                 worker.suspend()
-                parts = [Path(file.path) for file in worker.open_files() if file.path.endswith(".part.mp4")]
+                parts = [
+                    Path(file.path)
+                    for file in worker.open_files()
+                    if file.path.endswith(".part.mp4")
+                ]
                 (worker.kill if parts else worker.resume)()
                 killed.extend(parts)
             except psutil.Error:
@@ -97,11 +108,25 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Two workers, of which one is killed while it works. Made once: a cluster takes seconds to start."""
+    """Two workers, of which one is killed while it works. Made once: a cluster takes seconds to
+    start.
+    """
     place, alone = tmp_path_factory.mktemp("with"), tmp_path_factory.mktemp("without")
     _run(folder, "-o", alone / "out", "--detections", alone / "all.jsonl", "--jobs", "1")
-    words = (folder, "-o", place / "out", "--detections", place / "all.jsonl", "--runner", "ray", "--jobs", "2")
-    with subprocess.Popen(_command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    words = (
+        folder,
+        "-o",
+        place / "out",
+        "--detections",
+        place / "all.jsonl",
+        "--runner",
+        "ray",
+        "--jobs",
+        "2",
+    )
+    with subprocess.Popen(
+        _command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
         try:
             killed = _kill_in_the_middle(psutil.Process(program.pid))
             out, errors = program.communicate(timeout=100)
@@ -112,7 +137,10 @@ def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def _summary(place: Path) -> list[tuple[str, str, str, str]]:
     with (place / "out" / "summary.csv").open(newline="") as lines:
-        return [(Path(row["input"]).name, row["status"], row["frames"], row["objects"]) for row in csv.DictReader(lines)]
+        return [
+            (Path(row["input"]).name, row["status"], row["frames"], row["objects"])
+            for row in csv.DictReader(lines)
+        ]
 
 
 def test_the_input_of_a_killed_worker_is_begun_again_by_another(outcome: Outcome) -> None:
@@ -145,7 +173,11 @@ def test_what_failed_is_reported_as_without_ray(outcome: Outcome, folder: Path) 
 
 
 def test_progress_counts_all_workers_together(outcome: Outcome) -> None:
-    ended = [line for line in outcome.answer.err.splitlines() if f"/{CLIPS + 1} " in line and (": done" in line or ": failed" in line)]
+    ended = [
+        line
+        for line in outcome.answer.err.splitlines()
+        if f"/{CLIPS + 1} " in line and (": done" in line or ": failed" in line)
+    ]
     assert sorted(int(line.partition("/")[0]) for line in ended) == list(range(1, CLIPS + 2))
     assert "2 workers of Ray" in outcome.answer.err
 
@@ -163,7 +195,9 @@ def test_what_is_finished_is_skipped(outcome: Outcome, folder: Path) -> None:
 
 
 def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
-    answer = _run(assets_folder() / "media" / "chelsea.png", "-o", tmp_path / "cat.png", "--runner", "ray")
+    answer = _run(
+        assets_folder() / "media" / "chelsea.png", "-o", tmp_path / "cat.png", "--runner", "ray"
+    )
     assert answer.code == 0, answer.err
     assert "1 workers of Ray" in answer.err
     assert "Cat" in answer.out
@@ -172,14 +206,28 @@ def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
 
 def test_a_model_that_no_worker_can_load_is_one_line(folder: Path, tmp_path: Path) -> None:
     model = tiny_proto()
-    model.graph.node.insert(0, helper.make_node("Unheard", ["image"], ["unheard_of"], domain="nowhere"))
+    model.graph.node.insert(
+        0, helper.make_node("Unheard", ["image"], ["unheard_of"], domain="nowhere")
+    )
     model.graph.node[1].input[0] = "unheard_of"
     model.opset_import.append(helper.make_opsetid("nowhere", 1))
     (tmp_path / "tiny.onnx").write_bytes(to_bytes(model, tiny_metadata()))
-    answer = _run(folder, "-o", tmp_path / "out", "--runner", "ray", "--jobs", "1", "--model", tmp_path / "tiny.onnx")
+    answer = _run(
+        folder,
+        "-o",
+        tmp_path / "out",
+        "--runner",
+        "ray",
+        "--jobs",
+        "1",
+        "--model",
+        tmp_path / "tiny.onnx",
+    )
     assert answer.code == 1
     (line,) = answer.err.splitlines()
-    assert line.startswith("error: a Ray worker cannot load the model: OpenVINO cannot load tiny.onnx")
+    assert line.startswith(
+        "error: a Ray worker cannot load the model: OpenVINO cannot load tiny.onnx"
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -204,7 +252,9 @@ def another_program() -> Iterator[int]:
 
 
 def _refusal(ssd: Callable[..., Answer], *words: object) -> str:
-    answer = ssd("process", assets_folder() / "media" / "coffee.png", "--no-video", *FIXED_BACKEND, *words)
+    answer = ssd(
+        "process", assets_folder() / "media" / "coffee.png", "--no-video", *FIXED_BACKEND, *words
+    )
     assert answer.code == 2
     (line,) = answer.err.splitlines()
     assert line.startswith("error: ")
@@ -225,10 +275,14 @@ def test_a_bad_address_is_one_line(address: str, words: str, ssd: Callable[..., 
     assert words in _refusal(ssd, "--runner", "ray", "--ray-address", address)
 
 
-def test_an_address_of_another_program_is_one_line(another_program: int, ssd: Callable[..., Answer]) -> None:
+def test_an_address_of_another_program_is_one_line(
+    another_program: int, ssd: Callable[..., Answer]
+) -> None:
     """Ray itself would ask it for minutes."""
     address = f"127.0.0.1:{another_program}"
-    assert f"{address} is another program than Ray" in _refusal(ssd, "--runner", "ray", "--ray-address", address)
+    assert f"{address} is another program than Ray" in _refusal(
+        ssd, "--runner", "ray", "--ray-address", address
+    )
 
 
 def test_an_address_without_ray_is_refused(ssd: Callable[..., Answer]) -> None:

@@ -35,7 +35,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = create("ssd300-vgg16", len(VOC) + 1).eval()
     words = {"training_data": "none", "licence": "none", "provenance": "random"}
     scale, mean = (1.0, 1.0, 1.0), (123.0, 117.0, 104.0)
-    described = Description("blank", "ssd300-vgg16", tuple(VOC), (300, 300), mean, scale, "softmax", 0.45, 0.5, **words)  # type: ignore[arg-type]
+    described = Description(
+        "blank",
+        "ssd300-vgg16",
+        tuple(VOC),
+        (300, 300),
+        mean,
+        scale,
+        "softmax",
+        0.45,
+        0.5,
+        **words,  # type: ignore[arg-type]
+    )
     path = tmp_path_factory.mktemp("models") / "blank.onnx"
     write_model_file(path, export_network(network, described))
     return path
@@ -50,13 +61,26 @@ def voc2007(tmp_path: Path) -> Path:
     for name in ("000001", "000002"):
         cv2.imwrite(str(folder / "JPEGImages" / f"{name}.jpg"), read_image(CHELSEA).planes[0])
         box = "<xmin>100</xmin><ymin>40</ymin><xmax>400</xmax><ymax>290</ymax>"
-        (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation><object><name>cat</name><bndbox>{box}</bndbox></object></annotation>")
+        (folder / "Annotations" / f"{name}.xml").write_text(
+            f"<annotation><object><name>cat</name><bndbox>{box}</bndbox></object></annotation>"
+        )
     (folder / "ImageSets" / "Main" / "test.txt").write_text("000001\n")
     return folder
 
 
-def test_given_weights_are_measured_on_given_data(ssd: Callable[..., Answer], model: Path, voc2007: Path, tmp_path: Path) -> None:
-    words = ("--model", model, "--data", voc2007, "--backend", "onnxruntime", "--json", tmp_path / "table.json")
+def test_given_weights_are_measured_on_given_data(
+    ssd: Callable[..., Answer], model: Path, voc2007: Path, tmp_path: Path
+) -> None:
+    words = (
+        "--model",
+        model,
+        "--data",
+        voc2007,
+        "--backend",
+        "onnxruntime",
+        "--json",
+        tmp_path / "table.json",
+    )
     answer = ssd("reproduce", "voc07", *words)
     assert answer.code == 0, answer.err
     table = json.loads((tmp_path / "table.json").read_text())
@@ -69,7 +93,9 @@ def test_given_weights_are_measured_on_given_data(ssd: Callable[..., Answer], mo
     assert "no weights here" not in answer.out
 
 
-def test_without_weights_and_data_it_measures_speed_and_says_what_to_get(ssd: Callable[..., Answer]) -> None:
+def test_without_weights_and_data_it_measures_speed_and_says_what_to_get(
+    ssd: Callable[..., Answer],
+) -> None:
     answer = ssd("reproduce", "voc07", "--backend", "onnxruntime")
     assert answer.code == 0, answer.err
     assert "random weights, onnxruntime fp32" in answer.out
@@ -80,7 +106,12 @@ def test_without_weights_and_data_it_measures_speed_and_says_what_to_get(ssd: Ca
 
 def test_the_papers_figures_stand_in_the_table(ssd: Callable[..., Answer], model: Path) -> None:
     out = ssd("reproduce", "voc07", "--model", model, "--backend", "onnxruntime").out
-    for row in ("Faster R-CNN          73.2", "YOLO                  63.4", "SSD300                74.3", "SSD512                76.9"):
+    for row in (
+        "Faster R-CNN          73.2",
+        "YOLO                  63.4",
+        "SSD300                74.3",
+        "SSD512                76.9",
+    ):
         assert row in out
     assert "46 (batch 1), 59 (batch 8)" in out
 

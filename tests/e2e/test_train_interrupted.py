@@ -1,4 +1,6 @@
-"""Training that is killed, run by several processes, or out of disk: in processes of its own, as a user starts it."""
+"""Training that is killed, run by several processes, or out of disk: in processes of its own, as a
+user starts it.
+"""
 
 import os
 import signal
@@ -16,18 +18,41 @@ from ssd_live.training import checkpoint
 from tests.e2e.test_train import CHECKOUT, recipe
 
 _LONGEST_SECONDS = 200
-_WORDS = ["--set", "train.steps=5", "--set", "train.batch=2", "--set", "train.workers=1", "--set", "train.save_every=1"]
+_WORDS = [
+    "--set",
+    "train.steps=5",
+    "--set",
+    "train.batch=2",
+    "--set",
+    "train.workers=1",
+    "--set",
+    "train.save_every=1",
+]
 
 
 def command(folder: Path, shapes: Path, name: str, *more: str) -> list[str]:
     words = [*_WORDS, "--set", f"name={name}", "--set", "train.log_every=1", *more]
-    return [str(CHECKOUT / "main.py"), "train", str(recipe(folder)), "--data", str(shapes), "-o", str(folder / name), *words]
+    return [
+        str(CHECKOUT / "main.py"),
+        "train",
+        str(recipe(folder)),
+        "--data",
+        str(shapes),
+        "-o",
+        str(folder / name),
+        *words,
+    ]
 
 
 def started(engines: Path, words: list[str], *, group: bool = False) -> subprocess.Popen[str]:
     environment = os.environ | {"SSD_LIVE_ENGINES": str(engines), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=group
+        [sys.executable, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=group,
     )
 
 
@@ -37,7 +62,9 @@ def finished(child: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(tmp_path: Path, shapes: Path) -> None:
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(
+    tmp_path: Path, shapes: Path
+) -> None:
     finished(started(tmp_path / "whole-engines", command(tmp_path, shapes, "run")))
     (tmp_path / "run").rename(tmp_path / "whole")
     child = started(tmp_path / "broken-engines", command(tmp_path, shapes, "run"))
@@ -48,9 +75,14 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(tmp_
     finally:
         child.send_signal(signal.SIGKILL)
         child.communicate(timeout=_LONGEST_SECONDS)
-    said = finished(started(tmp_path / "broken-engines", command(tmp_path, shapes, "run", "--resume")))
+    said = finished(
+        started(tmp_path / "broken-engines", command(tmp_path, shapes, "run", "--resume"))
+    )
     assert "going on after step" in said
-    whole, broken = (load_file(tmp_path / f"{name}-engines" / "weights" / "run.safetensors") for name in ("whole", "broken"))
+    whole, broken = (
+        load_file(tmp_path / f"{name}-engines" / "weights" / "run.safetensors")
+        for name in ("whole", "broken")
+    )
     assert whole.keys() == broken.keys()
     assert all(torch.equal(tensor, broken[name]) for name, tensor in whole.items())
     logged = (tmp_path / "run" / "log.csv").read_text().splitlines()
@@ -59,7 +91,17 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(tmp_
 
 def test_ctrl_c_at_a_terminal_saves_what_was_learned(tmp_path: Path, shapes: Path) -> None:
     """There it reaches the processes that load images too."""
-    words = command(tmp_path, shapes, "stopped", "--set", "train.steps=100000", "--set", "train.save_every=100000", "--set", "train.workers=2")
+    words = command(
+        tmp_path,
+        shapes,
+        "stopped",
+        "--set",
+        "train.steps=100000",
+        "--set",
+        "train.save_every=100000",
+        "--set",
+        "train.workers=2",
+    )
     child = started(tmp_path / "engines", words, group=True)
     assert child.stdout is not None
     next(line for line in child.stdout if line.startswith("step 2/"))
@@ -80,7 +122,9 @@ def test_two_processes_train_together_and_one_finishes(tmp_path: Path, shapes: P
 
 def test_two_processes_end_together_when_interrupted(tmp_path: Path, shapes: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    words = command(tmp_path, shapes, "pair", "--set", "train.steps=100000", "--set", "train.save_every=100000")
+    words = command(
+        tmp_path, shapes, "pair", "--set", "train.steps=100000", "--set", "train.save_every=100000"
+    )
     child = started(tmp_path / "engines", [*launcher, *words])
     assert child.stdout is not None
     next(line for line in child.stdout if line.startswith("step 2/"))
@@ -95,7 +139,10 @@ def test_two_processes_end_together_when_interrupted(tmp_path: Path, shapes: Pat
 
 def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path, shapes: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    child = started(tmp_path / "engines", [*launcher, *command(tmp_path, shapes, "odd", "--set", "train.batch=3")])
+    child = started(
+        tmp_path / "engines",
+        [*launcher, *command(tmp_path, shapes, "odd", "--set", "train.batch=3")],
+    )
     out, _ = child.communicate(timeout=_LONGEST_SECONDS)
     assert child.returncode != 0
     assert "cannot share evenly" in out
@@ -103,7 +150,17 @@ def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path, shapes: 
 
 def test_a_full_disk_is_named_and_the_checkpoint_before_still_loads(small_disk: Path) -> None:
     def saved(step: int) -> checkpoint.Checkpoint:
-        return checkpoint.Checkpoint(step, {"weight": torch.zeros(150_000)}, {}, {}, {}, torch.get_rng_state(), "{}", ["box"], 0.0)
+        return checkpoint.Checkpoint(
+            step,
+            {"weight": torch.zeros(150_000)},
+            {},
+            {},
+            {},
+            torch.get_rng_state(),
+            "{}",
+            ["box"],
+            0.0,
+        )
 
     checkpoint.save(small_disk / "last.pt", saved(1))
     with pytest.raises(OutputError, match="no space left"):

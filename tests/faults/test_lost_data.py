@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.system.atomic_files import claim_part
+from ssd_live.system.atomic_files import reserve_part
 from ssd_live.video import writer
 from tests.clips import frame_times, packet_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
@@ -36,7 +36,9 @@ def test_an_input_that_bears_the_part_name_is_not_touched(tmp_path: Path, proces
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "pipe"])
-def test_whatever_bears_the_part_name_already_stays(kind: str, clip: Path, tmp_path: Path, process: Process) -> None:
+def test_whatever_bears_the_part_name_already_stays(
+    kind: str, clip: Path, tmp_path: Path, process: Process
+) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     for name in ("out.part.mp4", "out.part.jsonl"):
         match kind:
@@ -46,7 +48,9 @@ def test_whatever_bears_the_part_name_already_stays(kind: str, clip: Path, tmp_p
                 (tmp_path / name).symlink_to(tmp_path / "mine.txt")
             case _:
                 os.mkfifo(tmp_path / name)
-    assert process(clip, "-o", tmp_path / "out.mp4", "--detections", tmp_path / "out.jsonl").code == 0
+    assert (
+        process(clip, "-o", tmp_path / "out.mp4", "--detections", tmp_path / "out.jsonl").code == 0
+    )
     assert (tmp_path / "mine.txt").read_text() == "precious"
     assert kind != "file" or (tmp_path / "out.part.mp4").read_text() == "precious"
     assert not (tmp_path / "out.mp4").is_symlink()
@@ -55,30 +59,65 @@ def test_whatever_bears_the_part_name_already_stays(kind: str, clip: Path, tmp_p
 def test_two_runs_to_one_output_leave_one_whole_file(clip: Path, tmp_path: Path) -> None:
     other = write_clip(tmp_path / "other.mp4", 60)
     output = tmp_path / "same.mp4"
-    words = [sys.executable, str(CHECKOUT / "main.py"), "process", "-o", str(output), *FIXED_BACKEND]
-    runs = [subprocess.Popen([*words, str(source)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for source in (clip, other)]
+    words = [
+        sys.executable,
+        str(CHECKOUT / "main.py"),
+        "process",
+        "-o",
+        str(output),
+        *FIXED_BACKEND,
+    ]
+    runs = [
+        subprocess.Popen(
+            [*words, str(source)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for source in (clip, other)
+    ]
     errors = [run.communicate(timeout=100)[1] for run in runs]
     codes = [run.returncode for run in runs]
     assert sorted(codes) == [0, 1]
     winner = codes.index(0)
     assert len(frame_times(output)) == (5, 60)[winner]
-    assert all("exists already" in error or "made by another program" in error for error, code in zip(errors, codes, strict=True) if code)
+    assert all(
+        "exists already" in error or "made by another program" in error
+        for error, code in zip(errors, codes, strict=True)
+        if code
+    )
 
 
 def test_frames_before_time_zero_are_all_seen(tmp_path: Path, process: Process) -> None:
-    source = write_clip(tmp_path / "in.mkv", 20, time_base=Fraction(1, 1000), pts=lambda index: index * 40)
+    source = write_clip(
+        tmp_path / "in.mkv", 20, time_base=Fraction(1, 1000), pts=lambda index: index * 40
+    )
     shifted = tmp_path / "early.ts"
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(source), "-c", "copy", "-output_ts_offset", "95441.9", str(shifted)], check=True, stdin=subprocess.DEVNULL
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            str(source),
+            "-c",
+            "copy",
+            "-output_ts_offset",
+            "95441.9",
+            str(shifted),
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     assert packet_times(shifted)[0] < 0
     answer = process(shifted, "-o", tmp_path / "out.mp4")
     assert answer.code == 0
     assert "the source begins at" in answer.err
-    assert frame_times(tmp_path / "out.mp4") == [time - packet_times(shifted)[0] for time in frame_times(shifted)]
+    assert frame_times(tmp_path / "out.mp4") == [
+        time - packet_times(shifted)[0] for time in frame_times(shifted)
+    ]
 
 
-def test_a_folders_own_summary_and_detections_are_kept(clip: Path, tmp_path: Path, process: Process) -> None:
+def test_a_folders_own_summary_and_detections_are_kept(
+    clip: Path, tmp_path: Path, process: Process
+) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), np.zeros((40, 60, 3), np.uint8))
     target = tmp_path / "out"
@@ -88,10 +127,14 @@ def test_a_folders_own_summary_and_detections_are_kept(clip: Path, tmp_path: Pat
     assert (target / "summary.csv").read_text() == "my sums"
     (target / "summary.csv").unlink()
     (tmp_path / "mine.csv").write_text("precious")
-    assert "exists already" in error_line(process(clip, photo, "-o", target, "--detections", tmp_path / "mine.csv"))
+    assert "exists already" in error_line(
+        process(clip, photo, "-o", target, "--detections", tmp_path / "mine.csv")
+    )
     assert (tmp_path / "mine.csv").read_text() == "precious"
     for reserved in (target / "summary.csv", target / ".ssd_live" / "finished.json"):
-        assert "would overwrite" in error_line(process(clip, photo, "-o", target, "--detections", reserved))
+        assert "would overwrite" in error_line(
+            process(clip, photo, "-o", target, "--detections", reserved)
+        )
 
 
 def test_results_of_another_folder_are_not_replaced(tmp_path: Path, process: Process) -> None:
@@ -103,7 +146,9 @@ def test_results_of_another_folder_are_not_replaced(tmp_path: Path, process: Pro
     assert len(frame_times(tmp_path / "out" / "clip.mp4")) == 3
 
 
-def test_a_result_that_was_changed_is_neither_skipped_nor_replaced(tmp_path: Path, process: Process) -> None:
+def test_a_result_that_was_changed_is_neither_skipped_nor_replaced(
+    tmp_path: Path, process: Process
+) -> None:
     (tmp_path / "a").mkdir()
     write_clip(tmp_path / "a" / "clip.mp4", 3)
     process(tmp_path / "a", "-o", tmp_path / "out")
@@ -117,18 +162,30 @@ def test_sound_that_outlasts_the_video_is_no_shortfall(tmp_path: Path, process: 
     source = tmp_path / "long.mp4"
     clip = write_clip(tmp_path / "short.mp4", 12)
     inputs = ["-i", str(clip), "-f", "lavfi", "-i", "sine=duration=5"]
-    subprocess.run(["ffmpeg", "-v", "error", *inputs, "-c:v", "copy", str(source)], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", *inputs, "-c:v", "copy", str(source)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
     assert process(source, "--no-video").code == 0
     assert process(source, "-o", tmp_path / "out.mp4").code == 0
 
 
 def test_kept_detections_are_where_the_line_says(tmp_path: Path, process: Process) -> None:
-    source = write_clip(tmp_path / "in.mkv", 60, setup=lambda stream: setattr(stream.codec_context, "gop_size", 10))
+    source = write_clip(
+        tmp_path / "in.mkv", 60, setup=lambda stream: setattr(stream.codec_context, "gop_size", 10)
+    )
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
-    line = error_line(process(source, "-o", tmp_path / "out.mkv", "--detections", tmp_path / "out.csv"))
+    line = error_line(
+        process(source, "-o", tmp_path / "out.mkv", "--detections", tmp_path / "out.csv")
+    )
     assert "out.part.jsonl" in line
     assert len((tmp_path / "out.part.jsonl").read_text().splitlines()) > 10
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.part.jsonl", "out.part.mkv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "in.mkv",
+        "out.part.jsonl",
+        "out.part.mkv",
+    ]
 
 
 def test_a_bad_file_never_ends_a_batch(tmp_path: Path, process: Process) -> None:
@@ -153,7 +210,9 @@ def test_pipes_are_refused_instead_of_waited_for(tmp_path: Path, process: Proces
         os.mkfifo(tmp_path / name)
     assert "not a regular file" in error_line(process(tmp_path / "f.png", "--no-video"))
     assert "not a regular file" in error_line(process(tmp_path / "f.mp4", "--no-video"))
-    assert "not a regular file" in error_line(process(tmp_path / "f.mp4", "--no-video", "--model", tmp_path / "f.onnx"))
+    assert "not a regular file" in error_line(
+        process(tmp_path / "f.mp4", "--no-video", "--model", tmp_path / "f.onnx")
+    )
 
 
 def test_code_in_the_current_folder_is_not_run(clip: Path, tmp_path: Path) -> None:
@@ -161,7 +220,9 @@ def test_code_in_the_current_folder_is_not_run(clip: Path, tmp_path: Path) -> No
         (tmp_path / name).write_text("raise SystemExit('wrong module')")
     environment = os.environ | {"SSD_LIVE_ENGINES": str(tmp_path / "engines")}
     command = [sys.executable, str(CHECKOUT / "main.py"), "process", str(clip), "--no-video"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
     assert answer.returncode == 0, answer.stderr
     assert "left out" not in answer.stderr
 
@@ -178,7 +239,9 @@ def test_rgb_video_keeps_its_colours(tmp_path: Path, process: Process) -> None:
     assert np.abs(pictures(source)[2].astype(float) - pictures(tmp_path / "out.mp4")[2]).mean() < 4
 
 
-def test_a_cut_begins_at_zero_also_where_the_source_does_not(tmp_path: Path, process: Process) -> None:
+def test_a_cut_begins_at_zero_also_where_the_source_does_not(
+    tmp_path: Path, process: Process
+) -> None:
     source = write_clip(tmp_path / "in.mp4", 50, pts=lambda index: index + 50)
     process(source, "-o", tmp_path / "out.mp4", "--start", "1")
     assert frame_times(tmp_path / "out.mp4")[0] == 0
@@ -186,12 +249,21 @@ def test_a_cut_begins_at_zero_also_where_the_source_does_not(tmp_path: Path, pro
 
 def test_part_names_are_claimed_one_by_one(tmp_path: Path) -> None:
     names: list[str] = []
-    threads = [threading.Thread(target=lambda: names.append(claim_part(tmp_path / "a.mp4").name)) for _ in range(5)]
+    threads = [
+        threading.Thread(target=lambda: names.append(reserve_part(tmp_path / "a.mp4").name))
+        for _ in range(5)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(names) == ["a.part-2.mp4", "a.part-3.mp4", "a.part-4.mp4", "a.part-5.mp4", "a.part.mp4"]
+    assert sorted(names) == [
+        "a.part-2.mp4",
+        "a.part-3.mp4",
+        "a.part-4.mp4",
+        "a.part-5.mp4",
+        "a.part.mp4",
+    ]
 
 
 def test_encoding_leaves_the_threads_priority_alone(tmp_path: Path, process: Process) -> None:
@@ -203,7 +275,9 @@ def test_encoding_leaves_the_threads_priority_alone(tmp_path: Path, process: Pro
     assert os.sched_getscheduler(0) == before
 
 
-def test_an_unforeseen_failure_of_one_input_leaves_the_others_alone(tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_failure_of_one_input_leaves_the_others_alone(
+    tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a.mp4", "b.mp4"):
         write_clip(tmp_path / "in" / name, 3)

@@ -1,4 +1,6 @@
-"""One application for all tests of the window, off the screen, and what must hold after each: no complaint of Qt, nothing left running."""
+"""One application for all tests of the window, off the screen, and what must hold after each: no
+complaint of Qt, nothing left running.
+"""
 
 import os
 import sys
@@ -13,12 +15,22 @@ from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from ssd_live.gui import translation
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, open_desk, write_model
 from tests.gui.waiting import settle, wait_until
 
-_OUR_THREADS = ("capture", "infer", "render", "answers", "load", "record", "snapshot", "cameras", "settings")
+_OUR_THREADS = (
+    "capture",
+    "infer",
+    "render",
+    "answers",
+    "load",
+    "record",
+    "snapshot",
+    "cameras",
+    "settings",
+)
 # Offscreen windows are neither raised nor told their size.
 _EXPECTED_COMPLAINTS = ("This plugin does not support",)
 
@@ -45,7 +57,11 @@ def no_complaint(application: QApplication) -> Iterator[None]:
     complaints: list[str] = []
 
     def note(kind: QtMsgType, context: QMessageLogContext, line: str) -> None:
-        if kind is not QtMsgType.QtDebugMsg and kind is not QtMsgType.QtInfoMsg and not any(word in line for word in _EXPECTED_COMPLAINTS):
+        if (
+            kind is not QtMsgType.QtDebugMsg
+            and kind is not QtMsgType.QtInfoMsg
+            and not any(word in line for word in _EXPECTED_COMPLAINTS)
+        ):
             complaints.append(line)
 
     def note_exception(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -63,7 +79,9 @@ def no_complaint(application: QApplication) -> Iterator[None]:
 
 @pytest.fixture
 def desk(no_complaint: None, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """Opens windows; afterwards each is closed, every frame is accounted for, and no thread or process of theirs is left."""
+    """Opens windows; afterwards each is closed, every frame is accounted for, and no thread or
+    process of theirs is left.
+    """
     children = {child.pid for child in psutil.Process().children(recursive=True)}
     threads = set(threading.enumerate())
     desks: list[Desk] = []
@@ -78,15 +96,27 @@ def desk(no_complaint: None, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         opened.close()
     wait_until(lambda: not _ours(threads), "threads end", limit=3.0)
     assert not {child.pid for child in psutil.Process().children(recursive=True)} - children
-    accounts = [stream.pipeline.ledger.account() for opened in desks for stream in opened.session.streams]
-    assert [account.in_flight for account in accounts] == [0] * len(accounts)
+    all_counts = [
+        stream.pipeline.frame_counter.counts()
+        for opened in desks
+        for stream in opened.session.streams
+    ]
+    assert [frame_counts.in_flight for frame_counts in all_counts] == [0] * len(all_counts)
 
 
 def _ours(before: set[threading.Thread]) -> list[str]:
-    return [thread.name for thread in set(threading.enumerate()) - before if thread.name in _OUR_THREADS]
+    return [
+        thread.name for thread in set(threading.enumerate()) - before if thread.name in _OUR_THREADS
+    ]
 
 
 @pytest.fixture
-def cat_and_dog(tmp_path: Path) -> Wish:
-    """A model that finds a cat (90 %) in the middle and a dog (50 %) in the corner, wherever it looks."""
-    return write_model(tmp_path / "cat_and_dog.onnx", [[0.25, 0.25, 0.75, 0.75], [0.8, 0.8, 0.95, 0.95]], [[0.9, 0.02], [0.02, 0.5]])
+def cat_and_dog(tmp_path: Path) -> ModelRequest:
+    """A model that finds a cat (90 %) in the middle and a dog (50 %) in the corner, wherever it
+    looks.
+    """
+    return write_model(
+        tmp_path / "cat_and_dog.onnx",
+        [[0.25, 0.25, 0.75, 0.75], [0.8, 0.8, 0.95, 0.95]],
+        [[0.9, 0.02], [0.02, 0.5]],
+    )

@@ -17,19 +17,19 @@ from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.transport import SeekSlider
 from ssd_live.gui.view import VideoView
 from ssd_live.gui.window import MainWindow
+from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession
-from ssd_live.live.shown import ShownByNetwork
 from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
-from ssd_live.pipeline.meters import Account
-from ssd_live.remote.client import Wish
+from ssd_live.pipeline.counters import FrameCounts
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 from tests.gui.waiting import settle, wait_until
 from tests.tiny_model import tiny_model
 
 SMALL_PATTERN = "pattern:320x180@30"
-NO_NETWORK = Wish("none")
+NO_NETWORK = ModelRequest("none")
 WidgetType = TypeVar("WidgetType", bound=QWidget)
 
 
@@ -58,8 +58,8 @@ class Desk:
         return state
 
     @property
-    def account(self) -> Account:
-        return self.session.pipeline.ledger.account()
+    def counts(self) -> FrameCounts:
+        return self.session.pipeline.frame_counter.counts()
 
     @property
     def time(self) -> float:
@@ -73,16 +73,24 @@ class Desk:
     def is_on(self, action: str) -> bool:
         return self.window.actions_by_name[action].isChecked()
 
-    def press(self, key: str, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    def press(
+        self, key: str, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
         """A key, where the focus is."""
         self.window.activateWindow()
         wait_until(self.window.isActiveWindow, "the window is active")
-        QTest.keyClick(QApplication.focusWidget() or self.window, getattr(Qt.Key, f"Key_{key}"), modifier)
+        QTest.keyClick(
+            QApplication.focusWidget() or self.window, getattr(Qt.Key, f"Key_{key}"), modifier
+        )
         settle()
 
     def child(self, kind: type[WidgetType], accessible_name: str = "") -> WidgetType:
         """The one widget of a kind, or the one of that name."""
-        found = [w for w in self.window.findChildren(kind) if not accessible_name or w.accessibleName() == accessible_name]
+        found = [
+            w
+            for w in self.window.findChildren(kind)
+            if not accessible_name or w.accessibleName() == accessible_name
+        ]
         assert len(found) == 1, f"{len(found)} widgets are a {kind.__name__} {accessible_name}"
         return found[0]
 
@@ -112,7 +120,7 @@ class Desk:
         """By the action, until the view stands still."""
         self.trigger("play")
         self.wait_for_phase(Phase.PAUSED)
-        wait_until(lambda: not self.account.in_flight, "the frames on their way have arrived")
+        wait_until(lambda: not self.counts.in_flight, "the frames on their way have arrived")
         settle()
 
     def colour(self, x: float, y: float) -> tuple[int, int, int]:
@@ -137,24 +145,24 @@ def open_desk(
     source: str | Path = SMALL_PATTERN,
     *more: str | Path,
     settings: Settings | None = None,
-    wish: Wish | None = None,
+    model_request: ModelRequest | None = None,
     size: tuple[int, int] = (900, 600),
     models: Sequence[str] = (),
     overrides: Overrides | None = None,
 ) -> Desk:
     """The application's own order: source and network start before there is a window."""
     bridge, settings = Bridge(), settings or Settings()
-    shown = ShownByNetwork(settings, overrides or Overrides())
+    shown = DisplayFilters(settings, overrides or Overrides())
     session = LiveSession(bridge.events(), shown, show=settings.show, streams=1 + len(more))
-    if wish is not None:
-        session.load(wish)
+    if model_request is not None:
+        session.load(model_request)
     for stream, text in zip(session.streams, (source, *more), strict=True):
         stream.open(parse_source(str(text)), CaptureOptions(loop=settings.loop))
     window = MainWindow(
         session,
         bridge,
         settings,
-        wish=wish or NO_NETWORK,
+        model_request=model_request or NO_NETWORK,
         options=SourceOptions(),
         models=list(models),
         backends=["openvino", "onnxruntime"],
@@ -177,14 +185,23 @@ def red_green_blue(image: QImage, x: int, y: int) -> tuple[int, int, int]:
     return rgb(image.pixelColor(x, y))
 
 
-def write_model(path: Path, boxes: Sequence[Sequence[float]], scores: Sequence[Sequence[float]], **metadata: object) -> Wish:
-    """A model file that finds `boxes` (0..1) in every picture, scored for cat and dog; the wish for it on the runtime that starts fastest."""
+def write_model(
+    path: Path,
+    boxes: Sequence[Sequence[float]],
+    scores: Sequence[Sequence[float]],
+    **metadata: object,
+) -> ModelRequest:
+    """A model file that finds `boxes` (0..1) in every picture, scored for cat and dog; the model
+    request for it on the runtime that starts fastest.
+    """
     path.write_bytes(tiny_model(boxes, scores, name=path.stem, **metadata).data)
-    return Wish(str(path), "onnxruntime", "fp32")
+    return ModelRequest(str(path), "onnxruntime", "fp32")
 
 
 def write_map(path: Path, size: tuple[int, int] = (512, 256)) -> Path:
-    """A picture whose every colour says where it is: red grows to the right from 0 to 255, green downwards; blue is 128."""
+    """A picture whose every colour says where it is: red grows to the right from 0 to 255, green
+    downwards; blue is 128.
+    """
     width, height = size
     picture = np.full((height, width, 3), 128, np.uint8)
     picture[..., 2] = np.linspace(0, 255, width)[None, :].round()
@@ -219,7 +236,11 @@ def turn_wheel(view: QWidget, x: float, y: float, notches: int) -> None:
 
 def drop(desk: Desk, content: QMimeData, x: int = 50, y: int = 50) -> None:
     """What the window system tells a window when something is dragged onto it and let go."""
-    action, button, modifier = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    action, button, modifier = (
+        Qt.DropAction.CopyAction,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     at = QPoint(x, y)
     enter = QDragEnterEvent(at, action, content, button, modifier)
     QApplication.sendEvent(desk.window, enter)
@@ -232,4 +253,8 @@ def toggle(item: QListWidgetItem) -> None:
     classes = item.listWidget()
     classes.scrollToItem(item)
     place = classes.visualItemRect(item)
-    QTest.mouseClick(classes.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(place.left() + 9, place.center().y()))
+    QTest.mouseClick(
+        classes.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=QPoint(place.left() + 9, place.center().y()),
+    )

@@ -47,7 +47,9 @@ def menu_actions(menu: QMenu) -> Iterator[QAction]:
 
 
 def all_menu_actions(desk: Desk) -> set[QAction]:
-    return {action for top in desk.window.menuBar().actions() for action in menu_actions(_menu_of(top))}
+    return {
+        action for top in desk.window.menuBar().actions() for action in menu_actions(_menu_of(top))
+    }
 
 
 def _menu_of(action: QAction) -> QMenu:
@@ -57,7 +59,11 @@ def _menu_of(action: QAction) -> QMenu:
 
 
 def test_no_key_does_two_things(opened: Desk) -> None:
-    keys = [sequence.toString() for action in opened.window.actions_by_name.all() for sequence in action.shortcuts()]
+    keys = [
+        sequence.toString()
+        for action in opened.window.actions_by_name.all()
+        for sequence in action.shortcuts()
+    ]
     assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
@@ -73,12 +79,19 @@ def test_every_action_has_a_tip_that_names_its_key(opened: Desk) -> None:
         assert action.toolTip().strip()
         assert action.statusTip().strip()
         if spec.keys:
-            assert action.shortcut().toString(QKeySequence.SequenceFormat.NativeText) in action.toolTip()
+            assert (
+                action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+                in action.toolTip()
+            )
 
 
 def test_every_action_stands_in_a_menu_or_has_a_key(opened: Desk) -> None:
     in_menus = all_menu_actions(opened)
-    alone = [spec.name for spec in opened.window.actions_by_name.specs if not spec.keys and opened.window.actions_by_name[spec.name] not in in_menus]
+    alone = [
+        spec.name
+        for spec in opened.window.actions_by_name.specs
+        if not spec.keys and opened.window.actions_by_name[spec.name] not in in_menus
+    ]
     assert alone == []
 
 
@@ -88,13 +101,19 @@ def test_the_shortcuts_dialog_lists_every_action_with_all_its_keys(opened: Desk)
     def read(dialog: QWidget) -> None:
         table = dialog.findChild(QTableWidget)
         assert isinstance(table, QTableWidget)
-        rows.extend(tuple(_cell(table, row, column) for column in range(3)) for row in range(table.rowCount()))  # type: ignore[misc]
+        rows.extend(
+            tuple(_cell(table, row, column) for column in range(3))  # type: ignore[misc]
+            for row in range(table.rowCount())
+        )
 
     in_dialog(lambda: opened.trigger("shortcuts"), read)
     listed = {action: keys.split(", ") for keys, action, _ in rows}
     for spec in opened.window.actions_by_name.specs:
         if spec.keys:
-            written = ", ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in spec.keys)
+            written = ", ".join(
+                QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+                for key in spec.keys
+            )
             assert listed[plain(spec.text)] == written.split(", ")
     assert len(rows) == sum(bool(spec.keys) for spec in opened.window.actions_by_name.specs)
 
@@ -109,7 +128,9 @@ def test_every_row_of_the_shortcuts_dialog_says_what_its_key_does(opened: Desk) 
     def read(dialog: QWidget) -> None:
         table = dialog.findChild(QTableWidget)
         assert isinstance(table, QTableWidget)
-        silent = [_cell(table, row, 1) for row in range(table.rowCount()) if not _cell(table, row, 2)]
+        silent = [
+            _cell(table, row, 1) for row in range(table.rowCount()) if not _cell(table, row, 2)
+        ]
         assert silent == []
 
     in_dialog(lambda: opened.trigger("shortcuts"), read)
@@ -128,7 +149,9 @@ def test_access_keys_are_unique_within_each_menu(opened: Desk) -> None:
 
 def test_access_keys_of_menu_bar_and_panel_are_unique(opened: Desk) -> None:
     menus = [action.text() for action in opened.window.menuBar().actions()]
-    labels = [label.text() for label in opened.panel.findChildren(QLabel) if label.buddy() is not None]
+    labels = [
+        label.text() for label in opened.panel.findChildren(QLabel) if label.buddy() is not None
+    ]
     buttons = [button.text() for button in opened.panel.findChildren(QAbstractButton)]
     keys = access_keys(menus + labels + buttons)
     assert sorted(key for key, count in Counter(keys).items() if count > 1) == []
@@ -157,13 +180,18 @@ def focus_chain(desk: Desk) -> list[QWidget]:
     return reached
 
 
-@pytest.mark.parametrize("kind", [QComboBox, QAbstractSlider, QAbstractSpinBox, QLineEdit, QListWidget, QAbstractButton])
+@pytest.mark.parametrize(
+    "kind", [QComboBox, QAbstractSlider, QAbstractSpinBox, QLineEdit, QListWidget, QAbstractButton]
+)
 def test_the_tab_key_reaches_every_widget_of_the_panel(opened: Desk, kind: type[QWidget]) -> None:
     reached = focus_chain(opened)
     wanted = [
         widget
         for widget in opened.panel.findChildren(kind)
-        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None and not _is_part(widget)
+        if widget.isVisible()
+        and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.focusProxy() is None
+        and not _is_part(widget)
     ]
     assert wanted
     assert [widget for widget in wanted if widget not in reached] == []
@@ -201,15 +229,28 @@ def test_a_screen_reader_has_a_name_for_everything_that_takes_the_focus(opened: 
 
 def test_every_panel_control_has_a_tooltip(opened: Desk) -> None:
     kinds = (QComboBox, QAbstractSlider, QAbstractSpinBox, QListWidget, QAbstractButton)
-    controls = [widget for kind in kinds for widget in opened.panel.findChildren(kind) if not _is_part(widget)]
+    controls = [
+        widget
+        for kind in kinds
+        for widget in opened.panel.findChildren(kind)
+        if not _is_part(widget)
+    ]
     assert [type(widget).__name__ for widget in controls if not widget.toolTip()] == []
 
 
 @pytest.mark.parametrize(
     ("key", "action", "before"),
-    [("Space", "play", True), ("H", "hud", True), ("D", "detection_panel", True), ("P", "numbers_panel", False), ("V", "source_rate", False)],
+    [
+        ("Space", "play", True),
+        ("H", "hud", True),
+        ("D", "detection_panel", True),
+        ("P", "numbers_panel", False),
+        ("V", "source_rate", False),
+    ],
 )
-def test_a_single_key_switches_its_action(opened: Desk, key: str, action: str, before: bool) -> None:
+def test_a_single_key_switches_its_action(
+    opened: Desk, key: str, action: str, before: bool
+) -> None:
     opened.view.setFocus()
     assert opened.is_on(action) is before
     opened.press(key)
@@ -232,11 +273,11 @@ def test_escape_does_nothing_while_the_window_is_not_full_screen(opened: Desk) -
 
 def test_the_network_is_changed_with_the_keyboard_alone(desk: Desks) -> None:
     opened = desk(models=["one", "two"])
-    wishes: list[object] = []
-    opened.panel.wished.connect(wishes.append)
-    opened.panel.wished.disconnect(opened.window.wish)
+    model_requests: list[object] = []
+    opened.panel.wished.connect(model_requests.append)
+    opened.panel.wished.disconnect(opened.window.model_request)
     picker = opened.panel.findChildren(QComboBox)[0]
     picker.setCurrentText("one")
     picker.setFocus()
     QTest.keyClick(picker, Qt.Key.Key_Down)
-    assert [getattr(wish, "model", "") for wish in wishes] == ["two"]
+    assert [getattr(model_request, "model", "") for model_request in model_requests] == ["two"]

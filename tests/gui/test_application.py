@@ -17,7 +17,7 @@ from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.gui import app
 from ssd_live.gui.window import MainWindow
 from ssd_live.live.request import LiveRequest, Overrides
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings, load_settings, save_settings
 from ssd_live.video.sources import parse_source
 from tests.clips import frame_times
@@ -35,17 +35,35 @@ def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(application: QApplication, settings_file: Path, cat_and_dog: Wish, no_complaint: None) -> Run:
-    """Runs the application; `do` is called with its window when it shows a picture, and closing the window ends it."""
+def run(
+    application: QApplication, settings_file: Path, cat_and_dog: ModelRequest, no_complaint: None
+) -> Run:
+    """Runs the application; `do` is called with its window when it shows a picture, and closing the
+    window ends it.
+    """
     failures: list[BaseException] = []
 
-    def start(source: str | Path = SMALL_PATTERN, do: Callable[[MainWindow], None] = lambda window: None, **words: Any) -> int:
-        words = {"model": cat_and_dog.model, "backend": cat_and_dog.backend, "precision": cat_and_dog.precision} | words
+    def start(
+        source: str | Path = SMALL_PATTERN,
+        do: Callable[[MainWindow], None] = lambda window: None,
+        **words: Any,
+    ) -> int:
+        words = {
+            "model": cat_and_dog.model,
+            "backend": cat_and_dog.backend,
+            "precision": cat_and_dog.precision,
+        } | words
 
         def begin() -> None:
             try:
                 (window,) = shown_windows()
-                wait_until(lambda: window.view.picture is not None and len(window.view.visible_detections() or ()), "boxes are shown")
+                wait_until(
+                    lambda: (
+                        window.view.picture is not None
+                        and len(window.view.visible_detections() or ())
+                    ),
+                    "boxes are shown",
+                )
                 do(window)
             except BaseException as error:  # must come out of the test, not out of Qt
                 failures.append(error)
@@ -65,7 +83,11 @@ def run(application: QApplication, settings_file: Path, cat_and_dog: Wish, no_co
 
 
 def shown_windows() -> list[MainWindow]:
-    return [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, MainWindow) and widget.isVisible()]
+    return [
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if isinstance(widget, MainWindow) and widget.isVisible()
+    ]
 
 
 def test_a_closed_window_ends_the_run_and_leaves_no_thread(run: Run) -> None:
@@ -95,18 +117,32 @@ def test_what_was_chosen_is_there_again_at_the_next_start(run: Run, settings_fil
 
     def compare(window: MainWindow) -> None:
         actions = window.actions_by_name
-        assert [actions[name].isChecked() for name in ("hud", "loop", "numbers_panel")] == [False, False, True]
+        assert [actions[name].isChecked() for name in ("hud", "loop", "numbers_panel")] == [
+            False,
+            False,
+            True,
+        ]
         assert (window.width(), window.height()) == (700, 560)
-        sliders = [slider.value() for slider in window.panel.findChildren(QSlider) if slider.maximum() == 100]
+        sliders = [
+            slider.value()
+            for slider in window.panel.findChildren(QSlider)
+            if slider.maximum() == 100
+        ]
         assert sliders == [50]
 
     run(do=compare)
 
 
-def test_the_network_is_remembered(run: Run, settings_file: Path, cat_and_dog: Wish) -> None:
+def test_the_network_is_remembered(
+    run: Run, settings_file: Path, cat_and_dog: ModelRequest
+) -> None:
     run()
     kept, _ = load_settings(settings_file)
-    assert (kept.model, kept.backend, kept.precision) == (cat_and_dog.model, cat_and_dog.backend, cat_and_dog.precision)
+    assert (kept.model, kept.backend, kept.precision) == (
+        cat_and_dog.model,
+        cat_and_dog.backend,
+        cat_and_dog.precision,
+    )
     run(model=None, backend=None, precision=None)
 
 
@@ -121,7 +157,10 @@ def test_settings_are_saved_while_the_window_is_still_open(run: Run, settings_fi
         window.actions_by_name["hud"].trigger()
         saver = next(timer for timer in window.findChildren(QTimer) if timer.interval() == 5000)
         saver.timeout.emit()
-        wait_until(lambda: settings_file.exists() and not load_settings(settings_file)[0].hud, "they are on the disk")
+        wait_until(
+            lambda: settings_file.exists() and not load_settings(settings_file)[0].hud,
+            "they are on the disk",
+        )
 
     run(do=change)
 
@@ -138,13 +177,19 @@ def test_a_broken_settings_file_is_set_aside_and_said_so(run: Run, settings_file
     assert load_settings(settings_file)[1] == ""
 
 
-@pytest.mark.parametrize("changes", [{"geometry": "broken"}, {"layout": "!!"}, {"geometry": "AAAA", "layout": "AAAA"}])
-def test_a_broken_place_of_the_window_does_not_keep_it_from_opening(run: Run, settings_file: Path, changes: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"geometry": "broken"}, {"layout": "!!"}, {"geometry": "AAAA", "layout": "AAAA"}]
+)
+def test_a_broken_place_of_the_window_does_not_keep_it_from_opening(
+    run: Run, settings_file: Path, changes: dict[str, str]
+) -> None:
     save_settings(Settings(**changes), settings_file)  # type: ignore[arg-type]
     assert run() == 0
 
 
-def test_settings_that_cannot_be_written_are_no_failure(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_that_cannot_be_written_are_no_failure(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("SSD_LIVE_SETTINGS", str(tmp_path / "file" / "settings.json"))
     assert run() == 0
@@ -160,14 +205,19 @@ def test_the_screenshot_is_the_window_with_its_boxes(run: Run, tmp_path: Path) -
     from ssd_live.imaging.overlay import class_colour
 
     sizes: list[tuple[int, int]] = []
-    run(do=lambda window: sizes.append((window.width(), window.height())), screenshot=tmp_path / "new" / "window.png")
+    run(
+        do=lambda window: sizes.append((window.width(), window.height())),
+        screenshot=tmp_path / "new" / "window.png",
+    )
     image = cv2.imread(str(tmp_path / "new" / "window.png"))
     assert image is not None
     assert (image.shape[1], image.shape[0]) == sizes[0]
     assert (image == class_colour(0)).all(axis=2).sum() > 100
 
 
-def test_a_screenshot_that_cannot_be_written_is_a_failure_after_the_run(run: Run, tmp_path: Path) -> None:
+def test_a_screenshot_that_cannot_be_written_is_a_failure_after_the_run(
+    run: Run, tmp_path: Path
+) -> None:
     with pytest.raises(OutputError, match=r"window\.nothing"):
         run(screenshot=tmp_path / "window.nothing")
 
@@ -175,10 +225,14 @@ def test_a_screenshot_that_cannot_be_written_is_a_failure_after_the_run(run: Run
 def test_the_statistics_add_up_and_tell_the_heartbeat(run: Run, tmp_path: Path) -> None:
     run(exit_after=3.0, stats=tmp_path / "stats.json")
     numbers = json.loads((tmp_path / "stats.json").read_text())
-    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(numbers["dropped"].values())
+    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(
+        numbers["dropped"].values()
+    )
     assert numbers["in_flight"] == 0
     assert numbers["shown"] >= 30
-    assert numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] <= numbers["latency_ms"]["max"]
+    assert (
+        numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] <= numbers["latency_ms"]["max"]
+    )
     assert numbers["heartbeat"]["beats"] >= 150
     assert 0 < numbers["heartbeat"]["longest_gap_ms"] < 1000
     assert numbers["after_start"]["captured"] > 0
@@ -206,8 +260,15 @@ def test_a_signal_closes_the_window_and_the_exit_code_says_so(run: Run) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_a_source_that_never_came_is_the_runs_failure(application: QApplication, settings_file: Path, cat_and_dog: Wish) -> None:
-    request = LiveRequest((parse_source("http://127.0.0.1:9/x"),), model=cat_and_dog.model, backend=cat_and_dog.backend, exit_after=0.5)
+def test_a_source_that_never_came_is_the_runs_failure(
+    application: QApplication, settings_file: Path, cat_and_dog: ModelRequest
+) -> None:
+    request = LiveRequest(
+        (parse_source("http://127.0.0.1:9/x"),),
+        model=cat_and_dog.model,
+        backend=cat_and_dog.backend,
+        exit_after=0.5,
+    )
     with pytest.raises(SsdLiveError, match=r"127\.0\.0\.1:9"):
         app.run(request)
 
@@ -220,7 +281,12 @@ def test_the_theme_of_the_settings_holds_from_the_start(run: Run, settings_file:
 
 
 def test_cancelling_the_first_network_is_no_failure(
-    application: QApplication, settings_file: Path, cat_and_dog: Wish, no_complaint: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    application: QApplication,
+    settings_file: Path,
+    cat_and_dog: ModelRequest,
+    no_complaint: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Nothing was measured yet, which takes seconds.
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
@@ -234,6 +300,11 @@ def test_cancelling_the_first_network_is_no_failure(
         window.close()
 
     QTimer.singleShot(0, cancel)
-    assert app.run(LiveRequest((parse_source(SMALL_PATTERN),), model=cat_and_dog.model, backend="auto")) == 0
+    assert (
+        app.run(
+            LiveRequest((parse_source(SMALL_PATTERN),), model=cat_and_dog.model, backend="auto")
+        )
+        == 0
+    )
     settle()
     assert said == ["loading was cancelled"]

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QTextBrowser
 
 from ssd_live.gui.bench import BenchDialog
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from tests.gui.desk import part
 from tests.gui.waiting import wait_until
 
@@ -29,7 +29,7 @@ def held() -> list[bool]:
 
 
 @pytest.fixture
-def dialog(cat_and_dog: Wish, held: list[bool]) -> BenchDialog:
+def dialog(cat_and_dog: ModelRequest, held: list[bool]) -> BenchDialog:
     dialog = BenchDialog(cat_and_dog, None, held.append, words=SHORT)
     dialog.show()
     return dialog
@@ -62,7 +62,7 @@ def test_cancelling_lets_the_picture_go_on(dialog: BenchDialog, held: list[bool]
 
 
 def test_what_goes_wrong_is_said_in_a_line(held: list[bool]) -> None:
-    dialog = BenchDialog(Wish("no-such-model"), None, held.append, words=SHORT)
+    dialog = BenchDialog(ModelRequest("no-such-model"), None, held.append, words=SHORT)
     dialog.show()
     QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)
     wait_until(lambda: held == [True, False], "it has ended", 60)

@@ -7,7 +7,7 @@ import pytest
 
 from ssd_live.gui.bridge import Bridge
 from ssd_live.live.session import LiveSession
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from tests.gui.desk import Desk
 from tests.gui.waiting import wait_until
 from tests.waiting import wait_until as wait_without_events
@@ -32,13 +32,15 @@ def test_what_is_told_before_anyone_listens_is_heard_in_its_order(no_complaint: 
     assert heard == ["one", "two", "three", "four"]
 
 
-def test_a_network_that_is_there_before_the_window_is_shown_in_it(desk: Any, cat_and_dog: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_is_there_before_the_window_is_shown_in_it(
+    desk: Any, cat_and_dog: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = LiveSession.load
 
-    def load_at_once(session: LiveSession, wish: Wish) -> None:
-        load(session, wish)
+    def load_at_once(session: LiveSession, model_request: ModelRequest) -> None:
+        load(session, model_request)
         wait_without_events(lambda: session.loaded is not None)
 
     monkeypatch.setattr(LiveSession, "load", load_at_once)
-    opened: Desk = desk(wish=cat_and_dog)
+    opened: Desk = desk(model_request=cat_and_dog)
     opened.wait_for_boxes()

@@ -5,11 +5,22 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QProgressBar, QPushButton, QSlider, QSpinBox
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+)
 
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.request import Overrides
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, part, toggle
 from tests.gui.waiting import wait_until
@@ -19,9 +30,9 @@ CAT, DOG = 0, 1
 
 
 @pytest.fixture
-def watching(desk: Desks, cat_and_dog: Wish) -> Desk:
+def watching(desk: Desks, cat_and_dog: ModelRequest) -> Desk:
     """A window in which a cat and a dog are seen."""
-    opened = desk(wish=cat_and_dog)
+    opened = desk(model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.wait_for_live_layout()
     return opened
@@ -40,7 +51,9 @@ def spot(desk: Desk, x: float, y: float) -> tuple[float, float]:
 
 
 def has_box(desk: Desk, class_id: int, x: float, y: float) -> bool:
-    """Whether a box's line in that class's colour runs through a part of the frame. Painted now, with no event handled before."""
+    """Whether a box's line in that class's colour runs through a part of the frame. Painted now,
+    with no event handled before.
+    """
     return near(desk.colour(*spot(desk, x, y)), ink(class_id))
 
 
@@ -63,15 +76,25 @@ def shown(desk: Desk) -> set[str]:
 
 def item(desk: Desk, name: str) -> QListWidgetItem:
     classes = desk.child(QListWidget)
-    return next(classes.item(row) for row in range(classes.count()) if classes.item(row).data(Qt.ItemDataRole.UserRole) == name)
+    return next(
+        classes.item(row)
+        for row in range(classes.count())
+        if classes.item(row).data(Qt.ItemDataRole.UserRole) == name
+    )
 
 
 def threshold_slider(desk: Desk) -> QSlider:
-    return next(slider for slider in desk.panel.findChildren(QSlider) if slider.orientation() is Qt.Orientation.Horizontal)
+    return next(
+        slider
+        for slider in desk.panel.findChildren(QSlider)
+        if slider.orientation() is Qt.Orientation.Horizontal
+    )
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.25, 0.5), (0.75, 0.5), (0.5, 0.25), (0.5, 0.75)])
-def test_every_side_of_a_box_is_drawn_where_the_network_found_it(watching: Desk, x: float, y: float) -> None:
+def test_every_side_of_a_box_is_drawn_where_the_network_found_it(
+    watching: Desk, x: float, y: float
+) -> None:
     assert has_box(watching, CAT, x, y)
 
 
@@ -83,7 +106,8 @@ def test_nothing_is_drawn_beside_a_box(watching: Desk) -> None:
 def test_a_box_stays_on_its_object_when_the_view_is_zoomed(watching: Desk) -> None:
     view = watching.view
     view.set_zoom(2.0)
-    # The middle half is what is visible: the box around it runs along the view's middle lines at a quarter.
+    # The middle half is what is visible: the box around it runs along the view's middle lines at a
+    # quarter.
     scale = min(view.width() / 16, view.height() / 9)
     assert near(watching.colour(view.width() / 2 - 8 * scale, view.height() / 2), ink(CAT))
 
@@ -97,7 +121,9 @@ def test_a_label_stands_on_its_box_and_is_left_out_by_choice(watching: Desk) -> 
     x, y = spot(watching, 0.25, 0.25)
     above = (x + 3, y - 4)
     assert near(watching.colour(*above), ink(CAT))
-    labels = next(box for box in watching.panel.findChildren(QComboBox) if box.findData("none") >= 0)
+    labels = next(
+        box for box in watching.panel.findChildren(QComboBox) if box.findData("none") >= 0
+    )
     labels.setCurrentIndex(labels.findData("none"))
     assert not near(watching.colour(*above), ink(CAT))
     assert watching.settings.labels == "none"
@@ -127,7 +153,9 @@ def test_the_threshold_slider_acts_at_once_while_paused(watching: Desk) -> None:
     assert sees_dog(watching)
 
 
-def test_slider_and_number_show_the_same_threshold_and_it_is_remembered_for_the_network(watching: Desk) -> None:
+def test_slider_and_number_show_the_same_threshold_and_it_is_remembered_for_the_network(
+    watching: Desk,
+) -> None:
     number = watching.child(QDoubleSpinBox)
     threshold_slider(watching).setValue(63)
     assert number.value() == pytest.approx(0.63)
@@ -151,7 +179,9 @@ def test_the_threshold_keys_move_it_by_five_percent(watching: Desk) -> None:
     assert threshold_slider(watching).value() == 35
 
 
-def test_an_unchecked_class_is_not_drawn_even_while_paused_and_is_remembered(watching: Desk) -> None:
+def test_an_unchecked_class_is_not_drawn_even_while_paused_and_is_remembered(
+    watching: Desk,
+) -> None:
     watching.pause()
     toggle(item(watching, "cat"))
     assert not sees_cat(watching)
@@ -171,7 +201,9 @@ def test_the_space_bar_checks_and_unchecks_a_class_and_does_not_pause(watching: 
     assert watching.is_on("play")
 
 
-def test_the_space_bar_presses_the_button_that_has_the_focus_and_does_not_pause(watching: Desk) -> None:
+def test_the_space_bar_presses_the_button_that_has_the_focus_and_does_not_pause(
+    watching: Desk,
+) -> None:
     watching.panel.findChildren(QPushButton)[1].setFocus()
     watching.press("Space")
     assert shown(watching) == set()
@@ -182,8 +214,16 @@ def test_letters_typed_into_the_search_trigger_no_action(watching: Desk) -> None
     watching.trigger("search_classes")
     for key in "HDPV":
         watching.press(key)
-    assert next(field for field in watching.panel.findChildren(QLineEdit) if field.placeholderText()).text() == "hdpv"
-    assert [watching.is_on(action) for action in ("hud", "detection_panel", "numbers_panel", "source_rate")] == [True, True, False, False]
+    assert (
+        next(
+            field for field in watching.panel.findChildren(QLineEdit) if field.placeholderText()
+        ).text()
+        == "hdpv"
+    )
+    assert [
+        watching.is_on(action)
+        for action in ("hud", "detection_panel", "numbers_panel", "source_rate")
+    ] == [True, True, False, False]
 
 
 def test_the_buttons_check_and_uncheck_every_class(watching: Desk) -> None:
@@ -223,20 +263,27 @@ def test_classes_carry_the_count_of_what_is_shown(watching: Desk) -> None:
 
 
 def test_the_panel_says_what_runs_the_network(watching: Desk) -> None:
-    assert any("ONNX Runtime" in label.text() and "fp32" in label.text() for label in watching.panel.findChildren(QLabel))
+    assert any(
+        "ONNX Runtime" in label.text() and "fp32" in label.text()
+        for label in watching.panel.findChildren(QLabel)
+    )
 
 
-def test_the_commands_threshold_and_classes_hold_for_the_first_network_and_are_not_kept(desk: Desks, cat_and_dog: Wish) -> None:
-    opened = desk(wish=cat_and_dog, overrides=Overrides(0.3, ("Dog",)))
+def test_the_commands_threshold_and_classes_hold_for_the_first_network_and_are_not_kept(
+    desk: Desks, cat_and_dog: ModelRequest
+) -> None:
+    opened = desk(model_request=cat_and_dog, overrides=Overrides(0.3, ("Dog",)))
     opened.wait_for_boxes()
     assert shown(opened) == {"dog"}
     assert threshold_slider(opened).value() == 30
     assert (opened.settings.thresholds, opened.settings.hidden_classes) == ({}, {})
 
 
-def test_remembered_threshold_and_classes_return_with_their_network(desk: Desks, cat_and_dog: Wish) -> None:
+def test_remembered_threshold_and_classes_return_with_their_network(
+    desk: Desks, cat_and_dog: ModelRequest
+) -> None:
     kept = Settings(thresholds={"cat_and_dog": 0.2}, hidden_classes={"cat_and_dog": ["cat"]})
-    opened = desk(wish=cat_and_dog, settings=kept)
+    opened = desk(model_request=cat_and_dog, settings=kept)
     opened.wait_for_boxes()
     assert shown(opened) == {"dog"}
     assert threshold_slider(opened).value() == 20
@@ -245,7 +292,10 @@ def test_remembered_threshold_and_classes_return_with_their_network(desk: Desks,
 
 def test_shown_at_the_sources_rate_older_boxes_are_dotted(watching: Desk) -> None:
     watching.trigger("source_rate")
-    wait_until(lambda: watching.view.picture is not None and watching.view.picture.stale, "boxes of an earlier frame are shown")
+    wait_until(
+        lambda: watching.view.picture is not None and watching.view.picture.stale,
+        "boxes of an earlier frame are shown",
+    )
     x, top = spot(watching, 0.25, 0.3)
     _, bottom = spot(watching, 0.25, 0.7)
     line = [near(watching.colour(x, y), ink(CAT)) for y in range(round(top), round(bottom), 5)]
@@ -257,7 +307,7 @@ def test_shown_at_the_sources_rate_older_boxes_are_dotted(watching: Desk) -> Non
 def test_the_default_network_finds_the_cars_of_the_sample_clip(desk: Desks) -> None:
     from tests.clips import SAMPLE
 
-    opened = desk(SAMPLE, wish=Wish("ssd300-mobilenetv2-oid", "openvino", "fp32"))
+    opened = desk(SAMPLE, model_request=ModelRequest("ssd300-mobilenetv2-oid", "openvino", "fp32"))
     wait_until(lambda: "Car" in shown(opened), "a car is found")
 
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.view import VideoView
 from ssd_live.pipeline.capture import Phase
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
@@ -46,37 +46,60 @@ def phase(view: VideoView) -> Phase:
 
 
 def captured(view: VideoView) -> int:
-    return view.stream.pipeline.ledger.account().captured
+    return view.stream.pipeline.frame_counter.counts().captured
 
 
 @pytest.mark.parametrize(("count", "columns"), [(2, 2), (3, 2), (4, 2), (5, 3)])
-def test_all_sources_are_seen_side_by_side_in_views_of_one_size(desk: Desks, count: int, columns: int) -> None:
+def test_all_sources_are_seen_side_by_side_in_views_of_one_size(
+    desk: Desks, count: int, columns: int
+) -> None:
     opened = desk(*[SMALL_PATTERN] * count)
     wait_for_pictures(opened)
     assert len({view.x() for view in views(opened)}) == columns
-    widths, heights = {view.width() for view in views(opened)}, {view.height() for view in views(opened)}
+    widths, heights = (
+        {view.width() for view in views(opened)},
+        {view.height() for view in views(opened)},
+    )
     assert max(widths) - min(widths) <= 1
     assert max(heights) - min(heights) <= 1
     areas = [view.geometry() for view in views(opened)]
-    assert not any(one.intersects(other) for index, one in enumerate(areas) for other in areas[index + 1 :])
+    assert not any(
+        one.intersects(other) for index, one in enumerate(areas) for other in areas[index + 1 :]
+    )
 
 
-def test_each_view_shows_its_own_source_with_boxes_of_the_one_network(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SMALL_PATTERN, LARGE_PATTERN, write_map(tmp_path / "map.png"), wish=cat_and_dog)
-    wait_until(lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)), "boxes everywhere")
-    sizes = [(view.picture.frame.width, view.picture.frame.height) for view in views(opened) if view.picture]
+def test_each_view_shows_its_own_source_with_boxes_of_the_one_network(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(
+        SMALL_PATTERN, LARGE_PATTERN, write_map(tmp_path / "map.png"), model_request=cat_and_dog
+    )
+    wait_until(
+        lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)),
+        "boxes everywhere",
+    )
+    sizes = [
+        (view.picture.frame.width, view.picture.frame.height)
+        for view in views(opened)
+        if view.picture
+    ]
     assert sizes == [(320, 180), (480, 360), (512, 256)]
     for view, (width, height) in zip(views(opened), sizes, strict=True):
         found = view.visible_detections()
         assert found is not None
-        assert found.boxes[0].tolist() == pytest.approx([width / 4, height / 4, width * 3 / 4, height * 3 / 4], abs=0.1)
+        assert found.boxes[0].tolist() == pytest.approx(
+            [width / 4, height / 4, width * 3 / 4, height * 3 / 4], abs=0.1
+        )
     processes = opened.session.processes()
     assert len(processes) == 2
 
 
-def test_the_threshold_holds_for_all_of_them(desk: Desks, cat_and_dog: Wish) -> None:
-    opened = desk(SMALL_PATTERN, LARGE_PATTERN, wish=cat_and_dog)
-    wait_until(lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)), "boxes everywhere")
+def test_the_threshold_holds_for_all_of_them(desk: Desks, cat_and_dog: ModelRequest) -> None:
+    opened = desk(SMALL_PATTERN, LARGE_PATTERN, model_request=cat_and_dog)
+    wait_until(
+        lambda: all(len(view.visible_detections() or ()) == 2 for view in views(opened)),
+        "boxes everywhere",
+    )
     opened.session.set_threshold(0.7)
     assert [view.visible_detections().names for view in views(opened)] == [["cat"], ["cat"]]  # type: ignore[union-attr]
 
@@ -84,7 +107,9 @@ def test_the_threshold_holds_for_all_of_them(desk: Desks, cat_and_dog: Wish) -> 
 def test_each_view_tells_its_own_numbers_and_its_name(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, LARGE_PATTERN)
     wait_for_pictures(opened)
-    wait_until(lambda: all("FPS" in "".join(view._hud) for view in views(opened)), "numbers over the video")
+    wait_until(
+        lambda: all("FPS" in "".join(view._hud) for view in views(opened)), "numbers over the video"
+    )
     assert [view._hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
     opened.trigger("hud")
     settle()
@@ -134,12 +159,18 @@ def test_pausing_holds_only_the_one_that_is_worked_on(desk: Desks, clip: Path) -
     wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
 
 
-def test_another_source_takes_the_place_of_the_one_that_is_worked_on(desk: Desks, clip: Path) -> None:
+def test_another_source_takes_the_place_of_the_one_that_is_worked_on(
+    desk: Desks, clip: Path
+) -> None:
     opened = desk(SMALL_PATTERN, SMALL_PATTERN)
     wait_for_pictures(opened)
     opened.trigger("next_source")
     opened.window.open(str(clip))
-    titles = [view.stream.pipeline.state.spec.title for view in views(opened) if view.stream.pipeline.state]
+    titles = [
+        view.stream.pipeline.state.spec.title
+        for view in views(opened)
+        if view.stream.pipeline.state
+    ]
     assert titles == [SMALL_PATTERN, str(clip)]
 
 
@@ -206,13 +237,19 @@ def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: 
         assert opened.is_on("record")
     assert [bool(view._badge) for view in views(opened)] == [True, True]
     recorders = [view.stream.recorder for view in views(opened)]
-    wait_until(lambda: all(recorder is not None and recorder.frames > 5 for recorder in recorders), "both record")
+    wait_until(
+        lambda: all(recorder is not None and recorder.frames > 5 for recorder in recorders),
+        "both record",
+    )
     opened.trigger("record")
     assert [bool(view._badge) for view in views(opened)] == [True, False]
     opened.trigger("next_source")
     assert opened.is_on("record")
     opened.trigger("record")
-    wait_until(lambda: all((tmp_path / f"{index}.mkv").exists() for index in (0, 1)), "both files are there")
+    wait_until(
+        lambda: all((tmp_path / f"{index}.mkv").exists() for index in (0, 1)),
+        "both files are there",
+    )
 
 
 def test_the_buttons_tell_of_the_one_that_is_worked_on(desk: Desks, clip: Path) -> None:
@@ -229,31 +266,48 @@ def test_the_buttons_tell_of_the_one_that_is_worked_on(desk: Desks, clip: Path) 
         assert capture._loop == opened.is_on("loop")
 
 
-def test_a_source_without_a_picture_has_no_place_of_another_one(desk: Desks, clip: Path, tmp_path: Path) -> None:
+def test_a_source_without_a_picture_has_no_place_of_another_one(
+    desk: Desks, clip: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
     opened = desk(clip, broken)
-    wait_until(lambda: opened.seek_bar.isVisible() and opened.seek_bar.maximum() > 0, "the seek bar")
+    wait_until(
+        lambda: opened.seek_bar.isVisible() and opened.seek_bar.maximum() > 0, "the seek bar"
+    )
     opened.trigger("next_source")
     wait_until(lambda: phase(opened.view) is Phase.FAILED, "the file is refused")
-    wait_until(lambda: not opened.seek_bar.isVisible() or not opened.seek_bar.isEnabled(), "nothing to seek in")
+    wait_until(
+        lambda: not opened.seek_bar.isVisible() or not opened.seek_bar.isEnabled(),
+        "nothing to seek in",
+    )
 
 
-def test_two_recordings_begun_in_one_second_have_names_of_their_own(desk: Desks, tmp_path: Path) -> None:
+def test_two_recordings_begun_in_one_second_have_names_of_their_own(
+    desk: Desks, tmp_path: Path
+) -> None:
     opened = desk(SMALL_PATTERN, SMALL_PATTERN)
     wait_for_pictures(opened)
     for _ in views(opened):
         opened.trigger("record")
         opened.trigger("next_source")
     recorders = [view.stream.recorder for view in views(opened)]
-    wait_until(lambda: all(recorder is not None and recorder.frames > 3 for recorder in recorders), "both record")
+    wait_until(
+        lambda: all(recorder is not None and recorder.frames > 3 for recorder in recorders),
+        "both record",
+    )
     for _ in views(opened):
         opened.trigger("record")
         opened.trigger("next_source")
-    wait_until(lambda: len(list(tmp_path.glob("*.mkv"))) == 2 and not list(tmp_path.glob("*.part*")), "two whole files")
+    wait_until(
+        lambda: len(list(tmp_path.glob("*.mkv"))) == 2 and not list(tmp_path.glob("*.part*")),
+        "two whole files",
+    )
 
 
-def test_two_pictures_saved_in_one_second_have_names_of_their_own(desk: Desks, tmp_path: Path) -> None:
+def test_two_pictures_saved_in_one_second_have_names_of_their_own(
+    desk: Desks, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     sources = (write_map(tmp_path / "a.png", (64, 32)), write_map(tmp_path / "b.png", (32, 64)))
@@ -271,7 +325,11 @@ def test_measuring_holds_all_of_them_and_lets_go_on_what_played(desk: Desks, cli
     opened.trigger("play")
 
     def paused() -> list[bool]:
-        return [view.stream.pipeline.capture.is_paused for view in views(opened) if view.stream.pipeline.capture]
+        return [
+            view.stream.pipeline.capture.is_paused
+            for view in views(opened)
+            if view.stream.pipeline.capture
+        ]
 
     def measure(dialog: QWidget) -> None:
         assert isinstance(dialog, BenchDialog)

@@ -8,7 +8,17 @@ import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QDockWidget, QDoubleSpinBox, QLabel, QTextBrowser, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDialog,
+    QDockWidget,
+    QDoubleSpinBox,
+    QLabel,
+    QTextBrowser,
+    QToolButton,
+    QWidget,
+)
 
 from ssd_live import __version__
 from ssd_live.gui.dialogs import PreferencesDialog
@@ -34,7 +44,10 @@ def playing(desk: Desks) -> Desk:
 def bars(desk: Desk) -> list[bool]:
     window = desk.window
     docks = window.findChildren(QDockWidget)
-    return [part.isVisible() for part in (window.menuBar(), window.statusBar(), desk.child(TransportBar), *docks)]
+    return [
+        part.isVisible()
+        for part in (window.menuBar(), window.statusBar(), desk.child(TransportBar), *docks)
+    ]
 
 
 def test_full_screen_shows_only_the_video_and_escape_restores_the_window(playing: Desk) -> None:
@@ -54,8 +67,8 @@ def test_full_screen_shows_only_the_video_and_escape_restores_the_window(playing
 
 def test_in_full_screen_no_bar_returns_by_itself(playing: Desk) -> None:
     playing.trigger("full_screen")
-    shown = playing.account.shown
-    wait_until(lambda: playing.account.shown >= shown + 15, "half a second is played")
+    shown = playing.counts.shown
+    wait_until(lambda: playing.counts.shown >= shown + 15, "half a second is played")
     assert bars(playing) == [False] * 5
 
 
@@ -87,7 +100,11 @@ def test_leaving_full_screen_twice_changes_nothing(playing: Desk) -> None:
 def hud_is_shown(desk: Desk) -> bool:
     """Its text is lighter than anything else above the letterboxed film."""
     image = desk.view.grab().toImage().copy(10, 10, 200, 40)
-    return any(image.pixelColor(x, y).lightness() > 200 for x in range(image.width()) for y in range(image.height()))
+    return any(
+        image.pixelColor(x, y).lightness() > 200
+        for x in range(image.width())
+        for y in range(image.height())
+    )
 
 
 def test_the_numbers_over_the_video_are_switched_on_and_off(playing: Desk) -> None:
@@ -104,7 +121,7 @@ def test_the_numbers_over_the_video_are_those_that_are_counted(playing: Desk) ->
     playing.pause()
     playing.trigger("hud")
     playing.trigger("hud")
-    dropped = sum(playing.account.dropped.values())
+    dropped = sum(playing.counts.dropped.values())
     frames = "frame" if dropped == 1 else "frames"
     assert f"{dropped} {frames} dropped" in playing.view._hud
 
@@ -114,7 +131,9 @@ def test_the_plots_open_and_get_data(playing: Desk) -> None:
     playing.press("P")
     panel = playing.child(NumbersPanel)
     assert panel.isVisible()
-    wait_until(lambda: all(_points(panel, title) >= 2 for title in (0, 1, 3, 4)), "every plot has a line")
+    wait_until(
+        lambda: all(_points(panel, title) >= 2 for title in (0, 1, 3, 4)), "every plot has a line"
+    )
     names = [item.text for _, item in _plot(panel, 0).legend.items]
     assert names == ["captured", "inferred", "shown"]
 
@@ -125,20 +144,27 @@ def _plot(panel: NumbersPanel, place: int) -> Any:
 
 def _points(panel: NumbersPanel, place: int) -> int:
     lines = _plot(panel, place).listDataItems()
-    return max((len(line.getData()[1]) for line in lines if line.getData()[1] is not None), default=0)
+    return max(
+        (len(line.getData()[1]) for line in lines if line.getData()[1] is not None), default=0
+    )
 
 
 def test_the_plots_show_what_is_dropped_by_its_cause(desk: Desks) -> None:
     opened = desk(settings=Settings(rate_cap=5.0))
     opened.window.show_plots(True)
     panel = opened.child(NumbersPanel)
-    wait_until(lambda: "rate cap" in [item.text for _, item in _plot(panel, 2).legend.items], "the cause has a line")
+    wait_until(
+        lambda: "rate cap" in [item.text for _, item in _plot(panel, 2).legend.items],
+        "the cause has a line",
+    )
 
 
 def test_closing_the_plots_by_their_own_button_unchecks_the_action(playing: Desk) -> None:
     playing.trigger("numbers_panel")
     settle()
-    dock = next(dock for dock in playing.window.findChildren(QDockWidget) if dock.objectName() == "plots")
+    dock = next(
+        dock for dock in playing.window.findChildren(QDockWidget) if dock.objectName() == "plots"
+    )
     dock.close()
     settle()
     assert not playing.is_on("numbers_panel")
@@ -150,7 +176,10 @@ def lightness(widget: QWidget) -> int:
 
 def test_dark_and_light_colour_the_window_at_once(playing: Desk) -> None:
     for name, is_dark in (("dark", True), ("light", False)):
-        in_dialog(lambda: playing.trigger("preferences"), lambda dialog, name=name: choose(dialog, name))  # type: ignore[misc]
+        in_dialog(
+            lambda: playing.trigger("preferences"),
+            lambda dialog, name=name: choose(dialog, name),  # type: ignore[misc]
+        )
         settle()
         assert playing.settings.theme == name
         assert (lightness(playing.window.menuBar()) < 100) is is_dark
@@ -171,7 +200,12 @@ def test_icons_stand_out_from_their_background_in_both_themes(playing: Desk) -> 
         playing.window.set_theme()
         settle()
         icon = playing.window.actions_by_name["step"].icon().pixmap(32, 32).toImage()
-        ink = {icon.pixelColor(x, y).lightness() for x in range(32) for y in range(32) if icon.pixelColor(x, y).alpha() > 200}
+        ink = {
+            icon.pixelColor(x, y).lightness()
+            for x in range(32)
+            for y in range(32)
+            if icon.pixelColor(x, y).alpha() > 200
+        }
         background = playing.window.palette().color(QPalette.ColorRole.Button).lightness()
         assert all(abs(tone - background) > 80 for tone in ink)
 
@@ -207,10 +241,10 @@ def test_a_frame_rate_limit_holds_at_once(desk: Desks) -> None:
 
     in_dialog(lambda: opened.trigger("preferences"), limit)
     assert opened.settings.rate_cap == 10
-    start = opened.account
-    wait_until(lambda: opened.account.since(start).captured >= 60, "a second passes")
-    assert opened.account.since(start).shown <= 14
-    assert opened.account.since(start).dropped["rate cap"] >= 40
+    start = opened.counts
+    wait_until(lambda: opened.counts.since(start).captured >= 60, "a second passes")
+    assert opened.counts.since(start).shown <= 14
+    assert opened.counts.since(start).dropped["rate cap"] >= 40
 
 
 def test_the_settings_dialog_shows_what_is_set(application: QApplication) -> None:
@@ -251,16 +285,16 @@ def test_an_error_that_follows_something_done_does_not_go_by_itself(notice: Noti
 
 def test_only_its_own_topic_mends_an_error(notice: NoticeBar) -> None:
     notice.say("error", "it broke", "camera")
-    notice.mended("network")
+    notice.resolved("network")
     assert notice.text == "it broke"
-    notice.mended("camera")
+    notice.resolved("camera")
     assert notice.text == ""
 
 
 def test_a_mended_source_does_not_take_another_message_away(notice: NoticeBar) -> None:
     notice.say("error", "it broke", "camera")
     notice.say("done", "saved")
-    notice.mended("camera")
+    notice.resolved("camera")
     assert notice.text == "saved"
 
 
@@ -270,7 +304,7 @@ def test_a_closed_error_is_not_said_again_while_it_lasts(desk: Desks, tmp_path: 
     wait_until(lambda: opened.window.notice.text, "the failure is shown")
     QTest.mouseClick(part(opened.window.notice, QToolButton), Qt.MouseButton.LeftButton)
     other = desk("pattern:64x64@30")
-    wait_until(lambda: other.account.captured >= 10, "a third of a second passes")
+    wait_until(lambda: other.counts.captured >= 10, "a third of a second passes")
     assert opened.window.notice.text == ""
 
 
@@ -304,5 +338,7 @@ def test_the_status_bar_tells_source_mode_and_rates(playing: Desk) -> None:
     def text() -> str:
         return " ".join(label.text() for label in playing.window.statusBar().findChildren(QLabel))
 
-    wait_until(lambda: "640 x 272, 25 FPS h264" in text() and "FPS shown" in text(), "they are there")
+    wait_until(
+        lambda: "640 x 272, 25 FPS h264" in text() and "FPS shown" in text(), "they are there"
+    )
     assert str(SAMPLE) in text()

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QComboBox, QProgressBar, QToolButton
 
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.modelfile.file import read_model_file
-from ssd_live.pipeline.meters import Account
-from ssd_live.remote.client import Wish
+from ssd_live.pipeline.counters import FrameCounts
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.gui.desk import Desk, part, write_model
@@ -24,14 +24,18 @@ Desks = Callable[..., Desk]
 
 
 @pytest.fixture
-def bird(tmp_path: Path) -> Wish:
-    return write_model(tmp_path / "bird.onnx", [[0.1, 0.1, 0.4, 0.4]], [[0.8, 0.02]], classes=("bird", "boat"))
+def bird(tmp_path: Path) -> ModelRequest:
+    return write_model(
+        tmp_path / "bird.onnx", [[0.1, 0.1, 0.4, 0.4]], [[0.8, 0.02]], classes=("bird", "boat")
+    )
 
 
 @pytest.fixture
-def watching(desk: Desks, cat_and_dog: Wish, bird: Wish) -> Desk:
-    """A window that runs the first of two networks; the backend's picker has the one that is in use."""
-    opened = desk(wish=cat_and_dog, models=[cat_and_dog.model, bird.model])
+def watching(desk: Desks, cat_and_dog: ModelRequest, bird: ModelRequest) -> Desk:
+    """A window that runs the first of two networks; the backend's picker has the one that is in
+    use.
+    """
+    opened = desk(model_request=cat_and_dog, models=[cat_and_dog.model, bird.model])
     opened.wait_for_boxes()
     return opened
 
@@ -64,12 +68,19 @@ def names(desk: Desk) -> set[str]:
 
 @contextlib.contextmanager
 def new_process_held(before: set[int]) -> Iterator[None]:
-    """Stop the process that is being started, so that it does not become ready; it goes on afterwards."""
+    """Stop the process that is being started, so that it does not become ready; it goes on
+    afterwards.
+    """
     found: list[psutil.Process] = []
 
     def look() -> bool:
-        # Before it runs its own program it is a copy of this one, and whoever starts it waits for it.
-        found[:] = [child for child in psutil.Process().children() if child.pid not in before and "ssd_live.remote.server" in child.cmdline()]
+        # Before it runs its own program it is a copy of this one, and whoever starts it waits for
+        # it.
+        found[:] = [
+            child
+            for child in psutil.Process().children()
+            if child.pid not in before and "ssd_live.remote.server" in child.cmdline()
+        ]
         return bool(found)
 
     wait_until(look, "a process is started for the new network")
@@ -85,18 +96,20 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children()}
 
 
-def test_picking_another_network_shows_what_it_finds(watching: Desk, bird: Wish) -> None:
+def test_picking_another_network_shows_what_it_finds(watching: Desk, bird: ModelRequest) -> None:
     pick(watching, 0, bird.model)
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
     assert not is_busy(watching)
     assert watching.settings.model == bird.model
 
 
-def test_the_old_network_goes_on_until_the_new_one_is_ready(watching: Desk, bird: Wish) -> None:
+def test_the_old_network_goes_on_until_the_new_one_is_ready(
+    watching: Desk, bird: ModelRequest
+) -> None:
     before = children()
     pick(watching, 0, bird.model)
     with new_process_held(before):
-        start = watching.account
+        start = watching.counts
         wait_until(lambda: _since(watching, start).shown >= 10, "pictures go on")
         assert _since(watching, start).inferred >= 9
         assert names(watching) == {"cat", "dog"}
@@ -104,49 +117,63 @@ def test_the_old_network_goes_on_until_the_new_one_is_ready(watching: Desk, bird
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
 
 
-def _since(desk: Desk, start: Account) -> Account:
-    return desk.account.since(start)
+def _since(desk: Desk, start: FrameCounts) -> FrameCounts:
+    return desk.counts.since(start)
 
 
-def test_the_old_networks_process_ends_when_the_new_one_has_taken_over(watching: Desk, bird: Wish) -> None:
+def test_the_old_networks_process_ends_when_the_new_one_has_taken_over(
+    watching: Desk, bird: ModelRequest
+) -> None:
     before = children()
     pick(watching, 0, bird.model)
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
-    wait_until(lambda: len(children()) == len(before) and not children() & before, "only the new process is left")
+    wait_until(
+        lambda: len(children()) == len(before) and not children() & before,
+        "only the new process is left",
+    )
 
 
-def test_no_frame_fails_while_networks_change(watching: Desk, bird: Wish) -> None:
+def test_no_frame_fails_while_networks_change(watching: Desk, bird: ModelRequest) -> None:
     pick(watching, 0, bird.model)
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
-    assert watching.account.failed == 0
+    assert watching.counts.failed == 0
 
 
-def test_picking_another_backend_runs_the_same_network_on_it(watching: Desk, cat_and_dog: Wish) -> None:
+def test_picking_another_backend_runs_the_same_network_on_it(
+    watching: Desk, cat_and_dog: ModelRequest
+) -> None:
     pick(watching, 1, "openvino")
-    wait_until(lambda: watching.session.loaded is not None and watching.session.loaded.backend == "openvino", "the new backend is in use")
+    wait_until(
+        lambda: (
+            watching.session.loaded is not None and watching.session.loaded.backend == "openvino"
+        ),
+        "the new backend is in use",
+    )
     watching.wait_for_boxes()
     wait_until(lambda: not is_busy(watching), "the panel knows")
     assert names(watching) == {"cat", "dog"}
     assert picked(watching) == [cat_and_dog.model, "openvino", "fp32"]
 
 
-def test_the_last_of_two_quick_wishes_wins(watching: Desk, bird: Wish) -> None:
+def test_the_last_of_two_quick_wishes_wins(watching: Desk, bird: ModelRequest) -> None:
     pick(watching, 1, "openvino")
     pick(watching, 0, bird.model)
-    wait_until(lambda: names(watching) == {"bird"}, "the last wish is in use")
+    wait_until(lambda: names(watching) == {"bird"}, "the last model request is in use")
     assert not is_busy(watching)
     assert not watching.window.notice.text
 
 
-def test_a_network_that_cannot_be_loaded_leaves_the_old_one_and_says_so(watching: Desk, cat_and_dog: Wish, tmp_path: Path) -> None:
+def test_a_network_that_cannot_be_loaded_leaves_the_old_one_and_says_so(
+    watching: Desk, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
-    watching.window.wish(Wish(str(broken), "onnxruntime", "fp32"))
+    watching.window.model_request(ModelRequest(str(broken), "onnxruntime", "fp32"))
     wait_until(lambda: watching.window.notice.text, "the failure is shown")
     assert "broken.onnx: is not an ONNX file" in watching.window.notice.text
     assert not is_busy(watching)
     assert picked(watching) == [cat_and_dog.model, "onnxruntime", "fp32"]
-    start = watching.account
+    start = watching.counts
     wait_until(lambda: _since(watching, start).inferred >= 5, "the old network goes on")
     assert names(watching) == {"cat", "dog"}
     assert watching.settings.model == cat_and_dog.model
@@ -160,8 +187,12 @@ def test_a_precision_that_a_backend_lacks_leaves_the_old_one_and_says_so(watchin
     assert names(watching) == {"cat", "dog"}
 
 
-def test_the_line_about_a_failed_network_goes_when_another_is_loaded(watching: Desk, bird: Wish, tmp_path: Path) -> None:
-    watching.window.wish(Wish(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32"))
+def test_the_line_about_a_failed_network_goes_when_another_is_loaded(
+    watching: Desk, bird: ModelRequest, tmp_path: Path
+) -> None:
+    watching.window.model_request(
+        ModelRequest(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32")
+    )
     wait_until(lambda: watching.window.notice.text, "the failure is shown")
     pick(watching, 0, bird.model)
     wait_until(lambda: names(watching) == {"bird"}, "the new network's detections are shown")
@@ -169,10 +200,14 @@ def test_the_line_about_a_failed_network_goes_when_another_is_loaded(watching: D
     assert not watching.window.notice.text
 
 
-def test_a_failed_wish_keeps_the_threshold_of_the_old_network(watching: Desk, tmp_path: Path) -> None:
+def test_a_failed_wish_keeps_the_threshold_of_the_old_network(
+    watching: Desk, tmp_path: Path
+) -> None:
     watching.window.panel.nudge_threshold(4)
     threshold = watching.session.filter.threshold if watching.session.filter else 0
-    watching.window.wish(Wish(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32"))
+    watching.window.model_request(
+        ModelRequest(str(tmp_path / "missing.onnx"), "onnxruntime", "fp32")
+    )
     wait_until(lambda: watching.window.notice.text, "the failure is shown")
     assert watching.session.filter is not None
     assert watching.session.filter.threshold == threshold == pytest.approx(0.6)
@@ -182,13 +217,18 @@ def test_a_failed_wish_keeps_the_threshold_of_the_old_network(watching: Desk, tm
 def test_a_network_whose_process_dies_is_said_so_and_started_again(watching: Desk) -> None:
     (process,) = psutil.Process().children()
     process.kill()
-    wait_until(lambda: "choose another backend, or try again" in watching.window.notice.text, "its death is shown")
-    start = watching.account
+    wait_until(
+        lambda: "choose another backend, or try again" in watching.window.notice.text,
+        "its death is shown",
+    )
+    start = watching.counts
     wait_until(lambda: _since(watching, start).inferred >= 5, "it runs again")
     assert names(watching) == {"cat", "dog"}
 
 
-def test_the_window_can_close_while_a_network_is_loading(watching: Desk, bird: Wish) -> None:
+def test_the_window_can_close_while_a_network_is_loading(
+    watching: Desk, bird: ModelRequest
+) -> None:
     before = children()
     pick(watching, 0, bird.model)
     with new_process_held(before):
@@ -200,11 +240,15 @@ def test_the_window_can_close_while_a_network_is_loading(watching: Desk, bird: W
 
 
 def cancel_button(desk: Desk) -> QToolButton:
-    (button,) = [button for button in desk.panel.findChildren(QToolButton) if button.text() == "Cancel"]
+    (button,) = [
+        button for button in desk.panel.findChildren(QToolButton) if button.text() == "Cancel"
+    ]
     return button
 
 
-def test_loading_can_be_cancelled_only_while_something_loads(watching: Desk, bird: Wish) -> None:
+def test_loading_can_be_cancelled_only_while_something_loads(
+    watching: Desk, bird: ModelRequest
+) -> None:
     assert not cancel_button(watching).isVisible()
     before = children()
     pick(watching, 0, bird.model)
@@ -214,7 +258,9 @@ def test_loading_can_be_cancelled_only_while_something_loads(watching: Desk, bir
     assert not cancel_button(watching).isVisible()
 
 
-def test_cancelled_loading_leaves_the_network_in_use(watching: Desk, cat_and_dog: Wish, bird: Wish) -> None:
+def test_cancelled_loading_leaves_the_network_in_use(
+    watching: Desk, cat_and_dog: ModelRequest, bird: ModelRequest
+) -> None:
     before = children()
     pick(watching, 0, bird.model)
     with new_process_held(before):
@@ -224,13 +270,15 @@ def test_cancelled_loading_leaves_the_network_in_use(watching: Desk, cat_and_dog
     assert watching.window.notice.text == "loading was cancelled"
     assert picked(watching) == [cat_and_dog.model, "onnxruntime", "fp32"]
     assert watching.settings.model == cat_and_dog.model
-    start = watching.account
+    start = watching.counts
     wait_until(lambda: _since(watching, start).inferred >= 5, "the old network goes on")
     assert names(watching) == {"cat", "dog"}
     wait_until(lambda: children() == before, "the process that was loading ends")
 
 
-def test_after_a_cancelled_wish_the_same_can_be_wished_again(watching: Desk, bird: Wish) -> None:
+def test_after_a_cancelled_wish_the_same_can_be_wished_again(
+    watching: Desk, bird: ModelRequest
+) -> None:
     before = children()
     pick(watching, 0, bird.model)
     with new_process_held(before):
@@ -257,13 +305,16 @@ def test_how_far_an_engine_is_built_is_shown(watching: Desk) -> None:
 
 
 def test_what_falls_back_to_the_processor_says_so_and_is_not_remembered(
-    desk: Desks, tmp_path: Path, cat_and_dog: Wish, monkeypatch: pytest.MonkeyPatch
+    desk: Desks, tmp_path: Path, cat_and_dog: ModelRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The GPU may be back at the next start."""
     without_tensorrt(tmp_path, monkeypatch)
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
     know_the_fastest(read_model_file(Path(cat_and_dog.model)))
-    opened = desk(wish=replace(cat_and_dog, backend="tensorrt", precision="fp16"), models=[cat_and_dog.model])
+    opened = desk(
+        model_request=replace(cat_and_dog, backend="tensorrt", precision="fp16"),
+        models=[cat_and_dog.model],
+    )
     opened.wait_for_boxes()
     settle()
     assert opened.window.notice.text.endswith("; going on without the GPU")

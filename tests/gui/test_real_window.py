@@ -46,7 +46,9 @@ def display() -> Iterator[str]:
 
 @pytest.fixture
 def live(tmp_path: Path, display: str) -> Live:
-    """`main.py live` in a process of its own; keyword arguments are variables of its environment, None takes one away."""
+    """`main.py live` in a process of its own; keyword arguments are variables of its environment,
+    None takes one away.
+    """
 
     def run(*words: object, **environment: str | None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -64,8 +66,15 @@ def live(tmp_path: Path, display: str) -> Live:
 def environment_of(folder: Path, changes: dict[str, str | None]) -> dict[str, str]:
     settings = folder / "settings.json"
     if not settings.exists():
-        settings.write_text(json.dumps({"output_folder": str(folder), "backend": "openvino", "precision": "fp32"}))
-    wanted = {"SSD_LIVE_SETTINGS": str(settings), "WAYLAND_DISPLAY": None, "QT_QPA_PLATFORM": None, "DISPLAY": None} | changes
+        settings.write_text(
+            json.dumps({"output_folder": str(folder), "backend": "openvino", "precision": "fp32"})
+        )
+    wanted = {
+        "SSD_LIVE_SETTINGS": str(settings),
+        "WAYLAND_DISPLAY": None,
+        "QT_QPA_PLATFORM": None,
+        "DISPLAY": None,
+    } | changes
     return {name: value for name, value in {**os.environ, **wanted}.items() if value is not None}
 
 
@@ -75,11 +84,23 @@ def picture(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     return np.asarray(image, np.uint8)
 
 
-def test_the_default_network_shows_the_sample_clip_in_a_real_window(live: Live, tmp_path: Path) -> None:
-    ended = live(SAMPLE, "--exit-after", 5, "--screenshot", tmp_path / "window.png", "--stats", tmp_path / "stats.json")
+def test_the_default_network_shows_the_sample_clip_in_a_real_window(
+    live: Live, tmp_path: Path
+) -> None:
+    ended = live(
+        SAMPLE,
+        "--exit-after",
+        5,
+        "--screenshot",
+        tmp_path / "window.png",
+        "--stats",
+        tmp_path / "stats.json",
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     numbers = json.loads((tmp_path / "stats.json").read_text())
-    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(numbers["dropped"].values())
+    assert numbers["captured"] == numbers["shown"] + numbers["failed"] + sum(
+        numbers["dropped"].values()
+    )
     steady = numbers["after_start"]
     # How many of them is for `make soak` to say: this machine may be busy.
     assert steady["shown"] >= 30
@@ -88,7 +109,9 @@ def test_the_default_network_shows_the_sample_clip_in_a_real_window(live: Live, 
     assert numbers["heartbeat"]["beats"] > 200
     image = picture(tmp_path / "window.png")
     assert image.shape == (720, 1180, 3)
-    assert len(np.unique(image.reshape(-1, 3)[::7], axis=0)) > 1000, "the film is not in the picture"
+    assert len(np.unique(image.reshape(-1, 3)[::7], axis=0)) > 1000, (
+        "the film is not in the picture"
+    )
 
 
 def test_the_window_is_korean_from_menu_to_numbers(live: Live, tmp_path: Path) -> None:
@@ -96,15 +119,23 @@ def test_the_window_is_korean_from_menu_to_numbers(live: Live, tmp_path: Path) -
     for language in ("en", "ko"):
         settings = {"language": language, "backend": "openvino", "precision": "fp32", "hud": False}
         (tmp_path / "settings.json").write_text(json.dumps(settings))
-        shot = tmp_path / f"{language}.png"
-        assert live("pattern", "--exit-after", 1, "--screenshot", shot).returncode == 0
-        in_language.append(picture(shot)[:18])
+        live_frame = tmp_path / f"{language}.png"
+        assert live("pattern", "--exit-after", 1, "--screenshot", live_frame).returncode == 0
+        in_language.append(picture(live_frame)[:18])
     assert (in_language[0] != in_language[1]).any()
 
 
 def test_a_network_camera_is_shown_and_recorded(live: Live, tmp_path: Path) -> None:
     with MjpegServer(size=(320, 180)) as server:
-        ended = live(server.address, "--exit-after", 3, "--record", tmp_path / "film.mkv", "--stats", tmp_path / "stats.json")
+        ended = live(
+            server.address,
+            "--exit-after",
+            3,
+            "--record",
+            tmp_path / "film.mkv",
+            "--stats",
+            tmp_path / "stats.json",
+        )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert len(frame_times(tmp_path / "film.mkv")) >= 20
     assert json.loads((tmp_path / "stats.json").read_text())["shown"] >= 20
@@ -112,7 +143,11 @@ def test_a_network_camera_is_shown_and_recorded(live: Live, tmp_path: Path) -> N
 
 def test_no_process_is_left_when_the_window_has_closed(live: Live, tmp_path: Path) -> None:
     assert live("pattern", "--exit-after", 2, SSD_LIVE_TEST=str(tmp_path)).returncode == 0
-    assert [process.cmdline() for process in psutil.process_iter() if _environment(process).get("SSD_LIVE_TEST") == str(tmp_path)] == []
+    assert [
+        process.cmdline()
+        for process in psutil.process_iter()
+        if _environment(process).get("SSD_LIVE_TEST") == str(tmp_path)
+    ] == []
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
@@ -133,7 +168,11 @@ def test_a_line_about_a_source_that_never_came_is_all_that_is_written(live: Live
 def test_without_a_display_one_line_names_the_ways_out(live: Live) -> None:
     ended = live("pattern", "--exit-after", 1, DISPLAY=None)
     assert ended.returncode == 1
-    assert ended.stderr == "error: there is no display here for a window; give --no-window to run in the terminal, or use `process` for files\n"
+    assert (
+        ended.stderr
+        == "error: there is no display here for a window; give --no-window to run in the "
+        "terminal, or use `process` for files\n"
+    )
 
 
 def test_a_display_that_does_not_answer_is_one_line_too(live: Live) -> None:
@@ -154,12 +193,26 @@ _CV2_FIRST = "import cv2; import PySide6.QtWidgets"
 _QT_FIRST = "import PySide6.QtWidgets; import cv2"
 
 
-@pytest.mark.parametrize("imports", [_CV2_FIRST, _QT_FIRST, "import cv2"], ids=["cv2 first", "Qt first", "cv2 alone"])
-def test_the_window_opens_whichever_of_opencv_and_qt_is_imported_first(imports: str, display: str, tmp_path: Path) -> None:
-    shot = tmp_path / "window.png"
+@pytest.mark.parametrize(
+    "imports", [_CV2_FIRST, _QT_FIRST, "import cv2"], ids=["cv2 first", "Qt first", "cv2 alone"]
+)
+def test_the_window_opens_whichever_of_opencv_and_qt_is_imported_first(
+    imports: str, display: str, tmp_path: Path
+) -> None:
+    live_frame = tmp_path / "window.png"
     program = f"{imports}\nimport sys\nfrom ssd_live.cli import main\nsys.exit(main(sys.argv[1:]))"
     ended = subprocess.run(
-        [sys.executable, "-c", program, "live", "pattern", "--exit-after", "1", "--screenshot", str(shot)],
+        [
+            sys.executable,
+            "-c",
+            program,
+            "live",
+            "pattern",
+            "--exit-after",
+            "1",
+            "--screenshot",
+            str(live_frame),
+        ],
         capture_output=True,
         text=True,
         timeout=_RUN_SECONDS,
@@ -168,10 +221,12 @@ def test_the_window_opens_whichever_of_opencv_and_qt_is_imported_first(imports: 
         env=environment_of(tmp_path, {"DISPLAY": display}),
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert shot.exists()
+    assert live_frame.exists()
 
 
-def test_opencvs_plugins_are_forgotten_and_other_peoples_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opencvs_plugins_are_forgotten_and_other_peoples_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from ssd_live.gui import platform
 
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")

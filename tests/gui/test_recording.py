@@ -11,10 +11,17 @@ import psutil
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLineEdit,
+    QProgressBar,
+    QToolButton,
+    QWidget,
+)
 
 from ssd_live.imaging.overlay import class_colour
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from tests.clips import SAMPLE, frame_times, pictures, write_clip
 from tests.gui.desk import Desk, red_green_blue
@@ -24,8 +31,8 @@ Desks = Callable[..., Desk]
 
 
 @pytest.fixture
-def watching(desk: Desks, cat_and_dog: Wish) -> Desk:
-    opened = desk(wish=cat_and_dog)
+def watching(desk: Desks, cat_and_dog: ModelRequest) -> Desk:
+    opened = desk(model_request=cat_and_dog)
     opened.wait_for_boxes()
     return opened
 
@@ -80,7 +87,9 @@ def test_while_recording_the_view_shows_it_and_stops_showing_it_afterwards(watch
 
 def has_red_dot(desk: Desk) -> bool:
     image = desk.view.grab().toImage()
-    points = ((x, y) for x in range(image.width() - 120, image.width() - 10, 3) for y in range(12, 40, 3))
+    points = (
+        (x, y) for x in range(image.width() - 120, image.width() - 10, 3) for y in range(12, 40, 3)
+    )
     return any(red_green_blue(image, x, y) == (239, 68, 68) for x, y in points)
 
 
@@ -114,7 +123,9 @@ def test_closing_the_window_finishes_the_recording(watching: Desk) -> None:
     assert not list(recorder.path.parent.glob("*.part*"))
 
 
-def test_a_folder_that_cannot_take_a_recording_is_said_so_and_the_button_goes_up(desk: Desks, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_take_a_recording_is_said_so_and_the_button_goes_up(
+    desk: Desks, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
     opened = desk(settings=Settings(output_folder=str(tmp_path / "file")))
     opened.wait_for_picture()
@@ -171,9 +182,11 @@ def type_path(dialog: QWidget, path: Path) -> None:
     QTest.keyClick(field, Qt.Key.Key_Return)
 
 
-def test_an_export_is_the_whole_film_with_the_boxes_that_are_shown(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
+def test_an_export_is_the_whole_film_with_the_boxes_that_are_shown(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
     clip, output = write_clip(tmp_path / "clip.mp4", 20, size=(320, 136)), tmp_path / "copy.mp4"
-    opened = desk(clip, wish=cat_and_dog)
+    opened = desk(clip, model_request=cat_and_dog)
     opened.wait_for_boxes()
     in_dialog(lambda: opened.trigger("export"), lambda dialog: type_path(dialog, output))
     assert export_bar(opened).isVisible()
@@ -190,20 +203,28 @@ def export_bar(desk: Desk) -> QProgressBar:
 
 
 def cancel_button(desk: Desk) -> QToolButton:
-    return next(button for button in desk.window.statusBar().findChildren(QToolButton) if button.text())
+    return next(
+        button for button in desk.window.statusBar().findChildren(QToolButton) if button.text()
+    )
 
 
-def test_an_export_shows_how_far_it_is(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SAMPLE, wish=cat_and_dog)
+def test_an_export_shows_how_far_it_is(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
-    wait_until(lambda: 0 < export_bar(opened).value() < export_bar(opened).maximum(), "it is under way")
+    wait_until(
+        lambda: 0 < export_bar(opened).value() < export_bar(opened).maximum(), "it is under way"
+    )
     assert export_bar(opened).maximum() == 250
     wait_until(lambda: opened.window.notice.text.startswith("Exported"), "the end is told")
 
 
-def test_a_cancelled_export_ends_soon_and_leaves_no_finished_file(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SAMPLE, wish=cat_and_dog)
+def test_a_cancelled_export_ends_soon_and_leaves_no_finished_file(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     before = {child.pid for child in psutil.Process().children()}
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
@@ -215,25 +236,31 @@ def test_a_cancelled_export_ends_soon_and_leaves_no_finished_file(desk: Desks, c
     assert opened.window.notice.text
 
 
-def test_an_export_uses_the_classes_and_the_threshold_that_are_shown(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
+def test_an_export_uses_the_classes_and_the_threshold_that_are_shown(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
     clip, output = write_clip(tmp_path / "clip.mp4", 5, size=(320, 136)), tmp_path / "copy.mp4"
-    opened = desk(clip, wish=cat_and_dog, settings=Settings(hidden_classes={"cat_and_dog": ["cat"]}))
+    opened = desk(
+        clip, model_request=cat_and_dog, settings=Settings(hidden_classes={"cat_and_dog": ["cat"]})
+    )
     opened.wait_for_boxes()
     opened.window.export(clip, output)
     wait_until(lambda: opened.window.notice.text, "the end is told")
     assert not cat_line(pictures(output)[-1])
 
 
-def test_only_one_export_at_a_time(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SAMPLE, wish=cat_and_dog)
+def test_only_one_export_at_a_time(desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
     opened.trigger("export")
     assert "An export is going on" in opened.window.notice.text
 
 
-def test_closing_the_window_ends_the_export(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SAMPLE, wish=cat_and_dog)
+def test_closing_the_window_ends_the_export(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
     wait_until(lambda: export_bar(opened).value() > 0, "it is under way")
@@ -246,8 +273,8 @@ def test_a_live_source_cannot_be_exported_and_the_window_says_what_to_do(watchin
     assert "record a camera or a stream instead" in watching.window.notice.text
 
 
-def test_a_failed_export_says_why(desk: Desks, cat_and_dog: Wish, tmp_path: Path) -> None:
-    opened = desk(SAMPLE, wish=cat_and_dog)
+def test_a_failed_export_says_why(desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "missing" / "folder" / "copy.avi2")
     wait_until(lambda: opened.window.notice.text, "the failure is told")

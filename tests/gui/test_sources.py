@@ -33,7 +33,10 @@ def clip(tmp_path: Path) -> Path:
 
 
 def wait_for_source(desk: Desk, title: str) -> None:
-    wait_until(lambda: desk.state.spec.title == title and desk.state.info and desk.view.picture, f"{title} is shown")
+    wait_until(
+        lambda: desk.state.spec.title == title and desk.state.info and desk.view.picture,
+        f"{title} is shown",
+    )
 
 
 def choose_path(dialog: QWidget, path: Path) -> None:
@@ -45,7 +48,9 @@ def choose_path(dialog: QWidget, path: Path) -> None:
 
 
 def submenu(desk: Desk, title: str) -> QMenu:
-    menus = [menu for menu in desk.window.findChildren(QMenu) if menu.title().replace("&", "") == title]
+    menus = [
+        menu for menu in desk.window.findChildren(QMenu) if menu.title().replace("&", "") == title
+    ]
     assert len(menus) == 1
     return menus[0]
 
@@ -150,7 +155,9 @@ def test_the_line_about_a_source_goes_when_another_one_plays(desk: Desks, tmp_pa
     wait_until(lambda: not opened.window.notice.text, "the line is gone")
 
 
-def test_recent_sources_stand_in_the_menu_newest_first_and_open_again(desk: Desks, clip: Path) -> None:
+def test_recent_sources_stand_in_the_menu_newest_first_and_open_again(
+    desk: Desks, clip: Path
+) -> None:
     opened = desk()
     opened.window.open(str(SAMPLE))
     opened.window.open(str(clip))
@@ -167,7 +174,9 @@ def test_with_nothing_recent_the_menu_says_so(desk: Desks) -> None:
     assert not recent.actions()[0].isEnabled()
 
 
-def test_an_address_with_a_password_is_shown_without_it_and_not_remembered(desk: Desks, server: MjpegServer) -> None:
+def test_an_address_with_a_password_is_shown_without_it_and_not_remembered(
+    desk: Desks, server: MjpegServer
+) -> None:
     opened = desk()
     opened.window.open(server.address.replace("http://", "http://user:secret@"))
     wait_for_source(opened, server.address.replace("http://", "http://user@"))
@@ -192,28 +201,43 @@ def test_the_camera_menu_says_when_none_is_connected_or_lists_them_by_number(des
     opened = desk()
     cameras = submenu(opened, "Cameras")
     assert entries(cameras) == ["Looking for cameras …"]
-    wait_until(lambda: [a.text() for a in cameras.actions()] != ["Looking for cameras …"], "the cameras are listed")
+    wait_until(
+        lambda: [a.text() for a in cameras.actions()] != ["Looking for cameras …"],
+        "the cameras are listed",
+    )
     found = [action.text() for action in cameras.actions()]
-    assert found == ["No camera is connected"] or all(text.split(":")[0].isdecimal() for text in found)
+    assert found == ["No camera is connected"] or all(
+        text.split(":")[0].isdecimal() for text in found
+    )
 
 
-def test_a_camera_opens_in_the_mode_that_is_chosen_for_it(desk: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_opens_in_the_mode_that_is_chosen_for_it(
+    desk: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = desk()
     chosen: list[tuple[str, SourceOptions | None]] = []
-    monkeypatch.setattr(opened.window, "open", lambda text, options=None: chosen.append((text, options)))
+    monkeypatch.setattr(
+        opened.window, "open", lambda text, options=None: chosen.append((text, options))
+    )
     modes = (SourceOptions((1280, 720), 30.0, "MJPG"), SourceOptions((640, 480), 30.0, "YUYV"))
     opened.bridge.cameras_listed.emit([Camera(2, "Desk camera", modes)])
     (camera,) = submenu(opened, "Cameras").actions()
     assert camera.text() == "2: Desk camera"
     listed = camera.menu()
     assert isinstance(listed, QMenu)
-    assert [mode.text() for mode in listed.actions()] == ["Best mode", "1280 x 720 at 30 FPS MJPG", "640 x 480 at 30 FPS YUYV"]
+    assert [mode.text() for mode in listed.actions()] == [
+        "Best mode",
+        "1280 x 720 at 30 FPS MJPG",
+        "640 x 480 at 30 FPS YUYV",
+    ]
     for mode in listed.actions():
         mode.trigger()
     assert chosen == [("2", SourceOptions()), ("2", modes[0]), ("2", modes[1])]
 
 
-def test_a_camera_that_goes_away_is_shown_as_such_and_resumed_when_it_returns(desk: Desks, server: MjpegServer) -> None:
+def test_a_camera_that_goes_away_is_shown_as_such_and_resumed_when_it_returns(
+    desk: Desks, server: MjpegServer
+) -> None:
     opened = desk(server.address)
     opened.wait_for_picture()
     server.stop()
@@ -221,11 +245,13 @@ def test_a_camera_that_goes_away_is_shown_as_such_and_resumed_when_it_returns(de
     assert opened.state.phase is Phase.RECONNECTING
     server.start()
     wait_until(lambda: not opened.window.notice.text, "the line is gone", limit=3.0)
-    shown = opened.account.shown
-    wait_until(lambda: opened.account.shown > shown, "pictures are shown again")
+    shown = opened.counts.shown
+    wait_until(lambda: opened.counts.shown > shown, "pictures are shown again")
 
 
-def test_the_rest_of_the_window_goes_on_while_a_camera_is_away(desk: Desks, server: MjpegServer) -> None:
+def test_the_rest_of_the_window_goes_on_while_a_camera_is_away(
+    desk: Desks, server: MjpegServer
+) -> None:
     opened = desk(server.address)
     opened.wait_for_picture()
     server.stop()
@@ -253,15 +279,23 @@ def test_a_source_that_is_opened_while_paused_plays(desk: Desks, clip: Path) -> 
     opened.wait_for_phase(Phase.PLAYING)
 
 
-def test_an_image_that_comes_once_is_never_lost_while_it_is_opened(desk: Desks, tmp_path: Path) -> None:
+def test_an_image_that_comes_once_is_never_lost_while_it_is_opened(
+    desk: Desks, tmp_path: Path
+) -> None:
     image = write_map(tmp_path / "map.png")
     opened = desk(settings=Settings(loop=False))
     for _ in range(20):
         opened.window.open(str(image))
-        wait_until(lambda: opened.view.picture is not None and opened.view.picture.frame.width == 512, "the image is shown", limit=3.0)
+        wait_until(
+            lambda: opened.view.picture is not None and opened.view.picture.frame.width == 512,
+            "the image is shown",
+            limit=3.0,
+        )
 
 
-def test_the_last_picture_of_a_source_does_not_show_when_another_is_being_opened(desk: Desks) -> None:
+def test_the_last_picture_of_a_source_does_not_show_when_another_is_being_opened(
+    desk: Desks,
+) -> None:
     opened = desk()
     opened.wait_for_picture()
     # Announced, and not yet fetched when the other source is chosen.
@@ -276,5 +310,5 @@ def test_a_single_image_is_not_read_again_faster_than_its_rate(desk: Desks, tmp_
     opened = desk(write_map(tmp_path / "map.png"), settings=Settings(loop=True))
     opened.wait_for_picture()
     other = desk("pattern:64x64@30")
-    wait_until(lambda: other.account.captured >= 15, "half a second passes")
-    assert opened.account.captured <= 3
+    wait_until(lambda: other.counts.captured >= 15, "half a second passes")
+    assert opened.counts.captured <= 3

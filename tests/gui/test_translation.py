@@ -43,15 +43,27 @@ def translated(message: ElementTree.Element) -> str:
 
 
 def texts_in_the_code() -> set[Text]:
-    """What is passed to `self.tr` in each class, and to `translate` with its context, wherever it stands."""
-    return {text for path in _SOURCES for text in _texts_of(ast.parse(path.read_text(encoding="utf-8")), "")}
+    """What is passed to `self.tr` in each class, and to `translate` with its context, wherever it
+    stands.
+    """
+    return {
+        text
+        for path in _SOURCES
+        for text in _texts_of(ast.parse(path.read_text(encoding="utf-8")), "")
+    }
 
 
 def _texts_of(node: ast.AST, context: str) -> Iterator[Text]:
     if isinstance(node, ast.ClassDef):
         context = node.name
     if isinstance(node, ast.Call) and node.args:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+        name = (
+            node.func.attr
+            if isinstance(node.func, ast.Attribute)
+            else node.func.id
+            if isinstance(node.func, ast.Name)
+            else ""
+        )
         words = [ast.literal_eval(word) for word in node.args[:2] if isinstance(word, ast.Constant)]
         if name == "tr" and words:
             yield context, words[0]
@@ -78,7 +90,11 @@ def test_every_text_in_the_code_is_in_the_translation_and_no_other(path: Path) -
 
 @pytest.mark.parametrize("path", _FILES, ids=by_language)
 def test_every_translation_is_finished(path: Path) -> None:
-    unfinished = [text for text, message in messages(path).items() if not translated(message) or message.find("translation[@type]") is not None]
+    unfinished = [
+        text
+        for text, message in messages(path).items()
+        if not translated(message) or message.find("translation[@type]") is not None
+    ]
     assert unfinished == []
 
 
@@ -86,20 +102,38 @@ def test_every_translation_is_finished(path: Path) -> None:
 def test_a_translation_has_its_sources_placeholders(path: Path) -> None:
     for (context, source), message in messages(path).items():
         text = translated(message)
-        assert Counter(_PLACEHOLDER.findall(text)) == Counter(_PLACEHOLDER.findall(source)), f"{context}: {source!r} became {text!r}"
+        assert Counter(_PLACEHOLDER.findall(text)) == Counter(_PLACEHOLDER.findall(source)), (
+            f"{context}: {source!r} became {text!r}"
+        )
 
 
 @pytest.mark.parametrize("path", _FILES, ids=by_language)
 def test_a_translation_has_an_access_key_where_its_source_has_one(path: Path) -> None:
     for (context, source), message in messages(path).items():
         text = translated(message)
-        assert bool(_ACCESS_KEY.search(text)) == bool(_ACCESS_KEY.search(source)), f"{context}: {source!r} became {text!r}"
+        assert bool(_ACCESS_KEY.search(text)) == bool(_ACCESS_KEY.search(source)), (
+            f"{context}: {source!r} became {text!r}"
+        )
 
 
 @pytest.mark.parametrize("path", _FILES, ids=by_language)
-def test_qts_own_tool_finds_the_same_texts_so_that_it_can_update_the_file(path: Path, tmp_path: Path) -> None:
+def test_qts_own_tool_finds_the_same_texts_so_that_it_can_update_the_file(
+    path: Path, tmp_path: Path
+) -> None:
     fresh = tmp_path / "fresh.ts"
-    words = [*_UPDATE, "-silent", "-locations", "none", "-source-language", "en", "-target-language", "ko_KR", *map(str, _SOURCES), "-ts", str(fresh)]
+    words = [
+        *_UPDATE,
+        "-silent",
+        "-locations",
+        "none",
+        "-source-language",
+        "en",
+        "-target-language",
+        "ko_KR",
+        *map(str, _SOURCES),
+        "-ts",
+        str(fresh),
+    ]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
     assert sorted(set(messages(path)) - set(messages(fresh))) == []
     assert sorted(set(messages(fresh)) - set(messages(path))) == []
@@ -112,7 +146,9 @@ def test_every_text_is_read_from_its_file(path: Path) -> None:
 
 @pytest.fixture
 def korean(application: QApplication) -> Iterator[None]:
-    texts = translation.Texts(translation.read_texts(translation.translation_file("ko")), application)
+    texts = translation.Texts(
+        translation.read_texts(translation.translation_file("ko")), application
+    )
     application.installTranslator(texts)
     yield
     application.removeTranslator(texts)
@@ -126,8 +162,14 @@ def is_korean(text: str) -> bool:
 def test_menus_tips_panel_and_docks_are_korean(desk: Desks) -> None:
     window = desk().window
     texts = [action.text() for action in window.menuBar().actions()]
-    texts += [text for action in window.actions_by_name.all() for text in (action.text(), action.toolTip())]
-    texts += [label.text() for label in window.panel.findChildren(QLabel) if label.buddy() is not None]
+    texts += [
+        text
+        for action in window.actions_by_name.all()
+        for text in (action.text(), action.toolTip())
+    ]
+    texts += [
+        label.text() for label in window.panel.findChildren(QLabel) if label.buddy() is not None
+    ]
     texts += [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
     assert len(texts) > 80
     assert [text for text in texts if not is_korean(text)] == []
@@ -140,7 +182,7 @@ def test_numbers_stand_in_korean_texts(desk: Desks) -> None:
     opened.pause()
     opened.trigger("hud")
     opened.trigger("hud")
-    dropped = sum(opened.account.dropped.values())
+    dropped = sum(opened.counts.dropped.values())
     assert f"프레임 {dropped}개 누락" in opened.view._hud
 
 
@@ -149,7 +191,11 @@ def test_nothing_of_the_korean_panel_is_cut_off(desk: Desks) -> None:
     opened = desk()
     opened.wait_for_picture()
     settle()
-    cut = [label.text() for label in opened.panel.findChildren(QLabel) if label.isVisible() and label.sizeHint().width() > label.width()]
+    cut = [
+        label.text()
+        for label in opened.panel.findChildren(QLabel)
+        if label.isVisible() and label.sizeHint().width() > label.width()
+    ]
     assert cut == []
 
 
@@ -168,7 +214,9 @@ def test_a_failure_is_told_in_a_korean_sentence(desk: Desks) -> None:
     assert "다시 시도하는 중" in opened.window.notice.text
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 frames dropped"), (1, "1 frame dropped"), (2, "2 frames dropped")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 frames dropped"), (1, "1 frame dropped"), (2, "2 frames dropped")]
+)
 def test_english_has_its_plurals(application: QApplication, count: int, text: str) -> None:
     assert application.translate("MainWindow", "%n frame(s) dropped", None, count) == text
 
@@ -177,8 +225,14 @@ def test_a_language_that_is_set_goes_before_the_systems() -> None:
     assert (translation.chosen_language("ko"), translation.chosen_language("en")) == ("ko", "en")
 
 
-def test_a_system_language_without_a_translation_means_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    for languages, wanted in ((["fr-FR", "fr"], "en"), (["ko-KR", "ko"], "ko"), (["de-DE", "ko-KR"], "ko")):
+def test_a_system_language_without_a_translation_means_english(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for languages, wanted in (
+        (["fr-FR", "fr"], "en"),
+        (["ko-KR", "ko"], "ko"),
+        (["de-DE", "ko-KR"], "ko"),
+    ):
         monkeypatch.setattr(translation, "QLocale", _Locale(languages))
         assert translation.chosen_language("system") == wanted
 

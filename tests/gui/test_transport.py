@@ -31,7 +31,10 @@ def held(desk: Desks) -> Desk:
 
 
 def wait_for_time(desk: Desk, seconds: float) -> None:
-    wait_until(lambda: desk.time == pytest.approx(seconds, abs=FRAME / 2), f"the frame at {seconds:g} s is shown")
+    wait_until(
+        lambda: desk.time == pytest.approx(seconds, abs=FRAME / 2),
+        f"the frame at {seconds:g} s is shown",
+    )
 
 
 def test_pausing_holds_the_picture_and_playing_goes_on(held: Desk) -> None:
@@ -44,7 +47,10 @@ def test_pausing_holds_the_picture_and_playing_goes_on(held: Desk) -> None:
 
 def test_the_play_button_shows_what_pressing_it_would_do(held: Desk) -> None:
     play = held.window.actions_by_name["play"]
-    wait_until(lambda: held.seek_bar.value() == round(100 * held.time), "the window has looked at the source")
+    wait_until(
+        lambda: held.seek_bar.value() == round(100 * held.time),
+        "the window has looked at the source",
+    )
     while_paused = play.icon().pixmap(16, 16).toImage()
     held.trigger("play")
     wait_until(lambda: play.icon().pixmap(16, 16).toImage() != while_paused, "the icon changes")
@@ -75,17 +81,24 @@ def test_stepping_while_playing_holds_the_picture(desk: Desks) -> None:
 
 def test_a_click_on_the_seek_bar_goes_to_that_time(held: Desk) -> None:
     bar = held.seek_bar
-    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, bar.height() // 2))
+    QTest.mouseClick(
+        bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() // 2, bar.height() // 2)
+    )
     wait_until(lambda: held.time == pytest.approx(LENGTH / 2, abs=0.2), "the middle is shown")
 
 
 def test_keys_move_the_seek_bar_that_has_the_focus(held: Desk) -> None:
     # The bar goes on from where it stands.
-    wait_until(lambda: held.seek_bar.value() == round(100 * held.time), "the bar stands where the film is held")
+    wait_until(
+        lambda: held.seek_bar.value() == round(100 * held.time),
+        "the bar stands where the film is held",
+    )
     at = held.time
     held.seek_bar.setFocus()
     held.press("Right")
-    wait_until(lambda: held.time == pytest.approx(at + 1.0, abs=2 * FRAME), "one second later is shown")
+    wait_until(
+        lambda: held.time == pytest.approx(at + 1.0, abs=2 * FRAME), "one second later is shown"
+    )
 
 
 def test_five_seconds_forward_and_back(held: Desk) -> None:
@@ -112,7 +125,9 @@ def test_the_seek_bar_and_the_clock_follow_the_film(held: Desk) -> None:
     held.window._seek(4.0)
     wait_for_time(held, 4.0)
     wait_until(lambda: held.seek_bar.value() == pytest.approx(400, abs=4), "the bar follows")
-    assert "0:04 / 0:10" in [label.text() for label in held.child(TransportBar).findChildren(QLabel)]
+    assert "0:04 / 0:10" in [
+        label.text() for label in held.child(TransportBar).findChildren(QLabel)
+    ]
 
 
 def test_following_the_film_does_not_seek_in_it(desk: Desks) -> None:
@@ -125,22 +140,30 @@ def test_following_the_film_does_not_seek_in_it(desk: Desks) -> None:
 
 
 def test_a_loop_begins_anew_at_the_end(desk: Desks, tmp_path: Path) -> None:
-    opened = desk(write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=True))
-    wait_until(lambda: opened.account.captured >= 25, "it is played more than twice")
+    opened = desk(
+        write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=True)
+    )
+    wait_until(lambda: opened.counts.captured >= 25, "it is played more than twice")
     assert opened.state.phase is Phase.PLAYING
 
 
-def test_without_the_loop_a_file_ends_and_playing_starts_it_again(desk: Desks, tmp_path: Path) -> None:
-    opened = desk(write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=False))
+def test_without_the_loop_a_file_ends_and_playing_starts_it_again(
+    desk: Desks, tmp_path: Path
+) -> None:
+    opened = desk(
+        write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=False)
+    )
     opened.wait_for_phase(Phase.ENDED)
     wait_until(lambda: not opened.is_on("play"), "the button shows it")
-    assert opened.account.captured == 10
+    assert opened.counts.captured == 10
     opened.trigger("play")
-    wait_until(lambda: opened.account.captured == 20, "it is played again")
+    wait_until(lambda: opened.counts.captured == 20, "it is played again")
 
 
 def test_turning_the_loop_off_while_playing_lets_the_file_end(desk: Desks, tmp_path: Path) -> None:
-    opened = desk(write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=True))
+    opened = desk(
+        write_clip(tmp_path / "short.mp4", 10, size=(64, 48)), settings=Settings(loop=True)
+    )
     opened.wait_for_picture()
     opened.trigger("loop")
     opened.wait_for_phase(Phase.ENDED)
@@ -154,31 +177,37 @@ def test_a_live_source_has_no_seek_bar(desk: Desks) -> None:
     assert not opened.child(TransportBar).isVisible()
 
 
-def test_a_paused_live_source_holds_its_picture_and_its_frames_are_dropped_as_paused(desk: Desks) -> None:
+def test_a_paused_live_source_holds_its_picture_and_its_frames_are_dropped_as_paused(
+    desk: Desks,
+) -> None:
     opened = desk()
     opened.wait_for_picture()
     opened.trigger("play")
-    wait_until(lambda: opened.account.dropped.get("paused", 0) >= 3, "frames are dropped as paused")
-    shown, at = opened.account.shown, opened.time
-    wait_until(lambda: opened.account.dropped["paused"] >= 6, "more are dropped")
-    assert (opened.account.shown, opened.time) == (shown, at)
+    wait_until(lambda: opened.counts.dropped.get("paused", 0) >= 3, "frames are dropped as paused")
+    shown, at = opened.counts.shown, opened.time
+    wait_until(lambda: opened.counts.dropped["paused"] >= 6, "more are dropped")
+    assert (opened.counts.shown, opened.time) == (shown, at)
 
 
 def test_the_transports_buttons_do_what_their_actions_do(held: Desk) -> None:
     buttons = held.child(TransportBar).findChildren(QToolButton)
-    assert [button.defaultAction() for button in buttons] == [held.window.actions_by_name[name] for name in ("step_back", "play", "step", "loop")]
+    assert [button.defaultAction() for button in buttons] == [
+        held.window.actions_by_name[name] for name in ("step_back", "play", "step", "loop")
+    ]
     QTest.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
     held.wait_for_phase(Phase.PLAYING)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (61.9, "1:01"), (3599, "59:59"), (3661, "1:01:01")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (61.9, "1:01"), (3599, "59:59"), (3661, "1:01:01")]
+)
 def test_the_clock_reads_as_people_write_it(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
 def test_a_held_picture_of_a_file_stays_while_time_passes(held: Desk, desk: Desks) -> None:
-    at, captured = held.time, held.account.captured
+    at, captured = held.time, held.counts.captured
     other = desk("pattern:64x64@30")
-    wait_until(lambda: other.account.captured >= 15, "half a second passes")
+    wait_until(lambda: other.counts.captured >= 15, "half a second passes")
     settle()
-    assert (held.time, held.account.captured) == (at, captured)
+    assert (held.time, held.counts.captured) == (at, captured)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
 from ssd_live.pipeline.capture import Phase
-from ssd_live.pipeline.meters import Cause
+from ssd_live.pipeline.counters import Cause
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, place_of, turn_wheel, write_map
 from tests.gui.waiting import settle, wait_until
@@ -46,7 +46,10 @@ def wait_for_sharp_picture(desk: Desk) -> None:
 
     def is_sharp() -> bool:
         picture = desk.view.picture
-        return picture is not None and abs(picture.width - min(desk.view.width(), 2 * desk.view.height())) <= 2
+        return (
+            picture is not None
+            and abs(picture.width - min(desk.view.width(), 2 * desk.view.height())) <= 2
+        )
 
     wait_until(is_sharp, "the picture is rendered for this size")
 
@@ -67,8 +70,12 @@ def test_a_high_window_and_a_wide_one_both_show_the_whole_picture(map_desk: Desk
         map_desk.window.resize(*size)
         wait_for_sharp_picture(map_desk)
         left, top, width, height = picture_rectangle(map_desk)
-        assert place_of(map_desk.colour(left + 1, top + 1)) == pytest.approx((0, 0), abs=2 * _TOLERANCE)
-        assert place_of(map_desk.colour(left + width - 2, top + height - 2)) == pytest.approx((1, 1), abs=2 * _TOLERANCE)
+        assert place_of(map_desk.colour(left + 1, top + 1)) == pytest.approx(
+            (0, 0), abs=2 * _TOLERANCE
+        )
+        assert place_of(map_desk.colour(left + width - 2, top + height - 2)) == pytest.approx(
+            (1, 1), abs=2 * _TOLERANCE
+        )
 
 
 def test_the_wheel_zooms_around_the_point_under_it(map_desk: Desk) -> None:
@@ -85,7 +92,10 @@ def test_a_zoomed_picture_is_rendered_anew_at_the_same_place(map_desk: Desk) -> 
     left, top, width, height = picture_rectangle(map_desk)
     x, y = left + 0.3 * width, top + 0.6 * height
     turn_wheel(map_desk.view, x, y, 5)
-    wait_until(lambda: map_desk.view.picture is not None and map_desk.view.picture.region.width < 512, "the visible part is rendered")
+    wait_until(
+        lambda: map_desk.view.picture is not None and map_desk.view.picture.region.width < 512,
+        "the visible part is rendered",
+    )
     assert place_of(map_desk.colour(x, y)) == pytest.approx((0.3, 0.6), abs=_TOLERANCE)
 
 
@@ -94,8 +104,13 @@ def test_zooming_out_stops_at_the_whole_picture(map_desk: Desk) -> None:
     turn_wheel(map_desk.view, 300, 200, -9)
     assert map_desk.view.zoom == 1.0
     left, top, width, height = picture_rectangle(map_desk)
-    wait_until(lambda: map_desk.view.picture is not None and map_desk.view.picture.region.width == 512, "the whole picture is rendered")
-    assert place_of(map_desk.colour(left + width / 2, top + height / 2)) == pytest.approx((0.5, 0.5), abs=_TOLERANCE)
+    wait_until(
+        lambda: map_desk.view.picture is not None and map_desk.view.picture.region.width == 512,
+        "the whole picture is rendered",
+    )
+    assert place_of(map_desk.colour(left + width / 2, top + height / 2)) == pytest.approx(
+        (0.5, 0.5), abs=_TOLERANCE
+    )
 
 
 def test_zooming_in_stops_at_sixteen_times(map_desk: Desk) -> None:
@@ -121,7 +136,9 @@ def test_panning_stops_at_the_edge_of_the_picture(map_desk: Desk) -> None:
     assert place_of(map_desk.colour(1, 1)) == pytest.approx((0, 0), abs=_TOLERANCE)
     for _ in range(30):
         view.pan(0.5, 0.5)
-    assert place_of(map_desk.colour(view.width() - 2, view.height() - 2)) == pytest.approx((1, 1), abs=_TOLERANCE)
+    assert place_of(map_desk.colour(view.width() - 2, view.height() - 2)) == pytest.approx(
+        (1, 1), abs=_TOLERANCE
+    )
 
 
 def test_arrow_keys_move_a_zoomed_picture(map_desk: Desk) -> None:
@@ -157,12 +174,17 @@ from tests.gui.waiting import wait_until
 
 application = QApplication([])
 desk = open_desk(sys.argv[1], size=(700, 400), settings=Settings(loop=False, hud=False))
-wait_until(lambda: desk.seek_bar.isVisible() and desk.view.picture, "the window is laid out for a file")
+view = desk.view
+wait_until(lambda: desk.seek_bar.isVisible() and view.picture, "the window is laid out for a file")
 ratio = desk.view.devicePixelRatio()
 width, height = desk.view.width(), desk.view.height()
 scale = min(width * ratio / 512, height * ratio / 256)
-wait_until(lambda: desk.view.picture is not None and abs(desk.view.picture.width - 512 * scale) <= 1, "the picture has the screen's own pixels")
-across, down = place_of(desk.colour(width / 2 - 0.25 * 512 * scale / ratio, height / 2 + 0.25 * 256 * scale / ratio))
+def has_own_pixels():
+    return view.picture is not None and abs(view.picture.width - 512 * scale) <= 1
+wait_until(has_own_pixels, "the picture has the screen's own pixels")
+x = width / 2 - 0.25 * 512 * scale / ratio
+y = height / 2 + 0.25 * 256 * scale / ratio
+across, down = place_of(desk.colour(x, y))
 print(ratio, round(across, 2), round(down, 2))
 desk.close()
 """
@@ -188,31 +210,36 @@ def test_a_dense_screen_gets_every_pixel_it_has(ratio: str, tmp_path: Path) -> N
 
 def test_every_picture_that_comes_is_painted_and_counted(desk: Desks) -> None:
     opened = desk("pattern:320x180@60")
-    wait_until(lambda: opened.account.shown >= 30, "30 frames are shown")
-    account = opened.account
-    assert account.shown + sum(account.dropped.values()) + account.in_flight == account.captured
-    assert account.shown >= 0.2 * account.captured
+    wait_until(lambda: opened.counts.shown >= 30, "30 frames are shown")
+    frame_counts = opened.counts
+    assert (
+        frame_counts.shown + sum(frame_counts.dropped.values()) + frame_counts.in_flight
+        == frame_counts.captured
+    )
+    assert frame_counts.shown >= 0.2 * frame_counts.captured
 
 
 def test_painting_a_picture_again_does_not_count_it_again(desk: Desks) -> None:
     opened = desk()
     opened.wait_for_picture()
     opened.pause()
-    shown = opened.account.shown
+    shown = opened.counts.shown
     for _ in range(5):
         opened.view.repaint()
-    assert opened.account.shown == shown
+    assert opened.counts.shown == shown
 
 
-def test_a_frame_that_is_drawn_anew_for_another_size_does_not_count_again(desk: Desks, tmp_path: Path) -> None:
+def test_a_frame_that_is_drawn_anew_for_another_size_does_not_count_again(
+    desk: Desks, tmp_path: Path
+) -> None:
     opened = desk(write_map(tmp_path / "map.png"), settings=Settings(loop=False))
     opened.wait_for_phase(Phase.ENDED)
     opened.wait_for_picture()
-    captured, shown = opened.account.captured, opened.account.shown
+    captured, shown = opened.counts.captured, opened.counts.shown
     opened.window.resize(600, 500)
     wait_for_sharp_picture(opened)
     settle()
-    assert (opened.account.captured, opened.account.shown) == (captured, shown)
+    assert (opened.counts.captured, opened.counts.shown) == (captured, shown)
 
 
 def test_frames_of_a_hidden_window_are_dropped_as_not_visible(desk: Desks) -> None:
@@ -220,31 +247,41 @@ def test_frames_of_a_hidden_window_are_dropped_as_not_visible(desk: Desks) -> No
     opened.wait_for_picture()
     opened.window.hide()
     settle()
-    wait_until(lambda: opened.account.dropped.get(Cause.HIDDEN.value, 0) >= 5, "frames are dropped as not visible")
-    shown, dropped = opened.account.shown, opened.account.dropped[Cause.HIDDEN.value]
-    wait_until(lambda: opened.account.dropped[Cause.HIDDEN.value] >= dropped + 5, "more are dropped")
-    assert opened.account.shown == shown
+    wait_until(
+        lambda: opened.counts.dropped.get(Cause.HIDDEN.value, 0) >= 5,
+        "frames are dropped as not visible",
+    )
+    shown, dropped = opened.counts.shown, opened.counts.dropped[Cause.HIDDEN.value]
+    wait_until(lambda: opened.counts.dropped[Cause.HIDDEN.value] >= dropped + 5, "more are dropped")
+    assert opened.counts.shown == shown
 
 
 def test_a_window_that_comes_back_shows_pictures_again(desk: Desks) -> None:
     opened = desk()
     opened.wait_for_picture()
     opened.window.hide()
-    wait_until(lambda: Cause.HIDDEN.value in opened.account.dropped, "a frame is dropped as not visible")
+    wait_until(
+        lambda: Cause.HIDDEN.value in opened.counts.dropped, "a frame is dropped as not visible"
+    )
     opened.window.show()
-    shown = opened.account.shown
-    wait_until(lambda: opened.account.shown >= shown + 3, "frames are shown")
+    shown = opened.counts.shown
+    wait_until(lambda: opened.counts.shown >= shown + 3, "frames are shown")
 
 
-def test_frames_of_a_minimised_window_are_dropped_as_not_visible_until_it_is_restored(desk: Desks) -> None:
+def test_frames_of_a_minimised_window_are_dropped_as_not_visible_until_it_is_restored(
+    desk: Desks,
+) -> None:
     opened = desk()
     opened.wait_for_picture()
     opened.wait_for_live_layout()
     opened.window.showMinimized()
-    wait_until(lambda: opened.account.dropped.get(Cause.HIDDEN.value, 0) >= 5, "frames are dropped as not visible")
+    wait_until(
+        lambda: opened.counts.dropped.get(Cause.HIDDEN.value, 0) >= 5,
+        "frames are dropped as not visible",
+    )
     opened.window.showNormal()
-    shown = opened.account.shown
-    wait_until(lambda: opened.account.shown >= shown + 3, "frames are shown")
+    shown = opened.counts.shown
+    wait_until(lambda: opened.counts.shown >= shown + 3, "frames are shown")
 
 
 def test_a_minimised_window_asks_for_no_pictures_when_its_layout_changes(desk: Desks) -> None:
@@ -252,35 +289,39 @@ def test_a_minimised_window_asks_for_no_pictures_when_its_layout_changes(desk: D
     opened.wait_for_picture()
     opened.wait_for_live_layout()
     opened.window.showMinimized()
-    wait_until(lambda: Cause.HIDDEN.value in opened.account.dropped, "a frame is dropped as not visible")
+    wait_until(
+        lambda: Cause.HIDDEN.value in opened.counts.dropped, "a frame is dropped as not visible"
+    )
     opened.view.resize(400, 300)
-    shown, captured = opened.account.shown, opened.account.captured
-    wait_until(lambda: opened.account.captured >= captured + 10, "more frames are captured")
-    assert opened.account.shown == shown
+    shown, captured = opened.counts.shown, opened.counts.captured
+    wait_until(lambda: opened.counts.captured >= captured + 10, "more frames are captured")
+    assert opened.counts.shown == shown
 
 
 def test_a_picture_that_was_never_fetched_is_counted_when_the_window_is_hidden(desk: Desks) -> None:
     opened = desk()
     wait_without_qt(lambda: opened.session.pipeline.durations["render"].count)
     opened.view.hide()
-    wait_without_qt(lambda: Cause.HIDDEN.value in opened.account.dropped)
+    wait_without_qt(lambda: Cause.HIDDEN.value in opened.counts.dropped)
     opened.close()
-    assert opened.account.in_flight == 0
+    assert opened.counts.in_flight == 0
 
 
-def test_a_frame_dropped_while_hidden_is_not_counted_again_when_the_window_comes_back(desk: Desks) -> None:
+def test_a_frame_dropped_while_hidden_is_not_counted_again_when_the_window_comes_back(
+    desk: Desks,
+) -> None:
     opened = desk("pattern:320x180@8")
     wait_without_qt(lambda: opened.session.pipeline.durations["render"].count)
     opened.view.fetch()
     opened.view.hide()
-    wait_without_qt(lambda: opened.account.dropped.get(Cause.HIDDEN.value, 0) >= 2)
+    wait_without_qt(lambda: opened.counts.dropped.get(Cause.HIDDEN.value, 0) >= 2)
     opened.trigger("play")
     fetched = opened.view.picture
     opened.view.show()
     wait_until(lambda: opened.view.picture is not fetched, "the last frame is drawn anew")
     settle()
     opened.close()
-    assert opened.account.in_flight == 0
+    assert opened.counts.in_flight == 0
 
 
 def test_a_double_click_toggles_full_screen(desk: Desks) -> None:
@@ -292,10 +333,15 @@ def test_a_double_click_toggles_full_screen(desk: Desks) -> None:
     wait_until(lambda: not opened.window.isFullScreen(), "the window is as before")
 
 
-def test_before_the_first_picture_the_view_says_that_the_source_is_being_opened(desk: Desks) -> None:
+def test_before_the_first_picture_the_view_says_that_the_source_is_being_opened(
+    desk: Desks,
+) -> None:
     opened = desk()
     opened.view.clear()
     image = opened.view.grab().toImage()
-    middle = [opened.colour(x, opened.view.height() / 2) for x in range(opened.view.width() // 2 - 40, opened.view.width() // 2 + 40, 1)]
+    middle = [
+        opened.colour(x, opened.view.height() / 2)
+        for x in range(opened.view.width() // 2 - 40, opened.view.width() // 2 + 40, 1)
+    ]
     assert not image.isNull()
     assert any(colour != _BACKGROUND for colour in middle), "no text is drawn"

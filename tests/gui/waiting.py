@@ -12,7 +12,9 @@ _POLL_MS = 5
 
 
 def wait_until(condition: Callable[[], object], what: str, limit: float = LIMIT_SECONDS) -> None:
-    """Handle events until the condition holds; fail with `what` was awaited if it does not in time."""
+    """Handle events until the condition holds; fail with `what` was awaited if it does
+    not in time.
+    """
     loop, poll = QEventLoop(), QTimer()
     poll.start(_POLL_MS)
     deadline = time.monotonic() + limit
@@ -32,7 +34,9 @@ def settle() -> None:
 
 
 def in_dialog(open_dialog: Callable[[], object], do: Callable[[QWidget], None]) -> None:
-    """`open_dialog` shows a modal dialog and returns when it is closed; `do` is called with the dialog, which is closed afterwards."""
+    """`open_dialog` shows a modal dialog and returns when it is closed; `do` is called with the
+    dialog, which is closed afterwards.
+    """
     failures: list[BaseException] = []
 
     def look() -> None:

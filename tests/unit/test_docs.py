@@ -12,10 +12,16 @@ _PACKAGES = ("models", "training", "commands", "modelfile", "export")
 
 
 def names_of_code(text: str) -> list[str]:
-    return [name for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", text) if name.split(".")[0] in _PACKAGES and not name.endswith((".py", ".toml"))]
+    return [
+        name
+        for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", text)
+        if name.split(".")[0] in _PACKAGES and not name.endswith((".py", ".toml"))
+    ]
 
 
-@pytest.mark.parametrize("name", sorted(set(names_of_code((CHECKOUT / "docs" / "paper.md").read_text()))))
+@pytest.mark.parametrize(
+    "name", sorted(set(names_of_code((CHECKOUT / "docs" / "paper.md").read_text())))
+)
 def test_what_the_companion_to_the_paper_names_exists(name: str) -> None:
     parts = name.split(".")
     module = importlib.import_module(f"ssd_live.{parts[0]}.{parts[1]}")

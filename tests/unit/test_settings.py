@@ -108,7 +108,9 @@ def test_a_folder_in_the_files_place_is_left_alone_and_said(path: Path) -> None:
         save_settings(settings, path)
 
 
-def test_a_file_that_may_not_be_read_is_left_alone_and_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_is_left_alone_and_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _written(path, b'{"theme": "dark"}')
 
     def refuse(self: Path) -> bytes:
@@ -121,7 +123,9 @@ def test_a_file_that_may_not_be_read_is_left_alone_and_said(path: Path, monkeypa
     assert path.exists()
 
 
-def test_a_broken_file_that_cannot_be_set_aside_is_not_said_to_be(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_file_that_cannot_be_set_aside_is_not_said_to_be(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _written(path, b"broken")
 
     def refuse(self: Path, target: Path) -> Path:
@@ -178,7 +182,16 @@ def test_an_address_with_a_password_is_not_kept(text: str) -> None:
     assert settings.recent_sources == []
 
 
-@pytest.mark.parametrize("text", ["0", "rtsp://admin@host/stream1", "http://host:8080/video", "/clips/a@b:c.mp4", "pattern:640x360@15"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "rtsp://admin@host/stream1",
+        "http://host:8080/video",
+        "/clips/a@b:c.mp4",
+        "pattern:640x360@15",
+    ],
+)
 def test_other_sources_are_kept(text: str) -> None:
     settings = Settings()
     settings.remember_source(text)
@@ -192,7 +205,9 @@ def test_a_file_whose_name_is_no_text_does_not_break_the_settings(path: Path) ->
     assert load_settings(path)[1] == ""
 
 
-def test_the_place_can_be_named_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_place_can_be_named_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SSD_LIVE_SETTINGS", str(tmp_path / "mine.json"))
     assert settings_path() == tmp_path / "mine.json"
     monkeypatch.delenv("SSD_LIVE_SETTINGS")

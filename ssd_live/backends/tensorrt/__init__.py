@@ -1,1 +1,3 @@
-"""TensorRT and TensorRT-RTX: engines built from model files, kept fresh, and run. Nothing here is imported before it is asked for."""
+"""TensorRT and TensorRT-RTX: engines built from model files, kept fresh, and run. Nothing here is
+imported before it is asked for.
+"""

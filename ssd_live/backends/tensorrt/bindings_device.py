@@ -1,4 +1,6 @@
-"""The device layer on cuda-bindings, NVIDIA's own wheels; and capturing graphs, which pycuda cannot do."""
+"""The device layer on cuda-bindings, NVIDIA's own wheels; and capturing graphs, which pycuda cannot
+do.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +34,9 @@ class BindingsDevice(Closing):
         self.gpu = _gpu(self._device)
         context = _call("making its context", driver.cuDevicePrimaryCtxRetain, self._device)
         # What is freed at the end, newest first; the context stands below everything.
-        self._frees: list[Callable[[], Any]] = [lambda: driver.cuDevicePrimaryCtxRelease(self._device)]
+        self._frees: list[Callable[[], Any]] = [
+            lambda: driver.cuDevicePrimaryCtxRelease(self._device)
+        ]
         try:
             _call("making its context", driver.cuCtxPushCurrent, context)
         except BackendError:
@@ -52,21 +56,36 @@ class BindingsDevice(Closing):
         return array_at(address, shape, dtype)
 
     def stream(self) -> int:
-        handle = _call("making a stream", driver.cuStreamCreate, int(driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
+        handle = _call(
+            "making a stream",
+            driver.cuStreamCreate,
+            int(driver.CUstream_flags.CU_STREAM_NON_BLOCKING),
+        )
         self._frees.append(lambda: driver.cuStreamDestroy(handle))
         return int(handle)
 
     def event(self) -> Any:
-        flags = int(driver.CUevent_flags.CU_EVENT_BLOCKING_SYNC) | int(driver.CUevent_flags.CU_EVENT_DISABLE_TIMING)
+        flags = int(driver.CUevent_flags.CU_EVENT_BLOCKING_SYNC) | int(
+            driver.CUevent_flags.CU_EVENT_DISABLE_TIMING
+        )
         handle = _call("making an event", driver.cuEventCreate, flags)
         self._frees.append(lambda: driver.cuEventDestroy(handle))
         return handle
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        _call("uploading", driver.cuMemcpyHtoDAsync, target, source.ctypes.data, source.nbytes, stream)
+        _call(
+            "uploading", driver.cuMemcpyHtoDAsync, target, source.ctypes.data, source.nbytes, stream
+        )
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        _call("downloading", driver.cuMemcpyDtoHAsync, target.ctypes.data, source, target.nbytes, stream)
+        _call(
+            "downloading",
+            driver.cuMemcpyDtoHAsync,
+            target.ctypes.data,
+            source,
+            target.nbytes,
+            stream,
+        )
 
     def record(self, event: Any, stream: int) -> None:
         _call("computing", driver.cuEventRecord, event, stream)
@@ -91,11 +110,17 @@ class BindingsDevice(Closing):
 
 
 def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-    """What `work` puts on a stream of the current context, captured in thread-local mode: other threads may go on using the GPU.
+    """What `work` puts on a stream of the current context, captured in thread-local mode: other
+    threads may go on using the GPU.
 
     None where something in it cannot be captured.
     """
-    _call("capturing", driver.cuStreamBeginCapture, stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
+    _call(
+        "capturing",
+        driver.cuStreamBeginCapture,
+        stream,
+        driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,
+    )
     graph = None
     try:
         try:
@@ -103,7 +128,11 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
         finally:
             # The capture ends whatever came of it; one that was spoilt gives no graph.
             code, graph = driver.cuStreamEndCapture(stream)
-        return BindingsGraph(_call("capturing", driver.cuGraphInstantiate, graph, 0)) if code == driver.CUresult.CUDA_SUCCESS else None
+        return (
+            BindingsGraph(_call("capturing", driver.cuGraphInstantiate, graph, 0))
+            if code == driver.CUresult.CUDA_SUCCESS
+            else None
+        )
     except BackendError:
         return None
     finally:
@@ -114,7 +143,10 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
 def gpus() -> list[Gpu]:
     """See `device.gpus`."""
     _start()
-    return [_gpu(_call("looking for it", driver.cuDeviceGet, number)) for number in range(_call("counting", driver.cuDeviceGetCount))]
+    return [
+        _gpu(_call("looking for it", driver.cuDeviceGet, number))
+        for number in range(_call("counting", driver.cuDeviceGetCount))
+    ]
 
 
 def newest_cuda() -> int:
@@ -124,23 +156,38 @@ def newest_cuda() -> int:
 
 
 def _start() -> None:
-    """Raises `MissingPackageError` where there is no driver, `BackendError` where it does not start."""
+    """Raises `MissingPackageError` where there is no driver, `BackendError` where it does not
+    start.
+    """
     try:
         _call("starting", driver.cuInit, 0)
     except RuntimeError as error:
         if isinstance(error, BackendError):
             raise
-        raise MissingPackageError("there is no NVIDIA driver here; install it, or choose --backend cpu") from error
+        raise MissingPackageError(
+            "there is no NVIDIA driver here; install it, or choose --backend cpu"
+        ) from error
 
 
 def _gpu(device: Any) -> Gpu:
-    name = _call("asking its name", driver.cuDeviceGetName, 256, device).split(b"\0")[0].decode("ascii", "replace")
+    name = (
+        _call("asking its name", driver.cuDeviceGetName, 256, device)
+        .split(b"\0")[0]
+        .decode("ascii", "replace")
+    )
     attribute = driver.CUdevice_attribute
     major, minor = (
         _call("asking what it can do", driver.cuDeviceGetAttribute, which, device)
-        for which in (attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        for which in (
+            attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
+            attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+        )
     )
-    return Gpu(name, f"{major}.{minor}", driver_version(int(_call("asking its version", driver.cuDriverGetVersion))))
+    return Gpu(
+        name,
+        f"{major}.{minor}",
+        driver_version(int(_call("asking its version", driver.cuDriverGetVersion))),
+    )
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,12 +1,14 @@
-"""Build an engine: strongly typed network, one optimisation profile, with progress and cancelling."""
+"""Build an engine: strongly typed network, one optimisation profile, with progress and
+cancelling.
+"""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ssd_live.backends.tensorrt.flavours import Flavour
 from ssd_live.backends.tensorrt.graph import EnginePrecision, graph_for
+from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError, CancelledError, UsageError
 from ssd_live.modelfile.file import ModelFile
 
@@ -17,11 +19,13 @@ _LEAN_RUNTIME = "libnvinfer_lean"
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what tactics may use, 0 for all there is.
+    """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what
+    tactics may use, 0 for all there is.
 
-    `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none means the GPU here, or all that are
-    supported where there is none. A version-compatible engine runs on later versions of the library, a hardware-compatible one on GPUs
-    from Ampere on; both cost speed.
+    `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none
+    means the GPU here, or all that are supported where there is none. A version-compatible engine
+    runs on later versions of the library, a hardware-compatible one on GPUs from Ampere on; both
+    cost speed.
     """
 
     precision: EnginePrecision = "fp16"
@@ -42,13 +46,15 @@ class TimingCache(Protocol):
 
 def build(
     model: ModelFile,
-    flavour: Flavour,
+    flavour: Variant,
     options: BuildOptions,
     on_progress: OnProgress,
     cancelled: threading.Event,
     timings: TimingCache | None = None,
 ) -> bytes:
-    """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line, `CancelledError` once `cancelled` is set."""
+    """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line,
+    `CancelledError` once `cancelled` is set.
+    """
     trt = flavour.library()
     messages: list[str] = []
     logger = keep_errors(trt, messages)
@@ -57,7 +63,10 @@ def build(
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph_for(model, flavour, options.precision)):
-        raise BackendError(f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; {_advice(options)}")
+        raise BackendError(
+            f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; "
+            f"{_advice(options)}"
+        )
     config = builder.create_builder_config()
     config.progress_monitor = _monitor(trt, on_progress, cancelled)
     if options.workspace_mb:
@@ -78,7 +87,9 @@ def build(
     if cancelled.is_set():
         raise CancelledError("the build was cancelled; nothing was kept")
     if plan is None:
-        raise BackendError(f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}")
+        raise BackendError(
+            f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}"
+        )
     if timing is not None and timings is not None:
         timings.save(bytes(memoryview(timing.serialize())))
     return bytes(memoryview(plan))
@@ -95,17 +106,26 @@ def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
     return None
 
 
-def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Flavour) -> None:
+def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Variant) -> None:
     """Raises `UsageError` for one that the library does not know, or where it takes none."""
     if not targets:
         return
     if not hasattr(trt, "ComputeCapability"):
-        raise UsageError(f"{flavour.title} builds for the GPU of this machine; leave out --targets, or use --runtime tensorrt-rtx")
-    known = {name.lower(): value for name, value in vars(trt.ComputeCapability).items() if name.startswith("SM")}
+        raise UsageError(
+            f"{flavour.title} builds for the GPU of this machine; leave out --targets, or use "
+            "--runtime tensorrt-rtx"
+        )
+    known = {
+        name.lower(): value
+        for name, value in vars(trt.ComputeCapability).items()
+        if name.startswith("SM")
+    }
     config.num_compute_capabilities = len(targets)
     for number, target in enumerate(targets):
         if target.lower() not in known:
-            raise UsageError(f"there is no target {target!r}; {flavour.title} knows {', '.join(sorted(known))}")
+            raise UsageError(
+                f"there is no target {target!r}; {flavour.title} knows {', '.join(sorted(known))}"
+            )
         config.set_compute_capability(known[target.lower()], number)
 
 
@@ -114,7 +134,10 @@ def _parser_trouble(parser: Any) -> str:
     if not errors:
         return "it gives no reason"
     first = errors[0]
-    return _one_line(f"node {first.node_name() or first.node()} ({first.node_operator() or 'unknown operator'}): {first.desc()}")
+    return _one_line(
+        f"node {first.node_name() or first.node()} "
+        f"({first.node_operator() or 'unknown operator'}): {first.desc()}"
+    )
 
 
 def _build_trouble(messages: list[str], options: BuildOptions) -> str:
@@ -123,10 +146,16 @@ def _build_trouble(messages: list[str], options: BuildOptions) -> str:
         return "it gives no reason; run with --debug"
     first = _one_line(messages[0])
     if _LEAN_RUNTIME in first:
-        return f"an engine for later versions carries the lean runtime ({_LEAN_RUNTIME}), which is not installed; leave out --version-compatible"
+        return (
+            f"an engine for later versions carries the lean runtime ({_LEAN_RUNTIME}), which is "
+            "not installed; leave out --version-compatible"
+        )
     if "memory" in first.lower():
         # Where there is a limit, that was too small; else the GPU's memory is.
-        return f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a smaller --batch"
+        return (
+            f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a "
+            "smaller --batch"
+        )
     return f"{first}; {_advice(options)}"
 
 
@@ -154,7 +183,9 @@ def keep_errors(trt: Any, messages: list[str]) -> Any:
 
 def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Phases lie within phases; the outermost one's steps are the whole. The library skips steps, so the share only grows."""
+        """Phases lie within phases; the outermost one's steps are the whole. The library skips
+        steps, so the share only grows.
+        """
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)

@@ -1,6 +1,8 @@
-"""The GPU's memory, streams and events behind one small interface, over pycuda or over cuda-bindings.
+"""The GPU's memory, streams and events behind one small interface, over pycuda or over
+cuda-bindings.
 
-Everything here belongs to the thread that opened the device: the primary context is current in that thread alone.
+Everything here belongs to the thread that opened the device: the primary context is current in that
+thread alone.
 """
 
 import importlib
@@ -27,7 +29,9 @@ _LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
 
 @dataclass(frozen=True)
 class Gpu:
-    """`capability` as in `8.9`; `driver` is the driver's own version where the system tells it, or the CUDA version it was made for."""
+    """`capability` as in `8.9`; `driver` is the driver's own version where the system tells it, or
+    the CUDA version it was made for.
+    """
 
     name: str
     capability: str
@@ -41,9 +45,11 @@ class Graph(Protocol):
 
 
 class Device(Protocol):
-    """One GPU, opened by the thread that uses it: a with-block, which frees whatever was taken and leaves no context behind.
+    """One GPU, opened by the thread that uses it: a with-block, which frees whatever was taken and
+    leaves no context behind.
 
-    Streams are CUDA's own handles, as TensorRT takes them; events are opaque. Calls raise `BackendError` with one line.
+    Streams are CUDA's own handles, as TensorRT takes them; events are opaque. Calls raise
+    `BackendError` with one line.
     """
 
     gpu: Gpu
@@ -54,7 +60,9 @@ class Device(Protocol):
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Page-locked host memory, which copies can read and write while the program goes on; valid until the device is closed."""
+        """Page-locked host memory, which copies can read and write while the program goes on; valid
+        until the device is closed.
+        """
         ...
 
     def stream(self) -> int: ...
@@ -82,7 +90,9 @@ class Device(Protocol):
         ...
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """What `work` puts on the stream, as a graph; None where it cannot be captured, and then nothing was done."""
+        """What `work` puts on the stream, as a graph; None where it cannot be captured, and then
+        nothing was done.
+        """
         ...
 
     def close(self) -> None: ...
@@ -93,14 +103,20 @@ class Device(Protocol):
 
 
 def open_device(number: int = 0) -> Device:
-    """By pycuda if it is built here, else by cuda-bindings. Raises `MissingPackageError`, `BackendError`."""
+    """By pycuda if it is built here, else by cuda-bindings. Raises `MissingPackageError`,
+    `BackendError`.
+    """
     layer = _layer()
-    device: Device = (layer.PycudaDevice if layer.__name__.endswith("pycuda_device") else layer.BindingsDevice)(number)
+    device: Device = (
+        layer.PycudaDevice if layer.__name__.endswith("pycuda_device") else layer.BindingsDevice
+    )(number)
     return device
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that the driver shows, which takes no context. Raises `MissingPackageError` where there is no package or no driver."""
+    """The GPUs that the driver shows, which takes no context. Raises `MissingPackageError` where
+    there is no package or no driver.
+    """
     found: list[Gpu] = _layer().gpus()
     return found
 
@@ -111,7 +127,9 @@ def _layer() -> Any:
             return importlib.import_module(f"ssd_live.backends.tensorrt.{name}")
         except ImportError:
             continue
-    raise MissingPackageError("neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` brings the latter")
+    raise MissingPackageError(
+        "neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` brings the latter"
+    )
 
 
 def cuda_version() -> tuple[int, int] | None:
@@ -126,17 +144,33 @@ def cuda_version() -> tuple[int, int] | None:
 def failure(code: int, name: str, doing: str) -> BackendError:
     """One line for a code of the driver."""
     if code in _LOST:
-        return BackendError(f"the GPU failed or was lost while {doing} ({name}); see the system's log, and {_ADVICE} until it is back")
+        return BackendError(
+            f"the GPU failed or was lost while {doing} ({name}); see the system's log, and "
+            f"{_ADVICE} until it is back"
+        )
     return BackendError(f"{_TROUBLES.get(code, f'the GPU refused {doing} ({name})')}; or {_ADVICE}")
 
 
 def driver_version(cuda: int) -> str:
-    """Of the kernel's module where Linux tells it, since engines depend on it; `cuda` as cuDriverGetVersion gives it."""
+    """Of the kernel's module where Linux tells it, since engines depend on it; `cuda` as
+    cuDriverGetVersion gives it.
+    """
     try:
-        words = Path("/proc/driver/nvidia/version").read_text(encoding="ascii", errors="replace").split()
+        words = (
+            Path("/proc/driver/nvidia/version")
+            .read_text(encoding="ascii", errors="replace")
+            .split()
+        )
     except OSError:
         words = []
-    version = next((word for word in words if word[:1].isdigit() and word.count(".") >= 1 and word.replace(".", "").isdigit()), "")
+    version = next(
+        (
+            word
+            for word in words
+            if word[:1].isdigit() and word.count(".") >= 1 and word.replace(".", "").isdigit()
+        ),
+        "",
+    )
     return version or f"CUDA {cuda // 1000}.{cuda % 1000 // 10}"
 
 

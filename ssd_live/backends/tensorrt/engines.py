@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ssd_live.backends.tensorrt.builder import BuildOptions, OnProgress, build
 from ssd_live.backends.tensorrt.device import Gpu
-from ssd_live.backends.tensorrt.flavours import Flavour
 from ssd_live.backends.tensorrt.graph import EnginePrecision
 from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
+from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
 
@@ -19,12 +19,19 @@ _AMPERE = (8, 0)
 
 
 def engine_for(
-    model: ModelFile, flavour: Flavour, gpu: Gpu, precision: EnginePrecision, batch: int, notify: Notify, store: EngineStore | None = None
+    model: ModelFile,
+    flavour: Variant,
+    gpu: Gpu,
+    precision: EnginePrecision,
+    batch: int,
+    notify: Notify,
+    store: EngineStore | None = None,
 ) -> tuple[Manifest, bytes]:
-    """The best engine that is kept for this, else a new one, which is kept. Raises `BackendError`, `MissingPackageError`, `OutputError`.
+    """The best engine that is kept for this, else a new one, which is kept. Raises `BackendError`,
+    `MissingPackageError`, `OutputError`.
 
-    One that cannot be trusted is told of, and another is built. One that failed the parity gate is not used, and none is built in its
-    place: it would fail again.
+    One that cannot be trusted is told of, and another is built. One that failed the parity gate is
+    not used, and none is built in its place: it would fail again.
     """
     store = store or EngineStore()
     version = str(flavour.library().__version__)
@@ -42,33 +49,58 @@ def engine_for(
     if failed is not None:
         raise BackendError(failed_line(failed))
     store.prepare()
-    return _build(model, flavour, BuildOptions(precision, (batch, batch, batch)), key, store, notify)
+    return _build(
+        model, flavour, BuildOptions(precision, (batch, batch, batch)), key, store, notify
+    )
 
 
 def failed_line(manifest: Manifest) -> str:
     parity = manifest.parity
     return (
-        f"the {manifest.key.precision} engine of {manifest.key.model} finds only {parity.share:.1%} of what float32 finds; "
+        f"the {manifest.key.precision} engine of {manifest.key.model} finds only "
+        f"{parity.share:.1%} of what float32 finds; "
         "choose another precision, or `build --force` one that is used all the same"
     )
 
 
-def _others_that_fit(store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int) -> list[EngineKey]:
-    """Engines of this model that were built for more than what is wanted, and run here: the less for, the faster, and the earlier."""
+def _others_that_fit(
+    store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int
+) -> list[EngineKey]:
+    """Engines of this model that were built for more than what is wanted, and run here: the less
+    for, the faster, and the earlier.
+    """
     keys = [manifest.key for _, manifest in store.every() if isinstance(manifest, Manifest)]
     fitting = [key for key in keys if key != wanted and _fits(key, wanted, gpu, batch)]
-    return sorted(fitting, key=lambda key: (key.version_compatible + key.hardware_compatible, key.batches[2] - key.batches[0]))
+    return sorted(
+        fitting,
+        key=lambda key: (
+            key.version_compatible + key.hardware_compatible,
+            key.batches[2] - key.batches[0],
+        ),
+    )
 
 
 def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
-    same = all(getattr(key, name) == getattr(wanted, name) for name in ("model_sha256", "flavour", "precision"))
-    return same and key.batches[0] <= batch <= key.batches[2] and _runs_in(key, wanted.version) and _runs_on(key, gpu)
+    same = all(
+        getattr(key, name) == getattr(wanted, name)
+        for name in ("model_sha256", "flavour", "precision")
+    )
+    return (
+        same
+        and key.batches[0] <= batch <= key.batches[2]
+        and _runs_in(key, wanted.version)
+        and _runs_on(key, gpu)
+    )
 
 
 def _runs_in(key: EngineKey, version: str) -> bool:
-    """A version-compatible engine runs in later libraries of its major version too (TensorRT's developer guide, "Version Compatibility")."""
+    """A version-compatible engine runs in later libraries of its major version too (TensorRT's
+    developer guide, "Version Compatibility").
+    """
     built, here = _numbers(key.version), _numbers(version)
-    return key.version == version or (key.version_compatible and built[:1] == here[:1] and built <= here)
+    return key.version == version or (
+        key.version_compatible and built[:1] == here[:1] and built <= here
+    )
 
 
 def _runs_on(key: EngineKey, gpu: Gpu) -> bool:
@@ -76,27 +108,54 @@ def _runs_on(key: EngineKey, gpu: Gpu) -> bool:
         return f"sm{gpu.capability.replace('.', '')}" in key.targets
     if key.hardware_compatible and key.gpu:
         return _numbers(gpu.capability) >= _AMPERE
-    return not key.gpu or (key.gpu, key.compute_capability, key.driver) == (gpu.name, gpu.capability, gpu.driver)
+    return not key.gpu or (key.gpu, key.compute_capability, key.driver) == (
+        gpu.name,
+        gpu.capability,
+        gpu.driver,
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _build(model: ModelFile, flavour: Flavour, options: BuildOptions, key: EngineKey, store: EngineStore, notify: Notify) -> tuple[Manifest, bytes]:
+def _build(
+    model: ModelFile,
+    flavour: Variant,
+    options: BuildOptions,
+    key: EngineKey,
+    store: EngineStore,
+    notify: Notify,
+) -> tuple[Manifest, bytes]:
     notify(f"building the {flavour.title} engine of {model.name} ...")
     started = time.monotonic()
-    engine = build_here(model, flavour, options, _told(notify, f"building the {flavour.title} engine of {model.name}"), store)
+    engine = build_here(
+        model,
+        flavour,
+        options,
+        _told(notify, f"building the {flavour.title} engine of {model.name}"),
+        store,
+    )
     return store.save(key, engine, time.monotonic() - started), engine
 
 
-def build_here(model: ModelFile, flavour: Flavour, options: BuildOptions, on_progress: OnProgress, store: EngineStore) -> bytes:
-    """Build in a thread, so that Ctrl-C is heard: it ends the build in order. Raises what `build` raises, and `KeyboardInterrupt`."""
+def build_here(
+    model: ModelFile,
+    flavour: Variant,
+    options: BuildOptions,
+    on_progress: OnProgress,
+    store: EngineStore,
+) -> bytes:
+    """Build in a thread, so that Ctrl-C is heard: it ends the build in order. Raises what `build`
+    raises, and `KeyboardInterrupt`.
+    """
     cancelled = threading.Event()
     timings = store.timings(flavour.name, str(flavour.library().__version__))
     with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
         try:
-            return worker.submit(build, model, flavour, options, on_progress, cancelled, timings).result()
+            return worker.submit(
+                build, model, flavour, options, on_progress, cancelled, timings
+            ).result()
         except KeyboardInterrupt:
             cancelled.set()
             raise

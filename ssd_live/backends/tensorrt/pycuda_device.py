@@ -14,19 +14,28 @@ from ssd_live.closing import Closing
 from ssd_live.errors import BackendError
 
 # pycuda tells what the driver said in words: "cuMemAlloc failed: out of memory".
-_CODES = {"out of memory": 2, "no CUDA-capable device": 100, "driver version is insufficient": 35, "cuda driver combination": 803}
+_CODES = {
+    "out of memory": 2,
+    "no CUDA-capable device": 100,
+    "driver version is insufficient": 35,
+    "cuda driver combination": 803,
+}
 _LOST_WORDS = re.compile(
-    "illegal|launch fail|launch time|unknown error|hardware|misaligned|address space|invalid program|assert|uncorrectable"
+    "illegal|launch fail|launch time|unknown error|hardware|misaligned|address space|invalid "
+    "program|assert|uncorrectable"
     "|context is destroyed|busy or unavailable",
     re.I,
 )
 _LOST_CODE, _OTHER_CODE = 719, 1
-# CU_STREAM_NON_BLOCKING, for which pycuda has no name: what others put on the default stream must not spoil a capture.
+# CU_STREAM_NON_BLOCKING, for which pycuda has no name: what others put on the default stream must
+# not spoil a capture.
 _NON_BLOCKING = 1
 
 
 class PycudaDevice(Closing):
-    """See `Device`. pycuda frees what is no longer referred to, in the thread that holds the context; so it is kept, and dropped in order."""
+    """See `Device`. pycuda frees what is no longer referred to, in the thread that holds the
+    context; so it is kept, and dropped in order.
+    """
 
     library = "pycuda"
 
@@ -59,7 +68,11 @@ class PycudaDevice(Closing):
         return int(stream.handle)
 
     def event(self) -> Any:
-        event = _call("making an event", cuda.Event, cuda.event_flags.BLOCKING_SYNC | cuda.event_flags.DISABLE_TIMING)
+        event = _call(
+            "making an event",
+            cuda.Event,
+            cuda.event_flags.BLOCKING_SYNC | cuda.event_flags.DISABLE_TIMING,
+        )
         self._kept.append(event)
         return event
 
@@ -79,7 +92,9 @@ class PycudaDevice(Closing):
         _call("computing", self._streams[stream].synchronize)
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """pycuda has no graphs: cuda-bindings captures on the same context and stream, where it is installed."""
+        """pycuda has no graphs: cuda-bindings captures on the same context and stream, where it is
+        installed.
+        """
         try:
             from cuda.bindings import driver
 
@@ -92,14 +107,16 @@ class PycudaDevice(Closing):
         return graph
 
     def close(self) -> None:
-        """A GPU that is lost frees nothing any more; pycuda writes a line to standard error for each."""
+        """A GPU that is lost frees nothing any more; pycuda writes a line to standard error for
+        each.
+        """
         while self._kept:
             _free(self._kept.pop())
         self._streams.clear()
         context, self._context = self._context, None
         if context is not None:
-            # It takes the context off pycuda's own stack too. Popping it fails on a lost GPU, and with a context on that stack pycuda
-            # aborts the process when the thread ends.
+            # It takes the context off pycuda's own stack too. Popping it fails on a lost GPU, and
+            # with a context on that stack pycuda aborts the process when the thread ends.
             context.detach()
 
 
@@ -118,7 +135,10 @@ class _CapturedGraph:
 def gpus() -> list[Gpu]:
     """See `device.gpus`."""
     _call("starting", cuda.init)
-    return [_gpu(_call("looking for it", cuda.Device, number)) for number in range(_call("counting", cuda.Device.count))]
+    return [
+        _gpu(_call("looking for it", cuda.Device, number))
+        for number in range(_call("counting", cuda.Device.count))
+    ]
 
 
 def newest_cuda() -> int:
@@ -128,7 +148,11 @@ def newest_cuda() -> int:
 
 def _gpu(device: Any) -> Gpu:
     major, minor = _call("asking what it can do", device.compute_capability)
-    return Gpu(_call("asking its name", device.name), f"{major}.{minor}", driver_version(_call("asking its version", cuda.get_driver_version)))
+    return Gpu(
+        _call("asking its name", device.name),
+        f"{major}.{minor}",
+        driver_version(_call("asking its version", cuda.get_driver_version)),
+    )
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -140,5 +164,8 @@ def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _trouble(words: str, doing: str) -> BackendError:
-    code = next((code for phrase, code in _CODES.items() if phrase in words), _LOST_CODE if _LOST_WORDS.search(words) else _OTHER_CODE)
+    code = next(
+        (code for phrase, code in _CODES.items() if phrase in words),
+        _LOST_CODE if _LOST_WORDS.search(words) else _OTHER_CODE,
+    )
     return failure(code, words.splitlines()[0] if words else "no reason given", doing)

@@ -1,4 +1,6 @@
-"""An engine on a device: slots, each with its own stream, memory, execution context and captured graph."""
+"""An engine on a device: slots, each with its own stream, memory, execution context and captured
+graph.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from ssd_live.backends.base import Outputs
 from ssd_live.backends.tensorrt.builder import keep_errors
 from ssd_live.backends.tensorrt.device import Device, Graph
-from ssd_live.backends.tensorrt.flavours import Flavour
-from ssd_live.backends.tensorrt.owner import let_go
+from ssd_live.backends.tensorrt.device_thread import clear_traceback_frames
+from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import OUTPUTS
@@ -23,7 +25,9 @@ INPUT = "image"
 
 @dataclass
 class Slot:
-    """One batch's way through the GPU: `images` and `outputs` are pinned, `source` and `results` are where they lie on the device."""
+    """One batch's way through the GPU: `images` and `outputs` are pinned, `source` and `results`
+    are where they lie on the device.
+    """
 
     context: Any
     stream: int
@@ -36,9 +40,21 @@ class Slot:
 
 
 class EngineRunner:
-    """Made, used and closed in one thread, the one that opened the device. Nothing is allocated per picture."""
+    """Made, used and closed in one thread, the one that opened the device. Nothing is allocated per
+    picture.
+    """
 
-    def __init__(self, device: Device, flavour: Flavour, engine: bytes, metadata: Metadata, batch: int, slots: int, *, graphs: bool = True) -> None:
+    def __init__(
+        self,
+        device: Device,
+        flavour: Variant,
+        engine: bytes,
+        metadata: Metadata,
+        batch: int,
+        slots: int,
+        *,
+        graphs: bool = True,
+    ) -> None:
         self._device = device
         self._trt = flavour.library()
         self._messages: list[str] = []
@@ -56,7 +72,7 @@ class EngineRunner:
             self._prepare(engine, slots, graphs=graphs)
         except BaseException as error:
             # While the device is still open.
-            let_go(error)
+            clear_traceback_frames(error)
             self.close()
             raise
 
@@ -82,7 +98,9 @@ class EngineRunner:
         return slot.outputs
 
     def close(self) -> None:
-        """Contexts before their engine, the engine before its runtime; memory goes with the device."""
+        """Contexts before their engine, the engine before its runtime; memory goes with
+        the device.
+        """
         self._drain()
         self.slots = []
         self._contexts.clear()
@@ -90,10 +108,16 @@ class EngineRunner:
         self._runtime = None
 
     def _prepare(self, engine: bytes, slots: int, *, graphs: bool) -> None:
-        self._runtime = self._made(lambda: self._trt.Runtime(self._logger), f"{self._title} does not start")
-        # Engines that run on other versions too carry code of their own; only signed ones come here.
+        self._runtime = self._made(
+            lambda: self._trt.Runtime(self._logger), f"{self._title} does not start"
+        )
+        # Engines that run on other versions too carry code of their own; only signed ones come
+        # here.
         self._runtime.engine_host_code_allowed = True
-        self._engine = self._made(lambda: self._runtime.deserialize_cuda_engine(engine), f"{self._title} does not take the engine")
+        self._engine = self._made(
+            lambda: self._runtime.deserialize_cuda_engine(engine),
+            f"{self._title} does not take the engine",
+        )
         self._check()
         for _ in range(slots):
             self.slots.append(self._slot())
@@ -101,7 +125,9 @@ class EngineRunner:
             self._warm(slot, graphs=graphs)
 
     def _drain(self) -> None:
-        """A context must not be freed while it computes. A lost GPU computes nothing any more, and says so."""
+        """A context must not be freed while it computes. A lost GPU computes nothing any more, and
+        says so.
+        """
         for slot in self.slots:
             with contextlib.suppress(BackendError):
                 self._device.drain(slot.stream)
@@ -121,7 +147,9 @@ class EngineRunner:
         source = device.memory(images.nbytes)
         results = [device.memory(output.nbytes) for output in outputs]
         if not context.set_input_shape(INPUT, self._shape):
-            raise BackendError(f"the engine does not take {batch} pictures at once; build it with --batch {batch}")
+            raise BackendError(
+                f"the engine does not take {batch} pictures at once; build it with --batch {batch}"
+            )
         for name, address in ((INPUT, source), *zip(OUTPUTS, results, strict=True)):
             context.set_tensor_address(name, address)
         for name, output in zip(OUTPUTS, outputs, strict=True):
@@ -148,9 +176,12 @@ class EngineRunner:
         if not hasattr(self._engine, "create_runtime_config"):
             return self._engine.create_execution_context()
         config = self._engine.create_runtime_config()
-        # TensorRT-RTX would else compile kernels for the shape in the background, after the graph was captured.
+        # TensorRT-RTX would else compile kernels for the shape in the background, after the graph
+        # was captured.
         if hasattr(self._trt, "DynamicShapesKernelSpecializationStrategy"):
-            config.dynamic_shapes_kernel_specialization_strategy = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            config.dynamic_shapes_kernel_specialization_strategy = (
+                self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            )
         return self._engine.create_execution_context(config)
 
     def _check(self) -> None:
@@ -158,18 +189,34 @@ class EngineRunner:
         trt, engine = self._trt, self._engine
         names = {engine.get_tensor_name(number) for number in range(engine.num_io_tensors)}
         if names != {INPUT, *OUTPUTS}:
-            raise BackendError(f"{self._title}: the engine of {self._name} has other inputs and outputs; `build --force` makes it again")
-        types = {INPUT: trt.uint8, OUTPUTS[0]: trt.int32, OUTPUTS[1]: trt.float32, OUTPUTS[2]: trt.float32, OUTPUTS[3]: trt.int32}
+            raise BackendError(
+                f"{self._title}: the engine of {self._name} has other inputs and outputs; `build "
+                "--force` makes it again"
+            )
+        types = {
+            INPUT: trt.uint8,
+            OUTPUTS[0]: trt.int32,
+            OUTPUTS[1]: trt.float32,
+            OUTPUTS[2]: trt.float32,
+            OUTPUTS[3]: trt.int32,
+        }
         if any(engine.get_tensor_dtype(name) != kind for name, kind in types.items()):
             raise self._other_form()
 
     def _check_shape(self, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-        """An engine that writes more than there is room for is refused; -1 is a size that the library does not tell."""
-        if len(found) != len(wanted) or any(size not in (-1, room) for size, room in zip(found, wanted, strict=True)):
+        """An engine that writes more than there is room for is refused; -1 is a size that the
+        library does not tell.
+        """
+        if len(found) != len(wanted) or any(
+            size not in (-1, room) for size, room in zip(found, wanted, strict=True)
+        ):
             raise self._other_form()
 
     def _other_form(self) -> BackendError:
-        return BackendError(f"{self._title}: the engine of {self._name} answers in another form; `build --force` makes it again")
+        return BackendError(
+            f"{self._title}: the engine of {self._name} answers in another form; `build --force` "
+            "makes it again"
+        )
 
     def _made(self, make: Callable[[], Any], doing: str) -> Any:
         """The library answers None, or raises, and tells its logger why."""

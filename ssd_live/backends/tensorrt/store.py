@@ -1,8 +1,9 @@
 """The engines of this user: what each was built from, and that nobody changed it since.
 
-An engine is native code, so only one that this user built or imported is ever loaded. Each has a manifest, a JSON file, which carries the
-engine's SHA-256 and is signed (HMAC-SHA-256) with a key that only this user can read. Every engine's file has a name of its own, so that
-two processes that build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
+An engine is native code, so only one that this user built or imported is ever loaded. Each has a
+manifest, a JSON file, which carries the engine's SHA-256 and is signed (HMAC-SHA-256) with a key
+that only this user can read. Every engine's file has a name of its own, so that two processes that
+build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
 """
 
 import contextlib
@@ -24,10 +25,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssd_live.backends.tensorrt.builder import BuildOptions
 from ssd_live.backends.tensorrt.device import Gpu
-from ssd_live.backends.tensorrt.flavours import FlavourName
+from ssd_live.backends.tensorrt.variants import VariantName
 from ssd_live.errors import ModelFileError, OutputError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.system.atomic_files import atomic_write, reason, rename_new, sha256
+from ssd_live.system.atomic_files import atomic_write, os_error_text, rename_new, sha256
 from ssd_live.system.paths import engines_folder
 
 _KEY_BYTES = 32
@@ -37,20 +38,23 @@ _UNFINISHED = ".ssd_live-*"
 # A younger engine without a manifest may be one that another process is about to write.
 _LEFT_SECONDS = 60.0
 
-# Manifests of others are shown before anybody trusts them: nothing in them may move the cursor of a terminal.
+# Manifests of others are shown before anybody trusts them: nothing in them may move the cursor of a
+# terminal.
 _Line = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=200)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class EngineKey(BaseModel):
-    """Everything that an engine depends on: where any of it differs, another engine is needed. `gpu` is empty where it was built without one."""
+    """Everything that an engine depends on: where any of it differs, another engine is needed.
+    `gpu` is empty where it was built without one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # It becomes part of file names.
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     model_sha256: _Sha256
-    flavour: FlavourName
+    flavour: VariantName
     version: _Line
     gpu: _Line = ""
     compute_capability: _Line = ""
@@ -68,7 +72,8 @@ class EngineKey(BaseModel):
 
 
 class Parity(BaseModel):
-    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse of both ways.
+    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse
+    of both ways.
 
     `forced` is a failure that the user does not mind.
     """
@@ -82,7 +87,9 @@ class Parity(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What stands beside an engine. `imported` ones were built elsewhere; `seconds` is how long building took."""
+    """What stands beside an engine. `imported` ones were built elsewhere; `seconds` is how long
+    building took.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,7 +103,13 @@ class Manifest(BaseModel):
     parity: Parity = Parity()
 
 
-def key_for(model: ModelFile, flavour: FlavourName, version: str, options: BuildOptions, gpu: Gpu | None = None) -> EngineKey:
+def key_for(
+    model: ModelFile,
+    flavour: VariantName,
+    version: str,
+    options: BuildOptions,
+    gpu: Gpu | None = None,
+) -> EngineKey:
     """`gpu` is the one it is built on, if there is one."""
     here = gpu or Gpu("", "", "")
     return EngineKey(
@@ -128,7 +141,10 @@ class SignedFile:
             content = self._path.read_bytes()
         except OSError:
             return b""
-        signature, data = content[: hashlib.sha256().digest_size], content[hashlib.sha256().digest_size :]
+        signature, data = (
+            content[: hashlib.sha256().digest_size],
+            content[hashlib.sha256().digest_size :],
+        )
         return data if hmac.compare_digest(signature, self._sign(data)) else b""
 
     def save(self, data: bytes) -> None:
@@ -145,9 +161,19 @@ class EngineStore:
 
     def __init__(self, folder: Path | None = None, secret: Path | None = None) -> None:
         self.folder = folder or engines_folder() / "tensorrt"
-        self._secret = secret or Path(platformdirs.user_config_dir("ssd_live", appauthor=False)) / "engine.key"
+        self._secret = (
+            secret or Path(platformdirs.user_config_dir("ssd_live", appauthor=False)) / "engine.key"
+        )
 
-    def save(self, key: EngineKey, engine: bytes, seconds: float, *, imported: bool = False, parity: Parity | None = None) -> Manifest:
+    def save(
+        self,
+        key: EngineKey,
+        engine: bytes,
+        seconds: float,
+        *,
+        imported: bool = False,
+        parity: Parity | None = None,
+    ) -> Manifest:
         """Keep an engine; one of the same key is replaced. Raises `OutputError`."""
         manifest = Manifest(
             key=key,
@@ -170,7 +196,9 @@ class EngineStore:
         return manifest
 
     def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
-        """Write down what the parity gate found, unless the engine was replaced since. Raises `OutputError`."""
+        """Write down what the parity gate found, unless the engine was replaced since. Raises
+        `OutputError`.
+        """
         noted = manifest.model_copy(update={"parity": parity})
         now = self._stored(self._place(manifest.key))
         if now is not None and now.engine == manifest.engine:
@@ -178,7 +206,9 @@ class EngineStore:
         return noted
 
     def find(self, key: EngineKey) -> tuple[Manifest, bytes] | None:
-        """The engine for a key with its content, checked; None if there is none. Raises `ModelFileError` for one that is not to be trusted."""
+        """The engine for a key with its content, checked; None if there is none. Raises
+        `ModelFileError` for one that is not to be trusted.
+        """
         place = self._place(key)
         if not place.is_file():
             return None
@@ -191,10 +221,15 @@ class EngineStore:
             if self._stored(place) != manifest:
                 # Another process replaced or removed both meanwhile.
                 return self.find(key)
-            raise ModelFileError(f"{place}: its engine {manifest.engine} cannot be read ({reason(error)}); build it again") from error
+            raise ModelFileError(
+                f"{place}: its engine {manifest.engine} cannot be read ({os_error_text(error)}); "
+                "build it again"
+            ) from error
         # What was hashed is what is used: the file is not read a second time.
         if not hmac.compare_digest(sha256(engine), manifest.engine_sha256):
-            raise ModelFileError(f"{self.folder / manifest.engine}: was changed since it was built; build it again")
+            raise ModelFileError(
+                f"{self.folder / manifest.engine}: was changed since it was built; build it again"
+            )
         return manifest, engine
 
     def read(self, place: Path) -> Manifest:
@@ -203,10 +238,23 @@ class EngineStore:
             content = json.loads(place.read_text(encoding="utf-8"))
             signature = str(content.pop("hmac"))
             manifest = Manifest.model_validate(content)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, ValidationError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            TypeError,
+            RecursionError,
+            ValidationError,
+        ) as error:
             raise ModelFileError(f"{place}: is no manifest of an engine; build it again") from error
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(manifest).encode()):
-            raise ModelFileError(f"{place}: was not written by you, or was changed; build it again, or `engines import` it if you trust it")
+        if not hmac.compare_digest(
+            signature.encode("utf-8", "replace"), self._signature(manifest).encode()
+        ):
+            raise ModelFileError(
+                f"{place}: was not written by you, or was changed; build it again, or `engines "
+                "import` it if you trust it"
+            )
         if Path(manifest.engine).name != manifest.engine:
             raise ModelFileError(f"{place}: names an engine outside its folder; build it again")
         if place.name != self._place(manifest.key).name:
@@ -223,7 +271,9 @@ class EngineStore:
                     yield place, error
 
     def remove(self, place: Path) -> int:
-        """A manifest and its engine, unless a sound manifest names that too; how many bytes that freed."""
+        """A manifest and its engine, unless a sound manifest names that too; how many bytes that
+        freed.
+        """
         try:
             named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -231,14 +281,22 @@ class EngineStore:
         freed = _unlinked(place)
         if named not in self._named():
             # The name may be anybody's: it is only looked for.
-            freed += sum(_unlinked(path) for path in self.folder.glob(f"*{_ENGINE_SUFFIX}") if path.name == named)
+            freed += sum(
+                _unlinked(path)
+                for path in self.folder.glob(f"*{_ENGINE_SUFFIX}")
+                if path.name == named
+            )
         return freed
 
     def orphans(self) -> list[Path]:
         """Engines that no manifest names and half-written files: of builds that were cut off."""
         named = self._named()
         paths = sorted((*self.folder.glob(f"*{_ENGINE_SUFFIX}"), *self.folder.glob(_UNFINISHED)))
-        return [path for path in paths if path.name not in named and path.is_file() and _age(path) > _LEFT_SECONDS]
+        return [
+            path
+            for path in paths
+            if path.name not in named and path.is_file() and _age(path) > _LEFT_SECONDS
+        ]
 
     def remove_orphans(self) -> tuple[int, int]:
         """How many there were, and how many bytes that freed."""
@@ -246,7 +304,9 @@ class EngineStore:
         return len(freed), sum(freed)
 
     def prepare(self) -> None:
-        """Before a long build rather than after it. Raises `OutputError` where nothing can be kept."""
+        """Before a long build rather than after it. Raises `OutputError` where nothing
+        can be kept.
+        """
         self._own_key()
         try:
             if self.folder.exists() and not self.folder.is_dir():
@@ -254,9 +314,12 @@ class EngineStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.folder).close()
         except OSError as error:
-            raise OutputError(f"{self.folder}: engines cannot be written there ({reason(error)}); choose another place") from error
+            raise OutputError(
+                f"{self.folder}: engines cannot be written there ({os_error_text(error)}); choose "
+                "another place"
+            ) from error
 
-    def timings(self, flavour: FlavourName, version: str) -> "SignedFile":
+    def timings(self, flavour: VariantName, version: str) -> "SignedFile":
         """The builder's timing cache."""
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 
@@ -279,7 +342,9 @@ class EngineStore:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def _signature(self, manifest: Manifest) -> str:
-        return hmac.new(self._own_key(), manifest.model_dump_json().encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._own_key(), manifest.model_dump_json().encode(), hashlib.sha256
+        ).hexdigest()
 
     def _own_key(self) -> bytes:
         """This user's key, made at first use and readable by nobody else. Raises `OutputError`."""
@@ -289,14 +354,17 @@ class EngineStore:
             key = self._secret.read_bytes()
         except OSError as error:
             raise OutputError(
-                f"{self._secret}: the key that engines are signed with cannot be read ({reason(error)}); check its permissions"
+                f"{self._secret}: the key that engines are signed with cannot be read "
+                f"({os_error_text(error)}); check its permissions"
             ) from error
         if len(key) != _KEY_BYTES:
             raise OutputError(f"{self._secret}: is no key; delete it, and build the engines again")
         return key
 
     def _make_key(self) -> None:
-        """Whole from the first moment: another process may want it at the same time, and then has its own taken instead."""
+        """Whole from the first moment: another process may want it at the same time, and then has
+        its own taken instead.
+        """
         try:
             self._secret.parent.mkdir(parents=True, exist_ok=True)
             # Made readable by its owner alone.
@@ -311,7 +379,10 @@ class EngineStore:
             finally:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
-            message = f"{self._secret}: the key that engines are signed with cannot be made ({reason(error)}); make the folder writable"
+            message = (
+                f"{self._secret}: the key that engines are signed with cannot be made "
+                f"({os_error_text(error)}); make the folder writable"
+            )
             raise OutputError(message) from error
 
 

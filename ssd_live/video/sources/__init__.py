@@ -7,7 +7,9 @@ __all__ = ["Source", "SourceInfo", "SourceOptions", "SourceSpec", "open_source",
 
 
 def open_source(spec: SourceSpec, options: SourceOptions) -> Source:
-    """Open what `parse_source` understood; may take as long as a network does. Raises `MediaError`, `MissingPackageError`."""
+    """Open what `parse_source` understood; may take as long as a network does. Raises `MediaError`,
+    `MissingPackageError`.
+    """
     match spec.kind:
         case "camera":
             from ssd_live.video.sources.camera import CameraSource

@@ -24,7 +24,9 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What is asked of a source that can choose: `size` (width, height) in pixels, `rate` in frames a second."""
+    """What is asked of a source that can choose: `size` (width, height) in pixels, `rate` in frames
+    a second.
+    """
 
     size: tuple[int, int] | None = None
     rate: float | None = None
@@ -33,9 +35,11 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What was granted. `rate` is None where it is unknown, `duration` (seconds) where there is no end; `start` is the first frame's time.
+    """What was granted. `rate` is None where it is unknown, `duration` (seconds) where there is no
+    end; `start` is the first frame's time.
 
-    `paced` says that frames come sooner than their times and are to be held back until then; `seekable` that `seek` works.
+    `paced` says that frames come sooner than their times and are to be held back until then;
+    `seekable` that `seek` works.
     """
 
     width: int
@@ -59,11 +63,15 @@ class Source(Protocol):
     info: SourceInfo
 
     def read(self) -> Frame | None:
-        """The next frame, upright; waits for it. None at the end. Raises `MediaError` when the source is gone."""
+        """The next frame, upright; waits for it. None at the end. Raises `MediaError` when the
+        source is gone.
+        """
         ...
 
     def seek(self, seconds: float) -> None:
-        """Go on with the first frame at or after this time from the beginning, where `info.seekable`."""
+        """Go on with the first frame at or after this time from the beginning, where
+        `info.seekable`.
+        """
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,6 @@
-"""Webcams through OpenCV: by number or name, with the mode that was asked for as far as the camera grants it."""
+"""Webcams through OpenCV: by number or name, with the mode that was asked for as far as the camera
+grants it.
+"""
 
 import os
 import sys
@@ -19,7 +21,13 @@ _BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVF
 _DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 # Sizes and rates that most cameras have, where the system does not list a camera's own.
-_COMMON_MODES = (((640, 480), 30.0), ((1280, 720), 30.0), ((1280, 720), 60.0), ((1920, 1080), 30.0), ((1920, 1080), 60.0))
+_COMMON_MODES = (
+    ((640, 480), 30.0),
+    ((1280, 720), 30.0),
+    ((1280, 720), 60.0),
+    ((1920, 1080), 30.0),
+    ((1920, 1080), 60.0),
+)
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,17 @@ def cameras() -> list[Camera]:
 
 
 def _modes(index: int) -> tuple[SourceOptions, ...]:
-    listed = [SourceOptions((mode.width, mode.height), mode.rate, mode.pixel_format) for mode in v4l2.modes(Path(f"/dev/video{index}"))]
+    listed = [
+        SourceOptions((mode.width, mode.height), mode.rate, mode.pixel_format)
+        for mode in v4l2.modes(Path(f"/dev/video{index}"))
+    ]
     return tuple(listed) or tuple(SourceOptions(size, rate) for size, rate in _COMMON_MODES)
 
 
 def find_camera(text: str) -> int:
-    """The index of a camera by its number or a part of its name, in any case. Raises `MediaError`."""
+    """The index of a camera by its number or a part of its name, in any case. Raises
+    `MediaError`.
+    """
     if text.isdecimal():
         return int(text)
     known = cameras()
@@ -60,7 +73,10 @@ def find_camera(text: str) -> int:
         if text.casefold() in camera.name.casefold():
             return camera.index
     listed = "; ".join(f"{camera.index}: {camera.name}" for camera in known) or "none is connected"
-    raise MediaError(f"there is no file and no camera {text!r} ({listed}); give a camera, a file, an address, a folder, screen or pattern")
+    raise MediaError(
+        f"there is no file and no camera {text!r} ({listed}); give a camera, a file, an address, "
+        "a folder, screen or pattern"
+    )
 
 
 class CameraSource(Closing):
@@ -77,14 +93,19 @@ class CameraSource(Closing):
         fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC))
         code = "".join(chr(fourcc >> shift & 0xFF) for shift in (0, 8, 16, 24)).strip("\0 ")
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self.info = SourceInfo(image.shape[1], image.shape[0], rate=rate if rate > 0 else None, mode=code)
+        self.info = SourceInfo(
+            image.shape[1], image.shape[0], rate=rate if rate > 0 else None, mode=code
+        )
 
     def read(self) -> Frame | None:
         image, self._first = self._first, None
         if image is None:
             more, image = self._capture.read()
             if not more:
-                raise MediaError(f"camera {self._index} gives no more pictures; check its cable, or whether another program took it")
+                raise MediaError(
+                    f"camera {self._index} gives no more pictures; check its cable, or whether "
+                    "another program took it"
+                )
         return Frame((np.asarray(image, np.uint8),))
 
     def seek(self, seconds: float) -> None:
@@ -99,7 +120,9 @@ def _backend() -> int:
 
 
 def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
-    """With the camera's own pixel format where that keeps the rate, else compressed: raw pixels of a large picture are slow over USB 2."""
+    """With the camera's own pixel format where that keeps the rate, else compressed: raw pixels of
+    a large picture are slow over USB 2.
+    """
     size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
     capture = _try(index, size, rate, options.pixel_format)
     if options.pixel_format or _grants(capture, size, rate):
@@ -113,7 +136,9 @@ def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
     return _try(index, size, rate, None)
 
 
-def _try(index: int, size: tuple[int, int], rate: float, pixel_format: str | None) -> cv2.VideoCapture:
+def _try(
+    index: int, size: tuple[int, int], rate: float, pixel_format: str | None
+) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(index, _backend())
     if not capture.isOpened():
         capture.release()
@@ -130,16 +155,25 @@ def _try(index: int, size: tuple[int, int], rate: float, pixel_format: str | Non
 
 
 def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bool:
-    granted = (int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    granted = (
+        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+    )
     return granted == size and capture.get(cv2.CAP_PROP_FPS) >= rate - 1
 
 
 def _why(index: int) -> str:
     """Why a camera does not open, with the remedy on this platform."""
     if sys.platform == "darwin":
-        return f"camera {index} cannot be opened; allow it under System Settings > Privacy & Security > Camera, and close other programs using it"
+        return (
+            f"camera {index} cannot be opened; allow it under System Settings > Privacy & "
+            "Security > Camera, and close other programs using it"
+        )
     if sys.platform == "win32":
-        return f"camera {index} cannot be opened; allow it under Settings > Privacy & security > Camera, and close other programs using it"
+        return (
+            f"camera {index} cannot be opened; allow it under Settings > Privacy & security > "
+            "Camera, and close other programs using it"
+        )
     return linux_trouble(Path(f"/dev/video{index}"))
 
 
@@ -148,12 +182,27 @@ def linux_trouble(device: Path) -> str:
     try:
         handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     except FileNotFoundError:
-        return f"there is no camera {device}; connect one, or give a file, an address, screen or pattern"
+        return (
+            f"there is no camera {device}; connect one, or give a file, an address, screen or "
+            "pattern"
+        )
     except PermissionError:
-        return f"{device}: this user may not use it; run `sudo usermod -aG video $USER`, then log in again"
+        return (
+            f"{device}: this user may not use it; run `sudo usermod -aG video $USER`, then log "
+            "in again"
+        )
     except OSError as error:
-        return f"{device}: cannot be opened ({(error.strerror or str(error)).lower()}); reconnect the camera"
+        return (
+            f"{device}: cannot be opened ({(error.strerror or str(error)).lower()}); reconnect "
+            "the camera"
+        )
     os.close(handle)
     if v4l2.is_busy(device):
-        return f"{device}: another program is using it; close that program (`fuser {device}` shows which)"
-    return f"{device}: gives no pictures; close other programs using it (`fuser {device}` shows which), or reconnect it"
+        return (
+            f"{device}: another program is using it; close that program (`fuser {device}` shows "
+            "which)"
+        )
+    return (
+        f"{device}: gives no pictures; close other programs using it (`fuser {device}` shows "
+        "which), or reconnect it"
+    )

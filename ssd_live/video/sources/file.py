@@ -35,12 +35,15 @@ class FileSource(Closing):
         try:
             frame = next(self._frames, None)
         except av.FFmpegError as error:
-            raise MediaError(f"{self._path}: reading failed ({error.strerror or error}); check the file") from error
+            raise MediaError(
+                f"{self._path}: reading failed ({error.strerror or error}); check the file"
+            ) from error
         assert frame is None or isinstance(frame, Frame)
         return frame
 
     def seek(self, seconds: float) -> None:
-        # A decoder that has reached the end takes nothing more, and not every format finds its beginning again: open anew.
+        # A decoder that has reached the end takes nothing more, and not every format finds its
+        # beginning again: open anew.
         self._reader.restart()
         self._frames = self._reader.read(start=max(seconds, 0.0))
 

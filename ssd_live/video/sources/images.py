@@ -14,15 +14,22 @@ _DEFAULT_RATE = 1.0
 
 
 class ImagesSource(Closing):
-    """The images of a folder in natural order, `options.rate` a second (1 if not given); those that cannot be read are left out."""
+    """The images of a folder in natural order, `options.rate` a second (1 if not given); those that
+    cannot be read are left out.
+    """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
         path = Path(address)
         try:
             listed = list(path.iterdir()) if path.is_dir() else [path]
         except OSError as error:
-            raise MediaError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); check its permissions") from error
-        self._paths = sorted((item for item in listed if item.suffix.lower() in IMAGE_SUFFIXES), key=natural_order)
+            raise MediaError(
+                f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); check its "
+                "permissions"
+            ) from error
+        self._paths = sorted(
+            (item for item in listed if item.suffix.lower() in IMAGE_SUFFIXES), key=natural_order
+        )
         if not self._paths:
             raise MediaError(f"{path}: has no images; give a folder with some, or a video")
         self._rate = options.rate or _DEFAULT_RATE
@@ -32,7 +39,15 @@ class ImagesSource(Closing):
             raise MediaError(f"{path}: none of its images can be read; check the files")
         self._next = 0
         duration = len(self._paths) / self._rate
-        self.info = SourceInfo(first.width, first.height, rate=self._rate, duration=duration, paced=True, seekable=True, mode=f"{len(self._paths)}")
+        self.info = SourceInfo(
+            first.width,
+            first.height,
+            rate=self._rate,
+            duration=duration,
+            paced=True,
+            seekable=True,
+            mode=f"{len(self._paths)}",
+        )
 
     def read(self) -> Frame | None:
         while self._next < len(self._paths):
@@ -41,7 +56,9 @@ class ImagesSource(Closing):
                 image = read_image(self._paths[number]).planes[0]
             except MediaError:
                 continue
-            return Frame((np.asarray(image, np.uint8),), index=number, pts=number, time=number / self._rate)
+            return Frame(
+                (np.asarray(image, np.uint8),), index=number, pts=number, time=number / self._rate
+            )
         return None
 
     def seek(self, seconds: float) -> None:

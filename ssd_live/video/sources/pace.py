@@ -16,11 +16,15 @@ class Metronome:
         now = time.monotonic()
         if self._due > now:
             self._never.wait(self._due - now)
-        self._due = max(self._due, now - self._period) + self._period if self._due else now + self._period
+        self._due = (
+            max(self._due, now - self._period) + self._period if self._due else now + self._period
+        )
 
 
 class Pacer:
-    """Says when a frame with a time of its own is due. A jump in the times, or falling far behind, starts the clock anew."""
+    """Says when a frame with a time of its own is due. A jump in the times, or falling far behind,
+    starts the clock anew.
+    """
 
     _FARTHEST_AHEAD_SECONDS, _FARTHEST_BEHIND_SECONDS = 2.0, 0.5
 

@@ -15,13 +15,16 @@ _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
 def parse_source(text: str) -> SourceSpec:
-    """A camera number or name, a file, an address, a folder of images, `screen`, or `pattern`. Raises `UsageError`.
+    """A camera number or name, a file, an address, a folder of images, `screen`, or `pattern`.
+    Raises `UsageError`.
 
     An existing file or folder goes before a camera's name.
     """
     text = text.strip()
     if not text:
-        raise UsageError("the source is empty; give a camera, a file, an address, a folder, screen or pattern")
+        raise UsageError(
+            "the source is empty; give a camera, a file, an address, a folder, screen or pattern"
+        )
     word, _, rest = text.partition(":")
     if word == "screen":
         return SourceSpec("screen", _screen(rest), text)
@@ -37,13 +40,23 @@ def parse_source(text: str) -> SourceSpec:
         path = Path(text).expanduser()
         is_folder, exists = path.is_dir(), path.exists()
     except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{text[:80]}: is no path that can be looked at ({str(error).splitlines()[0][:80]}); check it") from None
+        raise UsageError(
+            f"{text[:80]}: is no path that can be looked at ({str(error).splitlines()[0][:80]}); "
+            "check it"
+        ) from None
     if is_folder:
         return SourceSpec("images", str(path), printable(path))
     if exists:
-        return SourceSpec("images" if path.suffix.lower() in IMAGE_SUFFIXES else "file", str(path), printable(path))
+        return SourceSpec(
+            "images" if path.suffix.lower() in IMAGE_SUFFIXES else "file",
+            str(path),
+            printable(path),
+        )
     if path.suffix or "/" in text or "\\" in text:
-        raise UsageError(f"{text}: there is no such file, and no camera, screen or address is written so; check the path")
+        raise UsageError(
+            f"{text}: there is no such file, and no camera, screen or address is written so; "
+            "check the path"
+        )
     return SourceSpec("camera", text, text)
 
 
@@ -63,13 +76,19 @@ def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
     except ValueError:
         number = -1.0
     if number is not None and not 0 <= number <= _MAX_RATE:
-        raise UsageError(f"pattern:{address}: the rate must be 0 (as fast as possible) to {_MAX_RATE:.0f}; write it as pattern:1280x720@60")
+        raise UsageError(
+            f"pattern:{address}: the rate must be 0 (as fast as possible) to {_MAX_RATE:.0f}; "
+            "write it as pattern:1280x720@60"
+        )
     return parse_size(size) if size else None, number
 
 
 def _screen(address: str) -> str:
     if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
-        raise UsageError(f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1, or screen:X,Y,W,H")
+        raise UsageError(
+            f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor "
+            "from 1, or screen:X,Y,W,H"
+        )
     return address
 
 
@@ -82,13 +101,24 @@ def _address(text: str) -> SourceSpec:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise UsageError(f"{_without_password(text)}: is no address; write it as rtsp://host/path or http://host/path") from None
+        raise UsageError(
+            f"{_without_password(text)}: is no address; write it as rtsp://host/path or "
+            "http://host/path"
+        ) from None
     if parts.scheme.lower() == "file":
         return parse_source(unquote(parts.path))
     if parts.scheme.lower() not in _NETWORK:
-        raise UsageError(f"{parts.scheme}:// is not known; give an address of {', '.join(f'{name}://' for name in _NETWORK)}")
+        raise UsageError(
+            f"{parts.scheme}:// is not known; give an address of "
+            f"{', '.join(f'{name}://' for name in _NETWORK)}"
+        )
     if not host:
-        raise UsageError(f"{_without_password(text)}: has no host; write it as rtsp://host/path or http://host/path")
+        raise UsageError(
+            f"{_without_password(text)}: has no host; write it as rtsp://host/path or "
+            "http://host/path"
+        )
     user = f"{parts.username}@" if parts.username else ""
     place = f"[{host}]" if ":" in host else host
-    return SourceSpec("stream", text, f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}{parts.path}")
+    return SourceSpec(
+        "stream", text, f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}{parts.path}"
+    )

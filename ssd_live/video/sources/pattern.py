@@ -1,4 +1,6 @@
-"""Moving objects cut from the bundled photos: a source for machines without a camera, for tests and for measuring."""
+"""Moving objects cut from the bundled photos: a source for machines without a camera, for tests and
+for measuring.
+"""
 
 import math
 
@@ -20,7 +22,9 @@ _OBJECTS = (("chelsea.png", 0.45, 0.061, 0.043), ("astronaut.png", 0.6, -0.037, 
 
 
 class PatternSource(Closing):
-    """`address` is empty, WxH, or WxH@RATE; a rate of 0 is as fast as possible. Frame n is the same every time."""
+    """`address` is empty, WxH, or WxH@RATE; a rate of 0 is as fast as possible. Frame n is the same
+    every time.
+    """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
         size, rate = parse_pattern(address)
@@ -30,10 +34,17 @@ class PatternSource(Closing):
         self._background = _background(width, height)
         self._sprites = [_sprite(name, share * height, width) for name, share, _, _ in _OBJECTS]
         self._index = 0
-        self.info = SourceInfo(width, height, rate=self._rate or None, paced=self._rate > 0, mode="pattern")
+        self.info = SourceInfo(
+            width, height, rate=self._rate or None, paced=self._rate > 0, mode="pattern"
+        )
 
     def read(self) -> Frame | None:
-        frame = Frame((self.picture(self._index),), index=self._index, pts=self._index, time=self._index / (self._rate or _DEFAULT_RATE))
+        frame = Frame(
+            (self.picture(self._index),),
+            index=self._index,
+            pts=self._index,
+            time=self._index / (self._rate or _DEFAULT_RATE),
+        )
         self._index += 1
         return frame
 
@@ -44,8 +55,12 @@ class PatternSource(Closing):
         seconds = index / _DEFAULT_RATE
         for sprite, (_, _, along_x, along_y) in zip(self._sprites, _OBJECTS, strict=True):
             height, width = sprite.shape[:2]
-            x = round((self._size[0] - width) * (0.5 + 0.5 * math.sin(2 * math.pi * along_x * seconds)))
-            y = round((self._size[1] - height) * (0.5 + 0.5 * math.cos(2 * math.pi * along_y * seconds)))
+            x = round(
+                (self._size[0] - width) * (0.5 + 0.5 * math.sin(2 * math.pi * along_x * seconds))
+            )
+            y = round(
+                (self._size[1] - height) * (0.5 + 0.5 * math.cos(2 * math.pi * along_y * seconds))
+            )
             picture[y : y + height, x : x + width] = sprite
         return picture
 
@@ -69,4 +84,6 @@ def _sprite(name: str, height: float, widest: int) -> Pixels:
     try:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     except cv2.error as error:
-        raise MediaError(f"{name}: cannot be scaled to {size[0]} x {size[1]}; ask for a smaller picture") from error
+        raise MediaError(
+            f"{name}: cannot be scaled to {size[0]} x {size[1]}; ask for a smaller picture"
+        ) from error

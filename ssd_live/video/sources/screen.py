@@ -15,12 +15,17 @@ _DEFAULT_RATE = 30.0
 
 
 class ScreenSource(Closing):
-    """`address` is empty for the first monitor, its number from 1, or X,Y,W,H in pixels of the whole desktop."""
+    """`address` is empty for the first monitor, its number from 1, or X,Y,W,H in pixels of the
+    whole desktop.
+    """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
         if sys.platform.startswith("linux"):
             if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland":
-                raise MediaError("Wayland does not let programs read the screen; log in to an X11 session, or give another source")
+                raise MediaError(
+                    "Wayland does not let programs read the screen; log in to an X11 session, or "
+                    "give another source"
+                )
             if not os.environ.get("DISPLAY"):
                 raise MediaError("there is no screen here to read; give another source")
         try:
@@ -34,7 +39,9 @@ class ScreenSource(Closing):
             self._metronome = Metronome(self._rate)
             picture = self._screen.grab(self._area)
         except mss.ScreenShotError as error:
-            raise MediaError(f"the screen cannot be read ({str(error).lower()}); give another source") from error
+            raise MediaError(
+                f"the screen cannot be read ({str(error).lower()}); give another source"
+            ) from error
         self._errors = mss.ScreenShotError
         self.info = SourceInfo(picture.width, picture.height, rate=self._rate, mode="screen")
 
@@ -43,7 +50,9 @@ class ScreenSource(Closing):
         try:
             picture = self._screen.grab(self._area)
         except self._errors as error:
-            raise MediaError(f"the screen cannot be read any more ({str(error).lower()}); give another source") from error
+            raise MediaError(
+                f"the screen cannot be read any more ({str(error).lower()}); give another source"
+            ) from error
         bgra = np.frombuffer(picture.raw, np.uint8).reshape(picture.height, picture.width, 4)
         return Frame((np.ascontiguousarray(bgra[..., :3]),))
 
@@ -68,9 +77,17 @@ def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
     if len(numbers) == 4:
         x, y, width, height = numbers
         right, bottom = whole["left"] + whole["width"], whole["top"] + whole["height"]
-        if width >= 2 and height >= 2 and x >= whole["left"] and y >= whole["top"] and x + width <= right and y + height <= bottom:
+        if (
+            width >= 2
+            and height >= 2
+            and x >= whole["left"]
+            and y >= whole["top"]
+            and x + width <= right
+            and y + height <= bottom
+        ):
             return {"left": x, "top": y, "width": width, "height": height}
     raise UsageError(
-        f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1 to {len(monitors) - 1}, "
+        f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1 "
+        f"to {len(monitors) - 1}, "
         f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']}"
     )

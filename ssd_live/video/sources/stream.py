@@ -19,7 +19,8 @@ from ssd_live.video.sources.parse import parse_source
 
 OPEN_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 4.0
-# No file of this machine, and nothing that listens: a playlist from the network must not open those.
+# No file of this machine, and nothing that listens: a playlist from the network must not open
+# those.
 _PROTOCOLS = "http,https,tls,tcp,udp,rtp,rtsp,rtsps,hls,crypto,data,httpproxy"
 _OPTIONS = {
     "protocol_whitelist": _PROTOCOLS,
@@ -31,7 +32,12 @@ _OPTIONS = {
 }
 # A camera's first packets are shown, not kept; elsewhere they would be lost.
 # Its rate is not waited for: a frame is shown when it comes.
-_RTSP_OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer+discardcorrupt", "analyzeduration": "300000", "fpsprobesize": "0"}
+_RTSP_OPTIONS = {
+    "rtsp_transport": "tcp",
+    "fflags": "nobuffer+discardcorrupt",
+    "analyzeduration": "300000",
+    "fpsprobesize": "0",
+}
 # These come as they are made; the others (HLS, files) come in bursts and are played by their times.
 _AS_THEY_COME = ("rtsp", "mpjpeg", "mjpeg", "rtp", "sdp")
 _HINTS = {
@@ -55,7 +61,9 @@ class StreamSource(Closing):
             self._frames = self._decoded()
             self._first = next(self._frames, None)
             if self._first is None:
-                raise MediaError(f"{self._title}: ended before its first picture; check what the address serves")
+                raise MediaError(
+                    f"{self._title}: ended before its first picture; check what the address serves"
+                )
         except BaseException:
             self._container.close()
             raise
@@ -79,13 +87,23 @@ class StreamSource(Closing):
         shown = as_yuv420p(picture, *self._size)
         turned = upright(shown, self._turn)
         pts = int(turned.pts or 0)
-        return Frame(planes_of(turned), "yuv420p", matrix_of(shown), 0, pts, float(pts * (self._time_base or 0)), native=turned)
+        return Frame(
+            planes_of(turned),
+            "yuv420p",
+            matrix_of(shown),
+            0,
+            pts,
+            float(pts * (self._time_base or 0)),
+            native=turned,
+        )
 
     def seek(self, seconds: float) -> None:
         if self._time_base is None:
             return
         try:
-            self._container.seek(round((self.info.start + seconds) / float(self._time_base)), stream=self._stream)
+            self._container.seek(
+                round((self.info.start + seconds) / float(self._time_base)), stream=self._stream
+            )
         except av.FFmpegError as error:
             raise self._trouble(error) from error
         self._frames = self._decoded()
@@ -103,7 +121,9 @@ class StreamSource(Closing):
     def _open(self, address: str) -> InputContainer:
         try:
             options = _OPTIONS | (_RTSP_OPTIONS if address.lower().startswith("rtsp") else {})
-            return open_input(address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
+            return open_input(
+                address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
+            )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._trouble(error) from error
 
@@ -111,7 +131,10 @@ class StreamSource(Closing):
         for stream in self._container.streams.video:
             if stream.codec_context is not None:
                 return stream
-        raise MediaError(f"{self._title}: has no video that this FFmpeg can decode; check what the address serves")
+        raise MediaError(
+            f"{self._title}: has no video that this FFmpeg can decode; check what the address "
+            "serves"
+        )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """Damaged packets are left out: a lossy network has some."""
@@ -125,10 +148,16 @@ class StreamSource(Closing):
             raise self._trouble(error) from error
 
     def _describe(self, frame: av.VideoFrame) -> SourceInfo:
-        width, height = (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        width, height = (
+            (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        )
         names = self._container.format.name.split(",")
         as_it_comes = any(name in _AS_THEY_COME for name in names)
-        duration = self._container.duration / av.time_base if self._container.duration and not as_it_comes else None
+        duration = (
+            self._container.duration / av.time_base
+            if self._container.duration and not as_it_comes
+            else None
+        )
         rate = None if as_it_comes and "rtsp" not in names else self._stream.average_rate
         return SourceInfo(
             width,
@@ -143,7 +172,9 @@ class StreamSource(Closing):
 
     def _trouble(self, error: Exception) -> MediaError:
         if isinstance(error, av.error.ExitError):
-            return MediaError(f"{self._title}: it does not answer; check the address and the network")
+            return MediaError(
+                f"{self._title}: it does not answer; check the address and the network"
+            )
         number = getattr(error, "errno", None)
         if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
             detail = f"the server refuses ({_lower(error)}); check the address, user and password"

@@ -1,4 +1,6 @@
-"""What a Linux camera can do, asked of Video4Linux itself (linux/videodev2.h): its modes, and whether another program has it."""
+"""What a Linux camera can do, asked of Video4Linux itself (linux/videodev2.h): its modes, and
+whether another program has it.
+"""
 
 import errno
 import os
@@ -12,8 +14,18 @@ from typing import TypeVar
 T = TypeVar("T")
 Ioctl = Callable[[int, int, bytearray], object]
 
-_ENUM_FORMATS, _ENUM_SIZES, _ENUM_INTERVALS, _REQUEST_BUFFERS = 0xC0405602, 0xC02C564A, 0xC034564B, 0xC0145608
-_FORMAT, _SIZE, _INTERVAL, _BUFFERS = struct.Struct("=III32s4sI12x"), struct.Struct("=I4sIII16x8x"), struct.Struct("=I4sIIIII16x8x"), "=IIIII"
+_ENUM_FORMATS, _ENUM_SIZES, _ENUM_INTERVALS, _REQUEST_BUFFERS = (
+    0xC0405602,
+    0xC02C564A,
+    0xC034564B,
+    0xC0145608,
+)
+_FORMAT, _SIZE, _INTERVAL, _BUFFERS = (
+    struct.Struct("=III32s4sI12x"),
+    struct.Struct("=I4sIII16x8x"),
+    struct.Struct("=I4sIIIII16x8x"),
+    "=IIIII",
+)
 _VIDEO_CAPTURE, _MEMORY_MMAP, _DISCRETE = 1, 1, 1
 _MOST = 200
 
@@ -29,9 +41,13 @@ class Mode:
 
 
 def modes(device: Path) -> list[Mode]:
-    """The discrete modes, largest and fastest first; empty where the camera lists none or cannot be opened."""
+    """The discrete modes, largest and fastest first; empty where the camera lists none or cannot be
+    opened.
+    """
     found = _with_device(device, lambda handle, ioctl: list(_modes(handle, ioctl)))
-    return sorted(found or [], key=lambda mode: (-mode.width * mode.height, -mode.rate, mode.pixel_format))
+    return sorted(
+        found or [], key=lambda mode: (-mode.width * mode.height, -mode.rate, mode.pixel_format)
+    )
 
 
 def is_busy(device: Path) -> bool:
@@ -58,7 +74,11 @@ def _with_device(device: Path, ask: Callable[[int, Ioctl], T]) -> T | None:
 
 def _owned_by_another(handle: int, ioctl: Ioctl) -> bool:
     try:
-        ioctl(handle, _REQUEST_BUFFERS, bytearray(struct.pack(_BUFFERS, 1, _VIDEO_CAPTURE, _MEMORY_MMAP, 0, 0)))
+        ioctl(
+            handle,
+            _REQUEST_BUFFERS,
+            bytearray(struct.pack(_BUFFERS, 1, _VIDEO_CAPTURE, _MEMORY_MMAP, 0, 0)),
+        )
     except OSError as error:
         return error.errno == errno.EBUSY
     return False
@@ -86,7 +106,9 @@ def _sizes(handle: int, ioctl: Ioctl, pixel_format: bytes) -> Iterator[tuple[int
         yield width, height
 
 
-def _rates(handle: int, ioctl: Ioctl, pixel_format: bytes, width: int, height: int) -> Iterator[float]:
+def _rates(
+    handle: int, ioctl: Ioctl, pixel_format: bytes, width: int, height: int
+) -> Iterator[float]:
     for number in range(_MOST):
         request = bytearray(_INTERVAL.pack(number, pixel_format, width, height, 0, 0, 0))
         if not _asked(ioctl, handle, _ENUM_INTERVALS, request):

@@ -1,4 +1,6 @@
-"""What OpenVINO keeps of a compiled network: used again, never trusted blindly, never in the way, never without end."""
+"""What OpenVINO keeps of a compiled network: used again, never trusted blindly, never in the way,
+never without end.
+"""
 
 import os
 import threading
@@ -24,14 +26,20 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _answer(batch: int = 1) -> Outputs:
     with openvino.load(MODEL, LoadOptions(batch=batch)) as backend:
-        counts, boxes, scores, classes = backend.submit(np.zeros((batch, SIDE, SIDE, 3), np.uint8)).result()
+        counts, boxes, scores, classes = backend.submit(
+            np.zeros((batch, SIDE, SIDE, 3), np.uint8)
+        ).result()
         return Outputs(counts.copy(), boxes.copy(), scores.copy(), classes.copy())
 
 
 def _check_same(one: Outputs, other: Outputs) -> None:
     count = int(one.num_detections[0, 0])
     assert count == int(other.num_detections[0, 0]) > 0
-    for values, others in ((one.boxes, other.boxes), (one.scores, other.scores), (one.classes, other.classes)):
+    for values, others in (
+        (one.boxes, other.boxes),
+        (one.scores, other.scores),
+        (one.classes, other.classes),
+    ):
         np.testing.assert_array_equal(values[0, :count], others[0, :count])
 
 
@@ -94,7 +102,9 @@ def test_what_killed_processes_left_is_cleared_away(engines: Path) -> None:
     assert at_work.exists()
 
 
-def test_where_nothing_can_be_kept_it_loads_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_can_be_kept_it_loads_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a-file").write_text("in the way")
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "a-file"))
     assert int(_answer().num_detections[0, 0]) > 0

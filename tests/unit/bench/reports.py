@@ -23,7 +23,13 @@ def measurement(**changes: Any) -> Measurement:
 
 
 def end_to_end(**changes: Any) -> Measurement:
-    fields = {"kind": "end to end", "what": "H.264 video", "source": "the sample clip", "latency_ms": None, "bound_fps": 200.0}
+    fields = {
+        "kind": "end to end",
+        "what": "H.264 video",
+        "source": "the sample clip",
+        "latency_ms": None,
+        "bound_fps": 200.0,
+    }
     return measurement(**fields | changes)
 
 
@@ -46,8 +52,14 @@ def machine(**changes: Any) -> Machine:
 
 
 def costs() -> StageCosts:
-    stages = (Stage(name="decode", cpu_ms=1.0), Stage(name="inference", cpu_ms=3.0), Stage(name="NMS", cpu_ms=0.5, within="inference"))
-    return StageCosts(model="tiny", backend="openvino", precision="fp32", source="the sample clip", stages=stages)
+    stages = (
+        Stage(name="decode", cpu_ms=1.0),
+        Stage(name="inference", cpu_ms=3.0),
+        Stage(name="NMS", cpu_ms=0.5, within="inference"),
+    )
+    return StageCosts(
+        model="tiny", backend="openvino", precision="fp32", source="the sample clip", stages=stages
+    )
 
 
 def report(*measurements: Measurement, **changes: Any) -> Report:

@@ -21,7 +21,9 @@ def _verdict(before: tuple[float, ...], after: tuple[float, ...]) -> str:
         ((60.0, 110.0, 160.0), "the same"),
     ],
 )
-def test_a_change_counts_once_it_is_larger_than_its_uncertainty(after: tuple[float, ...], verdict: str) -> None:
+def test_a_change_counts_once_it_is_larger_than_its_uncertainty(
+    after: tuple[float, ...], verdict: str
+) -> None:
     assert _verdict((100.0, 100.0, 100.0), after) == verdict
 
 
@@ -31,16 +33,31 @@ def test_after_a_single_turn_nobody_can_be_sure() -> None:
 
 
 def test_uncertainties_of_both_runs_and_between_runs_add_up_in_units_of_the_ratio() -> None:
-    before, after = measurement(samples=(95.0, 100.0, 105.0)), measurement(samples=(190.0, 200.0, 210.0))
+    before, after = (
+        measurement(samples=(95.0, 100.0, 105.0)),
+        measurement(samples=(190.0, 200.0, 210.0)),
+    )
     (change,) = changes(report(before), report(after))
     assert change.ratio == 2
     assert change.uncertainty == pytest.approx(2 * (2 * before.uncertainty**2 + 0.03**2) ** 0.5)
 
 
 def test_only_what_both_measured_is_compared() -> None:
-    old = report(measurement(), measurement(batch=8), end_to_end(samples=()), measurement(what="many in flight"))
-    new = report(measurement(samples=(50.0, 50.0)), measurement(batch=4), end_to_end(), end_to_end(source="pattern"))
-    assert [(change.before, change.after) for change in changes(old, new)] == [(old.measurements[0], new.measurements[0])]
+    old = report(
+        measurement(),
+        measurement(batch=8),
+        end_to_end(samples=()),
+        measurement(what="many in flight"),
+    )
+    new = report(
+        measurement(samples=(50.0, 50.0)),
+        measurement(batch=4),
+        end_to_end(),
+        end_to_end(source="pattern"),
+    )
+    assert [(change.before, change.after) for change in changes(old, new)] == [
+        (old.measurements[0], new.measurements[0])
+    ]
 
 
 def test_two_runs_of_one_machine_have_no_differences() -> None:

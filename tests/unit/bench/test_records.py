@@ -16,7 +16,9 @@ def test_percentiles_are_numpys_of_the_nearest_rank(count: int) -> None:
     values = np.random.default_rng(count).gamma(2, 5, count).round(3).tolist()
     found = percentiles(values)
     assert found is not None
-    assert [found.p50, found.p95, found.p99] == np.percentile(values, [50, 95, 99], method="inverted_cdf").tolist()
+    assert [found.p50, found.p95, found.p99] == np.percentile(
+        values, [50, 95, 99], method="inverted_cdf"
+    ).tolist()
 
 
 def test_of_no_latencies_there_are_no_percentiles() -> None:
@@ -26,7 +28,9 @@ def test_of_no_latencies_there_are_no_percentiles() -> None:
 @pytest.mark.parametrize("count", [2, 3, 5, 8, 11, 40])
 def test_nineteen_of_twenty_intervals_hold_the_true_median(count: int) -> None:
     runs = np.random.default_rng(1).normal(100, 7, (2000, count))
-    holds = [abs(np.median(run) - 100) <= uncertainty(run.tolist()) * np.median(run) for run in runs]
+    holds = [
+        abs(np.median(run) - 100) <= uncertainty(run.tolist()) * np.median(run) for run in runs
+    ]
     assert 0.94 <= np.mean(holds) <= 0.99
 
 
@@ -49,13 +53,18 @@ def test_a_report_is_read_back_as_it_was_written() -> None:
 
 
 def test_medians_shares_and_uncertainties_stand_in_the_json() -> None:
-    network, whole = json.loads(report(measurement(samples=(100.0,)), end_to_end(samples=(90.0, 110.0))).model_dump_json())["measurements"]
+    network, whole = json.loads(
+        report(measurement(samples=(100.0,)), end_to_end(samples=(90.0, 110.0))).model_dump_json()
+    )["measurements"]
     assert (network["fps"], network["uncertainty"], network["share"]) == (100.0, None, None)
     assert (whole["fps"], whole["share"]) == (100.0, 0.5)
     assert whole["uncertainty"] > 1
 
 
-@pytest.mark.parametrize("changed", [{"format": 2}, {"machine": {}}, {"surprise": 1}, {"measurements": [{"kind": "guess"}]}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"format": 2}, {"machine": {}}, {"surprise": 1}, {"measurements": [{"kind": "guess"}]}],
+)
 def test_what_is_no_report_is_not_taken_for_one(changed: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Report.model_validate_json(json.dumps(json.loads(report().model_dump_json()) | changed))

@@ -9,23 +9,33 @@ import pytest
 
 from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO, stage_costs
 from ssd_live.errors import MediaError
-from ssd_live.selection.choose import Choice
+from ssd_live.selection.choose import BackendChoice
 from tests.clips import with_rotation, write_clip
 from tests.tiny_model import tiny_model
 
 FRAMES = 6
-OPENVINO = Choice("openvino", "CPU", "fp32")
+OPENVINO = BackendChoice("openvino", "CPU", "fp32")
 FINDS = tiny_model([[0.1, 0.1, 0.5, 0.9]], [[0.9, 0.0]])
 FINDS_NOTHING = tiny_model()
 
 CLIPS: dict[str, Callable[[Path], Path]] = {
     "ordinary": lambda folder: write_clip(folder / "in.mp4", FRAMES, size=(320, 136)),
     "one frame": lambda folder: write_clip(folder / "in.mp4", 1, size=(320, 136)),
-    "odd sides": lambda folder: write_clip(folder / "in.mkv", FRAMES, size=(161, 121), pixel_format="yuv444p"),
-    "rotated": lambda folder: with_rotation(write_clip(folder / "flat.mp4", FRAMES, size=(320, 136)), folder / "in.mp4", 90),
-    "motion JPEG": lambda folder: write_clip(folder / "in.avi", FRAMES, codec="mjpeg", size=(320, 136), pixel_format="yuvj420p"),
+    "odd sides": lambda folder: write_clip(
+        folder / "in.mkv", FRAMES, size=(161, 121), pixel_format="yuv444p"
+    ),
+    "rotated": lambda folder: with_rotation(
+        write_clip(folder / "flat.mp4", FRAMES, size=(320, 136)), folder / "in.mp4", 90
+    ),
+    "motion JPEG": lambda folder: write_clip(
+        folder / "in.avi", FRAMES, codec="mjpeg", size=(320, 136), pixel_format="yuvj420p"
+    ),
     "uneven times": lambda folder: write_clip(
-        folder / "in.mkv", FRAMES, size=(320, 136), time_base=Fraction(1, 1000), pts=lambda index: 7 * index**2
+        folder / "in.mkv",
+        FRAMES,
+        size=(320, 136),
+        time_base=Fraction(1, 1000),
+        pts=lambda index: 7 * index**2,
     ),
 }
 

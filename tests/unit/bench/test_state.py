@@ -10,7 +10,19 @@ from tests.unit.bench.reports import machine
 
 
 def test_a_quiet_machine_is_not_warned_of() -> None:
-    assert warnings(machine(load_before=1.9, others_busy=0.05, steal=0.02, slowest_clock=0.8, on_battery=False, throttled=0)) == ()
+    assert (
+        warnings(
+            machine(
+                load_before=1.9,
+                others_busy=0.05,
+                steal=0.02,
+                slowest_clock=0.8,
+                on_battery=False,
+                throttled=0,
+            )
+        )
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +85,9 @@ def test_energy_is_that_of_the_sockets(tmp_path: Path) -> None:
 
 
 def test_a_counter_that_wrapped_round_tells_nothing(tmp_path: Path) -> None:
-    first, second = (_counter(tmp_path, f"intel-rapl:{number}", f"package-{number}", 10**9) for number in (0, 1))
+    first, second = (
+        _counter(tmp_path, f"intel-rapl:{number}", f"package-{number}", 10**9) for number in (0, 1)
+    )
     energy = Energy(tmp_path)
     first.write_text("5\n")
     second.write_text(f"{10**10}\n")

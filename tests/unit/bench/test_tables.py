@@ -11,7 +11,9 @@ _VOID = {"meta", "br"}
 
 
 class Page(HTMLParser):
-    """Checks that every element is closed in its place; `text` is what is read, `rows` the cells of each table's rows."""
+    """Checks that every element is closed in its place; `text` is what is read, `rows` the cells of
+    each table's rows.
+    """
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -47,7 +49,14 @@ def _column(table: Table, name: str) -> list[str]:
 
 
 def test_each_kind_has_a_table_of_its_own_and_the_stages_another() -> None:
-    found = tables(report(measurement(), end_to_end(), measurement(kind="detector", what="a frame"), measurement(batch=8)))
+    found = tables(
+        report(
+            measurement(),
+            end_to_end(),
+            measurement(kind="detector", what="a frame"),
+            measurement(batch=8),
+        )
+    )
     assert [(table.title.partition(":")[0], len(table.rows)) for table in found] == [
         ("network alone", 2),
         ("detector", 1),
@@ -57,9 +66,22 @@ def test_each_kind_has_a_table_of_its_own_and_the_stages_another() -> None:
 
 
 def test_a_row_says_what_ran_how_fast_and_how_sure_that_is() -> None:
-    (table, _) = tables(report(end_to_end(samples=(150.0, 150.0), streams=2, batch=4, bound_fps=200.0, joules=1.25)))
+    (table, _) = tables(
+        report(end_to_end(samples=(150.0, 150.0), streams=2, batch=4, bound_fps=200.0, joules=1.25))
+    )
     assert table.columns == ("what runs", "how", "FPS", "±", "bound", "share", "MB", "J a frame")
-    assert table.rows == (("tiny, openvino fp32, batch 4, 2 streams", "H.264 video", "150.0", "0.0%", "200", "0.75", "200", "1.250"),)
+    assert table.rows == (
+        (
+            "tiny, openvino fp32, batch 4, 2 streams",
+            "H.264 video",
+            "150.0",
+            "0.0%",
+            "200",
+            "0.75",
+            "200",
+            "1.250",
+        ),
+    )
 
 
 def test_a_single_turn_has_no_spread_and_a_wide_one_no_figure() -> None:
@@ -68,27 +90,56 @@ def test_a_single_turn_has_no_spread_and_a_wide_one_no_figure() -> None:
 
 
 def test_bars_are_shares_of_the_fastest_of_their_kind() -> None:
-    (table, *_) = tables(report(measurement(samples=(50.0, 50.0)), measurement(batch=2, samples=(200.0, 200.0)), end_to_end(samples=(900.0, 900.0))))
+    (table, *_) = tables(
+        report(
+            measurement(samples=(50.0, 50.0)),
+            measurement(batch=2, samples=(200.0, 200.0)),
+            end_to_end(samples=(900.0, 900.0)),
+        )
+    )
     assert table.bars == (0.25, 1.0)
 
 
 def test_shares_of_the_stages_are_of_those_that_lie_in_no_other() -> None:
     table = tables(report())[-1]
-    assert table.rows == (("decode", "1.00", "25%"), ("inference", "3.00", "75%"), ("NMS (within inference)", "0.50", "12%"))
+    assert table.rows == (
+        ("decode", "1.00", "25%"),
+        ("inference", "3.00", "75%"),
+        ("NMS (within inference)", "0.50", "12%"),
+    )
 
 
 def test_stages_too_quick_for_the_clock_are_no_division_by_nought() -> None:
-    nothing = costs().model_copy(update={"stages": tuple(stage.model_copy(update={"cpu_ms": 0.0}) for stage in costs().stages)})
+    nothing = costs().model_copy(
+        update={
+            "stages": tuple(stage.model_copy(update={"cpu_ms": 0.0}) for stage in costs().stages)
+        }
+    )
     assert _column(tables(report(stages=(nothing,)))[-1], "share") == ["0%"] * 3
 
 
 def test_a_comparison_shows_ratio_and_verdict() -> None:
-    found = comparison(changes(report(measurement(samples=(50.0,) * 3)), report(measurement(samples=(100.0,) * 3))))
-    assert found.rows == (("network", "tiny, openvino fp32", "one at a time", "50.0", "100.0", "2.000 ± 0.060", "faster"),)
+    found = comparison(
+        changes(report(measurement(samples=(50.0,) * 3)), report(measurement(samples=(100.0,) * 3)))
+    )
+    assert found.rows == (
+        (
+            "network",
+            "tiny, openvino fp32",
+            "one at a time",
+            "50.0",
+            "100.0",
+            "2.000 ± 0.060",
+            "faster",
+        ),
+    )
 
 
 def test_the_headline_is_the_machine() -> None:
-    assert headline(report(machine=machine(gpus=("driver 1", "a GPU")))) == "A processor, 4 cores, 16 GiB, driver 1, a GPU, governor performance"
+    assert (
+        headline(report(machine=machine(gpus=("driver 1", "a GPU"))))
+        == "A processor, 4 cores, 16 GiB, driver 1, a GPU, governor performance"
+    )
 
 
 def test_the_html_is_one_well_formed_file_with_everything_in_it() -> None:

@@ -19,17 +19,31 @@ from ssd_live.system.child_process import run_child
 from tests.clips import write_clip
 from tests.tiny_model import tiny_model
 
-ORDER = {"backend": "openvino", "device": "CPU", "precision": "fp32", "batch": 1, "seconds": 0.05, "streams": 1}
+ORDER = {
+    "backend": "openvino",
+    "device": "CPU",
+    "precision": "fp32",
+    "batch": 1,
+    "seconds": 0.05,
+    "streams": 1,
+}
 
 
 @pytest.fixture
 def order(tmp_path: Path) -> dict[str, Any]:
-    """Of a model that finds one thing in a clip of a few frames; what is measured, and how, is left to say."""
+    """Of a model that finds one thing in a clip of a few frames; what is measured, and how, is left
+    to say.
+    """
     model = tmp_path / "tiny.onnx"
     model.write_bytes(tiny_model([[0.1, 0.1, 0.5, 0.9]], [[0.9, 0.0]]).data)
     (tmp_path / "meeting").mkdir()
     clip = write_clip(tmp_path / "in.mp4", 4, size=(320, 136))
-    return ORDER | {"model": str(model), "clip": str(clip), "meeting": str(tmp_path / "meeting"), "what": ""}
+    return ORDER | {
+        "model": str(model),
+        "clip": str(clip),
+        "meeting": str(tmp_path / "meeting"),
+        "what": "",
+    }
 
 
 def _found(order: dict[str, Any], folder: Path, **words: Any) -> dict[str, Any]:
@@ -44,11 +58,15 @@ def _found(order: dict[str, Any], folder: Path, **words: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_network_one_at_a_time_has_latencies(batch: int, order: dict[str, Any], tmp_path: Path) -> None:
+def test_a_network_one_at_a_time_has_latencies(
+    batch: int, order: dict[str, Any], tmp_path: Path
+) -> None:
     found = _found(order, tmp_path / "out", kind="network", what="one at a time", batch=batch)
     assert all(sample > 0 for sample in found["samples"])
     assert found["frames"] % batch == 0
-    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
+    assert (
+        0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
+    )
     assert "OpenVINO" in found["description"]
 
 
@@ -59,7 +77,9 @@ def test_a_network_with_many_in_flight_has_none(order: dict[str, Any], tmp_path:
 
 
 @pytest.mark.parametrize("source", ["a clip", "noise"])
-def test_a_detector_is_measured_on_frames(source: str, order: dict[str, Any], tmp_path: Path) -> None:
+def test_a_detector_is_measured_on_frames(
+    source: str, order: dict[str, Any], tmp_path: Path
+) -> None:
     clip = order["clip"] if source == "a clip" else None
     found = _found(order, tmp_path / "out", kind="detector", clip=clip)
     assert found["frames"] > 0
@@ -67,7 +87,9 @@ def test_a_detector_is_measured_on_frames(source: str, order: dict[str, Any], tm
 
 
 @pytest.mark.parametrize("what", ["detections only", worker.VIDEO_FILE])
-def test_end_to_end_turns_are_whole_clips_and_leave_no_file(what: str, order: dict[str, Any], tmp_path: Path) -> None:
+def test_end_to_end_turns_are_whole_clips_and_leave_no_file(
+    what: str, order: dict[str, Any], tmp_path: Path
+) -> None:
     found = _found(order, tmp_path / "out", kind="end to end", what=what)
     assert found["frames"] % 4 == 0
     assert found["frames"] > 0
@@ -84,7 +106,9 @@ def test_windows_are_of_what_was_done_in_them(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_bursts_do_not_make_windows_of_another_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 frames each 0.12 s, looked at each 0.1 s: whole bursts in windows of half a second would be 160 or 200 FPS."""
+    """20 frames each 0.12 s, looked at each 0.1 s: whole bursts in windows of half a second would
+    be 160 or 200 FPS.
+    """
     monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: 0.0)
     windows = worker._Windows()
     for look in range(1, 200):
@@ -98,7 +122,9 @@ def test_stages_are_told_as_costs(order: dict[str, Any], tmp_path: Path) -> None
     assert set(VIDEO) <= _found(order, tmp_path / "out", kind="stages")["costs"].keys()
 
 
-def test_streams_begin_once_all_of_them_are_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_begin_once_all_of_them_are_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "getpid", threading.get_ident)
     begun: list[int] = []
 
@@ -117,18 +143,34 @@ def test_streams_begin_once_all_of_them_are_ready(tmp_path: Path, monkeypatch: p
     assert sorted(begun) == [0, 1, 2]
 
 
-def test_what_cannot_be_measured_is_one_line(order: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert worker.main([json.dumps(order | {"kind": "detector", "clip": str(tmp_path / "none.mp4")}), str(tmp_path)]) == 1
+def test_what_cannot_be_measured_is_one_line(
+    order: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        worker.main(
+            [
+                json.dumps(order | {"kind": "detector", "clip": str(tmp_path / "none.mp4")}),
+                str(tmp_path),
+            ]
+        )
+        == 1
+    )
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert not (tmp_path / worker.RESULT_NAME).exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets children begin with their parent's size")
-def test_memory_is_the_workers_own_however_large_its_parent_is(order: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux lets children begin with their parent's size"
+)
+def test_memory_is_the_workers_own_however_large_its_parent_is(
+    order: dict[str, Any], tmp_path: Path
+) -> None:
     large = np.ones(400 * 2**20, np.uint8)
     words = json.dumps(order | {"kind": "network", "what": "one at a time"})
-    code, told = run_child([sys.executable, "-P", "-m", "ssd_live.bench.worker", words, str(tmp_path)], 60)
+    code, told = run_child(
+        [sys.executable, "-P", "-m", "ssd_live.bench.worker", words, str(tmp_path)], 60
+    )
     assert code == 0, told
     assert psutil.Process().memory_info().rss > large.nbytes
     assert json.loads((tmp_path / worker.RESULT_NAME).read_text())["memory_mb"] < large.nbytes / 1e6

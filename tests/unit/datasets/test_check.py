@@ -1,4 +1,6 @@
-"""What is wrong with labelled data is found and named, each fault as what it is, in VOC, COCO and YOLO alike; what is right is left alone."""
+"""What is wrong with labelled data is found and named, each fault as what it is, in VOC, COCO and
+YOLO alike; what is right is left alone.
+"""
 
 import json
 import os
@@ -34,18 +36,27 @@ def write_photo(path: Path, number: int = 0) -> Path:
     return path
 
 
-def add_label(folder: Path, stem: str, objects: Objects, size: tuple[object, object] = (WIDTH, HEIGHT)) -> Path:
+def add_label(
+    folder: Path, stem: str, objects: Objects, size: tuple[object, object] = (WIDTH, HEIGHT)
+) -> Path:
     """As VOC writes it: pixels counted from 1, the last one inside."""
     path = folder / "Annotations" / f"{stem}.xml"
     path.parent.mkdir(parents=True, exist_ok=True)
     sides = ("xmin", "ymin", "xmax", "ymax")
     things = "".join(
         f"<object><name>{name}</name><bndbox>"
-        + "".join(f"<{side}>{value}</{side}>" for side, value in zip(sides, (x1 + 1, y1 + 1, x2, y2), strict=True))
+        + "".join(
+            f"<{side}>{value}</{side}>"
+            for side, value in zip(sides, (x1 + 1, y1 + 1, x2, y2), strict=True)
+        )
         + "</bndbox></object>"
         for name, (x1, y1, x2, y2) in objects
     )
-    said = f"<filename>{stem}.jpg</filename><size><width>{size[0]}</width><height>{size[1]}</height></size>"
+    width, height = size
+    said = (
+        f"<filename>{stem}.jpg</filename>"
+        f"<size><width>{width}</width><height>{height}</height></size>"
+    )
     path.write_text(f"<annotation>{said}{things}</annotation>", encoding="utf-8")
     return path
 
@@ -64,9 +75,17 @@ def coco(folder: Path, images: dict[str, Objects], /, **changes: object) -> Path
         write_photo(folder / "images" / f"{stem}.jpg", number)
         entries.append({"id": number, "file_name": f"{stem}.jpg", "width": WIDTH, "height": HEIGHT})
         for name, (x1, y1, x2, y2) in objects:
-            annotations.append({"image_id": number, "category_id": names.index(name), "bbox": [x1, y1, x2 - x1, y2 - y1]})
+            annotations.append(
+                {
+                    "image_id": number,
+                    "category_id": names.index(name),
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                }
+            )
     categories = [{"id": number, "name": name} for number, name in enumerate(names)]
-    write_json(folder, {"images": entries, "annotations": annotations, "categories": categories} | changes)
+    write_json(
+        folder, {"images": entries, "annotations": annotations, "categories": categories} | changes
+    )
     return folder
 
 
@@ -84,7 +103,8 @@ def yolo(folder: Path, images: dict[str, Objects]) -> Path:
         text = folder / "labels" / f"{stem}.txt"
         text.parent.mkdir(parents=True, exist_ok=True)
         lines = [
-            f"{names.index(name)} {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
+            f"{names.index(name)} {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} "
+            f"{(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
             for name, (x1, y1, x2, y2) in objects
         ]
         text.write_text("".join(lines))
@@ -116,7 +136,10 @@ def label_name(form: Form) -> str:
 
 @in_each_form
 def test_clean_data_have_no_findings(form: Form, tmp_path: Path) -> None:
-    folder = form(tmp_path, {"a": [("cat", INSIDE), ("dog", INSIDE)], "b": [("dog", (0, 0, WIDTH, HEIGHT))], "c": []})
+    folder = form(
+        tmp_path,
+        {"a": [("cat", INSIDE), ("dog", INSIDE)], "b": [("dog", (0, 0, WIDTH, HEIGHT))], "c": []},
+    )
     assert found(folder) == []
     assert unlabelled(load_data(folder)) == []
 
@@ -125,7 +148,9 @@ def test_clean_data_have_no_findings(form: Form, tmp_path: Path) -> None:
 def test_every_readable_image_has_its_size(form: Form, tmp_path: Path) -> None:
     folder = form(tmp_path, {"a": [("cat", INSIDE)], "b": []})
     (tmp_path / SUBFOLDERS[form] / "b.jpg").unlink()
-    assert {path.name: size for path, size in check(load_data(folder)).sizes.items()} == {"a.jpg": (WIDTH, HEIGHT)}
+    assert {path.name: size for path, size in check(load_data(folder)).sizes.items()} == {
+        "a.jpg": (WIDTH, HEIGHT)
+    }
 
 
 def test_images_are_counted_while_they_are_read(tmp_path: Path) -> None:
@@ -135,14 +160,25 @@ def test_images_are_counted_while_they_are_read(tmp_path: Path) -> None:
 
 
 @in_each_form
-def test_a_box_that_reaches_out_is_named_with_its_class_and_by_how_far(form: Form, tmp_path: Path) -> None:
+def test_a_box_that_reaches_out_is_named_with_its_class_and_by_how_far(
+    form: Form, tmp_path: Path
+) -> None:
     kind, file, detail = only(form(tmp_path, {"a": [("cat", (10, 12, WIDTH + 9, 40))]}))
     assert (kind, file) == ("box outside", label_name(form))
     assert "cat at 10, 12, 73, 40: reaches out of 64 x 48 by 9 pixels" in detail
 
 
 @in_each_form
-@pytest.mark.parametrize("box", [(-5, 12, 30, 40), (10, -5, 30, 40), (10, 12, WIDTH + 5, 40), (10, 12, 30, HEIGHT + 5), (200, 200, 300, 300)])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-5, 12, 30, 40),
+        (10, -5, 30, 40),
+        (10, 12, WIDTH + 5, 40),
+        (10, 12, 30, HEIGHT + 5),
+        (200, 200, 300, 300),
+    ],
+)
 def test_a_box_may_reach_out_on_no_side(form: Form, box: Box, tmp_path: Path) -> None:
     assert only(form(tmp_path, {"a": [("cat", box)]}))[0] == "box outside"
 
@@ -164,7 +200,9 @@ def test_a_box_without_an_area_is_empty(form: Form, box: Box, tmp_path: Path) ->
 
 
 @in_each_form
-@pytest.mark.parametrize("box", [(-1, 12, 30, 40), (10, -1, 30, 40), (10, 12, WIDTH + 1, 40), (10, 12, 30, HEIGHT + 1)])
+@pytest.mark.parametrize(
+    "box", [(-1, 12, 30, 40), (10, -1, 30, 40), (10, 12, WIDTH + 1, 40), (10, 12, 30, HEIGHT + 1)]
+)
 def test_a_box_one_pixel_out_is_off_by_one(form: Form, box: Box, tmp_path: Path) -> None:
     kind, file, detail = only(form(tmp_path, {"a": [("cat", box)]}))
     assert (kind, file) == ("off by one", label_name(form))
@@ -179,7 +217,9 @@ def test_voc_coordinates_that_count_from_zero_are_off_by_one(tmp_path: Path) -> 
 
 @in_each_form
 def test_what_rounding_moves_a_box_out_by_is_let_through(form: Form, tmp_path: Path) -> None:
-    assert found(form(tmp_path, {"a": [("cat", (-0.04, -0.04, WIDTH + 0.04, HEIGHT + 0.04))]})) == []
+    assert (
+        found(form(tmp_path, {"a": [("cat", (-0.04, -0.04, WIDTH + 0.04, HEIGHT + 0.04))]})) == []
+    )
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e39"])
@@ -197,13 +237,20 @@ def test_a_coordinate_that_is_no_number_is_found_in_json(value: str, tmp_path: P
 
 
 def test_a_relative_coordinate_too_large_for_a_number_is_found(tmp_path: Path) -> None:
-    (yolo(tmp_path, {"a": [("cat", INSIDE)]}) / "labels" / "a.txt").write_text("0 1e300 0.5 0.1 0.1\n")
+    (yolo(tmp_path, {"a": [("cat", INSIDE)]}) / "labels" / "a.txt").write_text(
+        "0 1e300 0.5 0.1 0.1\n"
+    )
     assert only(tmp_path)[:2] == ("not a number", "a.txt")
 
 
 @in_each_form
 def test_an_object_that_is_there_again_is_a_duplicate(form: Form, tmp_path: Path) -> None:
-    kind, file, detail = only(form(tmp_path, {"a": [("cat", INSIDE), ("dog", INSIDE), ("cat", (0, 0, 9, 9)), ("cat", INSIDE)]}))
+    kind, file, detail = only(
+        form(
+            tmp_path,
+            {"a": [("cat", INSIDE), ("dog", INSIDE), ("cat", (0, 0, 9, 9)), ("cat", INSIDE)]},
+        )
+    )
     assert (kind, file) == ("duplicate object", label_name(form))
     assert "cat at 10, 12, 30, 40: is there twice" in detail
 
@@ -236,8 +283,12 @@ def test_an_image_in_another_folder_is_not_that_of_a_yolo_label(tmp_path: Path) 
     assert (finding.kind, finding.path) == ("missing image", folder / "labels" / "train" / "b.txt")
 
 
-@pytest.mark.parametrize("parts", [("images/train", "labels/train"), ("train/images", "train/labels")])
-def test_a_yolo_label_without_an_image_is_named_in_a_split_too(parts: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "parts", [("images/train", "labels/train"), ("train/images", "train/labels")]
+)
+def test_a_yolo_label_without_an_image_is_named_in_a_split_too(
+    parts: tuple[str, str], tmp_path: Path
+) -> None:
     images, labels = (tmp_path / part for part in parts)
     write_photo(images / "a.jpg")
     labels.mkdir(parents=True)
@@ -254,7 +305,9 @@ def test_a_list_of_names_among_yolo_labels_wants_no_image(where: str, tmp_path: 
 
 @in_each_form
 @pytest.mark.parametrize("content", [b"", b"no image", None])
-def test_an_image_that_is_empty_or_words_or_cut_off_is_unreadable(form: Form, content: bytes | None, tmp_path: Path) -> None:
+def test_an_image_that_is_empty_or_words_or_cut_off_is_unreadable(
+    form: Form, content: bytes | None, tmp_path: Path
+) -> None:
     folder = form(tmp_path, {"a": [("cat", INSIDE)], "b": [("cat", INSIDE)]})
     photo = folder / SUBFOLDERS[form] / "a.jpg"
     photo.write_bytes(photo.read_bytes()[:-100] if content is None else content)
@@ -321,35 +374,56 @@ def test_an_image_that_a_split_lists_twice_is_a_duplicate(tmp_path: Path) -> Non
 
 
 def test_an_image_that_json_lists_under_two_ids_is_a_duplicate(tmp_path: Path) -> None:
-    coco(tmp_path, {"a": []}, images=[{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}])
+    coco(
+        tmp_path,
+        {"a": []},
+        images=[{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}],
+    )
     assert only(tmp_path) == ("duplicate image", "a.jpg", "is listed twice")
 
 
 def test_two_images_of_one_id_are_duplicates(tmp_path: Path) -> None:
-    coco(tmp_path, {"a": [], "b": []}, images=[{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}])
+    coco(
+        tmp_path,
+        {"a": [], "b": []},
+        images=[{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}],
+    )
     assert only(tmp_path)[:2] == ("duplicate image", "instances.json")
 
 
 @pytest.mark.parametrize("form", [voc, coco])
 def test_a_class_that_should_not_be_there_is_unknown(form: Form, tmp_path: Path) -> None:
-    kind, _, detail = only(form(tmp_path, {"a": [("zebra", INSIDE), ("zebra", (0, 0, 9, 9)), ("cat", INSIDE)]}), classes=("cat", "dog"))
+    kind, _, detail = only(
+        form(tmp_path, {"a": [("zebra", INSIDE), ("zebra", (0, 0, 9, 9)), ("cat", INSIDE)]}),
+        classes=("cat", "dog"),
+    )
     assert kind == "unknown class"
     assert "'zebra' is not among cat, dog" in detail
 
 
 def test_json_that_has_a_class_too_many_without_objects_is_left_alone(tmp_path: Path) -> None:
     categories = [{"id": 0, "name": "cat"}, {"id": 1, "name": "zebra"}]
-    assert found(coco(tmp_path, {"a": [("cat", INSIDE)]}, categories=categories), classes=("cat",)) == []
+    assert (
+        found(coco(tmp_path, {"a": [("cat", INSIDE)]}, categories=categories), classes=("cat",))
+        == []
+    )
 
 
 def test_a_number_of_no_class_is_unknown(tmp_path: Path) -> None:
-    kind, file, detail = only(yolo(tmp_path, {"a": [("cat", INSIDE), ("dog", INSIDE)]}), classes=("cat",))
+    kind, file, detail = only(
+        yolo(tmp_path, {"a": [("cat", INSIDE), ("dog", INSIDE)]}), classes=("cat",)
+    )
     assert (kind, file) == ("unknown class", "a.txt")
     assert "has the class 1, but there are 1 names" in detail
 
 
 def test_a_category_that_is_not_listed_is_unknown(tmp_path: Path) -> None:
-    coco(tmp_path, {"a": []}, annotations=[{"image_id": 0, "category_id": 7, "bbox": [1, 2, 3, 4]}], categories=[{"id": 1, "name": "cat"}])
+    coco(
+        tmp_path,
+        {"a": []},
+        annotations=[{"image_id": 0, "category_id": 7, "bbox": [1, 2, 3, 4]}],
+        categories=[{"id": 1, "name": "cat"}],
+    )
     assert only(tmp_path)[0] == "unknown class"
 
 
@@ -360,7 +434,9 @@ def test_a_label_that_says_another_size_is_found(tmp_path: Path) -> None:
 
 
 def test_json_that_says_another_size_is_found(tmp_path: Path) -> None:
-    coco(tmp_path, {"a": []}, images=[{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": 480}])
+    coco(
+        tmp_path, {"a": []}, images=[{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": 480}]
+    )
     assert only(tmp_path) == ("wrong size", "a.jpg", "says 64 x 480, but the image has 64 x 48")
 
 
@@ -368,13 +444,20 @@ def test_json_that_says_another_size_is_found(tmp_path: Path) -> None:
 def test_an_image_that_exif_turns_is_said_to_be_turned(form: Form, tmp_path: Path) -> None:
     photo = form(tmp_path, {"a": [("cat", INSIDE)]}) / SUBFOLDERS[form] / "a.jpg"
     data = photo.read_bytes()
-    photo.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(_EXIF_TURNED) + 2) + _EXIF_TURNED + data[2:])
+    photo.write_bytes(
+        data[:2] + b"\xff\xe1" + struct.pack(">H", len(_EXIF_TURNED) + 2) + _EXIF_TURNED + data[2:]
+    )
     kind, _, detail = only(tmp_path)
     assert kind == "wrong size"
-    assert "says 64 x 48, but the image has 48 x 64 (the image is turned by its EXIF orientation)" in detail
+    assert (
+        "says 64 x 48, but the image has 48 x 64 (the image is turned by its EXIF orientation)"
+        in detail
+    )
 
 
-@pytest.mark.parametrize("text", ["", "<annotation>", "<annotation><object><name>cat</name></object></annotation>"])
+@pytest.mark.parametrize(
+    "text", ["", "<annotation>", "<annotation><object><name>cat</name></object></annotation>"]
+)
 def test_xml_that_is_malformed_is_an_unreadable_label(text: str, tmp_path: Path) -> None:
     (voc(tmp_path, {"a": [("cat", INSIDE)], "b": []}) / "Annotations" / "a.xml").write_text(text)
     assert only(tmp_path)[:2] == ("unreadable label", "a.xml")
@@ -382,15 +465,23 @@ def test_xml_that_is_malformed_is_an_unreadable_label(text: str, tmp_path: Path)
 
 @pytest.mark.parametrize("bbox", [None, [1, 2, 3], [1, 2, 3, "wide"]])
 def test_json_with_a_malformed_object_is_an_unreadable_label(bbox: object, tmp_path: Path) -> None:
-    coco(tmp_path, {"a": [("cat", INSIDE)], "b": []}, annotations=[{"image_id": 0, "category_id": 0, "bbox": bbox}])
+    coco(
+        tmp_path,
+        {"a": [("cat", INSIDE)], "b": []},
+        annotations=[{"image_id": 0, "category_id": 0, "bbox": bbox}],
+    )
     kind, file, detail = only(tmp_path)
     assert (kind, file) == ("unreadable label", "instances.json")
     assert "image 0" in detail
 
 
-@pytest.mark.parametrize("line", ["0 0.5 0.5 0.1", "cat 0.5 0.5 0.1 0.1", "0 nan 0.5 0.1 0.1", "0 inf 0.5 0.1 0.1"])
+@pytest.mark.parametrize(
+    "line", ["0 0.5 0.5 0.1", "cat 0.5 0.5 0.1 0.1", "0 nan 0.5 0.1 0.1", "0 inf 0.5 0.1 0.1"]
+)
 def test_a_malformed_line_is_an_unreadable_label(line: str, tmp_path: Path) -> None:
-    (yolo(tmp_path, {"a": [("cat", INSIDE)], "b": []}) / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
+    (yolo(tmp_path, {"a": [("cat", INSIDE)], "b": []}) / "labels" / "a.txt").write_text(
+        f"0 0.5 0.5 0.1 0.1\n{line}\n"
+    )
     assert only(tmp_path)[:2] == ("unreadable label", "a.txt")
     assert "line 2" in only(tmp_path)[2]
 
@@ -412,7 +503,9 @@ def test_a_label_that_is_no_text_is_named_once(tmp_path: Path) -> None:
         ("a.TIF", np.full((HEIGHT, WIDTH), 40000, np.uint16)),
     ],
 )
-def test_grey_images_deep_ones_and_such_with_alpha_are_fine(name: str, pixels: np.typing.NDArray[np.integer], tmp_path: Path) -> None:
+def test_grey_images_deep_ones_and_such_with_alpha_are_fine(
+    name: str, pixels: np.typing.NDArray[np.integer], tmp_path: Path
+) -> None:
     (tmp_path / "JPEGImages").mkdir()
     assert cv2.imwrite(str(tmp_path / "JPEGImages" / name), pixels)
     add_label(tmp_path, "a", [("cat", INSIDE)])
@@ -421,29 +514,45 @@ def test_grey_images_deep_ones_and_such_with_alpha_are_fine(name: str, pixels: n
 
 
 def test_a_name_that_looks_misspelt_is_named_with_the_one_it_looks_like(tmp_path: Path) -> None:
-    images: dict[str, Objects] = {f"right{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)}
+    images: dict[str, Objects] = {
+        f"right{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)
+    }
     kind, file, detail = only(voc(tmp_path, images | {"wrong": [("bycycle", INSIDE)]}))
     assert (kind, file) == ("resembling names", "wrong.xml")
     assert "'bycycle' (1 objects) looks like 'bicycle' (10)" in detail
 
 
 def test_resembling_names_that_are_both_common_are_two_classes(tmp_path: Path) -> None:
-    assert found(voc(tmp_path, {"a": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9)), ("bycycle", INSIDE)]})) == []
+    assert (
+        found(
+            voc(
+                tmp_path,
+                {"a": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9)), ("bycycle", INSIDE)]},
+            )
+        )
+        == []
+    )
 
 
 def test_a_rare_name_that_looks_like_no_other_is_left_alone(tmp_path: Path) -> None:
-    images: dict[str, Objects] = {f"many{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)}
+    images: dict[str, Objects] = {
+        f"many{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)
+    }
     assert found(voc(tmp_path, images | {"one": [("cat", INSIDE)]})) == []
 
 
 def test_a_class_without_objects_is_not_called_misspelt(tmp_path: Path) -> None:
-    images: dict[str, Objects] = {f"many{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)}
+    images: dict[str, Objects] = {
+        f"many{number}": [("bicycle", INSIDE), ("bicycle", (0, 0, 9, 9))] for number in range(5)
+    }
     assert found(voc(tmp_path, images), classes=("bicycle", "bycycle")) == []
 
 
 @pytest.mark.parametrize("form", [voc, coco])
 @pytest.mark.parametrize("name", ["b.jpg", "b.JPG", "b.png"])
-def test_an_image_that_no_label_speaks_of_is_unlabelled(form: Form, name: str, tmp_path: Path) -> None:
+def test_an_image_that_no_label_speaks_of_is_unlabelled(
+    form: Form, name: str, tmp_path: Path
+) -> None:
     folder = form(tmp_path, {"a": [("cat", INSIDE)]})
     photo = write_photo(folder / SUBFOLDERS[form] / name, 1)
     assert unlabelled(load_data(folder)) == [Finding("unlabelled image", photo, "has no label")]

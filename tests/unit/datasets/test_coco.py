@@ -25,13 +25,21 @@ def image(number: object = 1, name: str = "a.jpg", **more: object) -> dict[str, 
     return {"id": number, "file_name": name, "width": 64, "height": 48} | more
 
 
-def thing(number: object = 1, category: object = 1, bbox: object = (2, 3, 10, 20), **more: object) -> dict[str, Any]:
+def thing(
+    number: object = 1, category: object = 1, bbox: object = (2, 3, 10, 20), **more: object
+) -> dict[str, Any]:
     return {"image_id": number, "category_id": category, "bbox": bbox} | more
 
 
-def write_json(path: Path, images: list[Any] | None = None, annotations: list[Any] | None = None) -> Path:
+def write_json(
+    path: Path, images: list[Any] | None = None, annotations: list[Any] | None = None
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"images": [image()] if images is None else images, "annotations": annotations or [], "categories": CATEGORIES}
+    content = {
+        "images": [image()] if images is None else images,
+        "annotations": annotations or [],
+        "categories": CATEGORIES,
+    }
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
@@ -54,7 +62,9 @@ def test_a_box_around_the_whole_image_is_not_moved(tmp_path: Path) -> None:
 
 
 def test_crowds_are_marked_as_ignored(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "a.json", annotations=[thing(iscrowd=1), thing(iscrowd=0), thing()])
+    path = write_json(
+        tmp_path / "a.json", annotations=[thing(iscrowd=1), thing(iscrowd=0), thing()]
+    )
     assert load_data(path).images[0].ignored.tolist() == [True, False, False]
 
 
@@ -65,7 +75,9 @@ def test_classes_stand_in_the_order_of_their_ids_and_gaps_are_kept(tmp_path: Pat
 
 
 def test_class_ids_count_without_gaps(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "a.json", annotations=[thing(category=18), thing(category=1), thing(category=3)])
+    path = write_json(
+        tmp_path / "a.json", annotations=[thing(category=18), thing(category=1), thing(category=3)]
+    )
     assert load_data(path).images[0].classes.tolist() == [2, 0, 1]
 
 
@@ -77,16 +89,24 @@ def test_given_classes_fix_the_order_and_keep_their_ids(tmp_path: Path) -> None:
 
 
 def test_given_classes_in_another_case_keep_their_ids(tmp_path: Path) -> None:
-    assert load_data(write_json(tmp_path / "a.json"), classes=("Dog", "Person")).category_ids == (18, 1)
+    assert load_data(write_json(tmp_path / "a.json"), classes=("Dog", "Person")).category_ids == (
+        18,
+        1,
+    )
 
 
 def test_a_class_that_the_file_lacks_takes_no_id_of_another(tmp_path: Path) -> None:
-    ids = load_data(write_json(tmp_path / "a.json"), classes=("zebra", "giraffe", "car", "person")).category_ids
+    ids = load_data(
+        write_json(tmp_path / "a.json"), classes=("zebra", "giraffe", "car", "person")
+    ).category_ids
     assert len(set(ids)) == 4
 
 
 def test_objects_of_classes_that_are_not_wanted_are_left_out(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "a.json", annotations=[thing(category=3, iscrowd=1), thing(category=18, bbox=[0, 0, 5, 5])])
+    path = write_json(
+        tmp_path / "a.json",
+        annotations=[thing(category=3, iscrowd=1), thing(category=18, bbox=[0, 0, 5, 5])],
+    )
     only = load_data(path, classes=("dog",)).images[0]
     np.testing.assert_array_equal(only.boxes, [[0, 0, 5, 5]])
     assert (only.classes.tolist(), only.ignored.tolist()) == ([0], [False])
@@ -94,8 +114,13 @@ def test_objects_of_classes_that_are_not_wanted_are_left_out(tmp_path: Path) -> 
 
 def test_annotations_go_to_their_own_image(tmp_path: Path) -> None:
     images = [image(7, "a.jpg"), image(4, "b.jpg")]
-    data = load_data(write_json(tmp_path / "a.json", images, [thing(4, 3), thing(7, 1), thing(4, 18)]))
-    assert {one.path.name: one.classes.tolist() for one in data.images} == {"a.jpg": [0], "b.jpg": [1, 2]}
+    data = load_data(
+        write_json(tmp_path / "a.json", images, [thing(4, 3), thing(7, 1), thing(4, 18)])
+    )
+    assert {one.path.name: one.classes.tolist() for one in data.images} == {
+        "a.jpg": [0],
+        "b.jpg": [1, 2],
+    }
 
 
 def test_an_image_without_objects_is_kept(tmp_path: Path) -> None:
@@ -160,7 +185,9 @@ def test_several_splits_want_one_to_be_chosen(tmp_path: Path) -> None:
 def test_a_wrong_split_names_those_that_there_are(tmp_path: Path) -> None:
     write_json(tmp_path / "annotations" / "instances_train2017.json")
     write_json(tmp_path / "annotations" / "instances_val2017.json")
-    assert "has no test2017; there are instances_train2017, instances_val2017" in refusal(tmp_path, "test2017")
+    assert "has no test2017; there are instances_train2017, instances_val2017" in refusal(
+        tmp_path, "test2017"
+    )
 
 
 @pytest.mark.parametrize("split", ["", "train"])
@@ -197,7 +224,9 @@ def test_a_file_that_lacks_a_part_is_refused_by_its_name(tmp_path: Path, key: st
         ("annotations", None),
     ],
 )
-def test_a_file_with_a_part_of_another_form_is_refused(tmp_path: Path, part: str, value: object) -> None:
+def test_a_file_with_a_part_of_another_form_is_refused(
+    tmp_path: Path, part: str, value: object
+) -> None:
     path = write_json(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
     assert "a.json: is no COCO file" in refusal(path)
@@ -215,8 +244,12 @@ def test_a_file_with_a_part_of_another_form_is_refused(tmp_path: Path, part: str
         (image(2, "bad.jpg", width=float("inf")), thing(2)),
     ],
 )
-def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: Path, entry: dict[str, Any], annotation: dict[str, Any]) -> None:
-    data = load_data(write_json(tmp_path / "a.json", [image(1, "good.jpg"), entry], [thing(1), annotation]))
+def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(
+    tmp_path: Path, entry: dict[str, Any], annotation: dict[str, Any]
+) -> None:
+    data = load_data(
+        write_json(tmp_path / "a.json", [image(1, "good.jpg"), entry], [thing(1), annotation])
+    )
     assert [one.path.name for one in data.images] == ["good.jpg"]
     (trouble,) = data.troubles
     assert "a.json: image 2: " in str(trouble)
@@ -224,7 +257,13 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path:
 
 
 def test_an_object_of_a_category_that_is_not_listed_is_named_and_left_out(tmp_path: Path) -> None:
-    data = load_data(write_json(tmp_path / "a.json", [image(1, "good.jpg")], [thing(1), thing(1, category=99), thing(1, category=99)]))
+    data = load_data(
+        write_json(
+            tmp_path / "a.json",
+            [image(1, "good.jpg")],
+            [thing(1), thing(1, category=99), thing(1, category=99)],
+        )
+    )
     assert len(data.images[0].boxes) == 1
     (trouble,) = data.troubles
     assert trouble.kind == "unknown class"
@@ -232,7 +271,9 @@ def test_an_object_of_a_category_that_is_not_listed_is_named_and_left_out(tmp_pa
 
 
 def test_a_second_image_of_the_same_id_is_named(tmp_path: Path) -> None:
-    data = load_data(write_json(tmp_path / "a.json", [image(1, "one.jpg"), image(1, "two.jpg")], []))
+    data = load_data(
+        write_json(tmp_path / "a.json", [image(1, "one.jpg"), image(1, "two.jpg")], [])
+    )
     assert [finding.kind for finding in data.troubles] == ["duplicate image"]
 
 
@@ -240,7 +281,9 @@ def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
     assert "it lists none" in refusal(write_json(tmp_path / "a.json", []))
 
 
-@pytest.mark.parametrize("data", [b"", b'{"images": [', b"\xff\xd8\xff\xe0 a photo", b"no JSON\nat all"])
+@pytest.mark.parametrize(
+    "data", [b"", b'{"images": [', b"\xff\xd8\xff\xe0 a photo", b"no JSON\nat all"]
+)
 def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(data)

@@ -56,7 +56,9 @@ FORMS = pytest.mark.parametrize("make", [voc, coco, coco_file, yolo])
 
 
 @FORMS
-def test_every_form_says_the_same_of_the_same_object(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_every_form_says_the_same_of_the_same_object(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
     data = load_data(make(tmp_path))
     assert data.classes == ("cat",)
     (image,) = data.images
@@ -71,9 +73,13 @@ def test_every_form_finds_the_image(make: Callable[[Path], Path], tmp_path: Path
 
 
 @FORMS
-def test_every_form_gives_the_same_types_of_array(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_every_form_gives_the_same_types_of_array(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
     image = load_data(make(tmp_path)).images[0]
-    assert [image.boxes.dtype, image.classes.dtype, image.ignored.dtype] == [np.dtype(kind) for kind in (np.float32, np.int64, np.bool_)]
+    assert [image.boxes.dtype, image.classes.dtype, image.ignored.dtype] == [
+        np.dtype(kind) for kind in (np.float32, np.int64, np.bool_)
+    ]
 
 
 def test_a_coco_folder_is_recognised_where_the_file_system_ignores_case(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Tiles show the image and its boxes in their place, contact sheets put tiles in rows, and the histogram has a bar a class."""
+"""Tiles show the image and its boxes in their place, contact sheets put tiles in rows, and the
+histogram has a bar a class.
+"""
 
 import warnings
 
@@ -51,14 +53,20 @@ def bar_lengths(picture: Pixels, classes: int) -> list[int]:
         ((1, 1), (40, 0, 280, 240)),
     ],
 )
-def test_an_image_fills_its_tile_in_the_middle_with_its_sides_ratio_kept(size: tuple[int, int], place: tuple[int, int, int, int]) -> None:
+def test_an_image_fills_its_tile_in_the_middle_with_its_sides_ratio_kept(
+    size: tuple[int, int], place: tuple[int, int, int, int]
+) -> None:
     picture = plain_tile(*size)
     assert picture.shape == (240, 320, 3)
     assert shown(picture) == place
 
 
-@pytest.mark.parametrize(("size", "place"), [((5000, 1), (0, 120, 320, 121)), ((1, 5000), (160, 0, 161, 240))])
-def test_of_an_image_thinner_than_a_pixel_a_line_is_left(size: tuple[int, int], place: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "place"), [((5000, 1), (0, 120, 320, 121)), ((1, 5000), (160, 0, 161, 240))]
+)
+def test_of_an_image_thinner_than_a_pixel_a_line_is_left(
+    size: tuple[int, int], place: tuple[int, int, int, int]
+) -> None:
     assert shown(plain_tile(*size)) == place
 
 
@@ -87,7 +95,14 @@ def test_a_box_is_drawn_in_the_colour_of_its_class() -> None:
 
 def test_boxes_of_numbers_without_sense_are_drawn_within_the_tile_and_without_a_warning() -> None:
     nan, inf = float("nan"), float("inf")
-    wild = boxes((nan, nan, nan, nan), (-inf, -inf, inf, inf), (1e38, 1e38, 3e38, 3e38), (-3e38, 5, 3e38, 9), (30, 40, 10, 20), (5, 5, 5, 5))
+    wild = boxes(
+        (nan, nan, nan, nan),
+        (-inf, -inf, inf, inf),
+        (1e38, 1e38, 3e38, 3e38),
+        (-3e38, 5, 3e38, 9),
+        (30, 40, 10, 20),
+        (5, 5, 5, 5),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         picture = sheets.tile(image(6, 4), wild, np.arange(len(wild)), ["cat"] * len(wild), SIZE)
@@ -95,9 +110,14 @@ def test_boxes_of_numbers_without_sense_are_drawn_within_the_tile_and_without_a_
     assert picture.shape == (240, 320, 3)
 
 
-@pytest.mark.parametrize("text", ["", "고양이 犬 😀", "n" * 500, "[red]x[/red]", "two\nlines", "\0", "\udcff\udcfe", "\ud83d"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "고양이 犬 😀", "n" * 500, "[red]x[/red]", "two\nlines", "\0", "\udcff\udcfe", "\ud83d"],
+)
 def test_any_text_can_be_a_label_a_caption_and_a_name(text: str) -> None:
-    picture = sheets.tile(image(64, 48), boxes((1, 1, 20, 20)), np.zeros(1, np.int64), (text,), SIZE)
+    picture = sheets.tile(
+        image(64, 48), boxes((1, 1, 20, 20)), np.zeros(1, np.int64), (text,), SIZE
+    )
     assert sheets.captioned(picture, text).shape[1:] == (320, 3)
     assert sheets.histogram((text,), (1,), 1600).shape[1:] == (1600, 3)
 
@@ -121,8 +141,12 @@ def test_outlines_are_frames_in_place() -> None:
     assert (picture[30:70, 20:90] == GREY).all()
 
 
-@pytest.mark.parametrize(("tiles", "shape"), [(1, (4, 30)), (4, (4, 30)), (5, (4, 30)), (6, (8, 30)), (11, (12, 30))])
-def test_a_contact_sheet_is_as_wide_as_its_columns_and_has_as_many_rows_as_needed(tiles: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("tiles", "shape"), [(1, (4, 30)), (4, (4, 30)), (5, (4, 30)), (6, (8, 30)), (11, (12, 30))]
+)
+def test_a_contact_sheet_is_as_wide_as_its_columns_and_has_as_many_rows_as_needed(
+    tiles: int, shape: tuple[int, int]
+) -> None:
     assert sheets.contact_sheet([image(6, 4)] * tiles, 5).shape == (*shape, 3)
 
 
@@ -137,30 +161,43 @@ def test_tiles_stand_row_by_row() -> None:
 
 @pytest.mark.parametrize("classes", [1, 3, 12, 13, 90])
 def test_a_histogram_has_a_bar_for_each_class_and_the_width_asked_for(classes: int) -> None:
-    picture = sheets.histogram([f"class {number}" for number in range(classes)], [5] * classes, 1600)
+    picture = sheets.histogram(
+        [f"class {number}" for number in range(classes)], [5] * classes, 1600
+    )
     assert picture.shape[1] == 1600
     assert len(set(bar_lengths(picture, classes))) == 1
     assert bar_lengths(picture, classes)[0] > 50
 
 
 def test_many_classes_stand_in_several_columns() -> None:
-    few, many = (sheets.histogram([str(number) for number in range(classes)], [1] * classes, 1600) for classes in (10, 90))
+    few, many = (
+        sheets.histogram([str(number) for number in range(classes)], [1] * classes, 1600)
+        for classes in (10, 90)
+    )
     assert many.shape[0] < 3 * few.shape[0]
 
 
 def test_in_a_narrow_histogram_every_class_has_a_row() -> None:
-    heights = [sheets.histogram(["cat"] * classes, [1] * classes, 300).shape[0] for classes in (20, 21, 22)]
+    heights = [
+        sheets.histogram(["cat"] * classes, [1] * classes, 300).shape[0] for classes in (20, 21, 22)
+    ]
     assert heights[2] - heights[1] == heights[1] - heights[0] > 0
 
 
 def test_bars_are_as_long_as_their_counts_say() -> None:
-    whole, half, none = bar_lengths(sheets.histogram(("cat", "dog", "bird"), (1000, 500, 0), 1600), 3)
+    whole, half, none = bar_lengths(
+        sheets.histogram(("cat", "dog", "bird"), (1000, 500, 0), 1600), 3
+    )
     assert whole == pytest.approx(2 * half, abs=1)
     assert none == 0
 
 
-@pytest.mark.parametrize(("names", "counts"), [((), ()), (("cat",), (0,)), (("cat", "dog"), (0, 0))])
-def test_a_histogram_of_nothing_is_a_picture_still(names: tuple[str, ...], counts: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("names", "counts"), [((), ()), (("cat",), (0,)), (("cat", "dog"), (0, 0))]
+)
+def test_a_histogram_of_nothing_is_a_picture_still(
+    names: tuple[str, ...], counts: tuple[int, ...]
+) -> None:
     picture = sheets.histogram(names, counts, 1600)
     assert picture.shape[0] > 0
     assert bar_lengths(picture, len(names)) == [0] * len(names)

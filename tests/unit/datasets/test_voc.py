@@ -22,10 +22,15 @@ class Thing(NamedTuple):
     difficult: int = 0
 
 
-def xml_of(things: Iterable[Thing], size: tuple[object, object] = (64, 48), file_name: str = "stale.jpg") -> str:
+def xml_of(
+    things: Iterable[Thing], size: tuple[object, object] = (64, 48), file_name: str = "stale.jpg"
+) -> str:
     objects = "".join(
         f"<object><name>{thing.name}</name><difficult>{thing.difficult}</difficult><bndbox>"
-        + "".join(f"<{side}>{value}</{side}>" for side, value in zip(("xmin", "ymin", "xmax", "ymax"), thing.box, strict=True))
+        + "".join(
+            f"<{side}>{value}</{side}>"
+            for side, value in zip(("xmin", "ymin", "xmax", "ymax"), thing.box, strict=True)
+        )
         + "</bndbox></object>"
         for thing in things
     )
@@ -92,7 +97,10 @@ def test_box_numbers_may_have_fractions(tmp_path: Path) -> None:
 
 
 def test_the_parts_of_a_person_are_no_objects_of_their_own(tmp_path: Path) -> None:
-    part = "<part><name>head</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>3</xmax><ymax>3</ymax></bndbox></part>"
+    part = (
+        "<part><name>head</name><bndbox><xmin>2</xmin><ymin>2</ymin>"
+        "<xmax>3</xmax><ymax>3</ymax></bndbox></part>"
+    )
     whole = xml_of([Thing("person", (1, 1, 20, 40))])
     write_photo(tmp_path / "JPEGImages" / "a.jpg")
     add_label(tmp_path, "a", whole.replace("<object>", f"<object>{part}"))
@@ -149,7 +157,9 @@ def test_objects_of_unknown_classes_are_left_out(tmp_path: Path) -> None:
     assert (image.classes.tolist(), image.ignored.tolist()) == ([0], [False])
 
 
-def test_an_unknown_class_is_named_once_for_a_label_with_those_that_are_known(tmp_path: Path) -> None:
+def test_an_unknown_class_is_named_once_for_a_label_with_those_that_are_known(
+    tmp_path: Path,
+) -> None:
     add(tmp_path, "a", Thing("zebra"), Thing("zebra"), Thing("cat"))
     (trouble,) = load_data(tmp_path, classes=("cat", "dog")).troubles
     assert "a.xml: the class 'zebra' is not among cat, dog" in str(trouble)
@@ -175,7 +185,9 @@ def test_the_size_is_none_where_the_label_does_not_say_it(tmp_path: Path, xml: s
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".jpeg", ".png", ".PNG", ".bmp", ".webp"])
-def test_the_image_is_found_by_the_name_of_its_label_with_any_ending(tmp_path: Path, suffix: str) -> None:
+def test_the_image_is_found_by_the_name_of_its_label_with_any_ending(
+    tmp_path: Path, suffix: str
+) -> None:
     photo = write_photo(tmp_path / "JPEGImages" / f"a{suffix}")
     write_photo(tmp_path / "JPEGImages" / "stale.jpg")
     add_label(tmp_path, "a", xml_of([]))
@@ -202,7 +214,11 @@ def test_every_image_knows_its_label(tmp_path: Path) -> None:
 def test_images_stand_in_natural_order(tmp_path: Path) -> None:
     for stem in ("frame10", "frame2", "frame1"):
         add(tmp_path, stem)
-    assert [image.path.stem for image in load_data(tmp_path).images] == ["frame1", "frame2", "frame10"]
+    assert [image.path.stem for image in load_data(tmp_path).images] == [
+        "frame1",
+        "frame2",
+        "frame10",
+    ]
 
 
 def test_a_split_has_the_images_of_its_list_in_the_lists_order(tmp_path: Path) -> None:
@@ -251,7 +267,16 @@ def test_a_listed_label_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "gone.xml: there is no such label file" in only_trouble(tmp_path, "train")
 
 
-@pytest.mark.parametrize("xml", ["", "<annotation><object>", "no XML", "<a></b>", '<?xml version="1.0" encoding="unheard-of"?><annotation/>'])
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "",
+        "<annotation><object>",
+        "no XML",
+        "<a></b>",
+        '<?xml version="1.0" encoding="unheard-of"?><annotation/>',
+    ],
+)
 def test_a_malformed_label_is_named_and_the_others_are_read(tmp_path: Path, xml: str) -> None:
     add(tmp_path, "good", Thing())
     add_label(tmp_path, "bad", xml)
@@ -292,7 +317,9 @@ def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
     assert "has no labels that can be read (Annotations is empty)" in refusal(tmp_path)
 
 
-def test_a_folder_of_which_no_label_can_be_read_is_refused_with_the_first_reason(tmp_path: Path) -> None:
+def test_a_folder_of_which_no_label_can_be_read_is_refused_with_the_first_reason(
+    tmp_path: Path,
+) -> None:
     add_label(tmp_path, "a", "<annotation>")
     add_label(tmp_path, "b", "<annotation>")
     assert "a.xml: is no XML that can be read" in refusal(tmp_path)

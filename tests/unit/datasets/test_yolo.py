@@ -1,4 +1,6 @@
-"""YOLO folders: relative boxes, names in their several forms, nested folders, and lines that are wrong."""
+"""YOLO folders: relative boxes, names in their several forms, nested folders, and lines that are
+wrong.
+"""
 
 import struct
 from pathlib import Path
@@ -39,7 +41,9 @@ def refusal(path: Path, split: str = "") -> str:
 
 
 def only_trouble(folder: Path, label: str) -> str:
-    """The one line about a folder with a good image and another that has this label; there are two classes."""
+    """The one line about a folder with a good image and another that has this label; there are two
+    classes.
+    """
     named(folder, "cat", "dog")
     add_image(folder, "good.jpg", "0 0.5 0.5 0.5 0.5\n")
     add_image(folder, "bad.jpg", label)
@@ -74,16 +78,24 @@ def test_the_size_is_that_after_turning_as_exif_says(tmp_path: Path) -> None:
     named(tmp_path, "cat")
     path = add_image(tmp_path, "a.jpg")
     data = path.read_bytes()
-    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(_EXIF_TURNED) + 2) + _EXIF_TURNED + data[2:])
+    path.write_bytes(
+        data[:2] + b"\xff\xe1" + struct.pack(">H", len(_EXIF_TURNED) + 2) + _EXIF_TURNED + data[2:]
+    )
     assert load_data(tmp_path).images[0].size == (40, 80)
 
 
 @pytest.mark.parametrize("label", [None, "", "\n  \n"])
-def test_an_image_without_a_text_file_or_with_an_empty_one_has_no_objects(tmp_path: Path, label: str | None) -> None:
+def test_an_image_without_a_text_file_or_with_an_empty_one_has_no_objects(
+    tmp_path: Path, label: str | None
+) -> None:
     named(tmp_path, "cat")
     add_image(tmp_path, "a.jpg", label)
     data = load_data(tmp_path)
-    assert (data.images[0].boxes.shape, data.images[0].classes.shape, data.troubles) == ((0, 4), (0,), ())
+    assert (data.images[0].boxes.shape, data.images[0].classes.shape, data.troubles) == (
+        (0, 4),
+        (0,),
+        (),
+    )
 
 
 def test_blank_lines_between_objects_are_passed_over(tmp_path: Path) -> None:
@@ -104,14 +116,20 @@ def test_a_label_belongs_to_the_image_of_its_whole_name(tmp_path: Path) -> None:
     named(tmp_path, "cat")
     add_image(tmp_path, "a.b.jpg", "0 0.5 0.5 0.5 0.5\n")
     add_image(tmp_path, "a.jpg")
-    assert {image.path.name: len(image.boxes) for image in load_data(tmp_path).images} == {"a.b.jpg": 1, "a.jpg": 0}
+    assert {image.path.name: len(image.boxes) for image in load_data(tmp_path).images} == {
+        "a.b.jpg": 1,
+        "a.jpg": 0,
+    }
 
 
 def test_nested_folders_have_their_labels_in_the_same_nesting(tmp_path: Path) -> None:
     named(tmp_path, "cat", "dog")
     add_image(tmp_path, "train/day/a.jpg", "1 0.5 0.5 0.5 0.5\n")
     add_image(tmp_path, "val/a.jpg", "0 0.5 0.5 0.5 0.5\n")
-    found = {image.path.relative_to(tmp_path / "images").as_posix(): image.classes.tolist() for image in load_data(tmp_path).images}
+    found = {
+        image.path.relative_to(tmp_path / "images").as_posix(): image.classes.tolist()
+        for image in load_data(tmp_path).images
+    }
     assert found == {"train/day/a.jpg": [1], "val/a.jpg": [0]}
 
 
@@ -215,9 +233,13 @@ def test_category_ids_count_from_one(tmp_path: Path) -> None:
     assert load_data(tmp_path).category_ids == (1, 2)
 
 
-@pytest.mark.parametrize("line", ["0 0.5 0.5 0.5", "cat 0.5 0.5 0.5 0.5", "0,0.5,0.5,0.5,0.5", "0 0.5 0.5 0.5 wide"])
+@pytest.mark.parametrize(
+    "line", ["0 0.5 0.5 0.5", "cat 0.5 0.5 0.5 0.5", "0,0.5,0.5,0.5,0.5", "0 0.5 0.5 0.5 wide"]
+)
 def test_a_line_that_is_no_object_is_named_by_its_number(tmp_path: Path, line: str) -> None:
-    assert "bad.txt: line 3 is not `class cx cy w h`" in only_trouble(tmp_path, f"0 0.5 0.5 0.5 0.5\n\n{line}\n")
+    assert "bad.txt: line 3 is not `class cx cy w h`" in only_trouble(
+        tmp_path, f"0 0.5 0.5 0.5 0.5\n\n{line}\n"
+    )
 
 
 def test_the_outline_of_a_segmentation_is_not_taken_for_a_box(tmp_path: Path) -> None:
@@ -230,7 +252,9 @@ def test_a_class_that_is_no_whole_number_is_named_by_its_label(tmp_path: Path, n
 
 
 @pytest.mark.parametrize("number", [2, -1])
-def test_a_class_that_has_no_name_is_named_and_its_objects_are_left_out(tmp_path: Path, number: int) -> None:
+def test_a_class_that_has_no_name_is_named_and_its_objects_are_left_out(
+    tmp_path: Path, number: int
+) -> None:
     named(tmp_path, "cat", "dog")
     add_image(tmp_path, "a.jpg", f"0 0.5 0.5 0.5 0.5\n{number} 0.5 0.5 0.5 0.5\n")
     data = load_data(tmp_path)
@@ -241,7 +265,9 @@ def test_a_class_that_has_no_name_is_named_and_its_objects_are_left_out(tmp_path
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff\xe0"])
-def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path: Path, data: bytes) -> None:
+def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(
+    tmp_path: Path, data: bytes
+) -> None:
     named(tmp_path, "cat")
     add_image(tmp_path, "good.jpg")
     (tmp_path / "images" / "bad.jpg").write_bytes(data)

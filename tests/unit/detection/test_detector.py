@@ -12,8 +12,8 @@ from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.selection.agreement import Answer, answers, sample_images
-from ssd_live.selection.load import only_over
+from ssd_live.selection.agreement import NormalisedDetections, answers, sample_images
+from ssd_live.selection.load import with_score_threshold
 
 METADATA = find_model("ssd300-mobilenetv2-oid").metadata
 
@@ -33,19 +33,25 @@ def test_rows_past_the_count_are_not_looked_at() -> None:
 
 def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
     wanted = detection_filter(METADATA)
-    assert wanted.detections(outputs((0.9, 3)), 0, (200, 100)).boxes.tolist() == [[100, 50, 200, 100]]
+    assert wanted.detections(outputs((0.9, 3)), 0, (200, 100)).boxes.tolist() == [
+        [100, 50, 200, 100]
+    ]
     inside = wanted.detections(outputs((0.9, 3)), 0, (200, 100), Region(20, 10, 100, 40))
     assert inside.boxes.tolist() == [[70, 30, 120, 50]]
 
 
 def test_a_score_that_reaches_the_threshold_counts() -> None:
-    found = detection_filter(METADATA, 0.5).detections(outputs((0.5, 1), (0.4999, 2), (0.7, 3)), 0, (10, 10))
+    found = detection_filter(METADATA, 0.5).detections(
+        outputs((0.5, 1), (0.4999, 2), (0.7, 3)), 0, (10, 10)
+    )
     assert found.class_ids.tolist() == [3, 1]
     assert found.names == [METADATA.classes[3], METADATA.classes[1]]
 
 
 def test_classes_are_named_in_any_case() -> None:
-    found = detection_filter(METADATA, 0.1, [" car ", "PERSON"]).detections(outputs((0.9, 22), (0.8, 3), (0.7, 0)), 0, (10, 10))
+    found = detection_filter(METADATA, 0.1, [" car ", "PERSON"]).detections(
+        outputs((0.9, 22), (0.8, 3), (0.7, 0)), 0, (10, 10)
+    )
     assert found.names == ["Car", "Person"]
 
 
@@ -57,17 +63,24 @@ def test_thresholds_outside_the_models_are_refused(threshold: float) -> None:
 
 @pytest.mark.parametrize("threshold", [0.05, 0.4])
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
-def test_nms_over_a_fixed_threshold_only_finds_the_same_over_it(backend: str, threshold: float) -> None:
+def test_nms_over_a_fixed_threshold_only_finds_the_same_over_it(
+    backend: str, threshold: float
+) -> None:
     model = find_model("ssd300-mobilenetv2-oid")
     images = sample_images(model)[:12]
-    with load_backend(backend, model, LoadOptions()) as full, load_backend(backend, only_over(model, threshold), LoadOptions()) as fixed:
+    with (
+        load_backend(backend, model, LoadOptions()) as full,
+        load_backend(backend, with_score_threshold(model, threshold), LoadOptions()) as fixed,
+    ):
         pairs = list(zip(answers(full, images), answers(fixed, images), strict=True))
 
-    def over(answer: Answer) -> list[tuple[object, ...]]:
+    def over(answer: NormalisedDetections) -> list[tuple[object, ...]]:
         kept = answer.scores >= threshold
         return sorted(
             (c, round(float(s), 5), *b.round(4))
-            for s, c, b in zip(answer.scores[kept], answer.classes[kept].tolist(), answer.boxes[kept], strict=True)
+            for s, c, b in zip(
+                answer.scores[kept], answer.classes[kept].tolist(), answer.boxes[kept], strict=True
+            )
         )
 
     assert all(over(a) == over(b) for a, b in pairs)
@@ -76,7 +89,9 @@ def test_nms_over_a_fixed_threshold_only_finds_the_same_over_it(backend: str, th
 
 
 @pytest.mark.parametrize(("threshold", "taken"), [(0.05, False), (0.4, True)])
-def test_openvino_suppresses_by_itself_over_a_sure_threshold(threshold: float, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_suppresses_by_itself_over_a_sure_threshold(
+    threshold: float, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     networks: list[object] = []
     make = detection_output.with_detection_output
 
@@ -85,5 +100,9 @@ def test_openvino_suppresses_by_itself_over_a_sure_threshold(threshold: float, t
         return networks[-1]
 
     monkeypatch.setattr(openvino, "with_detection_output", watched)
-    load_backend("openvino", only_over(find_model("ssd300-mobilenetv2-oid"), threshold), LoadOptions()).close()
+    load_backend(
+        "openvino",
+        with_score_threshold(find_model("ssd300-mobilenetv2-oid"), threshold),
+        LoadOptions(),
+    ).close()
     assert [network is not None for network in networks] == [taken]

@@ -1,4 +1,6 @@
-"""What the plots show, taken from the figures that are written, and the files that they are written to."""
+"""What the plots show, taken from the figures that are written, and the files that they are written
+to.
+"""
 
 import math
 import sys
@@ -38,11 +40,25 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return figures
 
 
-def evaluation(figures: dict[str, float], points: Sequence[tuple[float, float]] = POINTS) -> Evaluation:
+def evaluation(
+    figures: dict[str, float], points: Sequence[tuple[float, float]] = POINTS
+) -> Evaluation:
     """Of classes with these average precisions, nan for no figure."""
     recall, precision = np.array([x for x, _ in points]), np.array([y for _, y in points])
-    curves = {name: Curve(recall, precision, np.linspace(0.9, 0.1, len(points)), 2) for name in figures}
-    return Evaluation(tuple(figures), figures, curves, {}, np.zeros((len(figures) + 1,) * 2, np.int64), (), (), (), ())
+    curves = {
+        name: Curve(recall, precision, np.linspace(0.9, 0.1, len(points)), 2) for name in figures
+    }
+    return Evaluation(
+        tuple(figures),
+        figures,
+        curves,
+        {},
+        np.zeros((len(figures) + 1,) * 2, np.int64),
+        (),
+        (),
+        (),
+        (),
+    )
 
 
 def titles(figure: Figure) -> list[str]:
@@ -61,7 +77,10 @@ def write_log(folder: Path, *rows: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "begin"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml"), ("A.PNG", b"\x89PNG")])
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml"), ("A.PNG", b"\x89PNG")],
+)
 def test_the_ending_of_the_name_says_the_format(tmp_path: Path, name: str, begin: bytes) -> None:
     precision_recall(tmp_path / name, {"model": evaluation({"cat": 0.5})})
     assert (tmp_path / name).read_bytes().startswith(begin)
@@ -77,7 +96,9 @@ def test_a_plot_can_be_read_as_a_picture(tmp_path: Path) -> None:
 
 
 def test_every_class_has_a_panel_the_worst_first(tmp_path: Path, drawn: list[Figure]) -> None:
-    precision_recall(tmp_path / "a.svg", {"model": evaluation({"cat": 0.9, "dog": 0.1, "cow": 0.5})})
+    precision_recall(
+        tmp_path / "a.svg", {"model": evaluation({"cat": 0.9, "dog": 0.1, "cow": 0.5})}
+    )
     assert titles(drawn[0]) == ["dog", "cow", "cat"]
 
 
@@ -87,29 +108,42 @@ def test_a_class_without_a_figure_has_no_panel(tmp_path: Path, drawn: list[Figur
 
 
 def test_of_many_classes_the_worst_are_shown(tmp_path: Path, drawn: list[Figure]) -> None:
-    precision_recall(tmp_path / "a.svg", {"model": evaluation({f"class {number}": number / 40 for number in reversed(range(40))})})
+    precision_recall(
+        tmp_path / "a.svg",
+        {"model": evaluation({f"class {number}": number / 40 for number in reversed(range(40))})},
+    )
     assert titles(drawn[0]) == [f"class {number}" for number in range(24)]
 
 
 def test_every_model_has_a_line_with_its_figure(tmp_path: Path, drawn: list[Figure]) -> None:
-    precision_recall(tmp_path / "a.svg", {"one": evaluation({"cat": 0.5}), "two": evaluation({"cat": 0.75})})
+    precision_recall(
+        tmp_path / "a.svg", {"one": evaluation({"cat": 0.5}), "two": evaluation({"cat": 0.75})}
+    )
     assert legend(drawn[0]) == ["one: 50.0", "two: 75.0"]
     assert len(drawn[0].axes[0].lines) == 2
 
 
-def test_a_class_that_one_of_two_models_knows_has_its_line_alone(tmp_path: Path, drawn: list[Figure]) -> None:
-    precision_recall(tmp_path / "a.svg", {"one": evaluation({"cat": math.nan}), "two": evaluation({"cat": 0.75})})
+def test_a_class_that_one_of_two_models_knows_has_its_line_alone(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    precision_recall(
+        tmp_path / "a.svg", {"one": evaluation({"cat": math.nan}), "two": evaluation({"cat": 0.75})}
+    )
     assert legend(drawn[0]) == ["two: 75.0"]
 
 
-def test_a_precision_holds_for_the_recall_up_to_its_own(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_a_precision_holds_for_the_recall_up_to_its_own(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
     precision_recall(tmp_path / "a.svg", {"model": evaluation({"cat": 0.5})})
     line: Any = drawn[0].axes[0].lines[0]
     assert line.get_drawstyle() == "steps-pre"
     np.testing.assert_allclose(line.get_xydata(), [(0, 1), *POINTS])
 
 
-def test_one_object_found_at_once_is_a_line_and_not_a_point(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_one_object_found_at_once_is_a_line_and_not_a_point(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
     precision_recall(tmp_path / "a.svg", {"model": evaluation({"cat": 1.0}, [(1.0, 1.0)])})
     line: Any = drawn[0].axes[0].lines[0]
     np.testing.assert_array_equal(line.get_xydata(), [(0, 1), (1, 1)])
@@ -121,19 +155,29 @@ def test_a_plot_of_nothing_is_written_too(tmp_path: Path, figures: dict[str, flo
     ElementTree.parse(tmp_path / "a.svg")
 
 
-@pytest.mark.parametrize("name", ["$\\frac$", "$x$", "a_b^c", "[red]x[/red]", "<b>&", "고양이", "one\ntwo", "\x01", "\ud800"])
+@pytest.mark.parametrize(
+    "name",
+    ["$\\frac$", "$x$", "a_b^c", "[red]x[/red]", "<b>&", "고양이", "one\ntwo", "\x01", "\ud800"],
+)
 def test_a_class_may_have_any_name(tmp_path: Path, drawn: list[Figure], name: str) -> None:
     with warnings.catch_warnings():
         # A font without the letters is no reason for words on the terminal.
         warnings.simplefilter("error")
         precision_recall(tmp_path / "a.svg", {"model": evaluation({name: 0.5})})
     ElementTree.parse(tmp_path / "a.svg")
-    assert titles(drawn[0]) == [name if name.isprintable() else name.replace("\n", "?").replace("\x01", "?").replace("\ud800", "?")]
+    assert titles(drawn[0]) == [
+        name
+        if name.isprintable()
+        else name.replace("\n", "?").replace("\x01", "?").replace("\ud800", "?")
+    ]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "png", ".png"])
 def test_another_ending_is_refused_before_and_after_the_work(tmp_path: Path, name: str) -> None:
-    for refused in (check_plot, lambda path: precision_recall(path, {"model": evaluation({"cat": 0.5})})):
+    for refused in (
+        check_plot,
+        lambda path: precision_recall(path, {"model": evaluation({"cat": 0.5})}),
+    ):
         with pytest.raises(OutputError, match=r"\.png, \.svg, \.pdf") as caught:
             refused(tmp_path / name)
         assert "\n" not in str(caught.value)
@@ -151,14 +195,18 @@ def test_a_missing_folder_is_made(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "a.svg").is_file()
 
 
-def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for path in (tmp_path / "a.png", tmp_path / "a.svg"):
         with pytest.raises(MissingPackageError, match="matplotlib"):
             check_plot(path)
 
 
-def test_a_training_shows_both_losses_and_the_validation(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_a_training_shows_both_losses_and_the_validation(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
     log = write_log(tmp_path, "10,0.1,3.5,2.5,4,", "20,0.1,1.5,0.5,4,0.25", "30,0.1,1,0.25,4,0.75")
     training_curves(tmp_path / "a.png", log)
     losses, scores = drawn[0].axes
@@ -170,8 +218,12 @@ def test_a_training_shows_both_losses_and_the_validation(tmp_path: Path, drawn: 
     assert scores.get_ylabel() == "validation mAP"
 
 
-def test_a_training_without_validation_shows_the_learning_rate(tmp_path: Path, drawn: list[Figure]) -> None:
-    training_curves(tmp_path / "a.png", write_log(tmp_path, "10,0.1,3.5,2.5,4,", "20,0.01,1.5,0.5,4,"))
+def test_a_training_without_validation_shows_the_learning_rate(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    training_curves(
+        tmp_path / "a.png", write_log(tmp_path, "10,0.1,3.5,2.5,4,", "20,0.01,1.5,0.5,4,")
+    )
     scores = drawn[0].axes[1]
     rates: Any = scores.lines[0].get_xydata()
     np.testing.assert_array_equal(rates, [(10, 0.1), (20, 0.01)])
@@ -179,14 +231,20 @@ def test_a_training_without_validation_shows_the_learning_rate(tmp_path: Path, d
 
 
 @pytest.mark.parametrize("torn", ["20", "20,0.01", "20,0.01,1.5,0.5,4"])
-def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path, drawn: list[Figure], torn: str) -> None:
+def test_a_last_line_that_was_cut_off_is_left_out(
+    tmp_path: Path, drawn: list[Figure], torn: str
+) -> None:
     training_curves(tmp_path / "a.png", write_log(tmp_path, "10,0.1,3.5,2.5,4,", torn))
     steps: Any = drawn[0].axes[0].lines[0].get_xdata()
     assert list(steps) == [10]
 
 
-@pytest.mark.parametrize("rows", [(), ("10,0.1,0,0,4,",), ("10,0.1,nan,nan,4,", "20,0.1,inf,0,4,0.5")])
-def test_a_log_with_no_loss_to_show_is_plotted_without_a_word(tmp_path: Path, rows: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "rows", [(), ("10,0.1,0,0,4,",), ("10,0.1,nan,nan,4,", "20,0.1,inf,0,4,0.5")]
+)
+def test_a_log_with_no_loss_to_show_is_plotted_without_a_word(
+    tmp_path: Path, rows: tuple[str, ...]
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         training_curves(tmp_path / "a.png", write_log(tmp_path, *rows))

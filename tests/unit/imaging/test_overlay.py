@@ -23,23 +23,40 @@ Colour = tuple[int, int, int]
 
 def _found(*rows: tuple[Box, int], classes: tuple[str, ...] = CLASSES) -> Detections:
     boxes = np.array([box for box, _ in rows], np.float32).reshape(-1, 4)
-    return Detections(boxes, np.full(len(rows), 0.9, np.float32), np.array([number for _, number in rows], np.int32), classes)
+    return Detections(
+        boxes,
+        np.full(len(rows), 0.9, np.float32),
+        np.array([number for _, number in rows], np.int32),
+        classes,
+    )
 
 
 def _grey(width: int, height: int, pixel_format: PixelFormat = "bgr24") -> tuple[Pixels, ...]:
     if pixel_format == "bgr24":
         return (np.full((height, width, 3), GREY, np.uint8),)
-    return tuple(np.full(size, GREY, np.uint8) for size in ((height, width), *[(-(-height // 2), -(-width // 2))] * 2))
+    return tuple(
+        np.full(size, GREY, np.uint8)
+        for size in ((height, width), *[(-(-height // 2), -(-width // 2))] * 2)
+    )
 
 
-def _drawn(width: int, height: int, found: Detections, pixel_format: PixelFormat = "bgr24", *, stale: bool = False) -> tuple[Pixels, ...]:
+def _drawn(
+    width: int,
+    height: int,
+    found: Detections,
+    pixel_format: PixelFormat = "bgr24",
+    *,
+    stale: bool = False,
+) -> tuple[Pixels, ...]:
     planes = _grey(width, height, pixel_format)
     Overlay((width, height), pixel_format).draw(planes, found, stale=stale)
     return planes
 
 
 def _ink(planes: tuple[Pixels, ...]) -> int:
-    """How many pixels are the pure black or white of a label's letters; on grey, nothing else is so dark or bright."""
+    """How many pixels are the pure black or white of a label's letters; on grey, nothing else is so
+    dark or bright.
+    """
     if len(planes) == 1:
         return int(np.isin(cv2.cvtColor(planes[0], cv2.COLOR_BGR2GRAY), (0, 255)).sum())
     return int(np.isin(planes[0], LUMA_OF_INK).sum())
@@ -68,7 +85,17 @@ def test_the_edges_are_drawn_at_the_same_place_on_yuv_planes() -> None:
     for plane, value, halving in zip((y, u, v), wanted, (1, 2, 2), strict=True):
         box = plane[200 // halving : 400 // halving, 100 // halving : 300 // halving]
         line = 2 // halving
-        assert (np.concatenate([box[:line].ravel(), box[-line:].ravel(), box[:, :line].ravel(), box[:, -line:].ravel()]) == value).all()
+        assert (
+            np.concatenate(
+                [
+                    box[:line].ravel(),
+                    box[-line:].ravel(),
+                    box[:, :line].ravel(),
+                    box[:, -line:].ravel(),
+                ]
+            )
+            == value
+        ).all()
         assert (box[line:-line, line:-line] == GREY).all()
 
 
@@ -77,7 +104,15 @@ def test_a_box_of_no_size_is_still_seen() -> None:
     assert _is(picture[240:242, 320:322], class_colour(0)).all()
 
 
-@pytest.mark.parametrize("matrix", [YuvMatrix("bt601"), YuvMatrix("bt709"), YuvMatrix("bt2020"), YuvMatrix("bt709", full_range=True)])
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        YuvMatrix("bt601"),
+        YuvMatrix("bt709"),
+        YuvMatrix("bt2020"),
+        YuvMatrix("bt709", full_range=True),
+    ],
+)
 def test_drawing_on_yuv_looks_like_drawing_on_bgr(matrix: YuvMatrix) -> None:
     photo = np.asarray(cv2.imread(str(assets_folder() / "media" / "astronaut.png")), np.uint8)
     found = _found(((40, 60, 300, 380), 0), ((200, 100, 480, 500), 5), ((0, 0, 512, 512), 9))
@@ -88,7 +123,8 @@ def test_drawing_on_yuv_looks_like_drawing_on_bgr(matrix: YuvMatrix) -> None:
     Overlay((512, 512), "yuv420p", matrix).draw(planes, found)
     on_yuv = yuv420_to_bgr(planes, matrix)
     touched = (on_bgr != before).any(axis=-1)
-    # A pixel of the halved chroma planes lies between four of the picture, so colours at the rim of what was drawn mix.
+    # A pixel of the halved chroma planes lies between four of the picture, so colours at the rim of
+    # what was drawn mix.
     inner = cv2.erode(touched.astype(np.uint8), np.ones((2, 2), np.uint8)).astype(bool)
     rim = cv2.dilate(touched.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     assert touched.sum() > 3000
@@ -98,8 +134,14 @@ def test_drawing_on_yuv_looks_like_drawing_on_bgr(matrix: YuvMatrix) -> None:
 
 @pytest.mark.parametrize("class_id", range(23))
 def test_a_colour_on_yuv_planes_is_the_class_colour(class_id: int) -> None:
-    y, u, v = (np.full((2, 2), value, np.uint8) for value in yuv_colour(class_colour(class_id), YuvMatrix("bt709")))
-    difference = np.abs(yuv420_to_bgr((y, u[:1, :1], v[:1, :1]), YuvMatrix("bt709"))[0, 0].astype(int) - class_colour(class_id))
+    y, u, v = (
+        np.full((2, 2), value, np.uint8)
+        for value in yuv_colour(class_colour(class_id), YuvMatrix("bt709"))
+    )
+    difference = np.abs(
+        yuv420_to_bgr((y, u[:1, :1], v[:1, :1]), YuvMatrix("bt709"))[0, 0].astype(int)
+        - class_colour(class_id)
+    )
     assert difference.max() <= 3
 
 
@@ -109,12 +151,20 @@ def _positions(width: int, height: int) -> list[Box]:
     lefts, tops = (0, (width - w) / 2, width - w), (0, (height - h) / 2, height - h)
     at_edges: list[Box] = [(x, y, x + w, y + h) for x in lefts for y in tops]
     in_corners: list[Box] = [(x, y, x + 2, y + 2) for x in (0, width - 2) for y in (0, height - 2)]
-    return [*at_edges, *in_corners, (-9, -9, w, h), (width - w, height - h, width + 9, height + 9), (0, 0, width, height)]
+    return [
+        *at_edges,
+        *in_corners,
+        (-9, -9, w, h),
+        (width - w, height - h, width + 9, height + 9),
+        (0, 0, width, height),
+    ]
 
 
 @pytest.mark.parametrize("pixel_format", FORMATS)
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (641, 361), (3840, 2160)])
-def test_the_label_is_whole_wherever_the_box_is(width: int, height: int, pixel_format: PixelFormat) -> None:
+def test_the_label_is_whole_wherever_the_box_is(
+    width: int, height: int, pixel_format: PixelFormat
+) -> None:
     middle = (width / 3, height / 3, width * 2 / 3, height * 2 / 3)
     whole = _ink(_drawn(width, height, _found((middle, 7)), pixel_format))
     assert whole > 50
@@ -129,19 +179,28 @@ def test_the_label_is_whole_wherever_the_box_is(width: int, height: int, pixel_f
 
 @pytest.mark.parametrize("pixel_format", FORMATS)
 @pytest.mark.parametrize("box", _positions(32, 24))
-def test_a_label_wider_than_the_picture_begins_inside_it(box: Box, pixel_format: PixelFormat) -> None:
+def test_a_label_wider_than_the_picture_begins_inside_it(
+    box: Box, pixel_format: PixelFormat
+) -> None:
     planes = _drawn(32, 24, _found((box, 7)), pixel_format)
-    assert [plane.shape for plane in planes] == [plane.shape for plane in _grey(32, 24, pixel_format)]
+    assert [plane.shape for plane in planes] == [
+        plane.shape for plane in _grey(32, 24, pixel_format)
+    ]
     assert _ink(planes) > 10
 
 
 def test_a_large_picture_has_larger_letters() -> None:
-    small, large = (_ink(_drawn(width, height, _found(((99, 99, 300, 200), 7)))) for width, height in ((640, 480), (3840, 2160)))
+    small, large = (
+        _ink(_drawn(width, height, _found(((99, 99, 300, 200), 7))))
+        for width, height in ((640, 480), (3840, 2160))
+    )
     assert large > 4 * small
 
 
 @pytest.mark.parametrize("pixel_format", FORMATS)
-def test_labels_at_one_place_do_not_cover_each_other_when_there_is_room(pixel_format: PixelFormat) -> None:
+def test_labels_at_one_place_do_not_cover_each_other_when_there_is_room(
+    pixel_format: PixelFormat,
+) -> None:
     box = (200.0, 150.0, 440.0, 330.0)
     rows = [(box, class_id) for class_id in range(5)]
     together = _ink(_drawn(640, 480, _found(*rows), pixel_format))
@@ -149,8 +208,14 @@ def test_labels_at_one_place_do_not_cover_each_other_when_there_is_room(pixel_fo
 
 
 def test_labels_in_one_corner_do_not_cover_each_other_when_there_is_room() -> None:
-    rows: list[tuple[Box, int]] = [((0, 0, 200, 200), 0), ((2, 2, 200, 200), 1), ((0, 0, 640, 480), 2)]
-    assert _ink(_drawn(640, 480, _found(*rows))) == sum(_ink(_drawn(640, 480, _found(row))) for row in rows)
+    rows: list[tuple[Box, int]] = [
+        ((0, 0, 200, 200), 0),
+        ((2, 2, 200, 200), 1),
+        ((0, 0, 640, 480), 2),
+    ]
+    assert _ink(_drawn(640, 480, _found(*rows))) == sum(
+        _ink(_drawn(640, 480, _found(row))) for row in rows
+    )
 
 
 def test_the_best_detection_is_drawn_on_top() -> None:
@@ -166,10 +231,23 @@ def test_nothing_found_draws_nothing() -> None:
 
 @pytest.mark.parametrize("pixel_format", FORMATS)
 def test_stale_boxes_show_only_their_corners(pixel_format: PixelFormat) -> None:
-    luma = _drawn(640, 480, _found(((100, 200, 300, 400), 0)), pixel_format, stale=True)[0].reshape(480, 640, -1)
-    for corner in (luma[200:202, 100:110], luma[200:202, 290:300], luma[398:400, 100:110], luma[398:400, 290:300], luma[390:400, 100:102]):
+    luma = _drawn(640, 480, _found(((100, 200, 300, 400), 0)), pixel_format, stale=True)[0].reshape(
+        480, 640, -1
+    )
+    for corner in (
+        luma[200:202, 100:110],
+        luma[200:202, 290:300],
+        luma[398:400, 100:110],
+        luma[398:400, 290:300],
+        luma[390:400, 100:102],
+    ):
         assert (corner != GREY).any(axis=-1).all()
-    for middle in (luma[200:202, 190:210], luma[398:400, 190:210], luma[290:310, 100:102], luma[290:310, 298:300]):
+    for middle in (
+        luma[200:202, 190:210],
+        luma[398:400, 190:210],
+        luma[290:310, 100:102],
+        luma[290:310, 298:300],
+    ):
         assert (middle == GREY).all()
 
 
@@ -181,7 +259,9 @@ def test_stale_boxes_keep_their_label() -> None:
 @pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize(("width", "height"), [(2, 2), (3, 3), (2, 100), (33, 25)])
 @pytest.mark.parametrize("pixel_format", FORMATS)
-def test_tiny_and_odd_pictures_can_be_drawn_on(width: int, height: int, pixel_format: PixelFormat, stale: bool) -> None:
+def test_tiny_and_odd_pictures_can_be_drawn_on(
+    width: int, height: int, pixel_format: PixelFormat, stale: bool
+) -> None:
     planes = _drawn(width, height, _found(((0, 0, width, height), 0)), pixel_format, stale=stale)
     assert (planes[0][: height // 2 * 2, : width // 2 * 2] != GREY).any()
 
@@ -203,13 +283,19 @@ def test_a_hundred_classes_have_a_hundred_colours() -> None:
 
 def _lab(colour: Colour) -> NDArray[np.float32]:
     """CIE L*a*b* under D65."""
-    return np.asarray(cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_BGR2LAB)[0, 0], np.float32)
+    return np.asarray(
+        cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_BGR2LAB)[0, 0], np.float32
+    )
 
 
 def test_the_colours_of_23_classes_can_be_told_apart() -> None:
-    # CIE 1976: 2.3 is a just noticeable difference side by side; thin lines apart from each other need several times that.
+    # CIE 1976: 2.3 is a just noticeable difference side by side; thin lines apart from each other
+    # need several times that.
     colours = [_lab(class_colour(class_id)) for class_id in range(23)]
-    distances = {(a, b): float(np.linalg.norm(colours[a] - colours[b])) for a, b in itertools.combinations(range(23), 2)}
+    distances = {
+        (a, b): float(np.linalg.norm(colours[a] - colours[b]))
+        for a, b in itertools.combinations(range(23), 2)
+    }
     closest = min(distances, key=lambda pair: distances[pair])
     assert distances[closest] > 15, closest
 
@@ -218,7 +304,12 @@ def _contrast(one: Colour, other: Colour) -> float:
     """Contrast ratio 1..21 of WCAG 2."""
 
     def luminance(colour: Colour) -> float:
-        linear = [value / 255 / 12.92 if value / 255 <= 0.03928 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in colour]
+        linear = [
+            value / 255 / 12.92
+            if value / 255 <= 0.03928
+            else ((value / 255 + 0.055) / 1.055) ** 2.4
+            for value in colour
+        ]
         return 0.0722 * linear[0] + 0.7152 * linear[1] + 0.2126 * linear[2]
 
     darker, lighter = sorted((luminance(one), luminance(other)))
@@ -226,10 +317,14 @@ def _contrast(one: Colour, other: Colour) -> float:
 
 
 def _ink_colour(picture: Pixels, background: Colour) -> Colour:
-    """The colour in a label that differs most from its background: the letters' own, without the smoothing at their rim."""
+    """The colour in a label that differs most from its background: the letters' own, without the
+    smoothing at their rim.
+    """
     (rows, columns) = np.nonzero((picture != GREY).any(axis=-1))
     colours = np.unique(picture[rows, columns], axis=0)
-    blue, green, red = colours[np.abs(colours.astype(int) - background).sum(axis=1).argmax()].tolist()
+    blue, green, red = colours[
+        np.abs(colours.astype(int) - background).sum(axis=1).argmax()
+    ].tolist()
     return blue, green, red
 
 
@@ -240,6 +335,8 @@ def test_labels_of_a_hundred_classes_can_be_read() -> None:
         (picture,) = _drawn(320, 240, _found(((100, 100, 200, 200), class_id)))
         label = picture[60:100]
         assert _is(label, class_colour(class_id)).any()
-        contrasts[class_id] = _contrast(class_colour(class_id), _ink_colour(label, class_colour(class_id)))
+        contrasts[class_id] = _contrast(
+            class_colour(class_id), _ink_colour(label, class_colour(class_id))
+        )
     worst = min(contrasts, key=lambda class_id: contrasts[class_id])
     assert contrasts[worst] >= 4.5, worst

@@ -1,4 +1,6 @@
-"""Colour conversion and the resize to the network's input, against textbook formulas in floating point."""
+"""Colour conversion and the resize to the network's input, against textbook formulas in floating
+point.
+"""
 
 import cv2
 import numpy as np
@@ -17,7 +19,8 @@ from ssd_live.imaging.pixels import (
 )
 from ssd_live.system.paths import assets_folder
 
-# Kr and Kb as the recommendations print them: BT.601-7 section 2.5.1, BT.709-6 section 3.2, BT.2020-2 table 4.
+# Kr and Kb as the recommendations print them: BT.601-7 section 2.5.1, BT.709-6 section 3.2,
+# BT.2020-2 table 4.
 KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 MATRICES = [YuvMatrix(standard, full_range) for standard in KR_KB for full_range in (False, True)]
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
@@ -48,7 +51,11 @@ def _textbook_bgr(yuv: Floats, matrix: YuvMatrix) -> Floats:
     if matrix.full_range:
         luma, cb, cr = yuv[..., 0] / 255, (yuv[..., 1] - 128) / 255, (yuv[..., 2] - 128) / 255
     else:
-        luma, cb, cr = (yuv[..., 0] - 16) / 219, (yuv[..., 1] - 128) / 224, (yuv[..., 2] - 128) / 224
+        luma, cb, cr = (
+            (yuv[..., 0] - 16) / 219,
+            (yuv[..., 1] - 128) / 224,
+            (yuv[..., 2] - 128) / 224,
+        )
     red, blue = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
     green = (luma - kr * red - kb * blue) / (1 - kr - kb)
     return np.clip(255 * np.stack([blue, green, red], axis=-1), 0, 255)
@@ -58,15 +65,23 @@ def _yuv420(bgr: Pixels, matrix: YuvMatrix) -> Planes:
     yuv = _textbook_yuv(bgr.astype(np.float64), matrix)
     height, width = bgr.shape[:2]
     chroma = yuv[..., 1:].reshape(height // 2, 2, width // 2, 2, 2).mean(axis=(1, 3))
-    y, u, v = (np.rint(plane).clip(0, 255).astype(np.uint8) for plane in (yuv[..., 0], chroma[..., 0], chroma[..., 1]))
+    y, u, v = (
+        np.rint(plane).clip(0, 255).astype(np.uint8)
+        for plane in (yuv[..., 0], chroma[..., 0], chroma[..., 1])
+    )
     return y, u, v
 
 
 def _resized_reference(planes: Planes, size: tuple[int, int], matrix: YuvMatrix) -> Floats:
-    """Chroma to the picture's size, then colours, then the resize; nothing is rounded on the way."""
+    """Chroma to the picture's size, then colours, then the resize; nothing is rounded on
+    the way.
+    """
     luma = planes[0].astype(np.float64)
     height, width = luma.shape
-    chroma = [cv2.resize(plane.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR) for plane in planes[1:]]
+    chroma = [
+        cv2.resize(plane.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
+        for plane in planes[1:]
+    ]
     bgr = _textbook_bgr(np.stack([luma, *chroma], axis=-1), matrix)
     return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR), np.float64)
 
@@ -77,7 +92,11 @@ def _smooth_picture(width: int, height: int) -> Pixels:
 
 
 def _grey_planes(luma: int) -> Planes:
-    return np.full((2, 2), luma, np.uint8), np.full((1, 1), 128, np.uint8), np.full((1, 1), 128, np.uint8)
+    return (
+        np.full((2, 2), luma, np.uint8),
+        np.full((1, 1), 128, np.uint8),
+        np.full((1, 1), 128, np.uint8),
+    )
 
 
 def _label(matrix: YuvMatrix) -> str:
@@ -88,16 +107,24 @@ def _label(matrix: YuvMatrix) -> str:
 @pytest.mark.parametrize("name", PHOTOS)
 def test_resizing_planes_first_looks_like_converting_first(name: str, matrix: YuvMatrix) -> None:
     planes = _yuv420(_photo(name), matrix)
-    difference = np.abs(resize_yuv420_to_bgr(planes, (300, 300), matrix) - _resized_reference(planes, (300, 300), matrix))
+    difference = np.abs(
+        resize_yuv420_to_bgr(planes, (300, 300), matrix)
+        - _resized_reference(planes, (300, 300), matrix)
+    )
     assert difference.mean() < 1
     # Only at sharp edges of colour does it matter that chroma is interpolated once and not twice.
     assert np.percentile(difference, 99.9) <= 8
 
 
 @pytest.mark.parametrize("matrix", MATRICES, ids=_label)
-def test_resizing_planes_first_equals_converting_first_where_colours_change_smoothly(matrix: YuvMatrix) -> None:
+def test_resizing_planes_first_equals_converting_first_where_colours_change_smoothly(
+    matrix: YuvMatrix,
+) -> None:
     planes = _yuv420(_smooth_picture(640, 480), matrix)
-    difference = np.abs(resize_yuv420_to_bgr(planes, (300, 300), matrix) - _resized_reference(planes, (300, 300), matrix))
+    difference = np.abs(
+        resize_yuv420_to_bgr(planes, (300, 300), matrix)
+        - _resized_reference(planes, (300, 300), matrix)
+    )
     assert difference.mean() < 1
     assert difference.max() <= 4
 
@@ -106,9 +133,16 @@ def test_resizing_planes_first_equals_converting_first_where_colours_change_smoo
 @pytest.mark.parametrize("name", PHOTOS)
 def test_resized_planes_are_converted_as_in_the_textbook(name: str, matrix: YuvMatrix) -> None:
     planes = _yuv420(_photo(name), matrix)
-    small = [cv2.resize(plane.astype(np.float64), (300, 300), interpolation=cv2.INTER_LINEAR) for plane in planes]
-    difference = np.abs(resize_yuv420_to_bgr(planes, (300, 300), matrix) - _textbook_bgr(np.stack(small, axis=-1), matrix))
-    # Half a number of rounding in each plane, times the largest coefficients, and half a number in the answer.
+    small = [
+        cv2.resize(plane.astype(np.float64), (300, 300), interpolation=cv2.INTER_LINEAR)
+        for plane in planes
+    ]
+    difference = np.abs(
+        resize_yuv420_to_bgr(planes, (300, 300), matrix)
+        - _textbook_bgr(np.stack(small, axis=-1), matrix)
+    )
+    # Half a number of rounding in each plane, times the largest coefficients, and half a number in
+    # the answer.
     assert difference.max() <= 3
 
 
@@ -141,8 +175,18 @@ BARS_709 = {
     (255, 0, 0): (32, 240, 118),
     (0, 255, 255): (219, 16, 138),
 }
-FULL_601 = {(255, 255, 255): (255, 128, 128), (0, 0, 0): (0, 128, 128), (0, 0, 255): (76, 85, 255.5), (255, 0, 0): (29, 255.5, 107)}
-BARS_2020 = {(255, 255, 255): (235, 128, 128), (0, 0, 0): (16, 128, 128), (0, 0, 255): (74, 97, 240), (255, 0, 0): (29, 240, 119)}
+FULL_601 = {
+    (255, 255, 255): (255, 128, 128),
+    (0, 0, 0): (0, 128, 128),
+    (0, 0, 255): (76, 85, 255.5),
+    (255, 0, 0): (29, 255.5, 107),
+}
+BARS_2020 = {
+    (255, 255, 255): (235, 128, 128),
+    (0, 0, 0): (16, 128, 128),
+    (0, 0, 255): (74, 97, 240),
+    (255, 0, 0): (29, 240, 119),
+}
 BARS = [
     (YuvMatrix(standard, full_range), bgr, yuv)
     for standard, full_range, bars in (
@@ -159,12 +203,19 @@ BARS = [
 def test_colour_bars_have_the_numbers_that_the_standard_gives_them(
     matrix: YuvMatrix, bgr: tuple[int, int, int], yuv: tuple[float, float, float]
 ) -> None:
-    np.testing.assert_allclose(bgr_to_yuv_matrix(matrix) @ np.array([*bgr, 1]), yuv, rtol=0, atol=0.6)
+    np.testing.assert_allclose(
+        bgr_to_yuv_matrix(matrix) @ np.array([*bgr, 1]), yuv, rtol=0, atol=0.6
+    )
 
 
 @pytest.mark.parametrize(("matrix", "bgr", "yuv"), BARS)
-def test_the_numbers_of_colour_bars_mean_their_colours(matrix: YuvMatrix, bgr: tuple[int, int, int], yuv: tuple[float, float, float]) -> None:
-    y, u, v = (np.full((side, side), min(round(value), 255), np.uint8) for value, side in zip(yuv, (4, 2, 2), strict=True))
+def test_the_numbers_of_colour_bars_mean_their_colours(
+    matrix: YuvMatrix, bgr: tuple[int, int, int], yuv: tuple[float, float, float]
+) -> None:
+    y, u, v = (
+        np.full((side, side), min(round(value), 255), np.uint8)
+        for value, side in zip(yuv, (4, 2, 2), strict=True)
+    )
     picture = yuv420_to_bgr((y, u, v), matrix)
     assert picture.shape == (4, 4, 3)
     assert np.abs(picture.astype(int) - bgr).max() <= 2
@@ -174,9 +225,13 @@ def test_the_numbers_of_colour_bars_mean_their_colours(matrix: YuvMatrix, bgr: t
 def test_both_matrices_equal_the_textbook(matrix: YuvMatrix) -> None:
     colours = np.random.default_rng(0).uniform(0, 255, (200, 3))
     homogeneous = np.column_stack([colours, np.ones(200)])
-    np.testing.assert_allclose(homogeneous @ bgr_to_yuv_matrix(matrix).T, _textbook_yuv(colours, matrix), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        homogeneous @ bgr_to_yuv_matrix(matrix).T, _textbook_yuv(colours, matrix), rtol=0, atol=1e-3
+    )
     unclipped = homogeneous @ yuv_to_bgr_matrix(matrix).T
-    np.testing.assert_allclose(unclipped.clip(0, 255), _textbook_bgr(colours, matrix), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        unclipped.clip(0, 255), _textbook_bgr(colours, matrix), rtol=0, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("matrix", MATRICES, ids=_label)
@@ -188,7 +243,9 @@ def test_numbers_beyond_the_range_are_cut_and_do_not_wrap_round(matrix: YuvMatri
 @pytest.mark.parametrize("matrix", MATRICES, ids=_label)
 @pytest.mark.parametrize("name", PHOTOS)
 def test_bgr_to_planes_equals_the_textbook(name: str, matrix: YuvMatrix) -> None:
-    for ours, wanted in zip(bgr_to_yuv420(_photo(name), matrix), _yuv420(_photo(name), matrix), strict=True):
+    for ours, wanted in zip(
+        bgr_to_yuv420(_photo(name), matrix), _yuv420(_photo(name), matrix), strict=True
+    ):
         assert ours.shape == wanted.shape
         assert np.abs(ours.astype(int) - wanted).max() <= 1
 
@@ -201,7 +258,10 @@ def test_a_smooth_picture_survives_the_way_to_planes_and_back(matrix: YuvMatrix)
 
 
 def test_the_range_matters() -> None:
-    limited, full = (int(yuv420_to_bgr(_grey_planes(200), YuvMatrix("bt709", full_range=full_range))[0, 0, 0]) for full_range in (False, True))
+    limited, full = (
+        int(yuv420_to_bgr(_grey_planes(200), YuvMatrix("bt709", full_range=full_range))[0, 0, 0])
+        for full_range in (False, True)
+    )
     assert (limited, full) == (round((200 - 16) * 255 / 219), 200)
 
 

@@ -1,4 +1,6 @@
-"""A session whose GPU cannot be used, or is lost, goes on without it. The networks are made up; no GPU takes part."""
+"""A session whose GPU cannot be used, or is lost, goes on without it. The networks are made up; no
+GPU takes part.
+"""
 
 import threading
 import time
@@ -9,17 +11,23 @@ from pathlib import Path
 import pytest
 
 from ssd_live.backends.base import Outputs
-from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    MissingPackageError,
+    SsdLiveError,
+    UsageError,
+)
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.live import session
+from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents
-from ssd_live.live.shown import ShownByNetwork
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.picture import Viewport
 from ssd_live.remote import loader
-from ssd_live.remote.client import Loaded, Wish
+from ssd_live.remote.client import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import parse_source
 from tests.fake_engine import answer_to, know_the_fastest, without_tensorrt
@@ -27,31 +35,40 @@ from tests.live_parts import Painter
 from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 
-ENGINE, WITHOUT_GPU = Wish("tiny", "tensorrt", "fp16"), Wish("tiny", "cpu", "auto")
+ENGINE, WITHOUT_GPU = ModelRequest("tiny", "tensorrt", "fp16"), ModelRequest("tiny", "cpu", "auto")
 REFUSED = BackendError("TensorRT does not take the engine; choose --backend cpu")
 
 
 class Network:
-    """In place of a process with a network: loads as the machine says, and dies when it is told to."""
+    """In place of a process with a network: loads as the machine says, and dies when it
+    is told to.
+    """
 
     slots = 1
     description = "made up"
 
-    def __init__(self, machine: "Machine", wish: Wish) -> None:
-        self._machine, self._wish = machine, wish
+    def __init__(self, machine: "Machine", model_request: ModelRequest) -> None:
+        self._machine, self._model_request = machine, model_request
         self._killed = threading.Event()
         machine.networks.append(self)
 
-    def wait(self, on_progress: Callable[[str], None]) -> Loaded:
-        trouble = self._machine.troubles.get(self._wish.backend)
-        if self._wish.backend in self._machine.endless:
+    def wait(self, on_progress: Callable[[str], None]) -> ModelInfo:
+        trouble = self._machine.troubles.get(self._model_request.backend)
+        if self._model_request.backend in self._machine.endless:
             on_progress("building the engine: 37%")
             assert self._killed.wait(LIMIT_SECONDS)
         if self._killed.is_set():
             raise BackendError("the process crashed (signal 9)")
         if trouble is not None:
             raise trouble
-        return Loaded(tiny_metadata(), "0" * 64, self._wish.backend, "?", self._wish.precision, "made up")
+        return ModelInfo(
+            tiny_metadata(),
+            "0" * 64,
+            self._model_request.backend,
+            "?",
+            self._model_request.precision,
+            "made up",
+        )
 
     def submit(self, images: Pixels) -> "Network":
         self._images = images
@@ -75,15 +92,17 @@ class Network:
 
 
 class Machine:
-    """What networks do on it: `troubles` says which backend cannot be loaded and why, `endless` which load until they are killed."""
+    """What networks do on it: `troubles` says which backend cannot be loaded and why, `endless`
+    which load until they are killed.
+    """
 
     def __init__(self) -> None:
         self.networks: list[Network] = []
         self.troubles: dict[str, SsdLiveError] = {}
         self.endless: set[str] = set()
         self.loading: list[str] = []
-        self.loaded: list[Wish] = []
-        self.failed: list[tuple[Wish, SsdLiveError]] = []
+        self.loaded: list[ModelRequest] = []
+        self.failed: list[tuple[ModelRequest, SsdLiveError]] = []
         self.told: list[str] = []
         self._painter = Painter()
 
@@ -92,48 +111,69 @@ class Machine:
         events = SessionEvents(
             picture=lambda: None,
             loading=self.loading.append,
-            loaded=lambda wish, _: self.loaded.append(wish),
+            loaded=lambda model_request, _: self.loaded.append(model_request),
             load_failed=lambda *words: self.failed.append(words),
             trouble=self.told.append,
             recorded=lambda _: None,
         )
-        with LiveSession(events, ShownByNetwork(Settings(), Overrides()), streams=streams) as session:
+        with LiveSession(
+            events, DisplayFilters(Settings(), Overrides()), streams=streams
+        ) as session:
             for stream in session.streams:
                 stream.pipeline.set_viewport(Viewport(32, 32))
                 stream.open(parse_source("pattern:64x64@60"), CaptureOptions())
             yield session
         wait_until(lambda: not threads_named("load"))
 
-    def run_on(self, session: LiveSession, wish: Wish) -> None:
-        session.load(wish)
+    def run_on(self, session: LiveSession, model_request: ModelRequest) -> None:
+        session.load(model_request)
         self.see(session)
 
     def see(self, session: LiveSession) -> None:
-        """Until a network finds things in what is shown; what an earlier one found may still be on its way."""
+        """Until a network finds things in what is shown; what an earlier one found may still be on
+        its way.
+        """
         now = time.monotonic()
-        wait_until(lambda: (picture := self._painter.paint_next(session.pipeline)).detections is not None and picture.frame.captured_at > now)
+        wait_until(
+            lambda: (
+                (picture := self._painter.paint_next(session.pipeline)).detections is not None
+                and picture.frame.captured_at > now
+            )
+        )
 
     def die(self, session: LiveSession) -> None:
         """The network in use."""
         network = session.pipeline.network
         assert network is not None
         network.kill()
-        wait_until(lambda: session.pipeline.network is not network, what="the dead network to be let go")
+        wait_until(
+            lambda: session.pipeline.network is not network, what="the dead network to be let go"
+        )
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(loader, "RemoteBackend", lambda wish, users: Network(made, wish))
+    monkeypatch.setattr(
+        loader, "RemoteBackend", lambda model_request, users: Network(made, model_request)
+    )
     return made
 
 
-@pytest.mark.parametrize("error", [REFUSED, MissingPackageError("there is no NVIDIA driver here")], ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("backend", ["auto", "tensorrt", "tensorrt-rtx", "tensorrt:GPU.1", "torch:CUDA", "openvino:GPU"])
-def test_what_cannot_be_loaded_on_a_gpu_is_loaded_without(machine: Machine, backend: str, error: SsdLiveError) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [REFUSED, MissingPackageError("there is no NVIDIA driver here")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(
+    "backend", ["auto", "tensorrt", "tensorrt-rtx", "tensorrt:GPU.1", "torch:CUDA", "openvino:GPU"]
+)
+def test_what_cannot_be_loaded_on_a_gpu_is_loaded_without(
+    machine: Machine, backend: str, error: SsdLiveError
+) -> None:
     machine.troubles[backend] = error
     with machine.session() as session:
-        machine.run_on(session, Wish("tiny", backend, "fp16"))
+        machine.run_on(session, ModelRequest("tiny", backend, "fp16"))
     assert machine.loaded == [WITHOUT_GPU]
     assert machine.told == [f"{error}; going on without the GPU"]
     assert not machine.failed
@@ -143,7 +183,7 @@ def test_what_cannot_be_loaded_on_a_gpu_is_loaded_without(machine: Machine, back
 def test_what_uses_no_gpu_is_not_loaded_in_another_way(machine: Machine, backend: str) -> None:
     machine.troubles[backend] = REFUSED
     with machine.session() as session:
-        session.load(Wish("tiny", backend))
+        session.load(ModelRequest("tiny", backend))
         wait_until(lambda: machine.failed)
     assert (machine.loaded, machine.told, len(machine.networks)) == ([], [], 1)
 
@@ -160,12 +200,12 @@ def test_what_makes_no_sense_is_told_and_nothing_else_is_loaded(machine: Machine
 def test_a_network_in_use_stays_when_an_engine_cannot_be_loaded(machine: Machine) -> None:
     machine.troubles["tensorrt"] = REFUSED
     with machine.session() as session:
-        machine.run_on(session, Wish("tiny", "onnxruntime"))
+        machine.run_on(session, ModelRequest("tiny", "onnxruntime"))
         session.load(ENGINE)
         wait_until(lambda: machine.failed)
         machine.see(session)
     assert machine.failed == [(ENGINE, REFUSED)]
-    assert machine.loaded == [Wish("tiny", "onnxruntime")]
+    assert machine.loaded == [ModelRequest("tiny", "onnxruntime")]
     assert not machine.told
 
 
@@ -203,7 +243,12 @@ def test_an_engine_that_keeps_dying_is_done_without(machine: Machine) -> None:
     with machine.session() as session:
         session.load(ENGINE)
         for count in range(1, 5):
-            wait_until(lambda: len(machine.loaded) == count and session.pipeline.network is not None)  # noqa: B023
+            wait_until(
+                lambda: (
+                    len(machine.loaded) == count  # noqa: B023 - called within this round
+                    and session.pipeline.network is not None
+                )
+            )
             machine.die(session)
         machine.see(session)
     assert machine.loaded == [*[ENGINE] * 4, WITHOUT_GPU]
@@ -211,7 +256,7 @@ def test_an_engine_that_keeps_dying_is_done_without(machine: Machine) -> None:
 
 
 def test_a_network_that_dies_comes_back_and_not_one_that_was_cancelled(machine: Machine) -> None:
-    used = Wish("tiny", "onnxruntime")
+    used = ModelRequest("tiny", "onnxruntime")
     machine.endless.add("tensorrt")
     with machine.session() as session:
         machine.run_on(session, used)
@@ -224,8 +269,10 @@ def test_a_network_that_dies_comes_back_and_not_one_that_was_cancelled(machine: 
     assert machine.loaded == [used, used]
 
 
-def test_a_network_that_dies_comes_back_and_not_one_that_could_not_be_loaded(machine: Machine) -> None:
-    used = Wish("tiny", "onnxruntime")
+def test_a_network_that_dies_comes_back_and_not_one_that_could_not_be_loaded(
+    machine: Machine,
+) -> None:
+    used = ModelRequest("tiny", "onnxruntime")
     machine.troubles["tensorrt"] = REFUSED
     with machine.session() as session:
         machine.run_on(session, used)
@@ -236,18 +283,24 @@ def test_a_network_that_dies_comes_back_and_not_one_that_could_not_be_loaded(mac
     assert machine.loaded == [used, used]
 
 
-def test_a_later_wish_is_not_put_aside_for_going_on_without_the_gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user wishes for something else in the moment in which an engine is refused."""
-    later = Wish("tiny", "openvino")
+def test_a_later_wish_is_not_put_aside_for_going_on_without_the_gpu(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user model requests for something else in the moment in which an engine is refused."""
+    later = ModelRequest("tiny", "openvino")
     machine.troubles["tensorrt"] = REFUSED
     with machine.session() as session:
         refused = session._load_failed
 
-        def wish_first(wish: Wish, error: SsdLiveError) -> None:
+        def wish_first(model_request: ModelRequest, error: SsdLiveError) -> None:
             session.load(later)
-            refused(wish, error)
+            refused(model_request, error)
 
-        monkeypatch.setattr(session._loader, "_events", loader.LoaderEvents(machine.loading.append, session._ready, wish_first))
+        monkeypatch.setattr(
+            session._loader,
+            "_events",
+            loader.LoaderEvents(machine.loading.append, session._ready, wish_first),
+        )
         machine.run_on(session, ENGINE)
     assert machine.loaded == [later]
     assert not machine.told
@@ -258,7 +311,9 @@ def test_a_later_wish_is_not_put_aside_for_going_on_without_the_gpu(machine: Mac
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A model whose fastest backend on this processor is known already, on a machine whose TensorRT is not installed."""
+    """A model whose fastest backend on this processor is known already, on a machine whose TensorRT
+    is not installed.
+    """
     without_tensorrt(tmp_path, monkeypatch)
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
     path = tmp_path / "tiny.onnx"
@@ -267,21 +322,28 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
-def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_processor(tiny: str) -> None:
+def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_processor(
+    tiny: str,
+) -> None:
     machine = Machine()
     with machine.session() as session:
-        machine.run_on(session, Wish(tiny, "tensorrt", "fp16"))
+        machine.run_on(session, ModelRequest(tiny, "tensorrt", "fp16"))
         assert session.loaded is not None
         assert (session.loaded.backend, session.loaded.device) == ("onnxruntime", "CPU")
-    assert machine.loaded == [Wish(tiny, "cpu")]
-    assert machine.told == ["TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA driver; going on without the GPU"]
+    assert machine.loaded == [ModelRequest(tiny, "cpu")]
+    assert machine.told == [
+        "TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA "
+        "driver; going on without the GPU"
+    ]
 
 
 @pytest.mark.parametrize("still", [0, 1])
-def test_a_lost_gpu_is_done_without_whichever_of_two_sources_stands_still(machine: Machine, monkeypatch: pytest.MonkeyPatch, still: int) -> None:
+def test_a_lost_gpu_is_done_without_whichever_of_two_sources_stands_still(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, still: int
+) -> None:
     monkeypatch.setattr(session, "places", lambda network, count: [network] * count)
     with machine.session(streams=2) as both:
-        both.load(Wish("tiny", "tensorrt", "fp16"))
+        both.load(ModelRequest("tiny", "tensorrt", "fp16"))
         wait_until(lambda: all(stream.pipeline.network is not None for stream in both.streams))
         capture = both.streams[still].pipeline.capture
         assert capture is not None

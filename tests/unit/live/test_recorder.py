@@ -1,4 +1,6 @@
-"""Recordings by the real encoder: they play, say when each frame was taken, and outlive the program."""
+"""Recordings by the real encoder: they play, say when each frame was taken, and outlive the
+program.
+"""
 
 import json
 import subprocess
@@ -19,7 +21,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.planes import copied
 from ssd_live.live import recorder as recording
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
-from ssd_live.pipeline.live import Shot
+from ssd_live.pipeline.live import LiveFrame
 from ssd_live.system import machine
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import SourceOptions
@@ -43,14 +45,19 @@ class Recording:
     ended: list[Recorded] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        plan = RecordingPlan(self.path, self.boxes, lambda: self.shown, lambda: {"source": "test", "classes": list(CLASSES)})
+        plan = RecordingPlan(
+            self.path,
+            self.boxes,
+            lambda: self.shown,
+            lambda: {"source": "test", "classes": list(CLASSES)},
+        )
         self.recorder = Recorder(plan, self.ended.append)
 
-    def offer(self, *shots: Shot) -> None:
+    def offer(self, *live_frames: LiveFrame) -> None:
         """Without losing any."""
-        for shot in shots:
+        for live_frame in live_frames:
             wait_until(lambda: not self.recorder._shots.full())
-            self.recorder.offer(shot)
+            self.recorder.offer(live_frame)
 
     def stop(self) -> Recorded:
         self.recorder.stop()
@@ -61,14 +68,24 @@ class Recording:
 
 def _found(*boxes: tuple[float, float, float, float], score: float = 0.8) -> Detections:
     count = len(boxes)
-    return Detections(np.array(boxes, np.float32).reshape(count, 4), np.full(count, score, np.float32), np.zeros(count, np.int32), CLASSES)
+    return Detections(
+        np.array(boxes, np.float32).reshape(count, 4),
+        np.full(count, score, np.float32),
+        np.zeros(count, np.int32),
+        CLASSES,
+    )
 
 
-def _shots(count: int, size: tuple[int, int] = SIZE, found: Detections | None = None) -> list[Shot]:
+def _shots(
+    count: int, size: tuple[int, int] = SIZE, found: Detections | None = None
+) -> list[LiveFrame]:
     """Taken at uneven times."""
     with PatternSource("", SourceOptions(size)) as source:
-        frames = [Frame((source.picture(index),), captured_at=1000 + _moment(index)) for index in range(count)]
-    return [Shot(frame, found) for frame in frames]
+        frames = [
+            Frame((source.picture(index),), captured_at=1000 + _moment(index))
+            for index in range(count)
+        ]
+    return [LiveFrame(frame, found) for frame in frames]
 
 
 def _moment(index: int) -> float:
@@ -100,19 +117,22 @@ def test_a_recording_plays_every_frame_at_the_time_it_was_taken(tmp_path: Path) 
 
 
 def test_the_pictures_recorded_are_the_pictures_taken(tmp_path: Path) -> None:
-    shots = _shots(3)
+    live_frames = _shots(3)
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*shots)
+    made.offer(*live_frames)
     made.stop()
-    for shot, picture in zip(shots, pictures(tmp_path / "a.mkv"), strict=True):
-        assert np.abs(picture.astype(int) - shot.frame.planes[0].astype(int)).mean() < 6
+    for live_frame, picture in zip(live_frames, pictures(tmp_path / "a.mkv"), strict=True):
+        assert np.abs(picture.astype(int) - live_frame.frame.planes[0].astype(int)).mean() < 6
 
 
 def test_detections_stand_beside_it_frame_by_frame(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
     box = (10.0, 20.0, 50.0, 60.0)
-    shots = [replace(shot, detections=_found(*[box] * (index % 3))) for index, shot in enumerate(_shots(9))]
-    made.offer(*shots)
+    live_frames = [
+        replace(live_frame, detections=_found(*[box] * (index % 3)))
+        for index, live_frame in enumerate(_shots(9))
+    ]
+    made.offer(*live_frames)
     ended = made.stop()
     header, *lines = _lines(ended.detections)
     assert (header["source"], header["classes"]) == ("test", list(CLASSES))
@@ -120,15 +140,24 @@ def test_detections_stand_beside_it_frame_by_frame(tmp_path: Path) -> None:
     assert [len(line["detections"]) for line in lines] == [index % 3 for index in range(9)]
     assert [line["frame"] for line in lines] == list(range(9))
     assert [line["time"] for line in lines] == pytest.approx(_times(tmp_path / "a.mkv"), abs=1e-6)
-    assert lines[1]["detections"][0] == {"box": list(box), "score": 0.8, "class_id": 0, "class": "cat"}
+    assert lines[1]["detections"][0] == {
+        "box": list(box),
+        "score": 0.8,
+        "class_id": 0,
+        "class": "cat",
+    }
 
 
 def test_what_is_hidden_is_neither_drawn_nor_written(tmp_path: Path) -> None:
-    hidden = Recording(tmp_path / "hidden.mkv", boxes=True, shown=DetectionFilter(CLASSES, 0.9, np.array([True, True])))
+    hidden = Recording(
+        tmp_path / "hidden.mkv",
+        boxes=True,
+        shown=DetectionFilter(CLASSES, 0.9, np.array([True, True])),
+    )
     plain = Recording(tmp_path / "plain.mkv", boxes=False)
-    shots = _shots(3, found=_found((10, 20, 50, 60), score=0.8))
+    live_frames = _shots(3, found=_found((10, 20, 50, 60), score=0.8))
     for made in (hidden, plain):
-        made.offer(*shots)
+        made.offer(*live_frames)
         made.stop()
     assert all(not line["detections"] for line in _lines(tmp_path / "hidden.jsonl")[1:])
     assert np.array_equal(pictures(tmp_path / "hidden.mkv"), pictures(tmp_path / "plain.mkv"))
@@ -137,15 +166,15 @@ def test_what_is_hidden_is_neither_drawn_nor_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("boxes", [True, False])
 def test_boxes_are_drawn_if_they_are_wanted_and_nowhere_else(boxes: bool, tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv", boxes=boxes)
-    (shot,) = _shots(1, (320, 180), _found((40, 60, 140, 160)))
-    before = shot.frame.planes[0].copy()
-    made.offer(shot)
+    (live_frame,) = _shots(1, (320, 180), _found((40, 60, 140, 160)))
+    before = live_frame.frame.planes[0].copy()
+    made.offer(live_frame)
     made.stop()
     (picture,) = pictures(tmp_path / "a.mkv")
     difference = np.abs(picture.astype(int) - before.astype(int)).max(axis=2)
     assert (difference[58:163, 38:143].max() > 80) == boxes
     assert difference[:, 200:].max() < 60
-    assert np.array_equal(shot.frame.planes[0], before)
+    assert np.array_equal(live_frame.frame.planes[0], before)
 
 
 def test_frames_of_a_decoder_are_recorded_without_writing_into_them(tmp_path: Path) -> None:
@@ -154,16 +183,34 @@ def test_frames_of_a_decoder_are_recorded_without_writing_into_them(tmp_path: Pa
     with VideoReader(clip) as reader:
         frames = [item for item in reader.read() if isinstance(item, Frame)]
         before = [frame.planes[0].copy() for frame in frames]
-        made.offer(*[Shot(replace(frame, captured_at=5 + frame.time), _found((10, 20, 50, 60))) for frame in frames])
+        made.offer(
+            *[
+                LiveFrame(replace(frame, captured_at=5 + frame.time), _found((10, 20, 50, 60)))
+                for frame in frames
+            ]
+        )
         made.stop()
-        assert all(np.array_equal(frame.planes[0], luma) for frame, luma in zip(frames, before, strict=True))
+        assert all(
+            np.array_equal(frame.planes[0], luma)
+            for frame, luma in zip(frames, before, strict=True)
+        )
     assert _times(tmp_path / "a.mkv") == pytest.approx([0, 0.04, 0.08, 0.12], abs=1e-3)
 
 
 @pytest.mark.parametrize("size", [(33, 17), (2, 2), (1, 1), (641, 361)])
-def test_odd_sizes_are_recorded_with_an_edge_repeated(size: tuple[int, int], tmp_path: Path) -> None:
+def test_odd_sizes_are_recorded_with_an_edge_repeated(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
     made = Recording(tmp_path / "a.mkv", boxes=True)
-    made.offer(*[Shot(Frame((np.full((size[1], size[0], 3), 90, np.uint8),), captured_at=number / 10), _found()) for number in range(3)])
+    made.offer(
+        *[
+            LiveFrame(
+                Frame((np.full((size[1], size[0], 3), 90, np.uint8),), captured_at=number / 10),
+                _found(),
+            )
+            for number in range(3)
+        ]
+    )
     assert made.stop().trouble == ""
     facts = stream_of(tmp_path / "a.mkv")
     assert (facts["width"], facts["height"]) == (size[0] + size[0] % 2, size[1] + size[1] % 2)
@@ -173,7 +220,11 @@ def test_odd_sizes_are_recorded_with_an_edge_repeated(size: tuple[int, int], tmp
 def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv", boxes=True)
     later = [
-        replace(shot, frame=replace(shot.frame, captured_at=shot.frame.captured_at + 1)) for shot in _shots(3, (320, 240), _found((1, 1, 90, 90)))
+        replace(
+            live_frame,
+            frame=replace(live_frame.frame, captured_at=live_frame.frame.captured_at + 1),
+        )
+        for live_frame in _shots(3, (320, 240), _found((1, 1, 90, 90)))
     ]
     made.offer(*_shots(3), *later)
     assert made.stop().trouble == ""
@@ -191,8 +242,8 @@ def test_detections_of_another_network_are_not_taken_for_this_ones(tmp_path: Pat
 
 def test_a_frame_no_later_than_the_one_before_is_left_out(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    shots = _shots(3)
-    made.offer(shots[0], shots[2], shots[1], shots[2])
+    live_frames = _shots(3)
+    made.offer(live_frames[0], live_frames[2], live_frames[1], live_frames[2])
     assert made.stop().frames == 2
     assert len(_times(tmp_path / "a.mkv")) == len(_lines(tmp_path / "a.jsonl")) - 1 == 2
 
@@ -250,14 +301,18 @@ def test_a_file_made_meanwhile_is_not_replaced_and_the_recording_is_kept(tmp_pat
     assert len(_times(tmp_path / "a.part.mkv")) == 3
 
 
-def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_there(
+    tmp_path: Path,
+) -> None:
     ended = Recording(tmp_path / "a.mkv").stop()
     assert not _left(tmp_path)
     assert "no frame came" in ended.trouble
     assert "part" not in ended.trouble
 
 
-def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate = threading.Event()
 
     def held_up(frame: Frame) -> av.VideoFrame:
@@ -266,8 +321,8 @@ def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(tmp_pat
 
     monkeypatch.setattr(recording, "copied", held_up)
     made = Recording(tmp_path / "a.mkv")
-    for shot in _shots(60):
-        made.recorder.offer(shot)
+    for live_frame in _shots(60):
+        made.recorder.offer(live_frame)
     gate.set()
     ended = made.stop()
     assert ended.frames + ended.lost == 60
@@ -275,7 +330,9 @@ def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(tmp_pat
     assert len(_times(tmp_path / "a.mkv")) == ended.frames
 
 
-def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(20))
     wait_until(lambda: made.recorder.frames == 20)
@@ -294,7 +351,9 @@ def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(tmp_path
     assert len(_lines(tmp_path / "a.part.jsonl")) == 21
 
 
-def test_what_came_before_a_failure_is_kept_however_little_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_came_before_a_failure_is_kept_however_little_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(2))
     wait_until(lambda: made.recorder.frames == 2)
@@ -306,11 +365,13 @@ def test_what_came_before_a_failure_is_kept_however_little_it_is(tmp_path: Path,
     assert len(_lines(tmp_path / "a.part.jsonl")) == 3
 
 
-def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(film: object, picture: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ssd_live.video.recording.Film._encode", full)
+    monkeypatch.setattr("ssd_live.video.recording.RecordingWriter._encode", full)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(8))
     wait_until(lambda: made.ended)
@@ -331,16 +392,27 @@ def test_the_faster_they_come_the_less_is_done_for_each(
 ) -> None:
     monkeypatch.setattr(machine, "available_cores", lambda: 1)
     made = Recording(tmp_path / "a.mkv")
-    shots = _shots(8, (640, 360))
-    made.offer(*[replace(shot, frame=replace(shot.frame, captured_at=index * seconds)) for index, shot in enumerate(shots)])
+    live_frames = _shots(8, (640, 360))
+    made.offer(
+        *[
+            replace(live_frame, frame=replace(live_frame.frame, captured_at=index * seconds))
+            for index, live_frame in enumerate(live_frames)
+        ]
+    )
     assert made.stop().frames == 8
     options = x264_options(tmp_path / "a.mkv")
     assert (options["subme"], options["cabac"]) == (subme, cabac)
     # Whatever it is, nothing waits in the encoder.
-    assert (options.get("rc_lookahead", "0"), options["bframes"], options["sliced_threads"]) == ("0", "0", "1")
+    assert (options.get("rc_lookahead", "0"), options["bframes"], options["sliced_threads"]) == (
+        "0",
+        "0",
+        "1",
+    )
 
 
-def test_an_encoder_that_does_not_open_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_does_not_open_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def none(codec: str) -> None:
         raise OutputError("this FFmpeg has no encoder")
 
@@ -352,22 +424,26 @@ def test_an_encoder_that_does_not_open_is_reported(tmp_path: Path, monkeypatch: 
     assert not _left(tmp_path)
 
 
-def test_a_recording_whose_program_is_killed_plays_up_to_the_last_two_seconds(tmp_path: Path) -> None:
+def test_a_recording_whose_program_is_killed_plays_up_to_the_last_two_seconds(
+    tmp_path: Path,
+) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
 import numpy as np
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.live.recorder import Recorder, RecordingPlan
-from ssd_live.pipeline.live import Shot
+from ssd_live.pipeline.live import LiveFrame
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource
 
 shown = DetectionFilter(("cat",), 0.0, np.array([True]))
-found = Detections(np.ones((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, np.int32), ("cat",))
-recorder = Recorder(RecordingPlan(Path({str(tmp_path / "a.mkv")!r}), True, lambda: shown, lambda: {{}}), print)
+boxes, scores = np.ones((1, 4), np.float32), np.ones(1, np.float32)
+found = Detections(boxes, scores, np.zeros(1, np.int32), ("cat",))
+plan = RecordingPlan(Path({str(tmp_path / "a.mkv")!r}), True, lambda: shown, lambda: {{}})
+recorder = Recorder(plan, print)
 source = PatternSource("640x360", SourceOptions())
 started = time.monotonic()
 for index in range(10000):
@@ -376,7 +452,9 @@ for index in range(10000):
     print(now - started, flush=True)
     time.sleep(max(started + (index + 1) / 30 - time.monotonic(), 0))
 """
-    program = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=CHECKOUT, text=True)
+    program = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=CHECKOUT, text=True
+    )
     assert program.stdout is not None
     seconds = 0.0
     while seconds < 3.5:
@@ -402,7 +480,7 @@ def test_the_sample_clip_is_recorded_in_its_own_colours(tmp_path: Path) -> None:
             if len(frames) == 5:
                 break
         originals = [frame.bgr() for frame in frames]
-        made.offer(*[Shot(frame) for frame in frames])
+        made.offer(*[LiveFrame(frame) for frame in frames])
         made.stop()
     for original, picture in zip(originals, pictures(tmp_path / "a.mkv"), strict=True):
         assert np.abs(original.astype(int) - picture.astype(int)).mean() < 5

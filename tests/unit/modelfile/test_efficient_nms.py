@@ -1,4 +1,6 @@
-"""The tail of TensorRT's plugin, run by a reference that follows the plugin's documentation: nothing here runs TensorRT."""
+"""The tail of TensorRT's plugin, run by a reference that follows the plugin's documentation:
+nothing here runs TensorRT.
+"""
 
 from typing import Any
 
@@ -10,20 +12,44 @@ from onnx import ModelProto, helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from ssd_live.modelfile.nms import BOXES, OUTPUTS, PLUGIN_DOMAIN, SCORES, graft_efficient_nms, strip_nms
+from ssd_live.modelfile.nms import (
+    BOXES,
+    OUTPUTS,
+    PLUGIN_DOMAIN,
+    SCORES,
+    graft_efficient_nms,
+    strip_nms,
+)
 from tests.oracles import Found, iou, nms
-from tests.unit.modelfile.test_nms_tail import IOU_THRESHOLD, MAX_DETECTIONS, SCORE_THRESHOLD, _body, _chain, _grid_boxes, _picture, _random_picture
+from tests.unit.modelfile.test_nms_tail import (
+    IOU_THRESHOLD,
+    MAX_DETECTIONS,
+    SCORE_THRESHOLD,
+    _body,
+    _chain,
+    _grid_boxes,
+    _picture,
+    _random_picture,
+)
 
 CANDIDATES = 4096
 
 
 class EfficientNMS_TRT(OpRun):  # noqa: N801 - the plugin's own name
-    """At most 4096 pairs of box and class an image; suppresses at an overlap of at least the threshold; rows past the count are nought."""
+    """At most 4096 pairs of box and class an image; suppresses at an overlap of at least the
+    threshold; rows past the count are nought.
+    """
 
     op_domain = PLUGIN_DOMAIN
 
-    def _run(self, boxes: NDArray[Any], scores: NDArray[Any], **attributes: Any) -> tuple[NDArray[Any], ...]:
-        assert (attributes["plugin_version"], attributes["background_class"], attributes["box_coding"]) == ("1", -1, 0)
+    def _run(
+        self, boxes: NDArray[Any], scores: NDArray[Any], **attributes: Any
+    ) -> tuple[NDArray[Any], ...]:
+        assert (
+            attributes["plugin_version"],
+            attributes["background_class"],
+            attributes["box_coding"],
+        ) == ("1", -1, 0)
         assert (attributes["score_activation"], attributes["class_agnostic"]) == (0, 0)
         limit = attributes["max_output_boxes"]
         outputs = (
@@ -33,40 +59,63 @@ class EfficientNMS_TRT(OpRun):  # noqa: N801 - the plugin's own name
             np.zeros((len(boxes), limit), np.int32),
         )
         for image, (own_boxes, own_scores) in enumerate(zip(boxes, scores, strict=True)):
-            kept = _kept(own_boxes, own_scores, attributes["score_threshold"], attributes["iou_threshold"])[:limit]
+            kept = _kept(
+                own_boxes, own_scores, attributes["score_threshold"], attributes["iou_threshold"]
+            )[:limit]
             outputs[0][image] = len(kept)
             for place, (row, class_id) in enumerate(kept):
-                outputs[1][image, place], outputs[2][image, place], outputs[3][image, place] = own_boxes[row], own_scores[row, class_id], class_id
+                outputs[1][image, place], outputs[2][image, place], outputs[3][image, place] = (
+                    own_boxes[row],
+                    own_scores[row, class_id],
+                    class_id,
+                )
         return outputs
 
 
-def _kept(boxes: NDArray[Any], scores: NDArray[Any], score_threshold: float, iou_threshold: float) -> list[tuple[int, int]]:
+def _kept(
+    boxes: NDArray[Any], scores: NDArray[Any], score_threshold: float, iou_threshold: float
+) -> list[tuple[int, int]]:
     pairs = [(int(row), int(class_id)) for row, class_id in np.argwhere(scores > score_threshold)]
     pairs.sort(key=lambda pair: -scores[pair])
     kept: list[tuple[int, int]] = []
     for row, class_id in pairs[:CANDIDATES]:
-        if all(iou(boxes[row], boxes[better]) < iou_threshold for better, own in kept if own == class_id):
+        if all(
+            iou(boxes[row], boxes[better]) < iou_threshold
+            for better, own in kept
+            if own == class_id
+        ):
             kept.append((row, class_id))
     return kept
 
 
-def _found(boxes: NDArray[Any], scores: NDArray[Any], iou_threshold: float = IOU_THRESHOLD) -> list[Found]:
+def _found(
+    boxes: NDArray[Any], scores: NDArray[Any], iou_threshold: float = IOU_THRESHOLD
+) -> list[Found]:
     model = _with_plugin(_body(*scores.shape), iou_threshold)
-    answer: Any = ReferenceEvaluator(model, new_ops=[EfficientNMS_TRT]).run(None, {f"{BOXES}_in": boxes[None], f"{SCORES}_in": scores[None]})
+    answer: Any = ReferenceEvaluator(model, new_ops=[EfficientNMS_TRT]).run(
+        None, {f"{BOXES}_in": boxes[None], f"{SCORES}_in": scores[None]}
+    )
     count = int(answer[0][0, 0])
     return _picture(answer[1][0, :count], answer[2][0, :count], answer[3][0, :count])
 
 
 def _with_plugin(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> ModelProto:
     model.opset_import.append(helper.make_opsetid(PLUGIN_DOMAIN, 1))
-    graft_efficient_nms(model.graph, score_threshold=SCORE_THRESHOLD, iou_threshold=iou_threshold, max_detections=MAX_DETECTIONS)
+    graft_efficient_nms(
+        model.graph,
+        score_threshold=SCORE_THRESHOLD,
+        iou_threshold=iou_threshold,
+        max_detections=MAX_DETECTIONS,
+    )
     return model
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_below_its_cuts_the_plugin_finds_what_the_reference_finds(seed: int) -> None:
     boxes, scores = _random_picture(np.random.default_rng(seed), 120, 5)
-    assert sorted(_found(boxes, scores)) == sorted(nms(boxes, scores, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS))
+    assert sorted(_found(boxes, scores)) == sorted(
+        nms(boxes, scores, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS)
+    )
 
 
 def test_long_chains_are_followed_to_their_end() -> None:

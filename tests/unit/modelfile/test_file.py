@@ -85,7 +85,14 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"this is a text file\nof two lines\n", b"<html>404</html>", b"\x00" * 4096, b"\x89PNG\r\n\x1a\n" + bytes(64)]
+    "content",
+    [
+        b"",
+        b"this is a text file\nof two lines\n",
+        b"<html>404</html>",
+        b"\x00" * 4096,
+        b"\x89PNG\r\n\x1a\n" + bytes(64),
+    ],
 )
 def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.onnx"
@@ -117,7 +124,9 @@ def test_a_file_without_our_metadata_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_file_that_lacks_an_output_is_refused(tmp_path: Path, output: str) -> None:
     def drop(proto: ModelProto) -> None:
-        proto.graph.output.remove(next(value for value in proto.graph.output if value.name == output))
+        proto.graph.output.remove(
+            next(value for value in proto.graph.output if value.name == output)
+        )
 
     assert repr(output) in _refusal(_edited(tmp_path, drop))
 
@@ -149,7 +158,9 @@ def _second_input(proto: ModelProto) -> None:
 
 
 @pytest.mark.parametrize("edit", [_float_input, _other_input, _second_input])
-def test_a_file_with_another_input_is_refused(tmp_path: Path, edit: Callable[[ModelProto], None]) -> None:
+def test_a_file_with_another_input_is_refused(
+    tmp_path: Path, edit: Callable[[ModelProto], None]
+) -> None:
     assert "one input `image`" in _refusal(_edited(tmp_path, edit))
 
 
@@ -162,7 +173,9 @@ def test_a_file_for_another_picture_size_than_it_says_is_refused(tmp_path: Path)
 
 def test_a_file_that_names_fewer_classes_than_it_scores_is_refused(tmp_path: Path) -> None:
     def say_otherwise(proto: ModelProto) -> None:
-        proto.metadata_props[0].value = tiny_metadata(classes=("cat",), category_ids=(17,)).model_dump_json()
+        proto.metadata_props[0].value = tiny_metadata(
+            classes=("cat",), category_ids=(17,)
+        ).model_dump_json()
 
     _refusal(_edited(tmp_path, say_otherwise))
 
@@ -186,22 +199,35 @@ def _in_an_attribute(proto: ModelProto) -> None:
 
 def _in_a_subgraph(proto: ModelProto) -> None:
     branch = helper.make_graph([], "branch", [], [], [_external_tensor()])
-    proto.graph.node.append(helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch))
+    proto.graph.node.append(
+        helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch)
+    )
 
 
 def _in_an_attribute_of_a_subgraph(proto: ModelProto) -> None:
-    branch = helper.make_graph([helper.make_node("Constant", [], ["inner"], value=_external_tensor())], "branch", [], [])
-    proto.graph.node.append(helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch))
+    branch = helper.make_graph(
+        [helper.make_node("Constant", [], ["inner"], value=_external_tensor())], "branch", [], []
+    )
+    proto.graph.node.append(
+        helper.make_node("If", ["condition"], ["unused"], then_branch=branch, else_branch=branch)
+    )
 
 
 def _in_one_of_several_subgraphs(proto: ModelProto) -> None:
-    branches = [helper.make_graph([], f"branch{number}", [], [], [_external_tensor()]) for number in range(2)]
-    proto.graph.node.append(helper.make_node("Switch", ["condition"], ["unused"], domain="mine", branches=branches))
+    branches = [
+        helper.make_graph([], f"branch{number}", [], [], [_external_tensor()])
+        for number in range(2)
+    ]
+    proto.graph.node.append(
+        helper.make_node("Switch", ["condition"], ["unused"], domain="mine", branches=branches)
+    )
 
 
 def _in_a_function(proto: ModelProto) -> None:
     body = [helper.make_node("Constant", [], ["y"], value=_external_tensor())]
-    proto.functions.append(helper.make_function("mine", "function", [], ["y"], body, [helper.make_opsetid("", 18)]))
+    proto.functions.append(
+        helper.make_function("mine", "function", [], ["y"], body, [helper.make_opsetid("", 18)])
+    )
 
 
 def _in_a_sparse_initializer(proto: ModelProto) -> None:
@@ -229,7 +255,9 @@ def _in_a_sparse_attribute(proto: ModelProto) -> None:
         _in_a_sparse_attribute,
     ],
 )
-def test_weights_outside_the_file_are_refused_wherever_they_are_named(tmp_path: Path, hide: Callable[[ModelProto], None]) -> None:
+def test_weights_outside_the_file_are_refused_wherever_they_are_named(
+    tmp_path: Path, hide: Callable[[ModelProto], None]
+) -> None:
     assert "../../etc/passwd" in _refusal(_edited(tmp_path, hide))
 
 
@@ -241,11 +269,21 @@ def test_weights_outside_the_file_are_refused_wherever_they_are_named(tmp_path: 
         ("{}", "name"),
         (tiny_metadata().model_dump_json().replace('"tiny"', "7"), "name"),
         (tiny_metadata().model_dump_json().replace("[32,32]", '"32x32"'), "input_size"),
-        (tiny_metadata().model_dump_json().replace('"display_threshold":0.4', '"display_threshold":4'), "display_threshold"),
-        (tiny_metadata().model_dump_json().replace('"schema_version":1', '"schema_version":2'), "schema_version"),
+        (
+            tiny_metadata()
+            .model_dump_json()
+            .replace('"display_threshold":0.4', '"display_threshold":4'),
+            "display_threshold",
+        ),
+        (
+            tiny_metadata().model_dump_json().replace('"schema_version":1', '"schema_version":2'),
+            "schema_version",
+        ),
     ],
 )
-def test_metadata_of_the_wrong_kind_is_refused_with_its_place(tmp_path: Path, text: str, place: str) -> None:
+def test_metadata_of_the_wrong_kind_is_refused_with_its_place(
+    tmp_path: Path, text: str, place: str
+) -> None:
     def overwrite(proto: ModelProto) -> None:
         proto.metadata_props[0].value = text
 
@@ -263,7 +301,12 @@ def test_a_changed_copy_leaves_the_original_alone() -> None:
 
 def test_a_change_that_is_not_valid_onnx_is_refused() -> None:
     with pytest.raises(ModelFileError, match="not valid ONNX"):
-        changed(tiny_model(), lambda proto: proto.graph.node.append(helper.make_node("Relu", ["nowhere"], ["unused"])))
+        changed(
+            tiny_model(),
+            lambda proto: proto.graph.node.append(
+                helper.make_node("Relu", ["nowhere"], ["unused"])
+            ),
+        )
 
 
 def test_serialising_twice_gives_the_same_bytes() -> None:
@@ -275,7 +318,9 @@ def test_the_catalogue_lists_the_bundled_models() -> None:
 
 
 def test_an_unknown_name_is_refused_with_one_that_is_near() -> None:
-    with pytest.raises(UnknownModelError, match=re.escape("did you mean 'ssd300-mobilenetv2-oid'?")):
+    with pytest.raises(
+        UnknownModelError, match=re.escape("did you mean 'ssd300-mobilenetv2-oid'?")
+    ):
         find_model("ssd300-mobilenetv2")
 
 
@@ -290,7 +335,10 @@ def _exported(name: str) -> ModelFile:
 
 def _paths_of_this_machine() -> list[bytes]:
     folders = [f"/{name}/" for name in ("home", "root", "tmp", "usr")]
-    return [path.encode() for path in (*folders, "site-packages", "\\Users\\", str(CHECKOUT), f"{Path.home()}/")]
+    return [
+        path.encode()
+        for path in (*folders, "site-packages", "\\Users\\", str(CHECKOUT), f"{Path.home()}/")
+    ]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -304,11 +352,15 @@ def test_an_exported_file_holds_no_path_of_the_machine_that_made_it() -> None:
     assert [path for path in _paths_of_this_machine() if path in data] == []
 
 
-def _graph_answers(model: ModelFile, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _graph_answers(
+    model: ModelFile, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`decoded_boxes` and `class_scores` before NMS."""
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
-    session: Any = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(
+        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     boxes, scores = session.run([BOXES, SCORES], {"image": images})
     return boxes, scores
 
@@ -317,14 +369,19 @@ def test_an_export_answers_as_the_bundled_file_does() -> None:
     photo = np.load(REFERENCE)["input_bgr_uint8"]
     images = np.stack([photo, photo[::-1, ::-1]])
     boxes, scores = _graph_answers(_exported(BUNDLED[0]), images)
-    bundled_boxes, bundled_scores = _graph_answers(read_model_file(_bundled_path(BUNDLED[0])), images)
+    bundled_boxes, bundled_scores = _graph_answers(
+        read_model_file(_bundled_path(BUNDLED[0])), images
+    )
     assert bundled_scores.max() > 0.4
     np.testing.assert_allclose(scores, bundled_scores, rtol=0, atol=1e-5)
     np.testing.assert_allclose(boxes, bundled_boxes, rtol=0, atol=1e-5)
 
 
 def test_an_export_describes_itself_as_the_bundled_file_does() -> None:
-    ours, bundled = _exported(BUNDLED[0]).metadata, read_model_file(_bundled_path(BUNDLED[0])).metadata
+    ours, bundled = (
+        _exported(BUNDLED[0]).metadata,
+        read_model_file(_bundled_path(BUNDLED[0])).metadata,
+    )
     assert ours == bundled.model_copy(update={"agreement_sample": ()})
 
 
@@ -332,5 +389,7 @@ def test_an_export_describes_itself_as_the_bundled_file_does() -> None:
 def test_a_bundled_file_scores_as_the_original_graph_does(name: str) -> None:
     reference = np.load(REFERENCE)
     logits = reference[{BUNDLED[0]: "oidv4_class_logits", BUNDLED[1]: "person_class_logits"}[name]]
-    _, scores = _graph_answers(read_model_file(_bundled_path(name)), reference["input_bgr_uint8"][None])
+    _, scores = _graph_answers(
+        read_model_file(_bundled_path(name)), reference["input_bgr_uint8"][None]
+    )
     np.testing.assert_allclose(scores[0], 1 / (1 + np.exp(-logits[:, 1:])), rtol=0, atol=1e-3)

@@ -10,14 +10,21 @@ import pytest
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.errors import ModelFileError, UsageError
-from ssd_live.modelfile.body import body_of, predictors, with_ancestors
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, changed, write_model_file
-from ssd_live.modelfile.int8 import form_for, int8_form, int8_identity, int8_place
+from ssd_live.modelfile.int8 import file_for_precision, int8_form, int8_identity, int8_place
+from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.modelfile.quantisation import quantised
-from ssd_live.selection.agreement import BUDGETS, answers, before_nms, compare_boxes, compare_detections, sample_images
-from ssd_live.selection.choose import Choice, candidates, choose
+from ssd_live.selection.agreement import (
+    BUDGETS,
+    answers,
+    before_nms,
+    compare_boxes,
+    compare_detections,
+    sample_images,
+)
+from ssd_live.selection.choose import BackendChoice, candidates, choose
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_model
 
@@ -36,7 +43,9 @@ def model(tmp_path: Path) -> ModelFile:
 
 def form_of(model: ModelFile, path: Path, **metadata: object) -> ModelFile:
     """A file that says of itself that it is the INT8 form; what is in it does not matter here."""
-    made = changed(model, lambda _: None, **{"precision": "int8", "quantised_from": model.sha256, **metadata})
+    made = changed(
+        model, lambda _: None, **{"precision": "int8", "quantised_from": model.sha256, **metadata}
+    )
     write_model_file(path, made)
     return made
 
@@ -45,17 +54,17 @@ def test_a_model_without_an_int8_form_says_how_to_make_one(model: ModelFile) -> 
     assert int8_form(model) is None
     assert int8_identity(model) == ""
     with pytest.raises(UsageError, match=r"make one with `quantize tiny`"):
-        form_for(model, "int8")
+        file_for_precision(model, "int8")
 
 
 def test_other_precisions_are_the_model_itself(model: ModelFile) -> None:
-    assert form_for(model, "bf16") is model
+    assert file_for_precision(model, "bf16") is model
 
 
 def test_the_form_beside_the_model_or_in_engines_is_found(model: ModelFile) -> None:
     for place in (model.path.parent / "int8" / "tiny.onnx", int8_place(model)):
         made = form_of(model, place)
-        found = form_for(model, "int8")
+        found = file_for_precision(model, "int8")
         assert (found.sha256, found.path) == (made.sha256, place)
         place.unlink()
 
@@ -88,9 +97,9 @@ def test_a_float_file_is_not_run_as_int8(model: ModelFile) -> None:
 
 def test_int8_is_offered_where_there_is_a_form() -> None:
     bundled, person = find_model(DEFAULT_MODEL), find_model("ssdlite300-mobilenetv2-person")
-    assert Choice("openvino", "CPU", "int8") in candidates(bundled)
+    assert BackendChoice("openvino", "CPU", "int8") in candidates(bundled)
     assert all(choice.precision != "int8" for choice in candidates(person))
-    assert choose(bundled, "openvino", "int8") == Choice("openvino", "CPU", "int8")
+    assert choose(bundled, "openvino", "int8") == BackendChoice("openvino", "CPU", "int8")
     with pytest.raises(UsageError, match="no int8"):
         choose(person, "openvino", "int8")
     with pytest.raises(UsageError, match="no int8"):
@@ -103,8 +112,15 @@ def test_the_bundled_form_finds_the_same_within_the_budget(runtime: str) -> None
     images = sample_images(model)
     with load_backend("onnxruntime", model, LoadOptions()) as exact:
         expected = answers(exact, images)
-    with load_backend(runtime, form_for(model, "int8"), LoadOptions(precision="int8")) as lower:
-        assert compare_detections(expected, answers(lower, images), model.metadata.display_threshold).share >= BUDGETS["int8"]
+    with load_backend(
+        runtime, file_for_precision(model, "int8"), LoadOptions(precision="int8")
+    ) as lower:
+        assert (
+            compare_detections(
+                expected, answers(lower, images), model.metadata.display_threshold
+            ).share
+            >= BUDGETS["int8"]
+        )
 
 
 def test_quantising_keeps_the_contract_and_the_answers() -> None:
@@ -121,7 +137,10 @@ def test_quantising_keeps_the_contract_and_the_answers() -> None:
     assert len(weights) > 50
     assert not _quantised_after_predictors(form)
     raw, raw_form = before_nms(model), before_nms(form)
-    with load_backend("onnxruntime", raw, LoadOptions()) as exact, load_backend("openvino", raw_form, LoadOptions()) as lower:
+    with (
+        load_backend("onnxruntime", raw, LoadOptions()) as exact,
+        load_backend("openvino", raw_form, LoadOptions()) as lower,
+    ):
         assert compare_boxes(answers(exact, images), answers(lower, images)).share > 0.8
 
 
@@ -129,7 +148,11 @@ def _quantised_after_predictors(form: ModelFile) -> list[str]:
     """Boxes are told in fractions of a pixel: 256 steps to the picture are too few."""
     graph = body_of(form).graph
     before = with_ancestors(graph, predictors(graph))
-    return [node.name for node in graph.node if node.name not in before and "QuantizeLinear" in node.op_type]
+    return [
+        node.name
+        for node in graph.node
+        if node.name not in before and "QuantizeLinear" in node.op_type
+    ]
 
 
 def test_the_predictors_are_the_last_convolutions_of_every_map() -> None:

@@ -60,7 +60,20 @@ def test_a_wrong_value_is_refused_and_its_field_is_named(field: str, value: Any)
     assert all(place[:1] in ((field,), ()) for place in places)
 
 
-@pytest.mark.parametrize("field", ["name", "network", "classes", "category_ids", "input_size", "mean", "scale", "licence", "provenance"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "name",
+        "network",
+        "classes",
+        "category_ids",
+        "input_size",
+        "mean",
+        "scale",
+        "licence",
+        "provenance",
+    ],
+)
 def test_a_field_without_a_default_must_be_there(field: str) -> None:
     fields = tiny_metadata().model_dump()
     del fields[field]

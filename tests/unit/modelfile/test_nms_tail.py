@@ -1,4 +1,6 @@
-"""The ONNX NMS tail on ONNX Runtime and OpenVINO, and PyTorch's own NMS, against one slow reference."""
+"""The ONNX NMS tail on ONNX Runtime and OpenVINO, and PyTorch's own NMS, against one slow
+reference.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -40,7 +42,8 @@ Finder = Callable[[Boxes, Scores], list[list[Found]]]
 
 # Float32 holds it exactly, so that "over the threshold" means the same to everyone.
 SCORE_THRESHOLD = 0.125
-# No two boxes of the coarse grid below overlap by exactly this: there OpenVINO differs, see its own test.
+# No two boxes of the coarse grid below overlap by exactly this: there OpenVINO differs, see its own
+# test.
 IOU_THRESHOLD = 0.47
 MAX_DETECTIONS = 200
 RUNTIMES = ("onnxruntime", "openvino", "openvino's own", "torch")
@@ -50,28 +53,52 @@ FIXED = ("fixed onnxruntime", "fixed openvino")
 
 def _body(boxes: int, classes: int) -> ModelProto:
     """A model that hands its two inputs on as `decoded_boxes` and `class_scores`."""
-    shapes: dict[str, list[str | int | None]] = {BOXES: ["batch", boxes, 4], SCORES: ["batch", boxes, classes]}
-    inputs = [helper.make_tensor_value_info(f"{name}_in", TensorProto.FLOAT, shape) for name, shape in shapes.items()]
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    shapes: dict[str, list[str | int | None]] = {
+        BOXES: ["batch", boxes, 4],
+        SCORES: ["batch", boxes, classes],
+    }
+    inputs = [
+        helper.make_tensor_value_info(f"{name}_in", TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    ]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    ]
     nodes = [helper.make_node("Identity", [f"{name}_in"], [name]) for name in shapes]
     graph = helper.make_graph(nodes, "body", inputs, outputs)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def _with_tail(model: ModelProto, iou_threshold: float = IOU_THRESHOLD, graft: Callable[..., None] = graft_onnx_nms) -> ModelProto:
-    graft(model.graph, score_threshold=SCORE_THRESHOLD, iou_threshold=iou_threshold, max_detections=MAX_DETECTIONS)
+def _with_tail(
+    model: ModelProto,
+    iou_threshold: float = IOU_THRESHOLD,
+    graft: Callable[..., None] = graft_onnx_nms,
+) -> ModelProto:
+    graft(
+        model.graph,
+        score_threshold=SCORE_THRESHOLD,
+        iou_threshold=iou_threshold,
+        max_detections=MAX_DETECTIONS,
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 def _on_onnxruntime(model: ModelProto) -> Finder:
-    session: Any = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return lambda boxes, scores: _rows(session.run(list(OUTPUTS), {f"{BOXES}_in": boxes, f"{SCORES}_in": scores}))
+    session: Any = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return lambda boxes, scores: _rows(
+        session.run(list(OUTPUTS), {f"{BOXES}_in": boxes, f"{SCORES}_in": scores})
+    )
 
 
 def _on_openvino(model: ModelProto) -> Finder:
     core = openvino.Core()
-    compiled: Any = core.compile_model(core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled: Any = core.compile_model(
+        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
 
     def find(boxes: Boxes, scores: Scores) -> list[list[Found]]:
         answer = compiled({f"{BOXES}_in": boxes, f"{SCORES}_in": scores})
@@ -80,18 +107,27 @@ def _on_openvino(model: ModelProto) -> Finder:
     return find
 
 
-def _own(model: ModelProto, batch: int, iou_threshold: float = IOU_THRESHOLD, score_threshold: float = SCORE_THRESHOLD) -> Any:
+def _own(
+    model: ModelProto,
+    batch: int,
+    iou_threshold: float = IOU_THRESHOLD,
+    score_threshold: float = SCORE_THRESHOLD,
+) -> Any:
     """OpenVINO's network with its own NMS in place of the tail, or None."""
     network = openvino.Core().read_model(model.SerializeToString())
     network.reshape({value.any_name: [batch, *value.partial_shape[1:]] for value in network.inputs})
-    metadata = tiny_metadata(iou_threshold=iou_threshold, score_threshold=score_threshold, max_detections=MAX_DETECTIONS)
+    metadata = tiny_metadata(
+        iou_threshold=iou_threshold, score_threshold=score_threshold, max_detections=MAX_DETECTIONS
+    )
     return with_detection_output(openvino, network, metadata)
 
 
 def _on_openvinos_own(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> Finder:
     @cache
     def compiled(batch: int) -> Any:
-        return openvino.Core().compile_model(_own(model, batch, iou_threshold), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return openvino.Core().compile_model(
+            _own(model, batch, iou_threshold), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
 
     def find(boxes: Boxes, scores: Scores) -> list[list[Found]]:
         rows = compiled(len(boxes))({f"{BOXES}_in": boxes, f"{SCORES}_in": scores})[0]
@@ -100,11 +136,15 @@ def _on_openvinos_own(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -
     return find
 
 
-def _on_torch(boxes: Boxes, scores: Scores, iou_threshold: float = IOU_THRESHOLD) -> list[list[Found]]:
+def _on_torch(
+    boxes: Boxes, scores: Scores, iou_threshold: float = IOU_THRESHOLD
+) -> list[list[Found]]:
     found = []
     for picture_boxes, picture_scores in zip(boxes, scores, strict=True):
         tensors = torch.from_numpy(picture_boxes), torch.from_numpy(picture_scores)
-        best_boxes, best_scores, best_classes = detect(*tensors, SCORE_THRESHOLD, iou_threshold, MAX_DETECTIONS)
+        best_boxes, best_scores, best_classes = detect(
+            *tensors, SCORE_THRESHOLD, iou_threshold, MAX_DETECTIONS
+        )
         found.append(_picture(best_boxes.numpy(), best_scores.numpy(), best_classes.numpy()))
     return found
 
@@ -115,7 +155,10 @@ def _rows(outputs: Sequence[NDArray[Any]]) -> list[list[Found]]:
     assert (counts.shape, boxes.shape) == ((batch, 1), (batch, MAX_DETECTIONS, 4))
     assert (scores.shape, classes.shape) == ((batch, MAX_DETECTIONS), (batch, MAX_DETECTIONS))
     assert [output.dtype.name for output in outputs] == ["int32", "float32", "float32", "int32"]
-    return [_picture(boxes[i, :count], scores[i, :count], classes[i, :count]) for i, count in enumerate(counts[:, 0])]
+    return [
+        _picture(boxes[i, :count], scores[i, :count], classes[i, :count])
+        for i, count in enumerate(counts[:, 0])
+    ]
 
 
 def _picture(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -> list[Found]:
@@ -131,28 +174,46 @@ def _finder(runtime: str, boxes: int, classes: int) -> Finder:
         fixed = _with_tail(_body(boxes, classes), graft=graft_fixed_nms)
         return _on_onnxruntime(fixed) if runtime == "fixed onnxruntime" else _on_openvino(fixed)
     model = _with_tail(_body(boxes, classes))
-    return {"onnxruntime": _on_onnxruntime, "openvino": _on_openvino, "openvino's own": _on_openvinos_own}[runtime](model)
+    return {
+        "onnxruntime": _on_onnxruntime,
+        "openvino": _on_openvino,
+        "openvino's own": _on_openvinos_own,
+    }[runtime](model)
 
 
 def _expected(boxes: Boxes, scores: Scores) -> list[list[Found]]:
-    return [nms(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS) for picture in zip(boxes, scores, strict=True)]
+    return [
+        nms(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS)
+        for picture in zip(boxes, scores, strict=True)
+    ]
 
 
-def _assert_all_find(boxes: Boxes, scores: Scores, expected: list[list[Found]] | None = None, runtimes: Sequence[str] = (*RUNTIMES, *FIXED)) -> None:
+def _assert_all_find(
+    boxes: Boxes,
+    scores: Scores,
+    expected: list[list[Found]] | None = None,
+    runtimes: Sequence[str] = (*RUNTIMES, *FIXED),
+) -> None:
     """Detections are compared, never rows, but scores must fall."""
     wanted = _expected(boxes, scores) if expected is None else expected
     for runtime in runtimes:
         found = _finder(runtime, boxes.shape[1], scores.shape[2])(boxes, scores)
-        assert [sorted(picture) for picture in found] == [sorted(picture) for picture in wanted], runtime
+        assert [sorted(picture) for picture in found] == [sorted(picture) for picture in wanted], (
+            runtime
+        )
         for picture in found:
             values = [score for _, score, _ in picture]
             assert values == sorted(values, reverse=True), runtime
 
 
-def _random_picture(generator: np.random.Generator, count: int, classes: int) -> tuple[Boxes, Scores]:
+def _random_picture(
+    generator: np.random.Generator, count: int, classes: int
+) -> tuple[Boxes, Scores]:
     """Boxes in clumps, so that much is suppressed; no two scores are equal."""
     clumps = generator.uniform(0.1, 0.7, (max(count // 8, 1), 2))
-    low = clumps[generator.integers(len(clumps), size=count)] + generator.normal(0, 0.03, (count, 2))
+    low = clumps[generator.integers(len(clumps), size=count)] + generator.normal(
+        0, 0.03, (count, 2)
+    )
     boxes = np.concatenate([low, low + generator.uniform(0.05, 0.3, (count, 2))], axis=1).clip(0, 1)
     scores = generator.permutation(count * classes).reshape(count, classes) / (count * classes)
     return boxes.astype(np.float32), scores.astype(np.float32)
@@ -184,8 +245,11 @@ _COARSE_BOX = st.tuples(_CORNER, _CORNER, _SIDE, _SIDE, _LEVEL, _LEVEL)
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(_COARSE_BOX, max_size=40))
-def test_coarse_boxes_with_equal_scores_give_what_the_reference_finds(rows: list[tuple[int, ...]]) -> None:
-    # On a coarse grid many boxes and scores equal each other, some scores are exactly the threshold, and some boxes are empty.
+def test_coarse_boxes_with_equal_scores_give_what_the_reference_finds(
+    rows: list[tuple[int, ...]],
+) -> None:
+    # On a coarse grid many boxes and scores equal each other, some scores are exactly the
+    # threshold, and some boxes are empty.
     boxes = np.zeros((100, 4), np.float32)
     scores = np.zeros((100, 2), np.float32)
     for index, (x, y, width, height, one, other) in enumerate(rows):
@@ -212,15 +276,21 @@ def test_beyond_its_rounds_the_fixed_tail_errs_at_the_end_of_the_chain_alone() -
         (found,) = _finder(runtime, 200, 1)(boxes, scores)
         exact = (FIXED_ROUNDS + 1) // 2 + 1
         assert found[:exact] == expected[:exact]
-        assert {one[1] for one in found} <= {float(score) for score in scores[0, : FIXED_ROUNDS + 8, 0]}
+        assert {one[1] for one in found} <= {
+            float(score) for score in scores[0, : FIXED_ROUNDS + 8, 0]
+        }
 
 
 def test_the_fixed_tail_looks_at_its_best_pairs_alone() -> None:
     count = FIXED_CANDIDATES + 100
-    boxes = np.concatenate([_grid_boxes(FIXED_CANDIDATES), np.tile(np.array([0.9, 0.9, 1, 1], np.float32), (100, 1))])
+    boxes = np.concatenate(
+        [_grid_boxes(FIXED_CANDIDATES), np.tile(np.array([0.9, 0.9, 1, 1], np.float32), (100, 1))]
+    )
     scores = np.full((1, count, 1), 0.75, np.float32)
     # What scores less than all of these would be among the answers if these were one object.
-    scores[0, :FIXED_CANDIDATES] += np.linspace(0.2, 0.1, FIXED_CANDIDATES, dtype=np.float32)[:, None]
+    scores[0, :FIXED_CANDIDATES] += np.linspace(0.2, 0.1, FIXED_CANDIDATES, dtype=np.float32)[
+        :, None
+    ]
     boxes[:FIXED_CANDIDATES] = boxes[0]
     for runtime in FIXED:
         (found,) = _finder(runtime, count, 1)(boxes[None], scores)
@@ -229,14 +299,24 @@ def test_the_fixed_tail_looks_at_its_best_pairs_alone() -> None:
 
 
 def _chain(length: int, direction: str) -> tuple[Boxes, Scores, list[Found]]:
-    """Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after that."""
+    """Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after
+    that.
+    """
     steps = np.arange(length)
     boxes = np.zeros((1, 200, 4), np.float32)
-    boxes[0, :length] = np.stack([steps / 128, 0 * steps, (steps + 4) / 128, 0 * steps + 0.25], axis=1)
+    boxes[0, :length] = np.stack(
+        [steps / 128, 0 * steps, (steps + 4) / 128, 0 * steps + 0.25], axis=1
+    )
     scores = np.zeros((1, 200, 1), np.float32)
-    scores[0, :length, 0] = 0.95 - 0.0125 * (steps if direction == "falling" else length - 1 - steps)
+    scores[0, :length, 0] = 0.95 - 0.0125 * (
+        steps if direction == "falling" else length - 1 - steps
+    )
     best_first = steps if direction == "falling" else steps[::-1]
-    return boxes, scores, [(0, float(scores[0, i, 0]), _corners(boxes[0, i])) for i in best_first[::2]]
+    return (
+        boxes,
+        scores,
+        [(0, float(scores[0, i, 0]), _corners(boxes[0, i])) for i in best_first[::2]],
+    )
 
 
 def _corners(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
@@ -261,7 +341,9 @@ def test_of_overlapping_boxes_with_equal_scores_the_first_is_found() -> None:
 
 def test_of_equal_boxes_with_equal_scores_one_is_found() -> None:
     boxes = np.tile(np.array([0.25, 0.25, 0.5, 0.5], np.float32), (200, 1))
-    _assert_all_find(boxes[None], np.full((1, 200, 1), 0.5, np.float32), [[(0, 0.5, (0.25, 0.25, 0.5, 0.5))]])
+    _assert_all_find(
+        boxes[None], np.full((1, 200, 1), 0.5, np.float32), [[(0, 0.5, (0.25, 0.25, 0.5, 0.5))]]
+    )
 
 
 def test_classes_do_not_suppress_each_other() -> None:
@@ -290,8 +372,11 @@ def test_an_overlap_of_exactly_the_threshold_does_not_suppress() -> None:
 
 
 def test_an_overlap_of_exactly_the_threshold_suppresses_in_onnx_nms_on_openvino() -> None:
-    # OpenVINO's kernel compares with >=, against ONNX's definition; a release that no longer does lets this difference be forgotten.
-    assert _on_openvino(_with_tail(_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [[(0, 0.75, (0, 0, 0.5, 0.5))]]
+    # OpenVINO's kernel compares with >=, against ONNX's definition; a release that no longer does
+    # lets this difference be forgotten.
+    assert _on_openvino(_with_tail(_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [
+        [(0, 0.75, (0, 0, 0.5, 0.5))]
+    ]
 
 
 def test_a_score_of_exactly_the_threshold_is_not_found() -> None:
@@ -316,10 +401,16 @@ def test_everything_is_found_when_there_are_as_many_as_rows() -> None:
 
 def test_of_more_than_200_the_best_200_of_all_classes_are_found() -> None:
     count, classes = 300, 3
-    scores = np.random.default_rng(7).permutation(_rising_scores(count, classes).ravel()).reshape(count, classes)
+    scores = (
+        np.random.default_rng(7)
+        .permutation(_rising_scores(count, classes).ravel())
+        .reshape(count, classes)
+    )
     boxes = _grid_boxes(count)
     best = np.sort(scores.ravel())[-MAX_DETECTIONS:]
-    expected = [(c, float(scores[b, c]), _corners(boxes[b])) for b, c in np.argwhere(scores >= best[0])]
+    expected = [
+        (c, float(scores[b, c]), _corners(boxes[b])) for b, c in np.argwhere(scores >= best[0])
+    ]
     assert len(expected) == MAX_DETECTIONS
     _assert_all_find(boxes[None], scores[None], [expected])
 
@@ -334,7 +425,10 @@ def test_more_than_200_of_one_class_are_cut_to_the_best_200() -> None:
 def test_each_picture_of_a_batch_gets_its_own_answer() -> None:
     generator = np.random.default_rng(11)
     pictures = [_random_picture(generator, 120, 5) for _ in range(3)]
-    boxes, scores = np.stack([boxes for boxes, _ in pictures]), np.stack([scores for _, scores in pictures])
+    boxes, scores = (
+        np.stack([boxes for boxes, _ in pictures]),
+        np.stack([scores for _, scores in pictures]),
+    )
     scores[1] = 0  # nothing between two full ones
     expected = _expected(boxes, scores)
     assert [bool(picture) for picture in expected] == [True, False, True]
@@ -342,12 +436,16 @@ def test_each_picture_of_a_batch_gets_its_own_answer() -> None:
 
 
 @pytest.mark.parametrize("on_runtime", [_on_onnxruntime, _on_openvino])
-def test_a_tail_that_was_stripped_and_grafted_again_gives_the_same_answers(on_runtime: Callable[[ModelProto], Finder]) -> None:
+def test_a_tail_that_was_stripped_and_grafted_again_gives_the_same_answers(
+    on_runtime: Callable[[ModelProto], Finder],
+) -> None:
     model = _with_tail(_body(120, 5))
     strip_nms(model.graph)
     again = on_runtime(_with_tail(model))
     boxes, scores = (part[None] for part in _random_picture(np.random.default_rng(3), 120, 5))
-    assert [sorted(picture) for picture in again(boxes, scores)] == [sorted(picture) for picture in _expected(boxes, scores)]
+    assert [sorted(picture) for picture in again(boxes, scores)] == [
+        sorted(picture) for picture in _expected(boxes, scores)
+    ]
 
 
 def test_stripping_leaves_the_graph_as_it_was_before_the_tail() -> None:
@@ -375,12 +473,16 @@ def test_stripping_a_graph_without_the_two_tensors_is_an_error() -> None:
 
 
 def _many(generator: np.random.Generator, over: int) -> tuple[Boxes, Scores]:
-    """More boxes than the tail looks at, in no order; so many of them score over the threshold in some class, in two classes at most."""
+    """More boxes than the tail looks at, in no order; so many of them score over the threshold in
+    some class, in two classes at most.
+    """
     count, classes = ONNX_BOXES + 500, 3
     boxes, _ = _random_picture(generator, count, classes)
     scores = generator.uniform(0, SCORE_THRESHOLD * 0.9, (count, classes))
     rows = generator.permutation(count)[:over]
-    scores[rows, generator.integers(classes, size=over)] = SCORE_THRESHOLD + generator.permutation(over) / over * 0.4 + 0.01
+    scores[rows, generator.integers(classes, size=over)] = (
+        SCORE_THRESHOLD + generator.permutation(over) / over * 0.4 + 0.01
+    )
     scores[rows[::2], 0] += 0.2
     return boxes, scores.astype(np.float32)
 
@@ -395,7 +497,12 @@ def test_of_many_boxes_all_that_score_over_the_threshold_are_looked_at(over: int
 def test_of_more_boxes_over_the_threshold_the_best_are_looked_at() -> None:
     boxes, scores = _many(np.random.default_rng(3), ONNX_BOXES + 300)
     best = np.argsort(-scores.max(1))[:ONNX_BOXES]
-    _assert_all_find(boxes[None], scores[None], _expected(boxes[best][None], scores[best][None]), ("onnxruntime", "openvino"))
+    _assert_all_find(
+        boxes[None],
+        scores[None],
+        _expected(boxes[best][None], scores[best][None]),
+        ("onnxruntime", "openvino"),
+    )
 
 
 def test_few_boxes_are_not_cut() -> None:
@@ -410,7 +517,9 @@ def test_few_boxes_are_not_cut() -> None:
 def test_of_each_class_openvinos_own_looks_at_its_best_boxes_alone() -> None:
     count = CANDIDATES + 2
     boxes = np.concatenate([np.tile(_grid_boxes(1), (CANDIDATES, 1)), _grid_boxes(3)[1:]])
-    scores = np.linspace(0.9, 0.5, count, dtype=np.float32)[:, None] * np.array([1, 0.99], np.float32)
+    scores = np.linspace(0.9, 0.5, count, dtype=np.float32)[:, None] * np.array(
+        [1, 0.99], np.float32
+    )
     assert [len(picture) for picture in _expected(boxes[None], scores[None])] == [6]
     (found,) = _finder("openvino's own", count, 2)(boxes[None], scores[None])
     assert sorted(found) == sorted((c, float(scores[0, c]), _corners(boxes[0])) for c in range(2))
@@ -442,5 +551,8 @@ def test_openvinos_own_may_answer_again_while_earlier_answers_are_kept() -> None
     rows[:2, 0] = (1, -1)
     assert second.outputs(rows).num_detections.tolist() == [[0], [1]]
     assert outputs.num_detections.tolist() == [[2], [1]]
-    assert [answer_of(outputs, index).scores.tolist() for index in range(2)] == [[0.75, 0.5], [0.25]]
+    assert [answer_of(outputs, index).scores.tolist() for index in range(2)] == [
+        [0.75, 0.5],
+        [0.25],
+    ]
     assert [answer_of(outputs, index).classes.tolist() for index in range(2)] == [[0, 1], [1]]

@@ -1,4 +1,6 @@
-"""What is done to NNCF's graph; that it computes the same, and that ONNX Runtime then has every convolution in INT8."""
+"""What is done to NNCF's graph; that it computes the same, and that ONNX Runtime then has every
+convolution in INT8.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -10,12 +12,14 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
-from ssd_live.modelfile.int8 import form_for
+from ssd_live.modelfile.int8 import file_for_precision
 from ssd_live.modelfile.quantisation import _feed_pixels, _make_unsigned
 
 
 def _run(model: ModelProto, values: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return np.asarray(session.run(None, {"x": values})[0])
 
 
@@ -35,7 +39,14 @@ def _quantise_and_back(zero: int) -> ModelProto:
     ]
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("x", "y"))
     q = helper.make_tensor_value_info("q", TensorProto.INT8, ["n", 3])
-    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(value, name) for name, value in constants.items()], value_info=[q])
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [x],
+        [y],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        value_info=[q],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
@@ -51,21 +62,27 @@ def test_unsigned_activations_are_the_same_numbers(zero: int) -> None:
     np.testing.assert_array_equal(_run(model, values), expected)
 
 
-def test_onnx_runtime_computes_every_inner_convolution_of_the_bundled_form_in_int8(tmp_path: Path) -> None:
+def test_onnx_runtime_computes_every_inner_convolution_of_the_bundled_form_in_int8(
+    tmp_path: Path,
+) -> None:
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3
-    form = form_for(find_model(DEFAULT_MODEL), "int8")
+    form = file_for_precision(find_model(DEFAULT_MODEL), "int8")
     onnxruntime.InferenceSession(form.data, options, providers=["CPUExecutionProvider"])
     kinds = Counter(node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node)
-    in_float = sum(count for kind, count in kinds.items() if "Conv" in kind and kind != "QLinearConv")
+    in_float = sum(
+        count for kind, count in kinds.items() if "Conv" in kind and kind != "QLinearConv"
+    )
     assert kinds["QLinearConv"] >= 60
     # The predictors, whose answers are wanted in float.
     assert in_float <= 12
 
 
 def _normalised_picture(scale: list[float], shift: list[float]) -> ModelProto:
-    """A picture through normalisation and one convolution, quantised as NNCF does it, in steps that are no other than the picture's or far finer."""
+    """A picture through normalisation and one convolution, quantised as NNCF does it, in steps that
+    are no other than the picture's or far finer.
+    """
     rng = np.random.default_rng(0)
     constants: dict[str, np.ndarray] = {
         "one": np.array(1, np.float32),
@@ -88,18 +105,28 @@ def _normalised_picture(scale: list[float], shift: list[float]) -> ModelProto:
         helper.make_node("Add", ["scaled", "shift"], ["normalised"]),
         helper.make_node("QuantizeLinear", ["normalised", "fine", "middle"], ["normalised_q"]),
         helper.make_node("DequantizeLinear", ["normalised_q", "fine", "middle"], ["x"]),
-        helper.make_node("DequantizeLinear", ["whole", "weight_scale", "weight_zero"], ["weights"], axis=0),
+        helper.make_node(
+            "DequantizeLinear", ["whole", "weight_scale", "weight_zero"], ["weights"], axis=0
+        ),
         helper.make_node("Conv", ["x", "weights", "bias"], ["y"], pads=[1, 1, 1, 1]),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 20, 20, 3])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 20, 20])
-    graph = helper.make_graph(nodes, "g", [image], [y], [numpy_helper.from_array(value, name) for name, value in constants.items()])
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [image],
+        [y],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def _seen(model: ModelProto) -> np.ndarray:
     image = np.random.default_rng(1).integers(0, 256, (1, 20, 20, 3)).astype(np.uint8)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return np.asarray(session.run(None, {"image": image})[0])
 
 
@@ -109,7 +136,9 @@ def test_a_picture_in_bytes_gives_what_its_normalisation_gave(scale: float, shif
     expected = _seen(model)
     _feed_pixels(model.graph)
     onnx.checker.check_model(model, full_check=True)
-    (user,) = [node for node in model.graph.node if "image" in node.input and node.op_type != "Cast"]
+    (user,) = [
+        node for node in model.graph.node if "image" in node.input and node.op_type != "Cast"
+    ]
     assert user.op_type == "DequantizeLinear"
     found = _seen(model)
     np.testing.assert_allclose(found[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=2e-3)
@@ -119,9 +148,16 @@ def test_a_picture_in_bytes_gives_what_its_normalisation_gave(scale: float, shif
 
 
 @pytest.mark.parametrize(
-    ("scale", "shift"), [([1 / 58, 1 / 57, 1 / 56], [-1.0] * 3), ([1.0] * 3, [-104.0, -117.0, -123.0]), ([1 / 255] * 3, [0.2] * 3)]
+    ("scale", "shift"),
+    [
+        ([1 / 58, 1 / 57, 1 / 56], [-1.0] * 3),
+        ([1.0] * 3, [-104.0, -117.0, -123.0]),
+        ([1 / 255] * 3, [0.2] * 3),
+    ],
 )
-def test_a_picture_whose_channels_differ_or_whose_zero_is_no_byte_stays_as_it_is(scale: list[float], shift: list[float]) -> None:
+def test_a_picture_whose_channels_differ_or_whose_zero_is_no_byte_stays_as_it_is(
+    scale: list[float], shift: list[float]
+) -> None:
     model = _normalised_picture(scale, shift)
     before = model.SerializeToString()
     _feed_pixels(model.graph)
@@ -132,8 +168,16 @@ def test_the_bundled_form_convolves_the_picture_itself(tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3
-    onnxruntime.InferenceSession(form_for(find_model(DEFAULT_MODEL), "int8").data, options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(
+        file_for_precision(find_model(DEFAULT_MODEL), "int8").data,
+        options,
+        providers=["CPUExecutionProvider"],
+    )
     nodes = onnx.load(tmp_path / "optimised.onnx").graph.node
     (turned,) = [node for node in nodes if "image" in node.input]
     assert turned.op_type in ("Transpose", "QLinearConv")
-    assert all(node.op_type == "QLinearConv" for node in nodes if turned.op_type == "Transpose" and turned.output[0] in node.input)
+    assert all(
+        node.op_type == "QLinearConv"
+        for node in nodes
+        if turned.op_type == "Transpose" and turned.output[0] in node.input
+    )

@@ -1,4 +1,6 @@
-"""The box code of equation (2): worked examples, and encoding and decoding as each other's inverse."""
+"""The box code of equation (2): worked examples, and encoding and decoding as each
+other's inverse.
+"""
 
 import math
 
@@ -30,30 +32,47 @@ def test_offsets_are_relative_to_the_default_box_and_divided_by_the_variances() 
 @settings(deadline=None)
 @given(_BOXES, st.tuples(_CENTRES, _CENTRES, _SIDES, _SIDES), _VARIANCES)
 def test_decoding_gives_back_what_was_encoded(
-    boxes: list[tuple[float, float, float, float]], default: tuple[float, float, float, float], variances: tuple[float, float]
+    boxes: list[tuple[float, float, float, float]],
+    default: tuple[float, float, float, float],
+    variances: tuple[float, float],
 ) -> None:
     truth = torch.tensor(boxes, dtype=torch.float64)
     defaults = torch.tensor([default], dtype=torch.float64).expand(len(boxes), 4)
-    np.testing.assert_allclose(decode(encode(truth, defaults, variances), defaults, variances).numpy(), truth.numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        decode(encode(truth, defaults, variances), defaults, variances).numpy(),
+        truth.numpy(),
+        rtol=1e-9,
+        atol=1e-9,
+    )
 
 
 @settings(deadline=None)
 @given(_BOXES, st.tuples(_CENTRES, _CENTRES, _SIDES, _SIDES))
-def test_encoding_gives_back_what_was_decoded(offsets: list[tuple[float, float, float, float]], default: tuple[float, float, float, float]) -> None:
+def test_encoding_gives_back_what_was_decoded(
+    offsets: list[tuple[float, float, float, float]], default: tuple[float, float, float, float]
+) -> None:
     wanted = torch.tensor(offsets, dtype=torch.float64)
     defaults = torch.tensor([default], dtype=torch.float64).expand(len(offsets), 4)
-    np.testing.assert_allclose(encode(decode(wanted, defaults), defaults).numpy(), wanted.numpy(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        encode(decode(wanted, defaults), defaults).numpy(), wanted.numpy(), rtol=1e-9, atol=1e-9
+    )
 
 
 def test_corners_stand_half_a_side_from_the_centre() -> None:
-    np.testing.assert_allclose(to_corners(torch.tensor([[0.5, 0.4, 0.2, 0.6]])).numpy(), [[0.4, 0.1, 0.6, 0.7]], atol=1e-7)
+    np.testing.assert_allclose(
+        to_corners(torch.tensor([[0.5, 0.4, 0.2, 0.6]])).numpy(), [[0.4, 0.1, 0.6, 0.7]], atol=1e-7
+    )
 
 
 @settings(deadline=None)
 @given(_BOXES)
-def test_corners_and_centres_are_each_others_inverse(boxes: list[tuple[float, float, float, float]]) -> None:
+def test_corners_and_centres_are_each_others_inverse(
+    boxes: list[tuple[float, float, float, float]],
+) -> None:
     centres = torch.tensor(boxes, dtype=torch.float64)
-    np.testing.assert_allclose(to_centres(to_corners(centres)).numpy(), centres.numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        to_centres(to_corners(centres)).numpy(), centres.numpy(), rtol=0, atol=1e-12
+    )
 
 
 def test_a_batch_is_decoded_picture_by_picture() -> None:

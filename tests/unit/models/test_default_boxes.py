@@ -13,19 +13,34 @@ from tests.oracles import mobilenetv2_default_boxes
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference_outputs.npz"
 
-# conv4_3 of the paper's SSD300 on VOC: 38 x 38 cells 8 pixels apart, boxes of 30 pixels, of sqrt(30 * 60), and of 30 at 2:1 and 1:2.
+# conv4_3 of the paper's SSD300 on VOC: 38 x 38 cells 8 pixels apart, boxes of 30 pixels, of sqrt(30
+# * 60), and of 30 at 2:1 and 1:2.
 SSD300_VOC_FIRST_MAP = FeatureMapBoxes(
-    grid=(38, 38), shapes=(BoxShape(30 / 300), BoxShape(math.sqrt(30 * 60) / 300), BoxShape(0.1, 2.0), BoxShape(0.1, 0.5)), step=8 / 300
+    grid=(38, 38),
+    shapes=(
+        BoxShape(30 / 300),
+        BoxShape(math.sqrt(30 * 60) / 300),
+        BoxShape(0.1, 2.0),
+        BoxShape(0.1, 0.5),
+    ),
+    step=8 / 300,
 )
 
 
 def test_the_mobilenet_boxes_equal_the_original_graphs() -> None:
     y_first = np.load(REFERENCE)["default_boxes_cycxhw"]
-    np.testing.assert_allclose(default_boxes(boxes_300()).numpy(), y_first[:, [1, 0, 3, 2]], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        default_boxes(boxes_300()).numpy(), y_first[:, [1, 0, 3, 2]], rtol=0, atol=1e-6
+    )
 
 
 def test_the_mobilenet_boxes_equal_the_slow_reference() -> None:
-    np.testing.assert_allclose(default_boxes(boxes_300()).numpy(), np.array(list(mobilenetv2_default_boxes())), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        default_boxes(boxes_300()).numpy(),
+        np.array(list(mobilenetv2_default_boxes())),
+        rtol=0,
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("network", ["ssd300-mobilenetv2", "ssdlite300-mobilenetv2"])
@@ -37,7 +52,12 @@ def test_an_explicit_step_places_the_first_cell_half_a_step_from_the_corner() ->
     boxes = default_boxes([SSD300_VOC_FIRST_MAP])
     pixels = boxes[:4].numpy() * 300
     root2, middle = math.sqrt(2), math.sqrt(30 * 60)
-    expected = [(4, 4, 30, 30), (4, 4, middle, middle), (4, 4, 30 * root2, 30 / root2), (4, 4, 30 / root2, 30 * root2)]
+    expected = [
+        (4, 4, 30, 30),
+        (4, 4, middle, middle),
+        (4, 4, 30 * root2, 30 / root2),
+        (4, 4, 30 / root2, 30 * root2),
+    ]
     np.testing.assert_allclose(pixels, expected, rtol=0, atol=1e-4)
 
 
@@ -63,13 +83,18 @@ def test_clipping_cuts_the_edges_and_not_the_centre() -> None:
 
 def test_clipping_leaves_inner_boxes_as_they_are() -> None:
     centre_cell = 4 * (19 * 38 + 19)
-    clipped, free = (default_boxes([SSD300_VOC_FIRST_MAP], clip=clip)[centre_cell : centre_cell + 4].numpy() for clip in (True, False))
+    clipped, free = (
+        default_boxes([SSD300_VOC_FIRST_MAP], clip=clip)[centre_cell : centre_cell + 4].numpy()
+        for clip in (True, False)
+    )
     np.testing.assert_allclose(clipped, free, rtol=0, atol=1e-6)
 
 
 def test_a_map_need_not_be_square() -> None:
     boxes = default_boxes([FeatureMapBoxes((1, 2), (BoxShape(0.5),))]).numpy()
-    np.testing.assert_allclose(boxes, [(0.25, 0.5, 0.5, 0.5), (0.75, 0.5, 0.5, 0.5)], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(
+        boxes, [(0.25, 0.5, 0.5, 0.5), (0.75, 0.5, 0.5, 0.5)], rtol=0, atol=1e-7
+    )
 
 
 def test_scales_are_evenly_spaced_as_in_equation_4() -> None:

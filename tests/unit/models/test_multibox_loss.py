@@ -1,4 +1,6 @@
-"""Matching, mining and loss, held against a slow and literal transcription of section 2.2 of the paper."""
+"""Matching, mining and loss, held against a slow and literal transcription of section 2.2 of the
+paper.
+"""
 
 import math
 
@@ -25,12 +27,18 @@ def corners(box: list[float]) -> list[float]:
 
 
 def literal_match(objects: list[list[float]], defaults: list[list[float]]) -> list[int]:
-    """Object of each default box, or -1: the best pair first, again and again; then what overlaps by more than half."""
+    """Object of each default box, or -1: the best pair first, again and again; then what overlaps
+    by more than half.
+    """
     table = [[iou(one, corners(default)) for default in defaults] for one in objects]
     matches = [-1] * len(defaults)
     free_objects, free_defaults = set(range(len(objects))), set(range(len(defaults)))
     while free_objects and free_defaults:
-        pairs = [(-table[one][default], one, default) for one in sorted(free_objects) for default in sorted(free_defaults)]
+        pairs = [
+            (-table[one][default], one, default)
+            for one in sorted(free_objects)
+            for default in sorted(free_defaults)
+        ]
         _, one, default = min(pairs)
         matches[default] = one
         free_objects.remove(one)
@@ -43,7 +51,9 @@ def literal_match(objects: list[list[float]], defaults: list[list[float]]) -> li
     return matches
 
 
-def literal_loss(regression: Tensor, logits: Tensor, defaults: Tensor, targets: list[Target]) -> tuple[float, float]:
+def literal_loss(
+    regression: Tensor, logits: Tensor, defaults: Tensor, targets: list[Target]
+) -> tuple[float, float]:
     """Equations (1) to (3), one default box at a time."""
     localisation = confidence = 0.0
     positives = 0
@@ -52,7 +62,9 @@ def literal_loss(regression: Tensor, logits: Tensor, defaults: Tensor, targets: 
         negatives = []
         for index, one in enumerate(matches):
             values = logits[image, index].double()
-            log_sum = math.log(sum(math.exp(float(value - values.max())) for value in values)) + float(values.max())
+            log_sum = math.log(
+                sum(math.exp(float(value - values.max())) for value in values)
+            ) + float(values.max())
             if one < 0:
                 negatives.append(log_sum - float(values[0]))
                 continue
@@ -60,8 +72,15 @@ def literal_loss(regression: Tensor, logits: Tensor, defaults: Tensor, targets: 
             confidence += log_sum - float(values[int(target.classes[one])])
             x1, y1, x2, y2 = target.boxes[one].double().tolist()
             cx, cy, w, h = defaults[index].double().tolist()
-            expected = [((x1 + x2) / 2 - cx) / w / 0.1, ((y1 + y2) / 2 - cy) / h / 0.1, math.log((x2 - x1) / w) / 0.2, math.log((y2 - y1) / h) / 0.2]
-            for said, wanted in zip(regression[image, index].double().tolist(), expected, strict=True):
+            expected = [
+                ((x1 + x2) / 2 - cx) / w / 0.1,
+                ((y1 + y2) / 2 - cy) / h / 0.1,
+                math.log((x2 - x1) / w) / 0.2,
+                math.log((y2 - y1) / h) / 0.2,
+            ]
+            for said, wanted in zip(
+                regression[image, index].double().tolist(), expected, strict=True
+            ):
                 distance = abs(said - wanted)
                 localisation += 0.5 * distance**2 if distance < 1 else distance - 0.5
         count = sum(one >= 0 for one in matches)
@@ -75,8 +94,17 @@ def random_boxes(count: int, generator: torch.Generator) -> Tensor:
 
 
 def grid_of_boxes() -> Tensor:
-    """No two of one size: an object inside two equal boxes overlaps them equally, and rounding would choose."""
-    boxes = torch.tensor([(x, y, s, s) for s in (0.2, 0.4) for y in (0.2, 0.4, 0.6, 0.8) for x in (0.2, 0.4, 0.6, 0.8)])
+    """No two of one size: an object inside two equal boxes overlaps them equally, and rounding
+    would choose.
+    """
+    boxes = torch.tensor(
+        [
+            (x, y, s, s)
+            for s in (0.2, 0.4)
+            for y in (0.2, 0.4, 0.6, 0.8)
+            for x in (0.2, 0.4, 0.6, 0.8)
+        ]
+    )
     boxes[:, 2:] *= 1 + 0.003 * torch.arange(len(boxes))[:, None]
     return boxes
 
@@ -88,10 +116,19 @@ def test_the_loss_equals_the_papers_on_random_cases(seed: int) -> None:
     targets = []
     for _ in range(4):
         count = int(torch.randint(0, 7, (), generator=generator))
-        targets.append(Target(random_boxes(count, generator), torch.randint(1, 5, (count,), generator=generator)))
-    regression, logits = torch.randn(4, len(defaults), 4, generator=generator), 3 * torch.randn(4, len(defaults), 5, generator=generator)
+        targets.append(
+            Target(
+                random_boxes(count, generator), torch.randint(1, 5, (count,), generator=generator)
+            )
+        )
+    regression, logits = (
+        torch.randn(4, len(defaults), 4, generator=generator),
+        3 * torch.randn(4, len(defaults), 5, generator=generator),
+    )
     loss = multibox_loss(regression, logits, defaults, targets)
-    assert (float(loss.localisation), float(loss.confidence)) == pytest.approx(literal_loss(regression, logits, defaults, targets), rel=1e-4)
+    assert (float(loss.localisation), float(loss.confidence)) == pytest.approx(
+        literal_loss(regression, logits, defaults, targets), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -149,7 +186,10 @@ def test_a_batch_without_objects_has_no_loss_and_can_still_be_trained_on() -> No
 def test_the_hardest_negatives_are_three_for_each_match_of_the_same_image() -> None:
     losses = torch.tensor([[5.0, 1, 2, 3, 4, 0], [9.0, 8, 7, 6, 5, 4]])
     positive = torch.tensor([[True, False, False, False, False, False], [False] * 6])
-    assert hard_negatives(losses, positive).tolist() == [[False, False, True, True, True, False], [False] * 6]
+    assert hard_negatives(losses, positive).tolist() == [
+        [False, False, True, True, True, False],
+        [False] * 6,
+    ]
 
 
 def test_there_are_never_more_negatives_than_unmatched_boxes() -> None:
@@ -161,6 +201,11 @@ def test_the_loss_is_finite_in_half_precision_with_extreme_logits() -> None:
     network = create("ssd300-vgg16", 21)
     targets = [Target(torch.tensor([[0.1, 0.1, 0.9, 0.9]]), torch.tensor([20]))]
     count = len(network.default_boxes)
-    loss = multibox_loss(torch.full((1, count, 4), 6e4).half(), torch.full((1, count, 21), -6e4).half(), network.default_boxes, targets)
+    loss = multibox_loss(
+        torch.full((1, count, 4), 6e4).half(),
+        torch.full((1, count, 21), -6e4).half(),
+        network.default_boxes,
+        targets,
+    )
     assert math.isfinite(loss.localisation)
     assert math.isfinite(loss.confidence)

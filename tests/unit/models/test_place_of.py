@@ -23,7 +23,14 @@ def test_every_box_of_a_network_has_the_centre_of_its_cell_and_its_shape(network
         number, row, column, shape = place_of(index, maps)
         rows, columns = maps[number].grid
         step_y, step_x = (maps[number].step or 1 / count for count in (rows, columns))
-        expected.append(((column + 0.5) * step_x, (row + 0.5) * step_y, shape.scale * shape.ratio**0.5, shape.scale / shape.ratio**0.5))
+        expected.append(
+            (
+                (column + 0.5) * step_x,
+                (row + 0.5) * step_y,
+                shape.scale * shape.ratio**0.5,
+                shape.scale / shape.ratio**0.5,
+            )
+        )
     np.testing.assert_allclose(boxes.numpy(), expected, rtol=0, atol=1e-6)
 
 
@@ -53,7 +60,9 @@ def test_no_two_boxes_of_a_network_have_the_same_place(network: str) -> None:
         (17, (1, 0, 1, BoxShape(0.6, 0.5))),
     ],
 )
-def test_shapes_run_before_columns_before_rows_before_maps(index: int, place: tuple[int, int, int, BoxShape]) -> None:
+def test_shapes_run_before_columns_before_rows_before_maps(
+    index: int, place: tuple[int, int, int, BoxShape]
+) -> None:
     assert place_of(index, MAPS) == place
 
 

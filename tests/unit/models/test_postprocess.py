@@ -1,4 +1,6 @@
-"""NMS in fixed shapes, which a CUDA graph can hold, finds what the plain one finds; here on the processor."""
+"""NMS in fixed shapes, which a CUDA graph can hold, finds what the plain one finds; here on the
+processor.
+"""
 
 from typing import NamedTuple
 
@@ -28,36 +30,63 @@ Found = list[tuple[tuple[float, ...], float, int]]
 
 def plain(boxes: Tensor, scores: Tensor, most: int = MAX_DETECTIONS) -> list[Found]:
     """Picture by picture."""
-    found = [detect(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, most) for picture in zip(boxes, scores, strict=True)]
+    found = [
+        detect(*picture, SCORE_THRESHOLD, IOU_THRESHOLD, most)
+        for picture in zip(boxes, scores, strict=True)
+    ]
     return [_listed(*one) for one in found]
 
 
-def in_fixed_shapes(boxes: Tensor, scores: Tensor, most: int = MAX_DETECTIONS, **cuts: int) -> list[Found]:
-    counts, best, best_scores, classes = detect_in_fixed_shapes(boxes, scores, SCORE_THRESHOLD, IOU_THRESHOLD, most, **cuts)
-    assert (counts.dtype, best.dtype, best_scores.dtype, classes.dtype) == (torch.int32, torch.float32, torch.float32, torch.int32)
+def in_fixed_shapes(
+    boxes: Tensor, scores: Tensor, most: int = MAX_DETECTIONS, **cuts: int
+) -> list[Found]:
+    counts, best, best_scores, classes = detect_in_fixed_shapes(
+        boxes, scores, SCORE_THRESHOLD, IOU_THRESHOLD, most, **cuts
+    )
+    assert (counts.dtype, best.dtype, best_scores.dtype, classes.dtype) == (
+        torch.int32,
+        torch.float32,
+        torch.float32,
+        torch.int32,
+    )
     assert counts.shape == (len(boxes), 1)
     assert int(counts.max()) <= best.shape[1] <= most
     assert best.isfinite().all()
     assert best_scores.isfinite().all()
-    return [_listed(best[place, :count], best_scores[place, :count], classes[place, :count]) for place, count in enumerate(counts[:, 0])]
+    return [
+        _listed(best[place, :count], best_scores[place, :count], classes[place, :count])
+        for place, count in enumerate(counts[:, 0])
+    ]
 
 
 def _listed(boxes: Tensor, scores: Tensor, classes: Tensor) -> Found:
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
     rows = zip(boxes.tolist(), scores.tolist(), classes.tolist(), strict=True)
-    return sorted(((tuple(box), score, class_id) for box, score, class_id in rows), key=lambda one: (-one[1], one[2], one[0]))
+    return sorted(
+        ((tuple(box), score, class_id) for box, score, class_id in rows),
+        key=lambda one: (-one[1], one[2], one[0]),
+    )
 
 
-def random_pictures(seed: int, batch: int = 3, count: int = 120, classes: int = 4) -> tuple[Tensor, Tensor]:
+def random_pictures(
+    seed: int, batch: int = 3, count: int = 120, classes: int = 4
+) -> tuple[Tensor, Tensor]:
     """Boxes that overlap a lot, and scores of which no two are equal."""
     dice = torch.Generator().manual_seed(seed)
     corners = torch.rand((batch, count, 2), generator=dice) * 0.6
     sides = torch.rand((batch, count, 2), generator=dice) * 0.3 + 0.05
     order = torch.stack([torch.randperm(count * classes, generator=dice) for _ in range(batch)])
-    return torch.cat([corners, corners + sides], 2), ((order + 1) / (count * classes + 1)).reshape(batch, count, classes)
+    return torch.cat([corners, corners + sides], 2), ((order + 1) / (count * classes + 1)).reshape(
+        batch, count, classes
+    )
 
 
-@given(seed=st.integers(0, 10**6), batch=st.integers(1, 4), count=st.integers(1, 150), classes=st.integers(1, 5))
+@given(
+    seed=st.integers(0, 10**6),
+    batch=st.integers(1, 4),
+    count=st.integers(1, 150),
+    classes=st.integers(1, 5),
+)
 @settings(max_examples=30, deadline=None)
 def test_random_boxes_give_the_same(seed: int, batch: int, count: int, classes: int) -> None:
     pictures = random_pictures(seed, batch, count, classes)
@@ -74,7 +103,9 @@ def test_of_equal_scores_the_first_box_goes_first(seed: int) -> None:
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
-def test_of_equal_scores_the_first_box_is_kept_whatever_order_the_library_gives(order: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_equal_scores_the_first_box_is_kept_whatever_order_the_library_gives(
+    order: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a GPU another one than on a processor."""
     boxes = torch.tensor([[[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.9]]])
     scores = torch.full((1, 2, 1), 0.5)
@@ -91,7 +122,10 @@ def test_of_equal_scores_the_first_box_is_kept_whatever_order_the_library_gives(
 def test_pictures_of_a_batch_do_not_touch_each_other() -> None:
     boxes, scores = random_pictures(1)
     together = in_fixed_shapes(boxes, scores)
-    alone = [in_fixed_shapes(boxes[place : place + 1], scores[place : place + 1])[0] for place in range(3)]
+    alone = [
+        in_fixed_shapes(boxes[place : place + 1], scores[place : place + 1])[0]
+        for place in range(3)
+    ]
     assert together == alone
 
 
@@ -129,7 +163,9 @@ def apart(count: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("candidates", [1, 7, 20, 30])
 def test_no_more_candidates_are_looked_at_than_told(candidates: int) -> None:
     boxes, scores = apart(20)
-    assert in_fixed_shapes(boxes, scores, candidates=candidates) == [plain(boxes, scores)[0][:candidates]]
+    assert in_fixed_shapes(boxes, scores, candidates=candidates) == [
+        plain(boxes, scores)[0][:candidates]
+    ]
 
 
 def test_what_is_cut_off_suppresses_nothing_but_is_not_found_either() -> None:
@@ -142,7 +178,11 @@ def test_what_is_cut_off_suppresses_nothing_but_is_not_found_either() -> None:
 @pytest.mark.parametrize("most", [1, 5, 19, 20])
 def test_no_more_is_found_than_told(most: int) -> None:
     boxes, scores = apart(20)
-    assert in_fixed_shapes(boxes, scores, most=most) == plain(boxes, scores, most) == [plain(boxes, scores)[0][:most]]
+    assert (
+        in_fixed_shapes(boxes, scores, most=most)
+        == plain(boxes, scores, most)
+        == [plain(boxes, scores)[0][:most]]
+    )
 
 
 def test_fewer_pairs_than_may_be_found_are_all_there_is() -> None:
@@ -152,7 +192,9 @@ def test_fewer_pairs_than_may_be_found_are_all_there_is() -> None:
 
 
 def chain(length: int) -> tuple[Tensor, Tensor]:
-    """Boxes of which each overlaps only the next enough to suppress it: every second one is to be found."""
+    """Boxes of which each overlaps only the next enough to suppress it: every second one is to be
+    found.
+    """
     left = torch.arange(length) * 0.01
     boxes = torch.stack([left, torch.zeros(length), left + 0.03, torch.ones(length)], 1)
     return boxes[None], torch.linspace(0.9, 0.2, length)[None, :, None]
@@ -190,22 +232,34 @@ class Looked(NamedTuple):
 
     def found(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
         how = self.model.metadata
-        return detect(self.boxes[place], self.scores[place], how.score_threshold, how.iou_threshold, how.max_detections)
+        return detect(
+            self.boxes[place],
+            self.scores[place],
+            how.score_threshold,
+            how.iou_threshold,
+            how.max_detections,
+        )
 
 
 @pytest.fixture(scope="module")
 def looked(model: ModelFile) -> Looked:
     with VideoReader(assets_folder() / "media" / "bikes.mp4") as reader:
-        frames = [item for item in reader.read() if isinstance(item, Frame) and item.index in (0, 30, 60)]
+        frames = [
+            item for item in reader.read() if isinstance(item, Frame) and item.index in (0, 30, 60)
+        ]
         images = np.stack([frame.network_input(model.metadata.input_size) for frame in frames])
     network = network_of(model)
     return Looked(model, network, images, *answer_before_nms(network, model.metadata, images))
 
 
 def test_the_sample_clip_gives_the_same(looked: Looked) -> None:
-    """As far as the candidates reach: the model's own threshold is so low that in some frames there are more."""
+    """As far as the candidates reach: the model's own threshold is so low that in some frames there
+    are more.
+    """
     how = looked.model.metadata
-    found = detect_in_fixed_shapes(looked.boxes, looked.scores, how.score_threshold, how.iou_threshold, how.max_detections)
+    found = detect_in_fixed_shapes(
+        looked.boxes, looked.scores, how.score_threshold, how.iou_threshold, how.max_detections
+    )
     for place, count in enumerate(found[0][:, 0]):
         least = float(looked.scores[place].flatten().topk(1024).values[-1])
         assert least < 0.2 * how.display_threshold
@@ -216,13 +270,19 @@ def test_the_sample_clip_gives_the_same(looked: Looked) -> None:
 
 
 def test_what_a_network_means_is_computed_as_its_model_file_says(looked: Looked) -> None:
-    """Written out: BGR pixels, mean and scale turned round with them, then what the paper makes of offsets and logits."""
+    """Written out: BGR pixels, mean and scale turned round with them, then what the paper makes of
+    offsets and logits.
+    """
     how, network = looked.model.metadata, looked.network
     mean, scale = (np.array(values[::-1], np.float32) for values in (how.mean, how.scale))
-    pixels = torch.from_numpy(((looked.images.astype(np.float32) - mean) * scale).transpose(0, 3, 1, 2).copy())
+    pixels = torch.from_numpy(
+        ((looked.images.astype(np.float32) - mean) * scale).transpose(0, 3, 1, 2).copy()
+    )
     with torch.inference_mode():
         regression, logits = network(pixels)
-        boxes, scores = boxes_and_scores(regression, logits, network.default_boxes, how.score_activation)
+        boxes, scores = boxes_and_scores(
+            regression, logits, network.default_boxes, how.score_activation
+        )
     np.testing.assert_allclose(looked.boxes.numpy(), boxes.numpy(), atol=1e-5)
     np.testing.assert_allclose(looked.scores.numpy(), scores.numpy(), atol=1e-5)
 

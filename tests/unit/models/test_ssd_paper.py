@@ -1,4 +1,6 @@
-"""The paper's networks and SSDLite320, held against plain transcriptions of torchvision's documented forward passes, by parameter name."""
+"""The paper's networks and SSDLite320, held against plain transcriptions of torchvision's
+documented forward passes, by parameter name.
+"""
 
 import math
 from collections.abc import Callable
@@ -13,17 +15,30 @@ from ssd_live.models import create
 
 State = dict[str, Tensor]
 
-# Published: torchvision's documentation for the COCO weights, and the VOC network as commonly counted.
-PARAMETERS = {("ssd300-vgg16", 91): 35_641_826, ("ssdlite320-mobilenetv3-large", 91): 3_440_060, ("ssd300-vgg16", 21): 26_285_486}
+# Published: torchvision's documentation for the COCO weights, and the VOC network as commonly
+# counted.
+PARAMETERS = {
+    ("ssd300-vgg16", 91): 35_641_826,
+    ("ssdlite320-mobilenetv3-large", 91): 3_440_060,
+    ("ssd300-vgg16", 21): 26_285_486,
+}
 
 
 @pytest.mark.parametrize(("name", "classes"), PARAMETERS)
 def test_a_network_has_as_many_parameters_as_published(name: str, classes: int) -> None:
-    assert sum(parameter.numel() for parameter in create(name, classes).parameters()) == PARAMETERS[name, classes]
+    assert (
+        sum(parameter.numel() for parameter in create(name, classes).parameters())
+        == PARAMETERS[name, classes]
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "boxes"), [("ssd300-vgg16", 300, 8732), ("ssd512-vgg16", 512, 24564), ("ssdlite320-mobilenetv3-large", 320, 3234)]
+    ("name", "size", "boxes"),
+    [
+        ("ssd300-vgg16", 300, 8732),
+        ("ssd512-vgg16", 512, 24564),
+        ("ssdlite320-mobilenetv3-large", 320, 3234),
+    ],
 )
 def test_a_network_answers_for_every_default_box(name: str, size: int, boxes: int) -> None:
     network = create(name, 5).eval()
@@ -55,7 +70,9 @@ def vgg16_ssd300(images: Tensor, state: State, classes: int) -> tuple[Tensor, Te
     x = F.relu(conv(x, "backbone.extra.0.7.1", padding=6, dilation=6))
     x = F.relu(conv(x, "backbone.extra.0.7.3"))
     maps.append(x)
-    for layer, how in enumerate(({"stride": 2, "padding": 1}, {"stride": 2, "padding": 1}, {}, {}), 1):
+    for layer, how in enumerate(
+        ({"stride": 2, "padding": 1}, {"stride": 2, "padding": 1}, {}, {}), 1
+    ):
         x = F.relu(conv(x, f"backbone.extra.{layer}.0"))
         x = F.relu(conv(x, f"backbone.extra.{layer}.2", **how))
         maps.append(x)
@@ -65,7 +82,11 @@ def vgg16_ssd300(images: Tensor, state: State, classes: int) -> tuple[Tensor, Te
         for index, feature_map in enumerate(maps):
             answer = conv(feature_map, f"head.{kind}.module_list.{index}", padding=1)
             batch, _, height, width = answer.shape
-            rows.append(answer.view(batch, -1, columns, height, width).permute(0, 3, 4, 1, 2).reshape(batch, -1, columns))
+            rows.append(
+                answer.view(batch, -1, columns, height, width)
+                .permute(0, 3, 4, 1, 2)
+                .reshape(batch, -1, columns)
+            )
         return torch.cat(rows, 1)
 
     return predictions("regression_head", 4), predictions("classification_head", classes)
@@ -74,18 +95,26 @@ def vgg16_ssd300(images: Tensor, state: State, classes: int) -> tuple[Tensor, Te
 def mobilenetv3_ssdlite320(images: Tensor, state: State, classes: int) -> tuple[Tensor, Tensor]:
     """SSDLite320 written out layer by layer; BatchNorm with running statistics."""
 
-    def cna(x: Tensor, name: str, stride: int = 1, act: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    def cna(
+        x: Tensor, name: str, stride: int = 1, act: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
         weight = state[f"{name}.0.weight"]
         kernel, groups = weight.shape[-1], x.shape[1] // weight.shape[1]
         x = F.conv2d(x, weight, stride=stride, padding=kernel // 2, groups=groups)
-        mean, variance, gain, shift = (state[f"{name}.1.{key}"].view(1, -1, 1, 1) for key in ("running_mean", "running_var", "weight", "bias"))
+        mean, variance, gain, shift = (
+            state[f"{name}.1.{key}"].view(1, -1, 1, 1)
+            for key in ("running_mean", "running_var", "weight", "bias")
+        )
         x = (x - mean) / torch.sqrt(variance + 0.001) * gain + shift
         return x if act is None else act(x)
 
     def squeeze(x: Tensor, name: str) -> Tensor:
         mean = F.adaptive_avg_pool2d(x, 1)
         hidden = F.relu(F.conv2d(mean, state[f"{name}.fc1.weight"], state[f"{name}.fc1.bias"]))
-        return F.hardsigmoid(F.conv2d(hidden, state[f"{name}.fc2.weight"], state[f"{name}.fc2.bias"])) * x
+        return (
+            F.hardsigmoid(F.conv2d(hidden, state[f"{name}.fc2.weight"], state[f"{name}.fc2.bias"]))
+            * x
+        )
 
     # stride, squeezes, activation, expands, adds the input: table 1 of the MobileNetV3 paper.
     re, hs = F.relu, F.hardswish
@@ -125,16 +154,26 @@ def mobilenetv3_ssdlite320(images: Tensor, state: State, classes: int) -> tuple[
     maps.append(x)
     for number in range(4):
         name = f"backbone.extra.{number}"
-        x = cna(cna(cna(x, f"{name}.0", act=F.relu6), f"{name}.1", 2, F.relu6), f"{name}.2", act=F.relu6)
+        x = cna(
+            cna(cna(x, f"{name}.0", act=F.relu6), f"{name}.1", 2, F.relu6), f"{name}.2", act=F.relu6
+        )
         maps.append(x)
 
     def predictions(kind: str, columns: int) -> Tensor:
         answers = []
         for index, feature_map in enumerate(maps):
             name = f"head.{kind}.module_list.{index}"
-            answer = F.conv2d(cna(feature_map, f"{name}.0", act=F.relu6), state[f"{name}.1.weight"], state[f"{name}.1.bias"])
+            answer = F.conv2d(
+                cna(feature_map, f"{name}.0", act=F.relu6),
+                state[f"{name}.1.weight"],
+                state[f"{name}.1.bias"],
+            )
             batch, _, height, width = answer.shape
-            answers.append(answer.view(batch, -1, columns, height, width).permute(0, 3, 4, 1, 2).reshape(batch, -1, columns))
+            answers.append(
+                answer.view(batch, -1, columns, height, width)
+                .permute(0, 3, 4, 1, 2)
+                .reshape(batch, -1, columns)
+            )
         return torch.cat(answers, 1)
 
     return predictions("regression_head", 4), predictions("classification_head", classes)
@@ -142,9 +181,14 @@ def mobilenetv3_ssdlite320(images: Tensor, state: State, classes: int) -> tuple[
 
 @pytest.mark.parametrize(
     ("name", "size", "oracle"),
-    [("ssd300-vgg16", 300, vgg16_ssd300), ("ssdlite320-mobilenetv3-large", 320, mobilenetv3_ssdlite320)],
+    [
+        ("ssd300-vgg16", 300, vgg16_ssd300),
+        ("ssdlite320-mobilenetv3-large", 320, mobilenetv3_ssdlite320),
+    ],
 )
-def test_the_forward_pass_equals_the_documented_one(name: str, size: int, oracle: Callable[[Tensor, State, int], tuple[Tensor, Tensor]]) -> None:
+def test_the_forward_pass_equals_the_documented_one(
+    name: str, size: int, oracle: Callable[[Tensor, State, int], tuple[Tensor, Tensor]]
+) -> None:
     torch.manual_seed(1)
     network = create(name, 7, preset="coco").eval()
     for module in network.modules():
@@ -164,7 +208,13 @@ def test_the_forward_pass_equals_the_documented_one(name: str, size: int, oracle
     torch.testing.assert_close(logits, expected_logits, atol=1e-4, rtol=1e-4)
 
 
-def literal_boxes(grids: list[int], steps: list[int] | None, scales: list[float], ratios: list[list[int]], size: int) -> Tensor:
+def literal_boxes(
+    grids: list[int],
+    steps: list[int] | None,
+    scales: list[float],
+    ratios: list[list[int]],
+    size: int,
+) -> Tensor:
     """cx, cy, w, h as the published generators loop over them, before any clipping."""
     boxes = []
     for index, grid in enumerate(grids):
@@ -176,7 +226,10 @@ def literal_boxes(grids: list[int], steps: list[int] | None, scales: list[float]
                 boxes += [(cx, cy, scale, scale), (cx, cy, larger, larger)]
                 for ratio in ratios[index]:
                     root = math.sqrt(ratio)
-                    boxes += [(cx, cy, scale * root, scale / root), (cx, cy, scale / root, scale * root)]
+                    boxes += [
+                        (cx, cy, scale * root, scale / root),
+                        (cx, cy, scale / root, scale * root),
+                    ]
     return torch.tensor(boxes)
 
 
@@ -185,21 +238,31 @@ RATIOS_300 = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
 
 
 def test_the_coco_preset_has_the_default_boxes_of_the_published_weights() -> None:
-    expected = literal_boxes(GRIDS_300, STEPS_300, [0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05], RATIOS_300, 300)
+    expected = literal_boxes(
+        GRIDS_300, STEPS_300, [0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05], RATIOS_300, 300
+    )
     expected[:, 2:] = expected[:, 2:].clamp(0, 1)
-    torch.testing.assert_close(create("ssd300-vgg16", 91, preset="coco").default_boxes, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        create("ssd300-vgg16", 91, preset="coco").default_boxes, expected, atol=1e-6, rtol=0
+    )
 
 
 def test_the_voc_preset_has_the_papers_scales() -> None:
-    expected = literal_boxes(GRIDS_300, STEPS_300, [0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05], RATIOS_300, 300).clamp(0, 1)
-    torch.testing.assert_close(create("ssd300-vgg16", 21).default_boxes, expected, atol=1e-6, rtol=0)
+    expected = literal_boxes(
+        GRIDS_300, STEPS_300, [0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05], RATIOS_300, 300
+    ).clamp(0, 1)
+    torch.testing.assert_close(
+        create("ssd300-vgg16", 21).default_boxes, expected, atol=1e-6, rtol=0
+    )
 
 
 def test_ssdlite_has_evenly_spaced_scales_and_cells() -> None:
     scales = [0.2 + 0.75 * k / 5 for k in range(6)] + [1.0]
     expected = literal_boxes([20, 10, 5, 3, 2, 1], None, scales, [[2, 3]] * 6, 320)
     expected[:, 2:] = expected[:, 2:].clamp(0, 1)
-    torch.testing.assert_close(create("ssdlite320-mobilenetv3-large", 91).default_boxes, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        create("ssdlite320-mobilenetv3-large", 91).default_boxes, expected, atol=1e-6, rtol=0
+    )
 
 
 def test_conv4_3_is_normalised_to_a_length_of_20_at_first() -> None:

@@ -1,4 +1,6 @@
-"""The shipped weights in our networks answer as the original TensorFlow graphs did, and nothing but the right weights is taken."""
+"""The shipped weights in our networks answer as the original TensorFlow graphs did, and nothing but
+the right weights is taken.
+"""
 
 from dataclasses import replace
 from functools import cache
@@ -52,10 +54,18 @@ def test_box_encodings_equal_the_original_graph(name: str) -> None:
 
 @pytest.mark.parametrize("name", _REFERENCE_NAMES)
 def test_class_logits_equal_the_original_graph(name: str) -> None:
-    np.testing.assert_allclose(_answer(name)[1], np.load(REFERENCE)[f"{_REFERENCE_NAMES[name]}_class_logits"], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        _answer(name)[1],
+        np.load(REFERENCE)[f"{_REFERENCE_NAMES[name]}_class_logits"],
+        rtol=0,
+        atol=1e-3,
+    )
 
 
-@pytest.mark.parametrize(("name", "count", "first"), [("ssd300-mobilenetv2-oid", 23, None), ("ssdlite300-mobilenetv2-person", 1, "person")])
+@pytest.mark.parametrize(
+    ("name", "count", "first"),
+    [("ssd300-mobilenetv2-oid", 23, None), ("ssdlite300-mobilenetv2-person", 1, "person")],
+)
 def test_the_class_names_come_with_the_weights(name: str, count: int, first: str | None) -> None:
     _, classes = load_trained(name)
     assert len(set(classes)) == count
@@ -88,7 +98,9 @@ def test_an_extra_tensor_is_refused() -> None:
     _assert_one_line(caught.value)
 
 
-@pytest.mark.parametrize("name", ["backbone.stem.weight", "heads.0.cls.predict.bias", "heads.0.box.predict.bias"])
+@pytest.mark.parametrize(
+    "name", ["backbone.stem.weight", "heads.0.cls.predict.bias", "heads.0.box.predict.bias"]
+)
 @pytest.mark.parametrize("surplus", [4, 1])
 def test_a_tensor_of_the_wrong_shape_is_refused(name: str, surplus: int) -> None:
     weights = _weights()
@@ -99,27 +111,38 @@ def test_a_tensor_of_the_wrong_shape_is_refused(name: str, surplus: int) -> None
 
 
 def test_an_unknown_network_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(UnknownModelError, match=r"ssd512'.*ssd300-mobilenetv2, ssd300-vgg16, .*ssdlite300-mobilenetv2"):
+    with pytest.raises(
+        UnknownModelError,
+        match=r"ssd512'.*ssd300-mobilenetv2, ssd300-vgg16, .*ssdlite300-mobilenetv2",
+    ):
         create("ssd512", 21)
 
 
 def test_an_unknown_trained_model_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(UnknownModelError, match=r"yolo.*ssd300-mobilenetv2-oid, ssdlite300-mobilenetv2-person"):
+    with pytest.raises(
+        UnknownModelError, match=r"yolo.*ssd300-mobilenetv2-oid, ssdlite300-mobilenetv2-person"
+    ):
         load_trained("yolo")
 
 
 def _with_weights_file(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setitem(TRAINED_MODELS, "mine", replace(TRAINED_MODELS["ssd300-mobilenetv2-oid"], weights=str(path)))
+    monkeypatch.setitem(
+        TRAINED_MODELS, "mine", replace(TRAINED_MODELS["ssd300-mobilenetv2-oid"], weights=str(path))
+    )
 
 
-def test_a_weights_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_weights_file_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     _with_weights_file(monkeypatch, tmp_path / "none.safetensors")
     with pytest.raises(ModelFileError, match=r"none\.safetensors") as caught:
         load_trained("mine")
     _assert_one_line(caught.value)
 
 
-def test_a_truncated_weights_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_truncated_weights_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     path = tmp_path / "half.safetensors"
     path.write_bytes(TRAINED_MODELS["ssd300-mobilenetv2-oid"].weights_path.read_bytes()[:1_000_000])
     _with_weights_file(monkeypatch, path)
@@ -128,8 +151,12 @@ def test_a_truncated_weights_file_is_refused(monkeypatch: pytest.MonkeyPatch, tm
     _assert_one_line(caught.value)
 
 
-@pytest.mark.parametrize("metadata", [None, {"other": "1"}, {"classes": "not JSON"}, {"classes": "5"}])
-def test_a_weights_file_without_class_names_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, metadata: dict[str, str] | None) -> None:
+@pytest.mark.parametrize(
+    "metadata", [None, {"other": "1"}, {"classes": "not JSON"}, {"classes": "5"}]
+)
+def test_a_weights_file_without_class_names_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, metadata: dict[str, str] | None
+) -> None:
     path = tmp_path / "nameless.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata)
     _with_weights_file(monkeypatch, path)

@@ -1,4 +1,6 @@
-"""Weights by others' names: recognised, loaded strictly, refused where they are something else, and never executed."""
+"""Weights by others' names: recognised, loaded strictly, refused where they are something else, and
+never executed.
+"""
 
 import os
 import pickle
@@ -24,15 +26,34 @@ def vgg() -> State:
 
 
 def ssd_pytorch_names(state: State) -> State:
-    """The names of ssd.pytorch: one list `vgg` with poolings and ReLUs, one list `extras` of convolutions, `loc`, `conf`, `L2Norm`."""
+    """The names of ssd.pytorch: one list `vgg` with poolings and ReLUs, one list `extras` of
+    convolutions, `loc`, `conf`, `L2Norm`.
+    """
     renamed = {"L2Norm.weight": state["backbone.scale_weight"]}
     vgg = [(f"features.{index}", index) for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)]
-    vgg += [("extra.0.1", 24), ("extra.0.3", 26), ("extra.0.5", 28), ("extra.0.7.1", 31), ("extra.0.7.3", 33)]
+    vgg += [
+        ("extra.0.1", 24),
+        ("extra.0.3", 26),
+        ("extra.0.5", 28),
+        ("extra.0.7.1", 31),
+        ("extra.0.7.3", 33),
+    ]
     for kind in ("weight", "bias"):
         renamed |= {f"vgg.{index}.{kind}": state[f"backbone.{name}.{kind}"] for name, index in vgg}
-        renamed |= {f"extras.{number}.{kind}": state[f"backbone.extra.{number // 2 + 1}.{number % 2 * 2}.{kind}"] for number in range(8)}
-        renamed |= {f"loc.{number}.{kind}": state[f"head.regression_head.module_list.{number}.{kind}"] for number in range(6)}
-        renamed |= {f"conf.{number}.{kind}": state[f"head.classification_head.module_list.{number}.{kind}"] for number in range(6)}
+        renamed |= {
+            f"extras.{number}.{kind}": state[
+                f"backbone.extra.{number // 2 + 1}.{number % 2 * 2}.{kind}"
+            ]
+            for number in range(8)
+        }
+        renamed |= {
+            f"loc.{number}.{kind}": state[f"head.regression_head.module_list.{number}.{kind}"]
+            for number in range(6)
+        }
+        renamed |= {
+            f"conf.{number}.{kind}": state[f"head.classification_head.module_list.{number}.{kind}"]
+            for number in range(6)
+        }
     return renamed
 
 
@@ -43,12 +64,23 @@ def saved(path: Path, content: object) -> Path:
 
 def test_torchvision_names_are_recognised(tmp_path: Path, vgg: State) -> None:
     found = recognise(saved(tmp_path / "a.pth", vgg))
-    assert (found.network, found.family, found.classes, found.preset) == ("ssd300-vgg16", "torchvision", 21, "voc")
+    assert (found.network, found.family, found.classes, found.preset) == (
+        "ssd300-vgg16",
+        "torchvision",
+        21,
+        "voc",
+    )
 
 
 def test_ssdlite_is_recognised(tmp_path: Path) -> None:
-    found = recognise(saved(tmp_path / "a.pth", create("ssdlite320-mobilenetv3-large", 91).state_dict()))
-    assert (found.network, found.classes, found.preset) == ("ssdlite320-mobilenetv3-large", 91, "coco")
+    found = recognise(
+        saved(tmp_path / "a.pth", create("ssdlite320-mobilenetv3-large", 91).state_dict())
+    )
+    assert (found.network, found.classes, found.preset) == (
+        "ssdlite320-mobilenetv3-large",
+        91,
+        "coco",
+    )
 
 
 def test_ssd_pytorch_names_give_the_same_network(tmp_path: Path, vgg: State) -> None:
@@ -58,15 +90,31 @@ def test_ssd_pytorch_names_give_the_same_network(tmp_path: Path, vgg: State) -> 
 
 
 @pytest.mark.parametrize(
-    "wrap", [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}, lambda s: {f"module.{k}": v for k, v in s.items()}]
+    "wrap",
+    [
+        lambda s: {"state_dict": s, "epoch": 3},
+        lambda s: {"model": s},
+        lambda s: {f"module.{k}": v for k, v in s.items()},
+    ],
 )
-def test_wrapped_weights_are_unwrapped(tmp_path: Path, vgg: State, wrap: Callable[[State], object]) -> None:
+def test_wrapped_weights_are_unwrapped(
+    tmp_path: Path, vgg: State, wrap: Callable[[State], object]
+) -> None:
     assert recognise(saved(tmp_path / "a.pth", wrap(vgg))).network == "ssd300-vgg16"
 
 
 def test_a_missing_weight_is_named(tmp_path: Path, vgg: State) -> None:
     with pytest.raises(ModelFileError, match=r"does not fit.*backbone\.extra\.2\.0\.weight"):
-        recognise(saved(tmp_path / "a.pth", {name: tensor for name, tensor in vgg.items() if name != "backbone.extra.2.0.weight"}))
+        recognise(
+            saved(
+                tmp_path / "a.pth",
+                {
+                    name: tensor
+                    for name, tensor in vgg.items()
+                    if name != "backbone.extra.2.0.weight"
+                },
+            )
+        )
 
 
 def test_weights_of_another_network_are_refused_with_those_that_are_known(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The file pipeline between a source, a backend kept in memory, and a sink: every frame, in order, none lost."""
+"""The file pipeline between a source, a backend kept in memory, and a sink: every frame, in order,
+none lost.
+"""
 
 import threading
 import time
@@ -17,7 +19,7 @@ from ssd_live.errors import BackendError, MediaError, OutputError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.batch import BatchPipeline, Counters
-from ssd_live.pipeline.line import Detected, Inference
+from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 
 SIDE = 8
 # Far more than any test needs: it only keeps a broken pipeline from hanging the run.
@@ -29,13 +31,20 @@ _FRAMES_BETWEEN_SOURCE_AND_SINK = 5 * 16
 class MemoryBackend(Closing):
     """Finds one thing a picture, whose place tells the picture's brightness.
 
-    As strict as the contract allows: it reads the picture only when the answer is asked for, answers out of buffers that it uses again for
-    the next picture of the slot, and refuses more pictures in flight than it has slots.
+    As strict as the contract allows: it reads the picture only when the answer is asked for,
+    answers out of buffers that it uses again for the next picture of the slot, and refuses more
+    pictures in flight than it has slots.
     """
 
     description = "memory"
 
-    def __init__(self, slots: int, fail_at_submit: int | None = None, fail_at_result: int | None = None, batch: int = 1) -> None:
+    def __init__(
+        self,
+        slots: int,
+        fail_at_submit: int | None = None,
+        fail_at_result: int | None = None,
+        batch: int = 1,
+    ) -> None:
         self.slots, self.batch = slots, batch
         self.in_flight = 0
         self.most_in_flight = 0
@@ -43,7 +52,10 @@ class MemoryBackend(Closing):
         self._fail_at_submit = fail_at_submit
         self._fail_at_result = fail_at_result
         kinds = (((1,), np.int32), ((5, 4), np.float32), ((5,), np.float32), ((5,), np.int32))
-        self._buffers = [Outputs(*(np.zeros((batch, *shape), kind) for shape, kind in kinds)) for _ in range(slots)]
+        self._buffers = [
+            Outputs(*(np.zeros((batch, *shape), kind) for shape, kind in kinds))
+            for _ in range(slots)
+        ]
 
     def submit(self, images: Pixels) -> "MemoryPending":
         if self.submitted == self._fail_at_submit:
@@ -89,16 +101,25 @@ def _frame(index: int) -> Frame:
     return Frame((np.full((SIDE, SIDE, 3), index % 256, np.uint8),), index=index)
 
 
-def _number_in(item: Detected) -> int:
+def _number_in(item: FrameDetections) -> int:
     """Which picture the detections were found in."""
     return round(float(item.detections.boxes[0, 0]) / SIDE * 256)
 
 
-def _inference(backend: MemoryBackend, every: int = 1, region: Region | None = None) -> Inference:
-    return Inference(backend, (SIDE, SIDE), DetectionFilter(("thing",), 0.5, np.array([True])), every, region, backend.batch)
+def _inference(
+    backend: MemoryBackend, every: int = 1, region: Region | None = None
+) -> InferenceConfig:
+    return InferenceConfig(
+        backend,
+        (SIDE, SIDE),
+        DetectionFilter(("thing",), 0.5, np.array([True])),
+        every,
+        region,
+        backend.batch,
+    )
 
 
-Item = Detected | str
+Item = FrameDetections | str
 
 
 @dataclass
@@ -111,11 +132,13 @@ class Collected:
         self.items.append(item)
 
     @property
-    def detected(self) -> list[Detected]:
-        return [item for item in self.items if isinstance(item, Detected)]
+    def detected(self) -> list[FrameDetections]:
+        return [item for item in self.items if isinstance(item, FrameDetections)]
 
 
-def _pipeline(source: Iterable[Frame | str], backend: MemoryBackend, sink: Collected, every: int = 1) -> BatchPipeline[str]:
+def _pipeline(
+    source: Iterable[Frame | str], backend: MemoryBackend, sink: Collected, every: int = 1
+) -> BatchPipeline[str]:
     return BatchPipeline(source, _inference(backend, every), sink)
 
 
@@ -140,14 +163,20 @@ def test_every_frame_comes_out_once_in_order_with_its_own_detections(slots: int)
 @pytest.mark.parametrize("count", [1, 3, 4, 20, 22])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("slots", [1, 2])
-def test_in_batches_too_every_frame_has_its_own_detections(slots: int, every: int, count: int) -> None:
-    source: list[Frame | str] = [item for index in range(count) for item in (_frame(index), f"sound {index}")]
+def test_in_batches_too_every_frame_has_its_own_detections(
+    slots: int, every: int, count: int
+) -> None:
+    source: list[Frame | str] = [
+        item for index in range(count) for item in (_frame(index), f"sound {index}")
+    ]
     backend, sink = MemoryBackend(slots, batch=4), Collected()
     _pipeline(source, backend, sink, every).run()
     assert [item if isinstance(item, str) else item.frame.index for item in sink.items] == [
         item if isinstance(item, str) else item.index for item in source
     ]
-    assert [_number_in(item) for item in sink.detected] == [index - index % every for index in range(count)]
+    assert [_number_in(item) for item in sink.detected] == [
+        index - index % every for index in range(count)
+    ]
     looked_at = -(-count // every)
     assert (backend.submitted, backend.in_flight) == (-(-looked_at // 4), 0)
     assert backend.most_in_flight == min(slots, backend.submitted)
@@ -200,10 +229,14 @@ def test_with_every_third_frame_looked_at_the_others_are_stale(slots: int) -> No
 def test_a_region_is_looked_at_alone_and_its_boxes_are_those_of_the_whole_picture() -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[10:30, 20:50] = 128
-    items: list[Detected | str] = []
-    BatchPipeline([Frame((picture,))], _inference(MemoryBackend(1), region=Region(20, 10, 30, 20)), items.append).run()
+    items: list[FrameDetections | str] = []
+    BatchPipeline(
+        [Frame((picture,))],
+        _inference(MemoryBackend(1), region=Region(20, 10, 30, 20)),
+        items.append,
+    ).run()
     (item,) = items
-    assert isinstance(item, Detected)
+    assert isinstance(item, FrameDetections)
     assert item.detections.boxes.tolist() == [[20 + 30 * 0.5, 10, 50, 30]]
 
 
@@ -222,7 +255,9 @@ def test_a_failure_of_the_source_is_raised(frames: int) -> None:
 
 @pytest.mark.parametrize(("at_submit", "at_result"), [(0, None), (7, None), (None, 0), (None, 7)])
 @pytest.mark.parametrize("slots", [1, 3])
-def test_a_failure_of_the_backend_is_raised_and_ends_an_endless_source(slots: int, at_submit: int | None, at_result: int | None) -> None:
+def test_a_failure_of_the_backend_is_raised_and_ends_an_endless_source(
+    slots: int, at_submit: int | None, at_result: int | None
+) -> None:
     sink = Collected()
     with pytest.raises(BackendError, match="the runtime"):
         _pipeline(map(_frame, count()), MemoryBackend(slots, at_submit, at_result), sink).run()
@@ -233,8 +268,8 @@ def test_a_failure_of_the_backend_is_raised_and_ends_an_endless_source(slots: in
 def test_a_failure_of_the_sink_is_raised_and_nothing_more_is_written() -> None:
     written: list[int] = []
 
-    def sink(item: Detected | str) -> None:
-        assert isinstance(item, Detected)
+    def sink(item: FrameDetections | str) -> None:
+        assert isinstance(item, FrameDetections)
         if len(written) == 5:
             written.append(-1)
             raise OutputError("the disk is full")
@@ -253,7 +288,7 @@ def test_of_several_failures_the_first_is_raised() -> None:
         assert sink_is_busy.wait(_LIMIT_SECONDS)
         raise MediaError("first")
 
-    def sink(item: Detected | str) -> None:
+    def sink(item: FrameDetections | str) -> None:
         sink_is_busy.set()
         assert source_has_failed.wait(_LIMIT_SECONDS)
         raise OutputError("second")
@@ -271,7 +306,7 @@ def test_of_several_failures_the_first_is_raised() -> None:
 def test_what_ends_early_leaves_nothing_in_flight(slots: int, batch: int) -> None:
     """Another file may follow on the same backend."""
 
-    def sink(item: Detected | str) -> None:
+    def sink(item: FrameDetections | str) -> None:
         raise OutputError("the disk is full")
 
     backend = MemoryBackend(slots, batch=batch)
@@ -284,7 +319,7 @@ def test_what_ends_early_leaves_nothing_in_flight(slots: int, batch: int) -> Non
 def test_a_pipeline_that_is_given_up_raises_an_interrupt() -> None:
     sink = Collected()
 
-    def sink_that_gives_up(item: Detected | str) -> None:
+    def sink_that_gives_up(item: FrameDetections | str) -> None:
         sink(item)
         if len(sink.items) == 10:
             pipeline.abort()
@@ -309,12 +344,14 @@ def test_an_interrupt_in_the_calling_thread_tears_everything_down() -> None:
 def test_stopping_ends_in_order_and_everything_read_is_written(slots: int, every: int) -> None:
     sink = Collected()
 
-    def sink_that_stops(item: Detected | str) -> None:
+    def sink_that_stops(item: FrameDetections | str) -> None:
         sink(item)
         if len(sink.items) == 10:
             pipeline.stop()
 
-    pipeline = BatchPipeline(map(_frame, count()), _inference(MemoryBackend(slots), every), sink_that_stops)
+    pipeline = BatchPipeline(
+        map(_frame, count()), _inference(MemoryBackend(slots), every), sink_that_stops
+    )
     pipeline.run()
     assert pipeline.counters.read == pipeline.counters.done == len(sink.detected) >= 10
     assert [item.frame.index for item in sink.detected] == list(range(len(sink.detected)))
@@ -341,7 +378,7 @@ def test_the_source_is_never_read_further_ahead_than_the_queues_hold(slots: int)
                 underway.set()
             yield _frame(index)
 
-    def sink_that_waits_at_first(item: Detected | str) -> None:
+    def sink_that_waits_at_first(item: FrameDetections | str) -> None:
         # The source runs ahead of the first frame as far as it may.
         assert underway.wait(_LIMIT_SECONDS)
         sink(item)
@@ -395,8 +432,8 @@ def test_what_was_read_is_not_kept_back_by_a_source_that_stalls() -> None:
         assert all_written.wait(_LIMIT_SECONDS)
         yield _frame(5)
 
-    def sink(item: Detected | str) -> None:
-        assert isinstance(item, Detected)
+    def sink(item: FrameDetections | str) -> None:
+        assert isinstance(item, FrameDetections)
         # Of the last two one may be in the hands of the stage that reads.
         if item.frame.index == 3:
             all_written.set()
@@ -417,7 +454,7 @@ def test_bursts_of_large_frames_are_short(side: int, most: int) -> None:
             read += 1
             yield Frame((picture,), index=index)
 
-    def sink(item: Detected | str) -> None:
+    def sink(item: FrameDetections | str) -> None:
         if not sink_waits.is_set():
             before = -1
             while read != before:

@@ -47,14 +47,18 @@ class Playing:
         return self.capture.state.phase
 
     def wait_for(self, count: int) -> None:
-        wait_until(lambda: len(self.frames) >= count, what=f"{count} frames, not {len(self.frames)}")
+        wait_until(
+            lambda: len(self.frames) >= count, what=f"{count} frames, not {len(self.frames)}"
+        )
 
     def wait_for_phase(self, phase: Phase) -> None:
         wait_until(lambda: self.phase is phase, what=f"{phase}, not {self.capture.state}")
 
     def next_time(self) -> float:
         """Of the one frame that an order brings while paused."""
-        wait_until(lambda: len(self.frames) > self._seen, 5, f"a frame for the order; {self.capture.state}")
+        wait_until(
+            lambda: len(self.frames) > self._seen, 5, f"a frame for the order; {self.capture.state}"
+        )
         self._seen = len(self.frames)
         return self.times[-1]
 
@@ -62,8 +66,18 @@ class Playing:
 
 
 @contextmanager
-def _playing(source: object, *, loop: bool = False, paused: bool = False, mirror: bool = False, rate: float | None = None) -> Iterator[Playing]:
-    playing = Playing(parse_source(str(source)), CaptureOptions(SourceOptions(rate=rate), loop=loop, paused=paused, mirror=mirror))
+def _playing(
+    source: object,
+    *,
+    loop: bool = False,
+    paused: bool = False,
+    mirror: bool = False,
+    rate: float | None = None,
+) -> Iterator[Playing]:
+    playing = Playing(
+        parse_source(str(source)),
+        CaptureOptions(SourceOptions(rate=rate), loop=loop, paused=paused, mirror=mirror),
+    )
     playing.capture.start()
     try:
         yield playing
@@ -79,7 +93,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def setup(stream: object) -> None:
         stream.codec_context.gop_size = 12  # type: ignore[attr-defined]
 
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES, size=(64, 48), setup=setup)
+    return write_clip(
+        tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES, size=(64, 48), setup=setup
+    )
 
 
 @pytest.fixture
@@ -239,8 +255,12 @@ def test_a_paused_file_keeps_its_place_and_captures_nothing(clip: Path) -> None:
         assert len(playing.frames) == count
 
 
-@pytest.mark.parametrize(("suffix", "half_a_tick"), [(".mp4", 1e-4), (".mkv", 6e-4), (".ts", 1e-4), (".avi", 0.0201)])
-def test_after_a_seek_the_first_frame_at_or_after_that_time_is_shown(suffix: str, half_a_tick: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "half_a_tick"), [(".mp4", 1e-4), (".mkv", 6e-4), (".ts", 1e-4), (".avi", 0.0201)]
+)
+def test_after_a_seek_the_first_frame_at_or_after_that_time_is_shown(
+    suffix: str, half_a_tick: float, tmp_path: Path
+) -> None:
     codec = "mpeg4" if suffix == ".avi" else "libx264"
     path = write_clip(tmp_path / f"clip{suffix}", FRAMES, size=(64, 48), codec=codec)
     stamps = frame_times(path)
@@ -249,7 +269,9 @@ def test_after_a_seek_the_first_frame_at_or_after_that_time_is_shown(suffix: str
         playing.wait_for_phase(Phase.PAUSED)
         for asked in (0.5, 0.0, 0.76, 0.041, 0.04, 0.3, 0.72, 0.12):
             playing.capture.seek(asked)
-            assert playing.next_time() == pytest.approx(min(moment for moment in times if moment >= asked - half_a_tick), abs=1e-3)
+            assert playing.next_time() == pytest.approx(
+                min(moment for moment in times if moment >= asked - half_a_tick), abs=1e-3
+            )
 
 
 def test_a_seek_while_playing_goes_on_from_there(clip: Path) -> None:
@@ -286,7 +308,9 @@ def test_the_position_follows_and_is_counted_from_the_first_frame(tmp_path: Path
 
 def test_frames_of_irregular_times_are_stepped_back_one_by_one(tmp_path: Path) -> None:
     places = [0, 1, 2, 3, 4, 14, 15, 16, 30, 31]
-    path = write_clip(tmp_path / "irregular.mp4", 10, size=(64, 48), pts=lambda index: places[index])
+    path = write_clip(
+        tmp_path / "irregular.mp4", 10, size=(64, 48), pts=lambda index: places[index]
+    )
     with _playing(path, paused=True) as playing:
         playing.capture.seek(31 / RATE)
         seen = [playing.next_time()]
@@ -361,7 +385,9 @@ def test_a_mirrored_source_is_flipped_left_and_right_and_can_be_flipped_back() -
     with _playing("pattern:64x36@100", paused=True, mirror=True) as playing:
         playing.wait_for(1)
         playing.capture.set_mirror(False)
-        wait_until(lambda: not np.array_equal(playing.frames[-1].planes[0], playing.frames[0].planes[0]))
+        wait_until(
+            lambda: not np.array_equal(playing.frames[-1].planes[0], playing.frames[0].planes[0])
+        )
         with _playing("pattern:64x36@100") as plain:
             plain.wait_for(1)
         assert np.array_equal(playing.frames[0].planes[0], plain.frames[0].planes[0][:, ::-1])
@@ -403,7 +429,9 @@ def test_a_retired_capture_delivers_nothing_more() -> None:
 # Streams.
 
 
-def test_a_stream_that_stops_is_reported_and_resumes_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_stops_is_reported_and_resumes_every_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with MjpegServer((64, 48), 60) as camera, _playing(camera.address) as playing:
         playing.wait_for(5)
         files = threads = 0
@@ -418,7 +446,11 @@ def test_a_stream_that_stops_is_reported_and_resumes_every_time(monkeypatch: pyt
             # Within two seconds, and some for a busy machine.
             seconds = wait_until(lambda: len(playing.frames) > count + 3)  # noqa: B023
             assert seconds < 4
-            assert (playing.phase, playing.capture.state.trouble, playing.capture.state.attempts) == (Phase.PLAYING, "", 0)
+            assert (
+                playing.phase,
+                playing.capture.state.trouble,
+                playing.capture.state.attempts,
+            ) == (Phase.PLAYING, "", 0)
             files, threads = files or open_files(), threads or threading.active_count()
         # The server's own come and go.
         wait_until(lambda: open_files() <= files + 2 and threading.active_count() <= threads + 2)
@@ -443,7 +475,9 @@ def test_attempts_are_counted_with_growing_pauses_while_nothing_listens() -> Non
             assert moments[4] - moments[3] > moments[2] - moments[1]
 
 
-def test_a_stream_that_falls_silent_is_reported_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_falls_silent_is_reported_and_resumes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(stream, "READ_TIMEOUT_SECONDS", 0.5)
     with MjpegServer((64, 48), 60) as camera, _playing(camera.address) as playing:
         playing.wait_for(3)
@@ -484,4 +518,6 @@ def test_a_source_whose_library_breaks_says_so_in_a_line(monkeypatch: pytest.Mon
     monkeypatch.setattr("ssd_live.pipeline.capture.open_source", broken)
     with _playing(assets_folder() / "media" / "bikes.mp4") as playing:
         playing.wait_for_phase(Phase.FAILED)
-        assert playing.capture.state.trouble.endswith("RuntimeError: a driver's fault; choose another source")
+        assert playing.capture.state.trouble.endswith(
+            "RuntimeError: a driver's fault; choose another source"
+        )

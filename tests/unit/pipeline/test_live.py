@@ -1,4 +1,4 @@
-"""The live pipeline: exact accounts, the newest frame, and stages that restart while it runs."""
+"""The live pipeline: exact counts, the newest frame, and stages that restart while it runs."""
 
 import random
 import threading
@@ -13,11 +13,20 @@ from ssd_live.errors import BackendError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline import live
 from ssd_live.pipeline.capture import CaptureOptions, Phase
-from ssd_live.pipeline.live import LivePipeline, Shot, Show
+from ssd_live.pipeline.live import LiveFrame, LivePipeline, Show
 from ssd_live.pipeline.picture import Picture, Viewport, render
 from ssd_live.video.sources import parse_source
 from tests.clips import write_clip
-from tests.live_parts import SIDE, VIEW, MemoryBackend, Painter, brightness, check_account, check_closed, network_of
+from tests.live_parts import (
+    SIDE,
+    VIEW,
+    MemoryBackend,
+    Painter,
+    brightness,
+    check_account,
+    check_closed,
+    network_of,
+)
 from tests.servers import MjpegServer
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_for, wait_until
 
@@ -26,8 +35,10 @@ OTHER_VIEW = Viewport(48, 20)
 
 
 @contextmanager
-def _running(backend: MemoryBackend | None = None, show: Show = "inferred", source: str = "pattern:64x36@300") -> Iterator[LivePipeline]:
-    """A pipeline on a fast pattern, closed and its account checked at the end."""
+def _running(
+    backend: MemoryBackend | None = None, show: Show = "inferred", source: str = "pattern:64x36@300"
+) -> Iterator[LivePipeline]:
+    """A pipeline on a fast pattern, closed and its frame counts checked at the end."""
     with LivePipeline(lambda: None, show=show) as pipeline:
         if backend is not None:
             pipeline.use(network_of(backend))
@@ -39,7 +50,7 @@ def _running(backend: MemoryBackend | None = None, show: Show = "inferred", sour
 
 
 def _captured(pipeline: LivePipeline) -> int:
-    return pipeline.ledger.account().captured
+    return pipeline.frame_counter.counts().captured
 
 
 def _wait_for_frames(pipeline: LivePipeline, count: int) -> None:
@@ -49,7 +60,7 @@ def _wait_for_frames(pipeline: LivePipeline, count: int) -> None:
 
 
 def _dropped(pipeline: LivePipeline, cause: str) -> int:
-    return pipeline.ledger.account().dropped.get(cause, 0)
+    return pipeline.frame_counter.counts().dropped.get(cause, 0)
 
 
 def _fetched(pipeline: LivePipeline) -> Picture:
@@ -87,7 +98,9 @@ def test_every_picture_carries_the_boxes_of_its_own_frame() -> None:
     for picture in looked_at:
         assert picture.detections is not None
         assert not picture.stale
-        assert picture.detections.boxes[0, 0] == pytest.approx(64 * brightness(picture.frame.network_input((SIDE, SIDE))), abs=1e-3)
+        assert picture.detections.boxes[0, 0] == pytest.approx(
+            64 * brightness(picture.frame.network_input((SIDE, SIDE))), abs=1e-3
+        )
 
 
 def test_without_a_network_frames_are_shown_without_boxes() -> None:
@@ -95,15 +108,20 @@ def test_without_a_network_frames_are_shown_without_boxes() -> None:
         assert Painter().paint_next(pipeline).detections is None
 
 
-def test_shown_at_the_sources_rate_frames_do_not_wait_for_the_network_and_boxes_are_marked_as_older() -> None:
+def test_at_the_sources_rate_frames_do_not_wait_and_boxes_are_marked_as_older() -> None:
     backend, painter = MemoryBackend(), Painter()
     with _running(backend, "source") as pipeline:
-        wait_until(lambda: (picture := painter.paint_next(pipeline)).detections is not None and picture.stale, what="older boxes")
+        wait_until(
+            lambda: (
+                (picture := painter.paint_next(pipeline)).detections is not None and picture.stale
+            ),
+            what="older boxes",
+        )
         backend.gate.clear()
         _wait_for_frames(pipeline, 3)
-        inferred = pipeline.ledger.account().inferred
+        inferred = pipeline.frame_counter.counts().inferred
         painter.paint_many(pipeline, 20)
-        assert pipeline.ledger.account().inferred <= inferred + 1
+        assert pipeline.frame_counter.counts().inferred <= inferred + 1
         backend.gate.set()
     assert all(picture.stale for picture in painter.painted[-20:])
 
@@ -136,11 +154,16 @@ def test_a_frame_inferred_once_counts_once_however_often_it_is_drawn() -> None:
         painter.paint_next(pipeline)
         _freeze(pipeline)
         painter.paint(pipeline)
-        before = pipeline.ledger.account()
+        before = pipeline.frame_counter.counts()
         for width in range(20, 30):
             pipeline.set_viewport(Viewport(width, 32))
-            wait_until(lambda: (picture := painter.paint(pipeline)) is not None and picture.width == width, what="the picture in its new size")  # noqa: B023
-        after = pipeline.ledger.account()
+            wait_until(
+                lambda: (
+                    (picture := painter.paint(pipeline)) is not None and picture.width == width  # noqa: B023 - called within this round
+                ),
+                what="the picture in its new size",
+            )
+        after = pipeline.frame_counter.counts()
     assert (after.shown, after.inferred) == (before.shown, before.inferred)
     assert len({picture.number for picture in painter.painted[-10:]}) == 1
 
@@ -151,23 +174,26 @@ def test_a_frame_inferred_once_counts_once_however_often_it_is_drawn() -> None:
 def test_the_network_takes_the_newest_frame_however_slow_it_is() -> None:
     captured_at_submit: list[int] = []
     looked_at: list[int] = []
-    backend = MemoryBackend(0.03, begun=lambda number: captured_at_submit.append(_captured(pipeline)))
+    backend = MemoryBackend(
+        0.03, begun=lambda number: captured_at_submit.append(_captured(pipeline))
+    )
     with _running(backend) as pipeline:
         wait_until(lambda: pipeline.network is not None)
 
-        def tap(shot: Shot) -> None:
-            if shot.detections is not None:
-                looked_at.append(shot.frame.index)
+        def tap(live_frame: LiveFrame) -> None:
+            if live_frame.detections is not None:
+                looked_at.append(live_frame.frame.index)
 
-        pipeline.tap = tap
+        pipeline.frame_listener = tap
         wait_until(lambda: len(looked_at) >= 15)
-        pipeline.tap = None
+        pipeline.frame_listener = None
     first = len(captured_at_submit) - len(looked_at)
     # A tap set in the middle of the first inference may have seen that one or not.
     matching = [captured for captured in captured_at_submit if captured > looked_at[1]]
     assert first >= 0
     for captured_before, index in zip(matching, looked_at[2:], strict=False):
-        # What is looked at next came after the inference before it began; two may have been on their way into the slot.
+        # What is looked at next came after the inference before it began; two may have been on
+        # their way into the slot.
         assert index >= captured_before - 2
 
 
@@ -196,10 +222,10 @@ def test_frames_that_the_network_has_no_time_for_are_dropped_for_that() -> None:
     with _running(MemoryBackend(0.03)) as pipeline:
         painter.paint_many(pipeline, 10)
         check_account(pipeline)
-    account = pipeline.ledger.account()
-    assert account.dropped["inference busy"] > 20
-    assert account.shown == painter.frames
-    assert account.inferred >= account.shown - 1
+    frame_counts = pipeline.frame_counter.counts()
+    assert frame_counts.dropped["inference busy"] > 20
+    assert frame_counts.shown == painter.frames
+    assert frame_counts.inferred >= frame_counts.shown - 1
 
 
 def test_frames_that_nobody_can_see_are_dropped_as_hidden_and_shown_again_later() -> None:
@@ -252,7 +278,7 @@ def test_pictures_fetched_and_not_painted_are_dropped_by_the_display() -> None:
         for _ in range(5):
             _fetched(pipeline)
         assert _dropped(pipeline, "display busy") >= 4
-        assert pipeline.ledger.account().shown == 0
+        assert pipeline.frame_counter.counts().shown == 0
 
 
 def test_painting_a_picture_twice_or_late_counts_nothing_more() -> None:
@@ -260,7 +286,7 @@ def test_painting_a_picture_twice_or_late_counts_nothing_more() -> None:
         first, second = _fetched(pipeline), _fetched(pipeline)
         for picture in (second, second, first):
             pipeline.painted(picture)
-        assert pipeline.ledger.account().shown == 1
+        assert pipeline.frame_counter.counts().shown == 1
 
 
 def test_a_rate_cap_leaves_frames_out_and_says_so() -> None:
@@ -268,12 +294,12 @@ def test_a_rate_cap_leaves_frames_out_and_says_so() -> None:
     with _running(MemoryBackend()) as pipeline:
         pipeline.cap_rate(20)
         started, captured = time.monotonic(), _captured(pipeline)
-        inferred = pipeline.ledger.account().inferred
+        inferred = pipeline.frame_counter.counts().inferred
         painter.paint_many(pipeline, 10)
         seconds = time.monotonic() - started
-        account = pipeline.ledger.account()
-        assert account.inferred - inferred <= seconds * 20 + 3
-        assert account.dropped["rate cap"] >= (account.captured - captured) * 0.7
+        frame_counts = pipeline.frame_counter.counts()
+        assert frame_counts.inferred - inferred <= seconds * 20 + 3
+        assert frame_counts.dropped["rate cap"] >= (frame_counts.captured - captured) * 0.7
         pipeline.cap_rate(None)
         _wait_for_frames(pipeline, 5)
         before = _dropped(pipeline, "rate cap")
@@ -299,13 +325,13 @@ def test_one_step_of_a_paused_live_source_shows_one_new_frame() -> None:
         _freeze(pipeline)
         painter.paint(pipeline)
         before = painter.painted[-1].frame.index
-        shown = pipeline.ledger.account().shown
+        shown = pipeline.frame_counter.counts().shown
         assert pipeline.capture is not None
         pipeline.capture.step(1)
         assert painter.paint_next(pipeline).frame.index > before
         _wait_for_frames(pipeline, 20)
         painter.paint(pipeline)
-        assert pipeline.ledger.account().shown == shown + 1
+        assert pipeline.frame_counter.counts().shown == shown + 1
 
 
 def test_sources_can_be_switched_at_any_time_and_frames_of_all_are_counted() -> None:
@@ -315,10 +341,13 @@ def test_sources_can_be_switched_at_any_time_and_frames_of_all_are_counted() -> 
             spec = SLOWER if number % 2 else FAST
             pipeline.open(spec, CaptureOptions())
             side = 32 if number % 2 else 64
-            wait_until(lambda: painter.paint_next(pipeline).frame.width == side, what="a frame of the new source")  # noqa: B023
+            wait_until(
+                lambda: painter.paint_next(pipeline).frame.width == side,  # noqa: B023 - within this round
+                what="a frame of the new source",
+            )
             check_account(pipeline)
         wait_until(lambda: len(threads_named("capture")) == 1)
-    assert pipeline.ledger.account().shown == painter.frames
+    assert pipeline.frame_counter.counts().shown == painter.frames
     wait_until(lambda: not threads_named("capture"))
 
 
@@ -327,10 +356,10 @@ def test_frames_shown_at_the_sources_rate_are_counted_once_though_looked_at_as_w
     with _running(MemoryBackend(0.01), "source") as pipeline:
         painter.paint_many(pipeline, 30)
         check_account(pipeline)
-    account = pipeline.ledger.account()
-    assert account.shown == painter.frames
-    assert 0 < account.inferred < account.captured
-    assert "inference busy" not in account.dropped
+    frame_counts = pipeline.frame_counter.counts()
+    assert frame_counts.shown == painter.frames
+    assert 0 < frame_counts.inferred < frame_counts.captured
+    assert "inference busy" not in frame_counts.dropped
 
 
 def test_a_file_shown_to_its_end_is_shown_or_dropped_frame_by_frame(tmp_path: Path) -> None:
@@ -340,17 +369,30 @@ def test_a_file_shown_to_its_end_is_shown_or_dropped_frame_by_frame(tmp_path: Pa
         pipeline.use(network_of(MemoryBackend()))
         pipeline.set_viewport(VIEW)
         pipeline.open(parse_source(str(clip)), CaptureOptions(loop=False))
-        wait_until(lambda: painter.paint(pipeline) is None and pipeline.state is not None and pipeline.state.phase is Phase.ENDED)
-        wait_until(lambda: painter.paint(pipeline) is None and pipeline.ledger.account().in_flight == 0)
-    account = pipeline.ledger.account()
-    assert (account.captured, account.shown + sum(account.dropped.values())) == (15, 15)
+        wait_until(
+            lambda: (
+                painter.paint(pipeline) is None
+                and pipeline.state is not None
+                and pipeline.state.phase is Phase.ENDED
+            )
+        )
+        wait_until(
+            lambda: (
+                painter.paint(pipeline) is None and pipeline.frame_counter.counts().in_flight == 0
+            )
+        )
+    frame_counts = pipeline.frame_counter.counts()
+    assert (frame_counts.captured, frame_counts.shown + sum(frame_counts.dropped.values())) == (
+        15,
+        15,
+    )
 
 
 def test_closing_in_the_middle_of_an_inference_counts_what_was_on_its_way() -> None:
     backend = MemoryBackend(0.3)
     with _running(backend) as pipeline:
         wait_until(lambda: backend.submitted >= 2)
-    assert pipeline.ledger.account().dropped["stopped"] >= 1
+    assert pipeline.frame_counter.counts().dropped["stopped"] >= 1
 
 
 def test_a_pipeline_closed_twice_or_before_anything_was_opened_is_closed() -> None:
@@ -369,7 +411,9 @@ def test_accounts_are_exact_whatever_happens_in_whatever_order(seed: int) -> Non
     painted: set[tuple[int, int]] = set()
 
     def another_network() -> None:
-        backends.append(MemoryBackend(chance.choice([0, 0.002, 0.02]), dies_at=chance.choice([None, None, 3])))
+        backends.append(
+            MemoryBackend(chance.choice([0, 0.002, 0.02]), dies_at=chance.choice([None, None, 3]))
+        )
         pipeline.use(network_of(backends[-1]))
 
     def fetch() -> None:
@@ -393,7 +437,13 @@ def test_accounts_are_exact_whatever_happens_in_whatever_order(seed: int) -> Non
     def control() -> None:
         capture = pipeline.capture
         assert capture is not None
-        orders: list[Callable[[], None]] = [capture.pause, capture.play, capture.play, lambda: capture.step(1), lambda: capture.step(-1)]
+        orders: list[Callable[[], None]] = [
+            capture.pause,
+            capture.play,
+            capture.play,
+            lambda: capture.step(1),
+            lambda: capture.step(-1),
+        ]
         chance.choice(orders)()
 
     acts: list[Callable[[], object]] = [
@@ -416,14 +466,16 @@ def test_accounts_are_exact_whatever_happens_in_whatever_order(seed: int) -> Non
             check_account(pipeline)
             time.sleep(chance.choice([0, 0, 0.001, 0.005]))
     check_closed(pipeline)
-    assert pipeline.ledger.account().shown <= len(painted)
+    assert pipeline.frame_counter.counts().shown <= len(painted)
     assert all(backend.closed == 1 for backend in backends)
 
 
 # Networks come and go.
 
 
-def test_another_network_takes_over_and_the_one_before_is_closed_by_the_thread_that_used_it() -> None:
+def test_another_network_takes_over_and_the_one_before_is_closed_by_the_thread_that_used_it() -> (
+    None
+):
     closers: list[str] = []
 
     class Noting(MemoryBackend):
@@ -482,8 +534,8 @@ def test_a_network_that_dies_is_reported_once_and_frames_go_on_without_boxes() -
         pipeline.use(network_of(another))
         wait_until(lambda: painter.paint_next(pipeline).detections is not None)
     check_closed(pipeline)
-    account = pipeline.ledger.account()
-    assert (account.failed, backend.submitted, backend.closed) == (1, 4, 1)
+    frame_counts = pipeline.frame_counter.counts()
+    assert (frame_counts.failed, backend.submitted, backend.closed) == (1, 4, 1)
     assert [str(trouble) for trouble in troubles] == ["the network died; choose another backend"]
 
 
@@ -545,7 +597,7 @@ def test_frames_that_failed_while_shown_at_the_sources_rate_are_shown_all_the_sa
         wait_until(lambda: troubles)
         painter.paint_many(pipeline, 3)
     check_closed(pipeline)
-    assert pipeline.ledger.account().failed == 0
+    assert pipeline.frame_counter.counts().failed == 0
 
 
 def test_a_network_that_hangs_does_not_hang_closing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -612,7 +664,9 @@ def test_a_stream_that_comes_back_is_shown_again_and_the_account_stays_exact() -
         pipeline.open(parse_source(camera.address), CaptureOptions())
         painter.paint_many(pipeline, 3)
         camera.stop()
-        wait_until(lambda: pipeline.state is not None and pipeline.state.phase is Phase.RECONNECTING)
+        wait_until(
+            lambda: pipeline.state is not None and pipeline.state.phase is Phase.RECONNECTING
+        )
         painter.paint(pipeline)
         camera.start()
         painter.paint_many(pipeline, 3)
@@ -622,7 +676,9 @@ def test_a_stream_that_comes_back_is_shown_again_and_the_account_stays_exact() -
     wait_until(lambda: not threads_named("capture"))
 
 
-def test_a_frame_that_cannot_be_drawn_is_counted_as_failed_and_the_next_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_cannot_be_drawn_is_counted_as_failed_and_the_next_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     troubles: list[BaseException] = []
     broken = threading.Event()
 
@@ -642,4 +698,4 @@ def test_a_frame_that_cannot_be_drawn_is_counted_as_failed_and_the_next_is_shown
         wait_until(lambda: troubles)
         painter.paint_many(pipeline, 3)
     check_closed(pipeline)
-    assert pipeline.ledger.account().failed == 1
+    assert pipeline.frame_counter.counts().failed == 1

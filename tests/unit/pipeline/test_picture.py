@@ -16,12 +16,20 @@ from ssd_live.video.sources.pattern import PatternSource
 from tests.clips import write_clip
 
 SIZES = [(640, 272), (64, 48), (33, 17), (2, 2), (3, 1), (1, 1)]
-VIEWPORTS = [Viewport(640, 272), Viewport(200, 200), Viewport(1000, 500), Viewport(37, 1), Viewport(1, 1)]
+VIEWPORTS = [
+    Viewport(640, 272),
+    Viewport(200, 200),
+    Viewport(1000, 500),
+    Viewport(37, 1),
+    Viewport(1, 1),
+]
 
 
 def _photo(width: int, height: int) -> Pixels:
     with PatternSource("", SourceOptions((640, 360))) as source:
-        return np.ascontiguousarray(cv2.resize(source.picture(0), (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return np.ascontiguousarray(
+            cv2.resize(source.picture(0), (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
 
 
 def _bgr(width: int, height: int) -> Frame:
@@ -49,18 +57,27 @@ KINDS = {"bgr": _bgr, "yuv": _yuv, "decoded": _decoded}
 
 def _reference(frame: Frame, viewport: Viewport, region: Region) -> Pixels:
     """Convert all, cut, then scale."""
-    whole = frame.planes[0] if frame.pixel_format == "bgr24" else yuv420_to_bgr((frame.planes[0], frame.planes[1], frame.planes[2]), frame.matrix)
+    whole = (
+        frame.planes[0]
+        if frame.pixel_format == "bgr24"
+        else yuv420_to_bgr((frame.planes[0], frame.planes[1], frame.planes[2]), frame.matrix)
+    )
     cut = whole[region.y : region.y + region.height, region.x : region.x + region.width]
     scale = min(viewport.width / region.width, viewport.height / region.height)
     size = (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
     shrinks = scale < 1
-    return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(
+        cv2.resize(cut, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR),
+        np.uint8,
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("viewport", VIEWPORTS)
-def test_a_picture_fits_the_view_keeps_its_aspect_and_is_opaque(kind: str, size: tuple[int, int], viewport: Viewport) -> None:
+def test_a_picture_fits_the_view_keeps_its_aspect_and_is_opaque(
+    kind: str, size: tuple[int, int], viewport: Viewport
+) -> None:
     frame = KINDS[kind](*size)
     pixels, width, region = render(frame, viewport)
     assert region == Region(0, 0, *size)
@@ -79,7 +96,9 @@ def test_a_picture_fits_the_view_keeps_its_aspect_and_is_opaque(kind: str, size:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("viewport", [Viewport(640, 360), Viewport(320, 180), Viewport(1280, 720), Viewport(500, 500)])
+@pytest.mark.parametrize(
+    "viewport", [Viewport(640, 360), Viewport(320, 180), Viewport(1280, 720), Viewport(500, 500)]
+)
 def test_a_whole_picture_equals_the_slow_one(kind: str, viewport: Viewport) -> None:
     frame = KINDS[kind](640, 360)
     pixels, width, region = render(frame, viewport)
@@ -90,7 +109,9 @@ def test_a_whole_picture_equals_the_slow_one(kind: str, viewport: Viewport) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("part", [(0.25, 0.25, 0.75, 0.75), (0.0, 0.0, 0.5, 1.0), (0.6, 0.4, 1.0, 1.0)])
+@pytest.mark.parametrize(
+    "part", [(0.25, 0.25, 0.75, 0.75), (0.0, 0.0, 0.5, 1.0), (0.6, 0.4, 1.0, 1.0)]
+)
 def test_a_part_shows_just_that_part(kind: str, part: tuple[float, float, float, float]) -> None:
     frame = KINDS[kind](640, 360)
     viewport = Viewport(400, 300, part)
@@ -98,7 +119,9 @@ def test_a_part_shows_just_that_part(kind: str, part: tuple[float, float, float,
     asked = (part[0] * 640, part[1] * 360, part[2] * 640, part[3] * 360)
     got = (region.x, region.y, region.x + region.width, region.y + region.height)
     assert np.abs(np.subtract(asked, got)).max() <= 2
-    difference = np.abs(pixels[:, :width, :3].astype(int) - _reference(frame, viewport, region).astype(int))
+    difference = np.abs(
+        pixels[:, :width, :3].astype(int) - _reference(frame, viewport, region).astype(int)
+    )
     assert difference.mean() < 4
 
 
@@ -114,9 +137,18 @@ def test_at_its_own_size_a_bgr_picture_is_the_frame_itself_and_others_nearly(kin
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "part",
-    [(0.99, 0.99, 1.0, 1.0), (0.5, 0.5, 0.5, 0.5), (0.0, 0.0, 0.001, 0.001), (-0.5, -0.5, 0.5, 0.5), (0.5, 0.5, 1.5, 1.5), (1.0, 1.0, 1.0, 1.0)],
+    [
+        (0.99, 0.99, 1.0, 1.0),
+        (0.5, 0.5, 0.5, 0.5),
+        (0.0, 0.0, 0.001, 0.001),
+        (-0.5, -0.5, 0.5, 0.5),
+        (0.5, 0.5, 1.5, 1.5),
+        (1.0, 1.0, 1.0, 1.0),
+    ],
 )
-def test_any_part_of_any_size_lies_inside_the_frame(kind: str, size: tuple[int, int], part: tuple[float, float, float, float]) -> None:
+def test_any_part_of_any_size_lies_inside_the_frame(
+    kind: str, size: tuple[int, int], part: tuple[float, float, float, float]
+) -> None:
     frame = KINDS[kind](*size)
     pixels, width, region = render(frame, Viewport(50, 50, part))
     assert region.x >= 0

@@ -81,7 +81,9 @@ def test_everything_put_is_either_taken_or_given_back_exactly_once(writers: int)
     reader.join(LIMIT_SECONDS)
     left = slot.take()
     everything = [*replaced, *taken, *([left] if left else [])]
-    assert sorted(everything) == [(writer, number) for writer in range(writers) for number in range(2000)]
+    assert sorted(everything) == [
+        (writer, number) for writer in range(writers) for number in range(2000)
+    ]
     for writer in range(writers):
         numbers = [number for who, number in taken if who == writer]
         assert numbers == sorted(numbers)

@@ -60,7 +60,9 @@ def test_without_an_output_there_are_detections_only(tree: Path) -> None:
         ("photo.PNG", "ffv1", "photo.PNG"),
     ],
 )
-def test_in_an_output_folder_the_ending_is_one_that_holds_the_codec(tree: Path, name: str, codec: Codec, expected: str) -> None:
+def test_in_an_output_folder_the_ending_is_one_that_holds_the_codec(
+    tree: Path, name: str, codec: Codec, expected: str
+) -> None:
     _make(name)
     plan = make_plan([name], "out", codec)
     assert (_outputs(plan), plan.folder) == ([f"out/{expected}"], Path("out"))
@@ -80,12 +82,20 @@ def test_inputs_of_one_name_from_several_folders_do_not_collide(tree: Path) -> N
 
 def test_a_folders_tree_is_mirrored(tree: Path) -> None:
     _make("in/a.mp4", "in/deep/er/b.avi", "in/deep/photo.jpg")
-    assert sorted(_outputs(make_plan(["in"], "out", "h264"))) == ["out/a.mp4", "out/deep/er/b.mp4", "out/deep/photo.jpg"]
+    assert sorted(_outputs(make_plan(["in"], "out", "h264"))) == [
+        "out/a.mp4",
+        "out/deep/er/b.mp4",
+        "out/deep/photo.jpg",
+    ]
 
 
 def test_clips_that_differ_in_their_ending_alone_keep_it(tree: Path) -> None:
     _make("in/clip.avi", "in/clip.mp4", "in/other.avi")
-    assert sorted(_outputs(make_plan(["in"], "out", "h264"))) == ["out/clip.avi.mp4", "out/clip.mp4.mp4", "out/other.mp4"]
+    assert sorted(_outputs(make_plan(["in"], "out", "h264"))) == [
+        "out/clip.avi.mp4",
+        "out/clip.mp4.mp4",
+        "out/other.mp4",
+    ]
 
 
 def _names_are_apart(plan: Plan) -> bool:
@@ -111,7 +121,9 @@ def test_clips_that_differ_in_case_alone_do_not_collide(tree: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_name_made_to_avoid_a_collision_does_not_collide_itself(tree: Path, names: tuple[str, ...]) -> None:
+def test_a_name_made_to_avoid_a_collision_does_not_collide_itself(
+    tree: Path, names: tuple[str, ...]
+) -> None:
     _make(*(f"in/{name}" for name in names))
     plan = make_plan(["in"], "out", "h264")
     # Where the file system knows no case, some of the names are one file.
@@ -123,9 +135,15 @@ _STEMS = st.sampled_from(["a", "b", "a.avi", "b.mp4", "a1", "a01"])
 _ENDINGS = st.sampled_from([".mp4", ".avi", ".mkv", ".wmv", ".jpg", ".png", ".mp4.avi"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
-@given(st.sets(st.tuples(_STEMS, _ENDINGS), min_size=1, max_size=12), st.sampled_from(["h264", "ffv1"]))
-def test_no_two_inputs_ever_share_an_output(tmp_path_factory: pytest.TempPathFactory, names: set[tuple[str, str]], codec: Codec) -> None:
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
+@given(
+    st.sets(st.tuples(_STEMS, _ENDINGS), min_size=1, max_size=12), st.sampled_from(["h264", "ffv1"])
+)
+def test_no_two_inputs_ever_share_an_output(
+    tmp_path_factory: pytest.TempPathFactory, names: set[tuple[str, str]], codec: Codec
+) -> None:
     folder = tmp_path_factory.mktemp("in")
     for stem, ending in names:
         (folder / f"{stem}{ending}").write_bytes(b"media")
@@ -152,17 +170,30 @@ def test_natural_order_takes_any_name(name: str) -> None:
 
 def test_inputs_stay_in_the_order_in_which_they_were_named(tree: Path) -> None:
     _make("b.mp4", "a.mp4", "c10.mp4", "c9.mp4")
-    assert _sources(make_plan(["c10.mp4", "b.mp4", "a.mp4", "c9.mp4"], "out", "h264")) == ["c10.mp4", "b.mp4", "a.mp4", "c9.mp4"]
+    assert _sources(make_plan(["c10.mp4", "b.mp4", "a.mp4", "c9.mp4"], "out", "h264")) == [
+        "c10.mp4",
+        "b.mp4",
+        "a.mp4",
+        "c9.mp4",
+    ]
 
 
 def test_wildcards_are_expanded_in_natural_order(tree: Path) -> None:
     _make("clip10.mp4", "clip9.mp4", "clip1.mp4", "other.mp4", "clip.txt")
-    assert _sources(make_plan(["clip*.mp4"], "out", "h264")) == ["clip1.mp4", "clip9.mp4", "clip10.mp4"]
+    assert _sources(make_plan(["clip*.mp4"], "out", "h264")) == [
+        "clip1.mp4",
+        "clip9.mp4",
+        "clip10.mp4",
+    ]
 
 
 def test_two_stars_reach_into_folders(tree: Path) -> None:
     _make("in/a.mp4", "in/x/b.mp4", "in/x/y/c.mp4")
-    assert sorted(_sources(make_plan(["in/**/*.mp4"], "out", "h264"))) == ["in/a.mp4", "in/x/b.mp4", "in/x/y/c.mp4"]
+    assert sorted(_sources(make_plan(["in/**/*.mp4"], "out", "h264"))) == [
+        "in/a.mp4",
+        "in/x/b.mp4",
+        "in/x/y/c.mp4",
+    ]
 
 
 def test_a_file_that_is_really_named_like_a_pattern_is_taken_for_itself(tree: Path) -> None:
@@ -182,7 +213,9 @@ def test_a_file_that_is_not_there_is_refused(tree: Path) -> None:
 
 def test_a_file_named_twice_is_processed_once(tree: Path) -> None:
     _make("in/a.mp4", "in/b.mp4")
-    assert _sources(make_plan(["in/b.mp4", "in", str(tree / "in" / "b.mp4"), "in/*.mp4"], "out", "h264")) == ["in/b.mp4", "in/a.mp4"]
+    assert _sources(
+        make_plan(["in/b.mp4", "in", str(tree / "in" / "b.mp4"), "in/*.mp4"], "out", "h264")
+    ) == ["in/b.mp4", "in/a.mp4"]
 
 
 def test_a_file_and_a_link_to_it_are_processed_once(tree: Path) -> None:
@@ -191,7 +224,9 @@ def test_a_file_and_a_link_to_it_are_processed_once(tree: Path) -> None:
     assert len(make_plan(["in"], "out", "h264").tasks) == 1
 
 
-@pytest.mark.parametrize("output", ["clip.mp4", "./clip.mp4", "sub/../clip.mp4", "link.mp4", "hard.mp4"])
+@pytest.mark.parametrize(
+    "output", ["clip.mp4", "./clip.mp4", "sub/../clip.mp4", "link.mp4", "hard.mp4"]
+)
 def test_an_output_that_is_the_input_is_refused(tree: Path, output: str) -> None:
     _make("clip.mp4")
     Path("sub").mkdir()
@@ -214,7 +249,9 @@ def test_an_output_that_is_another_input_is_refused(tree: Path) -> None:
         make_plan(["clip.mp4", "in/clip.avi", "in/clip.mp4"], ".", "h264")
 
 
-def test_an_output_folder_inside_the_input_folder_is_not_an_input_the_second_time(tree: Path) -> None:
+def test_an_output_folder_inside_the_input_folder_is_not_an_input_the_second_time(
+    tree: Path,
+) -> None:
     _make("in/a.mp4", "in/b.mp4")
     first = make_plan(["in"], "in/out", "h264")
     _make(*_outputs(first))
@@ -232,7 +269,16 @@ def test_an_output_folder_among_the_inputs_is_left_out(tree: Path) -> None:
     assert _sources(make_plan(["a.mp4", "ann", "b.mp4"], "ann", "h264")) == ["a.mp4", "b.mp4"]
 
 
-@pytest.mark.parametrize(("inputs", "output"), [(["a.mp4"], ""), ([""], "out"), (["a.mp4"], "-"), (["a.mp4"], "out.xyz"), (["a.mp4"], "/dev/null")])
+@pytest.mark.parametrize(
+    ("inputs", "output"),
+    [
+        (["a.mp4"], ""),
+        ([""], "out"),
+        (["a.mp4"], "-"),
+        (["a.mp4"], "out.xyz"),
+        (["a.mp4"], "/dev/null"),
+    ],
+)
 def test_words_that_are_no_place_are_refused(tree: Path, inputs: list[str], output: str) -> None:
     _make("a.mp4")
     with pytest.raises(UsageError):
@@ -245,7 +291,9 @@ def test_rings_of_links_are_refused_in_a_line(tree: Path) -> None:
         make_plan(["ring.mp4"], "out.mp4", "h264")
 
 
-@pytest.mark.parametrize("fill", [lambda: None, lambda: _make("in/notes.txt"), lambda: _make("in/out/a.mp4")])
+@pytest.mark.parametrize(
+    "fill", [lambda: None, lambda: _make("in/notes.txt"), lambda: _make("in/out/a.mp4")]
+)
 def test_a_folder_without_media_is_refused(tree: Path, fill: Callable[[], None]) -> None:
     Path("in").mkdir()
     fill()

@@ -14,15 +14,22 @@ import psutil
 import pytest
 
 from ssd_live.backends.base import Outputs
-from ssd_live.errors import BackendError, CancelledError, ModelFileError, SsdLiveError, UnknownModelError, UsageError
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    ModelFileError,
+    SsdLiveError,
+    UnknownModelError,
+    UsageError,
+)
 from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.remote import client, loader
-from ssd_live.remote.client import Loaded, RemoteBackend, Wish
+from ssd_live.remote.client import ModelInfo, ModelRequest, RemoteBackend
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import Network
+from ssd_live.remote.network import LiveModel
 from ssd_live.remote.protocol import pack, record_type, unpack
-from ssd_live.selection.choose import Choice
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import SIDE, tiny_model
@@ -40,11 +47,11 @@ def no_process_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Wish:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelRequest:
     """A model file that loads in a moment."""
     path = tmp_path_factory.mktemp("models") / "tiny.onnx"
     path.write_bytes(tiny_model([BOX], [SCORES]).data)
-    return Wish(str(path), "onnxruntime", "fp32")
+    return ModelRequest(str(path), "onnxruntime", "fp32")
 
 
 def _black() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -58,28 +65,45 @@ def _pid(backend: RemoteBackend) -> int:
 # One network.
 
 
-@pytest.mark.parametrize(("model", "runtime"), [("ssd300-mobilenetv2-oid", "openvino"), ("ssdlite300-mobilenetv2-person", "onnxruntime")])
+@pytest.mark.parametrize(
+    ("model", "runtime"),
+    [("ssd300-mobilenetv2-oid", "openvino"), ("ssdlite300-mobilenetv2-person", "onnxruntime")],
+)
 def test_answers_are_those_of_the_same_backend_in_this_process(model: str, runtime: str) -> None:
-    frames = [read_image(assets_folder() / "media" / name) for name in ("chelsea.png", "astronaut.png")]
-    with RemoteBackend(Wish(model, runtime, "fp32")) as backend:
+    frames = [
+        read_image(assets_folder() / "media" / name) for name in ("chelsea.png", "astronaut.png")
+    ]
+    with RemoteBackend(ModelRequest(model, runtime, "fp32")) as backend:
         loaded = backend.wait()
         file = find_model(model)
-        assert (loaded.metadata.name, loaded.sha256, loaded.backend, loaded.precision) == (model, file.sha256, runtime, "fp32")
+        assert (loaded.metadata.name, loaded.sha256, loaded.backend, loaded.precision) == (
+            model,
+            file.sha256,
+            runtime,
+            "fp32",
+        )
         assert backend.description == loaded.description
-        with load_chosen(file, Choice(runtime, "CPU", "fp32"), "latency") as own:
+        with load_chosen(file, BackendChoice(runtime, "CPU", "fp32"), "latency") as own:
             for frame in frames:
                 image = frame.network_input(loaded.metadata.input_size)[None]
                 here, there = own.submit(image).result(), backend.submit(image).result(20)
                 count = int(here.num_detections[0, 0])
                 assert count == int(there.num_detections[0, 0]) > 0
-                order_here, order_there = np.argsort(-here.scores[0, :count]), np.argsort(-there.scores[0, :count])
-                np.testing.assert_allclose(there.scores[0][order_there], here.scores[0][order_here], atol=1e-5)
+                order_here, order_there = (
+                    np.argsort(-here.scores[0, :count]),
+                    np.argsort(-there.scores[0, :count]),
+                )
+                np.testing.assert_allclose(
+                    there.scores[0][order_there], here.scores[0][order_here], atol=1e-5
+                )
                 best_here, best_there = order_here[0], order_there[0]
                 assert here.classes[0, best_here] == there.classes[0, best_there]
-                np.testing.assert_allclose(there.boxes[0, best_there], here.boxes[0, best_here], atol=1e-5)
+                np.testing.assert_allclose(
+                    there.boxes[0, best_there], here.boxes[0, best_here], atol=1e-5
+                )
 
 
-def test_many_pictures_are_answered_one_after_the_other(tiny: Wish) -> None:
+def test_many_pictures_are_answered_one_after_the_other(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
         for _ in range(50):
@@ -89,21 +113,23 @@ def test_many_pictures_are_answered_one_after_the_other(tiny: Wish) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "kind", "part"),
+    ("model_request", "kind", "part"),
     [
-        (Wish("no-such-model"), UnknownModelError, "there is no model 'no-such-model'"),
-        (Wish("ssd300-mobilenetv2-oid", "no-such-backend"), UsageError, "no-such-backend"),
-        (Wish("ssd300-mobilenetv2-oid", "openvino:NPU9"), SsdLiveError, "NPU9"),
-        (Wish(str(assets_folder() / "media" / "coffee.png")), ModelFileError, "coffee.png"),
+        (ModelRequest("no-such-model"), UnknownModelError, "there is no model 'no-such-model'"),
+        (ModelRequest("ssd300-mobilenetv2-oid", "no-such-backend"), UsageError, "no-such-backend"),
+        (ModelRequest("ssd300-mobilenetv2-oid", "openvino:NPU9"), SsdLiveError, "NPU9"),
+        (ModelRequest(str(assets_folder() / "media" / "coffee.png")), ModelFileError, "coffee.png"),
     ],
 )
-def test_what_goes_wrong_in_the_process_comes_through_as_the_same_error(wish: Wish, kind: type[SsdLiveError], part: str) -> None:
-    with RemoteBackend(wish) as backend, pytest.raises(kind, match=part) as raised:
+def test_what_goes_wrong_in_the_process_comes_through_as_the_same_error(
+    model_request: ModelRequest, kind: type[SsdLiveError], part: str
+) -> None:
+    with RemoteBackend(model_request) as backend, pytest.raises(kind, match=part) as raised:
         backend.wait()
     assert "\n" not in str(raised.value)
 
 
-def test_a_killed_process_is_a_failure_that_says_so(tiny: Wish) -> None:
+def test_a_killed_process_is_a_failure_that_says_so(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
         os.kill(_pid(backend), signal.SIGKILL)
@@ -112,7 +138,7 @@ def test_a_killed_process_is_a_failure_that_says_so(tiny: Wish) -> None:
             backend.submit(_black()).result(10)
 
 
-def test_a_process_killed_in_the_middle_of_a_picture_is_a_failure(tiny: Wish) -> None:
+def test_a_process_killed_in_the_middle_of_a_picture_is_a_failure(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
         os.kill(_pid(backend), signal.SIGSTOP)
@@ -122,16 +148,18 @@ def test_a_process_killed_in_the_middle_of_a_picture_is_a_failure(tiny: Wish) ->
             pending.result(10)
 
 
-def test_a_process_that_hangs_is_given_up_and_ended(tiny: Wish) -> None:
+def test_a_process_that_hangs_is_given_up_and_ended(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
         os.kill(_pid(backend), signal.SIGSTOP)
         with pytest.raises(TimeoutError, match="no answer within"):
             backend.submit(_black()).result(0.1)
-        wait_until(lambda: is_zombie(psutil.Process(_pid(backend))) or not psutil.pid_exists(_pid(backend)))
+        wait_until(
+            lambda: is_zombie(psutil.Process(_pid(backend))) or not psutil.pid_exists(_pid(backend))
+        )
 
 
-def test_killing_from_another_thread_frees_who_waits(tiny: Wish) -> None:
+def test_killing_from_another_thread_frees_who_waits(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
         os.kill(_pid(backend), signal.SIGSTOP)
@@ -143,7 +171,7 @@ def test_killing_from_another_thread_frees_who_waits(tiny: Wish) -> None:
         timer.join()
 
 
-def test_closing_ends_the_process_and_frees_its_pipes_whatever_it_does(tiny: Wish) -> None:
+def test_closing_ends_the_process_and_frees_its_pipes_whatever_it_does(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         backend.wait()
     before = open_files()
@@ -159,13 +187,13 @@ def test_closing_ends_the_process_and_frees_its_pipes_whatever_it_does(tiny: Wis
     assert open_files() == before
 
 
-def test_closing_while_it_loads_ends_the_process(tiny: Wish) -> None:
+def test_closing_while_it_loads_ends_the_process(tiny: ModelRequest) -> None:
     with RemoteBackend(tiny) as backend:
         pass
     assert not psutil.pid_exists(_pid(backend))
 
 
-def test_the_process_ends_when_its_parent_is_killed(tiny: Wish, tmp_path: Path) -> None:
+def test_the_process_ends_when_its_parent_is_killed(tiny: ModelRequest, tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from ssd_live.client.client import RemoteBackend, Wish\n"
@@ -184,7 +212,9 @@ def test_the_process_ends_when_its_parent_is_killed(tiny: Wish, tmp_path: Path) 
     wait_until(lambda: not psutil.pid_exists(child) or is_zombie(psutil.Process(child)))
 
 
-def test_code_in_the_current_folder_is_not_run_by_the_process(tiny: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_in_the_current_folder_is_not_run_by_the_process(
+    tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('stolen')")
     monkeypatch.chdir(tmp_path)
     with RemoteBackend(tiny) as backend:
@@ -220,10 +250,14 @@ class Told:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.ready: list[tuple[Wish, Loaded, Network]] = []
-        self.failed: list[tuple[Wish, SsdLiveError]] = []
+        self.ready: list[tuple[ModelRequest, ModelInfo, LiveModel]] = []
+        self.failed: list[tuple[ModelRequest, SsdLiveError]] = []
         self.loader = NetworkLoader(
-            LoaderEvents(self.lines.append, lambda *words: self.ready.append(words), lambda *words: self.failed.append(words))
+            LoaderEvents(
+                self.lines.append,
+                lambda *words: self.ready.append(words),
+                lambda *words: self.failed.append(words),
+            )
         )
 
     def close(self) -> None:
@@ -239,18 +273,23 @@ def told() -> Iterator[Told]:
     told.close()
 
 
-def test_a_loaded_network_is_ready_to_use(told: Told, tiny: Wish) -> None:
+def test_a_loaded_network_is_ready_to_use(told: Told, tiny: ModelRequest) -> None:
     told.loader.load(tiny)
     wait_until(lambda: told.ready)
-    wish, loaded, network = told.ready[0]
-    assert (wish, loaded.metadata.name, network.name, network.input_size) == (tiny, "tiny", "tiny", (SIDE, SIDE))
+    model_request, loaded, network = told.ready[0]
+    assert (model_request, loaded.metadata.name, network.name, network.input_size) == (
+        tiny,
+        "tiny",
+        "tiny",
+        (SIDE, SIDE),
+    )
     outputs = network.backend.submit(_black()).result(10)
-    found = network.everything.detections(outputs, 0, (100, 200))
+    found = network.accept_all.detections(outputs, 0, (100, 200))
     assert found.names == ["cat", "dog"]
     np.testing.assert_allclose(found.boxes[0], [25, 50, 75, 150], atol=0.01)
 
 
-def test_loading_returns_at_once(told: Told, tiny: Wish) -> None:
+def test_loading_returns_at_once(told: Told, tiny: ModelRequest) -> None:
     started = time.monotonic()
     told.loader.load(tiny)
     assert time.monotonic() - started < 0.1
@@ -258,27 +297,29 @@ def test_loading_returns_at_once(told: Told, tiny: Wish) -> None:
 
 
 def test_a_network_that_cannot_be_loaded_is_told_with_its_wish(told: Told) -> None:
-    told.loader.load(Wish("no-such-model"))
+    told.loader.load(ModelRequest("no-such-model"))
     wait_until(lambda: told.failed)
-    ((wish, error),) = told.failed
-    assert wish.model == "no-such-model"
+    ((model_request, error),) = told.failed
+    assert model_request.model == "no-such-model"
     assert isinstance(error, UnknownModelError)
 
 
-def test_of_wishes_in_a_row_only_the_last_is_granted_and_nothing_is_said_of_the_others(told: Told, tiny: Wish) -> None:
+def test_of_wishes_in_a_row_only_the_last_is_granted_and_nothing_is_said_of_the_others(
+    told: Told, tiny: ModelRequest
+) -> None:
     for _ in range(3):
-        told.loader.load(Wish("ssd300-mobilenetv2-oid", "openvino", "fp32"))
+        told.loader.load(ModelRequest("ssd300-mobilenetv2-oid", "openvino", "fp32"))
         wait_until(lambda: len(children()) >= 1)
     told.loader.load(tiny)
     wait_until(lambda: told.ready)
     wait_until(lambda: len(children()) == 1 and not threads_named("load"))
-    assert [wish for wish, _, _ in told.ready] == [tiny]
+    assert [model_request for model_request, _, _ in told.ready] == [tiny]
     assert told.failed == []
 
 
-def test_the_last_of_wishes_made_at_once_wins(told: Told, tiny: Wish) -> None:
+def test_the_last_of_wishes_made_at_once_wins(told: Told, tiny: ModelRequest) -> None:
     for _ in range(4):
-        told.loader.load(Wish("no-such-model"))
+        told.loader.load(ModelRequest("no-such-model"))
         told.loader.load(tiny)
         wait_until(lambda: not threads_named("load"))
         assert told.ready
@@ -288,30 +329,32 @@ def test_the_last_of_wishes_made_at_once_wins(told: Told, tiny: Wish) -> None:
     assert not told.failed
 
 
-def test_a_new_wish_does_not_end_the_network_in_use(told: Told, tiny: Wish) -> None:
+def test_a_new_wish_does_not_end_the_network_in_use(told: Told, tiny: ModelRequest) -> None:
     told.loader.load(tiny)
     wait_until(lambda: told.ready)
-    told.loader.load(Wish("no-such-model"))
+    told.loader.load(ModelRequest("no-such-model"))
     wait_until(lambda: told.failed)
     assert told.ready[0][2].backend.submit(_black()).result(10) is not None
 
 
 def test_closing_ends_what_is_loading_and_tells_nothing(told: Told) -> None:
-    told.loader.load(Wish("ssd300-mobilenetv2-oid", "openvino", "fp32"))
+    told.loader.load(ModelRequest("ssd300-mobilenetv2-oid", "openvino", "fp32"))
     wait_until(children)
     told.loader.close()
     wait_until(lambda: not children() and not threads_named("load"))
     assert (told.ready, told.failed) == ([], [])
 
 
-def test_a_closed_loader_loads_nothing(told: Told, tiny: Wish) -> None:
+def test_a_closed_loader_loads_nothing(told: Told, tiny: ModelRequest) -> None:
     told.loader.close()
     told.loader.load(tiny)
     wait_until(lambda: not threads_named("load"))
     assert (told.ready, told.failed, children()) == ([], [], [])
 
 
-def test_a_process_that_cannot_be_started_is_told(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_is_told(
+    told: Told, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     told.loader.load(tiny)
     wait_until(lambda: told.failed)
@@ -323,7 +366,11 @@ def test_a_process_that_cannot_be_started_is_told(told: Told, tiny: Wish, monkey
 
 def trials() -> list[psutil.Process]:
     """Backends that are being tried."""
-    return [child for child in children() if not is_zombie(child) and "ssd_live.selection.trial" in child.cmdline()]
+    return [
+        child
+        for child in children()
+        if not is_zombie(child) and "ssd_live.selection.trial" in child.cmdline()
+    ]
 
 
 # Python runs a module of this name first of all.
@@ -335,19 +382,26 @@ if "ssd_live.selection.trial" in sys.orig_argv:
 """
 
 
-def test_cancelling_ends_the_measuring_of_a_first_start(told: Told, tiny: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_ends_the_measuring_of_a_first_start(
+    told: Told, tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(ENDLESS_TRIALS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    wish = Wish(tiny.model)
-    told.loader.load(wish)
+    model_request = ModelRequest(tiny.model)
+    told.loader.load(model_request)
     wait_until(trials, what="a backend to be tried")
     (trial,) = trials()
     told.loader.cancel()
     wait_until(lambda: told.failed)
-    assert [(refused, type(error)) for refused, error in told.failed] == [(wish, CancelledError)]
+    assert [(refused, type(error)) for refused, error in told.failed] == [
+        (model_request, CancelledError)
+    ]
     wait_until(lambda: not children(), what="the worker to end")
-    wait_until(lambda: not trial.is_running() or is_zombie(trial), what="the trial to end, which lost its parent")
+    wait_until(
+        lambda: not trial.is_running() or is_zombie(trial),
+        what="the trial to end, which lost its parent",
+    )
     assert any(line.startswith("trying ") for line in told.lines)
     assert not told.ready
 
@@ -356,17 +410,19 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Threads that load begin once it is set."""
     begin, load = threading.Event(), NetworkLoader._load
 
-    def wait_first(loader: NetworkLoader, wish: Wish, number: int) -> None:
+    def wait_first(loader: NetworkLoader, model_request: ModelRequest, number: int) -> None:
         begin.wait(LIMIT_SECONDS)
-        load(loader, wish, number)
+        load(loader, model_request, number)
 
     monkeypatch.setattr(NetworkLoader, "_load", wait_first)
     return begin
 
 
-def test_what_is_cancelled_before_its_process_is_there_starts_none(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_cancelled_before_its_process_is_there_starts_none(
+    told: Told, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin = held_back(monkeypatch)
-    started: list[Wish] = []
+    started: list[ModelRequest] = []
     monkeypatch.setattr(loader, "RemoteBackend", started.append)
     told.loader.load(tiny)
     told.loader.cancel()
@@ -376,11 +432,13 @@ def test_what_is_cancelled_before_its_process_is_there_starts_none(told: Told, t
     assert not started
 
 
-def test_what_is_cancelled_at_the_last_moment_is_not_used(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_cancelled_at_the_last_moment_is_not_used(
+    told: Told, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its process was killed: it would die at its first picture, and be started again."""
 
     class Late(RemoteBackend):
-        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> Loaded:
+        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
             loaded = super().wait(on_progress)
             told.loader.cancel()
             return loaded
@@ -392,7 +450,7 @@ def test_what_is_cancelled_at_the_last_moment_is_not_used(told: Told, tiny: Wish
     assert isinstance(told.failed[0][1], CancelledError)
 
 
-def test_cancelling_when_nothing_loads_does_nothing(told: Told, tiny: Wish) -> None:
+def test_cancelling_when_nothing_loads_does_nothing(told: Told, tiny: ModelRequest) -> None:
     told.loader.cancel()
     told.loader.load(tiny)
     wait_until(lambda: told.ready)
@@ -402,9 +460,11 @@ def test_cancelling_when_nothing_loads_does_nothing(told: Told, tiny: Wish) -> N
     assert not told.failed
 
 
-def test_a_wish_after_a_cancelled_one_is_granted(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wish_after_a_cancelled_one_is_granted(
+    told: Told, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin = held_back(monkeypatch)
-    told.loader.load(Wish("no-such-model"))
+    told.loader.load(ModelRequest("no-such-model"))
     told.loader.cancel()
     told.loader.load(tiny)
     begin.set()
@@ -412,18 +472,20 @@ def test_a_wish_after_a_cancelled_one_is_granted(told: Told, tiny: Wish, monkeyp
     assert not told.failed
 
 
-def test_the_failure_of_an_earlier_wish_is_not_told(told: Told, tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_failure_of_an_earlier_wish_is_not_told(
+    told: Told, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It ends while the process for the next one does not run yet."""
 
     class Slow(RemoteBackend):
-        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> Loaded:
+        def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
             try:
                 return super().wait(on_progress)
             finally:
-                if self._wish != tiny:
+                if self._model_request != tiny:
                     told.loader.load(tiny)
 
     monkeypatch.setattr(loader, "RemoteBackend", Slow)
-    told.loader.load(Wish("no-such-model"))
+    told.loader.load(ModelRequest("no-such-model"))
     wait_until(lambda: told.ready)
     assert not told.failed

@@ -5,18 +5,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import Network
+from ssd_live.remote.network import LiveModel
 
 A_MOMENT = 0.2
 
 
-def unexpected(wish: Wish, result: object, network: Network | None = None) -> None:
-    raise AssertionError(f"{wish} came to something: {result}")
+def unexpected(
+    model_request: ModelRequest, result: object, network: LiveModel | None = None
+) -> None:
+    raise AssertionError(f"{model_request} came to something: {result}")
 
 
-def test_closing_while_a_thread_begins_to_load_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_while_a_thread_begins_to_load_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A network that died is loaded anew by another thread than the one that closes."""
     loading = NetworkLoader(LoaderEvents(lambda _: None, unexpected, unexpected))
     closing: list[Future[None]] = []
@@ -31,6 +35,6 @@ def test_closing_while_a_thread_begins_to_load_waits_for_it(monkeypatch: pytest.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(threading.current_thread).result()
         monkeypatch.setattr(threading, "Thread", ClosedAtItsStart)
-        loading.load(Wish("tiny"))
+        loading.load(ModelRequest("tiny"))
         closing[0].result()
     assert not [thread for thread in threading.enumerate() if thread.name == "load"]

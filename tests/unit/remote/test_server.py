@@ -1,4 +1,6 @@
-"""What the inference process does with the pictures of several users: real pipes, a backend that says what it was given."""
+"""What the inference process does with the pictures of several users: real pipes, a backend that
+says what it was given.
+"""
 
 import io
 import os
@@ -13,8 +15,8 @@ from ssd_live.closing import Closing
 from ssd_live.errors import BackendError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.remote.protocol import DONE, FAILED, record_type, unpack
-from ssd_live.remote.server import Flow
-from ssd_live.selection.choose import Choice, batch_for
+from ssd_live.remote.server import BatchingServer
+from ssd_live.selection.choose import BackendChoice, batch_for
 from tests.tiny_model import SIDE, tiny_metadata
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 
@@ -24,7 +26,9 @@ ROWS = METADATA.max_detections
 
 @dataclass
 class Batches(Closing):
-    """Finds in each picture one thing, scored by its brightness. Waits at the gate; fails where a picture is 66."""
+    """Finds in each picture one thing, scored by its brightness. Waits at the gate; fails where a
+    picture is 66.
+    """
 
     batch: int
     slots: int = 2
@@ -61,7 +65,12 @@ class _Pending:
         count = len(self.numbers)
         scores = np.zeros((count, ROWS), np.float32)
         scores[:, 0] = self.numbers
-        return Outputs(np.ones((count, 1), np.int32), np.zeros((count, ROWS, 4), np.float32), scores, np.zeros((count, ROWS), np.int32))
+        return Outputs(
+            np.ones((count, 1), np.int32),
+            np.zeros((count, ROWS, 4), np.float32),
+            scores,
+            np.zeros((count, ROWS), np.int32),
+        )
 
 
 class Worker:
@@ -73,9 +82,11 @@ class Worker:
         reads, self._writes = os.pipe()
         answers, writes = os.pipe()
         pictures, written = io.FileIO(reads), io.FileIO(writes, "w")
-        self._flow = Flow(backend, METADATA, backend.batch, pictures, written)
+        self._flow = BatchingServer(backend, METADATA, backend.batch, pictures, written)
         self._said: list[int | str] = []
-        self._thread = threading.Thread(target=self._run, args=(self._flow, pictures, written), daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._flow, pictures, written), daemon=True
+        )
         self._listener = threading.Thread(target=self._listen, args=(answers,), daemon=True)
         self._thread.start()
         self._listener.start()
@@ -96,7 +107,7 @@ class Worker:
             assert not thread.is_alive()
         return self._said
 
-    def _run(self, flow: Flow, pictures: io.FileIO, written: io.FileIO) -> None:
+    def _run(self, flow: BatchingServer, pictures: io.FileIO, written: io.FileIO) -> None:
         try:
             flow.run()
         except ZeroDivisionError as error:
@@ -112,7 +123,9 @@ class Worker:
                     self._said.append(stream.readline().decode())
                 else:
                     assert status[0] == DONE
-                    self._said.append(int(unpack(stream.read(record_type(ROWS).itemsize), ROWS).scores[0, 0]))
+                    self._said.append(
+                        int(unpack(stream.read(record_type(ROWS).itemsize), ROWS).scores[0, 0])
+                    )
 
 
 def test_pictures_that_wait_go_on_as_one_batch_in_their_order() -> None:
@@ -151,7 +164,9 @@ def test_a_slot_is_used_by_one_batch_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("bad", "line"), [(66, "66 cannot be looked at"), (77, "77 is not taken")])
-def test_a_batch_that_fails_is_said_for_each_of_its_pictures_and_the_next_goes_on(bad: int, line: str) -> None:
+def test_a_batch_that_fails_is_said_for_each_of_its_pictures_and_the_next_goes_on(
+    bad: int, line: str
+) -> None:
     backend = Batches(1)
     backend.gate.set()
     worker = Worker(backend)
@@ -166,9 +181,14 @@ def test_nothing_comes_of_nothing() -> None:
     assert worker.end() == []
 
 
-@pytest.mark.parametrize(("device", "users", "batch"), [("CPU", 4, 1), ("GPU", 1, 1), ("GPU", 2, 2), ("GPU", 3, 4), ("GPU", 8, 8), ("GPU", 20, 8)])
-def test_a_gpu_takes_several_at_once_and_a_processor_one_where_each_is_wanted_soon(device: str, users: int, batch: int) -> None:
-    assert batch_for(Choice("any", device, "fp32"), users) == batch
+@pytest.mark.parametrize(
+    ("device", "users", "batch"),
+    [("CPU", 4, 1), ("GPU", 1, 1), ("GPU", 2, 2), ("GPU", 3, 4), ("GPU", 8, 8), ("GPU", 20, 8)],
+)
+def test_a_gpu_takes_several_at_once_and_a_processor_one_where_each_is_wanted_soon(
+    device: str, users: int, batch: int
+) -> None:
+    assert batch_for(BackendChoice("any", device, "fp32"), users) == batch
 
 
 def test_what_nobody_expected_ends_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:

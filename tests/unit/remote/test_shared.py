@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from ssd_live.backends.base import Backend, Outputs
-from ssd_live.detection.filter import everything
+from ssd_live.detection.filter import accept_all
 from ssd_live.errors import BackendError
 from ssd_live.imaging.image_files import read_image
-from ssd_live.remote.client import RemoteBackend, Wish
-from ssd_live.remote.network import Network
-from ssd_live.remote.shared import SharedBackend, places
+from ssd_live.remote.client import ModelRequest, RemoteBackend
+from ssd_live.remote.network import LiveModel
+from ssd_live.remote.shared import SharedBackend, client_backends
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import SIDE, tiny_metadata, tiny_model
 from tests.waiting import LIMIT_SECONDS, children, threads_named, wait_until
@@ -34,17 +34,17 @@ def nothing_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Wish:
+def tiny(tmp_path: Path) -> ModelRequest:
     path = tmp_path / "tiny.onnx"
     path.write_bytes(tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)]).data)
-    return Wish(str(path), "onnxruntime", "fp32")
+    return ModelRequest(str(path), "onnxruntime", "fp32")
 
 
-def _shared(wish: Wish) -> tuple[RemoteBackend, list[Backend]]:
-    remote = RemoteBackend(wish, USERS)
+def _shared(model_request: ModelRequest) -> tuple[RemoteBackend, list[Backend]]:
+    remote = RemoteBackend(model_request, USERS)
     remote.wait()
-    network = Network(remote, (SIDE, SIDE), everything(tiny_metadata()), "shared", remote.kill)
-    return remote, [place.backend for place in places(network, USERS)]
+    network = LiveModel(remote, (SIDE, SIDE), accept_all(tiny_metadata()), "shared", remote.kill)
+    return remote, [place.backend for place in client_backends(network, USERS)]
 
 
 def _close(backends: list[Backend]) -> None:
@@ -59,15 +59,24 @@ def _picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_each_user_gets_the_answers_to_its_own_pictures(runtime: str) -> None:
     names = ("chelsea.png", "astronaut.png", "coffee.png")
-    images = [read_image(assets_folder() / "media" / name).network_input((300, 300))[None] for name in names]
-    with RemoteBackend(Wish(MODEL, runtime, "fp32")) as alone:
+    images = [
+        read_image(assets_folder() / "media" / name).network_input((300, 300))[None]
+        for name in names
+    ]
+    with RemoteBackend(ModelRequest(MODEL, runtime, "fp32")) as alone:
         alone.wait()
         expected = [_best(alone, image) for image in images]
     assert len({classes for _, classes in expected}) == len(names)
-    _, backends = _shared(Wish(MODEL, runtime, "fp32"))
+    _, backends = _shared(ModelRequest(MODEL, runtime, "fp32"))
     try:
         with ThreadPoolExecutor(USERS) as users:
-            found = list(users.map(lambda backend, image: [_best(backend, image) for _ in range(15)], backends, images))
+            found = list(
+                users.map(
+                    lambda backend, image: [_best(backend, image) for _ in range(15)],
+                    backends,
+                    images,
+                )
+            )
     finally:
         _close(backends)
     for (score, classes), answers in zip(expected, found, strict=True):
@@ -76,13 +85,15 @@ def test_each_user_gets_the_answers_to_its_own_pictures(runtime: str) -> None:
             assert abs(other_score - score) < 1e-3
 
 
-def _best(backend: Backend, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[float, int]:
+def _best(
+    backend: Backend, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+) -> tuple[float, int]:
     outputs = backend.submit(image).result(20)
     best = int(np.argmax(outputs.scores[0, : int(outputs.num_detections[0, 0])]))
     return float(outputs.scores[0, best]), int(outputs.classes[0, best])
 
 
-def test_the_process_goes_on_until_its_last_user_has_left(tiny: Wish) -> None:
+def test_the_process_goes_on_until_its_last_user_has_left(tiny: ModelRequest) -> None:
     remote, backends = _shared(tiny)
     for backend in backends[:-1]:
         backend.close()
@@ -94,7 +105,7 @@ def test_the_process_goes_on_until_its_last_user_has_left(tiny: Wish) -> None:
     assert remote._process.poll() is not None
 
 
-def test_when_the_process_dies_every_user_is_told_now_and_later(tiny: Wish) -> None:
+def test_when_the_process_dies_every_user_is_told_now_and_later(tiny: ModelRequest) -> None:
     remote, backends = _shared(tiny)
     try:
         os.kill(remote._process.pid, signal.SIGSTOP)
@@ -110,7 +121,7 @@ def test_when_the_process_dies_every_user_is_told_now_and_later(tiny: Wish) -> N
         _close(backends)
 
 
-def test_a_process_that_hangs_is_given_up_and_ended(tiny: Wish) -> None:
+def test_a_process_that_hangs_is_given_up_and_ended(tiny: ModelRequest) -> None:
     remote, backends = _shared(tiny)
     try:
         os.kill(remote._process.pid, signal.SIGSTOP)
@@ -123,7 +134,9 @@ def test_a_process_that_hangs_is_given_up_and_ended(tiny: Wish) -> None:
         _close(backends)
 
 
-def test_leaving_while_an_answer_is_on_its_way_takes_nothing_from_the_others(tiny: Wish) -> None:
+def test_leaving_while_an_answer_is_on_its_way_takes_nothing_from_the_others(
+    tiny: ModelRequest,
+) -> None:
     _, backends = _shared(tiny)
     for _ in range(5):
         backends[0].submit(_picture())
@@ -135,7 +148,7 @@ def test_leaving_while_an_answer_is_on_its_way_takes_nothing_from_the_others(tin
         _close(backends[1:])
 
 
-def test_the_last_one_leaves_a_process_that_hangs_all_the_same(tiny: Wish) -> None:
+def test_the_last_one_leaves_a_process_that_hangs_all_the_same(tiny: ModelRequest) -> None:
     remote, backends = _shared(tiny)
     os.kill(remote._process.pid, signal.SIGSTOP)
     backends[0].submit(_picture())
@@ -146,7 +159,7 @@ def test_the_last_one_leaves_a_process_that_hangs_all_the_same(tiny: Wish) -> No
 
 def test_killing_frees_one_who_cannot_get_rid_of_a_picture() -> None:
     """A pipe that nobody reads holds so much and no more."""
-    remote, backends = _shared(Wish(MODEL, "onnxruntime", "fp32"))
+    remote, backends = _shared(ModelRequest(MODEL, "onnxruntime", "fp32"))
     os.kill(remote._process.pid, signal.SIGSTOP)
     failures: list[BaseException] = []
 
@@ -172,14 +185,16 @@ def test_answers_that_came_together_are_all_handed_out(tmp_path: Path, rows: int
     """Small ones lie in Python's buffer together, and no longer in the pipe."""
     path = tmp_path / "small.onnx"
     path.write_bytes(tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)], max_detections=rows).data)
-    remote = RemoteBackend(Wish(str(path), "onnxruntime", "fp32"), USERS)
+    remote = RemoteBackend(ModelRequest(str(path), "onnxruntime", "fp32"), USERS)
     remote.wait()
     os.kill(remote._process.pid, signal.SIGSTOP)
     for _ in range(USERS):
         remote.submit(_picture())
     os.kill(remote._process.pid, signal.SIGCONT)
     answers: list[Outputs] = []
-    thread = threading.Thread(target=lambda: answers.extend(remote.answer(None) for _ in range(USERS)))
+    thread = threading.Thread(
+        target=lambda: answers.extend(remote.answer(None) for _ in range(USERS))
+    )
     thread.start()
     thread.join(LIMIT_SECONDS)
     remote.kill()
@@ -219,7 +234,9 @@ def test_a_slow_process_that_answers_all_the_time_is_not_given_up() -> None:
     assert not slow.killed
 
 
-def test_a_process_that_said_it_failed_ends_though_a_user_has_not_left(tiny: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_said_it_failed_ends_though_a_user_has_not_left(
+    tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     remote, backends = _shared(tiny)
 
     def fail(timeout: float | None) -> Outputs:

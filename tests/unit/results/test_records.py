@@ -12,7 +12,7 @@ import pytest
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, UsageError
 from ssd_live.imaging.frame import Frame
-from ssd_live.results.records import LineLog, LogPlace, Record, check_format, combine
+from ssd_live.results.records import JsonlWriter, LogPaths, Record, check_format, combine
 
 CLASSES = ("Katze", "犬", 'so-called "car", red')
 CATEGORY_IDS = (17, 18, 3)
@@ -20,17 +20,34 @@ Row = tuple[tuple[float, float, float, float], float, int]
 
 
 def _header(source: str = "Straße/фильм.mp4", **changes: Any) -> Record:
-    fields = {"source": source, "width": 640, "height": 480, "time_base": "1/25", "model": "tiny", "threshold": 0.4}
+    fields = {
+        "source": source,
+        "width": 640,
+        "height": 480,
+        "time_base": "1/25",
+        "model": "tiny",
+        "threshold": 0.4,
+    }
     return fields | {"classes": list(CLASSES), "category_ids": list(CATEGORY_IDS)} | changes
 
 
 def _frame(index: int) -> Frame:
-    return Frame((np.zeros((480, 640, 3), np.uint8),), index=index, pts=index * 2, time=float(index * 2 * Fraction(1, 25)))
+    return Frame(
+        (np.zeros((480, 640, 3), np.uint8),),
+        index=index,
+        pts=index * 2,
+        time=float(index * 2 * Fraction(1, 25)),
+    )
 
 
 def _found(*rows: Row) -> Detections:
     boxes = np.array([box for box, _, _ in rows], np.float32).reshape(-1, 4)
-    return Detections(boxes, np.array([score for _, score, _ in rows], np.float32), np.array([number for *_, number in rows], np.int32), CLASSES)
+    return Detections(
+        boxes,
+        np.array([score for _, score, _ in rows], np.float32),
+        np.array([number for *_, number in rows], np.int32),
+        CLASSES,
+    )
 
 
 ONE: Row = ((10, 20, 110.5, 220.25), 0.9, 0)
@@ -39,7 +56,7 @@ THREE: Row = ((1.006, 2.004, 3, 4), 0.43216, 2)
 
 
 def _log(path: Path, frames: list[Detections], source: str = "Straße/фильм.mp4") -> Path:
-    with LineLog(_place(path), _header(source)) as log:
+    with JsonlWriter(_place(path), _header(source)) as log:
         for index, found in enumerate(frames):
             log.add(_frame(index), found)
         log.finish()
@@ -77,7 +94,12 @@ def test_a_log_is_a_header_and_a_line_a_frame(tmp_path: Path) -> None:
 
 def test_boxes_have_hundredths_of_a_pixel_and_scores_four_places(tmp_path: Path) -> None:
     _, line = _lines(_log(tmp_path / "found.jsonl", [_found(THREE)]))
-    assert line["detections"][0] == {"box": [1.01, 2.0, 3.0, 4.0], "score": 0.4322, "class_id": 2, "class": CLASSES[2]}
+    assert line["detections"][0] == {
+        "box": [1.01, 2.0, 3.0, 4.0],
+        "score": 0.4322,
+        "class_id": 2,
+        "class": CLASSES[2],
+    }
 
 
 def test_names_in_any_script_are_written_as_they_are(tmp_path: Path) -> None:
@@ -88,14 +110,14 @@ def test_names_in_any_script_are_written_as_they_are(tmp_path: Path) -> None:
 
 def test_until_it_is_finished_a_log_has_the_part_name(tmp_path: Path) -> None:
     path = tmp_path / "new" / "found.jsonl"
-    with LineLog(_place(path), _header()) as log:
+    with JsonlWriter(_place(path), _header()) as log:
         assert [file.name for file in path.parent.iterdir()] == ["found.part.jsonl"]
         log.finish()
     assert [file.name for file in path.parent.iterdir()] == ["found.jsonl"]
 
 
 def test_an_interrupted_log_leaves_its_whole_lines_under_the_part_name(tmp_path: Path) -> None:
-    with LineLog(_place(tmp_path / "found.jsonl"), _header()) as log:
+    with JsonlWriter(_place(tmp_path / "found.jsonl"), _header()) as log:
         log.add(_frame(0), _found(ONE))
         log.close_part()
     assert [file.name for file in tmp_path.iterdir()] == ["found.part.jsonl"]
@@ -103,7 +125,7 @@ def test_an_interrupted_log_leaves_its_whole_lines_under_the_part_name(tmp_path:
 
 
 def test_a_log_that_was_never_finished_leaves_nothing(tmp_path: Path) -> None:
-    with LineLog(_place(tmp_path / "found.jsonl"), _header()) as log:
+    with JsonlWriter(_place(tmp_path / "found.jsonl"), _header()) as log:
         log.add(_frame(0), _found(ONE))
     assert list(tmp_path.iterdir()) == []
 
@@ -111,7 +133,7 @@ def test_a_log_that_was_never_finished_leaves_nothing(tmp_path: Path) -> None:
 def test_an_earlier_file_stays_until_the_new_one_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     path.write_text("earlier")
-    with LineLog(_place(path), _header()) as log:
+    with JsonlWriter(_place(path), _header()) as log:
         assert path.read_text() == "earlier"
         log.finish()
     assert _lines(path) == [_header()]
@@ -120,7 +142,7 @@ def test_an_earlier_file_stays_until_the_new_one_is_finished(tmp_path: Path) -> 
 def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"found\.jsonl: cannot be written") as caught:
-        LineLog(_place(tmp_path / "file" / "found.jsonl"), _header())
+        JsonlWriter(_place(tmp_path / "file" / "found.jsonl"), _header())
     assert "\n" not in str(caught.value)
 
 
@@ -155,19 +177,32 @@ def test_csv_has_a_row_a_detection(tmp_path: Path) -> None:
         ("a.mp4", "2", "2", CLASSES[2]),
         ('b, "the second".mp4', "0", "1", "犬"),
     ]
-    assert [float(rows[0][column]) for column in ("score", "x1", "y1", "x2", "y2")] == [0.9, 10, 20, 110.5, 220.25]
+    assert [float(rows[0][column]) for column in ("score", "x1", "y1", "x2", "y2")] == [
+        0.9,
+        10,
+        20,
+        110.5,
+        220.25,
+    ]
     assert (rows[2]["pts"], float(rows[2]["time"])) == ("4", 0.16)
 
 
 def test_csv_of_nothing_found_has_its_heading(tmp_path: Path) -> None:
     combine([_log(tmp_path / "1.jsonl", [_found()])], tmp_path / "all.csv")
-    assert (tmp_path / "all.csv").read_text().split() == ["source,frame,pts,time,class_id,class,score,x1,y1,x2,y2"]
+    assert (tmp_path / "all.csv").read_text().split() == [
+        "source,frame,pts,time,class_id,class,score,x1,y1,x2,y2"
+    ]
 
 
 def test_coco_has_an_image_a_frame_also_where_nothing_was_found(tmp_path: Path) -> None:
     combine(_two_logs(tmp_path), tmp_path / "all.json")
     images = _coco(tmp_path / "all.json")["images"]
-    assert [(image["file_name"], image["frame"]) for image in images] == [("a.mp4", 0), ("a.mp4", 1), ("a.mp4", 2), ('b, "the second".mp4', 0)]
+    assert [(image["file_name"], image["frame"]) for image in images] == [
+        ("a.mp4", 0),
+        ("a.mp4", 1),
+        ("a.mp4", 2),
+        ('b, "the second".mp4', 0),
+    ]
     assert len({image["id"] for image in images}) == 4
     assert {(image["width"], image["height"]) for image in images} == {(640, 480)}
 
@@ -175,8 +210,14 @@ def test_coco_has_an_image_a_frame_also_where_nothing_was_found(tmp_path: Path) 
 def test_coco_boxes_are_corner_and_size_and_their_area_fits(tmp_path: Path) -> None:
     combine(_two_logs(tmp_path), tmp_path / "all.json")
     annotations = _coco(tmp_path / "all.json")["annotations"]
-    assert [annotation["bbox"] for annotation in annotations[:2]] == [[10, 20, 100.5, 200.25], [0, 0, 640, 480]]
-    assert [annotation["area"] for annotation in annotations[:2]] == [pytest.approx(100.5 * 200.25, abs=0.01), 640 * 480]
+    assert [annotation["bbox"] for annotation in annotations[:2]] == [
+        [10, 20, 100.5, 200.25],
+        [0, 0, 640, 480],
+    ]
+    assert [annotation["area"] for annotation in annotations[:2]] == [
+        pytest.approx(100.5 * 200.25, abs=0.01),
+        640 * 480,
+    ]
     assert {annotation["iscrowd"] for annotation in annotations} == {0}
     assert [annotation["score"] for annotation in annotations] == [0.9, 0.5, 0.4322, 0.5]
 
@@ -187,7 +228,9 @@ def test_coco_annotations_point_to_their_image_and_category(tmp_path: Path) -> N
     places = {image["id"]: (image["file_name"], image["frame"]) for image in coco["images"]}
     names = {category["id"]: category["name"] for category in coco["categories"]}
     assert len({annotation["id"] for annotation in coco["annotations"]}) == 4
-    assert [(places[found["image_id"]], names[found["category_id"]]) for found in coco["annotations"]] == [
+    assert [
+        (places[found["image_id"]], names[found["category_id"]]) for found in coco["annotations"]
+    ] == [
         (("a.mp4", 0), "Katze"),
         (("a.mp4", 0), "犬"),
         (("a.mp4", 2), CLASSES[2]),
@@ -197,14 +240,20 @@ def test_coco_annotations_point_to_their_image_and_category(tmp_path: Path) -> N
 
 def test_coco_categories_have_the_ids_of_the_training_data(tmp_path: Path) -> None:
     combine(_two_logs(tmp_path), tmp_path / "all.json")
-    assert _coco(tmp_path / "all.json")["categories"] == [{"id": i, "name": name} for i, name in zip(CATEGORY_IDS, CLASSES, strict=True)]
+    assert _coco(tmp_path / "all.json")["categories"] == [
+        {"id": i, "name": name} for i, name in zip(CATEGORY_IDS, CLASSES, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("frames", [[], [_found()]])
 def test_coco_of_nothing_found_is_whole(tmp_path: Path, frames: list[Detections]) -> None:
     combine([_log(tmp_path / "1.jsonl", frames)], tmp_path / "all.json")
     coco = _coco(tmp_path / "all.json")
-    assert (len(coco["images"]), coco["annotations"], len(coco["categories"])) == (len(frames), [], 3)
+    assert (len(coco["images"]), coco["annotations"], len(coco["categories"])) == (
+        len(frames),
+        [],
+        3,
+    )
 
 
 def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
@@ -219,14 +268,20 @@ def test_a_log_that_vanished_leaves_no_half_written_result(tmp_path: Path, endin
     with pytest.raises(OutputError):
         combine(logs, tmp_path / f"all{ending}")
     assert (tmp_path / f"all{ending}").read_text() == "earlier"
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["1.jsonl", "2.jsonl", f"all{ending}"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "1.jsonl",
+        "2.jsonl",
+        f"all{ending}",
+    ]
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning", "error::ResourceWarning")
+@pytest.mark.filterwarnings(
+    "error::pytest.PytestUnraisableExceptionWarning", "error::ResourceWarning"
+)
 @pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv"])
 def test_combining_leaves_no_file_open(tmp_path: Path, ending: str) -> None:
     combine(_two_logs(tmp_path), tmp_path / f"all{ending}")
 
 
-def _place(path: Path) -> LogPlace:
-    return LogPlace(path, path)
+def _place(path: Path) -> LogPaths:
+    return LogPaths(path, path)

@@ -21,7 +21,7 @@ from ssd_live.selection.agreement import (
     SAMPLE_FRAMES,
     SAMPLE_FRAMES_FOR_BOXES,
     Agreement,
-    Answer,
+    NormalisedDetections,
     answers,
     before_nms,
     compare_boxes,
@@ -42,12 +42,16 @@ LEFT: Box = (0.0, 0.0, 0.4, 1.0)
 RIGHT: Box = (0.6, 0.0, 1.0, 1.0)
 
 
-def _answer(*found: tuple[Box, float, int]) -> Answer:
+def _answer(*found: tuple[Box, float, int]) -> NormalisedDetections:
     boxes = np.array([box for box, _, _ in found], np.float32).reshape(-1, 4)
-    return Answer(boxes, np.array([score for _, score, _ in found], np.float32), np.array([number for _, _, number in found], np.int32))
+    return NormalisedDetections(
+        boxes,
+        np.array([score for _, score, _ in found], np.float32),
+        np.array([number for _, _, number in found], np.int32),
+    )
 
 
-def _share(reference: Answer, other: Answer) -> float:
+def _share(reference: NormalisedDetections, other: NormalisedDetections) -> float:
     return compare_detections([reference], [other], THRESHOLD).share
 
 
@@ -57,7 +61,10 @@ def test_equal_answers_agree() -> None:
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    assert _share(_answer((LEFT, 0.5, 0), (RIGHT, 0.5, 0)), _answer((RIGHT, 0.5, 0), (LEFT, 0.5, 0))) == 1
+    assert (
+        _share(_answer((LEFT, 0.5, 0), (RIGHT, 0.5, 0)), _answer((RIGHT, 0.5, 0), (LEFT, 0.5, 0)))
+        == 1
+    )
 
 
 def test_another_class_is_not_the_same_thing() -> None:
@@ -80,28 +87,39 @@ def test_a_score_difference_of_0_11_is_too_much_either_way() -> None:
 
 @pytest.mark.parametrize(("score", "expected"), [(0.3999, 0), (0.4005, 0), (0.4015, 1)])
 def test_what_is_within_the_margin_of_the_threshold_is_exempt(score: float, expected: int) -> None:
-    assert compare_detections([_answer((WHOLE, score, 0))], [_answer()], THRESHOLD).expected == expected
+    assert (
+        compare_detections([_answer((WHOLE, score, 0))], [_answer()], THRESHOLD).expected
+        == expected
+    )
 
 
 def test_a_match_may_lie_under_the_threshold_itself() -> None:
-    agreement = compare_detections([_answer((WHOLE, 0.42, 0))], [_answer((WHOLE, 0.38, 0))], THRESHOLD)
+    agreement = compare_detections(
+        [_answer((WHOLE, 0.42, 0))], [_answer((WHOLE, 0.38, 0))], THRESHOLD
+    )
     assert agreement == Agreement(1, 1, 0, 0, "detections")
     assert agreement.share == 1
 
 
 def test_each_detection_serves_once() -> None:
-    agreement = compare_detections([_answer((WHOLE, 0.9, 0), (WHOLE, 0.88, 0))], [_answer((WHOLE, 0.9, 0))], THRESHOLD)
+    agreement = compare_detections(
+        [_answer((WHOLE, 0.9, 0), (WHOLE, 0.88, 0))], [_answer((WHOLE, 0.9, 0))], THRESHOLD
+    )
     assert (agreement.found, agreement.expected, agreement.share) == (1, 2, 0.5)
 
 
 def test_what_only_the_other_finds_counts_too() -> None:
-    agreement = compare_detections([_answer((LEFT, 0.9, 0))], [_answer((LEFT, 0.9, 0), (RIGHT, 0.9, 0))], THRESHOLD)
+    agreement = compare_detections(
+        [_answer((LEFT, 0.9, 0))], [_answer((LEFT, 0.9, 0), (RIGHT, 0.9, 0))], THRESHOLD
+    )
     assert agreement == Agreement(1, 1, 1, 2, "detections")
     assert agreement.share == 0.5
 
 
 def test_what_only_the_reference_finds_counts_too() -> None:
-    agreement = compare_detections([_answer((LEFT, 0.9, 0), (RIGHT, 0.9, 0))], [_answer((LEFT, 0.9, 0))], THRESHOLD)
+    agreement = compare_detections(
+        [_answer((LEFT, 0.9, 0), (RIGHT, 0.9, 0))], [_answer((LEFT, 0.9, 0))], THRESHOLD
+    )
     assert agreement == Agreement(1, 2, 1, 1, "detections")
     assert agreement.share == 0.5
 
@@ -117,8 +135,12 @@ def test_nothing_does_not_agree_with_something() -> None:
 
 def test_pictures_are_summed_up_and_never_mixed() -> None:
     left, right = _answer((LEFT, 0.9, 0)), _answer((RIGHT, 0.9, 0))
-    assert compare_detections([left, right], [left, right], THRESHOLD) == Agreement(2, 2, 2, 2, "detections")
-    assert compare_detections([left, right], [right, left], THRESHOLD) == Agreement(0, 2, 0, 2, "detections")
+    assert compare_detections([left, right], [left, right], THRESHOLD) == Agreement(
+        2, 2, 2, 2, "detections"
+    )
+    assert compare_detections([left, right], [right, left], THRESHOLD) == Agreement(
+        0, 2, 0, 2, "detections"
+    )
 
 
 def test_of_boxes_only_the_best_hundred_a_picture_must_be_found() -> None:
@@ -128,10 +150,17 @@ def test_of_boxes_only_the_best_hundred_a_picture_must_be_found() -> None:
     assert compare_boxes([reference], [_answer(*rows[1:])]).found == 99
 
 
-@pytest.mark.parametrize(("found", "fp32", "bf16"), [(99, True, True), (98, False, True), (95, False, True), (94, False, False)])
+@pytest.mark.parametrize(
+    ("found", "fp32", "bf16"),
+    [(99, True, True), (98, False, True), (95, False, True), (94, False, False)],
+)
 def test_16_bits_may_differ_more_than_32(found: int, fp32: bool, bf16: bool) -> None:
     agreement = Agreement(found, 100, 100, 100, "detections")
-    assert (agreement.within("fp32"), agreement.within("bf16"), agreement.within("fp16")) == (fp32, bf16, bf16)
+    assert (agreement.within("fp32"), agreement.within("bf16"), agreement.within("fp16")) == (
+        fp32,
+        bf16,
+        bf16,
+    )
     assert BUDGETS["fp32"] == 0.99
 
 
@@ -150,8 +179,15 @@ def test_the_iou_matrix_equals_the_slow_reference() -> None:
     np.testing.assert_allclose(iou_matrix(boxes, boxes[:25]), expected, rtol=0, atol=1e-5)
 
 
-def _rows(answer: Answer) -> list[tuple[int, float, tuple[float, ...]]]:
-    return sorted(zip(answer.classes.tolist(), answer.scores.tolist(), map(tuple, answer.boxes.tolist()), strict=True))
+def _rows(answer: NormalisedDetections) -> list[tuple[int, float, tuple[float, ...]]]:
+    return sorted(
+        zip(
+            answer.classes.tolist(),
+            answer.scores.tolist(),
+            map(tuple, answer.boxes.tolist()),
+            strict=True,
+        )
+    )
 
 
 def test_before_nms_the_best_200_boxes_come_out_with_nothing_suppressed() -> None:
@@ -162,10 +198,17 @@ def test_before_nms_the_best_200_boxes_come_out_with_nothing_suppressed() -> Non
     boxes, scores = _raw(model.data, image)
     assert len(answer.scores) == 200
     best = np.sort(scores.ravel())[-200:]
-    expected = sorted((int(c), float(scores[b, c]), tuple(boxes[b].tolist())) for b, c in np.argwhere(scores >= best[0]))
+    expected = sorted(
+        (int(c), float(scores[b, c]), tuple(boxes[b].tolist()))
+        for b, c in np.argwhere(scores >= best[0])
+    )
     assert [row[0] for row in _rows(answer)] == [row[0] for row in expected]
-    np.testing.assert_allclose([row[1] for row in _rows(answer)], [row[1] for row in expected], rtol=0, atol=1e-5)
-    np.testing.assert_allclose([row[2] for row in _rows(answer)], [row[2] for row in expected], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        [row[1] for row in _rows(answer)], [row[1] for row in expected], rtol=0, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        [row[2] for row in _rows(answer)], [row[2] for row in expected], rtol=0, atol=1e-5
+    )
 
 
 def _raw(data: bytes, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -173,7 +216,9 @@ def _raw(data: bytes, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ND
 
     proto = onnx.load_model_from_string(data)
     strip_nms(proto.graph)
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     boxes, scores = session.run([BOXES, SCORES], {"image": image[None]})
     return boxes[0], scores[0]
 
@@ -192,7 +237,11 @@ def test_with_nms_equal_boxes_come_out_once(backend_name: str) -> None:
     model = tiny_model([WHOLE] * 5, [(0.9 - 0.1 * i, 0.0) for i in range(5)])
     with load_backend(backend_name, model, LoadOptions()) as backend:
         answer = answers(backend, [np.zeros((SIDE, SIDE, 3), np.uint8)])[0]
-    assert (answer.scores.tolist(), answer.boxes.tolist(), answer.classes.tolist()) == ([pytest.approx(0.9)], [list(WHOLE)], [0])
+    assert (answer.scores.tolist(), answer.boxes.tolist(), answer.classes.tolist()) == (
+        [pytest.approx(0.9)],
+        [list(WHOLE)],
+        [0],
+    )
 
 
 def test_before_nms_leaves_the_model_itself_alone() -> None:
@@ -217,19 +266,37 @@ def _jpeg(side: int) -> bytes:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "A===", "Köln", as_text(b"not a picture"), as_text(_jpeg(SIDE + 1)), as_text(_jpeg(SIDE)[:20])],
+    [
+        "",
+        "a",
+        "A===",
+        "Köln",
+        as_text(b"not a picture"),
+        as_text(_jpeg(SIDE + 1)),
+        as_text(_jpeg(SIDE)[:20]),
+    ],
     ids=["empty", "unpadded", "padding", "not base64", "not a picture", "wrong size", "truncated"],
 )
 def test_a_damaged_sample_is_refused(text: str) -> None:
     model = changed(tiny_model(), lambda proto: None, agreement_sample=(as_text(_jpeg(SIDE)), text))
-    with pytest.raises(ModelFileError, match=r"tiny\.onnx: a frame of its agreement sample is damaged") as caught:
+    with pytest.raises(
+        ModelFileError, match=r"tiny\.onnx: a frame of its agreement sample is damaged"
+    ) as caught:
         sample_images(model)
     assert "\n" not in str(caught.value)
 
 
 def test_a_sample_comes_back_as_the_picture_that_it_was() -> None:
-    image = cv2.resize(np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    model = changed(tiny_model(), lambda proto: None, agreement_sample=encode_sample([np.asarray(image, np.uint8)]))
+    image = cv2.resize(
+        np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8),
+        (SIDE, SIDE),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    model = changed(
+        tiny_model(),
+        lambda proto: None,
+        agreement_sample=encode_sample([np.asarray(image, np.uint8)]),
+    )
     difference = np.abs(sample_images(model)[0].astype(int) - image)
     assert difference.mean() < 8
 
@@ -238,13 +305,21 @@ def test_the_sample_takes_the_frames_with_most_to_compare() -> None:
     images = [np.full((SIDE, SIDE, 3), 2 * index, np.uint8) for index in range(SAMPLE_FRAMES + 3)]
     found = [_answer(*[(WHOLE, 0.9, 0)] * (1 if index < 3 else 10)) for index in range(len(images))]
     sampled = sample_images(with_sample(tiny_model(), images, found))
-    assert [round(float(image.mean()) / 2) for image in sampled] == list(range(3, SAMPLE_FRAMES + 3))
+    assert [round(float(image.mean()) / 2) for image in sampled] == list(
+        range(3, SAMPLE_FRAMES + 3)
+    )
 
 
 def test_a_sample_for_boxes_takes_fewer_frames() -> None:
     images = [np.zeros((SIDE, SIDE, 3), np.uint8)] * 60
-    assert len(with_sample(tiny_model(), images, [_answer()] * 60).metadata.agreement_sample) == SAMPLE_FRAMES_FOR_BOXES
+    assert (
+        len(with_sample(tiny_model(), images, [_answer()] * 60).metadata.agreement_sample)
+        == SAMPLE_FRAMES_FOR_BOXES
+    )
 
 
 def test_a_sample_is_base64_of_jpeg() -> None:
-    assert base64.b64decode(encode_sample([np.zeros((SIDE, SIDE, 3), np.uint8)])[0])[:3] == b"\xff\xd8\xff"
+    assert (
+        base64.b64decode(encode_sample([np.zeros((SIDE, SIDE, 3), np.uint8)])[0])[:3]
+        == b"\xff\xd8\xff"
+    )

@@ -16,8 +16,16 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection import choose as choosing
 from ssd_live.selection import trial
-from ssd_live.selection.agreement import Answer
-from ssd_live.selection.choose import Choice, Row, batch_for_video, candidates, choose, measured, table_path
+from ssd_live.selection.agreement import NormalisedDetections
+from ssd_live.selection.choose import (
+    BackendChoice,
+    BackendMeasurement,
+    batch_for_video,
+    candidates,
+    choose,
+    measured,
+    table_path,
+)
 from ssd_live.selection.trial import Trial
 from ssd_live.system import machine
 
@@ -32,18 +40,27 @@ def empty_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path))
 
 
-def write_table(model: ModelFile, rows: list[Row]) -> None:
+def write_table(model: ModelFile, rows: list[BackendMeasurement]) -> None:
     choosing._store(table_path(model), choosing._identity(model), rows)
 
 
 ROWS = [
-    Row(Choice("openvino", "CPU", "fp32"), 5.0, 200.0, 1.0, "boxes"),
-    Row(Choice("onnxruntime", "CPU", "fp32"), 4.0, 150.0, 1.0, "boxes"),
-    Row(Choice("openvino", "CPU", "bf16"), 3.0, 400.0, 0.7, "boxes", "finds only 70.0% of the same"),
+    BackendMeasurement(BackendChoice("openvino", "CPU", "fp32"), 5.0, 200.0, 1.0, "boxes"),
+    BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 4.0, 150.0, 1.0, "boxes"),
+    BackendMeasurement(
+        BackendChoice("openvino", "CPU", "bf16"),
+        3.0,
+        400.0,
+        0.7,
+        "boxes",
+        "finds only 70.0% of the same",
+    ),
 ]
 
 
-def test_auto_measures_once_and_remembers(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_measures_once_and_remembers(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trial, "MEASURE_SECONDS", 0.1)
     lines: list[str] = []
     first = choose(model, notify=lines.append)
@@ -59,46 +76,67 @@ def test_auto_measures_once_and_remembers(model: ModelFile, monkeypatch: pytest.
 
 def test_the_fastest_that_agrees_is_taken_for_each_workload(model: ModelFile) -> None:
     write_table(model, ROWS)
-    assert choose(model, workload="throughput") == Choice("openvino", "CPU", "fp32")
-    assert choose(model, workload="latency") == Choice("onnxruntime", "CPU", "fp32")
+    assert choose(model, workload="throughput") == BackendChoice("openvino", "CPU", "fp32")
+    assert choose(model, workload="latency") == BackendChoice("onnxruntime", "CPU", "fp32")
 
 
 def test_a_named_backend_restricts_the_choice(model: ModelFile) -> None:
     write_table(model, ROWS)
-    assert choose(model, "openvino", workload="latency") == Choice("openvino", "CPU", "fp32")
+    assert choose(model, "openvino", workload="latency") == BackendChoice("openvino", "CPU", "fp32")
 
 
 def test_a_named_backend_and_precision_need_no_measuring(model: ModelFile) -> None:
-    assert choose(model, "onnxruntime", "fp32") == Choice("onnxruntime", "CPU", "fp32")
+    assert choose(model, "onnxruntime", "fp32") == BackendChoice("onnxruntime", "CPU", "fp32")
     assert not table_path(model).exists()
 
 
 @pytest.mark.parametrize(
     ("backend", "device", "precision", "batch"),
-    [("openvino", "CPU", "int8", 2), ("openvino", "CPU", "bf16", 1), ("onnxruntime", "CPU", "int8", 1), ("tensorrt", "GPU", "fp16", 8)],
+    [
+        ("openvino", "CPU", "int8", 2),
+        ("openvino", "CPU", "bf16", 1),
+        ("onnxruntime", "CPU", "int8", 1),
+        ("tensorrt", "GPU", "fp16", 8),
+    ],
 )
-def test_frames_of_files_are_computed_so_many_at_once(backend: str, device: str, precision: Precision, batch: int) -> None:
-    assert batch_for_video(Choice(backend, device, precision)) == batch
+def test_frames_of_files_are_computed_so_many_at_once(
+    backend: str, device: str, precision: Precision, batch: int
+) -> None:
+    assert batch_for_video(BackendChoice(backend, device, precision)) == batch
 
 
 @pytest.mark.parametrize("changed", ["versions", "cpu", "cores", "model"])
-def test_a_change_of_machine_or_versions_measures_again(changed: str, model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_machine_or_versions_measures_again(
+    changed: str, model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_table(model, ROWS)
     table = json.loads(table_path(model).read_text())
     table["identity"][changed] = "another"
     table_path(model).write_text(json.dumps(table))
-    monkeypatch.setattr(choosing, "_measure", lambda *_: [Row(Choice("onnxruntime", "CPU", "fp32"), 1, 1, 1)])
+    monkeypatch.setattr(
+        choosing,
+        "_measure",
+        lambda *_: [BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1, 1, 1)],
+    )
     assert measured(model)[0].latency_ms == 1
     assert json.loads(table_path(model).read_text())["rows"][0]["latency_ms"] == 1
 
 
-def test_a_damaged_table_is_measured_again(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_table_is_measured_again(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table_path(model).write_text('{"identity"')
-    monkeypatch.setattr(choosing, "_measure", lambda *_: [Row(Choice("onnxruntime", "CPU", "fp32"), 1, 1, 1)])
-    assert choose(model) == Choice("onnxruntime", "CPU", "fp32")
+    monkeypatch.setattr(
+        choosing,
+        "_measure",
+        lambda *_: [BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1, 1, 1)],
+    )
+    assert choose(model) == BackendChoice("onnxruntime", "CPU", "fp32")
 
 
-def test_a_runtime_that_crashes_is_left_out_with_one_line(model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_crashes_is_left_out_with_one_line(
+    model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     crash = tmp_path / "crash.py"
     crash.write_text(
         "import os, signal, sys\n"
@@ -113,8 +151,18 @@ def test_a_runtime_that_crashes_is_left_out_with_one_line(model: ModelFile, tmp_
     assert "openvino fp32 is left out: it crashed (signal 11)" in lines
 
 
-def test_when_nothing_works_the_line_says_why(model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "_measure", lambda *_: [Row(Choice("openvino", "CPU", "fp32"), trouble="it crashed (signal 11)")])
+def test_when_nothing_works_the_line_says_why(
+    model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        choosing,
+        "_measure",
+        lambda *_: [
+            BackendMeasurement(
+                BackendChoice("openvino", "CPU", "fp32"), trouble="it crashed (signal 11)"
+            )
+        ],
+    )
     with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: it crashed"):
         choose(model)
 
@@ -131,25 +179,33 @@ def test_the_processor_has_a_name() -> None:
 
 # GPUs.
 
-GPU_ROW = Row(Choice("tensorrt", "GPU", "fp16"), 1.0, 900.0, 1.0, "boxes")
-ANSWER = Answer(np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32))
+GPU_ROW = BackendMeasurement(BackendChoice("tensorrt", "GPU", "fp16"), 1.0, 900.0, 1.0, "boxes")
+ANSWER = NormalisedDetections(
+    np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32)
+)
 
 
 class Tried:
     """Stands in for trials, which it lists, and for what machine this is."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.choices: list[Choice] = []
+        self.choices: list[BackendChoice] = []
         self.asked: list[str] = []
         self.gpus: list[str] = ["NVRM version: 580.1", "0000:01:00.0 A Card"]
-        self.devices = {"openvino": ["CPU", "GPU"], "onnxruntime": ["CPU"], "torch": ["CPU", "CUDA"], "tensorrt": ["GPU"], "tensorrt-rtx": ["GPU"]}
+        self.devices = {
+            "openvino": ["CPU", "GPU"],
+            "onnxruntime": ["CPU"],
+            "torch": ["CPU", "CUDA"],
+            "tensorrt": ["GPU"],
+            "tensorrt-rtx": ["GPU"],
+        }
         self.trouble: dict[str, SsdLiveError] = {}
         monkeypatch.setattr(choosing, "run_trial", self._run)
         monkeypatch.setattr(choosing, "backend_module", self._module)
         monkeypatch.setattr(machine, "nvidia_gpus", lambda: self.gpus)
 
     def _run(self, model: Path, backend: str, device: str, precision: Precision) -> Trial:
-        self.choices.append(Choice(backend, device, precision))
+        self.choices.append(BackendChoice(backend, device, precision))
         # The later, the faster: what is for GPUs comes last.
         return Trial(100 / len(self.choices), len(self.choices), [ANSWER], [ANSWER])
 
@@ -163,7 +219,7 @@ class Tried:
 
         return SimpleNamespace(devices=devices, precisions=lambda device: ["fp32"])
 
-    def take(self) -> list[Choice]:
+    def take(self) -> list[BackendChoice]:
         taken, self.choices = self.choices, []
         return taken
 
@@ -179,14 +235,23 @@ def test_auto_takes_an_engine_that_is_fastest(model: ModelFile) -> None:
 
 
 def test_cpu_takes_the_fastest_that_needs_no_gpu(model: ModelFile) -> None:
-    write_table(model, [GPU_ROW, Row(Choice("openvino", "GPU", "fp16"), 1.5, 800.0, 1.0, "boxes"), *ROWS])
-    assert choose(model, "cpu") == Choice("onnxruntime", "CPU", "fp32")
-    assert choose(model, "cpu", workload="throughput") == Choice("openvino", "CPU", "fp32")
+    write_table(
+        model,
+        [
+            GPU_ROW,
+            BackendMeasurement(BackendChoice("openvino", "GPU", "fp16"), 1.5, 800.0, 1.0, "boxes"),
+            *ROWS,
+        ],
+    )
+    assert choose(model, "cpu") == BackendChoice("onnxruntime", "CPU", "fp32")
+    assert choose(model, "cpu", workload="throughput") == BackendChoice("openvino", "CPU", "fp32")
 
 
 def test_auto_tries_what_there_is_on_gpus(model: ModelFile, tried: Tried) -> None:
     choose(model)
-    assert {(choice.backend, choice.device) for choice in tried.choices if choice.precision == "fp32"} == {
+    assert {
+        (choice.backend, choice.device) for choice in tried.choices if choice.precision == "fp32"
+    } == {
         ("openvino", "CPU"),
         ("openvino", "GPU"),
         ("onnxruntime", "CPU"),
@@ -224,30 +289,50 @@ def test_another_gpu_or_driver_is_measured_again(model: ModelFile, tried: Tried)
 
 
 @pytest.mark.parametrize("package", ["tensorrt", "tensorrt-rtx", "pycuda", "cuda-bindings"])
-def test_a_new_package_for_gpus_is_measured(model: ModelFile, tried: Tried, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_package_for_gpus_is_measured(
+    model: ModelFile, tried: Tried, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     choose(model)
     tried.take()
     real = machine.package_version
-    monkeypatch.setattr(machine, "package_version", lambda name: "99" if name == package else real(name))
+    monkeypatch.setattr(
+        machine, "package_version", lambda name: "99" if name == package else real(name)
+    )
     choose(model)
     assert tried.take()
 
 
-def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(model: ModelFile, tried: Tried) -> None:
-    tried.trouble["tensorrt-rtx"] = BackendError("the NVIDIA driver and its libraries are of different versions; restart the machine")
+def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(
+    model: ModelFile, tried: Tried
+) -> None:
+    tried.trouble["tensorrt-rtx"] = BackendError(
+        "the NVIDIA driver and its libraries are of different versions; restart the machine"
+    )
     lines: list[str] = []
     choose(model, notify=lines.append)
-    assert "tensorrt-rtx is left out: the NVIDIA driver and its libraries are of different versions; restart the machine" in lines
-    assert {choice.backend for choice in tried.choices} == {"openvino", "onnxruntime", "torch", "tensorrt"}
+    assert (
+        "tensorrt-rtx is left out: the NVIDIA driver and its libraries are of different versions; "
+        "restart the machine" in lines
+    )
+    assert {choice.backend for choice in tried.choices} == {
+        "openvino",
+        "onnxruntime",
+        "torch",
+        "tensorrt",
+    }
 
 
-def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(model: ModelFile, tried: Tried) -> None:
+def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(
+    model: ModelFile, tried: Tried
+) -> None:
     tried.trouble["tensorrt-rtx"] = BackendError("there is no NVIDIA GPU that works")
     with pytest.raises(BackendError, match="no NVIDIA GPU that works"):
         choose(model, "tensorrt-rtx")
 
 
-def test_a_runtime_that_is_not_installed_is_left_out_without_a_word(model: ModelFile, tried: Tried) -> None:
+def test_a_runtime_that_is_not_installed_is_left_out_without_a_word(
+    model: ModelFile, tried: Tried
+) -> None:
     tried.trouble["torch"] = MissingPackageError("PyTorch is not installed")
     lines: list[str] = []
     choose(model, notify=lines.append)
@@ -255,7 +340,10 @@ def test_a_runtime_that_is_not_installed_is_left_out_without_a_word(model: Model
 
 
 def test_the_kernel_tells_of_driver_and_gpus(tmp_path: Path) -> None:
-    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: 11.4.0\n")
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: "
+        "11.4.0\n"
+    )
     for place, name in (("0000:02:00.0", "NVIDIA L4"), ("0000:01:00.0", "NVIDIA A10")):
         (tmp_path / "gpus" / place).mkdir(parents=True)
         (tmp_path / "gpus" / place / "information").write_text(f"Model: \t {name}\nIRQ:   11\n")

@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 
 from ssd_live.errors import OutputError
-from ssd_live.system.atomic_files import check_writable, claim_part, parts_of
+from ssd_live.system.atomic_files import check_writable, parts_of, reserve_part
 
 
 def test_parts_are_those_that_were_claimed_and_no_other_file(tmp_path: Path) -> None:
-    claimed = {claim_part(tmp_path / "clip.mp4") for _ in range(3)}
-    for name in ("clip.mp4", "clip.partial.mp4", "clip.part two.mp4", "clip.part.mkv", "a clip.part.mp4", "clip.part-x.mp4", "clip.part.mp4.mp4"):
+    claimed = {reserve_part(tmp_path / "clip.mp4") for _ in range(3)}
+    for name in (
+        "clip.mp4",
+        "clip.partial.mp4",
+        "clip.part two.mp4",
+        "clip.part.mkv",
+        "a clip.part.mp4",
+        "clip.part-x.mp4",
+        "clip.part.mp4.mp4",
+    ):
         (tmp_path / name).touch()
     assert parts_of(tmp_path / "clip.mp4") == claimed
 
@@ -22,7 +30,7 @@ def test_parts_are_those_that_were_claimed_and_no_other_file(tmp_path: Path) -> 
 def test_parts_of_long_and_strange_names_are_found(tmp_path: Path) -> None:
     for name in ("x" * 250 + ".mp4", "[a](b)*.mp4", "no ending", ".hidden"):
         assert parts_of(tmp_path / name) == set()
-        part = claim_part(tmp_path / name)
+        part = reserve_part(tmp_path / name)
         assert parts_of(tmp_path / name) == {part}
 
 
@@ -36,9 +44,16 @@ def test_a_place_where_a_file_can_be_written_is_left_as_it_was(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("folder", "is a folder"), ("file/in/x.json", "not a directory"), ("pipe", "is not a regular file"), (os.devnull, "regular file")],
+    [
+        ("folder", "is a folder"),
+        ("file/in/x.json", "not a directory"),
+        ("pipe", "is not a regular file"),
+        (os.devnull, "regular file"),
+    ],
 )
-def test_a_place_where_none_can_be_written_is_refused(name: str, words: str, tmp_path: Path) -> None:
+def test_a_place_where_none_can_be_written_is_refused(
+    name: str, words: str, tmp_path: Path
+) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")
@@ -46,11 +61,23 @@ def test_a_place_where_none_can_be_written_is_refused(name: str, words: str, tmp
         check_writable(tmp_path / name)
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere, and there is no setpriv to be less")
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"),
+    reason="root may write everywhere, and there is no setpriv to be less",
+)
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from ssd_live.system.atomic_files import check_writable; check_writable(Path({str(tmp_path / 'x.json')!r}))"
+    code = (
+        "from pathlib import Path; from ssd_live.system.atomic_files import check_writable; "
+        f"check_writable(Path({str(tmp_path / 'x.json')!r}))"
+    )
     command = [sys.executable, "-c", code]
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[3])
+    answer = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[3],
+    )
     assert "permission denied" in answer.stderr

@@ -10,13 +10,15 @@ import pytest
 
 from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import BackendError
-from ssd_live.process.job import Recipe
-from ssd_live.process.lanes import load_recipe
-from ssd_live.selection.choose import Choice
+from ssd_live.process.job import ModelConfig
+from ssd_live.process.workers import load_model_config
+from ssd_live.selection.choose import BackendChoice
 from ssd_live.system import machine
 from tests.tiny_model import tiny_model
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
+LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux gives threads priorities of their own"
+)
 
 
 def niceness(thread: int = 0) -> int:
@@ -58,16 +60,22 @@ def test_work_at_low_priority_fails_as_it_would_otherwise() -> None:
 def test_threads_that_infer_beside_decoding_yield_to_it(backend: str) -> None:
     model = tiny_model()
     # What a runtime begins once for all is there.
-    load_recipe(Recipe(model, Choice(backend, "CPU", "fp32"), detection_filter(model.metadata))).close()
+    load_model_config(
+        ModelConfig(model, BackendChoice(backend, "CPU", "fp32"), detection_filter(model.metadata))
+    ).close()
     own, before = niceness(threading.get_native_id()), running()
-    with load_recipe(Recipe(model, Choice(backend, "CPU", "fp32"), detection_filter(model.metadata))):
+    with load_model_config(
+        ModelConfig(model, BackendChoice(backend, "CPU", "fp32"), detection_filter(model.metadata))
+    ):
         begun = running() - before
         assert len(begun) >= machine.available_cores()
         assert {niceness(thread) for thread in begun} == {own + 5}
 
 
 @LINUX
-def test_where_priorities_are_forbidden_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_priorities_are_forbidden_it_is_done_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def forbidden(*_: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -78,4 +86,8 @@ def test_where_priorities_are_forbidden_it_is_done_all_the_same(monkeypatch: pyt
 def test_without_such_priorities_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(machine.at_low_priority, threading.current_thread).result().name.startswith("ThreadPoolExecutor")
+        assert (
+            pool.submit(machine.at_low_priority, threading.current_thread)
+            .result()
+            .name.startswith("ThreadPoolExecutor")
+        )

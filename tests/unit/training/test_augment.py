@@ -1,4 +1,6 @@
-"""Augmentation by what must hold whatever is drawn: objects stay on their pixels, boxes inside the image, and chance comes from the generator."""
+"""Augmentation by what must hold whatever is drawn: objects stay on their pixels, boxes inside the
+image, and chance comes from the generator.
+"""
 
 from collections import Counter
 from functools import cache
@@ -11,14 +13,37 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.training.augment import Example, _find_patch, augment, cut, distort_colours, flip, overlaps, resized, sample_patch, zoom_out
+from ssd_live.training.augment import (
+    Example,
+    _find_patch,
+    augment,
+    cut,
+    distort_colours,
+    flip,
+    overlaps,
+    resized,
+    sample_patch,
+    zoom_out,
+)
 
 MEAN = (104.0, 117.0, 123.0)
 SIZE = (300, 200)
 Patch = tuple[int, int, int, int]
 
 # Nine colours (BGR) far apart from each other, from the background and from the mean.
-PALETTE = np.array([(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255), (255, 0, 255), (255, 255, 0), (0, 0, 0), (255, 255, 255), (0, 128, 255)])
+PALETTE = np.array(
+    [
+        (0, 0, 255),
+        (0, 255, 0),
+        (255, 0, 0),
+        (0, 255, 255),
+        (255, 0, 255),
+        (255, 255, 0),
+        (0, 0, 0),
+        (255, 255, 255),
+        (0, 128, 255),
+    ]
+)
 BACKGROUND = (60, 60, 60)
 SEEDS = settings(deadline=None, max_examples=60)
 seeds = st.integers(0, 2**32 - 1)
@@ -30,7 +55,9 @@ def generator(seed: int) -> np.random.Generator:
 
 @cache
 def painted(seed: int) -> Example:
-    """One to nine objects apart from each other, each painted in the colour of its class; sides are even, and 12 pixels or more."""
+    """One to nine objects apart from each other, each painted in the colour of its class; sides are
+    even, and 12 pixels or more.
+    """
     random = generator(seed)
     cell_w, cell_h = (int(side) for side in random.integers(20, 50, 2))
     image = np.full((3 * cell_h, 3 * cell_w, 3), BACKGROUND, np.uint8)
@@ -52,15 +79,21 @@ def crowded(seed: int) -> Example:
     x1, y1 = random.integers(0, width, count), random.integers(0, height, count)
     x2, y2 = random.integers(x1 + 1, width + 1), random.integers(y1 + 1, height + 1)
     image = random.integers(0, 256, (height, width, 3), np.uint8)
-    return Example(image, np.stack([x1, y1, x2, y2], 1).astype(np.float32), random.integers(0, 20, count))
+    return Example(
+        image, np.stack([x1, y1, x2, y2], 1).astype(np.float32), random.integers(0, 20, count)
+    )
 
 
 def empty(seed: int) -> Example:
     return crowded(seed).kept(np.zeros(len(crowded(seed).boxes), bool))
 
 
-def mapped(boxes: list[tuple[float, float, float, float]], width: int = 200, height: int = 150) -> Example:
-    """Each pixel tells where it was: blue is its x, green its y. Classes are the objects' numbers."""
+def mapped(
+    boxes: list[tuple[float, float, float, float]], width: int = 200, height: int = 150
+) -> Example:
+    """Each pixel tells where it was: blue is its x, green its y. Classes are the objects'
+    numbers.
+    """
     y, x = np.mgrid[:height, :width]
     image = np.stack([x, y, np.zeros_like(x)], -1).astype(np.uint8)
     return Example(image, np.array(boxes, np.float32).reshape(-1, 4), np.arange(len(boxes)))
@@ -76,7 +109,11 @@ def iou(a: tuple[float, ...] | list[float], b: tuple[float, ...] | list[float]) 
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
         return 0.0
-    return width * height / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height)
+    return (
+        width
+        * height
+        / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height)
+    )
 
 
 def holds_centre(patch: Patch, box: list[float]) -> bool:
@@ -143,7 +180,9 @@ def test_the_same_seed_gives_the_same_example(seed: int) -> None:
 
 
 def test_other_seeds_give_other_examples() -> None:
-    images = {augment(painted(3), SIZE, MEAN, generator(seed)).image.tobytes() for seed in range(20)}
+    images = {
+        augment(painted(3), SIZE, MEAN, generator(seed)).image.tobytes() for seed in range(20)
+    }
     assert len(images) == 20
 
 
@@ -175,7 +214,13 @@ def test_a_good_part_of_the_examples_is_zoomed_out() -> None:
     # Only on a larger canvas is there anything around an object that fills its image.
     filled = mapped([(0, 0, 200, 150)])
     boxes = [augment(filled, SIZE, MEAN, generator(seed)).boxes[0] for seed in range(400)]
-    assert 0.25 < np.mean([(box[2] - box[0]) * (box[3] - box[1]) < 0.99 * SIZE[0] * SIZE[1] for box in boxes]) < 0.55
+    assert (
+        0.25
+        < np.mean(
+            [(box[2] - box[0]) * (box[3] - box[1]) < 0.99 * SIZE[0] * SIZE[1] for box in boxes]
+        )
+        < 0.55
+    )
 
 
 @SEEDS
@@ -214,7 +259,9 @@ def test_zooming_out_keeps_the_images_pixels_where_its_boxes_went(seed: int) -> 
     shift = result.boxes[0] - example.boxes[0]
     left, top = (int(value) for value in shift[:2])
     height, width = example.image.shape[:2]
-    np.testing.assert_array_equal(result.image[top : top + height, left : left + width], example.image)
+    np.testing.assert_array_equal(
+        result.image[top : top + height, left : left + width], example.image
+    )
 
 
 @SEEDS
@@ -236,7 +283,11 @@ def test_zooming_out_carries_each_box_with_its_object(seed: int) -> None:
 @SEEDS
 @given(seeds)
 def test_all_around_the_image_is_the_mean(seed: int) -> None:
-    filled = Example(np.full((30, 40, 3), 255, np.uint8), np.array([[0, 0, 40, 30]], np.float32), np.zeros(1, np.int64))
+    filled = Example(
+        np.full((30, 40, 3), 255, np.uint8),
+        np.array([[0, 0, 40, 30]], np.float32),
+        np.zeros(1, np.int64),
+    )
     image = zoom_out(filled, (1.2, 2.6, 3.0), generator(seed)).image
     around = image[(image != 255).any(-1)]
     assert len(around) == image.shape[0] * image.shape[1] - 30 * 40
@@ -256,7 +307,10 @@ def test_the_canvas_has_at_most_16_times_the_area_and_the_images_shape(seed: int
 
 
 def test_canvases_reach_from_hardly_larger_to_nearly_16_times() -> None:
-    areas = [zoom_out(empty(0), MEAN, generator(seed)).image.size / empty(0).image.size for seed in range(200)]
+    areas = [
+        zoom_out(empty(0), MEAN, generator(seed)).image.size / empty(0).image.size
+        for seed in range(200)
+    ]
     assert min(areas) < 1.2
     assert max(areas) > 14
 
@@ -264,7 +318,12 @@ def test_canvases_reach_from_hardly_larger_to_nearly_16_times() -> None:
 def test_images_are_put_everywhere_on_the_canvas() -> None:
     example = mapped([(0, 0, 200, 150)])
     results = [zoom_out(example, MEAN, generator(seed)) for seed in range(200)]
-    places = np.array([result.boxes[0, :2] / (result.image.shape[1] - 199, result.image.shape[0] - 149) for result in results])
+    places = np.array(
+        [
+            result.boxes[0, :2] / (result.image.shape[1] - 199, result.image.shape[0] - 149)
+            for result in results
+        ]
+    )
     assert (places.min(0) < 0.1).all()
     assert (places.max(0) > 0.9).all()
     assert (abs(places.mean(0) - 0.5) < 0.1).all()
@@ -276,17 +335,27 @@ def test_a_cut_keeps_the_pixels_of_the_patch() -> None:
 
 def test_a_cut_cuts_boxes_at_its_edge_and_counts_from_its_corner() -> None:
     example = mapped([(10, 10, 100, 110), (40, 50, 60, 70)])
-    np.testing.assert_array_equal(cut(example, (30, 20, 80, 90)).boxes, [[0, 0, 50, 70], [10, 30, 30, 50]])
+    np.testing.assert_array_equal(
+        cut(example, (30, 20, 80, 90)).boxes, [[0, 0, 50, 70], [10, 30, 30, 50]]
+    )
 
 
 def test_a_cut_keeps_only_objects_whose_centre_is_inside() -> None:
-    around, left_of, right_of, below = (20, 20, 60, 60), (0, 30, 59, 50), (70, 30, 100, 50), (40, 70, 60, 130)
+    around, left_of, right_of, below = (
+        (20, 20, 60, 60),
+        (0, 30, 59, 50),
+        (70, 30, 100, 50),
+        (40, 70, 60, 130),
+    )
     assert cut(mapped([left_of, around, right_of, below]), (30, 20, 80, 90)).classes.tolist() == [1]
 
 
 def test_a_centre_on_an_edge_between_two_patches_belongs_to_one_of_them() -> None:
     example = mapped([(40, 40, 60, 60)])
-    assert [len(cut(example, patch).boxes) for patch in ((0, 0, 50, 150), (50, 0, 200, 150))] == [0, 1]
+    assert [len(cut(example, patch).boxes) for patch in ((0, 0, 50, 150), (50, 0, 200, 150))] == [
+        0,
+        1,
+    ]
 
 
 @SEEDS
@@ -301,7 +370,9 @@ def test_a_patch_has_just_the_objects_whose_centre_is_inside(seed: int) -> None:
     example = mapped(crowded(seed).boxes.tolist())
     result = sample_patch(example, generator(seed))
     patch = place_of(result.image)
-    assert result.classes.tolist() == [number for number, box in enumerate(example.boxes.tolist()) if holds_centre(patch, box)]
+    assert result.classes.tolist() == [
+        number for number, box in enumerate(example.boxes.tolist()) if holds_centre(patch, box)
+    ]
 
 
 @SEEDS
@@ -318,16 +389,26 @@ def test_an_image_without_objects_is_not_cut(seed: int) -> None:
 
 def test_the_whole_image_is_kept_about_once_in_seven() -> None:
     example = mapped([(40, 30, 160, 120)])
-    whole = [sample_patch(example, generator(seed)).image.shape == example.image.shape for seed in range(700)]
+    whole = [
+        sample_patch(example, generator(seed)).image.shape == example.image.shape
+        for seed in range(700)
+    ]
     assert 0.1 < np.mean(whole) < 0.2
 
 
 @pytest.mark.parametrize("min_overlap", [0.1, 0.3, 0.5, 0.7, 0.9])
 def test_a_patch_overlaps_some_object_by_at_least_what_is_asked(min_overlap: float) -> None:
     example = mapped([(20, 10, 180, 140), (90, 60, 110, 90)])
-    found = [patch for seed in range(150) if (patch := _find_patch(example, min_overlap, generator(seed))) is not None]
+    found = [
+        patch
+        for seed in range(150)
+        if (patch := _find_patch(example, min_overlap, generator(seed))) is not None
+    ]
     assert len(found) > 20
-    assert min(max(iou(patch, box) for box in example.boxes.tolist()) for patch in found) >= min_overlap - 1e-6
+    assert (
+        min(max(iou(patch, box) for box in example.boxes.tolist()) for patch in found)
+        >= min_overlap - 1e-6
+    )
 
 
 def test_a_patch_of_any_overlap_may_have_hardly_any() -> None:
@@ -343,8 +424,12 @@ def test_no_patch_is_found_where_none_overlaps_enough() -> None:
 
 @SEEDS
 @given(seeds, st.sampled_from([0.1, 0.3, 0.5, None]))
-def test_a_patch_lies_in_the_image_with_sides_and_shape_as_in_the_paper(seed: int, min_overlap: float | None) -> None:
-    patch = _find_patch(mapped([(10, 10, 90, 140), (60, 20, 190, 90)]), min_overlap, generator(seed))
+def test_a_patch_lies_in_the_image_with_sides_and_shape_as_in_the_paper(
+    seed: int, min_overlap: float | None
+) -> None:
+    patch = _find_patch(
+        mapped([(10, 10, 90, 140), (60, 20, 190, 90)]), min_overlap, generator(seed)
+    )
     if patch is None:
         return
     x1, y1, x2, y2 = patch
@@ -368,7 +453,14 @@ def test_a_found_patch_holds_the_centre_of_an_object(seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("box", "expected"),
-    [((0, 0, 10, 10), 1.0), ((0, 0, 10, 5), 0.5), ((5, 0, 15, 10), 1 / 3), ((10, 0, 20, 10), 0.0), ((20, 20, 30, 30), 0.0), ((2, 2, 2, 2), 0.0)],
+    [
+        ((0, 0, 10, 10), 1.0),
+        ((0, 0, 10, 5), 0.5),
+        ((5, 0, 15, 10), 1 / 3),
+        ((10, 0, 20, 10), 0.0),
+        ((20, 20, 30, 30), 0.0),
+        ((2, 2, 2, 2), 0.0),
+    ],
 )
 def test_the_overlap_is_the_shared_part_of_both(box: Patch, expected: float) -> None:
     assert overlaps(np.array([box], np.float32), (0, 0, 10, 10))[0] == pytest.approx(expected)
@@ -393,7 +485,9 @@ def test_resizing_carries_each_box_with_its_object(seed: int) -> None:
 
 
 def test_resizing_scales_each_axis_by_its_own_factor() -> None:
-    np.testing.assert_allclose(resized(mapped([(20, 30, 100, 150)]), (100, 300)).boxes, [[10, 60, 50, 300]], rtol=1e-6)
+    np.testing.assert_allclose(
+        resized(mapped([(20, 30, 100, 150)]), (100, 300)).boxes, [[10, 60, 50, 300]], rtol=1e-6
+    )
 
 
 @SEEDS
@@ -417,12 +511,16 @@ def test_distortion_does_not_change_the_image_that_went_in(seed: int) -> None:
 @given(seeds)
 def test_the_same_seed_distorts_in_the_same_way(seed: int) -> None:
     image = crowded(seed).image
-    np.testing.assert_array_equal(distort_colours(image, generator(seed)), distort_colours(image, generator(seed)))
+    np.testing.assert_array_equal(
+        distort_colours(image, generator(seed)), distort_colours(image, generator(seed))
+    )
 
 
 def test_each_of_four_distortions_happens_half_of_the_time() -> None:
     image = crowded(1).image
-    untouched = [np.array_equal(image, distort_colours(image, generator(seed))) for seed in range(800)]
+    untouched = [
+        np.array_equal(image, distort_colours(image, generator(seed))) for seed in range(800)
+    ]
     # 1 / 16 of all.
     assert 0.03 < np.mean(untouched) < 0.1
 
@@ -451,7 +549,10 @@ def test_red_stays_reddish_whichever_way_its_hue_is_turned(seed: int) -> None:
 
 
 def test_hues_are_turned_both_ways() -> None:
-    pixels = [distort_colours(np.full((1, 1, 3), (0, 0, 150), np.uint8), generator(seed)) for seed in range(100)]
+    pixels = [
+        distort_colours(np.full((1, 1, 3), (0, 0, 150), np.uint8), generator(seed))
+        for seed in range(100)
+    ]
     degrees = {2 * int(cv2.cvtColor(pixel, cv2.COLOR_BGR2HSV)[0, 0, 0]) for pixel in pixels}
     assert any(0 < hue <= 22 for hue in degrees)
     assert any(hue >= 338 for hue in degrees)

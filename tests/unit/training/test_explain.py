@@ -1,4 +1,6 @@
-"""What `explain` says of the bundled networks: held against the network's own answer, the matching, and the deployed file."""
+"""What `explain` says of the bundled networks: held against the network's own answer, the matching,
+and the deployed file.
+"""
 
 from collections import Counter
 from functools import cache
@@ -62,15 +64,24 @@ def explained(photo: str, threshold: float = LOW) -> Explanation:
 def raw(photo: str) -> tuple[Tensor, Tensor]:
     """The network's boxes (N, 4) xyxy in the unit square and scores (N, C)."""
     with torch.inference_mode():
-        boxes, scores = answer_before_nms(network(), model().metadata, Frame((image(photo),)).network_input((300, 300))[None])
+        boxes, scores = answer_before_nms(
+            network(), model().metadata, Frame((image(photo),)).network_input((300, 300))[None]
+        )
     return boxes[0], scores[0]
 
 
 def number_of(place: Place) -> int:
     """The default box's, counted map by map, row by row."""
-    before = sum(cell.grid[0] * cell.grid[1] * len(cell.shapes) for cell in network().feature_maps[: place.feature_map])
+    before = sum(
+        cell.grid[0] * cell.grid[1] * len(cell.shapes)
+        for cell in network().feature_maps[: place.feature_map]
+    )
     cell = network().feature_maps[place.feature_map]
-    return before + (place.row * cell.grid[1] + place.column) * len(cell.shapes) + cell.shapes.index(place.shape)
+    return (
+        before
+        + (place.row * cell.grid[1] + place.column) * len(cell.shapes)
+        + cell.shapes.index(place.shape)
+    )
 
 
 def sides(photo: str) -> NDArray[np.float32]:
@@ -78,23 +89,35 @@ def sides(photo: str) -> NDArray[np.float32]:
     return np.array([width, height, width, height], np.float32)
 
 
-def labelled(photo: str, *boxes: tuple[float, float, float, float], classes: tuple[int, ...] = ()) -> LabelledImage:
+def labelled(
+    photo: str, *boxes: tuple[float, float, float, float], classes: tuple[int, ...] = ()
+) -> LabelledImage:
     numbers = np.array(classes or (0,) * len(boxes), np.int64)
-    return LabelledImage(Path(photo), np.array(boxes, np.float32).reshape(-1, 4), numbers, np.zeros(len(boxes), bool))
+    return LabelledImage(
+        Path(photo), np.array(boxes, np.float32).reshape(-1, 4), numbers, np.zeros(len(boxes), bool)
+    )
 
 
 @EVERYWHERE
 def test_each_detections_default_box_decodes_to_it(photo: str) -> None:
-    pixels = torch.from_numpy(Frame((image(photo),)).network_input((300, 300)).copy())[None].permute(0, 3, 1, 2).float()
+    pixels = (
+        torch.from_numpy(Frame((image(photo),)).network_input((300, 300)).copy())[None]
+        .permute(0, 3, 1, 2)
+        .float()
+    )
     with torch.inference_mode():
         # Both bundled networks take pixels of -1 to 1.
         regression, logits = network()(pixels / 127.5 - 1)
     assert explained(photo).fired
     for one in explained(photo).fired:
         number = number_of(one.place)
-        box = to_corners(decode(regression[0, number], network().default_boxes[number])).clamp(0, 1).numpy() * sides(photo)
+        box = to_corners(decode(regression[0, number], network().default_boxes[number])).clamp(
+            0, 1
+        ).numpy() * sides(photo)
         np.testing.assert_allclose(one.box, box, rtol=0, atol=1e-2)
-        assert one.score == pytest.approx(float(logits[0, number, one.class_id + 1].sigmoid()), abs=1e-5)
+        assert one.score == pytest.approx(
+            float(logits[0, number, one.class_id + 1].sigmoid()), abs=1e-5
+        )
 
 
 @EVERYWHERE
@@ -112,7 +135,13 @@ def test_no_default_box_makes_two_detections_of_a_class(photo: str) -> None:
 
 def assert_found_in(ones: Finds, others: Finds, least: float) -> None:
     for class_id, score, box in ones:
-        near = [other for other in others if other[0] == class_id and abs(other[1] - score) < 1e-3 and np.abs(other[2] - box).max() < 0.5]
+        near = [
+            other
+            for other in others
+            if other[0] == class_id
+            and abs(other[1] - score) < 1e-3
+            and np.abs(other[2] - box).max() < 0.5
+        ]
         # The last digits of a score are each runtime's own.
         assert near or score < least + 1e-3, (class_id, score, box)
 
@@ -123,10 +152,19 @@ def test_it_finds_what_the_deployed_file_finds(name: str) -> None:
     with load_backend("onnxruntime", deployed, LoadOptions()) as backend:
         for photo, threshold in product(PHOTOS, (LOW, deployed.metadata.display_threshold)):
             frame = Frame((image(photo),))
-            outputs = backend.submit(frame.network_input(deployed.metadata.input_size)[None]).result()
-            found = detection_filter(deployed.metadata, threshold).detections(outputs, 0, (frame.width, frame.height))
-            file = list(zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes, strict=True))
-            own = [(one.class_id, one.score, one.box) for one in explain(deployed, image(photo), threshold, None).fired]
+            outputs = backend.submit(
+                frame.network_input(deployed.metadata.input_size)[None]
+            ).result()
+            found = detection_filter(deployed.metadata, threshold).detections(
+                outputs, 0, (frame.width, frame.height)
+            )
+            file = list(
+                zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes, strict=True)
+            )
+            own = [
+                (one.class_id, one.score, one.box)
+                for one in explain(deployed, image(photo), threshold, None).fired
+            ]
             assert_found_in(own, file, threshold)
             assert_found_in(file, own, threshold)
 
@@ -150,7 +188,11 @@ def test_every_box_over_the_threshold_is_kept_or_gives_way_once(photo: str) -> N
 @EVERYWHERE
 def test_a_box_gives_way_to_the_best_detection_that_it_overlaps(photo: str) -> None:
     boxes, scores = raw(photo)
-    places = [cell for cell, one in enumerate(network().feature_maps) for _ in range(one.grid[0] * one.grid[1] * len(one.shapes))]
+    places = [
+        cell
+        for cell, one in enumerate(network().feature_maps)
+        for _ in range(one.grid[0] * one.grid[1] * len(one.shapes))
+    ]
     fired = explained(photo).fired
     expected = [Counter[int]() for _ in fired]
     for class_id in {one.class_id for one in fired}:
@@ -160,7 +202,11 @@ def test_a_box_gives_way_to_the_best_detection_that_it_overlaps(photo: str) -> N
             if number not in origins:
                 # From best to worst.
                 overlaps = (iou(boxes[number].numpy(), boxes[origin].numpy()) for origin in origins)
-                rank = next(rank for rank, overlap in zip(own, overlaps, strict=True) if overlap > model().metadata.iou_threshold)
+                rank = next(
+                    rank
+                    for rank, overlap in zip(own, overlaps, strict=True)
+                    if overlap > model().metadata.iou_threshold
+                )
                 expected[rank][places[number]] += 1
     assert [one.suppressed for one in fired] == expected
 
@@ -168,7 +214,9 @@ def test_a_box_gives_way_to_the_best_detection_that_it_overlaps(photo: str) -> N
 def test_a_threshold_below_the_models_own_is_the_models_own() -> None:
     least = explain(model(), image("rocket.jpg"), 0.0, None)
     own = explain(model(), image("rocket.jpg"), model().metadata.score_threshold, None)
-    assert [(one.place, one.suppressed) for one in least.fired] == [(one.place, one.suppressed) for one in own.fired]
+    assert [(one.place, one.suppressed) for one in least.fired] == [
+        (one.place, one.suppressed) for one in own.fired
+    ]
 
 
 def test_over_the_highest_threshold_nothing_is_found() -> None:
@@ -177,7 +225,14 @@ def test_over_the_highest_threshold_nothing_is_found() -> None:
 
 def test_matches_are_those_of_training() -> None:
     # The second and third contend for the same boxes; the last is smaller than any default box.
-    truth = labelled("coffee.png", (0, 0, 600, 400), (200, 100, 400, 300), (210, 100, 410, 300), (50, 50, 60, 60), classes=(14, 12, 11, 2))
+    truth = labelled(
+        "coffee.png",
+        (0, 0, 600, 400),
+        (200, 100, 400, 300),
+        (210, 100, 410, 300),
+        (50, 50, 60, 60),
+        classes=(14, 12, 11, 2),
+    )
     found = explain(model(), image("coffee.png"), 0.4, truth).matched
     matches = match(torch.from_numpy(truth.boxes / sides("coffee.png")), network().default_boxes)
     corners = to_corners(network().default_boxes).numpy() * sides("coffee.png")
@@ -188,20 +243,47 @@ def test_matches_are_those_of_training() -> None:
         assert [number_of(place) for place in one.places] == own
         np.testing.assert_array_equal(one.default_boxes, corners[own])
         np.testing.assert_array_equal(one.box, truth.boxes[number])
-        assert one.best_overlap == pytest.approx(max(iou(one.box, corners[index]) for index in own), abs=1e-4)
+        assert one.best_overlap == pytest.approx(
+            max(iou(one.box, corners[index]) for index in own), abs=1e-4
+        )
 
 
 def test_of_an_object_that_reaches_out_of_the_image_what_is_inside_is_matched() -> None:
-    inside = explain(model(), image("coffee.png"), 0.4, labelled("coffee.png", (300, 200, 600, 400))).matched
-    outside = explain(model(), image("coffee.png"), 0.4, labelled("coffee.png", (300, 200, 9000, np.inf))).matched
+    inside = explain(
+        model(), image("coffee.png"), 0.4, labelled("coffee.png", (300, 200, 600, 400))
+    ).matched
+    outside = explain(
+        model(), image("coffee.png"), 0.4, labelled("coffee.png", (300, 200, 9000, np.inf))
+    ).matched
     assert [one.places for one in outside] == [one.places for one in inside]
     np.testing.assert_array_equal(outside[0].box, inside[0].box)
 
 
-@pytest.mark.parametrize("box", [(10, 10, 10, 50), (50, 50, 10, 10), (700, 10, 800, 50), (np.nan, 10, 50, 50), (-np.inf, 0, -5, 50)])
-def test_an_object_without_an_area_in_the_image_matches_nothing_and_takes_nothing_from_others(box: tuple[float, float, float, float]) -> None:
-    alone = explain(model(), image("coffee.png"), 0.4, labelled("coffee.png", (300, 200, 600, 400), classes=(7,))).matched
-    both = explain(model(), image("coffee.png"), 0.4, labelled("coffee.png", box, (300, 200, 600, 400), classes=(3, 7))).matched
+@pytest.mark.parametrize(
+    "box",
+    [
+        (10, 10, 10, 50),
+        (50, 50, 10, 10),
+        (700, 10, 800, 50),
+        (np.nan, 10, 50, 50),
+        (-np.inf, 0, -5, 50),
+    ],
+)
+def test_an_object_without_an_area_in_the_image_matches_nothing_and_takes_nothing_from_others(
+    box: tuple[float, float, float, float],
+) -> None:
+    alone = explain(
+        model(),
+        image("coffee.png"),
+        0.4,
+        labelled("coffee.png", (300, 200, 600, 400), classes=(7,)),
+    ).matched
+    both = explain(
+        model(),
+        image("coffee.png"),
+        0.4,
+        labelled("coffee.png", box, (300, 200, 600, 400), classes=(3, 7)),
+    ).matched
     assert [(one.class_id, one.places) for one in both] == [(7, alone[0].places)]
 
 
@@ -212,17 +294,32 @@ def test_without_objects_nothing_is_matched(truth: LabelledImage | None) -> None
 
 def test_a_place_is_told_in_words_that_count_from_one() -> None:
     place = explained("chelsea.png", 0.4).fired[0].place
-    assert describe(place, network().feature_maps) == "map 6 (1 x 1), row 1, column 1, scale 0.95, ratio 1"
+    assert (
+        describe(place, network().feature_maps)
+        == "map 6 (1 x 1), row 1, column 1, scale 0.95, ratio 1"
+    )
 
 
 @pytest.mark.parametrize(("objects", "rows"), [(0, 3), (1, 3)])
-def test_the_picture_has_a_panel_for_the_detections_for_each_map_and_for_the_objects(objects: int, rows: int) -> None:
+def test_the_picture_has_a_panel_for_the_detections_for_each_map_and_for_the_objects(
+    objects: int, rows: int
+) -> None:
     truth = labelled("chelsea.png", *[(4.0, 2.0, 423.0, 300.0)] * objects)
-    picture = draw(image("chelsea.png"), explain(model(), image("chelsea.png"), 0.4, truth), model().metadata.classes)
+    picture = draw(
+        image("chelsea.png"),
+        explain(model(), image("chelsea.png"), 0.4, truth),
+        model().metadata.classes,
+    )
     height, width = picture.shape[0] // rows, picture.shape[1] // 3
-    panels = [picture[row * height : (row + 1) * height, column * width : (column + 1) * width] for row in range(rows) for column in range(3)]
+    panels = [
+        picture[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        for row in range(rows)
+        for column in range(3)
+    ]
     # The last places stay empty.
-    assert [bool(panel.std() > 10) for panel in panels] == [True] * (7 + objects) + [False] * (2 - objects)
+    assert [bool(panel.std() > 10) for panel in panels] == [True] * (7 + objects) + [False] * (
+        2 - objects
+    )
 
 
 def test_the_picture_leaves_the_image_as_it_was() -> None:

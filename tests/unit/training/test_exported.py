@@ -1,4 +1,6 @@
-"""The check after training: a model file that is its network passes, and one that is not does not."""
+"""The check after training: a model file that is its network passes, and one that is not
+does not.
+"""
 
 import pytest
 import torch
@@ -9,14 +11,22 @@ from ssd_live.models.published import Preprocessing
 from ssd_live.training.exported import agreement_with
 from ssd_live.training.start import Normalise
 
-# Of the first the sample has detections enough to compare; of the second the best boxes are compared.
-MODELS = pytest.mark.parametrize(("name", "basis"), [("ssd300-mobilenetv2-oid", "detections"), ("ssdlite300-mobilenetv2-person", "boxes")])
+# Of the first the sample has detections enough to compare; of the second the best boxes are
+# compared.
+MODELS = pytest.mark.parametrize(
+    ("name", "basis"),
+    [("ssd300-mobilenetv2-oid", "detections"), ("ssdlite300-mobilenetv2-person", "boxes")],
+)
 
 
 def normalise(name: str, shift: float = 0.0) -> Normalise:
     how = find_model(name).metadata
     red, green, blue = how.mean
-    return Normalise(Preprocessing(how.input_size, (red + shift, green + shift, blue + shift), how.scale, how.iou_threshold))
+    return Normalise(
+        Preprocessing(
+            how.input_size, (red + shift, green + shift, blue + shift), how.scale, how.iou_threshold
+        )
+    )
 
 
 @MODELS
@@ -38,4 +48,6 @@ def test_a_network_with_other_weights_is_told_from_the_file(name: str, basis: st
 
 @MODELS
 def test_other_preprocessing_is_told_from_the_files(name: str, basis: str) -> None:
-    assert not agreement_with(load_trained(name)[0], normalise(name, -60), find_model(name)).within("fp32")
+    assert not agreement_with(load_trained(name)[0], normalise(name, -60), find_model(name)).within(
+        "fp32"
+    )

@@ -56,5 +56,10 @@ def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
         log.write(progress(2, 0.25))
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss/localisation")] == [(1, 2.0), (2, 1.0)]
-    assert [(event.step, event.value) for event in events.Scalars("validation_map")] == [(2, pytest.approx(0.25))]
+    assert [(event.step, event.value) for event in events.Scalars("loss/localisation")] == [
+        (1, 2.0),
+        (2, 1.0),
+    ]
+    assert [(event.step, event.value) for event in events.Scalars("validation_map")] == [
+        (2, pytest.approx(0.25))
+    ]

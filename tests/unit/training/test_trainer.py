@@ -16,7 +16,7 @@ from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, Us
 from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
 from ssd_live.training.checkpoint import load as load_checkpoint
-from ssd_live.training.feed import BatchOrder, Examples, View, batches
+from ssd_live.training.feed import BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
 from ssd_live.training.start import begin, vgg16_weights
@@ -26,7 +26,15 @@ RECIPES = Path(__file__).resolve().parents[3] / "recipes"
 
 
 def recipe(**train: object) -> Recipe:
-    part = {"steps": 4, "batch": 2, "workers": 0, "save_every": 2, "log_every": 1, "learning_rate": 1e-3, **train}
+    part = {
+        "steps": 4,
+        "batch": 2,
+        "workers": 0,
+        "save_every": 2,
+        "log_every": 1,
+        "learning_rate": 1e-3,
+        **train,
+    }
     return Recipe.model_validate(
         {
             "name": "test",
@@ -47,7 +55,11 @@ def data(tmp_path: Path) -> DataSet:
         image[30:90, 40:110] = (0, 200, 255)
         path = tmp_path / f"{number}.png"
         cv2.imwrite(str(path), image)
-        images.append(LabelledImage(path, np.array([[40, 30, 110, 90]], np.float32), np.array([0]), np.array([False])))
+        images.append(
+            LabelledImage(
+                path, np.array([[40, 30, 110, 90]], np.float32), np.array([0]), np.array([False])
+            )
+        )
     return DataSet("boxes", ("box",), tuple(images))
 
 
@@ -60,23 +72,31 @@ def trainer(data: DataSet, folder: Path, **train: object) -> Trainer:
 
 def test_training_lowers_the_loss(data: DataSet, tmp_path: Path) -> None:
     told: list[Progress] = []
-    trainer(data, tmp_path / "run", steps=12, augment=False, learning_rate=3e-3, clip_norm=10.0).run(told.append)
+    trainer(
+        data, tmp_path / "run", steps=12, augment=False, learning_rate=3e-3, clip_norm=10.0
+    ).run(told.append)
     assert told[-1].confidence < 0.7 * told[0].confidence
     assert [progress.step for progress in told] == list(range(1, 13))
 
 
-def test_vgg16_learns_two_images_from_random_weights_in_bfloat16(data: DataSet, tmp_path: Path) -> None:
+def test_vgg16_learns_two_images_from_random_weights_in_bfloat16(
+    data: DataSet, tmp_path: Path
+) -> None:
     """The beginning of recipes/overfit-two.toml; the whole run is in docs/benchmarks.md."""
     wanted = read_recipe(RECIPES / "overfit-two.toml", ["train.steps=20", "train.save_every=1000"])
     torch.manual_seed(1)
-    learner = Trainer(wanted, replace(data, images=data.images[:2]), begin(wanted.model, 2), Place(tmp_path))
+    learner = Trainer(
+        wanted, replace(data, images=data.images[:2]), begin(wanted.model, 2), Place(tmp_path)
+    )
     told: list[Progress] = []
     learner.run(told.append)
     first, last = (one.localisation + one.confidence for one in (told[0], told[-1]))
     assert last < first / 2
 
 
-def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(data: DataSet, tmp_path: Path) -> None:
+def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(
+    data: DataSet, tmp_path: Path
+) -> None:
     whole = trainer(data, tmp_path / "whole", average=0.9)
     whole.run(lambda _: None)
     broken = trainer(data, tmp_path / "broken", average=0.9)
@@ -87,14 +107,23 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(data:
     resumed.run(lambda _: None)
     assert resumed.step == 4
     for one, other in ((whole.network, resumed.network), (whole.trained, resumed.trained)):
-        assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in one.state_dict().items())
+        assert all(
+            torch.equal(tensor, other.state_dict()[name])
+            for name, tensor in one.state_dict().items()
+        )
 
 
 def test_worker_processes_make_the_same_examples(data: DataSet, tmp_path: Path) -> None:
-    alone, helped = trainer(data, tmp_path / "a", steps=2), trainer(data, tmp_path / "b", steps=2, workers=2)
+    alone, helped = (
+        trainer(data, tmp_path / "a", steps=2),
+        trainer(data, tmp_path / "b", steps=2, workers=2),
+    )
     alone.run(lambda _: None)
     helped.run(lambda _: None)
-    assert all(torch.equal(tensor, helped.network.state_dict()[name]) for name, tensor in alone.network.state_dict().items())
+    assert all(
+        torch.equal(tensor, helped.network.state_dict()[name])
+        for name, tensor in alone.network.state_dict().items()
+    )
 
 
 class TellsOfInterrupts(Examples):
@@ -106,7 +135,11 @@ class TellsOfInterrupts(Examples):
 
 def test_worker_processes_outlive_ctrl_c(data: DataSet) -> None:
     before = signal.getsignal(signal.SIGINT)
-    told = batches(TellsOfInterrupts(data.images, View((32, 32), (0, 0, 0)), 1), BatchOrder(len(data), 1, 1, 1), workers=1)
+    told = batches(
+        TellsOfInterrupts(data.images, InputSpec((32, 32), (0, 0, 0)), 1),
+        BatchOrder(len(data), 1, 1, 1),
+        workers=1,
+    )
     assert [batch.unreadable for batch in told] == [[str(signal.SIG_IGN)]]
     assert signal.getsignal(signal.SIGINT) == before
 
@@ -135,7 +168,15 @@ def test_a_loss_that_is_no_number_stops_and_names_the_images(data: DataSet, tmp_
 
 
 def test_images_without_objects_can_be_trained_on(data: DataSet, tmp_path: Path) -> None:
-    empty = [replace(image, boxes=np.zeros((0, 4), np.float32), classes=np.zeros(0, np.int64), ignored=np.zeros(0, bool)) for image in data.images]
+    empty = [
+        replace(
+            image,
+            boxes=np.zeros((0, 4), np.float32),
+            classes=np.zeros(0, np.int64),
+            ignored=np.zeros(0, bool),
+        )
+        for image in data.images
+    ]
     told: list[Progress] = []
     trainer(replace(data, images=tuple(empty)), tmp_path / "run", steps=1).run(told.append)
     assert (told[0].localisation, told[0].confidence) == (0, 0)
@@ -148,19 +189,29 @@ def test_the_log_has_a_line_a_step(data: DataSet, tmp_path: Path) -> None:
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
 
 
-def test_the_best_validation_keeps_its_own_checkpoint_and_its_weights_are_taken(data: DataSet, tmp_path: Path) -> None:
+def test_the_best_validation_keeps_its_own_checkpoint_and_its_weights_are_taken(
+    data: DataSet, tmp_path: Path
+) -> None:
     figures = iter([0.5, 0.9, 0.2, 0.3])
     learner = trainer(data, tmp_path / "run", evaluate_every=1, average=0.9)
     learner.run(lambda _: None, lambda _: next(figures))
     best = load_checkpoint(tmp_path / "run" / "best.pt")
     assert best.step == 2
     assert load_checkpoint(tmp_path / "run" / "last.pt").best == 0.9
-    assert not all(torch.equal(tensor, learner.trained.state_dict()[name]) for name, tensor in best.average.items())
+    assert not all(
+        torch.equal(tensor, learner.trained.state_dict()[name])
+        for name, tensor in best.average.items()
+    )
     assert learner.take_best() == 2
-    assert all(torch.equal(tensor, learner.trained.state_dict()[name]) for name, tensor in best.average.items())
+    assert all(
+        torch.equal(tensor, learner.trained.state_dict()[name])
+        for name, tensor in best.average.items()
+    )
 
 
-def test_the_best_weights_of_another_run_in_the_same_folder_are_not_taken(data: DataSet, tmp_path: Path) -> None:
+def test_the_best_weights_of_another_run_in_the_same_folder_are_not_taken(
+    data: DataSet, tmp_path: Path
+) -> None:
     trainer(data, tmp_path / "run", steps=1).run(lambda _: None, lambda _: 0.5)
     learner = trainer(data, tmp_path / "run", steps=2)
     learner.run(lambda _: None)
@@ -207,7 +258,9 @@ def test_batches_go_on_from_any_step_as_if_uninterrupted() -> None:
 def test_ranks_share_a_batch_without_overlap() -> None:
     whole = list(BatchOrder(10, 4, 6, seed=2))
     ranks = [list(BatchOrder(10, 4, 6, seed=2, rank=rank, world=2)) for rank in range(2)]
-    assert [sorted(one + other) for one, other in zip(*ranks, strict=True)] == [sorted(batch) for batch in whole]
+    assert [sorted(one + other) for one, other in zip(*ranks, strict=True)] == [
+        sorted(batch) for batch in whole
+    ]
 
 
 def test_the_rate_warms_up_and_falls_at_the_milestones() -> None:
@@ -217,7 +270,9 @@ def test_the_rate_warms_up_and_falls_at_the_milestones() -> None:
 
 
 def test_fine_tuning_keeps_all_but_the_class_predictors() -> None:
-    beginning = begin(ModelPart(network="ssd300-mobilenetv2", weights="trained:ssd300-mobilenetv2-oid"), 4)
+    beginning = begin(
+        ModelPart(network="ssd300-mobilenetv2", weights="trained:ssd300-mobilenetv2-oid"), 4
+    )
     assert beginning.fresh
     assert all(".cls." in name for name in beginning.fresh)
 
@@ -229,8 +284,13 @@ def test_weights_of_another_network_are_refused() -> None:
         begin(ModelPart(network="ssd300-vgg16", weights="trained:nothing"), 4)
 
 
-@pytest.mark.parametrize(("facts", "said"), [({"network": "ssd512-vgg16"}, "model.network"), ({"preset": "coco"}, "model.preset")])
-def test_weights_made_for_other_default_boxes_are_refused(own_engines: Path, facts: dict[str, str], said: str) -> None:
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [({"network": "ssd512-vgg16"}, "model.network"), ({"preset": "coco"}, "model.preset")],
+)
+def test_weights_made_for_other_default_boxes_are_refused(
+    own_engines: Path, facts: dict[str, str], said: str
+) -> None:
     save_weights(own_engines / "weights" / "other.safetensors", create("ssd300-vgg16", 3), facts)
     with pytest.raises(UsageError, match=said):
         begin(ModelPart(network="ssd300-vgg16", weights="trained:other"), 3)
@@ -239,10 +299,19 @@ def test_weights_made_for_other_default_boxes_are_refused(own_engines: Path, fac
 
 
 def test_a_whole_vgg16_is_reduced_as_the_paper_does(tmp_path: Path) -> None:
-    state = {"classifier.0.weight": torch.arange(4096.0)[:, None].expand(4096, 25088), "classifier.0.bias": torch.arange(4096.0)}
-    state |= {"classifier.3.weight": torch.arange(4096.0)[:, None].expand(4096, 4096), "classifier.3.bias": torch.arange(4096.0)}
+    state = {
+        "classifier.0.weight": torch.arange(4096.0)[:, None].expand(4096, 25088),
+        "classifier.0.bias": torch.arange(4096.0),
+    }
+    state |= {
+        "classifier.3.weight": torch.arange(4096.0)[:, None].expand(4096, 4096),
+        "classifier.3.bias": torch.arange(4096.0),
+    }
     for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
-        state |= {f"features.{index}.weight": torch.zeros(1), f"features.{index}.bias": torch.zeros(1)}
+        state |= {
+            f"features.{index}.weight": torch.zeros(1),
+            f"features.{index}.bias": torch.zeros(1),
+        }
     reduced = vgg16_weights(state, tmp_path)
     assert reduced["backbone.extra.0.7.1.weight"].shape == (1024, 512, 3, 3)
     assert reduced["backbone.extra.0.7.3.weight"].shape == (1024, 1024, 1, 1)

@@ -34,7 +34,9 @@ def _written(path: Path, quality: Quality, *, cores: int = 0, frames: int = 30) 
         ("fastest", {"subme": "1", "rc_lookahead": "10", "mbtree": "1", "cabac": "0"}),
     ],
 )
-def test_a_preset_is_what_x264_works_by(preset: Preset, wanted: dict[str, str], tmp_path: Path) -> None:
+def test_a_preset_is_what_x264_works_by(
+    preset: Preset, wanted: dict[str, str], tmp_path: Path
+) -> None:
     options = x264_options(_written(tmp_path / "a.mp4", Quality("h264", 23, preset)))
     assert {key: options[key] for key in wanted} == wanted
     assert options["crf"] == "23.0"
@@ -42,20 +44,30 @@ def test_a_preset_is_what_x264_works_by(preset: Preset, wanted: dict[str, str], 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_of_every_codec_makes_a_video_that_plays(codec: Codec, preset: Preset, tmp_path: Path) -> None:
+def test_every_preset_of_every_codec_makes_a_video_that_plays(
+    codec: Codec, preset: Preset, tmp_path: Path
+) -> None:
     assert len(pictures(_written(tmp_path / "a.mp4", Quality(codec, 30, preset), frames=8))) == 8
 
 
 def test_a_slower_preset_makes_a_smaller_file(tmp_path: Path) -> None:
     # `slow` makes a better one at the same rate factor.
-    sizes = [_written(tmp_path / f"{preset}.mp4", Quality("h264", 21, preset), frames=80).stat().st_size for preset in PRESETS[1:]]
+    sizes = [
+        _written(tmp_path / f"{preset}.mp4", Quality("h264", 21, preset), frames=80).stat().st_size
+        for preset in PRESETS[1:]
+    ]
     assert sizes == sorted(sizes)
     assert sizes[0] < 0.8 * sizes[-1]
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, "2"), (2, "3"), (4, "6")])
-def test_a_share_of_the_cores_is_a_share_of_the_threads(cores: int, threads: str, tmp_path: Path) -> None:
-    assert x264_options(_written(tmp_path / "a.mp4", Quality("h264", 21), cores=cores))["threads"] == threads
+def test_a_share_of_the_cores_is_a_share_of_the_threads(
+    cores: int, threads: str, tmp_path: Path
+) -> None:
+    assert (
+        x264_options(_written(tmp_path / "a.mp4", Quality("h264", 21), cores=cores))["threads"]
+        == threads
+    )
 
 
 def test_a_decoder_has_its_share_too_from_beginning_to_end() -> None:
@@ -72,32 +84,55 @@ def moving() -> list[av.VideoFrame]:
         return [frame for frame, _ in zip(container.decode(video=0), range(6), strict=False)]
 
 
-def test_with_time_enough_a_live_encoder_takes_pains_and_without_it_none(moving: list[av.VideoFrame]) -> None:
+def test_with_time_enough_a_live_encoder_takes_pains_and_without_it_none(
+    moving: list[av.VideoFrame],
+) -> None:
     assert live_options(software_encoder("h264"), moving, 1000.0)["preset"] == "veryfast"
     assert live_options(software_encoder("h264"), moving, 1e-9)["preset"] == "ultrafast"
 
 
-@pytest.mark.parametrize(("interval", "preset"), [(0.031, "veryfast"), (0.029, "superfast"), (0.016, "superfast"), (0.014, "ultrafast")])
-def test_it_may_take_a_third_of_the_machine(interval: float, preset: str, moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("interval", "preset"),
+    [(0.031, "veryfast"), (0.029, "superfast"), (0.016, "superfast"), (0.014, "ultrafast")],
+)
+def test_it_may_take_a_third_of_the_machine(
+    interval: float, preset: str, moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
     costs = {"veryfast": 0.020, "superfast": 0.010, "ultrafast": 0.005}
-    monkeypatch.setattr(encoder_tuning, "_seconds_a_frame", lambda pictures, options: costs[options["preset"]])
+    monkeypatch.setattr(
+        encoder_tuning, "_seconds_a_frame", lambda pictures, options: costs[options["preset"]]
+    )
     monkeypatch.setattr(machine, "available_cores", lambda: 2)
     assert live_options(software_encoder("h264"), moving, interval)["preset"] == preset
 
 
-@pytest.mark.parametrize(("size", "times"), [((320, 180), 1), ((640, 360), 1), ((1280, 720), 4), ((1920, 1080), 9), ((3840, 2160), 36)])
-def test_what_the_middle_takes_is_told_for_the_whole(size: tuple[int, int], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = write_clip(tmp_path / "a.mkv", 3, size=size, setup=lambda stream: stream.options.update(preset="ultrafast"))
+@pytest.mark.parametrize(
+    ("size", "times"),
+    [((320, 180), 1), ((640, 360), 1), ((1280, 720), 4), ((1920, 1080), 9), ((3840, 2160), 36)],
+)
+def test_what_the_middle_takes_is_told_for_the_whole(
+    size: tuple[int, int], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(
+        tmp_path / "a.mkv",
+        3,
+        size=size,
+        setup=lambda stream: stream.options.update(preset="ultrafast"),
+    )
     with av.open(str(clip)) as container:
         frames = list(container.decode(video=0))
     moments = iter([10.0, 13.0])
     monkeypatch.setattr("ssd_live.video.encoder_tuning.time.thread_time", lambda: next(moments))
-    assert encoder_tuning._seconds_a_frame(frames, {"preset": "ultrafast"}) == pytest.approx(3.0 / 2 * times)
+    assert encoder_tuning._seconds_a_frame(frames, {"preset": "ultrafast"}) == pytest.approx(
+        3.0 / 2 * times
+    )
 
 
 @pytest.mark.parametrize("size", [(2, 2), (642, 2), (2, 362), (1278, 722)])
 def test_the_middle_is_the_middle_of_any_size(size: tuple[int, int]) -> None:
-    whole = av.VideoFrame.from_ndarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8), "bgr24").reformat(format="yuv420p")
+    whole = av.VideoFrame.from_ndarray(
+        np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8), "bgr24"
+    ).reformat(format="yuv420p")
     part = encoder_tuning._middle(whole)
     assert (part.width, part.height) == (min(size[0], 640), min(size[1], 360))
     left, top = (size[0] - part.width) // 4 * 2, (size[1] - part.height) // 4 * 2
@@ -106,12 +141,20 @@ def test_the_middle_is_the_middle_of_any_size(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("interval", [0.0, 1000.0])
-def test_a_single_picture_tells_nothing_about_time(interval: float, moving: list[av.VideoFrame]) -> None:
+def test_a_single_picture_tells_nothing_about_time(
+    interval: float, moving: list[av.VideoFrame]
+) -> None:
     assert live_options(software_encoder("h264"), moving[:1], interval)["preset"] == "superfast"
 
 
-def test_frames_that_come_slowly_may_come_faster_later(moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_tuning, "_seconds_a_frame", lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]])
+def test_frames_that_come_slowly_may_come_faster_later(
+    moving: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        encoder_tuning,
+        "_seconds_a_frame",
+        lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]],
+    )
     monkeypatch.setattr(machine, "available_cores", lambda: 2)
     assert live_options(software_encoder("h264"), moving, 10.0)["preset"] == "superfast"
 

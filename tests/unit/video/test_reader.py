@@ -20,7 +20,11 @@ FRAMES = 12
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
     open_it: Callable[..., object] = reader_module._open
-    monkeypatch.setattr(reader_module, "_open", lambda path, *words: seen.append(path) or open_it(path, *words))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(
+        reader_module,
+        "_open",
+        lambda path, *words: seen.append(path) or open_it(path, *words),  # type: ignore[func-returns-value]
+    )
     return seen
 
 
@@ -28,7 +32,9 @@ def _frames(reader: VideoReader, start: float = 0.0) -> list[Frame]:
     return [item for item in reader.read(start=start) if isinstance(item, Frame)]
 
 
-def test_a_file_that_is_read_from_the_beginning_is_opened_once(tmp_path: Path, opened: list[Path]) -> None:
+def test_a_file_that_is_read_from_the_beginning_is_opened_once(
+    tmp_path: Path, opened: list[Path]
+) -> None:
     clip = write_clip(tmp_path / "in.mp4", FRAMES)
     with VideoReader(clip) as reader:
         times = [frame.pts * reader.info.time_base for frame in _frames(reader)]
@@ -36,7 +42,9 @@ def test_a_file_that_is_read_from_the_beginning_is_opened_once(tmp_path: Path, o
     assert len(opened) == 1
 
 
-def test_the_first_picture_is_the_one_that_was_looked_at_and_the_others_follow(tmp_path: Path) -> None:
+def test_the_first_picture_is_the_one_that_was_looked_at_and_the_others_follow(
+    tmp_path: Path,
+) -> None:
     with VideoReader(write_clip(tmp_path / "in.mp4", FRAMES)) as reader:
         once = [frame.planes[0].copy() for frame in _frames(reader)]
         reader.restart()
@@ -46,20 +54,26 @@ def test_the_first_picture_is_the_one_that_was_looked_at_and_the_others_follow(t
 
 
 @pytest.mark.parametrize("kept", [0, 1000])
-def test_sound_before_the_first_picture_is_not_lost(kept: int, tmp_path: Path, opened: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_before_the_first_picture_is_not_lost(
+    kept: int, tmp_path: Path, opened: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reader_module, "_MOST_AHEAD", kept)
     clip = write_clip(tmp_path / "in.mp4", FRAMES, sound="aac")
     with VideoReader(clip) as reader:
         (sound,) = reader.other_streams
         items = list(reader.read({sound.index}))
         packets = [item for item in items if isinstance(item, av.Packet)]
-        assert [packet.pts for packet in packets] == [time / packets[0].time_base for time, _ in sound_packets(clip)]
+        assert [packet.pts for packet in packets] == [
+            time / packets[0].time_base for time, _ in sound_packets(clip)
+        ]
     assert sum(isinstance(item, Frame) for item in items) == FRAMES
     assert len(opened) == (1 if kept else 2)
 
 
 @pytest.mark.parametrize("kept", [0, 1000])
-def test_damage_before_the_first_picture_counts_once(kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_before_the_first_picture_counts_once(
+    kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reader_module, "_MOST_AHEAD", kept)
     clip = write_clip(tmp_path / "in.avi", FRAMES, codec="mjpeg", pixel_format="yuvj420p")
     _blank(clip, 1)
@@ -86,7 +100,9 @@ def test_where_no_picture_can_be_decoded_the_line_says_why(tmp_path: Path) -> No
 def _blank(clip: Path, count: int) -> None:
     """Overwrite the first pictures of a file."""
     with av.open(str(clip)) as container:
-        places = [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size][:count]
+        places = [
+            (packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size
+        ][:count]
     with clip.open("r+b") as file:
         for place, size in places:
             file.seek(place)

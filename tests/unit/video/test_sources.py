@@ -18,7 +18,15 @@ import pytest
 
 from ssd_live.errors import MediaError, SsdLiveError, UsageError
 from ssd_live.imaging.frame import Frame
-from ssd_live.video.sources import Source, SourceOptions, SourceSpec, camera, open_source, parse_source, v4l2
+from ssd_live.video.sources import (
+    Source,
+    SourceOptions,
+    SourceSpec,
+    camera,
+    open_source,
+    parse_source,
+    v4l2,
+)
 from ssd_live.video.sources.pace import Metronome, Pacer
 from ssd_live.video.sources.parse import parse_size
 from ssd_live.video.sources.pattern import PatternSource
@@ -78,7 +86,9 @@ def test_each_way_to_write_a_source_is_understood(text: str, kind: str, address:
         ("file:///nowhere/clip.mp4", "there is no such file"),
     ],
 )
-def test_what_can_be_no_source_is_refused_in_one_line_that_says_what_to_do(text: str, part: str) -> None:
+def test_what_can_be_no_source_is_refused_in_one_line_that_says_what_to_do(
+    text: str, part: str
+) -> None:
     with pytest.raises(UsageError, match=part.replace("(", r"\(")) as refused:
         parse_source(text)
     assert "\n" not in str(refused.value)
@@ -96,13 +106,17 @@ def test_names_that_no_system_takes_are_refused_like_any_other(text: str) -> Non
         assert parse_source(text).kind == "camera"
 
 
-def test_an_existing_file_goes_before_a_camera_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_goes_before_a_camera_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Logitech").write_bytes(SAMPLE.read_bytes()[:1000])
     assert parse_source("Logitech").kind == "file"
 
 
-def test_a_file_in_the_home_folder_can_be_written_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_the_home_folder_can_be_written_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_clip(tmp_path / "clip.mp4", 1, size=(64, 48))
     assert parse_source("~/clip.mp4").address == str(tmp_path / "clip.mp4")
@@ -147,18 +161,51 @@ def test_no_refusal_has_a_password(text: str) -> None:
     assert "s3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("text", "size"), [("1280x720", (1280, 720)), ("2x2", (2, 2)), (" 640x360 ", (640, 360)), ("16384x16384", (16384, 16384))])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1280x720", (1280, 720)),
+        ("2x2", (2, 2)),
+        (" 640x360 ", (640, 360)),
+        ("16384x16384", (16384, 16384)),
+    ],
+)
 def test_sizes_are_width_and_height(text: str, size: tuple[int, int]) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "big", "1280", "1280x", "x720", "1280*720", "1x720", "0x0", "-640x360", "16385x100", "1e3x100", "640x360x3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "big",
+        "1280",
+        "1280x",
+        "x720",
+        "1280*720",
+        "1x720",
+        "0x0",
+        "-640x360",
+        "16385x100",
+        "1e3x100",
+        "640x360x3",
+    ],
+)
 def test_other_sizes_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="must be WIDTHxHEIGHT"):
         parse_size(text)
 
 
-@pytest.mark.parametrize(("text", "returns"), [("0", True), ("rtsp://host/x", True), (str(SAMPLE), False), ("pattern", False), ("screen", False)])
+@pytest.mark.parametrize(
+    ("text", "returns"),
+    [
+        ("0", True),
+        ("rtsp://host/x", True),
+        (str(SAMPLE), False),
+        ("pattern", False),
+        ("screen", False),
+    ],
+)
 def test_cameras_and_streams_may_come_back(text: str, returns: bool) -> None:
     assert parse_source(text).returns == returns
 
@@ -178,7 +225,9 @@ def test_cameras_and_streams_may_come_back(text: str, returns: bool) -> None:
         ("pattern:33x17", NO_OPTIONS, (33, 17), 30.0),
     ],
 )
-def test_a_pattern_has_the_size_and_rate_that_were_asked_for(text: str, options: SourceOptions, size: tuple[int, int], rate: float) -> None:
+def test_a_pattern_has_the_size_and_rate_that_were_asked_for(
+    text: str, options: SourceOptions, size: tuple[int, int], rate: float
+) -> None:
     with open_source(parse_source(text), options) as source:
         frame = source.read()
         assert frame is not None
@@ -192,7 +241,16 @@ def test_a_pattern_of_rate_nought_is_as_fast_as_can_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["pattern:big", "pattern:1x1", "pattern:64x36@fast", "pattern:64x36@-1", "pattern:64x36@2000", "pattern:@nan", "pattern@inf"]
+    "text",
+    [
+        "pattern:big",
+        "pattern:1x1",
+        "pattern:64x36@fast",
+        "pattern:64x36@-1",
+        "pattern:64x36@2000",
+        "pattern:@nan",
+        "pattern@inf",
+    ],
 )
 def test_a_pattern_written_wrongly_is_wrong_usage(text: str) -> None:
     with pytest.raises(UsageError):
@@ -201,14 +259,18 @@ def test_a_pattern_written_wrongly_is_wrong_usage(text: str) -> None:
 
 def test_the_pattern_is_the_same_every_time_and_moves() -> None:
     with PatternSource("160x90", NO_OPTIONS) as one, PatternSource("160x90", NO_OPTIONS) as other:
-        assert all(np.array_equal(one.picture(index), other.picture(index)) for index in (0, 7, 1000))
+        assert all(
+            np.array_equal(one.picture(index), other.picture(index)) for index in (0, 7, 1000)
+        )
         assert not np.array_equal(one.picture(0), one.picture(30))
 
 
 def test_the_patterns_frames_are_counted_and_timed() -> None:
     with PatternSource("64x36@50", NO_OPTIONS) as source:
         frames = [source.read() for _ in range(5)]
-    assert [(frame.index, round(frame.time, 6)) for frame in frames if frame] == [(n, n / 50) for n in range(5)]
+    assert [(frame.index, round(frame.time, 6)) for frame in frames if frame] == [
+        (n, n / 50) for n in range(5)
+    ]
 
 
 # Images.
@@ -232,12 +294,22 @@ def _brightnesses(source: Source) -> list[int]:
 
 def test_a_folders_images_come_in_natural_order_and_damaged_ones_are_left_out(photos: Path) -> None:
     with open_source(parse_source(str(photos)), NO_OPTIONS) as source:
-        assert (source.info.width, source.info.height, source.info.rate, source.info.duration) == (30, 20, 1.0, 4.0)
+        assert (source.info.width, source.info.height, source.info.rate, source.info.duration) == (
+            30,
+            20,
+            1.0,
+            4.0,
+        )
         assert _brightnesses(source) == [1, 2, 10]
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0, [1, 2, 10]), (0.5, [2, 10]), (0.51, [10]), (1.5, [10]), (9, []), (-1, [1, 2, 10])])
-def test_a_folder_is_sought_to_the_first_image_at_or_after_a_time(photos: Path, seconds: float, expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, [1, 2, 10]), (0.5, [2, 10]), (0.51, [10]), (1.5, [10]), (9, []), (-1, [1, 2, 10])],
+)
+def test_a_folder_is_sought_to_the_first_image_at_or_after_a_time(
+    photos: Path, seconds: float, expected: list[int]
+) -> None:
     with open_source(parse_source(str(photos)), SourceOptions(rate=2)) as source:
         source.seek(seconds)
         assert _brightnesses(source) == expected
@@ -263,9 +335,17 @@ def test_a_folder_of_damaged_images_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
-    with open_source(parse_source(str(write_clip(tmp_path / "clip.mp4", 10, size=(64, 48)))), NO_OPTIONS) as source:
+    with open_source(
+        parse_source(str(write_clip(tmp_path / "clip.mp4", 10, size=(64, 48)))), NO_OPTIONS
+    ) as source:
         info = source.info
-        assert (info.width, info.height, info.rate, info.start, info.mode) == (64, 48, 25.0, 0.0, "h264")
+        assert (info.width, info.height, info.rate, info.start, info.mode) == (
+            64,
+            48,
+            25.0,
+            0.0,
+            "h264",
+        )
         assert info.duration == pytest.approx(0.4)
         assert info.paced
         assert info.seekable
@@ -273,7 +353,9 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_read_again_and_again_after_its_end(tmp_path: Path) -> None:
-    with open_source(parse_source(str(write_clip(tmp_path / "clip.mp4", 5, size=(64, 48)))), NO_OPTIONS) as source:
+    with open_source(
+        parse_source(str(write_clip(tmp_path / "clip.mp4", 5, size=(64, 48)))), NO_OPTIONS
+    ) as source:
         for _ in range(3):
             times = []
             while (frame := source.read()) is not None:
@@ -294,14 +376,23 @@ def _refusing(number: int) -> Callable[..., int]:
 
 
 @pytest.mark.parametrize(
-    ("number", "part"), [(errno.EACCES, "sudo usermod -aG video"), (errno.EIO, "input/output error"), (errno.ENOENT, "there is no camera")]
+    ("number", "part"),
+    [
+        (errno.EACCES, "sudo usermod -aG video"),
+        (errno.EIO, "input/output error"),
+        (errno.ENOENT, "there is no camera"),
+    ],
 )
-def test_a_camera_that_cannot_be_opened_says_why(number: int, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_cannot_be_opened_says_why(
+    number: int, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "open", _refusing(number))
     assert part in camera.linux_trouble(Path("/dev/video0"))
 
 
-def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device = tmp_path / "video0"
     device.touch()
     assert "gives no pictures" in camera.linux_trouble(device)
@@ -309,12 +400,20 @@ def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(tmp_path: Path, m
     assert "another program is using it" in camera.linux_trouble(device)
 
 
-def test_a_cameras_own_modes_are_listed_largest_and_fastest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for a kernel's driver of two pixel formats, answering by the layouts of linux/videodev2.h."""
+def test_a_cameras_own_modes_are_listed_largest_and_fastest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stands in for a kernel's driver of two pixel formats, answering by the layouts of
+    linux/videodev2.h.
+    """
     device = tmp_path / "video0"
     device.touch()
     sizes = {b"YUYV": [(640, 480), (1280, 720)], b"MJPG": [(1280, 720)]}
-    intervals = {(b"YUYV", 640): [(1, 30)], (b"YUYV", 1280): [(1, 5)], (b"MJPG", 1280): [(1, 60), (1, 30)]}
+    intervals = {
+        (b"YUYV", 640): [(1, 30)],
+        (b"YUYV", 1280): [(1, 5)],
+        (b"MJPG", 1280): [(1, 60), (1, 30)],
+    }
 
     def ioctl(handle: int, code: int, request: bytearray) -> None:
         number = code & 0xFF
@@ -326,12 +425,16 @@ def test_a_cameras_own_modes_are_listed_largest_and_fastest_first(tmp_path: Path
                 struct.pack_into("=III", request, 8, 1, *sizes[bytes(request[4:8])][index])
             else:
                 (width,) = struct.unpack_from("=I", request, 8)
-                struct.pack_into("=III", request, 16, 1, *intervals[bytes(request[4:8]), width][index])
+                struct.pack_into(
+                    "=III", request, 16, 1, *intervals[bytes(request[4:8]), width][index]
+                )
         except IndexError:
             raise OSError(errno.EINVAL, "invalid argument") from None
 
     monkeypatch.setattr(fcntl, "ioctl", ioctl)
-    assert [(mode.pixel_format, mode.width, mode.height, mode.rate) for mode in v4l2.modes(device)] == [
+    assert [
+        (mode.pixel_format, mode.width, mode.height, mode.rate) for mode in v4l2.modes(device)
+    ] == [
         ("MJPG", 1280, 720, 60.0),
         ("MJPG", 1280, 720, 30.0),
         ("YUYV", 1280, 720, 5.0),
@@ -340,22 +443,40 @@ def test_a_cameras_own_modes_are_listed_largest_and_fastest_first(tmp_path: Path
     assert v4l2.modes(tmp_path / "video1") == []
 
 
-def test_cameras_are_found_by_number_and_by_part_of_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera, "cameras", lambda: [camera.Camera(0, "Integrated Webcam"), camera.Camera(4, "Logitech C920")])
+def test_cameras_are_found_by_number_and_by_part_of_their_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        camera,
+        "cameras",
+        lambda: [camera.Camera(0, "Integrated Webcam"), camera.Camera(4, "Logitech C920")],
+    )
     assert [camera.find_camera(text) for text in ("7", "c920", "WEBCAM")] == [7, 4, 0]
     with pytest.raises(MediaError, match="0: Integrated Webcam; 4: Logitech C920"):
         camera.find_camera("Brio")
 
 
-def test_without_cameras_a_name_is_refused_with_what_else_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cameras_a_name_is_refused_with_what_else_can_be_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(camera, "cameras", list)
     with pytest.raises(MediaError, match=r"none is connected.*screen or pattern"):
         camera.find_camera("Brio")
 
 
-def test_cameras_are_listed_once_each_in_order_of_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = [SimpleNamespace(index=202, name="B"), SimpleNamespace(index=200, name="A"), SimpleNamespace(index=2, name="B again")]
-    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", SimpleNamespace(enumerate_cameras=lambda backend: listed))
+def test_cameras_are_listed_once_each_in_order_of_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = [
+        SimpleNamespace(index=202, name="B"),
+        SimpleNamespace(index=200, name="A"),
+        SimpleNamespace(index=2, name="B again"),
+    ]
+    monkeypatch.setitem(
+        sys.modules,
+        "cv2_enumerate_cameras",
+        SimpleNamespace(enumerate_cameras=lambda backend: listed),
+    )
     assert [(known.index, known.name) for known in camera.cameras()] == [(0, "A"), (2, "B")]
     assert all(known.modes for known in camera.cameras())
 
@@ -364,12 +485,16 @@ def test_a_driver_that_fails_lists_no_cameras(monkeypatch: pytest.MonkeyPatch) -
     def broken(backend: int) -> None:
         raise RuntimeError("driver")
 
-    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", SimpleNamespace(enumerate_cameras=broken))
+    monkeypatch.setitem(
+        sys.modules, "cv2_enumerate_cameras", SimpleNamespace(enumerate_cameras=broken)
+    )
     assert camera.cameras() == []
 
 
 class RawCamera:
-    """Gives 5 pictures a second raw and 30 compressed, as USB 2 cameras do at 1280 x 720; stands in for OpenCV's capture."""
+    """Gives 5 pictures a second raw and 30 compressed, as USB 2 cameras do at 1280 x 720; stands in
+    for OpenCV's capture.
+    """
 
     opened: list["RawCamera"]
 
@@ -387,13 +512,18 @@ class RawCamera:
         return True
 
     def get(self, name: int) -> float:
-        if name == cv2.CAP_PROP_FPS and self.values.get(cv2.CAP_PROP_FOURCC) != cv2.VideoWriter.fourcc(*"MJPG"):
+        if name == cv2.CAP_PROP_FPS and self.values.get(
+            cv2.CAP_PROP_FOURCC
+        ) != cv2.VideoWriter.fourcc(*"MJPG"):
             return 5.0
         return self.values.get(name, 0.0)
 
     def read(self) -> tuple[bool, np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None]:
         self.pictures -= 1
-        size = int(self.values[cv2.CAP_PROP_FRAME_HEIGHT]), int(self.values[cv2.CAP_PROP_FRAME_WIDTH])
+        size = (
+            int(self.values[cv2.CAP_PROP_FRAME_HEIGHT]),
+            int(self.values[cv2.CAP_PROP_FRAME_WIDTH]),
+        )
         return (True, np.zeros((*size, 3), np.uint8)) if self.pictures >= 0 else (False, None)
 
     def release(self) -> None:
@@ -407,14 +537,23 @@ def raw_cameras(monkeypatch: pytest.MonkeyPatch) -> list[RawCamera]:
     return RawCamera.opened
 
 
-def test_a_camera_whose_raw_pictures_are_slow_is_asked_for_compressed_ones(raw_cameras: list[RawCamera]) -> None:
+def test_a_camera_whose_raw_pictures_are_slow_is_asked_for_compressed_ones(
+    raw_cameras: list[RawCamera],
+) -> None:
     with open_source(parse_source("0"), NO_OPTIONS) as source:
-        assert (source.info.mode, source.info.rate, source.info.width, source.info.height) == ("MJPG", 30.0, 1280, 720)
+        assert (source.info.mode, source.info.rate, source.info.width, source.info.height) == (
+            "MJPG",
+            30.0,
+            1280,
+            720,
+        )
         assert [opened.released for opened in raw_cameras] == [True, False]
     assert all(opened.released for opened in raw_cameras)
 
 
-def test_a_pixel_format_that_was_asked_for_is_kept_though_slow(raw_cameras: list[RawCamera]) -> None:
+def test_a_pixel_format_that_was_asked_for_is_kept_though_slow(
+    raw_cameras: list[RawCamera],
+) -> None:
     with open_source(parse_source("0"), SourceOptions((640, 480), 30.0, "YUYV")) as source:
         assert (source.info.mode, source.info.rate, source.info.width) == ("YUYV", 5.0, 640)
 
@@ -468,7 +607,11 @@ def x_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def test_the_screen_and_parts_of_it_are_read(x_display: None) -> None:
-    for text, size in (("screen", (400, 300)), ("screen:1", (400, 300)), ("screen:10,20,101,51", (101, 51))):
+    for text, size in (
+        ("screen", (400, 300)),
+        ("screen:1", (400, 300)),
+        ("screen:10,20,101,51", (101, 51)),
+    ):
         with open_source(parse_source(text), SourceOptions(rate=200)) as source:
             frame = source.read()
             assert frame is not None
@@ -477,7 +620,18 @@ def test_the_screen_and_parts_of_it_are_read(x_display: None) -> None:
             assert source.info.is_live
 
 
-@pytest.mark.parametrize("text", ["screen:9", "screen:0", "screen:1,2,3", "screen:0,0,401,300", "screen:-1,0,10,10", "screen:0,0,0,0", "screen:all"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "screen:9",
+        "screen:0",
+        "screen:1,2,3",
+        "screen:0,0,401,300",
+        "screen:-1,0,10,10",
+        "screen:0,0,0,0",
+        "screen:all",
+    ],
+)
 def test_what_is_no_part_of_the_screen_is_wrong_usage(text: str, x_display: None) -> None:
     with pytest.raises(UsageError, match="is no part of the desktop"):
         open_source(parse_source(text), NO_OPTIONS)
@@ -530,6 +684,10 @@ def test_after_a_restart_the_next_frame_is_due_at_once() -> None:
 
 
 def test_every_kind_of_source_fails_by_an_error_of_ours() -> None:
-    for spec in (SourceSpec("file", "/nowhere.mp4", "x"), SourceSpec("images", "/nowhere", "x"), SourceSpec("camera", "97", "x")):
+    for spec in (
+        SourceSpec("file", "/nowhere.mp4", "x"),
+        SourceSpec("images", "/nowhere", "x"),
+        SourceSpec("camera", "97", "x"),
+    ):
         with pytest.raises(SsdLiveError):
             open_source(spec, NO_OPTIONS)

@@ -44,7 +44,12 @@ def hls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     clip = write_clip(folder / "clip.mp4", FRAMES, size=(64, 48), setup=setup)
     with (
         av.open(str(clip)) as reader,
-        av.open(str(folder / "index.m3u8"), "w", format="hls", options={"hls_time": "0.5", "hls_list_size": "0"}) as writer,
+        av.open(
+            str(folder / "index.m3u8"),
+            "w",
+            format="hls",
+            options={"hls_time": "0.5", "hls_list_size": "0"},
+        ) as writer,
     ):
         target = writer.add_stream_from_template(reader.streams.video[0])
         for packet in reader.demux(video=0):
@@ -71,13 +76,26 @@ def _read_on(source: StreamSource) -> None:
 def test_motion_jpeg_comes_as_it_is_made(camera: MjpegServer) -> None:
     with StreamSource(camera.address) as source:
         info = source.info
-        assert (info.width, info.height, info.paced, info.seekable, info.is_live) == (64, 48, False, False, True)
+        assert (info.width, info.height, info.paced, info.seekable, info.is_live) == (
+            64,
+            48,
+            False,
+            False,
+            True,
+        )
         frames = [source.read() for _ in range(10)]
-    assert all(isinstance(frame, Frame) and (frame.width, frame.height, frame.pixel_format) == (64, 48, "yuv420p") for frame in frames)
+    assert all(
+        isinstance(frame, Frame)
+        and (frame.width, frame.height, frame.pixel_format) == (64, 48, "yuv420p")
+        for frame in frames
+    )
 
 
 def test_the_first_picture_of_a_stream_is_shown_too_and_looks_right(camera: MjpegServer) -> None:
-    with open_source(parse_source(camera.address), SourceOptions()) as source, PatternSource("64x48", SourceOptions()) as pattern:
+    with (
+        open_source(parse_source(camera.address), SourceOptions()) as source,
+        PatternSource("64x48", SourceOptions()) as pattern,
+    ):
         frame = source.read()
         assert frame is not None
         difference = np.abs(frame.bgr().astype(int) - pattern.picture(0).astype(int))
@@ -92,7 +110,9 @@ def test_a_stream_whose_server_goes_away_is_gone(camera: MjpegServer) -> None:
             _read_on(source)
 
 
-def test_a_silent_stream_is_given_up_after_the_time_limit(camera: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_stream_is_given_up_after_the_time_limit(
+    camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream, "READ_TIMEOUT_SECONDS", 0.4)
     with StreamSource(camera.address) as source:
         source.read()
@@ -103,7 +123,9 @@ def test_a_silent_stream_is_given_up_after_the_time_limit(camera: MjpegServer, m
         assert time.monotonic() - started < 5
 
 
-def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(stream, "OPEN_TIMEOUT_SECONDS", 0.4)
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         started = time.monotonic()
@@ -164,7 +186,9 @@ def test_a_video_file_on_a_server_is_played_to_its_end(hls: str) -> None:
 
 def test_a_playlist_may_not_open_files_of_this_machine(hls: str, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "secret.ts", 5, size=(64, 48))
-    (tmp_path / "index.m3u8").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{clip}\n#EXT-X-ENDLIST\n")
+    (tmp_path / "index.m3u8").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{clip}\n#EXT-X-ENDLIST\n"
+    )
     with file_server(tmp_path) as address, pytest.raises(MediaError):
         StreamSource(f"{address}/index.m3u8")
 
@@ -210,12 +234,20 @@ def test_a_server_that_refuses_is_named_without_the_password(status: int) -> Non
 
 
 def test_a_refused_password_is_said_to_be_one() -> None:
-    with _refusing_server(401) as place, pytest.raises(MediaError, match="check the address, user and password"):
+    with (
+        _refusing_server(401) as place,
+        pytest.raises(MediaError, match="check the address, user and password"),
+    ):
         StreamSource(f"http://admin:s3cret@{place}/video")
 
 
 @pytest.mark.parametrize(
-    "address", ["http://admin:s3cret@127.0.0.1:9/v", "rtsp://admin:s3cret@127.0.0.1:9/v", "http://admin:s3cret@no-such-host.invalid/v"]
+    "address",
+    [
+        "http://admin:s3cret@127.0.0.1:9/v",
+        "rtsp://admin:s3cret@127.0.0.1:9/v",
+        "http://admin:s3cret@no-such-host.invalid/v",
+    ],
 )
 def test_an_address_that_cannot_be_reached_is_named_without_the_password(address: str) -> None:
     with pytest.raises(MediaError) as refused:

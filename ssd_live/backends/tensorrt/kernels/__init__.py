@@ -1,7 +1,8 @@
 """Our CUDA kernels: per-class NMS, and the resize and colour conversion before a network.
 
-They ship as PTX, which the driver compiles for the GPU that is there; `tools/compile_kernels.py` makes it from the sources beside this file.
-The tests compile the same sources for the CPU and hold them against NumPy and OpenCV.
+They ship as PTX, which the driver compiles for the GPU that is there; `tools/compile_kernels.py`
+makes it from the sources beside this file. The tests compile the same sources for the CPU and hold
+them against NumPy and OpenCV.
 """
 
 import ctypes
@@ -31,7 +32,9 @@ def source_digest() -> str:
 
 @dataclass(frozen=True)
 class NmsShape:
-    """Sizes of one NMS: `images` (B), `boxes` of each (N), `classes` without the background (C), and the most detections of an image (K)."""
+    """Sizes of one NMS: `images` (B), `boxes` of each (N), `classes` without the background (C),
+    and the most detections of an image (K).
+    """
 
     images: int
     boxes: int
@@ -40,7 +43,9 @@ class NmsShape:
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= CANDIDATES:
-            raise UsageError(f"{self.limit} detections of an image are not between 1 and {CANDIDATES}")
+            raise UsageError(
+                f"{self.limit} detections of an image are not between 1 and {CANDIDATES}"
+            )
 
     @property
     def key_bytes(self) -> int:
@@ -55,7 +60,9 @@ class NmsShape:
 
 @dataclass(frozen=True)
 class NmsOutputs:
-    """Device addresses of the four outputs of `EfficientNMS_TRT`: int32 (B, 1), float32 (B, K, 4), float32 (B, K), int32 (B, K)."""
+    """Device addresses of the four outputs of `EfficientNMS_TRT`: int32 (B, 1), float32 (B, K, 4),
+    float32 (B, K), int32 (B, K).
+    """
 
     counts: int
     boxes: int
@@ -66,13 +73,17 @@ class NmsOutputs:
 class Kernels:
     """The kernels, loaded into the CUDA context that is current in this thread.
 
-    Launching neither allocates nor waits, so that a stream's capture can hold it. Raises `BackendError` where the driver refuses the PTX.
+    Launching neither allocates nor waits, so that a stream's capture can hold it. Raises
+    `BackendError` where the driver refuses the PTX.
     """
 
     def __init__(self) -> None:
-        self._module = _call("loading our kernels", driver.cuModuleLoadData, PTX_PATH.read_bytes() + b"\0")
+        self._module = _call(
+            "loading our kernels", driver.cuModuleLoadData, PTX_PATH.read_bytes() + b"\0"
+        )
         self._suppress, self._gather = (
-            _call("loading our kernels", driver.cuModuleGetFunction, self._module, name) for name in (b"suppress_class", b"gather_best")
+            _call("loading our kernels", driver.cuModuleGetFunction, self._module, name)
+            for name in (b"suppress_class", b"gather_best")
         )
 
     def nms(
@@ -87,10 +98,12 @@ class Kernels:
         score_threshold: float,
         iou_threshold: float,
     ) -> None:
-        """Put per-class greedy NMS on a stream: boxes whose IoU with a better one of their class is over `iou_threshold` go.
+        """Put per-class greedy NMS on a stream: boxes whose IoU with a better one of their class is
+        over `iou_threshold` go.
 
-        `decoded` is the address of float32 (B, N, 4) xyxy, `scores` of float32 (B, N, C), `scratch` of `shape.scratch_bytes` bytes.
-        Of a class in one image the best 1024 boxes over `score_threshold` (0 or more) are looked at; the answer is exact below that cut.
+        `decoded` is the address of float32 (B, N, 4) xyxy, `scores` of float32 (B, N, C), `scratch`
+        of `shape.scratch_bytes` bytes. Of a class in one image the best 1024 boxes over
+        `score_threshold` (0 or more) are looked at; the answer is exact below that cut.
         """
         counts = scratch + shape.key_bytes
         pointer, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
@@ -100,10 +113,25 @@ class Kernels:
             self._suppress,
             (shape.classes, shape.images),
             stream,
-            (pointer(decoded), pointer(scores), *sizes, *thresholds, pointer(scratch), pointer(counts)),
+            (
+                pointer(decoded),
+                pointer(scores),
+                *sizes,
+                *thresholds,
+                pointer(scratch),
+                pointer(counts),
+            ),
         )
-        targets = (pointer(address) for address in (outputs.counts, outputs.boxes, outputs.scores, outputs.classes))
-        _launch(self._gather, (shape.images, 1), stream, (pointer(decoded), pointer(scratch), pointer(counts), *sizes, *targets))
+        targets = (
+            pointer(address)
+            for address in (outputs.counts, outputs.boxes, outputs.scores, outputs.classes)
+        )
+        _launch(
+            self._gather,
+            (shape.images, 1),
+            stream,
+            (pointer(decoded), pointer(scratch), pointer(counts), *sizes, *targets),
+        )
 
     def close(self) -> None:
         """Unload the kernels; a GPU that was lost frees nothing any more."""
@@ -112,8 +140,23 @@ class Kernels:
 
 def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[Any, ...]) -> None:
     """The driver copies the arguments before the call returns."""
-    addresses = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(argument) for argument in arguments))
-    _call("computing", driver.cuLaunchKernel, function, *grid, 1, THREADS, 1, 1, 0, stream, ctypes.addressof(addresses), 0)
+    addresses = (ctypes.c_void_p * len(arguments))(
+        *(ctypes.addressof(argument) for argument in arguments)
+    )
+    _call(
+        "computing",
+        driver.cuLaunchKernel,
+        function,
+        *grid,
+        1,
+        THREADS,
+        1,
+        1,
+        0,
+        stream,
+        ctypes.addressof(addresses),
+        0,
+    )
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -12,20 +12,26 @@ from onnx import GraphProto, ModelProto, helper
 
 from ssd_live.backends.tensorrt import builder
 from ssd_live.backends.tensorrt.builder import BuildOptions, build
-from ssd_live.backends.tensorrt.flavours import FLAVOURS, Flavour
 from ssd_live.backends.tensorrt.graph import EnginePrecision
-from ssd_live.errors import BackendError, CancelledError, MissingPackageError, ModelFileError, UsageError
+from ssd_live.backends.tensorrt.variants import VARIANTS, Variant
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    MissingPackageError,
+    ModelFileError,
+    UsageError,
+)
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile, changed
 from ssd_live.modelfile.nms import graft_fixed_nms, graft_onnx_nms
 from tests.tiny_model import tiny_model
 
-RTX = FLAVOURS["tensorrt-rtx"]
+RTX = VARIANTS["tensorrt-rtx"]
 trt: Any = pytest.importorskip("tensorrt_rtx")
 
 
 @dataclass(frozen=True)
-class Watched(Flavour):
+class Watched(Variant):
     """The library itself; what it parsed and the range of batches it was given are kept."""
 
     networks: list[Any] = field(default_factory=list)
@@ -69,11 +75,13 @@ def model() -> ModelFile:
     return find_model(DEFAULT_MODEL)
 
 
-def built(model: ModelFile, flavour: Flavour = RTX, **options: Any) -> bytes:
-    return build(model, flavour, BuildOptions(**options), lambda share, phase: None, threading.Event())
+def built(model: ModelFile, flavour: Variant = RTX, **options: Any) -> bytes:
+    return build(
+        model, flavour, BuildOptions(**options), lambda share, phase: None, threading.Event()
+    )
 
 
-def refusal(model: ModelFile, flavour: Flavour = RTX, **options: Any) -> str:
+def refusal(model: ModelFile, flavour: Variant = RTX, **options: Any) -> str:
     """One line."""
     with pytest.raises(BackendError) as caught:
         built(model, flavour, **options)
@@ -88,11 +96,15 @@ def ends(tensors: list[Any]) -> list[tuple[str, Any, tuple[int, ...]]]:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
-def test_an_engine_takes_pictures_and_gives_the_four_outputs(model: ModelFile, precision: EnginePrecision) -> None:
+def test_an_engine_takes_pictures_and_gives_the_four_outputs(
+    model: ModelFile, precision: EnginePrecision
+) -> None:
     flavour = watched()
     assert len(built(model, flavour, precision=precision, batches=(1, 4, 8))) > len(model.data)
     (network,) = flavour.networks
-    assert ends([network.get_input(number) for number in range(network.num_inputs)]) == [("image", trt.uint8, (-1, 300, 300, 3))]
+    assert ends([network.get_input(number) for number in range(network.num_inputs)]) == [
+        ("image", trt.uint8, (-1, 300, 300, 3))
+    ]
     assert ends([network.get_output(number) for number in range(network.num_outputs)]) == [
         ("num_detections", trt.int32, (-1, 1)),
         ("detection_boxes", trt.float32, (-1, 200, 4)),
@@ -100,14 +112,20 @@ def test_an_engine_takes_pictures_and_gives_the_four_outputs(model: ModelFile, p
         ("detection_classes", trt.int32, (-1, 200)),
     ]
     (profile,) = flavour.profiles
-    assert [tuple(shape) for shape in profile.get_shape("image")] == [(batch, 300, 300, 3) for batch in (1, 4, 8)]
+    assert [tuple(shape) for shape in profile.get_shape("image")] == [
+        (batch, 300, 300, 3) for batch in (1, 4, 8)
+    ]
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp16", trt.float16), ("fp32", trt.float32)])
-def test_convolutions_compute_in_the_precision_that_was_asked_for(model: ModelFile, precision: EnginePrecision, kind: Any) -> None:
+def test_convolutions_compute_in_the_precision_that_was_asked_for(
+    model: ModelFile, precision: EnginePrecision, kind: Any
+) -> None:
     flavour = watched()
     built(model, flavour, precision=precision)
-    layers = [flavour.networks[0].get_layer(number) for number in range(flavour.networks[0].num_layers)]
+    layers = [
+        flavour.networks[0].get_layer(number) for number in range(flavour.networks[0].num_layers)
+    ]
     convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
     assert len(convolutions) > 50
     assert {layer.get_output(0).dtype for layer in convolutions} == {kind}
@@ -125,7 +143,13 @@ def test_an_engine_for_one_batch_only_is_built(model: ModelFile) -> None:
 
 def test_progress_grows_to_the_end_and_names_its_phases(model: ModelFile) -> None:
     told: list[tuple[float, str]] = []
-    build(model, RTX, BuildOptions(), lambda share, phase: told.append((share, phase)), threading.Event())
+    build(
+        model,
+        RTX,
+        BuildOptions(),
+        lambda share, phase: told.append((share, phase)),
+        threading.Event(),
+    )
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
@@ -135,7 +159,13 @@ def test_progress_grows_to_the_end_and_names_its_phases(model: ModelFile) -> Non
 
 def test_progress_grows_for_several_targets_too(model: ModelFile) -> None:
     shares: list[float] = []
-    build(model, RTX, BuildOptions(targets=("sm86", "sm89")), lambda share, phase: shares.append(share), threading.Event())
+    build(
+        model,
+        RTX,
+        BuildOptions(targets=("sm86", "sm89")),
+        lambda share, phase: shares.append(share),
+        threading.Event(),
+    )
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 
@@ -179,14 +209,20 @@ def test_engines_are_built_for_other_gpus(model: ModelFile, targets: tuple[str, 
 
 @pytest.mark.parametrize("target", ["sm1", "89", "", "current", "none", "__init__"])
 def test_an_unknown_target_is_named_with_those_there_are(model: ModelFile, target: str) -> None:
-    with pytest.raises(UsageError, match=rf"there is no target '{target}'; TensorRT-RTX knows sm120, .*sm89"):
+    with pytest.raises(
+        UsageError, match=rf"there is no target '{target}'; TensorRT-RTX knows sm120, .*sm89"
+    ):
         built(model, targets=("sm89", target))
 
 
 def with_one_more_node(operator: str, **attributes: Any) -> Callable[..., None]:
     def graft(graph: GraphProto, **thresholds: Any) -> None:
         graft_fixed_nms(graph, **thresholds)
-        graph.node.append(helper.make_node(operator, ["detection_scores"], ["more"], name="the/odd\nnode", **attributes))
+        graph.node.append(
+            helper.make_node(
+                operator, ["detection_scores"], ["more"], name="the/odd\nnode", **attributes
+            )
+        )
 
     return graft
 
@@ -221,13 +257,19 @@ def test_a_model_of_one_fixed_batch_gets_one_line(model: ModelFile) -> None:
 
 def test_a_model_without_convolutions_is_built_in_full_precision_only() -> None:
     model = tiny_model([[0.1, 0.1, 0.5, 0.5]], [[0.9, 0.1]])
-    with pytest.raises(ModelFileError, match="no convolution that could compute in half precision; build it with --precision fp32"):
+    with pytest.raises(
+        ModelFileError,
+        match="no convolution that could compute in half precision; build it with --precision fp32",
+    ):
         built(model)
     assert built(model, precision="fp32")
 
 
 def test_a_library_that_is_not_there_says_how_to_get_it(model: ModelFile) -> None:
-    with pytest.raises(MissingPackageError, match=r"^TensorRT-RTX is not installed; `pip install '.\[rtx\]'` brings it$"):
+    with pytest.raises(
+        MissingPackageError,
+        match=r"^TensorRT-RTX is not installed; `pip install '.\[rtx\]'` brings it$",
+    ):
         built(model, replace(RTX, package="no_such_library"))
 
 
@@ -235,12 +277,17 @@ def test_a_library_that_is_not_there_says_how_to_get_it(model: ModelFile) -> Non
     ("content", "said"),
     [
         ("import libraries_of_theirs", "No module named 'libraries_of_theirs'"),
-        ("raise ImportError('libcudart.so.12: cannot open shared object file')", "libcudart.so.12: cannot open shared object file"),
+        (
+            "raise ImportError('libcudart.so.12: cannot open shared object file')",
+            "libcudart.so.12: cannot open shared object file",
+        ),
         ("raise FileNotFoundError('no libnvinfer\\nin sight')", "no libnvinfer"),
         ("raise RuntimeError", "RuntimeError"),
     ],
 )
-def test_a_library_that_is_there_but_broken_is_not_called_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, said: str) -> None:
+def test_a_library_that_is_there_but_broken_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, said: str
+) -> None:
     (tmp_path / "broken_library.py").write_text(content)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingPackageError) as caught:
@@ -269,8 +316,10 @@ class Timings:
         self.saved.append(data)
 
 
-def build_with(timings: Timings, flavour: Flavour = MEASURING) -> bytes:
-    return build(TINY, flavour, BuildOptions("fp32"), lambda share, phase: None, threading.Event(), timings)
+def build_with(timings: Timings, flavour: Variant = MEASURING) -> bytes:
+    return build(
+        TINY, flavour, BuildOptions("fp32"), lambda share, phase: None, threading.Event(), timings
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
@@ -323,7 +372,14 @@ def test_refused_timings_are_not_the_reason_why_a_build_fails(model: ModelFile) 
 
     def reason(timings: Timings) -> str:
         with pytest.raises(BackendError) as caught:
-            build(model, broken, BuildOptions("fp32"), lambda share, phase: None, threading.Event(), timings)
+            build(
+                model,
+                broken,
+                BuildOptions("fp32"),
+                lambda share, phase: None,
+                threading.Event(),
+                timings,
+            )
         return str(caught.value)
 
     assert reason(Timings(b"of another version" * 10)) == reason(Timings())
@@ -339,6 +395,7 @@ def test_a_hardware_compatible_engine_is_built() -> None:
 def test_a_version_compatible_engine_without_the_lean_runtime_gets_a_line_that_says_so() -> None:
     """PyPI's TensorRT-RTX does not bring it."""
     assert refusal(TINY, precision="fp32", version_compatible=True) == (
-        "tiny: TensorRT-RTX cannot build it: an engine for later versions carries the lean runtime (libnvinfer_lean), "
+        "tiny: TensorRT-RTX cannot build it: an engine for later versions carries the lean "
+        "runtime (libnvinfer_lean), "
         "which is not installed; leave out --version-compatible"
     )

@@ -1,6 +1,8 @@
-"""The real device layers on the tests' fake driver, each part in a process of its own: this proves nothing about a GPU.
+"""The real device layers on the tests' fake driver, each part in a process of its own: this proves
+nothing about a GPU.
 
-PyCUDA comes as source only: where it is not built, its half is skipped. `tools/pycuda_on_fake_driver.sh` builds it.
+PyCUDA comes as source only: where it is not built, its half is skipped.
+`tools/pycuda_on_fake_driver.sh` builds it.
 """
 
 import contextlib
@@ -22,11 +24,29 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.backends.tensorrt import backend as backend_module
 from ssd_live.backends.tensorrt import engines
 from ssd_live.backends.tensorrt.backend import EngineBackend
-from ssd_live.backends.tensorrt.device import Device, Gpu, array_at, array_size, failure, gpus, open_device
+from ssd_live.backends.tensorrt.device import (
+    Device,
+    Gpu,
+    array_at,
+    array_size,
+    failure,
+    gpus,
+    open_device,
+)
 from ssd_live.backends.tensorrt.runner import EngineRunner
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 from tests.fake_driver import build
-from tests.fake_engine import ENGINE, GPU, Library, Log, check_found, flavour_of, one_line, picture, tensors_of
+from tests.fake_engine import (
+    ENGINE,
+    GPU,
+    Library,
+    Log,
+    check_found,
+    flavour_of,
+    one_line,
+    picture,
+    tensors_of,
+)
 from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
 
 pytest.importorskip("cuda.bindings.driver")
@@ -51,13 +71,26 @@ def layer(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def on_fake(library: Path, tmp_path: Path, layer: str) -> Run:
-    """Run a function of this file on one layer, in a process with the fake driver; gives the lines of its log."""
+    """Run a function of this file on one layer, in a process with the fake driver; gives the lines
+    of its log.
+    """
     log = tmp_path / "calls.log"
 
     def run(part: Callable[[], None], folder: Path = library.parent, **settings: str) -> list[str]:
-        environment = os.environ | {"LD_LIBRARY_PATH": str(folder), "FAKE_CUDA_LOG": str(log), "SSD_LIVE_ENGINES": str(tmp_path)}
+        environment = os.environ | {
+            "LD_LIBRARY_PATH": str(folder),
+            "FAKE_CUDA_LOG": str(log),
+            "SSD_LIVE_ENGINES": str(tmp_path),
+        }
         code = f"import {__name__} as parts; parts.use({layer!r}); parts.{part.__name__}()"
-        child = subprocess.run([sys.executable, "-c", code], env=environment | settings, cwd=ROOT, check=False, capture_output=True, text=True)
+        child = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment | settings,
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         assert child.returncode == 0, child.stderr
         # PyCUDA itself tells of each thing that a lost GPU does not free.
         assert not child.stderr or (layer == "pycuda" and "FAKE_CUDA_LOST_AFTER" in settings)
@@ -67,7 +100,9 @@ def on_fake(library: Path, tmp_path: Path, layer: str) -> Run:
 
 
 def use(layer: str) -> None:
-    """In the child: the other layer cannot be imported. PyCUDA captures with cuda-bindings, which stay."""
+    """In the child: the other layer cannot be imported. PyCUDA captures with cuda-bindings, which
+    stay.
+    """
     if layer == "cuda-bindings":
         sys.modules["ssd_live.backends.tensorrt.pycuda_device"] = None  # type: ignore[assignment]
 
@@ -137,11 +172,22 @@ def take_all(device: Device) -> None:
 def test_whatever_was_taken_is_freed_before_the_context(on_fake: Run) -> None:
     log = on_fake(take_everything)
     check_left_nothing(log)
-    frees = [name for name in calls(log) if "Free" in name or "Destroy" in name or "Release" in name]
+    frees = [
+        name for name in calls(log) if "Free" in name or "Destroy" in name or "Release" in name
+    ]
     assert frees[-1] == "cuDevicePrimaryCtxRelease_v2"
     # CU_EVENT_BLOCKING_SYNC and CU_EVENT_DISABLE_TIMING; CU_STREAM_NON_BLOCKING.
-    assert {("cuEventCreate", "3"), ("cuStreamCreate", "1")} <= {(line.split()[1], line.split()[2]) for line in log}
-    assert {"cuMemFree_v2", "cuMemFreeHost", "cuStreamDestroy_v2", "cuEventDestroy_v2", "cuGraphExecDestroy", "cuGraphDestroy"} <= set(frees)
+    assert {("cuEventCreate", "3"), ("cuStreamCreate", "1")} <= {
+        (line.split()[1], line.split()[2]) for line in log
+    }
+    assert {
+        "cuMemFree_v2",
+        "cuMemFreeHost",
+        "cuStreamDestroy_v2",
+        "cuEventDestroy_v2",
+        "cuGraphExecDestroy",
+        "cuGraphDestroy",
+    } <= set(frees)
 
 
 def close_twice() -> None:
@@ -235,12 +281,21 @@ def test_an_interrupt_in_a_capture_ends_it(on_fake: Run) -> None:
 def take_too_much() -> None:
     with open_device() as device:
         line = said(lambda: device.memory(64))
-        assert line == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or choose --backend cpu", line
+        assert (
+            line
+            == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or "
+            "choose --backend cpu"
+        ), line
 
 
 def test_too_little_memory_gets_a_line_and_the_rest_is_freed(on_fake: Run) -> None:
-    # PyCUDA tries twice, and lets Python collect its garbage in between; the driver counts the second from what it let fail before.
-    check_left_nothing(on_fake(take_too_much, FAKE_CUDA_FAIL="cuMemAlloc_v2:1=2,cuMemAlloc_v2:1=2,cuMemAlloc_v2:2=2"))
+    # PyCUDA tries twice, and lets Python collect its garbage in between; the driver counts the
+    # second from what it let fail before.
+    check_left_nothing(
+        on_fake(
+            take_too_much, FAKE_CUDA_FAIL="cuMemAlloc_v2:1=2,cuMemAlloc_v2:1=2,cuMemAlloc_v2:2=2"
+        )
+    )
 
 
 def pin_too_much() -> None:
@@ -256,7 +311,11 @@ def lose_the_gpu() -> None:
     device = open_device()
     stream, memory, source = device.stream(), device.memory(4), device.pinned((4,), np.uint8)
     device.drain(stream)
-    for work in (lambda: device.drain(stream), lambda: device.upload(memory, source, stream), lambda: device.memory(4)):
+    for work in (
+        lambda: device.drain(stream),
+        lambda: device.upload(memory, source, stream),
+        lambda: device.memory(4),
+    ):
         assert said(work).startswith("the GPU failed or was lost while "), said(work)
     device.close()
 
@@ -272,7 +331,9 @@ LOST = (46, 214, 700, 702, 709, 719, 999)
 
 @pytest.mark.parametrize("code", [*LOST, 714, 716, 718])
 def test_whatever_ends_a_context_counts_as_a_lost_gpu(code: int) -> None:
-    assert str(failure(code, "its name", "computing")).startswith("the GPU failed or was lost while computing (its name)")
+    assert str(failure(code, "its name", "computing")).startswith(
+        "the GPU failed or was lost while computing (its name)"
+    )
 
 
 def tell_lost_gpus_by_words() -> None:
@@ -317,13 +378,21 @@ def test_a_context_that_cannot_be_had_leaves_none_behind(on_fake: Run, function:
 
 def describe() -> None:
     found = gpus()
-    assert [(gpu.name, gpu.capability) for gpu in found] == [("Old Card", "7.5"), ("Old Card", "7.5")], found
+    assert [(gpu.name, gpu.capability) for gpu in found] == [
+        ("Old Card", "7.5"),
+        ("Old Card", "7.5"),
+    ], found
     assert isinstance(found[0], Gpu)
     assert found[0].driver == "CUDA 12.4" or Path("/proc/driver/nvidia/version").exists()
 
 
 def test_gpus_are_listed_without_a_context(on_fake: Run) -> None:
-    settings = {"FAKE_CUDA_VERSION": "12040", "FAKE_CUDA_DEVICES": "2", "FAKE_CUDA_NAME": "Old Card", "FAKE_CUDA_CAPABILITY": "7.5"}
+    settings = {
+        "FAKE_CUDA_VERSION": "12040",
+        "FAKE_CUDA_DEVICES": "2",
+        "FAKE_CUDA_NAME": "Old Card",
+        "FAKE_CUDA_CAPABILITY": "7.5",
+    }
     log = on_fake(describe, **settings)
     assert "cuDevicePrimaryCtxRetain" not in calls(log)
     check_left_nothing(log)
@@ -351,7 +420,9 @@ def test_a_driver_without_a_gpu_gets_a_line(on_fake: Run) -> None:
 
 
 def find_another_driver() -> None:
-    assert said(gpus).startswith("the NVIDIA driver and its libraries are of different versions; restart the machine")
+    assert said(gpus).startswith(
+        "the NVIDIA driver and its libraries are of different versions; restart the machine"
+    )
 
 
 def test_a_driver_of_another_version_than_its_library_gets_a_line(on_fake: Run) -> None:
@@ -359,7 +430,10 @@ def test_a_driver_of_another_version_than_its_library_gets_a_line(on_fake: Run) 
 
 
 def find_no_driver() -> None:
-    assert said(gpus, MissingPackageError) == "there is no NVIDIA driver here; install it, or choose --backend cpu"
+    assert (
+        said(gpus, MissingPackageError)
+        == "there is no NVIDIA driver here; install it, or choose --backend cpu"
+    )
 
 
 def test_without_a_driver_there_is_a_line_of_what_to_do(on_fake: Run, tmp_path: Path) -> None:
@@ -382,10 +456,15 @@ class Computer:
         self._kept: list[object] = []
         self._driver = ctypes.CDLL("libcuda.so.1")
         self._find = self._driver.fake_cuda_memory
-        self._find.restype, self._find.argtypes = ctypes.c_void_p, (ctypes.c_ulonglong, ctypes.c_size_t)
+        self._find.restype, self._find.argtypes = (
+            ctypes.c_void_p,
+            (ctypes.c_ulonglong, ctypes.c_size_t),
+        )
 
     def execute(self, stream: int, work: Callable[[], None]) -> None:
-        """Without cuda-bindings: theirs frees a function when it was called once, and a graph calls it again."""
+        """Without cuda-bindings: theirs frees a function when it was called once, and a graph calls
+        it again.
+        """
         function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: work())
         self._kept.append(function)
         assert self._driver.cuLaunchHostFunc(ctypes.c_void_p(stream), function, None) == 0
@@ -419,13 +498,22 @@ def test_an_engine_answers_from_graphs_and_leaves_nothing(on_fake: Run) -> None:
     log = on_fake(run_an_engine_and_leave)
     check_left_nothing(log)
     # A graph does it all.
-    assert not {"cuMemAlloc_v2", "cuMemHostAlloc", "cuEventCreate", "cuStreamCreate", "cuMemcpyHtoDAsync_v2"} & set(after_captures(log))
+    assert not {
+        "cuMemAlloc_v2",
+        "cuMemHostAlloc",
+        "cuEventCreate",
+        "cuStreamCreate",
+        "cuMemcpyHtoDAsync_v2",
+    } & set(after_captures(log))
     assert after_captures(log).count("cuEventRecord") == 5
 
 
 def backend_on_fake() -> EngineBackend:
     """Its engine is there already, and the GPUs were looked for elsewhere."""
-    for module, name, value in ((backend_module, "gpus", lambda: [GPU]), (engines, "build", lambda *_: ENGINE)):
+    for module, name, value in (
+        (backend_module, "gpus", lambda: [GPU]),
+        (engines, "build", lambda *_: ENGINE),
+    ):
         setattr(module, name, value)
     return EngineBackend(tiny_model(), flavour_of(fake_library()), LoadOptions("GPU", "fp32"))
 
@@ -448,7 +536,9 @@ def test_a_backend_keeps_the_driver_to_one_thread(on_fake: Run) -> None:
 def lose_a_backend() -> None:
     with backend_on_fake() as backend:
         backend.submit(picture(0)).result()
-        assert said(lambda: backend.submit(picture(0)).result()).startswith("the GPU failed or was lost while computing (")
+        assert said(lambda: backend.submit(picture(0)).result()).startswith(
+            "the GPU failed or was lost while computing ("
+        )
 
 
 def test_a_gpu_that_is_lost_in_the_middle_gets_a_line_and_is_let_go(on_fake: Run) -> None:

@@ -1,4 +1,6 @@
-"""The backend that runs engines, on a device and a library that only note what is done; and which engine it takes. No GPU takes part."""
+"""The backend that runs engines, on a device and a library that only note what is done; and which
+engine it takes. No GPU takes part.
+"""
 
 import _thread
 import sys
@@ -14,16 +16,36 @@ import pytest
 from ssd_live.backends.base import LoadOptions
 from ssd_live.backends.tensorrt import backend as backend_module
 from ssd_live.backends.tensorrt import device as device_module
-from ssd_live.backends.tensorrt import engines, owner
+from ssd_live.backends.tensorrt import device_thread as owner
+from ssd_live.backends.tensorrt import engines
 from ssd_live.backends.tensorrt.backend import TENSORRT, EngineBackend, EngineModule
 from ssd_live.backends.tensorrt.builder import BuildOptions
 from ssd_live.backends.tensorrt.device import Gpu
+from ssd_live.backends.tensorrt.device_thread import DeviceThread
 from ssd_live.backends.tensorrt.engines import build_here, engine_for
-from ssd_live.backends.tensorrt.owner import OwnerThread
 from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, Parity, key_for
-from ssd_live.errors import BackendError, CancelledError, MissingPackageError, OutputError, UsageError
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    MissingPackageError,
+    OutputError,
+    UsageError,
+)
 from ssd_live.modelfile.file import ModelFile
-from tests.fake_engine import ENGINE, GPU, LOST, FakeFlavour, Library, Log, RecordingDevice, check_found, flavour_of, one_line, picture, tensors_of
+from tests.fake_engine import (
+    ENGINE,
+    GPU,
+    LOST,
+    FakeFlavour,
+    Library,
+    Log,
+    RecordingDevice,
+    check_found,
+    flavour_of,
+    one_line,
+    picture,
+    tensors_of,
+)
 from tests.tiny_model import MAX_DETECTIONS, tiny_model
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 
@@ -54,15 +76,23 @@ class Machine:
     def flavour(self) -> FakeFlavour:
         return flavour_of(self.library)
 
-    def backend(self, options: LoadOptions = FP32, chosen: tuple[EngineStore, Manifest] | None = None) -> EngineBackend:
-        return EngineBackend(self.model, self.flavour, replace(options, notify=self.lines.append), chosen)
+    def backend(
+        self, options: LoadOptions = FP32, chosen: tuple[EngineStore, Manifest] | None = None
+    ) -> EngineBackend:
+        return EngineBackend(
+            self.model, self.flavour, replace(options, notify=self.lines.append), chosen
+        )
 
     def engine(self, gpu: Gpu = GPU, batch: int = 1) -> tuple[Manifest, bytes]:
         return engine_for(self.model, self.flavour, gpu, "fp32", batch, self.lines.append)
 
-    def keep(self, engine: bytes = ENGINE, parity: Parity | None = None, **changes: Any) -> EngineKey:
+    def keep(
+        self, engine: bytes = ENGINE, parity: Parity | None = None, **changes: Any
+    ) -> EngineKey:
         """An engine like the one that would be built here for one picture, but for `changes`."""
-        here = key_for(self.model, "tensorrt", self.library.__version__, BuildOptions("fp32", (1, 1, 1)), GPU)
+        here = key_for(
+            self.model, "tensorrt", self.library.__version__, BuildOptions("fp32", (1, 1, 1)), GPU
+        )
         key = EngineKey.model_validate(here.model_dump() | changes)
         EngineStore().save(key, engine, 1.0, parity=parity)
         return key
@@ -72,7 +102,14 @@ class Machine:
         self.opened.append(number)
         return self.device
 
-    def _build(self, model: ModelFile, flavour: FakeFlavour, options: BuildOptions, told: Callable[[float, str], None], *_: object) -> bytes:
+    def _build(
+        self,
+        model: ModelFile,
+        flavour: FakeFlavour,
+        options: BuildOptions,
+        told: Callable[[float, str], None],
+        *_: object,
+    ) -> bytes:
         self.built.append(options)
         told(0.37, "measuring")
         return ENGINE
@@ -96,7 +133,9 @@ def test_everything_that_touches_the_gpu_happens_in_one_thread(machine: Machine)
     assert machine.log.about("open", "free", "close") == ["open device", *FREED]
 
 
-def test_answers_are_those_of_the_pictures_in_whatever_order_they_are_asked_for(machine: Machine) -> None:
+def test_answers_are_those_of_the_pictures_in_whatever_order_they_are_asked_for(
+    machine: Machine,
+) -> None:
     with machine.backend() as backend:
         for seed in range(0, 6, 2):
             first, second = backend.submit(picture(seed)), backend.submit(picture(seed + 1))
@@ -119,7 +158,14 @@ def test_the_next_picture_starts_while_one_computes(machine: Machine) -> None:
         first, second = backend.submit(picture(0)), backend.submit(picture(1))
         first.result()
         second.result()
-        assert machine.log.lines[before:] == ["launch s1", "record s1", "launch s2", "record s2", "wait s1", "wait s2"]
+        assert machine.log.lines[before:] == [
+            "launch s1",
+            "record s1",
+            "launch s2",
+            "record s2",
+            "wait s1",
+            "wait s2",
+        ]
 
 
 def test_a_picture_that_cannot_start_fails_when_its_answer_is_asked_for(machine: Machine) -> None:
@@ -137,7 +183,9 @@ def test_a_gpu_that_is_lost_says_so_and_lets_everything_go(machine: Machine) -> 
     machine.use(fail=("wait", 1, LOST))
     with pytest.raises(BackendError) as caught, machine.backend() as backend:
         backend.submit(picture(0)).result()
-    assert one_line(caught.value).startswith("the GPU failed or was lost while wait (CUDA_ERROR_LAUNCH_FAILED)")
+    assert one_line(caught.value).startswith(
+        "the GPU failed or was lost while wait (CUDA_ERROR_LAUNCH_FAILED)"
+    )
     assert machine.log.about("free", "close") == FREED
     assert machine.log.threads == {"tensorrt"}
 
@@ -164,8 +212,10 @@ def test_an_engine_that_cannot_be_opened_leaves_nothing_behind(machine: Machine)
     del caught
 
 
-def test_an_interrupt_while_it_is_opened_leaves_nothing_behind(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupted(OwnerThread):
+def test_an_interrupt_while_it_is_opened_leaves_nothing_behind(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(DeviceThread):
         def call(self, work: Callable[[], Any]) -> "Future[Any]":
             super().call(work).result(LIMIT_SECONDS)
             future: Future[Any] = Future()
@@ -188,7 +238,9 @@ def test_time_that_is_up_is_told_and_the_answer_can_still_come(machine: Machine)
         check_found(pending.result(LIMIT_SECONDS), picture(0))
 
 
-def test_a_gpu_that_hangs_does_not_hold_up_closing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_hangs_does_not_hold_up_closing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(owner, "_END_SECONDS", 0.01)
     backend = machine.backend()
     machine.device.stuck.clear()
@@ -226,7 +278,9 @@ def test_a_gpu_that_is_not_there_is_refused(machine: Machine) -> None:
         machine.backend(LoadOptions("GPU.1", "fp32"))
 
 
-def test_another_gpu_is_opened_by_its_number(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_gpu_is_opened_by_its_number(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backend_module, "gpus", lambda: [GPU, Gpu("Other GPU", "8.6", "580.1")])
     with machine.backend(LoadOptions("GPU.1", "fp32")) as backend:
         assert "Other GPU" in backend.description
@@ -234,30 +288,46 @@ def test_another_gpu_is_opened_by_its_number(machine: Machine, monkeypatch: pyte
     assert machine.opened == [1]
 
 
-def test_every_gpu_is_a_device_and_the_first_needs_no_number(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_gpu_is_a_device_and_the_first_needs_no_number(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = EngineModule(machine.flavour)
     assert module.devices() == ["GPU"]
     monkeypatch.setattr(backend_module, "gpus", lambda: [GPU, GPU, GPU])
     assert module.devices() == ["GPU", "GPU.1", "GPU.2"]
 
 
-def test_a_driver_without_a_gpu_is_no_device(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_without_a_gpu_is_no_device(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backend_module, "gpus", list)
-    with pytest.raises(MissingPackageError, match=r"^TensorRT needs an NVIDIA GPU, and there is none; choose --backend cpu$"):
+    with pytest.raises(
+        MissingPackageError,
+        match=r"^TensorRT needs an NVIDIA GPU, and there is none; choose --backend cpu$",
+    ):
         EngineModule(machine.flavour).devices()
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(MissingPackageError, match=r"^TensorRT is .*; `pip install '.\[tensorrt\]'` on a machine with an NVIDIA driver$"):
+    with pytest.raises(
+        MissingPackageError,
+        match=r"^TensorRT is .*; `pip install '.\[tensorrt\]'` on a machine with an NVIDIA driver$",
+    ):
         TENSORRT.devices()
 
 
-def test_without_a_package_for_the_gpu_it_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_package_for_the_gpu_it_is_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backend_module, "gpus", device_module.gpus)
     for layer in ("pycuda_device", "bindings_device"):
         monkeypatch.setitem(sys.modules, f"ssd_live.backends.tensorrt.{layer}", None)
-    with pytest.raises(MissingPackageError, match=r"^neither pycuda nor cuda-bindings is installed; `pip install '.\[rtx\]'` brings the latter$"):
+    with pytest.raises(
+        MissingPackageError,
+        match=r"^neither pycuda nor cuda-bindings is installed; `pip install '.\[rtx\]'` brings "
+        r"the latter$",
+    ):
         EngineModule(machine.flavour).devices()
 
 
@@ -270,10 +340,15 @@ def test_an_engine_is_built_once_and_then_found(machine: Machine) -> None:
     assert [options.batches for options in machine.built] == [(1, 1, 1)]
 
 
-def test_building_is_told_with_how_far_it_is(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_building_is_told_with_how_far_it_is(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engines, "_NEWS_SECONDS", 0.0)
     machine.engine()
-    assert machine.lines == ["building the TensorRT engine of tiny ...", "building the TensorRT engine of tiny: 37%"]
+    assert machine.lines == [
+        "building the TensorRT engine of tiny ...",
+        "building the TensorRT engine of tiny: 37%",
+    ]
 
 
 def test_progress_is_told_now_and_then_and_not_for_every_step(machine: Machine) -> None:
@@ -313,7 +388,9 @@ def test_an_engine_without_concessions_is_taken_before_one_for_other_gpus(machin
     ],
     ids=lambda changes: "-".join(changes),
 )
-def test_an_engine_for_something_else_is_not_taken(machine: Machine, changes: dict[str, Any]) -> None:
+def test_an_engine_for_something_else_is_not_taken(
+    machine: Machine, changes: dict[str, Any]
+) -> None:
     machine.keep(b"not for here", **changes)
     assert machine.engine()[1] == ENGINE
     assert len(machine.built) == 1
@@ -325,18 +402,27 @@ def test_an_engine_for_something_else_is_not_taken(machine: Machine, changes: di
         {"gpu": "", "compute_capability": "", "driver": ""},
         {"gpu": "", "compute_capability": "", "driver": "", "targets": ("sm86", "sm89")},
         {"workspace_mb": 512},
-        {"gpu": "Another GPU", "compute_capability": "8.6", "driver": "570.1", "hardware_compatible": True},
+        {
+            "gpu": "Another GPU",
+            "compute_capability": "8.6",
+            "driver": "570.1",
+            "hardware_compatible": True,
+        },
         {"version": "10.8.0", "version_compatible": True},
     ],
     ids=lambda changes: "-".join(changes),
 )
-def test_an_engine_for_more_than_this_gpu_is_taken(machine: Machine, changes: dict[str, Any]) -> None:
+def test_an_engine_for_more_than_this_gpu_is_taken(
+    machine: Machine, changes: dict[str, Any]
+) -> None:
     key = machine.keep(**changes)
     assert machine.engine()[0].key == key
     assert not machine.built
 
 
-def test_a_hardware_compatible_engine_does_not_run_on_what_is_older_than_ampere(machine: Machine) -> None:
+def test_a_hardware_compatible_engine_does_not_run_on_what_is_older_than_ampere(
+    machine: Machine,
+) -> None:
     machine.keep(hardware_compatible=True)
     machine.engine(Gpu("Old GPU", "7.5", "580.1"))
     assert len(machine.built) == 1
@@ -384,7 +470,8 @@ def test_an_engine_that_failed_parity_is_neither_used_nor_built_again(machine: M
     with pytest.raises(BackendError) as caught:
         machine.engine()
     assert one_line(caught.value) == (
-        "the fp32 engine of tiny finds only 66.1% of what float32 finds; choose another precision, or `build --force` one that is used all the same"
+        "the fp32 engine of tiny finds only 66.1% of what float32 finds; choose another "
+        "precision, or `build --force` one that is used all the same"
     )
     assert not machine.built
 
@@ -425,7 +512,9 @@ def test_failed_parity_is_noted_and_refuses_the_engine(machine: Machine) -> None
         machine.backend()
 
 
-def test_a_store_that_cannot_be_written_is_told_before_the_build(machine: Machine, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_told_before_the_build(
+    machine: Machine, tmp_path: Path
+) -> None:
     (tmp_path / "engines").mkdir()
     (tmp_path / "engines" / "tensorrt").write_text("in the way")
     with pytest.raises(OutputError, match="engines cannot be written there"):
@@ -433,10 +522,19 @@ def test_a_store_that_cannot_be_written_is_told_before_the_build(machine: Machin
     assert not machine.built
 
 
-def test_ctrl_c_while_an_engine_is_built_ends_the_build_in_order(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_an_engine_is_built_ends_the_build_in_order(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended: list[bool] = []
 
-    def build(model: ModelFile, flavour: FakeFlavour, options: BuildOptions, told: object, cancelled: threading.Event, *_: object) -> bytes:
+    def build(
+        model: ModelFile,
+        flavour: FakeFlavour,
+        options: BuildOptions,
+        told: object,
+        cancelled: threading.Event,
+        *_: object,
+    ) -> bytes:
         _thread.interrupt_main()
         ended.append(cancelled.wait(LIMIT_SECONDS))
         raise CancelledError("the build was cancelled; nothing was kept")
@@ -445,6 +543,8 @@ def test_ctrl_c_while_an_engine_is_built_ends_the_build_in_order(machine: Machin
     store = EngineStore()
     store.prepare()
     with pytest.raises(KeyboardInterrupt):
-        build_here(machine.model, machine.flavour, BuildOptions("fp32"), lambda share, phase: None, store)
+        build_here(
+            machine.model, machine.flavour, BuildOptions("fp32"), lambda share, phase: None, store
+        )
     wait_until(lambda: ended)
     assert ended == [True]

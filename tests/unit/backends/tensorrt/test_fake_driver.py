@@ -1,4 +1,6 @@
-"""The fake CUDA driver of the tests under NVIDIA's own bindings, each part in a process of its own, which can load one driver only."""
+"""The fake CUDA driver of the tests under NVIDIA's own bindings, each part in a process of its own,
+which can load one driver only.
+"""
 
 import ctypes
 import os
@@ -29,9 +31,16 @@ def on_fake(library: Path, tmp_path: Path) -> Callable[..., list[str]]:
     log = tmp_path / "calls.log"
 
     def run(part: Callable[[], None], **settings: str) -> list[str]:
-        environment = os.environ | {"LD_LIBRARY_PATH": str(library.parent), "FAKE_CUDA_LOG": str(log)} | settings
+        environment = (
+            os.environ
+            | {"LD_LIBRARY_PATH": str(library.parent), "FAKE_CUDA_LOG": str(log)}
+            | settings
+        )
         child = subprocess.run(
-            [sys.executable, "-c", f"from {__name__} import {part.__name__}; {part.__name__}()"], env=environment, cwd=ROOT, check=False
+            [sys.executable, "-c", f"from {__name__} import {part.__name__}; {part.__name__}()"],
+            env=environment,
+            cwd=ROOT,
+            check=False,
         )
         assert child.returncode == 0
         return log.read_text().splitlines()
@@ -59,13 +68,19 @@ def leave_context() -> None:
 
 
 def pinned(content: bytes) -> ctypes.Array[ctypes.c_char]:
-    memory = (ctypes.c_char * len(content)).from_address(int(ok(cuda.cuMemHostAlloc(len(content), 0))))
+    memory = (ctypes.c_char * len(content)).from_address(
+        int(ok(cuda.cuMemHostAlloc(len(content), 0)))
+    )
     memory.raw = content
     return memory
 
 
 def begin_capture(stream: Any) -> None:
-    ok(cuda.cuStreamBeginCapture(stream, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL))
+    ok(
+        cuda.cuStreamBeginCapture(
+            stream, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        )
+    )
 
 
 def mistakes(log: list[str]) -> list[str]:
@@ -110,7 +125,9 @@ def replay_copies() -> None:
         assert back.raw == letter * BYTES
 
 
-def test_a_captured_graph_copies_at_every_launch_what_is_there_then(on_fake: Callable[..., list[str]]) -> None:
+def test_a_captured_graph_copies_at_every_launch_what_is_there_then(
+    on_fake: Callable[..., list[str]],
+) -> None:
     log = on_fake(replay_copies)
     assert "t1 cuMemcpyHtoDAsync_v2 m1 h1 64 s1 -> 0 captured" in log
     assert log[-1] == "t1 exit -> c1 m1 h1 h2 s1 g1 x1"
@@ -118,7 +135,11 @@ def test_a_captured_graph_copies_at_every_launch_what_is_there_then(on_fake: Cal
 
 def join_streams() -> None:
     enter_context()
-    first, second, event = ok(cuda.cuStreamCreate(1)), ok(cuda.cuStreamCreate(1)), ok(cuda.cuEventCreate(2))
+    first, second, event = (
+        ok(cuda.cuStreamCreate(1)),
+        ok(cuda.cuStreamCreate(1)),
+        ok(cuda.cuEventCreate(2)),
+    )
     memory, source = ok(cuda.cuMemAlloc(BYTES)), pinned(bytes(BYTES))
 
     def capture(last_word: Callable[[], None]) -> int:
@@ -137,16 +158,25 @@ def join_streams() -> None:
     assert capture(lambda: None) == cuda.CUresult.CUDA_ERROR_STREAM_CAPTURE_UNJOINED
 
 
-def test_a_capture_ends_only_where_its_streams_have_joined(on_fake: Callable[..., list[str]]) -> None:
+def test_a_capture_ends_only_where_its_streams_have_joined(
+    on_fake: Callable[..., list[str]],
+) -> None:
     on_fake(join_streams)
 
 
 def use_what_was_freed() -> None:
     enter_context()
-    stream, memory, source = ok(cuda.cuStreamCreate(1)), ok(cuda.cuMemAlloc(BYTES)), pinned(bytes(BYTES))
+    stream, memory, source = (
+        ok(cuda.cuStreamCreate(1)),
+        ok(cuda.cuMemAlloc(BYTES)),
+        pinned(bytes(BYTES)),
+    )
     ok(cuda.cuMemFree(memory))
     assert code(cuda.cuMemFree(memory)) == cuda.CUresult.CUDA_ERROR_INVALID_VALUE
-    assert code(cuda.cuMemcpyHtoDAsync(memory, ctypes.addressof(source), BYTES, stream)) == cuda.CUresult.CUDA_ERROR_INVALID_VALUE
+    assert (
+        code(cuda.cuMemcpyHtoDAsync(memory, ctypes.addressof(source), BYTES, stream))
+        == cuda.CUresult.CUDA_ERROR_INVALID_VALUE
+    )
     ok(cuda.cuStreamDestroy(stream))
     assert code(cuda.cuStreamSynchronize(stream)) == cuda.CUresult.CUDA_ERROR_INVALID_HANDLE
 
@@ -162,11 +192,16 @@ def test_what_was_freed_is_of_no_more_use(on_fake: Callable[..., list[str]]) -> 
 def copy_too_much() -> None:
     enter_context()
     memory, source = ok(cuda.cuMemAlloc(BYTES)), pinned(bytes(2 * BYTES))
-    assert code(cuda.cuMemcpyHtoD(int(memory) + 1, ctypes.addressof(source), BYTES)) == cuda.CUresult.CUDA_ERROR_INVALID_VALUE
+    assert (
+        code(cuda.cuMemcpyHtoD(int(memory) + 1, ctypes.addressof(source), BYTES))
+        == cuda.CUresult.CUDA_ERROR_INVALID_VALUE
+    )
 
 
 def test_no_copy_reaches_beyond_an_allocation(on_fake: Callable[..., list[str]]) -> None:
-    assert mistakes(on_fake(copy_too_much)) == ["t1 ! cuMemcpyHtoD_v2: 64 bytes from 1 on are more than the 64 of m1"]
+    assert mistakes(on_fake(copy_too_much)) == [
+        "t1 ! cuMemcpyHtoD_v2: 64 bytes from 1 on are more than the 64 of m1"
+    ]
 
 
 def use_no_context() -> None:
@@ -187,7 +222,9 @@ def allocate_in_a_capture() -> None:
     stream = ok(cuda.cuStreamCreate(1))
     begin_capture(stream)
     assert code(cuda.cuMemAlloc(BYTES)) == cuda.CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
-    assert code(cuda.cuStreamEndCapture(stream)) == cuda.CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+    assert (
+        code(cuda.cuStreamEndCapture(stream)) == cuda.CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+    )
     ok(cuda.cuMemAlloc(BYTES))
 
 
@@ -206,14 +243,20 @@ def launch_on_freed_memory() -> None:
     assert code(cuda.cuStreamSynchronize(stream)) == cuda.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS
 
 
-def test_a_graph_that_reaches_for_freed_memory_takes_the_context_down(on_fake: Callable[..., list[str]]) -> None:
+def test_a_graph_that_reaches_for_freed_memory_takes_the_context_down(
+    on_fake: Callable[..., list[str]],
+) -> None:
     assert mistakes(on_fake(launch_on_freed_memory)) == ["t1 ! cuGraphLaunch: m1 was freed"]
 
 
 def compute_in_a_stream() -> None:
     """A network of a test: it doubles every byte, on the host."""
     enter_context()
-    stream, memory, data = ok(cuda.cuStreamCreate(1)), ok(cuda.cuMemAlloc(BYTES)), pinned(bytes(range(BYTES)))
+    stream, memory, data = (
+        ok(cuda.cuStreamCreate(1)),
+        ok(cuda.cuMemAlloc(BYTES)),
+        pinned(bytes(range(BYTES))),
+    )
     find = ctypes.CDLL("libcuda.so.1").fake_cuda_memory
     find.restype, find.argtypes = ctypes.c_void_p, (ctypes.c_ulonglong, ctypes.c_size_t)
     content = (ctypes.c_ubyte * BYTES).from_address(find(int(memory), BYTES))
@@ -231,7 +274,9 @@ def compute_in_a_stream() -> None:
     assert data.raw == bytes(range(0, 2 * BYTES, 2))
 
 
-def test_a_host_function_computes_on_memory_of_the_device(on_fake: Callable[..., list[str]]) -> None:
+def test_a_host_function_computes_on_memory_of_the_device(
+    on_fake: Callable[..., list[str]],
+) -> None:
     on_fake(compute_in_a_stream)
 
 
@@ -270,7 +315,13 @@ def describe_the_device() -> None:
 
 
 def test_the_devices_are_as_the_environment_says(on_fake: Callable[..., list[str]]) -> None:
-    on_fake(describe_the_device, FAKE_CUDA_VERSION="12040", FAKE_CUDA_DEVICES="2", FAKE_CUDA_NAME="Old Card", FAKE_CUDA_CAPABILITY="7.5")
+    on_fake(
+        describe_the_device,
+        FAKE_CUDA_VERSION="12040",
+        FAKE_CUDA_DEVICES="2",
+        FAKE_CUDA_NAME="Old Card",
+        FAKE_CUDA_CAPABILITY="7.5",
+    )
 
 
 def find_no_device() -> None:

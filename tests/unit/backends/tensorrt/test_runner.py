@@ -1,4 +1,6 @@
-"""The runner on a device and a library that only note what is done: this holds ordering and lifetime, and proves nothing about a GPU."""
+"""The runner on a device and a library that only note what is done: this holds ordering and
+lifetime, and proves nothing about a GPU.
+"""
 
 import gc
 import threading
@@ -41,7 +43,9 @@ class Bench:
         self.library = Library(self.device, tensors_of(MAX_DETECTIONS), **(library or {}))
 
     def runner(self, batch: int = 1, slots: int = 2, **options: Any) -> EngineRunner:
-        return EngineRunner(self.device, flavour_of(self.library), ENGINE, METADATA, batch, slots, **options)
+        return EngineRunner(
+            self.device, flavour_of(self.library), ENGINE, METADATA, batch, slots, **options
+        )
 
     def since(self, work: Callable[[], object]) -> list[str]:
         """What `work` does."""
@@ -106,7 +110,10 @@ def test_what_cannot_be_captured_runs_without_a_graph() -> None:
     bench = Bench(captures=False)
     runner = bench.runner()
     assert not runner.captured
-    assert [line.split()[0] for line in bench.since(lambda: runner.start(0, picture(0)))] == [*ENQUEUED, "record"]
+    assert [line.split()[0] for line in bench.since(lambda: runner.start(0, picture(0)))] == [
+        *ENQUEUED,
+        "record",
+    ]
 
 
 def test_plugins_are_there_before_anything_is_loaded() -> None:
@@ -157,7 +164,9 @@ def test_two_slots_share_no_memory() -> None:
     check_found(runner.finish(1), second)
     check_found(runner.finish(0), first)
     arrays = [array for slot in runner.slots for array in (slot.images, *slot.outputs)]
-    assert not any(np.shares_memory(one, other) for one in arrays for other in arrays if one is not other)
+    assert not any(
+        np.shares_memory(one, other) for one in arrays for other in arrays if one is not other
+    )
 
 
 def test_an_answer_stays_until_its_slot_starts_again() -> None:
@@ -236,9 +245,16 @@ DEVICE_FAILURES = [
 
 
 def check_released(bench: Bench, contexts: int) -> None:
-    """Everything, although the failure is still held, and before the device, as whoever opened that closes it now."""
+    """Everything, although the failure is still held, and before the device, as whoever opened that
+    closes it now.
+    """
     bench.device.close()
-    assert bench.log.about("free", "close") == [*["free context"] * contexts, "free engine", "free runtime", "close device"]
+    assert bench.log.about("free", "close") == [
+        *["free context"] * contexts,
+        "free engine",
+        "free runtime",
+        "close device",
+    ]
 
 
 @pytest.mark.parametrize(("word", "count"), DEVICE_FAILURES)
@@ -247,11 +263,19 @@ def test_a_device_that_fails_in_the_middle_leaves_nothing_behind(word: str, coun
     with pytest.raises(BackendError) as caught:
         bench.runner()
     check_released(bench, bench.library.contexts)
-    assert one_line(caught.value) == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or choose --backend cpu"
+    assert (
+        one_line(caught.value)
+        == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or "
+        "choose --backend cpu"
+    )
 
 
-@pytest.mark.parametrize(("what", "contexts"), [("context 1", 0), ("context 2", 1), ("shape", 1), ("execute", 2)])
-def test_a_library_that_refuses_in_the_middle_leaves_nothing_behind(what: str, contexts: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "contexts"), [("context 1", 0), ("context 2", 1), ("shape", 1), ("execute", 2)]
+)
+def test_a_library_that_refuses_in_the_middle_leaves_nothing_behind(
+    what: str, contexts: int
+) -> None:
     bench = Bench({"refuses": {what: ["no"]}})
     with pytest.raises(BackendError) as caught:
         bench.runner()
@@ -278,12 +302,21 @@ def refusal(**library: Any) -> str:
 
 
 def test_a_refused_engine_gets_the_first_line_of_why() -> None:
-    said = refusal(refuses={"engine": ["Error Code 6: built by\n  another version", "and so it was refused"]})
-    assert said == "TensorRT does not take the engine: Error Code 6: built by another version; or choose --backend cpu"
+    said = refusal(
+        refuses={"engine": ["Error Code 6: built by\n  another version", "and so it was refused"]}
+    )
+    assert (
+        said
+        == "TensorRT does not take the engine: Error Code 6: built by another version; or choose "
+        "--backend cpu"
+    )
 
 
 def test_a_refused_engine_without_a_reason_gets_a_line_too() -> None:
-    assert refusal(refuses={"engine": []}) == "TensorRT does not take the engine: it gives no reason; or choose --backend cpu"
+    assert (
+        refusal(refuses={"engine": []})
+        == "TensorRT does not take the engine: it gives no reason; or choose --backend cpu"
+    )
 
 
 def test_an_engine_that_raises_gets_what_it_says() -> None:
@@ -293,24 +326,37 @@ def test_an_engine_that_raises_gets_what_it_says() -> None:
 
 def test_a_library_that_does_not_start_gets_one_line() -> None:
     """pybind11 makes a `TypeError` of a constructor that gives nothing."""
-    said = refusal(raises={"runtime": TypeError("pybind11::init(): factory function returned nullptr")})
+    said = refusal(
+        raises={"runtime": TypeError("pybind11::init(): factory function returned nullptr")}
+    )
     assert said.startswith("TensorRT does not start: pybind11::init()")
 
 
 def test_a_gpu_without_room_for_the_engine_is_told_what_to_do() -> None:
-    said = refusal(refuses={"context 1": ["[executionContext.cpp] Error Code 2: OutOfMemory (Requested size was 99 bytes.)"]})
+    said = refusal(
+        refuses={
+            "context 1": [
+                "[executionContext.cpp] Error Code 2: OutOfMemory (Requested size was 99 bytes.)"
+            ]
+        }
+    )
     assert said.startswith("TensorRT cannot prepare the engine: ")
     assert said.endswith("; close what else uses the GPU; or choose --backend cpu")
 
 
 def test_other_trouble_with_memory_is_not_taken_for_too_little() -> None:
-    said = refusal(refuses={"context 1": ["Cuda Runtime (an illegal memory access was encountered)"]})
+    said = refusal(
+        refuses={"context 1": ["Cuda Runtime (an illegal memory access was encountered)"]}
+    )
     assert "close what else" not in said
 
 
 def test_a_batch_that_the_engine_does_not_take_is_named() -> None:
     bench = Bench({"refuses": {"shape": ["IExecutionContext::setInputShape: out of range"]}})
-    with pytest.raises(BackendError, match=r"^the engine does not take 4 pictures at once; build it with --batch 4$"):
+    with pytest.raises(
+        BackendError,
+        match=r"^the engine does not take 4 pictures at once; build it with --batch 4$",
+    ):
         bench.runner(batch=4)
 
 
@@ -321,7 +367,10 @@ def test_a_picture_that_is_refused_gets_one_line_and_the_next_one_its_own() -> N
         bench.library.refuses["execute"] = [reason]
         with pytest.raises(BackendError) as caught:
             runner.start(0, picture(0))
-        assert one_line(caught.value) == f"the GPU refused to compute: {reason}; or choose --backend cpu"
+        assert (
+            one_line(caught.value)
+            == f"the GPU refused to compute: {reason}; or choose --backend cpu"
+        )
 
 
 def test_what_went_well_in_the_end_is_no_reason_later() -> None:
@@ -349,7 +398,11 @@ ANOTHER = "`build --force` makes it again"
 @pytest.mark.parametrize(
     "tensors",
     [
-        {name: kind for name, kind in tensors_of(MAX_DETECTIONS).items() if name != "detection_classes"},
+        {
+            name: kind
+            for name, kind in tensors_of(MAX_DETECTIONS).items()
+            if name != "detection_classes"
+        },
         tensors_of(MAX_DETECTIONS, masks=("float32", (-1, 3))),
         {},
     ],
@@ -357,7 +410,9 @@ ANOTHER = "`build --force` makes it again"
 def test_an_engine_with_other_tensors_is_refused(tensors: dict[str, Any]) -> None:
     bench = Bench()
     bench.library.tensors = tensors
-    with pytest.raises(BackendError, match=f"the engine of tiny has other inputs and outputs; {ANOTHER}"):
+    with pytest.raises(
+        BackendError, match=f"the engine of tiny has other inputs and outputs; {ANOTHER}"
+    ):
         bench.runner()
 
 
@@ -365,7 +420,9 @@ def test_an_engine_with_other_tensors_is_refused(tensors: dict[str, Any]) -> Non
 def test_an_engine_with_other_types_is_refused(name: str) -> None:
     bench = Bench()
     bench.library.tensors[name] = ("float16", bench.library.tensors[name][1])
-    with pytest.raises(BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"):
+    with pytest.raises(
+        BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"
+    ):
         bench.runner()
 
 
@@ -381,10 +438,14 @@ def test_an_engine_with_other_types_is_refused(name: str) -> None:
         ("detection_classes", (-1, MAX_DETECTIONS, 1)),
     ],
 )
-def test_an_engine_that_would_write_elsewhere_than_there_is_room_is_refused(name: str, shape: tuple[int, ...]) -> None:
+def test_an_engine_that_would_write_elsewhere_than_there_is_room_is_refused(
+    name: str, shape: tuple[int, ...]
+) -> None:
     bench = Bench()
     bench.library.tensors[name] = (bench.library.tensors[name][0], shape)
-    with pytest.raises(BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"):
+    with pytest.raises(
+        BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"
+    ):
         bench.runner()
 
 

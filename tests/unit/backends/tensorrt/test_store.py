@@ -76,14 +76,23 @@ def signed_anew(place: Path, secret: Path, **changes: object) -> None:
     """As somebody with that key would write it."""
     content = json.loads(place.read_text()) | changes
     del content["hmac"]
-    signature = hmac.new(secret.read_bytes(), Manifest.model_validate(content).model_dump_json().encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(
+        secret.read_bytes(),
+        Manifest.model_validate(content).model_dump_json().encode(),
+        hashlib.sha256,
+    ).hexdigest()
     place.write_text(json.dumps(content | {"hmac": signature}))
 
 
 def test_what_was_saved_is_found_by_another_run(store: EngineStore) -> None:
     saved = store.save(KEY, ENGINE, 12.345)
     assert EngineStore().find(KEY) == (saved, ENGINE)
-    assert (saved.seconds, saved.engine_bytes, saved.imported, saved.parity.state) == (12.35, len(ENGINE), False, "not run")
+    assert (saved.seconds, saved.engine_bytes, saved.imported, saved.parity.state) == (
+        12.35,
+        len(ENGINE),
+        False,
+        "not run",
+    )
 
 
 def test_an_empty_store_has_nothing_and_is_not_made_by_looking(store: EngineStore) -> None:
@@ -111,7 +120,9 @@ def test_an_empty_store_has_nothing_and_is_not_made_by_looking(store: EngineStor
     ],
     ids=lambda changes: "-".join(changes),
 )
-def test_an_engine_for_anything_else_is_not_found(store: EngineStore, changes: dict[str, Any]) -> None:
+def test_an_engine_for_anything_else_is_not_found(
+    store: EngineStore, changes: dict[str, Any]
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     assert store.find(key_with(**changes)) is None
 
@@ -163,7 +174,11 @@ def test_an_edited_manifest_is_refused(store: EngineStore, changes: dict[str, ob
 def test_an_engine_with_a_manifest_changed_to_match_is_refused(store: EngineStore) -> None:
     saved = store.save(KEY, ENGINE, 1.0)
     (store.folder / saved.engine).write_bytes(OTHER_ENGINE)
-    edited(place_of(store), engine_sha256=hashlib.sha256(OTHER_ENGINE).hexdigest(), engine_bytes=len(OTHER_ENGINE))
+    edited(
+        place_of(store),
+        engine_sha256=hashlib.sha256(OTHER_ENGINE).hexdigest(),
+        engine_bytes=len(OTHER_ENGINE),
+    )
     assert "was not written by you, or was changed" in refusal(store)
 
 
@@ -231,15 +246,21 @@ def test_a_copied_manifest_is_not_listed_as_sound(store: EngineStore) -> None:
     assert isinstance(found[place_of(store)], Manifest)
 
 
-@pytest.mark.parametrize("name", ["../outside.engine", "/tmp/outside.engine", "sub/inside.engine", ""])
-def test_a_manifest_that_names_a_path_outside_its_folder_is_refused_even_if_signed(store: EngineStore, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["../outside.engine", "/tmp/outside.engine", "sub/inside.engine", ""]
+)
+def test_a_manifest_that_names_a_path_outside_its_folder_is_refused_even_if_signed(
+    store: EngineStore, tmp_path: Path, name: str
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     (store.folder.parent / "outside.engine").write_bytes(ENGINE)
     signed_anew(place_of(store), secret_of(tmp_path), engine=name)
     refusal(store)
 
 
-@pytest.mark.parametrize("model", ["../evil", "/etc/evil", "a/b", "", ".hidden", "two\nlines", "x" * 101])
+@pytest.mark.parametrize(
+    "model", ["../evil", "/etc/evil", "a/b", "", ".hidden", "two\nlines", "x" * 101]
+)
 def test_a_key_that_would_lead_out_of_the_store_cannot_be_made(model: str) -> None:
     with pytest.raises(ValueError, match="model"):
         key_with(model=model)
@@ -263,7 +284,9 @@ def test_a_replaced_engine_takes_the_old_file_with_it(store: EngineStore) -> Non
     first = store.save(KEY, ENGINE, 1.0)
     second = store.save(KEY, OTHER_ENGINE, 1.0)
     assert first.engine != second.engine
-    assert sorted(path.name for path in store.folder.iterdir()) == sorted([second.engine, place_of(store).name])
+    assert sorted(path.name for path in store.folder.iterdir()) == sorted(
+        [second.engine, place_of(store).name]
+    )
     assert store.find(KEY) == (second, OTHER_ENGINE)
 
 
@@ -281,7 +304,9 @@ def test_a_refused_engine_is_replaced_by_a_new_one(store: EngineStore) -> None:
     assert store.find(KEY) == (saved, OTHER_ENGINE)
 
 
-def test_an_engine_replaced_while_it_is_being_read_is_found_all_the_same(store: EngineStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_replaced_while_it_is_being_read_is_found_all_the_same(
+    store: EngineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     read = store.read
 
@@ -298,18 +323,25 @@ def test_an_engine_replaced_while_it_is_being_read_is_found_all_the_same(store: 
 
 
 def test_parity_is_written_down_and_signed(store: EngineStore) -> None:
-    noted = store.note_parity(store.save(KEY, ENGINE, 1.0), Parity(state="passed", share=0.99, expected=74, basis="sample"))
+    noted = store.note_parity(
+        store.save(KEY, ENGINE, 1.0),
+        Parity(state="passed", share=0.99, expected=74, basis="sample"),
+    )
     assert EngineStore().find(KEY) == (noted, ENGINE)
 
 
-def test_parity_of_an_engine_that_was_replaced_since_is_not_written_down(store: EngineStore) -> None:
+def test_parity_of_an_engine_that_was_replaced_since_is_not_written_down(
+    store: EngineStore,
+) -> None:
     old = store.save(KEY, ENGINE, 1.0)
     new = store.save(KEY, OTHER_ENGINE, 1.0)
     store.note_parity(old, Parity(state="failed"))
     assert store.find(KEY) == (new, OTHER_ENGINE)
 
 
-def test_every_engine_is_listed_in_order_and_the_refused_with_their_trouble(store: EngineStore) -> None:
+def test_every_engine_is_listed_in_order_and_the_refused_with_their_trouble(
+    store: EngineStore,
+) -> None:
     saved = [store.save(key_with(model=name), ENGINE, 1.0) for name in ("beta", "alpha")]
     (store.folder / "aardvark.engine.json").write_text("{")
     (store.folder / "folder.engine.json").mkdir()
@@ -336,7 +368,9 @@ def test_removing_a_copy_leaves_the_engine_to_its_own_manifest(store: EngineStor
 
 
 @pytest.mark.parametrize("name", ["../precious.engine", "precious.onnx", "x" * 5000, "", ".."])
-def test_removing_a_forged_manifest_removes_nothing_but_engines(store: EngineStore, name: str) -> None:
+def test_removing_a_forged_manifest_removes_nothing_but_engines(
+    store: EngineStore, name: str
+) -> None:
     store.folder.mkdir(parents=True)
     precious = [store.folder.parent / "precious.engine", store.folder / "precious.onnx"]
     for path in precious:
@@ -399,15 +433,26 @@ def test_the_key_is_readable_by_its_owner_alone(store: EngineStore, tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
-def test_a_key_of_the_wrong_length_is_named(store: EngineStore, tmp_path: Path, content: bytes) -> None:
+def test_a_key_of_the_wrong_length_is_named(
+    store: EngineStore, tmp_path: Path, content: bytes
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     secret_of(tmp_path).write_bytes(content)
-    for attempt in (lambda: store.find(KEY), lambda: store.save(KEY, ENGINE, 1.0), store.prepare, lambda: list(store.every())):
-        with pytest.raises(OutputError, match=r"engine\.key: is no key; delete it, and build the engines again"):
+    for attempt in (
+        lambda: store.find(KEY),
+        lambda: store.save(KEY, ENGINE, 1.0),
+        store.prepare,
+        lambda: list(store.every()),
+    ):
+        with pytest.raises(
+            OutputError, match=r"engine\.key: is no key; delete it, and build the engines again"
+        ):
             attempt()
 
 
-def test_a_lost_key_makes_every_engine_one_to_build_again(store: EngineStore, tmp_path: Path) -> None:
+def test_a_lost_key_makes_every_engine_one_to_build_again(
+    store: EngineStore, tmp_path: Path
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     secret_of(tmp_path).unlink()
     assert "was not written by you" in refusal(store)
@@ -419,7 +464,11 @@ def test_a_key_that_cannot_be_read_is_named(store: EngineStore, tmp_path: Path) 
     store.save(KEY, ENGINE, 1.0)
     secret_of(tmp_path).unlink()
     secret_of(tmp_path).mkdir()
-    with pytest.raises(OutputError, match=r"engine\.key: the key that engines are signed with cannot be read \(is a directory\)"):
+    with pytest.raises(
+        OutputError,
+        match=r"engine\.key: the key that engines are signed with cannot be read \(is a "
+        r"directory\)",
+    ):
         store.find(KEY)
 
 
@@ -431,9 +480,13 @@ def test_a_key_without_permission_is_named(store: EngineStore, tmp_path: Path) -
         store.find(KEY)
 
 
-def test_a_key_that_cannot_be_made_is_named_before_the_build(store: EngineStore, tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_made_is_named_before_the_build(
+    store: EngineStore, tmp_path: Path
+) -> None:
     (tmp_path / "config").write_text("a file where a folder should be")
-    with pytest.raises(OutputError, match=r"cannot be made \(not a directory\); make the folder writable"):
+    with pytest.raises(
+        OutputError, match=r"cannot be made \(not a directory\); make the folder writable"
+    ):
         store.prepare()
 
 
@@ -456,9 +509,14 @@ def test_a_full_disk_keeps_the_engine_before(small_disk: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below"])
-def test_a_place_that_is_no_folder_is_named_before_the_build(store: EngineStore, tmp_path: Path, folder: str) -> None:
+def test_a_place_that_is_no_folder_is_named_before_the_build(
+    store: EngineStore, tmp_path: Path, folder: str
+) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"engines cannot be written there \(not a directory\); choose another place"):
+    with pytest.raises(
+        OutputError,
+        match=r"engines cannot be written there \(not a directory\); choose another place",
+    ):
         EngineStore(tmp_path / folder).prepare()
 
 
@@ -479,7 +537,10 @@ def _key_made(folder: Path, secret: Path, letter: bytes, barrier: Any) -> None:
 def at_once(work: Callable[[Path, Path, bytes, Any], None], folder: Path, secret: Path) -> None:
     """In four processes of their own."""
     barrier = PROCESSES.Barrier(4)
-    workers = [PROCESSES.Process(target=work, args=(folder, secret, letter, barrier)) for letter in (b"a", b"b", b"c", b"d")]
+    workers = [
+        PROCESSES.Process(target=work, args=(folder, secret, letter, barrier))
+        for letter in (b"a", b"b", b"c", b"d")
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -487,7 +548,9 @@ def at_once(work: Callable[[Path, Path, bytes, Any], None], folder: Path, secret
     assert [worker.exitcode for worker in workers] == [0] * 4
 
 
-def test_processes_that_save_the_same_at_once_leave_a_sound_engine(store: EngineStore, tmp_path: Path) -> None:
+def test_processes_that_save_the_same_at_once_leave_a_sound_engine(
+    store: EngineStore, tmp_path: Path
+) -> None:
     at_once(_saved_often, store.folder, secret_of(tmp_path))
     found = store.find(KEY)
     assert found is not None
@@ -496,7 +559,9 @@ def test_processes_that_save_the_same_at_once_leave_a_sound_engine(store: Engine
     for path in store.folder.glob("*.engine"):
         aged(path)
     store.remove_orphans()
-    assert sorted(path.name for path in store.folder.iterdir()) == sorted([manifest.engine, place_of(store).name])
+    assert sorted(path.name for path in store.folder.iterdir()) == sorted(
+        [manifest.engine, place_of(store).name]
+    )
 
 
 def test_processes_that_make_the_key_at_once_make_one(store: EngineStore, tmp_path: Path) -> None:
@@ -506,10 +571,14 @@ def test_processes_that_make_the_key_at_once_make_one(store: EngineStore, tmp_pa
     assert (secret.stat().st_mode & 0o777, secret.stat().st_size) == (0o600, 32)
 
 
-def test_reading_while_another_process_saves_never_fails(store: EngineStore, tmp_path: Path) -> None:
+def test_reading_while_another_process_saves_never_fails(
+    store: EngineStore, tmp_path: Path
+) -> None:
     store.save(KEY, ENGINE, 1.0)
     barrier = PROCESSES.Barrier(2)
-    worker = PROCESSES.Process(target=_saved_often, args=(store.folder, secret_of(tmp_path), b"a", barrier))
+    worker = PROCESSES.Process(
+        target=_saved_often, args=(store.folder, secret_of(tmp_path), b"a", barrier)
+    )
     worker.start()
     barrier.wait()
     while worker.is_alive():

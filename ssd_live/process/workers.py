@@ -1,4 +1,4 @@
-"""Where inputs are worked on: a lane does one at a time, several lanes do several at once."""
+"""Where inputs are worked on: a worker does one at a time, several workers do several at once."""
 
 import gc
 import math
@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from ssd_live.backends.base import Backend
-from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
-from ssd_live.results.records import LogPlace
+from ssd_live.results.records import LogPaths
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine
 
@@ -17,12 +17,12 @@ from ssd_live.system import machine
 OnFrames = Callable[[int, int | None], None]
 
 
-class Lane(Protocol):
+class Worker(Protocol):
     """`report` is what was done of the last task, also where it failed."""
 
     report: Report
 
-    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
         """Raises what `Job.run` raises."""
         ...
 
@@ -35,16 +35,16 @@ class Lane(Protocol):
         ...
 
 
-class LocalLane:
+class LocalWorker:
     """A backend, or a share of one, in this process."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: LoadedModel, settings: ProcessOptions) -> None:
         self._engine, self._settings = engine, settings
         self._job: Job | None = None
         self._stopped = False
         self.report = Report()
 
-    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
         job = self._job = Job(task, self._engine, self._settings, log)
         self.report = job.report
         if self._stopped:
@@ -62,27 +62,42 @@ class LocalLane:
             self._job.abort()
 
 
-def load_recipe(recipe: Recipe, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None) -> Backend:
+def load_model_config(
+    config: ModelConfig, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None
+) -> Backend:
     """For many pictures a second, beside decoding and encoding. Raises as `load_chosen`."""
 
     def load() -> Backend:
         return load_chosen(
-            recipe.model, recipe.choice, "throughput", batch=recipe.batch, threads=threads, threshold=recipe.wanted.threshold, notify=notify
+            config.model,
+            config.choice,
+            "throughput",
+            batch=config.batch,
+            threads=threads,
+            threshold=config.wanted.threshold,
+            notify=notify,
         )
 
-    # On a processor inference fills the gaps: a decoder that has to wait for a core keeps all stages waiting.
-    backend = machine.at_low_priority(load) if recipe.choice.device == "CPU" else load()
-    # What is there by now stays to the end: Python need not look through it for garbage again and again.
+    # On a processor inference fills the gaps: a decoder that has to wait for a core keeps all
+    # stages waiting.
+    backend = machine.at_low_priority(load) if config.choice.device == "CPU" else load()
+    # What is there by now stays to the end: Python need not look through it for garbage again and
+    # again.
     gc.freeze()
     return backend
 
 
 @contextmanager
-def local_lanes(engine: Engine, settings: Settings, count: int) -> Iterator[list[Lane]]:
+def local_workers(
+    engine: LoadedModel, settings: ProcessOptions, count: int
+) -> Iterator[list[Worker]]:
     """As many as wanted, or as the backend gives: one model in memory for all of them."""
     with ExitStack() as stack:
         backends: list[Backend] = [engine.backend]
         while len(backends) < count and (other := engine.backend.share()) is not None:
             backends.append(stack.enter_context(other))
         cores = 0 if len(backends) == 1 else math.ceil(machine.available_cores() / len(backends))
-        yield [LocalLane(Engine(engine.recipe, backend, cores), settings) for backend in backends]
+        yield [
+            LocalWorker(LoadedModel(engine.config, backend, cores), settings)
+            for backend in backends
+        ]

@@ -1,4 +1,6 @@
-"""The network inside a model file: without its NMS, weights in float32, and where its predictors are."""
+"""The network inside a model file: without its NMS, weights in float32, and where its predictors
+are.
+"""
 
 from collections.abc import Collection
 
@@ -25,7 +27,9 @@ def body_of(model: ModelFile) -> ModelProto:
 
 
 def predictors(graph: GraphProto) -> list[str]:
-    """Names of the last convolutions on every way to the outputs: what predicts boxes and classes."""
+    """Names of the last convolutions on every way to the outputs: what predicts boxes and
+    classes.
+    """
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[str, None] = {}
     pending = [value.name for value in graph.output]
@@ -57,11 +61,25 @@ def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
 
 
 def _widen(graph: GraphProto) -> None:
-    """Weights that are stored as float16 with a cast become float32 again: casts would hide them from tools that look for weights."""
-    casts = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0].endswith(".float16")}
+    """Weights that are stored as float16 with a cast become float32 again: casts would hide them
+    from tools that look for weights.
+    """
+    casts = {
+        node.input[0]: node.output[0]
+        for node in graph.node
+        if node.op_type == "Cast" and node.input[0].endswith(".float16")
+    }
     for tensor in graph.initializer:
         if tensor.name in casts:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), casts[tensor.name]))
-    kept = [type(node).FromString(node.SerializeToString()) for node in graph.node if not (node.op_type == "Cast" and node.input[0] in casts)]
+            tensor.CopyFrom(
+                numpy_helper.from_array(
+                    numpy_helper.to_array(tensor).astype(np.float32), casts[tensor.name]
+                )
+            )
+    kept = [
+        type(node).FromString(node.SerializeToString())
+        for node in graph.node
+        if not (node.op_type == "Cast" and node.input[0] in casts)
+    ]
     del graph.node[:]
     graph.node.extend(kept)

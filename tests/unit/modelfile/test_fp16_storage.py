@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from ssd_live.modelfile.weights import store_as_float16_where_exact
+from ssd_live.modelfile.fp16_storage import store_as_float16_where_exact
 
 
 def _model_that_returns(*weights: NDArray[np.generic]) -> ModelProto:
@@ -27,7 +27,9 @@ def _model_that_returns(*weights: NDArray[np.generic]) -> ModelProto:
 
 def _returned(model: ModelProto) -> list[NDArray[Any]]:
     onnx.checker.check_model(model, full_check=True)
-    session: Any = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return list(session.run(None, {}))
 
 
@@ -52,7 +54,10 @@ def test_exact_weights_take_half_the_room() -> None:
 
 
 def test_exact_weights_come_out_with_every_bit() -> None:
-    extremes = np.array([65504, -65504, 6.103515625e-05, 2**-24, -(2**-24), 0.0, -0.0, np.inf, -np.inf] * 10, np.float32)
+    extremes = np.array(
+        [65504, -65504, 6.103515625e-05, 2**-24, -(2**-24), 0.0, -0.0, np.inf, -np.inf] * 10,
+        np.float32,
+    )
     weights = [_exact().reshape(10, 100), extremes]
     model = _model_that_returns(*weights)
     assert store_as_float16_where_exact(model.graph) == 2

@@ -11,9 +11,9 @@ from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.counters import Durations, FrameCounts, total
 from ssd_live.pipeline.live import LivePipeline
-from ssd_live.pipeline.meters import Account, Durations, total
-from ssd_live.remote.client import Loaded
+from ssd_live.remote.client import ModelInfo
 from ssd_live.results.records import Record
 from ssd_live.video.sources import SourceSpec
 
@@ -21,22 +21,24 @@ _RECORDER_SECONDS = 2.0
 
 
 @dataclass
-class InUse:
+class ActiveModel:
     """The network whose boxes are shown, and which of them."""
 
-    loaded: Loaded | None = None
+    loaded: ModelInfo | None = None
     filter: DetectionFilter | None = None
 
 
-class Stream(Closing):
+class LiveSource(Closing):
     """`close` waits for the end of all, `stop` for nothing."""
 
-    def __init__(self, pipeline: LivePipeline, in_use: InUse, recorded: Callable[[Recorded], None]) -> None:
+    def __init__(
+        self, pipeline: LivePipeline, in_use: ActiveModel, recorded: Callable[[Recorded], None]
+    ) -> None:
         self.pipeline = pipeline
         self._in_use = in_use
         self._tell_recorded = recorded
         self._spec: SourceSpec | None = None
-        self._after_start: Account | None = None
+        self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
         # By the monotonic clock, while a recording is going on.
@@ -57,10 +59,12 @@ class Stream(Closing):
         """Raises `OutputError`, `UsageError`."""
         if self._recorder is not None:
             raise UsageError("a recording is going on; stop it first")
-        recorder = Recorder(RecordingPlan(path, boxes, lambda: self._in_use.filter, self._header), self._recorded)
+        recorder = Recorder(
+            RecordingPlan(path, boxes, lambda: self._in_use.filter, self._header), self._recorded
+        )
         self._recorder = recorder
         self.recording_since = time.monotonic()
-        self.pipeline.tap = recorder.offer
+        self.pipeline.frame_listener = recorder.offer
 
     def _header(self) -> Record:
         """What the detections' file says first."""
@@ -88,7 +92,7 @@ class Stream(Closing):
             self._ending = [*(earlier for earlier in self._ending if not earlier.join(0)), recorder]
 
     def _forget_recorder(self) -> None:
-        self.pipeline.tap = None
+        self.pipeline.frame_listener = None
         self._recorder = self.recording_since = None
 
     def _recorded(self, recorded: Recorded) -> None:
@@ -98,18 +102,22 @@ class Stream(Closing):
 
     def tick(self) -> None:
         """To be called when the steady time begins."""
-        self._after_start = self._after_start or self.pipeline.ledger.account()
+        self._after_start = self._after_start or self.pipeline.frame_counter.counts()
 
     @property
-    def steady(self) -> Account | None:
+    def steady(self) -> FrameCounts | None:
         """What was counted since the steady time began, if it did."""
-        return self.pipeline.ledger.account().since(self._after_start) if self._after_start else None
+        return (
+            self.pipeline.frame_counter.counts().since(self._after_start)
+            if self._after_start
+            else None
+        )
 
     def measured(self) -> "Measured":
         """Everything counted and measured so far; it goes on changing no more."""
         pipeline = self.pipeline
         return Measured(
-            pipeline.ledger.account(),
+            pipeline.frame_counter.counts(),
             self.steady,
             {stage: rate.per_second() for stage, rate in pipeline.rates.items()},
             {stage: Durations.merged([taken]) for stage, taken in pipeline.durations.items()},
@@ -118,7 +126,11 @@ class Stream(Closing):
     def numbers(self, measured: "Measured") -> dict[str, Any]:
         """With whose they are."""
         state = self.pipeline.state
-        return {"source": state.spec.title if state else None, "phase": state.phase.value if state else None, **measured.numbers()}
+        return {
+            "source": state.spec.title if state else None,
+            "phase": state.phase.value if state else None,
+            **measured.numbers(),
+        }
 
     def stop(self) -> None:
         self.stop_recording()
@@ -134,10 +146,12 @@ class Stream(Closing):
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one stream, or of several together: the account, that of the steady time, events a second and durations by stage."""
+    """Of one stream, or of several together: the frame counts, that of the steady time, events a
+    second and durations by stage.
+    """
 
-    account: Account
-    steady: Account | None
+    frame_counts: FrameCounts
+    steady: FrameCounts | None
     rates: dict[str, float]
     durations: dict[str, Durations]
 
@@ -145,7 +159,7 @@ class Measured:
         durations = {stage: taken.milliseconds() for stage, taken in self.durations.items()}
         latency = durations.pop("latency")
         return {
-            **counts(self.account),
+            **counts(self.frame_counts),
             "after_start": counts(self.steady) if self.steady else None,
             "fps": {stage: round(rate, 2) for stage, rate in self.rates.items()},
             "latency_ms": latency,
@@ -157,19 +171,22 @@ def together(each: Sequence[Measured]) -> Measured:
     """Counts and rates added up, durations as if they were those of one."""
     steady = [one.steady for one in each if one.steady]
     return Measured(
-        total(one.account for one in each),
+        total(one.frame_counts for one in each),
         total(steady) if len(steady) == len(each) else None,
         {stage: sum(one.rates[stage] for one in each) for stage in each[0].rates},
-        {stage: Durations.merged(one.durations[stage] for one in each) for stage in each[0].durations},
+        {
+            stage: Durations.merged(one.durations[stage] for one in each)
+            for stage in each[0].durations
+        },
     )
 
 
-def counts(account: Account) -> dict[str, Any]:
+def counts(frame_counts: FrameCounts) -> dict[str, Any]:
     return {
-        "captured": account.captured,
-        "shown": account.shown,
-        "inferred": account.inferred,
-        "failed": account.failed,
-        "dropped": account.dropped,
-        "in_flight": account.in_flight,
+        "captured": frame_counts.captured,
+        "shown": frame_counts.shown,
+        "inferred": frame_counts.inferred,
+        "failed": frame_counts.failed,
+        "dropped": frame_counts.dropped,
+        "in_flight": frame_counts.in_flight,
     }

@@ -17,13 +17,15 @@ from ssd_live.gui.transport import clock
 from ssd_live.live.outputs import annotated, default_recording
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.session import LiveSession
-from ssd_live.remote.client import Wish
+from ssd_live.remote.client import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable
 
 
-class Keeping(QObject):
-    """Works on the chosen view of a window and says what it did in its notice bar; `wish` tells the network that is in use."""
+class CaptureActions(QObject):
+    """Works on the chosen view of a window and says what it did in its notice bar; `model_request`
+    tells the network that is in use.
+    """
 
     def __init__(
         self,
@@ -34,7 +36,7 @@ class Keeping(QObject):
         grid: VideoGrid,
         notice: NoticeBar,
         record_action: QAction,
-        wish: Callable[[], Wish],
+        model_request: Callable[[], ModelRequest],
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -44,7 +46,7 @@ class Keeping(QObject):
         self._grid = grid
         self._notice = notice
         self._record_action = record_action
-        self._wish = wish
+        self._model_request = model_request
         self._record_to: Path | None = None
         # Names of pictures that are not yet written.
         self._saving: set[Path] = set()
@@ -81,7 +83,12 @@ class Keeping(QObject):
 
     def never_recorded(self) -> str:
         """A line if a recording was asked for that never began, since no network was ready."""
-        return f"{self._record_to}: nothing was recorded, as the network was still loading; run it for longer" if self._record_to else ""
+        return (
+            f"{self._record_to}: nothing was recorded, as the network was still loading; run it "
+            "for longer"
+            if self._record_to
+            else ""
+        )
 
     def record_if_asked(self) -> None:
         path, self._record_to = self._record_to, None
@@ -96,7 +103,9 @@ class Keeping(QObject):
             self._session.stream.stop_recording()
         else:
             try:
-                path = path or default_recording(self._output_folder(), time.localtime(), self._saving)
+                path = path or default_recording(
+                    self._output_folder(), time.localtime(), self._saving
+                )
                 self._session.stream.start_recording(path, boxes=self._settings.record_boxes)
             except SsdLiveError as error:
                 self._notice.say("error", str(error), "recording")
@@ -108,7 +117,11 @@ class Keeping(QObject):
         else:
             text = self.tr("Recorded {seconds} s, %n frame(s), to {path}", "", recorded.frames)
             said = text.format(seconds=f"{recorded.seconds:.1f}", path=printable(recorded.path))
-            lost = self.tr("%n frame(s) came too fast to be written", "", recorded.lost) if recorded.lost else ""
+            lost = (
+                self.tr("%n frame(s) came too fast to be written", "", recorded.lost)
+                if recorded.lost
+                else ""
+            )
             self._notice.say("done", f"{said} ({lost})" if lost else said)
         self.show_time()
 
@@ -118,7 +131,9 @@ class Keeping(QObject):
         name = default_recording(self._output_folder(), time.localtime(), self._saving)
         self._saving.add(name)
         path = name.with_suffix(".png")
-        self._session.save_snapshot(picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble))
+        self._session.save_snapshot(
+            picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble)
+        )
 
     def _saved(self, path: Path, trouble: str) -> None:
         self._saving.discard(path.with_suffix(".mkv"))
@@ -132,7 +147,9 @@ class Keeping(QObject):
             return
         image = annotated(picture, self._grid.view.visible_detections())
         height, width = image.shape[:2]
-        QApplication.clipboard().setImage(QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy())
+        QApplication.clipboard().setImage(
+            QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy()
+        )
         self._notice.say("done", self.tr("The picture is on the clipboard"))
 
     def _output_folder(self) -> Path:
@@ -142,32 +159,59 @@ class Keeping(QObject):
         return Path(movies or Path.home())
 
     def ask_output_folder(self) -> None:
-        if name := QFileDialog.getExistingDirectory(self._window, self.tr("Folder for recordings and pictures"), str(self._output_folder())):
+        if name := QFileDialog.getExistingDirectory(
+            self._window, self.tr("Folder for recordings and pictures"), str(self._output_folder())
+        ):
             self._settings.output_folder = name
 
     def ask_export(self) -> None:
         state = self._session.pipeline.state
         if self._export.is_running:
-            self._notice.say("error", self.tr("An export is going on; cancel it or wait for its end"), "export")
+            self._notice.say(
+                "error", self.tr("An export is going on; cancel it or wait for its end"), "export"
+            )
             return
         if state is None or state.spec.kind != "file":
-            self._notice.say("error", self.tr("Only a video file can be exported; record a camera or a stream instead"), "export")
+            self._notice.say(
+                "error",
+                self.tr("Only a video file can be exported; record a camera or a stream instead"),
+                "export",
+            )
             return
         source = Path(state.spec.address)
         suggested = source.with_name(f"{source.stem} annotated.mp4")
         videos = self.tr("Videos")
-        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Export annotated copy"), str(suggested), f"{videos} (*.mp4 *.mkv *.mov)")
+        name, _ = QFileDialog.getSaveFileName(
+            self._window,
+            self.tr("Export annotated copy"),
+            str(suggested),
+            f"{videos} (*.mp4 *.mkv *.mov)",
+        )
         if name:
             self.export(source, Path(name))
 
     def export(self, source: Path, output: Path) -> None:
         """With the network and the threshold that are shown."""
-        wish = self._wish()
-        options = ["--model", wish.model, "--backend", wish.backend, "--precision", wish.precision]
+        model_request = self._model_request()
+        options = [
+            "--model",
+            model_request.model,
+            "--backend",
+            model_request.backend,
+            "--precision",
+            model_request.precision,
+        ]
         if (shown := self._session.filter) is not None:
             options += ["--threshold", f"{shown.threshold:g}"]
             if not shown.wanted.all():
-                options += ["--classes", ",".join(name for name, wanted in zip(shown.classes, shown.wanted, strict=True) if wanted)]
+                options += [
+                    "--classes",
+                    ",".join(
+                        name
+                        for name, wanted in zip(shown.classes, shown.wanted, strict=True)
+                        if wanted
+                    ),
+                ]
         self._export.start(source, output, options)
         self._export_bar.setRange(0, 0)
         self._export_bar.show()

@@ -1,4 +1,6 @@
-"""Half precision written into a graph: what is in float16, what is not, and that the answers stay."""
+"""Half precision written into a graph: what is in float16, what is not, and that the
+answers stay.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -13,10 +15,10 @@ from onnx import GraphProto, ModelProto, TensorProto
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.export.graph import PixelsToDetections, to_onnx
-from ssd_live.modelfile.body import body_of, predictors
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile, to_bytes
-from ssd_live.modelfile.half import in_float32, in_half_precision
+from ssd_live.modelfile.fp16 import in_float32, in_half_precision
+from ssd_live.modelfile.network_graph import body_of, predictors
 from ssd_live.modelfile.nms import BOXES, SCORES, graft_onnx_nms
 from ssd_live.models import create
 from ssd_live.selection.agreement import BUDGETS, answers, compare_detections, sample_images
@@ -29,12 +31,20 @@ BUNDLED = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
 def vgg_body() -> ModelProto:
     """SSD300 on VGG16 with random weights."""
     torch.manual_seed(0)
-    return to_onnx(PixelsToDetections(create("ssd300-vgg16", 21).eval(), (123, 117, 104), (1, 1, 1), "softmax"), (300, 300))
+    return to_onnx(
+        PixelsToDetections(
+            create("ssd300-vgg16", 21).eval(), (123, 117, 104), (1, 1, 1), "softmax"
+        ),
+        (300, 300),
+    )
 
 
 def kinds(graph: GraphProto) -> dict[str, int]:
     """Element type of every tensor, by name."""
-    found = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.input, *graph.output)}
+    found = {
+        value.name: value.type.tensor_type.elem_type
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
     return found | {tensor.name: tensor.data_type for tensor in graph.initializer}
 
 
@@ -43,12 +53,18 @@ def test_the_network_is_in_half_precision_and_both_ends_are_as_they_were(name: s
     made = in_half_precision(body_of(find_model(name)))
     onnx.checker.check_model(made, full_check=True)
     types = kinds(made.graph)
-    assert (types["image"], types[BOXES], types[SCORES]) == (TensorProto.UINT8, TensorProto.FLOAT, TensorProto.FLOAT)
+    assert (types["image"], types[BOXES], types[SCORES]) == (
+        TensorProto.UINT8,
+        TensorProto.FLOAT,
+        TensorProto.FLOAT,
+    )
     convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
     assert len(convolutions) > 70
     assert {types[name] for node in convolutions for name in node.input} == {TensorProto.FLOAT16}
     for kind in ("Sigmoid", "Exp", "Div"):
-        inputs = [types[name] for node in made.graph.node if node.op_type == kind for name in node.input]
+        inputs = [
+            types[name] for node in made.graph.node if node.op_type == kind for name in node.input
+        ]
         assert set(inputs) == {TensorProto.FLOAT}, kind
 
 
@@ -58,13 +74,21 @@ def test_half_precision_finds_the_same_within_its_budget(name: str) -> None:
     metadata = model.metadata
     proto = in_half_precision(body_of(model))
     graft_onnx_nms(
-        proto.graph, score_threshold=metadata.score_threshold, iou_threshold=metadata.iou_threshold, max_detections=metadata.max_detections
+        proto.graph,
+        score_threshold=metadata.score_threshold,
+        iou_threshold=metadata.iou_threshold,
+        max_detections=metadata.max_detections,
     )
     data = to_bytes(proto, metadata)
     half = ModelFile(Path("half.onnx"), data, sha256(data), metadata)
     images = sample_images(model)[:10]
-    with load_backend("onnxruntime", model, LoadOptions()) as exact, load_backend("onnxruntime", half, LoadOptions()) as lower:
-        agreement = compare_detections(answers(exact, images), answers(lower, images), metadata.display_threshold)
+    with (
+        load_backend("onnxruntime", model, LoadOptions()) as exact,
+        load_backend("onnxruntime", half, LoadOptions()) as lower,
+    ):
+        agreement = compare_detections(
+            answers(exact, images), answers(lower, images), metadata.display_threshold
+        )
     assert agreement.expected > 5
     assert agreement.share >= BUDGETS["fp16"]
     assert len(half.data) < 0.75 * len(to_bytes_of_float32(model))
@@ -87,12 +111,18 @@ def test_values_whose_squares_float16_cannot_hold_stay_finite() -> None:
     proto = ModelProto.FromString(vgg_body().SerializeToString())
     image = np.random.default_rng(1).integers(0, 256, (1, 300, 300, 3)).astype(np.uint8)
     (norm,) = [node for node in proto.graph.node if node.op_type == "ReduceL2"]
-    weight = next(tensor for tensor in proto.graph.initializer if tensor.name == first_weight(proto.graph))
+    weight = next(
+        tensor for tensor in proto.graph.initializer if tensor.name == first_weight(proto.graph)
+    )
     # Everything after the first layer grows with it.
-    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 40, weight.name))
+    weight.CopyFrom(
+        onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 40, weight.name)
+    )
     looked_at = ModelProto.FromString(proto.SerializeToString())
     looked_at.graph.output.append(onnx.helper.make_empty_tensor_value_info(norm.output[0]))
-    norms = onnxruntime.InferenceSession(looked_at.SerializeToString(), providers=["CPUExecutionProvider"]).run([norm.output[0]], {"image": image})
+    norms = onnxruntime.InferenceSession(
+        looked_at.SerializeToString(), providers=["CPUExecutionProvider"]
+    ).run([norm.output[0]], {"image": image})
     assert np.square(norms[0]).max() > np.finfo(np.float16).max
     exact, lower = run(proto, image), run(in_half_precision(proto), image)
     assert all(np.isfinite(value).all() for value in lower)
@@ -104,7 +134,9 @@ def first_weight(graph: GraphProto) -> str:
 
 
 def run(proto: ModelProto, image: np.ndarray) -> list[np.ndarray]:
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return [np.asarray(value) for value in session.run([BOXES, SCORES], {"image": image})]
 
 

@@ -1,4 +1,6 @@
-"""How long the window's thread was held up: a timer that should fire every 10 ms, and the longest time it did not."""
+"""How long the window's thread was held up: a timer that should fire every 10 ms, and the longest
+time it did not.
+"""
 
 import time
 from typing import Any
@@ -8,7 +10,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 _INTERVAL_MS = 10
 
 
-class Heartbeat(QObject):
+class EventLoopMonitor(QObject):
     """Beats from `start` on."""
 
     def __init__(self, parent: QObject) -> None:

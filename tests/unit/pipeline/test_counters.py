@@ -7,50 +7,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssd_live.pipeline.meters import Account, Cause, Durations, Ledger, Rate
+from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, FrameCounts, Rate
 
 
 def test_every_frame_with_a_fate_is_in_flight_no_more() -> None:
-    ledger = Ledger()
+    frame_counter = FrameCounter()
     for _ in range(5):
-        ledger.capture()
-    assert ledger.account().in_flight == 5
-    ledger.show()
-    ledger.fail()
-    ledger.drop(Cause.DISPLAY)
-    ledger.drop(Cause.DISPLAY)
-    ledger.drop(Cause.HIDDEN)
-    assert ledger.account() == Account(captured=5, shown=1, inferred=0, failed=1, dropped={"display busy": 2, "not visible": 1})
-    assert ledger.account().in_flight == 0
+        frame_counter.capture()
+    assert frame_counter.counts().in_flight == 5
+    frame_counter.show()
+    frame_counter.fail()
+    frame_counter.drop(Cause.DISPLAY)
+    frame_counter.drop(Cause.DISPLAY)
+    frame_counter.drop(Cause.HIDDEN)
+    assert frame_counter.counts() == FrameCounts(
+        captured=5, shown=1, inferred=0, failed=1, dropped={"display busy": 2, "not visible": 1}
+    )
+    assert frame_counter.counts().in_flight == 0
 
 
 def test_looking_at_a_frame_decides_nothing() -> None:
-    ledger = Ledger()
-    ledger.capture()
-    ledger.infer()
-    assert (ledger.account().inferred, ledger.account().in_flight) == (1, 1)
+    frame_counter = FrameCounter()
+    frame_counter.capture()
+    frame_counter.infer()
+    assert (frame_counter.counts().inferred, frame_counter.counts().in_flight) == (1, 1)
 
 
 def test_counts_from_many_threads_are_exact() -> None:
-    ledger = Ledger()
+    frame_counter = FrameCounter()
 
     def count() -> None:
         for _ in range(2000):
-            ledger.capture()
-            ledger.drop(Cause.INFERENCE)
+            frame_counter.capture()
+            frame_counter.drop(Cause.INFERENCE)
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert ledger.account() == Account(8000, 0, 0, 0, {"inference busy": 8000})
+    assert frame_counter.counts() == FrameCounts(8000, 0, 0, 0, {"inference busy": 8000})
 
 
 def test_what_came_since_an_earlier_account_names_only_causes_that_grew() -> None:
-    earlier = Account(10, 5, 6, 1, {"paused": 2, "stopped": 1})
-    later = Account(20, 9, 11, 1, {"paused": 2, "stopped": 3, "rate cap": 4})
-    assert later.since(earlier) == Account(10, 4, 5, 0, {"stopped": 2, "rate cap": 4})
+    earlier = FrameCounts(10, 5, 6, 1, {"paused": 2, "stopped": 1})
+    later = FrameCounts(20, 9, 11, 1, {"paused": 2, "stopped": 3, "rate cap": 4})
+    assert later.since(earlier) == FrameCounts(10, 4, 5, 0, {"stopped": 2, "rate cap": 4})
 
 
 def test_a_steady_rate_is_one_over_the_gap() -> None:
@@ -91,8 +93,13 @@ def test_no_durations_have_percentiles_of_nought() -> None:
     assert Durations().milliseconds() == {"p50": 0, "p95": 0, "p99": 0, "max": 0, "count": 0}
 
 
-@given(st.lists(st.floats(2e-5, 50), min_size=1, max_size=200), st.sampled_from([1.0, 50.0, 95.0, 99.0, 100.0]))
-def test_percentiles_are_those_of_all_durations_to_one_percent(seconds: list[float], percent: float) -> None:
+@given(
+    st.lists(st.floats(2e-5, 50), min_size=1, max_size=200),
+    st.sampled_from([1.0, 50.0, 95.0, 99.0, 100.0]),
+)
+def test_percentiles_are_those_of_all_durations_to_one_percent(
+    seconds: list[float], percent: float
+) -> None:
     durations = Durations()
     for value in seconds:
         durations.add(value)

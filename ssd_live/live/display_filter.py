@@ -8,31 +8,33 @@ from ssd_live.settings import Settings
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayFilter:
     """The least score, and the names of the classes that are not shown."""
 
     threshold: float
     hidden: frozenset[str] = frozenset()
 
 
-class ShownByNetwork:
-    """By the name of the network: what the settings remember, or for the first one that is asked for, what the command line says.
+class DisplayFilters:
+    """By the name of the network: what the settings remember, or for the first one that is asked
+    for, what the command line says.
 
-    What is chosen is put into the settings; the command line's words are not. May be asked from any thread; is changed by one.
+    What is chosen is put into the settings; the command line's words are not. May be asked from any
+    thread; is changed by one.
     """
 
     def __init__(self, settings: Settings, overrides: Overrides) -> None:
         self._settings = settings
         self._overrides = overrides
-        self._by_network: dict[str, Shown] = {}
+        self._by_network: dict[str, DisplayFilter] = {}
 
-    def of(self, metadata: Metadata) -> Shown:
+    def of(self, metadata: Metadata) -> DisplayFilter:
         if metadata.name not in self._by_network:
             overrides, self._overrides = self._overrides, Overrides()
             self._by_network[metadata.name] = self._remembered(metadata, overrides)
         return self._by_network[metadata.name]
 
-    def _remembered(self, metadata: Metadata, overrides: Overrides) -> Shown:
+    def _remembered(self, metadata: Metadata, overrides: Overrides) -> DisplayFilter:
         threshold = overrides.threshold
         if threshold is None:
             threshold = self._settings.thresholds.get(metadata.name, metadata.display_threshold)
@@ -40,7 +42,7 @@ class ShownByNetwork:
         if overrides.classes:
             wanted = {name.strip().casefold() for name in overrides.classes}
             hidden = frozenset(name for name in metadata.classes if name.casefold() not in wanted)
-        return Shown(threshold, hidden)
+        return DisplayFilter(threshold, hidden)
 
     def choose_threshold(self, metadata: Metadata, threshold: float) -> None:
         self._by_network[metadata.name] = replace(self.of(metadata), threshold=threshold)
@@ -48,4 +50,6 @@ class ShownByNetwork:
 
     def choose_hidden(self, metadata: Metadata, hidden: frozenset[str]) -> None:
         self._by_network[metadata.name] = replace(self.of(metadata), hidden=hidden)
-        self._settings.hidden_classes = self._settings.hidden_classes | {metadata.name: sorted(hidden)}
+        self._settings.hidden_classes = self._settings.hidden_classes | {
+            metadata.name: sorted(hidden)
+        }

@@ -1,10 +1,12 @@
-"""Half precision written into a graph, as TensorRT takes it since version 11: what would lose too much stays in float32."""
+"""Half precision written into a graph, as TensorRT takes it since version 11: what would lose too
+much stays in float32.
+"""
 
 import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ssd_live.modelfile.body import predictors, with_ancestors
+from ssd_live.modelfile.network_graph import predictors, with_ancestors
 
 # What only moves numbers may follow the predictors in half precision.
 _MOVES = frozenset({"Transpose", "Reshape", "Concat"})
@@ -14,15 +16,23 @@ _NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
 
 
 def in_half_precision(proto: ModelProto) -> ModelProto:
-    """A float32 graph that ends in `decoded_boxes` and `class_scores`, its network in float16; nodes stand in the order in which they can run.
+    """A float32 graph that ends in `decoded_boxes` and `class_scores`, its network in float16;
+    nodes stand in the order in which they can run.
 
-    Scaling of the pixels, L2 normalisation, softmax or sigmoid and box decoding stay in float32, and so do both ends.
-    (ONNX Runtime's own converter makes invalid graphs of ours: it casts a tensor anew for every node that stays in float32.)
+    Scaling of the pixels, L2 normalisation, softmax or sigmoid and box decoding stay in float32,
+    and so do both ends. (ONNX Runtime's own converter makes invalid graphs of ours: it casts a
+    tensor anew for every node that stays in float32.)
     """
     typed = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
     graph = typed.graph
-    floats = {value.name for value in (*graph.value_info, *graph.input, *graph.output) if value.type.tensor_type.elem_type == TensorProto.FLOAT}
-    weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+    floats = {
+        value.name
+        for value in (*graph.value_info, *graph.input, *graph.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT
+    }
+    weights = {
+        tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT
+    }
     kept = in_float32(graph)
     halves: set[str] = set()
     added: dict[str, NodeProto | TensorProto] = {}
@@ -33,11 +43,15 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
             wanted = f"{name}.half" if is_half else f"{name}.float"
             if is_half and name in weights:
                 if wanted not in added:
-                    added[wanted] = numpy_helper.from_array(numpy_helper.to_array(weights[name]).astype(np.float16), wanted)
+                    added[wanted] = numpy_helper.from_array(
+                        numpy_helper.to_array(weights[name]).astype(np.float16), wanted
+                    )
             elif name in floats and (name in halves) != is_half:
                 if wanted not in added:
                     kind = TensorProto.FLOAT16 if is_half else TensorProto.FLOAT
-                    added[wanted] = cast = helper.make_node("Cast", [name], [wanted], name=f"{name}.cast", to=kind)
+                    added[wanted] = cast = helper.make_node(
+                        "Cast", [name], [wanted], name=f"{name}.cast", to=kind
+                    )
                     nodes.append(cast)
             else:
                 continue
@@ -46,7 +60,14 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
         if is_half:
             halves.update(name for name in node.output if name in floats)
     used = {name for node in nodes for name in node.input}
-    tensors = [tensor for tensor in (*graph.initializer, *(made for made in added.values() if isinstance(made, TensorProto))) if tensor.name in used]
+    tensors = [
+        tensor
+        for tensor in (
+            *graph.initializer,
+            *(made for made in added.values() if isinstance(made, TensorProto)),
+        )
+        if tensor.name in used
+    ]
     whole = helper.make_graph(nodes, graph.name, graph.input, graph.output, tensors)
     made = helper.make_model(whole, opset_imports=typed.opset_import, ir_version=typed.ir_version)
     return onnx.shape_inference.infer_shapes(made, strict_mode=True)
@@ -61,7 +82,9 @@ def in_float32(graph: GraphProto) -> set[str]:
 
 
 def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
-    """Nodes that only move what half-precision nodes made. Nodes stand in the order in which they can run."""
+    """Nodes that only move what half-precision nodes made. Nodes stand in the order in which they
+    can run.
+    """
     made = {output for node in graph.node if node.name in half for output in node.output}
     constants = {tensor.name for tensor in graph.initializer}
     found: set[str] = set()
@@ -69,7 +92,9 @@ def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
         if node.name in half or node.op_type not in _MOVES:
             continue
         inputs = [name for name in node.input if name not in constants]
-        if any(name in made for name in inputs) and all(name in made or node.op_type == "Reshape" for name in inputs):
+        if any(name in made for name in inputs) and all(
+            name in made or node.op_type == "Reshape" for name in inputs
+        ):
             found.add(node.name)
             made.update(node.output)
     return found

@@ -1,4 +1,6 @@
-"""Lanes on a Ray cluster: each is an actor with a model of its own. Inputs and outputs lie where every machine of the cluster sees them."""
+"""Workers on a Ray cluster: each is an actor with a model of its own. Inputs and outputs lie where
+every machine of the cluster sees them.
+"""
 
 import contextlib
 import math
@@ -11,16 +13,23 @@ from typing import Any
 
 import cv2
 
-from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError, UsageError
-from ssd_live.process.job import Engine, Job, Recipe, Report, Settings
-from ssd_live.process.lanes import Lane, OnFrames, load_recipe
+from ssd_live.errors import (
+    BackendError,
+    CancelledError,
+    MissingPackageError,
+    SsdLiveError,
+    UsageError,
+)
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
-from ssd_live.results.records import LogPlace
+from ssd_live.process.workers import OnFrames, Worker, load_model_config
+from ssd_live.results.records import LogPaths
 from ssd_live.system import machine
-from ssd_live.system.atomic_files import parts_of, reason
+from ssd_live.system.atomic_files import os_error_text, parts_of
 
 _POLL_SECONDS = 0.3
-# A worker that dies takes its input with it, which another one begins again; an input that kills every worker is given up.
+# A worker that dies takes its input with it, which another one begins again; an input that kills
+# every worker is given up.
 _ATTEMPTS = 3
 _REACH_SECONDS, _LAST_PORT = 5.0, 65535
 # Nothing is reported to Ray's makers, and what fails is to fail soon.
@@ -32,16 +41,16 @@ _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 class _Worker:
     """Runs in a process of Ray's; `run` in one thread, the others meanwhile in another."""
 
-    def __init__(self, recipe: Recipe, settings: Settings, threads: int) -> None:
+    def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
         cv2.setNumThreads(1)
         self._settings = settings
         threads = min(threads, machine.available_cores())
-        self._engine = Engine(recipe, load_recipe(recipe, threads=threads), threads)
+        self._engine = LoadedModel(config, load_model_config(config, threads=threads), threads)
         self._job: Job | None = None
         self._frames: tuple[int, int | None] = (0, None)
         self._stopped = False
 
-    def run(self, task: Task, log: LogPlace | None) -> tuple[Report, Exception | None]:
+    def run(self, task: Task, log: LogPaths | None) -> tuple[Report, Exception | None]:
         job = self._job = Job(task, self._engine, self._settings, log)
         self._frames = (0, None)
         if self._stopped:
@@ -67,7 +76,7 @@ class _Worker:
             self._job.stop()
 
 
-class RayLane:
+class RayWorker:
     """Speaks with one actor, and makes another when it dies."""
 
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
@@ -80,7 +89,7 @@ class RayLane:
         """What Ray gives once the model is loaded; `ray.get` raises where it cannot be."""
         return self._worker.frames.remote()
 
-    def run(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> None:
+    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
         ray = self._ray
         before = _parts(task, log)
         for attempt in range(1, _ATTEMPTS + 1):
@@ -88,7 +97,9 @@ class RayLane:
                 self.report, trouble = self._attempt(task, log, on_frames)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
                 if _cannot_load(ray, error):
-                    raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
+                    raise BackendError(
+                        f"a Ray worker cannot load the model: {_reason(error)}"
+                    ) from None
                 # What it had begun is nobody's now.
                 for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
@@ -96,15 +107,22 @@ class RayLane:
                     raise CancelledError(f"stopped before {task.source} was done") from None
                 self._worker = self._make()
                 if attempt == _ATTEMPTS:
-                    raise BackendError(f"{task.source}: its Ray worker ended {attempt} times; run it without --runner ray to see why") from None
+                    raise BackendError(
+                        f"{task.source}: its Ray worker ended {attempt} times; run it without "
+                        "--runner ray to see why"
+                    ) from None
                 self._notify(f"{task.source}: its worker ended; another begins it again")
                 continue
             if trouble is not None:
                 raise trouble
             return
 
-    def _attempt(self, task: Task, log: LogPlace | None, on_frames: OnFrames) -> tuple[Report, Exception | None]:
-        work = self._worker.run.remote(_absolute(task), log and LogPlace(log.final.absolute(), log.beside.absolute()))
+    def _attempt(
+        self, task: Task, log: LogPaths | None, on_frames: OnFrames
+    ) -> tuple[Report, Exception | None]:
+        work = self._worker.run.remote(
+            _absolute(task), log and LogPaths(log.final.absolute(), log.beside.absolute())
+        )
         while not self._ray.wait([work], timeout=_POLL_SECONDS)[0]:
             with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
                 on_frames(*self._ray.get(self._worker.frames.remote(), timeout=_POLL_SECONDS))
@@ -123,47 +141,74 @@ class RayLane:
 
 
 @contextmanager
-def ray_lanes(
-    recipe: Recipe, settings: Settings, count: int, inputs: int, address: str | None, notify: Callable[[str], None]
-) -> Iterator[list[Lane]]:
-    """On the cluster at `address`, or a local one made for this. `count` 0 is one lane a processor core; never more than there are inputs.
+def ray_workers(
+    config: ModelConfig,
+    settings: ProcessOptions,
+    count: int,
+    inputs: int,
+    address: str | None,
+    notify: Callable[[str], None],
+) -> Iterator[list[Worker]]:
+    """On the cluster at `address`, or a local one made for this. `count` 0 is one worker a
+    processor core; never more than there are inputs.
 
-    Raises `MissingPackageError`, `UsageError` where there is no cluster, `BackendError` where the model cannot be loaded there.
+    Raises `MissingPackageError`, `UsageError` where there is no cluster, `BackendError` where the
+    model cannot be loaded there.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as error:
-        raise MissingPackageError("Ray is not installed; `pip install '.[ray]'` brings it, or leave out --runner ray") from error
+        raise MissingPackageError(
+            "Ray is not installed; `pip install '.[ray]'` brings it, or leave out --runner ray"
+        ) from error
     if address:
         _check_reachable(address)
     # What runs here is to be what runs there, where this machine's folders are.
     there = {"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}}
-    local: dict[str, Any] = {} if address else {"num_cpus": machine.available_cores(), "include_dashboard": False, "runtime_env": there}
+    local: dict[str, Any] = (
+        {}
+        if address
+        else {
+            "num_cpus": machine.available_cores(),
+            "include_dashboard": False,
+            "runtime_env": there,
+        }
+    )
     try:
         ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        hint = "is it of this version, and does it want RAY_AUTH_MODE=token?" if address else "see Ray's own messages above"
-        raise UsageError(f"Ray does not start on {address or 'this machine'} ({_reason(error)}); {hint}") from error
+        hint = (
+            "is it of this version, and does it want RAY_AUTH_MODE=token?"
+            if address
+            else "see Ray's own messages above"
+        )
+        raise UsageError(
+            f"Ray does not start on {address or 'this machine'} ({_reason(error)}); {hint}"
+        ) from error
     try:
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-        lanes = min(count or cores, inputs)
-        # So many to a core that they fit, however the cores are spread over machines: one that does not fit would wait for ever.
-        share = 1 / math.ceil(lanes / cores)
+        workers = min(count or cores, inputs)
+        # So many to a core that they fit, however the cores are spread over machines: one that does
+        # not fit would wait for ever.
+        share = 1 / math.ceil(workers / cores)
         # The model travels once.
-        place = ray.put(recipe)
+        place = ray.put(config)
         actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share)
-        found = [RayLane(ray, lambda: actor.remote(place, settings, max(cores // lanes, 1)), notify) for _ in range(lanes)]
+        found = [
+            RayWorker(ray, lambda: actor.remote(place, settings, max(cores // workers, 1)), notify)
+            for _ in range(workers)
+        ]
         _wait_for_first(ray, found)
         yield list(found)
     finally:
         ray.shutdown()
 
 
-def _wait_for_first(ray: Any, lanes: Sequence[RayLane]) -> None:
+def _wait_for_first(ray: Any, workers: Sequence[RayWorker]) -> None:
     """What cannot be loaded is told once, and not for every input. Raises `BackendError`."""
-    (first, *_), _ = ray.wait([lane.ready() for lane in lanes], num_returns=1)
+    (first, *_), _ = ray.wait([worker.ready() for worker in workers], num_returns=1)
     try:
         ray.get(first)
     except ray.exceptions.RayActorError as error:
@@ -180,7 +225,9 @@ def _check_reachable(address: str) -> None:
     """Ray itself would try for minutes. Raises `UsageError`."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
-        raise UsageError(f"--ray-address {address!r} must be HOST:PORT, as `ray start --head` prints it")
+        raise UsageError(
+            f"--ray-address {address!r} must be HOST:PORT, as `ray start --head` prints it"
+        )
     try:
         with socket.create_connection((host, int(port)), _REACH_SECONDS) as connection:
             if os.environ.get("RAY_USE_TLS", "0") != "0":
@@ -188,12 +235,17 @@ def _check_reachable(address: str) -> None:
             connection.sendall(_HTTP2_PREFACE)
             answer = connection.recv(4)
     except OSError as error:
-        raise UsageError(f"there is no Ray cluster at {address} ({reason(error)}); start one with `ray start --head`") from error
+        raise UsageError(
+            f"there is no Ray cluster at {address} ({os_error_text(error)}); start one with `ray "
+            "start --head`"
+        ) from error
     if answer[3:] != bytes([_HTTP2_SETTINGS]):
-        raise UsageError(f"{address} is another program than Ray; start a cluster with `ray start --head`")
+        raise UsageError(
+            f"{address} is another program than Ray; start a cluster with `ray start --head`"
+        )
 
 
-def _parts(task: Task, log: LogPlace | None) -> set[Path]:
+def _parts(task: Task, log: LogPaths | None) -> set[Path]:
     """Unfinished files of a task, also those of others."""
     places = (task.output, log and log.beside.with_suffix(".jsonl"))
     return {part for place in places if place for part in parts_of(place)}
@@ -207,4 +259,8 @@ def _absolute(task: Task) -> Task:
 def _reason(error: BaseException) -> str:
     """The last line, which in another process's traceback begins with the kind of error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].removeprefix(f"{BackendError.__module__}.{BackendError.__name__}: ")[:300] if lines else type(error).__name__
+    return (
+        lines[-1].removeprefix(f"{BackendError.__module__}.{BackendError.__name__}: ")[:300]
+        if lines
+        else type(error).__name__
+    )

@@ -1,4 +1,6 @@
-"""The two libraries of one API: TensorRT, and TensorRT-RTX for desktop GPUs, which builds on machines without a GPU too."""
+"""The two libraries of one API: TensorRT, and TensorRT-RTX for desktop GPUs, which builds on
+machines without a GPU too.
+"""
 
 import importlib
 from collections.abc import Callable
@@ -8,17 +10,19 @@ from typing import Any, Literal
 from ssd_live.errors import MissingPackageError
 from ssd_live.modelfile.nms import graft_efficient_nms, graft_fixed_nms
 
-FlavourName = Literal["tensorrt", "tensorrt-rtx"]
+VariantName = Literal["tensorrt", "tensorrt-rtx"]
 
 
 @dataclass(frozen=True)
-class Flavour:
-    """`graft` appends the NMS tail that the library can run; `package` is imported when it is needed.
+class Variant:
+    """`graft` appends the NMS tail that the library can run; `package` is imported when it is
+    needed.
 
-    `measures_kernels`: when it builds, which takes long and is worth keeping; TensorRT-RTX does so when an engine is loaded.
+    `measures_kernels`: when it builds, which takes long and is worth keeping; TensorRT-RTX does so
+    when an engine is loaded.
     """
 
-    name: FlavourName
+    name: VariantName
     title: str
     package: str
     graft: Callable[..., None]
@@ -31,10 +35,14 @@ class Flavour:
             return importlib.import_module(self.package)
         except (ImportError, OSError, RuntimeError) as error:
             if isinstance(error, ModuleNotFoundError) and error.name == self.package:
-                raise MissingPackageError(f"{self.title} is not installed; {self.install}") from error
+                raise MissingPackageError(
+                    f"{self.title} is not installed; {self.install}"
+                ) from error
             # PyPI's bindings of TensorRT look for its shared libraries when they are imported.
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise MissingPackageError(f"{self.title} is installed but does not load ({reason}); {self.install}") from error
+            raise MissingPackageError(
+                f"{self.title} is installed but does not load ({reason}); {self.install}"
+            ) from error
 
     def prepare(self, logger: Any) -> None:
         """Before anything is parsed or loaded: TensorRT finds its plugins only then."""
@@ -43,9 +51,21 @@ class Flavour:
 
 
 _TENSORRT_INSTALL = "`pip install '.[tensorrt]'` on a machine with an NVIDIA driver"
-FLAVOURS: dict[str, Flavour] = {
-    "tensorrt": Flavour("tensorrt", "TensorRT", "tensorrt", graft_efficient_nms, _TENSORRT_INSTALL, measures_kernels=True),
-    "tensorrt-rtx": Flavour(
-        "tensorrt-rtx", "TensorRT-RTX", "tensorrt_rtx", graft_fixed_nms, "`pip install '.[rtx]'` brings it", measures_kernels=False
+VARIANTS: dict[str, Variant] = {
+    "tensorrt": Variant(
+        "tensorrt",
+        "TensorRT",
+        "tensorrt",
+        graft_efficient_nms,
+        _TENSORRT_INSTALL,
+        measures_kernels=True,
+    ),
+    "tensorrt-rtx": Variant(
+        "tensorrt-rtx",
+        "TensorRT-RTX",
+        "tensorrt_rtx",
+        graft_fixed_nms,
+        "`pip install '.[rtx]'` brings it",
+        measures_kernels=False,
     ),
 }

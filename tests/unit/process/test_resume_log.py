@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssd_live.errors import OutputError
-from ssd_live.process.journal import Journal, Outcome, settings_key, write_summary
 from ssd_live.process.plan import Task
+from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 
 KEY = "the settings"
 
@@ -25,14 +25,14 @@ def _outcome(task: Task) -> Outcome:
     return Outcome(str(task.source), str(task.output), "done", 250, 2.5, 100.0, "犬 3")
 
 
-def _finish(task: Task, folder: Path, key: str = KEY) -> Journal:
-    """The task's output and its entry in the journal of the output folder."""
+def _finish(task: Task, folder: Path, key: str = KEY) -> ResumeLog:
+    """The task's output and its entry in the resume log of the output folder."""
     assert task.output is not None
     task.output.parent.mkdir(parents=True, exist_ok=True)
     task.output.write_bytes(b"annotated")
-    journal = Journal(folder / "out")
-    journal.note(task, key, _outcome(task))
-    return journal
+    resume_log = ResumeLog(folder / "out")
+    resume_log.note(task, key, _outcome(task))
+    return resume_log
 
 
 def _memory(folder: Path) -> Path:
@@ -42,56 +42,60 @@ def _memory(folder: Path) -> Path:
 
 def test_a_new_folder_remembers_nothing(tmp_path: Path) -> None:
     task = _task(tmp_path)
-    journal = Journal(tmp_path / "out")
-    assert journal.finished(task, KEY, with_log=False) is None
-    assert not journal.knows(task)
+    resume_log = ResumeLog(tmp_path / "out")
+    assert resume_log.finished(task, KEY, with_log=False) is None
+    assert not resume_log.knows(task)
 
 
 def test_a_finished_result_is_remembered_by_the_next_run(tmp_path: Path) -> None:
     task = _task(tmp_path)
     _finish(task, tmp_path)
-    again = Journal(tmp_path / "out")
-    assert again.finished(task, KEY, with_log=False) == Outcome(str(task.source), str(task.output), "skipped", 250, 2.5, 100.0, "犬 3")
+    again = ResumeLog(tmp_path / "out")
+    assert again.finished(task, KEY, with_log=False) == Outcome(
+        str(task.source), str(task.output), "skipped", 250, 2.5, 100.0, "犬 3"
+    )
     assert again.knows(task)
 
 
 def test_other_settings_do_not_count_as_finished_but_the_output_is_known(tmp_path: Path) -> None:
     task = _task(tmp_path)
     _finish(task, tmp_path)
-    assert Journal(tmp_path / "out").finished(task, "other settings", with_log=False) is None
-    assert Journal(tmp_path / "out").knows(task)
+    assert ResumeLog(tmp_path / "out").finished(task, "other settings", with_log=False) is None
+    assert ResumeLog(tmp_path / "out").knows(task)
 
 
 def test_a_result_whose_output_is_gone_is_not_finished(tmp_path: Path) -> None:
     task = _task(tmp_path)
-    journal = _finish(task, tmp_path)
+    resume_log = _finish(task, tmp_path)
     assert task.output is not None
     task.output.unlink()
-    assert journal.finished(task, KEY, with_log=False) is None
+    assert resume_log.finished(task, KEY, with_log=False) is None
 
 
-def test_a_result_without_its_detections_is_not_finished_where_they_are_wanted(tmp_path: Path) -> None:
+def test_a_result_without_its_detections_is_not_finished_where_they_are_wanted(
+    tmp_path: Path,
+) -> None:
     task = _task(tmp_path)
-    journal = _finish(task, tmp_path)
-    assert journal.finished(task, KEY, with_log=True) is None
-    journal.log_path(task).parent.mkdir(parents=True)
-    journal.log_path(task).write_text("{}\n")
-    assert journal.finished(task, KEY, with_log=True) is not None
+    resume_log = _finish(task, tmp_path)
+    assert resume_log.finished(task, KEY, with_log=True) is None
+    resume_log.log_path(task).parent.mkdir(parents=True)
+    resume_log.log_path(task).write_text("{}\n")
+    assert resume_log.finished(task, KEY, with_log=True) is not None
 
 
 def test_inputs_of_one_name_in_several_folders_have_logs_of_their_own(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "out")
+    resume_log = ResumeLog(tmp_path / "out")
     names = ("monday/a.mp4", "tuesday/a.mp4", "monday/a.avi")
-    assert len({journal.log_path(_task(tmp_path, name)) for name in names}) == 3
+    assert len({resume_log.log_path(_task(tmp_path, name)) for name in names}) == 3
 
 
 def test_one_result_does_not_push_out_another(tmp_path: Path) -> None:
     first, second = _task(tmp_path, "a.mp4"), _task(tmp_path, "b.mp4")
     _finish(first, tmp_path)
     _finish(second, tmp_path)
-    journal = Journal(tmp_path / "out")
-    assert journal.finished(first, KEY, with_log=False) is not None
-    assert journal.finished(second, KEY, with_log=False) is not None
+    resume_log = ResumeLog(tmp_path / "out")
+    assert resume_log.finished(first, KEY, with_log=False) is not None
+    assert resume_log.finished(second, KEY, with_log=False) is not None
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_a_damaged_memory_means_doing_everything_again(tmp_path: Path, damage: b
     task = _task(tmp_path)
     _finish(task, tmp_path)
     _memory(tmp_path).write_bytes(damage)
-    assert Journal(tmp_path / "out").finished(task, KEY, with_log=False) is None
+    assert ResumeLog(tmp_path / "out").finished(task, KEY, with_log=False) is None
 
 
 def test_a_damaged_memory_is_replaced_by_the_next_result(tmp_path: Path) -> None:
@@ -127,7 +131,7 @@ def test_a_damaged_memory_is_replaced_by_the_next_result(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, not a folder")
     with pytest.raises(OutputError, match="cannot be written"):
-        Journal(tmp_path / "out").note(_task(tmp_path), KEY, _outcome(_task(tmp_path)))
+        ResumeLog(tmp_path / "out").note(_task(tmp_path), KEY, _outcome(_task(tmp_path)))
 
 
 def test_the_key_is_the_same_for_the_same_work(tmp_path: Path) -> None:
@@ -137,7 +141,16 @@ def test_the_key_is_the_same_for_the_same_work(tmp_path: Path) -> None:
 
 def test_the_key_changes_with_any_setting(tmp_path: Path) -> None:
     task = _task(tmp_path)
-    keys = [settings_key(task, settings) for settings in (["model", 0.4], ["model", 0.5], ["other", 0.4], ["model"], ["model", 0.4, None])]
+    keys = [
+        settings_key(task, settings)
+        for settings in (
+            ["model", 0.4],
+            ["model", 0.5],
+            ["other", 0.4],
+            ["model"],
+            ["model", 0.4, None],
+        )
+    ]
     assert len(set(keys)) == 5
 
 
@@ -157,7 +170,10 @@ def test_the_key_changes_with_the_inputs_size_and_date_and_place(tmp_path: Path)
 
 
 def test_the_summary_has_a_line_a_file(tmp_path: Path) -> None:
-    outcomes = [Outcome("in/Straße.mp4", "out/Straße.mp4", "done", 250, 2.345, 106.61, "犬 3, car 2"), Outcome("b", "", "failed", message="why, so")]
+    outcomes = [
+        Outcome("in/Straße.mp4", "out/Straße.mp4", "done", 250, 2.345, 106.61, "犬 3, car 2"),
+        Outcome("b", "", "failed", message="why, so"),
+    ]
     path = write_summary(tmp_path, outcomes)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

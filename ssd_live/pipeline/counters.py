@@ -1,4 +1,6 @@
-"""Counting and timing of a live pipeline: every captured frame has one fate, and memory stays flat however long it runs."""
+"""Counting and timing of a live pipeline: every captured frame has one fate, and memory stays flat
+however long it runs.
+"""
 
 import threading
 import time
@@ -29,8 +31,10 @@ class Cause(str, Enum):
 
 
 @dataclass(frozen=True)
-class Account:
-    """captured = shown + failed + sum of dropped + in_flight; in_flight is 0 once a pipeline is closed."""
+class FrameCounts:
+    """captured = shown + failed + sum of dropped + in_flight; in_flight is 0 once a pipeline is
+    closed.
+    """
 
     captured: int
     shown: int
@@ -42,10 +46,12 @@ class Account:
     def in_flight(self) -> int:
         return self.captured - self.shown - self.failed - sum(self.dropped.values())
 
-    def since(self, earlier: "Account") -> "Account":
-        """What was added after an earlier account."""
-        dropped = {cause: count - earlier.dropped.get(cause, 0) for cause, count in self.dropped.items()}
-        return Account(
+    def since(self, earlier: "FrameCounts") -> "FrameCounts":
+        """What was added after an earlier frame_counts."""
+        dropped = {
+            cause: count - earlier.dropped.get(cause, 0) for cause, count in self.dropped.items()
+        }
+        return FrameCounts(
             self.captured - earlier.captured,
             self.shown - earlier.shown,
             self.inferred - earlier.inferred,
@@ -54,22 +60,22 @@ class Account:
         )
 
 
-def total(accounts: Iterable[Account]) -> Account:
+def total(all_counts: Iterable[FrameCounts]) -> FrameCounts:
     """Of several pipelines."""
-    each = list(accounts)
+    each = list(all_counts)
     dropped: Counter[str] = Counter()
-    for account in each:
-        dropped.update(account.dropped)
-    return Account(
-        sum(account.captured for account in each),
-        sum(account.shown for account in each),
-        sum(account.inferred for account in each),
-        sum(account.failed for account in each),
+    for frame_counts in each:
+        dropped.update(frame_counts.dropped)
+    return FrameCounts(
+        sum(frame_counts.captured for frame_counts in each),
+        sum(frame_counts.shown for frame_counts in each),
+        sum(frame_counts.inferred for frame_counts in each),
+        sum(frame_counts.failed for frame_counts in each),
         dict(sorted(dropped.items())),
     )
 
 
-class Ledger:
+class FrameCounter:
     """Counts fates from any thread."""
 
     def __init__(self) -> None:
@@ -97,9 +103,15 @@ class Ledger:
         with self._lock:
             self._dropped[cause] += 1
 
-    def account(self) -> Account:
+    def counts(self) -> FrameCounts:
         with self._lock:
-            return Account(self._captured, self._shown, self._inferred, self._failed, {c.value: n for c, n in sorted(self._dropped.items())})
+            return FrameCounts(
+                self._captured,
+                self._shown,
+                self._inferred,
+                self._failed,
+                {c.value: n for c, n in sorted(self._dropped.items())},
+            )
 
 
 class Rate:
@@ -132,7 +144,9 @@ class Rate:
 
 
 class Durations:
-    """Durations in seconds, kept as a histogram whose bins are one percent wide, and the last one as it was."""
+    """Durations in seconds, kept as a histogram whose bins are one percent wide, and the last one
+    as it was.
+    """
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS, np.int64)
@@ -141,7 +155,9 @@ class Durations:
         self.longest = 0.0
 
     def add(self, seconds: float) -> None:
-        place = int(np.log(max(seconds, _SHORTEST_SECONDS) / _SHORTEST_SECONDS) / np.log(_BIN_RATIO))
+        place = int(
+            np.log(max(seconds, _SHORTEST_SECONDS) / _SHORTEST_SECONDS) / np.log(_BIN_RATIO)
+        )
         with self._lock:
             self._counts[min(place, _BINS - 1)] += 1
             self.last = seconds
@@ -153,7 +169,9 @@ class Durations:
             return int(self._counts.sum())
 
     def percentile(self, percent: float) -> float:
-        """Upper edge, in seconds, of the bin in which that share of the durations is reached; 0 if there are none."""
+        """Upper edge, in seconds, of the bin in which that share of the durations is reached; 0 if
+        there are none.
+        """
         with self._lock:
             total = self._counts.cumsum()
         if not total[-1]:
@@ -173,5 +191,7 @@ class Durations:
 
     def milliseconds(self) -> dict[str, float]:
         """p50, p95, p99 and the longest, in milliseconds, and how many there were."""
-        named = {f"p{percent}": round(1000 * self.percentile(percent), 3) for percent in (50, 95, 99)}
+        named = {
+            f"p{percent}": round(1000 * self.percentile(percent), 3) for percent in (50, 95, 99)
+        }
         return named | {"max": round(1000 * self.longest, 3), "count": self.count}

@@ -1,4 +1,6 @@
-"""What an output folder remembers: which results are finished and with which settings they were made."""
+"""What an output folder remembers: which results are finished and with which settings they were
+made.
+"""
 
 import csv
 import hashlib
@@ -11,7 +13,7 @@ from typing import Any, Literal
 
 from ssd_live.process.plan import Task
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.paths import printable, real
+from ssd_live.system.paths import printable, resolve
 
 MEMORY_FOLDER = ".ssd_live"
 SUMMARY_NAME = "summary.csv"
@@ -34,7 +36,7 @@ class Outcome:
     message: str = ""
 
 
-class Journal:
+class ResumeLog:
     """Finished results of a folder, by the place of their input in its tree."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +47,9 @@ class Journal:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             self._finished = stored if isinstance(stored, dict) else {}
         except (OSError, ValueError, RecursionError):
-            pass  # none yet, or damaged: then nothing is known, and what is there stays unless it is to be overwritten
+            # none yet, or damaged: then nothing is known, and what is there stays unless it is to
+            # be overwritten
+            pass
 
     @property
     def summary_path(self) -> Path:
@@ -57,15 +61,22 @@ class Journal:
         return self._path.parent.is_dir()
 
     def owns(self, path: Path) -> bool:
-        """Whether a path lies in the journal's own folder."""
-        return real(path).is_relative_to(real(self._path.parent))
+        """Whether a path lies in the resume log's own folder."""
+        return resolve(path).is_relative_to(resolve(self._path.parent))
 
     def log_path(self, task: Task) -> Path:
         """Where the detections of one of many inputs are kept until they are combined."""
-        return self.folder / MEMORY_FOLDER / "detections" / task.name.with_name(task.name.name + ".jsonl")
+        return (
+            self.folder
+            / MEMORY_FOLDER
+            / "detections"
+            / task.name.with_name(task.name.name + ".jsonl")
+        )
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:
-        """The earlier outcome, if the same settings made it of the same source and its files are still as they were."""
+        """The earlier outcome, if the same settings made it of the same source and its files are
+        still as they were.
+        """
         entry = self._finished.get(task.name.as_posix())
         if not isinstance(entry, dict):
             return None
@@ -78,15 +89,21 @@ class Journal:
             return None
 
     def knows(self, task: Task) -> bool:
-        """Whether this program made the output, of this very input, and nobody has changed it since."""
+        """Whether this program made the output, of this very input, and nobody has changed it
+        since.
+        """
         entry = self._finished.get(task.name.as_posix())
-        return isinstance(entry, dict) and entry.get("source") == str(real(task.source)) and entry.get("made") == _fingerprint(task.output)
+        return (
+            isinstance(entry, dict)
+            and entry.get("source") == str(resolve(task.source))
+            and entry.get("made") == _fingerprint(task.output)
+        )
 
     def note(self, task: Task, key: str, outcome: Outcome) -> None:
         """Remember a finished result. Raises `OutputError`."""
         self._finished[task.name.as_posix()] = {
             "key": key,
-            "source": str(real(task.source)),
+            "source": str(resolve(task.source)),
             "made": _fingerprint(task.output),
             "outcome": asdict(outcome),
         }
@@ -94,12 +111,12 @@ class Journal:
 
     def note_detections(self, path: Path) -> None:
         """Remember that this program made the combined detections. Raises `OutputError`."""
-        self._finished[_DETECTIONS] = {str(real(path)): _fingerprint(path)}
+        self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path)}
         self._save()
 
     def made_detections(self, path: Path) -> bool:
         entry = self._finished.get(_DETECTIONS)
-        return isinstance(entry, dict) and entry.get(str(real(path))) == _fingerprint(path)
+        return isinstance(entry, dict) and entry.get(str(resolve(path))) == _fingerprint(path)
 
     def _save(self) -> None:
         with atomic_write(self._path) as file:
@@ -115,14 +132,26 @@ def _fingerprint(path: Path | None) -> list[int]:
 
 
 def settings_key(task: Task, settings: Sequence[object]) -> str:
-    """Changes when anything does that the result depends on: the settings, or the input's size or date."""
+    """Changes when anything does that the result depends on: the settings, or the input's size or
+    date.
+    """
     status = task.source.stat()
-    text = json.dumps([[str(setting) for setting in settings], str(real(task.source)), status.st_size, status.st_mtime_ns])
+    text = json.dumps(
+        [
+            [str(setting) for setting in settings],
+            str(resolve(task.source)),
+            status.st_size,
+            status.st_mtime_ns,
+        ]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _printable(outcome: Outcome) -> dict[str, object]:
-    return {key: printable(value) if isinstance(value, str) else value for key, value in asdict(outcome).items()}
+    return {
+        key: printable(value) if isinstance(value, str) else value
+        for key, value in asdict(outcome).items()
+    }
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> Path:
@@ -131,8 +160,10 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> Path:
     table = csv.DictWriter(text, _COLUMNS)
     table.writeheader()
     for outcome in outcomes:
-        table.writerow(_printable(outcome) | {"seconds": f"{outcome.seconds:.2f}", "fps": f"{outcome.fps:.1f}"})
-    path = Journal(folder).summary_path
+        table.writerow(
+            _printable(outcome) | {"seconds": f"{outcome.seconds:.2f}", "fps": f"{outcome.fps:.1f}"}
+        )
+    path = ResumeLog(folder).summary_path
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())
     return path

@@ -13,8 +13,10 @@ T = TypeVar("T")
 _END_SECONDS = 5.0
 
 
-class OwnerThread:
-    """Does what it is told, in order. A daemon: a GPU that never answers cannot keep the program from ending."""
+class DeviceThread:
+    """Does what it is told, in order. A daemon: a GPU that never answers cannot keep the program
+    from ending.
+    """
 
     def __init__(self, name: str) -> None:
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
@@ -47,14 +49,16 @@ class OwnerThread:
             try:
                 future.set_result(work())
             except BaseException as error:
-                let_go(error)
+                clear_traceback_frames(error)
                 future.set_exception(error)
             # Nothing of it is held while waiting for the next.
             del item, future, work
 
 
-def let_go(error: BaseException | None) -> None:
-    """Clear the frames of a failure: it is caught by another thread, which would free what they hold, and too late."""
+def clear_traceback_frames(error: BaseException | None) -> None:
+    """Clear the frames of a failure: it is caught by another thread, which would free what they
+    hold, and too late.
+    """
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

@@ -1,4 +1,6 @@
-"""Smaller model files without a changed bit: float32 weights that are exact as float16 are stored so, with a cast behind them."""
+"""Smaller model files without a changed bit: float32 weights that are exact as float16 are stored
+so, with a cast behind them.
+"""
 
 import numpy as np
 from onnx import GraphProto, TensorProto, helper, numpy_helper
@@ -8,7 +10,9 @@ _MIN_VALUES = 64
 
 
 def store_as_float16_where_exact(graph: GraphProto) -> int:
-    """Store every large float32 initializer as float16 if all of its values survive the round trip; how many were."""
+    """Store every large float32 initializer as float16 if all of its values survive the round trip;
+    how many were.
+    """
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT:

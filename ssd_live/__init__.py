@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "ssd_live.detection.detector",
     "Detector": "ssd_live.detection.detector",
-    "Detections": "ssd_live.imaging.frame",
+    "Detections": "ssd_live.detections",
 }
 
 

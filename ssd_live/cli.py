@@ -211,8 +211,12 @@ def process(
     threshold: Threshold = None,
     classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
     codec: Annotated[
-        CodecName, typer.Option(help="Of the annotated video; hardware is used where it works.")
-    ] = CodecName.h264,
+        CodecName | None,
+        typer.Option(
+            help="Codec of the annotated video: h264 by default, av1 for .webm. Hardware is used "
+            "where it works."
+        ),
+    ] = None,
     crf: Annotated[
         int | None,
         typer.Option(help="Quality on the codec's own scale; smaller is better and larger."),
@@ -282,7 +286,7 @@ def process(
             precision=precision.value,
             threshold=threshold,
             classes=tuple(classes.split(",")) if classes else (),
-            codec=codec.value,
+            codec=codec.value if codec else None,
             crf=crf,
             preset=preset.value,
             max_frames=max_frames,

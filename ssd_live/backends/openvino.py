@@ -20,7 +20,7 @@ from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS
-from ssd_live.system.paths import engines_folder
+from ssd_live.system.paths import cache_folder, engines_folder
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
 _MOST_COMPILED = 16
@@ -210,7 +210,8 @@ def _cache_folder() -> Path:
     Each network, precision, batch and threshold is a file of its own, which OpenVINO checks; the
     oldest go.
     """
-    folder = engines_folder() / "openvino"
+    folder = cache_folder() / "openvino"
+    _adopt_old_cache(folder)
     folder.mkdir(exist_ok=True)
     # Another process may be at it too, and some systems keep what is in use.
     with contextlib.suppress(OSError):
@@ -222,6 +223,14 @@ def _cache_folder() -> Path:
             if left.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
     return folder
+
+
+def _adopt_old_cache(folder: Path) -> None:
+    """Move what version 0.1.0 compiled, which it kept beside the user's models."""
+    old = engines_folder() / "openvino"
+    if old.is_dir() and not folder.exists():
+        with contextlib.suppress(OSError):
+            old.replace(folder)
 
 
 def load(model: ModelFile, options: LoadOptions) -> OpenVinoBackend:

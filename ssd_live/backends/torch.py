@@ -63,8 +63,13 @@ class TorchBackend(Closing):
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         self._metadata = model.metadata
         self._answer = _answering(network_of(model), model.metadata, options)
-        torch.set_num_threads(options.thread_count)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="torch")
+        # In the thread that computes: the setting of the user's own threads stays as it is.
+        self._worker = ThreadPoolExecutor(
+            1,
+            thread_name_prefix="torch",
+            initializer=torch.set_num_threads,
+            initargs=(options.thread_count,),
+        )
         self.description = _description(options)
 
     def submit(self, images: Pixels) -> TorchPending:

@@ -14,7 +14,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import psutil
 
@@ -30,7 +29,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
-from ssd_live.process.workers import load_model_config
+from ssd_live.process.workers import load_model_config, own_this_process
 from ssd_live.selection.agreement import sample_images
 from ssd_live.selection.choose import BackendChoice, batch_for_video
 from ssd_live.selection.load import load_chosen
@@ -95,11 +94,11 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """`process` itself, over and over the clip: opening and closing files fall into windows as they
     come.
     """
-    cv2.setNumThreads(1)
     config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
     output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
     with load_model_config(config) as backend:
+        own_this_process()
         engine = LoadedModel(config, backend)
         windows = _Windows()
 

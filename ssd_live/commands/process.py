@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import psutil
 
 from ssd_live.commands.interrupts import ends_in_order
@@ -17,7 +16,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
-from ssd_live.process.workers import Worker, load_model_config, local_workers
+from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
 from ssd_live.selection.choose import batch_for, batch_for_video, choose
 from ssd_live.system import machine
 from ssd_live.video.encoders import (
@@ -36,6 +35,8 @@ _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 # One input keeps about this many busy: decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
+# The one of our codecs that WebM takes (webmproject.org, "WebM Container Guidelines").
+_WEBM_CODEC: Codec = "av1"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Request:
     precision: str
     threshold: float | None
     classes: tuple[str, ...]
-    codec: str
+    codec: str | None
     crf: int | None
     preset: str
     max_frames: int | None
@@ -79,8 +80,6 @@ def run(request: Request) -> None:
     choice = choose(
         model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify
     )
-    # The stages already fill the cores; OpenCV's own threads would only wait for them.
-    cv2.setNumThreads(1)
     # Images come one at a time: what is left of a batch would be computed for nothing. Frames that
     # are not looked at wait with those that are.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
@@ -89,6 +88,7 @@ def run(request: Request) -> None:
     )
     with ExitStack() as stack:
         workers = _workers(request, config, settings, len(plan.tasks), stack)
+        own_this_process()
         work = BatchRunner(
             plan, config, settings, workers, request.detections, overwrite=request.overwrite
         )
@@ -131,7 +131,7 @@ def _settings(request: Request) -> ProcessOptions:
     for name, seconds in (("--start", request.start), ("--duration", request.duration)):
         if seconds is not None and not seconds < _LONGEST_SECONDS:
             raise UsageError(f"{name} {seconds} is no time in a video; give seconds")
-    codec = cast(Codec, request.codec)
+    codec = _codec(request)
     low, high = CRF_RANGE[codec]
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
@@ -152,6 +152,22 @@ def _settings(request: Request) -> ProcessOptions:
         request.max_frames,
         request.hardware_decoding,
     )
+
+
+def _codec(request: Request) -> Codec:
+    """Return the requested codec, or the default one of the output's container.
+
+    Raises `UsageError` for a codec that WebM cannot hold.
+    """
+    is_webm = not request.no_video and (request.output or "").lower().endswith(".webm")
+    if request.codec is None:
+        return _WEBM_CODEC if is_webm else "h264"
+    if is_webm and request.codec != _WEBM_CODEC:
+        raise UsageError(
+            f"{request.output}: WebM cannot hold {request.codec}; leave out --codec, or end the "
+            "name in .mp4 or .mkv"
+        )
+    return cast(Codec, request.codec)
 
 
 def _region(text: str) -> Region | None:
@@ -175,9 +191,7 @@ def _plan(request: Request) -> Plan:
         raise UsageError(
             "say where the annotated copy goes with -o OUT, or give --no-video for detections only"
         )
-    plan = make_plan(
-        request.inputs, None if request.no_video else request.output, cast(Codec, request.codec)
-    )
+    plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
     check_places(plan, request.detections, overwrite=request.overwrite)
     return plan
 

@@ -3,15 +3,15 @@ classes.txt.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array
 from ssd_live.errors import DataError, MediaError
-from ssd_live.imaging.image_files import IMAGE_SUFFIXES, natural_order, read_image
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, image_size, natural_order
 from ssd_live.system.atomic_files import os_error_text
 
 # class, then cx, cy, w, h relative to the image
@@ -34,7 +34,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     for path in paths:
         label = labels_folder / path.relative_to(images_folder).with_suffix(".txt")
         try:
-            frame = read_image(path)
+            size = image_size(path)
         except MediaError as error:
             troubles.append(Finding("unreadable image", path, str(error).removeprefix(f"{path}: ")))
             continue
@@ -50,7 +50,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
                 "its objects are left out"
             )
             troubles.append(Finding("unknown class", label, detail))
-        images.append(_labelled(path, label, (frame.width, frame.height), known))
+        images.append(_labelled(path, label, size, known))
     labels_root = labels_folder / root.relative_to(images_folder)
     named = {labels_folder / path.relative_to(images_folder).with_suffix(".txt") for path in paths}
     texts = sorted(
@@ -120,36 +120,32 @@ def _text(path: Path) -> str:
 
 
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
-    """The `names` of a data.yaml: `[a, b]`, `- a` lines or `0: a` lines, which is all that such
-    files have.
+    """Return the `names` of a data.yaml: a list, or a mapping from numbers to names.
+
+    Raises `DataError`.
     """
-    text = "\n".join(
-        line
-        for line in _names_text(path).splitlines()
-        if line.strip() and not line.lstrip().startswith("#")
-    )
-    if match := re.search(r"^names:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL):
-        return tuple(_unquoted(name) for name in match[1].split(",") if name.strip())
-    if match := re.search(r"^names:\s*(?:#.*)?\n((?:[ \t]*-.*(?:\n|$))+)", text, re.MULTILINE):
-        return tuple(_unquoted(line.lstrip().removeprefix("-")) for line in match[1].splitlines())
-    if match := re.search(
-        r"^names:\s*(?:#.*)?\n((?:[ \t]+\d+\s*:.*(?:\n|$))+)", text, re.MULTILINE
-    ):
-        numbered = {
-            int(number): _unquoted(name)
-            for number, name in (line.split(":", 1) for line in match[1].splitlines())
-        }
-        if sorted(numbered) != list(range(len(numbered))):
+    try:
+        described = yaml.safe_load(_names_text(path))
+    except (yaml.YAMLError, RecursionError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: is not valid YAML ({detail})") from error
+    names = described.get("names") if isinstance(described, dict) else None
+    if isinstance(names, dict):
+        if not all(type(number) is int for number in names) or sorted(names) != list(
+            range(len(names))
+        ):
             raise DataError(
-                f"{path}: its names are numbered {', '.join(map(str, sorted(numbered)))}; number "
+                f"{path}: its names are numbered {', '.join(sorted(map(str, names)))}; number "
                 "them from 0 without gaps"
             )
-        return tuple(numbered[number] for number in sorted(numbered))
-    raise DataError(f"{path}: has no list of names; add classes.txt with a name a line")
-
-
-def _unquoted(text: str) -> str:
-    return text.split(" #")[0].strip().strip("'\"")
+        names = [names[number] for number in sorted(names)]
+    if not isinstance(names, list) or not names:
+        raise DataError(f"{path}: has no list of names; add classes.txt with a name a line")
+    # YAML reads 1, yes and null as other things than text.
+    odd = next((name for name in names if not isinstance(name, str) or not name.strip()), None)
+    if odd is not None or None in names:
+        raise DataError(f"{path}: the name {odd!r} is not text; put it in quotes")
+    return tuple(name.strip() for name in names)
 
 
 def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:

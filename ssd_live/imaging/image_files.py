@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import cv2
+import imagesize
 import numpy as np
 
 from ssd_live.errors import MediaError, OutputError
@@ -60,6 +61,21 @@ def read_image(path: Path) -> Frame:
     if image is None:
         raise MediaError(f"{path}: is not an image that can be read; check the file")
     return Frame((np.asarray(image, np.uint8),))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height of an image file in pixels, turned as its EXIF says.
+
+    Only the header is read where its format allows that. Raises `MediaError`.
+    """
+    try:
+        width, height = imagesize.get(path, exif_rotation=True)
+    except (OSError, ValueError, TypeError, OverflowError):
+        width = height = -1
+    if width > 0 and height > 0:
+        return int(width), int(height)
+    frame = read_image(path)
+    return frame.width, frame.height
 
 
 def write_image(path: Path, image: Pixels) -> None:

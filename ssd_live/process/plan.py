@@ -2,12 +2,13 @@
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd_live.errors import MediaError, UsageError
+from ssd_live.errors import MediaError, SsdLiveError, UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_order
 from ssd_live.system.paths import resolve
 from ssd_live.video.encoders import Codec
@@ -16,6 +17,7 @@ from ssd_live.video.writer import CONTAINERS
 # Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers
 # and phones play.
 _KEPT_CONTAINERS = {".mp4", ".mkv", ".mov", ".m4v"}
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 
 
@@ -124,11 +126,21 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
             found = inside
         else:
             if not path.exists():
-                raise MediaError(f"{path}: there is no such file; check the path")
+                raise _missing(path)
             found = [path]
         for file in found:
             sources.setdefault(resolve(file), file)
     return list(sources.values())
+
+
+def _missing(path: Path) -> SsdLiveError:
+    # Paths fold the two slashes of an address into one.
+    if _ADDRESS.match(str(path)):
+        return UsageError(
+            f"{path}: process reads files; for a network address use `live ADDRESS --record "
+            "FILE.mkv`, or download the file first"
+        )
+    return MediaError(f"{path}: there is no such file; check the path")
 
 
 def _is_media(path: Path) -> bool:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from ssd_live.errors import (
     BackendError,
     CancelledError,
@@ -22,7 +20,7 @@ from ssd_live.errors import (
 )
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
-from ssd_live.process.workers import OnFrames, Worker, load_model_config
+from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import os_error_text, parts_of
@@ -42,10 +40,10 @@ class _Worker:
     """Runs in a process of Ray's; `run` in one thread, the others meanwhile in another."""
 
     def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
-        cv2.setNumThreads(1)
         self._settings = settings
         threads = min(threads, machine.available_cores())
         self._engine = LoadedModel(config, load_model_config(config, threads=threads), threads)
+        own_this_process()
         self._job: Job | None = None
         self._frames: tuple[int, int | None] = (0, None)
         self._stopped = False

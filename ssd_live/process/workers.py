@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
+import cv2
+
 from ssd_live.backends.base import Backend
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
@@ -80,11 +82,17 @@ def load_model_config(
 
     # On a processor inference fills the gaps: a decoder that has to wait for a core keeps all
     # stages waiting.
-    backend = machine.at_low_priority(load) if config.choice.device == "CPU" else load()
-    # What is there by now stays to the end: Python need not look through it for garbage again and
-    # again.
+    return machine.at_low_priority(load) if config.choice.device == "CPU" else load()
+
+
+def own_this_process() -> None:
+    """Tune this whole process for processing files, once the model is loaded: for commands and
+    workers, never for a program that uses the library.
+    """
+    # The stages already fill the cores; OpenCV's own threads would only wait for them.
+    cv2.setNumThreads(1)
+    # What is loaded by now stays to the end: Python need not search it for garbage again and again.
     gc.freeze()
-    return backend
 
 
 @contextmanager

@@ -114,7 +114,13 @@ class JsonlWriter:
     def finish(self) -> None:
         """Give the file its final name. Raises `OutputError`."""
         self.close_part()
-        self.part.replace(self._final)
+        try:
+            self.part.replace(self._final)
+        except OSError as error:
+            raise OutputError(
+                f"{self._final}: cannot be written ({os_error_text(error)}); the lines are in "
+                f"{self.part}"
+            ) from error
 
     def close_part(self) -> None:
         """Leave what was written under the `.part` name."""

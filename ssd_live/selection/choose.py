@@ -20,7 +20,7 @@ from ssd_live.selection.agreement import (
 from ssd_live.selection.trial import Trial, run_trial
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.paths import engines_folder
+from ssd_live.system.paths import cache_folder, engines_folder
 
 # The runtimes that take a quantised file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
@@ -221,7 +221,12 @@ def _int8(model: ModelFile, backend: str) -> list[Precision]:
 
 
 def table_path(model: ModelFile, scope: str = "backends") -> Path:
-    return engines_folder() / f"{scope}-{model.name}-{model.sha256[:8]}.json"
+    """Return where the measurements of a model are kept."""
+    name = f"{scope}-{model.name}-{model.sha256[:8]}.json"
+    path = cache_folder() / name
+    # Version 0.1.0 kept them beside the user's models.
+    old = engines_folder() / name
+    return old if old.is_file() and not path.exists() else path
 
 
 def _check_device(backend: str, device: str, devices: list[str]) -> str:

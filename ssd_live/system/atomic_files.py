@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from ssd_live.errors import OutputError, SsdLiveError
 
 # File systems take 255; `.part` and a number must fit as well.
 _LONGEST_NAME_BYTES = 240
+# Windows would else change line ends.
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def reserve_part(path: Path) -> Path:
@@ -98,18 +101,18 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     _refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".ssd_live-", dir=path.parent)
+        temporary = path.parent / f".ssd_live-{secrets.token_hex(8)}"
+        # The system applies the user's umask; asking for it would change it for other threads.
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({os_error_text(error)}); choose another place"
         ) from error
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _with_ordinary_permissions(temporary)
         temporary.replace(path)
     except SsdLiveError:
         raise
@@ -126,12 +129,6 @@ def _refuse_special(path: Path) -> None:
     if path.exists() and not path.is_file() and not path.is_dir():
         # Renaming over /dev/null would put an end to it.
         raise OutputError(f"{path}: is not a regular file; choose another place")
-
-
-def _with_ordinary_permissions(path: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
 
 
 def os_error_text(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """What machine this is: the facts that measurements depend on."""
 
 import contextlib
+import math
 import os
 import platform
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 _NVIDIA = Path("/proc/driver/nvidia")
+_CGROUP_LIST, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 # Steps of 10 % each: enough to yield, too few to starve beside other programs.
 _NICENESS = 5
 
@@ -85,8 +87,54 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use: those of its affinity, or fewer where a control
+    group (a container) limits its CPU time.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    quota = cgroup_cores()
+    return cores if quota is None else max(min(cores, math.ceil(quota)), 1)
+
+
+@cache
+def cgroup_cores(groups: Path = _CGROUP_LIST, root: Path = _CGROUP_ROOT) -> float | None:
+    """Return the CPU time a second that Linux control groups allow this process, in cores.
+
+    None where nothing limits it. `groups` is /proc/self/cgroup and `root` where the groups are
+    mounted (Linux's admin guide: cgroup-v2 `cpu.max`, cgroup-v1 `cpu.cfs_quota_us`).
+    """
+    try:
+        lines = groups.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    limits = []
+    for line in lines:
+        _, controllers, name = (*line.split(":", 2), "", "")[:3]
+        own = root if not controllers else root / controllers
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        folder = own / name.lstrip("/")
+        # A group has the limits of all groups above it too; in a container only the root is seen.
+        for group in (folder, *folder.parents):
+            if group != own and own not in group.parents:
+                break
+            limits.append(_quota(group, is_version_2=not controllers))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _quota(group: Path, *, is_version_2: bool) -> float | None:
+    with contextlib.suppress(OSError, ValueError):
+        if is_version_2:
+            quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = (
+                (group / f"cpu.cfs_{part}_us").read_text(encoding="ascii").strip()
+                for part in ("quota", "period")
+            )
+        if quota not in ("max", "-1"):
+            return int(quota) / int(period)
+    return None
 
 
 def at_low_priority(make: Callable[[], T]) -> T:

@@ -22,6 +22,9 @@ _PATCH_RATIO = (0.5, 2.0)
 _PATCH_TRIALS = 50
 # 16 times the area.
 _LARGEST_EXPANSION = 4.0
+# Pixels of a zoomed-out canvas each way: a patch of 0.3 of it still has twice the pixels of a
+# network's 300. Larger photos are scaled down first; 12 megapixels would need a canvas of 576 MB.
+_LARGEST_CANVAS = 2048
 _EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5), 18.0
 
@@ -78,8 +81,9 @@ def zoom_out(
     """The image somewhere on a canvas of up to 16 times its area, which makes small objects:
     section 3.6.
     """
-    height, width = example.image.shape[:2]
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
+    example = _limited(example, _LARGEST_CANVAS / ratio)
+    height, width = example.image.shape[:2]
     canvas = np.empty((int(height * ratio), int(width * ratio), 3), np.uint8)
     canvas[:] = np.rint(mean)
     top, left = (
@@ -91,6 +95,18 @@ def zoom_out(
     return replace(
         example, image=canvas, boxes=example.boxes + np.array([left, top, left, top], np.float32)
     )
+
+
+def _limited(example: Example, side: float) -> Example:
+    """Return the example with its image scaled down to at most `side` pixels each way."""
+    height, width = example.image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return example
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    image = np.asarray(cv2.resize(example.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    ratios = np.array([size[0] / width, size[1] / height] * 2, np.float32)
+    return replace(example, image=image, boxes=example.boxes * ratios)
 
 
 def sample_patch(example: Example, random: np.random.Generator) -> Example:

@@ -143,7 +143,7 @@ class VideoReader:
         # Picture times have only the precision of the time base.
         first = self._start_seconds + start - float(self.info.time_base) / 2
         last = float("inf") if duration is None else first + duration
-        index = 0
+        index = decoded = 0
         for item in self._items_from(start) if start > 0 else self._unread:
             if isinstance(item, av.Packet):
                 if item.stream.index not in others:
@@ -154,7 +154,8 @@ class VideoReader:
                 if seconds is None or ((start == 0 or first <= seconds) and seconds < last):
                     yield item
                 continue
-            frame = self._frame(item, index)
+            frame = self._frame(item, index, decoded)
+            decoded += 1
             if frame.time < first:
                 continue
             if frame.time >= last:
@@ -205,10 +206,14 @@ class VideoReader:
                 if isinstance(item, av.VideoFrame):
                     break
             first = before[-1] if before else None
-            if isinstance(first, av.VideoFrame) and (first.pts is None or first.pts <= wanted):
-                yield from before
-                yield from items
-                return
+            if isinstance(first, av.VideoFrame):
+                if first.pts is None:
+                    # Raw streams have no times: frames are counted from the beginning.
+                    break
+                if first.pts <= wanted:
+                    yield from before
+                    yield from items
+                    return
         self.restart()
         yield from self._items()
 
@@ -251,10 +256,13 @@ class VideoReader:
         if seconds is not None:
             self._end = max(self._end, seconds + float((packet.duration or 0) * packet.time_base))
 
-    def _frame(self, native: av.VideoFrame, index: int) -> Frame:
+    def _frame(self, native: av.VideoFrame, index: int, decoded: int) -> Frame:
+        """Convert a decoded frame. `decoded` counts those before it: it gives a frame without a
+        time its time.
+        """
         self.concealed_frames += native.is_corrupt
         if native.pts is None:
-            native.pts = self._start_pts + round(index / (self.info.rate * self.info.time_base))
+            native.pts = self._start_pts + round(decoded / (self.info.rate * self.info.time_base))
         self.resized_frames += (native.width, native.height) != self._stored_size
         picture = as_yuv420p(native, *self._stored_size)
         matrix = matrix_of(picture)

@@ -426,3 +426,24 @@ def _subtitles(path: Path) -> tuple[str, list[bytes]]:
         return stream.codec_context.codec.canonical_name, [
             packet for packet in packets if b"hello" in packet
         ]
+
+
+def test_webm_gets_a_codec_that_it_can_hold(process: Callable[..., Answer], tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mp4", 6, size=(320, 136))
+    answer = process(clip, "-o", tmp_path / "out.webm")
+    assert (answer.code, answer.err.count("error")) == (0, 0)
+    assert stream_of(tmp_path / "out.webm").codec_context.name in ("libdav1d", "av1")
+    assert len(frame_times(tmp_path / "out.webm")) == 6
+
+
+def test_a_codec_that_webm_cannot_hold_is_refused_before_anything_is_loaded(
+    process: Callable[..., Answer], tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "in.mp4", 2, size=(320, 136))
+    answer = process(clip, "-o", tmp_path / "out.webm", "--codec", "h264")
+    assert answer.code == 2
+    assert answer.err.splitlines() == [
+        f"error: {tmp_path / 'out.webm'}: WebM cannot hold h264; leave out --codec, or end the "
+        "name in .mp4 or .mkv"
+    ]
+    assert not (tmp_path / "out.webm").exists()

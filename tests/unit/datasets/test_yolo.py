@@ -288,3 +288,47 @@ def test_a_folder_of_splits_says_which_there_are(tmp_path: Path) -> None:
         (tmp_path / split / "labels").mkdir(parents=True)
         (tmp_path / split / "images").mkdir()
     assert "say which split: train, valid" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        ("names: ['a, b', c]", ("a, b", "c")),
+        ("names: ['c #1', d]", ("c #1", "d")),
+        ('names: ["it\'s", "two\\twords"]', ("it's", "two\twords")),
+        ("names:\n- cat  # a pet\n- 'no'", ("cat", "no")),
+        ("names: &all [cat, dog]\nother: *all", ("cat", "dog")),
+    ],
+)
+def test_names_are_read_as_yaml_has_them(
+    tmp_path: Path, names: str, classes: tuple[str, ...]
+) -> None:
+    add_image(tmp_path, "a.jpg")
+    (tmp_path / "data.yaml").write_text(names + "\n")
+    assert load_data(tmp_path).classes == classes
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ("names: [cat, no]", "the name False is not text; put it in quotes"),
+        ("names: [cat, 3]", "the name 3 is not text"),
+        ("names: [cat, ]]", "is not valid YAML"),
+        ("names: {0: cat, 2: dog}", "numbered 0, 2; number them from 0 without gaps"),
+        ("names: !!python/object/apply:os.system [id]", "is not valid YAML"),
+        ("- cat", "has no list of names"),
+    ],
+)
+def test_names_that_are_not_names_are_refused(tmp_path: Path, names: str, line: str) -> None:
+    add_image(tmp_path, "a.jpg")
+    (tmp_path / "data.yaml").write_text(names + "\n")
+    assert line in refusal(tmp_path)
+
+
+def test_loading_reads_the_size_of_an_image_and_not_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(tmp_path, "cat")
+    add_image(tmp_path, "a.jpg", "0 0.5 0.5 0.5 0.5\n")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("an image was decoded"))
+    assert all(image.size for image in load_data(tmp_path).images)

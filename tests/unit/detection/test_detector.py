@@ -1,108 +1,118 @@
-"""From a backend's outputs to detections."""
+"""The library's detector: shared by threads, closed, forked, and given what is not an image."""
 
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ssd_live.backends import load_backend, openvino
-from ssd_live.backends import openvino_nms as detection_output
-from ssd_live.backends.base import LoadOptions, Outputs
-from ssd_live.detection.filter import detection_filter
+import ssd_live
+from ssd_live.detection.detector import Detector
+from ssd_live.detections import Detections
 from ssd_live.errors import UsageError
-from ssd_live.imaging.frame import Region
-from ssd_live.modelfile.catalogue import find_model
-from ssd_live.selection.agreement import NormalisedDetections, answers, sample_images
-from ssd_live.selection.load import with_score_threshold
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.video.reader import VideoReader
+from tests.clips import SAMPLE
+from tests.waiting import wait_for
 
-METADATA = find_model("ssd300-mobilenetv2-oid").metadata
-
-
-def outputs(*rows: tuple[float, int]) -> Outputs:
-    """One picture; every box is the right lower quarter."""
-    boxes = np.array([[[0.5, 0.5, 1.0, 1.0]] * 4], np.float32)
-    scores, classes = np.full((1, 4), 0.99, np.float32), np.zeros((1, 4), np.int32)
-    for index, (score, class_id) in enumerate(rows):
-        scores[0, index], classes[0, index] = score, class_id
-    return Outputs(np.array([[len(rows)]], np.int32), boxes, scores, classes)
+BACKENDS = ("openvino", "onnxruntime")
 
 
-def test_rows_past_the_count_are_not_looked_at() -> None:
-    assert len(detection_filter(METADATA).detections(outputs((0.9, 3)), 0, (100, 100))) == 1
+@pytest.fixture(scope="module", params=BACKENDS)
+def detector(request: pytest.FixtureRequest) -> Iterator[Detector]:
+    with ssd_live.load(backend=request.param, precision="fp32") as loaded:
+        yield loaded
 
 
-def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
-    wanted = detection_filter(METADATA)
-    assert wanted.detections(outputs((0.9, 3)), 0, (200, 100)).boxes.tolist() == [
-        [100, 50, 200, 100]
-    ]
-    inside = wanted.detections(outputs((0.9, 3)), 0, (200, 100), Region(20, 10, 100, 40))
-    assert inside.boxes.tolist() == [[70, 30, 120, 50]]
+@pytest.fixture(scope="module")
+def images() -> list[Pixels]:
+    """Frames of the sample clip that differ from each other."""
+    with VideoReader(SAMPLE) as reader:
+        frames = [item for item in reader.read() if hasattr(item, "bgr")][::30]
+        return [np.array(frame.bgr()) for frame in frames]
 
 
-def test_a_score_that_reaches_the_threshold_counts() -> None:
-    found = detection_filter(METADATA, 0.5).detections(
-        outputs((0.5, 1), (0.4999, 2), (0.7, 3)), 0, (10, 10)
-    )
-    assert found.class_ids.tolist() == [3, 1]
-    assert found.names == [METADATA.classes[3], METADATA.classes[1]]
-
-
-def test_classes_are_named_in_any_case() -> None:
-    found = detection_filter(METADATA, 0.1, [" car ", "PERSON"]).detections(
-        outputs((0.9, 22), (0.8, 3), (0.7, 0)), 0, (10, 10)
-    )
-    assert found.names == ["Car", "Person"]
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.01, float("nan"), 0.009])
-def test_thresholds_outside_the_models_are_refused(threshold: float) -> None:
-    with pytest.raises(UsageError):
-        detection_filter(METADATA, threshold)
-
-
-@pytest.mark.parametrize("threshold", [0.05, 0.4])
-@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
-def test_nms_over_a_fixed_threshold_only_finds_the_same_over_it(
-    backend: str, threshold: float
+def test_threads_share_a_detector_and_each_gets_the_answer_to_its_own_image(
+    detector: Detector, images: list[Pixels]
 ) -> None:
-    model = find_model("ssd300-mobilenetv2-oid")
-    images = sample_images(model)[:12]
-    with (
-        load_backend(backend, model, LoadOptions()) as full,
-        load_backend(backend, with_score_threshold(model, threshold), LoadOptions()) as fixed,
-    ):
-        pairs = list(zip(answers(full, images), answers(fixed, images), strict=True))
-
-    def over(answer: NormalisedDetections) -> list[tuple[object, ...]]:
-        kept = answer.scores >= threshold
-        return sorted(
-            (c, round(float(s), 5), *b.round(4))
-            for s, c, b in zip(
-                answer.scores[kept], answer.classes[kept].tolist(), answer.boxes[kept], strict=True
-            )
-        )
-
-    assert all(over(a) == over(b) for a, b in pairs)
-    assert sum(len(over(a)) for a, _ in pairs) > 10
-    assert all((b.scores >= threshold).all() for _, b in pairs)
+    alone = [detector(image) for image in images]
+    assert len({len(found) for found in alone}) > 1
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(detector, images * 8))
+    for found, expected in zip(together, alone * 8, strict=True):
+        assert_same(found, expected)
 
 
-@pytest.mark.parametrize(("threshold", "taken"), [(0.05, False), (0.4, True)])
-def test_openvino_suppresses_by_itself_over_a_sure_threshold(
-    threshold: float, taken: bool, monkeypatch: pytest.MonkeyPatch
+def assert_same(found: Detections, expected: Detections) -> None:
+    assert found.names == expected.names
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        ("photo.jpg", "not str; read a file with cv2.imread first"),
+        (Path("photo.jpg"), "must be a NumPy array"),
+        ([[[0, 0, 0]]], "not list"),
+        (None, "not NoneType"),
+        (np.zeros((4, 4), np.uint8), r"not \(4, 4\) uint8"),
+        (np.zeros((4, 4, 3), np.float32), "float32; convert it first"),
+        (np.zeros((0, 4, 3), np.uint8), r"not \(0, 4, 3\)"),
+    ],
+)
+def test_what_is_not_an_image_is_refused_in_one_line(
+    detector: Detector, image: Any, line: str
 ) -> None:
-    networks: list[object] = []
-    make = detection_output.with_detection_output
+    with pytest.raises(UsageError, match=line):
+        detector(image)
 
-    def watched(*words: Any) -> Any:
-        networks.append(make(*words))
-        return networks[-1]
 
-    monkeypatch.setattr(openvino, "with_detection_output", watched)
-    load_backend(
-        "openvino",
-        with_score_threshold(find_model("ssd300-mobilenetv2-oid"), threshold),
-        LoadOptions(),
-    ).close()
-    assert [network is not None for network in networks] == [taken]
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_closed_detector_says_so_and_may_be_closed_again(
+    backend: str, images: list[Pixels]
+) -> None:
+    detector = ssd_live.load(backend=backend, precision="fp32")
+    detector.close()
+    detector.close()
+    with pytest.raises(UsageError, match="the detector is closed; load another one"):
+        detector(images[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forking is for Linux")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_in_a_forked_process_a_detector_refuses_instead_of_hanging(
+    detector: Detector, images: list[Pixels]
+) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            detector(images[0])
+        except UsageError as error:
+            os._exit(7 if "load one in each process" in str(error) else 8)
+        os._exit(9)
+    try:
+        assert wait_for(lambda: ended(child)) == 7
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
+
+
+def ended(child: int) -> int | None:
+    """The exit code of a child process once it has ended."""
+    found, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def test_loading_a_detector_changes_nothing_of_the_program_around_it() -> None:
+    import cv2
+
+    before = (gc.get_freeze_count(), cv2.getNumThreads())
+    with ssd_live.load(backend="openvino", precision="fp32"):
+        assert (gc.get_freeze_count(), cv2.getNumThreads()) == before

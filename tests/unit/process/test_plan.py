@@ -318,3 +318,14 @@ def test_an_existing_file_cannot_be_the_output_folder(tree: Path) -> None:
 def test_images_and_videos_are_told_apart(tree: Path) -> None:
     _make("in/a.JPG", "in/b.webm")
     assert [task.is_image for task in make_plan(["in"], "out", "h264").tasks] == [True, False]
+
+
+@pytest.mark.parametrize("address", ["http://camera/clip.mp4", "rtsp://camera/1", "HTTPS://a/b"])
+def test_an_address_is_told_from_a_missing_file(tree: Path, address: str) -> None:
+    with pytest.raises(UsageError, match="process reads files; for a network address use `live"):
+        make_plan([address], "out.mp4", "h264")
+
+
+def test_a_missing_file_on_a_windows_drive_is_no_address(tree: Path) -> None:
+    with pytest.raises(MediaError, match="there is no such file"):
+        make_plan(["C:/clip.mp4"], "out.mp4", "h264")

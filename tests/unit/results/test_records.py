@@ -285,3 +285,12 @@ def test_combining_leaves_no_file_open(tmp_path: Path, ending: str) -> None:
 
 def _place(path: Path) -> LogPaths:
     return LogPaths(path, path)
+
+
+def test_a_final_place_that_is_gone_is_one_line_and_the_lines_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    log = JsonlWriter(LogPaths(folder / "found.jsonl", tmp_path / "found.jsonl"), _header())
+    folder.rmdir()
+    with pytest.raises(OutputError, match=r"cannot be written .*; the lines are in"):
+        log.finish()
+    assert json.loads(log.part.read_text(encoding="utf-8").splitlines()[0])["source"]

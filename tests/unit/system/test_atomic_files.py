@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ssd_live.errors import OutputError
-from ssd_live.system.atomic_files import check_writable, parts_of, reserve_part
+from ssd_live.system.atomic_files import atomic_write, check_writable, parts_of, reserve_part
 
 
 def test_parts_are_those_that_were_claimed_and_no_other_file(tmp_path: Path) -> None:
@@ -81,3 +82,18 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         cwd=Path(__file__).resolve().parents[3],
     )
     assert "permission denied" in answer.stderr
+
+
+def test_new_files_have_the_permissions_of_the_users_umask_which_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changing it for a moment would change it for other threads too."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+            with atomic_write(tmp_path / "a.bin") as file:
+                file.write(b"a")
+        assert stat.S_IMODE((tmp_path / "a.bin").stat().st_mode) == 0o640
+    finally:
+        os.umask(before)

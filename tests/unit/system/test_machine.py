@@ -1,4 +1,4 @@
-"""Threads of lower priority."""
+"""Facts of the machine, and threads of lower priority."""
 
 import os
 import sys
@@ -91,3 +91,33 @@ def test_without_such_priorities_it_is_done_all_the_same(monkeypatch: pytest.Mon
             .result()
             .name.startswith("ThreadPoolExecutor")
         )
+
+
+@pytest.mark.parametrize(
+    ("listed", "files", "cores"),
+    [
+        ("0::/job/step", {"job/cpu.max": "150000 100000", "job/step/cpu.max": "max 100000"}, 1.5),
+        ("0::/job", {"job/cpu.max": "max 100000"}, None),
+        ("0::/../elsewhere", {"cpu.max": "200000 100000"}, 2.0),
+        (
+            "4:cpu,cpuacct:/job\n3:memory:/job",
+            {
+                "cpu,cpuacct/job/cpu.cfs_quota_us": "50000",
+                "cpu,cpuacct/job/cpu.cfs_period_us": "100000",
+            },
+            0.5,
+        ),
+        ("4:cpu,cpuacct:/", {"cpu,cpuacct/cpu.cfs_quota_us": "-1"}, None),
+        ("nonsense", {}, None),
+    ],
+)
+def test_control_groups_limit_the_cores(
+    tmp_path: Path, listed: str, files: dict[str, str], cores: float | None
+) -> None:
+    """As Linux's admin guide has the files of both versions."""
+    groups, root = tmp_path / "groups", tmp_path / "root"
+    groups.write_text(listed)
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content + "\n")
+    assert machine.cgroup_cores(groups, root) == cores

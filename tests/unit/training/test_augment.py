@@ -556,3 +556,17 @@ def test_hues_are_turned_both_ways() -> None:
     degrees = {2 * int(cv2.cvtColor(pixel, cv2.COLOR_BGR2HSV)[0, 0, 0]) for pixel in pixels}
     assert any(0 < hue <= 22 for hue in degrees)
     assert any(hue >= 338 for hue in degrees)
+
+
+def test_zooming_out_of_a_large_photo_takes_a_canvas_of_bounded_size() -> None:
+    """12 megapixels would need 576 MB."""
+    photo = Example(
+        np.zeros((3000, 4000, 3), np.uint8),
+        np.array([[400, 300, 2000, 1500]], np.float32),
+        np.array([0]),
+    )
+    for seed in range(20):
+        result = zoom_out(photo, MEAN, generator(seed))
+        assert max(result.image.shape[:2]) <= 2049
+        sides = result.boxes[0, 2:] - result.boxes[0, :2]
+        assert sides[0] / sides[1] == pytest.approx(1600 / 1200, rel=0.01)

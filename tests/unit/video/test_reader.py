@@ -107,3 +107,18 @@ def _blank(clip: Path, count: int) -> None:
         for place, size in places:
             file.seek(place)
             file.write(bytes(size))
+
+
+def test_a_raw_stream_is_read_from_a_start(tmp_path: Path) -> None:
+    """Its frames have no times, so they are counted."""
+    clip = write_clip(tmp_path / "clip.h264", frames=60)
+    with VideoReader(clip) as reader:
+        whole = _frames(reader)
+    assert len(whole) == 60
+    with VideoReader(clip) as reader:
+        part = _frames(reader, start=1.0)
+    rate = float(reader.info.rate)
+    assert len(part) == 60 - round(rate)
+    assert [frame.index for frame in part] == list(range(len(part)))
+    assert part[0].time == pytest.approx(1.0, abs=0.5 / rate)
+    assert np.array_equal(part[0].planes[0], whole[round(rate)].planes[0])

@@ -50,7 +50,7 @@ from tests.fake_engine import (
 from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
 
 pytest.importorskip("cuda.bindings.driver")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LAYERS = {"cuda-bindings": "cuda.bindings", "pycuda": "pycuda"}
 OTHER_LAYER = {"cuda-bindings": "pycuda_device", "pycuda": "bindings_device"}
 Run = Callable[..., list[str]]

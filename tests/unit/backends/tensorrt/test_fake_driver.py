@@ -16,7 +16,7 @@ import pytest
 from tests.fake_driver import build
 
 cuda: Any = pytest.importorskip("cuda.bindings.driver")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 BYTES = 64
 
 

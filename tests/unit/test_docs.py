@@ -8,7 +8,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([CHECKOUT / "README.md", *(CHECKOUT / "docs").rglob("*.md")])
-_PACKAGES = ("models", "training", "commands", "modelfile", "export")
+_PACKAGES = ("models", "training", "evaluation", "commands", "modelfile", "export")
 
 
 def names_of_code(text: str) -> list[str]:

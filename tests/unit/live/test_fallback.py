@@ -341,7 +341,7 @@ def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_proce
 def test_a_lost_gpu_is_done_without_whichever_of_two_sources_stands_still(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, still: int
 ) -> None:
-    monkeypatch.setattr(session, "places", lambda network, count: [network] * count)
+    monkeypatch.setattr(session, "client_backends", lambda network, count: [network] * count)
     with machine.session(streams=2) as both:
         both.load(ModelRequest("tiny", "tensorrt", "fp16"))
         wait_until(lambda: all(stream.pipeline.network is not None for stream in both.streams))

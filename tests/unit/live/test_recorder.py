@@ -448,7 +448,7 @@ source = PatternSource("640x360", SourceOptions())
 started = time.monotonic()
 for index in range(10000):
     now = time.monotonic()
-    recorder.offer(Shot(Frame((source.picture(index),), captured_at=now), found))
+    recorder.offer(LiveFrame(Frame((source.picture(index),), captured_at=now), found))
     print(now - started, flush=True)
     time.sleep(max(started + (index + 1) / 30 - time.monotonic(), 0))
 """

@@ -196,8 +196,8 @@ def test_closing_while_it_loads_ends_the_process(tiny: ModelRequest) -> None:
 def test_the_process_ends_when_its_parent_is_killed(tiny: ModelRequest, tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
-        "from ssd_live.client.client import RemoteBackend, Wish\n"
-        f"backend = RemoteBackend(Wish({tiny.model!r}, 'onnxruntime', 'fp32'))\n"
+        "from ssd_live.remote.client import ModelRequest, RemoteBackend\n"
+        f"backend = RemoteBackend(ModelRequest({tiny.model!r}, 'onnxruntime', 'fp32'))\n"
         "backend.wait()\n"
         "print(backend._process.pid, flush=True)\n"
         "time.sleep(60)\n"

@@ -403,6 +403,6 @@ def test_an_engine_that_fails_is_closed_and_not_handed_out(stand_ins: list[Stand
 
 
 def test_other_backends_pass_without_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection_load, "hold_to_float32", not_asked)
+    monkeypatch.setattr(selection_load, "validate_against_fp32", not_asked)
     with load_chosen(model_with(1), BackendChoice("onnxruntime", "CPU", "fp32")) as backend:
         assert backend.submit(grey(0)[None]).result() is not None

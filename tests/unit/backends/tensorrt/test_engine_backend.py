@@ -222,7 +222,7 @@ def test_an_interrupt_while_it_is_opened_leaves_nothing_behind(
             future.set_exception(KeyboardInterrupt())
             return future
 
-    monkeypatch.setattr(backend_module, "OwnerThread", Interrupted)
+    monkeypatch.setattr(backend_module, "DeviceThread", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         machine.backend()
     assert machine.log.about("free", "close") == FREED

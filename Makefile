@@ -1,5 +1,8 @@
-# make run: the window on the webcam or the sample clip; where there is no display, the sample clip annotated into a file.
-# make test: every check and test. make soak: long trials of the window. All make what they need first.
+# make run: open the window on the webcam or the sample clip.
+#   Without a display, annotate the sample clip.
+# make test: run every check and test.
+# make soak: run long trials of the window.
+# Each target first installs what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

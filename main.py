@@ -1,4 +1,4 @@
-"""ssd_live from a checkout: `python main.py --help`."""
+"""Run ssd_live from a checkout: `python main.py --help`."""
 
 import sys
 

@@ -24,7 +24,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: `import ssd_live` and `--help` stay quick."""
+    """Import a public name when it is first used, so that `import ssd_live` and `--help` are quick.
+
+    Raises `AttributeError` if there is no such name.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module 'ssd_live' has no attribute {name!r}")
     import importlib

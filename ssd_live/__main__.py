@@ -1,4 +1,4 @@
-"""`python -m ssd_live`."""
+"""Run ssd_live as a module: `python -m ssd_live`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The commands. What they need is imported when they run, so that `--help` is quick."""
+"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import io
 import sys
@@ -21,13 +21,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="Which models there are.", no_args_is_help=True)
+models_app = typer.Typer(help="List, inspect, download and import models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-engines_app = typer.Typer(help="The TensorRT engines built on this machine.", no_args_is_help=True)
+engines_app = typer.Typer(help="List, remove and import TensorRT engines.", no_args_is_help=True)
 app.add_typer(engines_app, name="engines")
 
 
 class CodecName(str, Enum):
+    """A video codec that `process` can write."""
+
     h264 = "h264"
     hevc = "hevc"
     av1 = "av1"
@@ -36,6 +38,8 @@ class CodecName(str, Enum):
 
 
 class PresetName(str, Enum):
+    """An encoder preset: how much work the encoder does for smaller files."""
+
     slow = "slow"
     balanced = "balanced"
     fast = "fast"
@@ -43,21 +47,29 @@ class PresetName(str, Enum):
 
 
 class MetricName(str, Enum):
+    """A rule for average precision."""
+
     voc07 = "voc07"
     voc = "voc"
     coco = "coco"
 
 
 class Experiment(str, Enum):
+    """A table of the paper that `reproduce` can print."""
+
     voc07 = "voc07"
 
 
 class RuntimeName(str, Enum):
+    """A library that builds engines."""
+
     tensorrt = "tensorrt"
     rtx = "tensorrt-rtx"
 
 
 class PrecisionName(str, Enum):
+    """A precision of a backend; `auto` lets the program choose."""
+
     auto = "auto"
     fp32 = "fp32"
     fp16 = "fp16"
@@ -66,6 +78,8 @@ class PrecisionName(str, Enum):
 
 
 class RunnerName(str, Enum):
+    """Where `process` runs its workers."""
+
     local = "local"
     ray = "ray"
 
@@ -77,24 +91,27 @@ def _show_version(wanted: bool) -> None:
 
 
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx).")
+    str,
+    typer.Option(
+        "--model", "-m", help="Model name from `models list`, or path of a model file (.onnx)."
+    ),
 ]
 _BACKEND_HELP = (
-    "auto (measured once), cpu (the same without a GPU), openvino, onnxruntime, torch, "
-    "tensorrt, tensorrt-rtx; or openvino:GPU."
+    "Backend: auto (measure once, take the fastest), cpu (auto without GPUs), openvino, "
+    "onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, as in openvino:GPU."
 )
 Backend = Annotated[str, typer.Option(help=_BACKEND_HELP)]
 Precision = Annotated[
     PrecisionName,
     typer.Option(
-        help="What the backend computes in; auto takes the fastest that agrees with fp32."
+        help="Precision of the backend; auto takes the fastest one that agrees with fp32."
     ),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="Least score shown, 0 to 1; the model's own default if not given."),
+    typer.Option(help="Lowest score of a detection, 0 to 1; default: the model's own."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.callback()
@@ -103,7 +120,9 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
@@ -116,55 +135,62 @@ def live(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCE]...",
-            help="A camera's number or name, a file, an rtsp:// or http:// address, a folder of "
-            "images, screen or pattern.",
+            help="Camera number or name, file, rtsp:// or http:// address, folder of images, "
+            "screen, or pattern.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="A name from `models list`, or a model file (.onnx)."),
+        typer.Option(
+            "--model", "-m", help="Model name from `models list`, or path of a model file (.onnx)."
+        ),
     ] = None,
     backend: Annotated[str | None, typer.Option(help=_BACKEND_HELP)] = None,
     precision: Annotated[
-        PrecisionName | None, typer.Option(help="What the backend computes in.")
+        PrecisionName | None, typer.Option(help="Precision of the backend.")
     ] = None,
     threshold: Threshold = None,
-    classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
+    classes: Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")] = "",
     record: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Record into this .mkv from when the network is ready, detections beside it.",
+            help="Record to this .mkv file, with detections beside it; starts when the model is "
+            "loaded.",
         ),
     ] = None,
     size: Annotated[
-        str, typer.Option(metavar="WxH", help="Picture size asked of a camera or pattern.")
+        str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
     ] = "",
     rate: Annotated[
         float | None,
         typer.Option(
-            "--fps", min=0.01, max=1000, metavar="N", help="Frame rate asked of a source."
+            "--fps",
+            min=0.01,
+            max=1000,
+            metavar="N",
+            help="Frames per second to request from a source.",
         ),
     ] = None,
     full_screen: Annotated[
-        bool, typer.Option("--full-screen", help="Show only the video.")
+        bool, typer.Option("--full-screen", help="Show only the video, on the full screen.")
     ] = False,
     no_window: Annotated[
-        bool, typer.Option("--no-window", help="Run in the terminal, with numbers only.")
+        bool, typer.Option("--no-window", help="Run in the terminal and print only numbers.")
     ] = False,
     exit_after: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="End by itself.")
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
     screenshot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Save a picture of the window at its end (.png)."),
+        typer.Option(metavar="FILE", help="Save a screenshot of the window at the end (.png)."),
     ] = None,
     stats: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all numbers at the end (.json).")
+        Path | None, typer.Option(metavar="FILE", help="Write all measurements at the end (.json).")
     ] = None,
 ) -> None:
-    """Open the window on a source, or on several side by side: on the first webcam if none is
-    given, or the sample clip where there is no webcam.
+    """Show detections live, in a window or in the terminal. Several sources are shown side by side.
+    Without SOURCE, open the first webcam, or the sample clip if there is no webcam.
     """
     from ssd_live.commands.live import Words, run
 
@@ -192,24 +218,24 @@ def live(
 @app.command()
 def process(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders, wildcards.")
+        list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders or wildcards.")
     ],
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="The annotated copy; for several inputs a folder."
+            "--output", "-o", metavar="OUT", help="Annotated copy; a folder for several inputs."
         ),
     ] = None,
     detections: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What was found: .jsonl, .json (COCO) or .csv."),
+        typer.Option(metavar="FILE", help="Write detections: .jsonl, .json (COCO) or .csv."),
     ] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False,
     model: Model = "ssd300-mobilenetv2-oid",
     backend: Backend = "auto",
     precision: Precision = PrecisionName.auto,
     threshold: Threshold = None,
-    classes: Annotated[str, typer.Option(metavar="A,B", help="Only these classes.")] = "",
+    classes: Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")] = "",
     codec: Annotated[
         CodecName | None,
         typer.Option(
@@ -219,40 +245,40 @@ def process(
     ] = None,
     crf: Annotated[
         int | None,
-        typer.Option(help="Quality on the codec's own scale; smaller is better and larger."),
+        typer.Option(
+            help="Quality on the codec's own scale; lower is better, but makes larger files."
+        ),
     ] = None,
     preset: Annotated[
         PresetName,
-        typer.Option(
-            help="The encoder's effort: a slower one makes smaller files of the same quality."
-        ),
+        typer.Option(help="Encoder preset: a slower one makes smaller files of the same quality."),
     ] = PresetName.fast,
     max_frames: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")
     ] = None,
-    start: Annotated[float, typer.Option(min=0, metavar="S", help="Begin at second S.")] = 0.0,
+    start: Annotated[float, typer.Option(min=0, metavar="S", help="Start at second S.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(min=0, metavar="S", help="Process S seconds.")
+        float | None, typer.Option(min=0, metavar="S", help="Process only S seconds.")
     ] = None,
     every: Annotated[
         int,
         typer.Option(
             min=1,
             metavar="N",
-            help="Detect on every Nth frame; those between show its boxes' corners.",
+            help="Detect on every Nth frame; the frames between show corners of its boxes.",
         ),
     ] = 1,
     region: Annotated[
-        str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this rectangle, in pixels.")
+        str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this region, in pixels.")
     ] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what exists; do again what is finished.")
+        bool, typer.Option("--overwrite", help="Replace existing files; redo finished inputs.")
     ] = False,
     hardware_decoding: Annotated[
         bool,
         typer.Option(
             "--hardware-decoding",
-            help="Decode on a GPU where one decodes exactly as the processor does.",
+            help="Decode on a GPU if it decodes exactly as the CPU does.",
         ),
     ] = False,
     jobs: Annotated[
@@ -261,18 +287,18 @@ def process(
             min=0,
             max=256,
             metavar="N",
-            help="Inputs at once; 0 for as many as the machine has cores for.",
+            help="Process N inputs at the same time; 0 chooses by the number of cores.",
         ),
     ] = 0,
     runner: Annotated[
-        RunnerName, typer.Option(help="ray spreads inputs over a Ray cluster.")
+        RunnerName, typer.Option(help="Where to run: ray spreads inputs over a Ray cluster.")
     ] = RunnerName.local,
     ray_address: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="The cluster; a local one is made if not given."),
+        typer.Option(metavar="HOST:PORT", help="Ray cluster; default: start a local one."),
     ] = None,
 ) -> None:
-    """Annotate every frame of videos and images, in order, and write down what was found."""
+    """Annotate every frame of videos and images, in order, and write the detections."""
     from ssd_live.commands.process import Request, run
 
     run(
@@ -309,53 +335,54 @@ def bench(
         str | None,
         typer.Option(
             metavar="FILE|pattern|synthetic",
-            help="The sample clip if not given; pattern:1920x1080.",
+            help="Source to measure, as in pattern:1920x1080; default: the sample clip.",
         ),
     ] = None,
     models: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="A name or model file; several are measured one after the other."
+            "--model", "-m", help="Model name or model file; repeat to measure several models."
         ),
     ] = None,
     backends: Annotated[list[str] | None, typer.Option("--backend", help=_BACKEND_HELP)] = None,
     precisions: Annotated[
-        list[PrecisionName] | None, typer.Option("--precision", help="Several are compared.")
+        list[PrecisionName] | None,
+        typer.Option("--precision", help="Precision; repeat to compare several."),
     ] = None,
     batch: Annotated[
-        str, typer.Option(metavar="1,8", help="Pictures at once, of the network alone.")
+        str, typer.Option(metavar="1,8", help="Batch sizes for the network alone.")
     ] = "1",
     streams: Annotated[
         str,
         typer.Option(
-            metavar="1,2,4", help="Inputs at once, end to end, each in a process of its own."
+            metavar="1,2,4", help="Inputs at the same time, end to end, each in its own process."
         ),
     ] = "1",
     kinds: Annotated[
-        str, typer.Option(metavar="network,detector,end-to-end", help="Which kinds of figures.")
+        str, typer.Option(metavar="network,detector,end-to-end", help="What to measure.")
     ] = "all",
     seconds: Annotated[
         float,
         typer.Option(
             min=0.5,
             max=600,
-            help="Most that one figure may take; it ends earlier once it is certain.",
+            help="Longest time for one figure, in seconds; it ends earlier once it is certain.",
         ),
     ] = 3.0,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Everything that was measured.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all measurements.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="The figures as bars.")
+        Path | None, typer.Option(metavar="FILE.png", help="Plot the figures as bars.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="A report in one file.")
+        Path | None, typer.Option(metavar="FILE.html", help="Write a report in one file.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(metavar="OLD.json", help="Show what changed since.")
+        Path | None, typer.Option(metavar="OLD.json", help="Show what changed since OLD.json.")
     ] = None,
 ) -> None:
-    """Measure FPS, latency and what each stage costs, on this machine."""
+    """Measure frames per second (FPS), latency and the cost of each stage on this machine."""
     from ssd_live.commands.bench import Request, run
 
     run(
@@ -378,8 +405,8 @@ def bench(
 
 @app.command()
 def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> None:
-    """Show what this machine can do: packages, processor, backends with measured speed, encoders,
-    cameras, and what is missing.
+    """Show what this machine can do: packages, CPU and GPUs, backends with their measured speed,
+    encoders, cameras, and what is missing.
     """
     from ssd_live.commands.doctor import run
 
@@ -388,24 +415,22 @@ def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> No
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="A trained model of the zoo.")],
+    name: Annotated[str, typer.Argument(help="Name of a trained model.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; NAME.onnx here if not given."
+            "--output", "-o", metavar="FILE", help="Model file to write; default: NAME.onnx."
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE|DIR", help="Whose frames the file carries for comparing backends."
-        ),
+        typer.Option(metavar="FILE|DIR", help="Frames to store for comparing backends."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
 ) -> None:
-    """Turn a trained network into a one-file ONNX model (needs PyTorch)."""
+    """Export a trained network as one ONNX model file (needs PyTorch)."""
     from ssd_live.commands.export import run
 
     run(name, output, data, overwrite)
@@ -415,45 +440,50 @@ def export(
 def build(
     name: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx)."),
+        typer.Argument(
+            metavar="MODEL", help="Model name from `models list`, or path of a model file (.onnx)."
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Another place than the engine store."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder to write to; default: the engine store."
+        ),
     ] = None,
     runtime: Annotated[
-        RuntimeName, typer.Option(help="tensorrt-rtx builds on machines without a GPU too.")
+        RuntimeName, typer.Option(help="Library; tensorrt-rtx also builds without a GPU.")
     ] = RuntimeName.rtx,
     precision: Annotated[
         str, typer.Option(help="fp16 (NMS, softmax and decoding stay in fp32) or fp32.")
     ] = "fp16",
     batch: Annotated[
-        str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batches that the engine takes.")
+        str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batch sizes of the engine.")
     ] = "1,1,8",
     workspace: Annotated[
-        int, typer.Option(min=0, metavar="MB", help="Most GPU memory for building; 0 for all.")
+        int,
+        typer.Option(min=0, metavar="MB", help="Most GPU memory for building, in MB; 0 for all."),
     ] = 0,
     targets: Annotated[
-        str, typer.Option(metavar="sm86,sm89", help="GPUs to build for, if not the one here.")
+        str, typer.Option(metavar="sm86,sm89", help="GPUs to build for; default: the one here.")
     ] = "",
     version_compatible: Annotated[
         bool,
         typer.Option(
-            "--version-compatible", help="Runs on later versions of the library too; slower."
+            "--version-compatible", help="Make it run on later versions of the library; slower."
         ),
     ] = False,
     hardware_compatible: Annotated[
         bool,
-        typer.Option("--hardware-compatible", help="Runs on other GPUs from Ampere on; slower."),
+        typer.Option("--hardware-compatible", help="Make it run on all GPUs since Ampere; slower."),
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Build again what is there, and use it even if it misses parity."
+            "--force", help="Rebuild an existing engine; use it even if it disagrees with fp32."
         ),
     ] = False,
 ) -> None:
-    """Build a TensorRT engine of a model."""
+    """Build a TensorRT engine from a model."""
     from ssd_live.commands.build import Request, run
 
     run(
@@ -474,7 +504,7 @@ def build(
 
 @engines_app.command("list")
 def engines_list(as_json: Json = False) -> None:
-    """Show the engines, and what each was built for."""
+    """List the engines on this machine, and what each was built for."""
     from ssd_live.commands.engines import show_list
 
     show_list(as_json)
@@ -495,12 +525,12 @@ def engines_import(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="An engine, with its manifest (.engine.json) beside it."
+            metavar="FILE", help="Engine file, with its manifest (.engine.json) beside it."
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Import without asking.")] = False,
 ) -> None:
-    """Take over an engine that you built on another machine."""
+    """Import an engine that you built on another machine."""
     from ssd_live.commands.engines import import_file
 
     import_file(file, yes)
@@ -510,13 +540,15 @@ def engines_import(
 def quantize(
     name: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A name from `models list`, or a model file (.onnx)."),
+        typer.Argument(
+            metavar="MODEL", help="Model name from `models list`, or path of a model file (.onnx)."
+        ),
     ],
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Images or video like those it is for; what ships if not given.",
+            help="Images or video like those the model is for; default: the bundled ones.",
         ),
     ] = None,
     output: Annotated[
@@ -525,21 +557,21 @@ def quantize(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to, if not where `--precision int8` finds it.",
+            help="File to write; default: where `--precision int8` finds it.",
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Labelled images, to measure what it does to mAP."),
+        typer.Option(metavar="DIR", help="Labelled images: compare mAP before and after."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Keep it even if it does not find the same.")
+        bool, typer.Option("--force", help="Keep it even if its detections differ too much.")
     ] = False,
 ) -> None:
-    """Make the INT8 form of a model, which `auto` takes where it is fastest (needs NNCF)."""
+    """Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."""
     from ssd_live.commands.quantize import run
 
     run(name, data, output, labels, overwrite, force)
@@ -547,28 +579,30 @@ def quantize(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file; recipes/ has some.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file; see recipes/.")],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Train on this folder or file (VOC, COCO or YOLO)."),
+        typer.Option(metavar="DIR", help="Folder or file to train on (VOC, COCO or YOLO)."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Where checkpoints and the log go."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for the checkpoints and the log."
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change the recipe: train.steps=1000. Again and again.",
+            help="Change a value of the recipe, as in train.steps=1000; may be repeated.",
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on exactly where the last run stopped.")
+        bool, typer.Option("--resume", help="Continue exactly where the last run stopped.")
     ] = False,
     device: Annotated[
-        str, typer.Option(help="cpu, cuda, cuda:1 ...; the GPU where there is one.")
+        str, typer.Option(help="Device: cpu, cuda, cuda:1 ...; default: the GPU if there is one.")
     ] = "",
 ) -> None:
     """Train a network on your own labelled images (needs PyTorch)."""
@@ -582,22 +616,22 @@ def check_data(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or COCO's JSON file."
+            metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or a COCO JSON file."
         ),
     ],
-    split: Annotated[str, typer.Option(help="A part of the data: trainval, val2017 ...")] = "",
+    split: Annotated[str, typer.Option(help="Part of the data: trainval, val2017 ...")] = "",
     classes: Annotated[
-        str, typer.Option(metavar="A,B", help="The classes there should be; others are reported.")
+        str, typer.Option(metavar="A,B", help="Expected classes; others are reported.")
     ] = "",
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything that was found.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings.")
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The contact sheet; check-DIR.png here if not given."),
+        typer.Option(metavar="FILE", help="Contact sheet to write; default: check-DIR.png."),
     ] = None,
 ) -> None:
-    """Find what is wrong with labelled images, and draw a contact sheet with their boxes and a
+    """Find errors in labelled images, and draw a contact sheet of the images with their boxes and a
     class histogram.
     """
     from ssd_live.commands.check_data import run
@@ -610,25 +644,23 @@ def evaluate(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL [OTHER]", help="A name or file; with a second one, both side by side."
+            metavar="MODEL [OTHER]", help="Model name or file; a second one is compared with it."
         ),
     ],
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
-    split: Annotated[str, typer.Option(help="A part of the data: test, val2017 ...")] = "",
+    split: Annotated[str, typer.Option(help="Part of the data: test, val2017 ...")] = "",
     backend: Annotated[
-        str, typer.Option(help="As elsewhere; two with a comma are compared: openvino,onnxruntime.")
+        str, typer.Option(help="Backend, or two to compare, as in openvino,onnxruntime.")
     ] = "auto",
     precision: Annotated[
         str,
-        typer.Option(
-            help="auto, fp32, fp16, bf16 or int8; two with a comma are compared: fp32,bf16."
-        ),
+        typer.Option(help="auto, fp32, fp16, bf16 or int8; or two to compare, as in fp32,bf16."),
     ] = "auto",
     metric: Annotated[
         MetricName,
         typer.Option(
-            help="voc07: 11 points; voc: the whole area, as from 2010 on; coco: overlaps from "
-            "0.50 to 0.95."
+            help="voc07: 11 points; voc: area under the curve, as since 2010; coco: mean over "
+            "overlaps (IoU) from 0.50 to 0.95."
         ),
     ] = MetricName.voc,
     json_file: Annotated[
@@ -636,14 +668,14 @@ def evaluate(
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the images with most mistakes as one picture."),
+        typer.Option(metavar="FILE", help="Write the images with most mistakes as one image."),
     ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Plot precision over recall (.png, .svg, .pdf)."),
     ] = None,
 ) -> None:
-    """Measure average precision of a deployed model on the backend that runs it."""
+    """Measure the average precision of a model file on the backend that runs it."""
     from ssd_live.commands.evaluate import Request, run
 
     run(
@@ -663,10 +695,10 @@ def evaluate(
 
 @app.command()
 def explain(
-    image: Annotated[Path, typer.Argument(help="A picture.")],
+    image: Annotated[Path, typer.Argument(help="Image to explain.")],
     ground_truth: Annotated[
         Path | None,
-        typer.Option(metavar="F", help="Its objects: a VOC .xml, a YOLO .txt or COCO's .json."),
+        typer.Option(metavar="F", help="Objects in the image: VOC .xml, YOLO .txt or COCO .json."),
     ] = None,
     model: Model = "ssd300-mobilenetv2-oid",
     threshold: Threshold = None,
@@ -676,12 +708,12 @@ def explain(
             "--output",
             "-o",
             metavar="FILE",
-            help="The picture; IMAGE-explained.png here if not given.",
+            help="Image to write; default: IMAGE-explained.png.",
         ),
     ] = None,
 ) -> None:
-    """Draw the default boxes, which feature map made each detection, and which boxes match which
-    object (needs PyTorch).
+    """Draw the default boxes, the feature map behind each detection, and which default boxes match
+    which object (needs PyTorch).
     """
     from ssd_live.commands.explain import run
 
@@ -696,13 +728,13 @@ def reproduce(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="A name or file of SSD300 or SSD512; again for another."
+            "--model", "-m", help="SSD300 or SSD512 model, by name or file; may be repeated."
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="VOC2007 with its test images; data/VOCdevkit/VOC2007 if not given."
+            metavar="DIR", help="VOC2007 with its test images; default: data/VOCdevkit/VOC2007."
         ),
     ] = None,
     backend: Backend = "auto",
@@ -710,7 +742,7 @@ def reproduce(
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")
     ] = None,
 ) -> None:
-    """Print the paper's table beside what this machine measures for the given weights."""
+    """Print the paper's results beside the results of the given models on this machine."""
     from ssd_live.commands.reproduce import run
 
     run(models or [], data, backend, json_file)
@@ -718,7 +750,7 @@ def reproduce(
 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
-    """Show the models by name."""
+    """List the models by name."""
     from ssd_live.commands.models import show_list
 
     show_list(as_json)
@@ -739,9 +771,11 @@ def models_pull(
     name: Annotated[
         str, typer.Argument(help="ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco.")
     ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make the model anew.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing model.")
+    ] = False,
 ) -> None:
-    """Fetch published weights and make a model of them (needs PyTorch)."""
+    """Download published weights and make a model from them (needs PyTorch)."""
     from ssd_live.commands.weights import pull
 
     pull(name, overwrite)
@@ -753,31 +787,36 @@ def models_import(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Weights of torchvision's SSDs or of ssd.pytorch: .pth, .pt or .safetensors.",
+            help="Weights of a torchvision SSD or of ssd.pytorch: .pth, .pt or .safetensors.",
         ),
     ],
     name: Annotated[
         str | None,
-        typer.Option(help="What the model is to be called; the file's name if not given."),
+        typer.Option(help="Name of the new model; default: the file's name."),
     ] = None,
     classes: Annotated[
         str,
         typer.Option(
-            metavar="A,B", help="Class names without the background; VOC's or COCO's are known."
+            metavar="A,B", help="Class names without the background; not needed for VOC and COCO."
         ),
     ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a model of this name.")
     ] = False,
 ) -> None:
-    """Make a model of a file of weights; nothing in it is run (needs PyTorch)."""
+    """Make a model from a weight file; no code in the file is run (needs PyTorch)."""
     from ssd_live.commands.weights import import_file
 
     import_file(file, name, tuple(classes.split(",")) if classes else (), overwrite)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    `arguments` are the words after the program's name; by default those of the process. The names
+    `run-trial`, `run-bench` and `run-worker` are internal: they start a child process of this
+    program.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
         from ssd_live.selection.trial import run_as_child
@@ -792,8 +831,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_worker(words[1:])
     for stream in (sys.stdout, sys.stderr):
-        # A file name may be no text at all, and a terminal may know few letters; neither is a
-        # reason to stop.
+        # A file name may not be valid Unicode, and a terminal may lack a character. Print such
+        # characters as escapes, so that they do not stop the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words
@@ -819,11 +858,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """Wrong usage, which the command-line library reports by exceptions of its own, or a mistake of
-    ours.
+    """Print an error that is not an `SsdLiveError` and return the exit code.
+
+    The command-line library reports wrong usage with its own exceptions. Anything else comes from
+    the operating system or is a bug of this program.
     """
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        # Its checker's own words, and the end of its sentence, are in the way of ours.
+        # The library's prefix and full stop do not fit into our sentence.
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         _say(f"error: {message}; see --help")
         return _EXIT_USAGE
@@ -836,7 +877,7 @@ def _unexpected(error: Exception) -> int:
         )
         return _EXIT_FAILURE
     if isinstance(error, MemoryError):
-        _say("error: there is not enough memory; close other programs or process a smaller picture")
+        _say("error: there is not enough memory; close other programs or process a smaller image")
         return _EXIT_FAILURE
     _say(
         f"error: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; run "

@@ -1,59 +1,62 @@
-"""Everything that ssd_live raises on purpose. A message says what is wrong and what to do, in one
-line.
+"""Define every exception that ssd_live raises on purpose.
+
+Each message is one line that says what is wrong and what to do.
 """
 
 
 class SsdLiveError(Exception):
-    """Base of all errors meant for the user; the command line prints its message and
-    exits with 1.
+    """The base class of all errors that are meant for the user.
+
+    The command line prints the message and exits with code 1.
     """
 
 
 class UsageError(SsdLiveError):
-    """The command was given something that it cannot take; exit code 2."""
+    """An argument that the command cannot accept; the command line exits with code 2."""
 
 
 class ModelFileError(SsdLiveError, ValueError):
-    """A model file that is not one, is damaged, or lacks what the program needs."""
+    """A file that is not a model file, is damaged, or lacks something that the program needs."""
 
 
 class UnknownModelError(SsdLiveError, LookupError):
-    """No model goes by this name."""
+    """A name that no model has."""
 
 
 class MissingPackageError(SsdLiveError, ImportError):
-    """An optional package that the chosen feature needs is not installed."""
+    """An optional package that the chosen feature needs and that is not installed."""
 
 
 class BackendError(SsdLiveError, RuntimeError):
-    """A runtime could not load or run a model."""
+    """A backend that cannot load or run a model."""
 
 
 class MediaError(SsdLiveError, OSError):
-    """A video or image that cannot be read."""
+    """A video, image or source that cannot be read."""
 
 
 class DataError(SsdLiveError, ValueError):
-    """Labelled data that cannot be read or make no sense."""
+    """Labelled data that cannot be read or that are not valid."""
 
 
 class TrainingError(SsdLiveError, RuntimeError):
-    """Training that cannot go on."""
+    """Training that cannot continue."""
 
 
 class DownloadError(SsdLiveError, OSError):
-    """Something that could not be fetched, or was not what it should be."""
+    """A download that failed, or whose content is not the expected one."""
 
 
 class OutputError(SsdLiveError, OSError):
-    """A result that cannot be written."""
+    """An output file that cannot be written."""
 
 
 class IncompleteError(SsdLiveError):
-    """The input was processed only in part; what was done is kept as the `.part` file that the
-    message names.
+    """An input of which only a part was processed.
+
+    The finished part is kept as the `.part` file that the message names.
     """
 
 
 class CancelledError(SsdLiveError):
-    """The user stopped the work; what was done is kept as the message says."""
+    """Work that the user cancelled; the message says where the finished part is kept."""

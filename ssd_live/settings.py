@@ -1,5 +1,7 @@
-"""The user's settings, kept between runs: checked when read, written whole, set aside
-when broken.
+"""Load and save the user's settings.
+
+The content is validated when it is read. It is written atomically. A broken file is renamed, so
+that its content is not lost.
 """
 
 import os
@@ -11,14 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssd_live.system.atomic_files import atomic_write
 
 _RECENT = 10
-# A settings file is some kilobytes; anything much larger is not one.
+# A settings file has a few kilobytes. A much larger file is not a settings file.
 _LARGEST_BYTES = 1_000_000
 
 Score = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
-    """What a window remembers. Unknown keys (of a newer version) are dropped."""
+    """The settings that the window remembers between runs.
+
+    Unknown keys, which a newer version may have written, are ignored.
+    """
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
@@ -44,13 +49,16 @@ class Settings(BaseModel):
     layout: Annotated[str, Field(max_length=100_000)] = ""
 
     def remember_source(self, text: str) -> None:
-        """Put it first among the recent ones. An address with a password is not kept."""
+        """Put a source string first in `recent_sources`, which keeps the last 10.
+
+        An address that contains a password is not remembered.
+        """
         if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
             return
         try:
             text.encode()
         except UnicodeEncodeError:
-            # A file's name may be no text; JSON cannot hold it.
+            # A file name may contain bytes that are not valid text. JSON cannot hold them.
             return
         self.recent_sources = [text, *(known for known in self.recent_sources if known != text)][
             :_RECENT
@@ -58,7 +66,11 @@ class Settings(BaseModel):
 
 
 def settings_path() -> Path:
-    """`SSD_LIVE_SETTINGS`, or `settings.json` in the user's configuration folder."""
+    """Return the path of the settings file.
+
+    It is the value of the environment variable `SSD_LIVE_SETTINGS`, or else `settings.json` in the
+    user's configuration folder.
+    """
     if "SSD_LIVE_SETTINGS" in os.environ:
         return Path(os.environ["SSD_LIVE_SETTINGS"])
     import platformdirs
@@ -67,8 +79,11 @@ def settings_path() -> Path:
 
 
 def load_settings(path: Path) -> tuple[Settings, str]:
-    """The settings, and a line if the file was broken and set aside, or cannot be read; the
-    defaults then. Raises nothing.
+    """Return the settings and a message for the user, which is empty if all went well.
+
+    If the file is missing, return the default settings. If the file is broken, rename it and return
+    the default settings and a message. If the file cannot be read, return the default settings and
+    a message. Raises nothing.
     """
     try:
         if path.stat().st_size > _LARGEST_BYTES:
@@ -78,10 +93,10 @@ def load_settings(path: Path) -> tuple[Settings, str]:
         return Settings(), ""
     except (ValidationError, ValueError):
         aside = _set_aside(path)
-        kept = f"they are kept as {aside.name}" if aside else "they could not be set aside"
+        kept = f"they are kept as {aside.name}" if aside else "the file could not be renamed"
         return (
             Settings(),
-            f"the settings in {path} were not readable; {kept}, and the defaults are used",
+            f"the settings in {path} are not valid; {kept}, and the defaults are used",
         )
     except OSError as error:
         return (
@@ -92,12 +107,13 @@ def load_settings(path: Path) -> tuple[Settings, str]:
 
 
 def save_settings(settings: Settings, path: Path) -> None:
-    """Raises `OutputError`."""
+    """Write the settings to `path` atomically. Raises `OutputError` if that fails."""
     with atomic_write(path) as file:
         file.write(settings.model_dump_json(indent=1).encode() + b"\n")
 
 
 def _set_aside(path: Path) -> Path | None:
+    """Rename the file to the first free `NAME.broken-N.EXT`. Return None if that fails."""
     number = 1
     while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
         number += 1

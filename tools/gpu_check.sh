@@ -1,11 +1,12 @@
 #!/bin/sh
-# Everything that only a GPU can show, in one go: prints a table and writes gpu_check.json and a log of each check.
+# Run all checks that need a GPU. Print a table, and write gpu_check.json and a log of each check to FOLDER.
 #
 #     sh tools/gpu_check.sh [FOLDER]        (default: output/gpu_check)
 #
-# Needs Python 3.11 or newer and an NVIDIA driver. It makes a virtual environment that sees what is installed already (PyTorch with CUDA, say)
-# and adds what is missing, from the package index or, where there is none, from a folder of wheels named in WHEELS.
-# TensorRT-RTX and pycuda are added if they can be had; what cannot be run is said to be not run.
+# This needs Python 3.11 or newer and an NVIDIA driver. It makes a virtual environment that sees the packages that are
+# installed already (for example PyTorch with CUDA) and installs what is missing. Packages come from the package index,
+# or from the folder of wheels that the variable WHEELS names.
+# TensorRT-RTX and pycuda are installed if they are available. A check that cannot run is reported as not run.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-"$checkout/output/gpu_check"}

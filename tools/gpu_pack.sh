@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Collect in .gpu/ what the checks of tools/gpu_check.py need on a machine that has a GPU but no network:
-# wheels, a model file and media (first load), and TensorRT-RTX in parts of 16 MiB (second load).
+# Collect in .gpu/ what tools/gpu_check.py needs on a machine that has a GPU but no network.
+# The first load has wheels, a model file and media. The second load has TensorRT-RTX in parts of 16 MiB.
 #
-#     bash tools/gpu_pack.sh            then, there: bash tools/gpu_session.sh SECONDS FOLDER [CHECK...]
+#     bash tools/gpu_pack.sh            then, on that machine: bash tools/gpu_session.sh SECONDS FOLDER [CHECK...]
 #
-# Each load stays under 64 MiB. Takes about five minutes, nearly all of it compressing TensorRT-RTX.
+# Each load is at most 64 MiB. This takes about five minutes, nearly all of it to compress TensorRT-RTX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 limit=$((64 << 20))
@@ -32,7 +32,7 @@ rtx=$(version tensorrt_rtx_cu13_libs)
 fetch "$work/wheels" "tensorrt-rtx-cu13-libs==$rtx" "tensorrt-rtx-cu13-bindings==$rtx"
 mkdir -p "$work/site/tensorrt_rtx"
 for wheel in "$work"/wheels/*.whl; do (cd "$work/site" && python3 -m zipfile -e "$wheel" .); done
-# What the package of this name does, without asking pip for the libraries.
+# This stands in for the package tensorrt_rtx, which does the same but gets the libraries by pip.
 printf 'from tensorrt_rtx_bindings import *\nfrom tensorrt_rtx_bindings import __version__\n' >"$work/site/tensorrt_rtx/__init__.py"
 tar -C "$work/site" -cf - . | xz --x86 --lzma2=preset=6,dict=64MiB -T2 | split -b 16M - .gpu/rtx.part-
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The checks of tools/gpu_check.py on a machine that has a GPU, Python 3.12 with PyTorch, and no network.
+# Run the checks of tools/gpu_check.py on a machine that has a GPU and Python 3.12 with PyTorch, but no network.
 #
 #     bash tools/gpu_session.sh SECONDS FOLDER [CHECK...]
 #
-# What the machine lacks came along in .gpu/ (see tools/gpu_pack.sh): wheels, model files and media, and TensorRT-RTX in parts.
+# tools/gpu_pack.sh has put what the machine lacks into .gpu/: wheels, a model file and media, and TensorRT-RTX in parts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GPU_CHECK_SECONDS=$1 PYTHONUNBUFFERED=1
@@ -17,7 +17,7 @@ if ls .gpu/rtx.part-* >/dev/null 2>&1 && [ ! -e "$site/tensorrt_rtx" ]; then
     mkdir -p "$site"
     cat .gpu/rtx.part-* | tar -xJf - -C "$site"
 fi
-# Assets are kept beside the installed packages, since a second load has no room for them.
+# Keep the assets beside the installed packages, because a second load has no room for them.
 if [ -d .gpu/assets ]; then cp -r .gpu/assets "$site/"; fi
 if [ -d "$site/assets" ]; then mkdir -p assets && cp -r "$site/assets/." assets/; fi
 export PYTHONPATH="$PWD:$site"

@@ -1,7 +1,11 @@
 #!/bin/sh
-# Build PyCUDA, which comes as source only, against the fake CUDA driver of the tests and try it there, on a machine without a GPU.
-# FOLDER (a new temporary one where none is given) keeps the driver and a Python environment with PyCUDA; the repository stays as it is.
-# Wants the headers of CUDA in $CUDA_HOME, a C and a C++ compiler. Usage: tools/pycuda_on_fake_driver.sh [FOLDER]
+# Build PyCUDA against the fake CUDA driver of the tests and try it, on a machine without a GPU.
+# PyCUDA must be built because it is published as source only.
+#
+#     tools/pycuda_on_fake_driver.sh [FOLDER]        (default: a new temporary folder)
+#
+# FOLDER gets the driver and a Python environment with PyCUDA. Nothing in the repository changes.
+# This needs the headers of CUDA in $CUDA_HOME, a C compiler and a C++ compiler.
 set -eu
 CUDA_HOME=${CUDA_HOME:-/usr/local/cuda}
 PYCUDA=2026.1
@@ -18,7 +22,7 @@ python=$folder/venv/bin/python
 "${PYTHON:-python3}" -m venv "$folder/venv"
 cd "$folder"
 "$python" -m pip install --quiet --disable-pip-version-check setuptools wheel numpy mako platformdirs pytools
-# Only PyCUDA from source: ":all:" would build its build tools as well, for minutes.
+# Build only PyCUDA from source: ":all:" would also build its build tools, which takes minutes.
 "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pycuda --no-build-isolation "pycuda==$PYCUDA"
 tar xzf "pycuda-$PYCUDA.tar.gz"
 cd "pycuda-$PYCUDA"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install the system libraries that the Python packages lean on: `run` for the program, `test` for its tests as well.
-# Debian and its descendants only; elsewhere (and where all is there) it does nothing.
+# Install the system libraries that the Python packages need: with `run` for the program, with `test` also for its tests.
+# This works on Debian and its derivatives. On other systems, or if nothing is missing, it does nothing.
 set -eu
 command -v dpkg-query >/dev/null 2>&1 || exit 0
 
-# Library names that newer releases have changed are tried in turn.
+# If a library has a new name in newer releases, the names are separated by | and tried in turn.
 wanted="libgl1 libegl1 libglib2.0-0t64|libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 python3-venv
   libxcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
 [ "${1:-run}" = test ] && wanted="$wanted ffmpeg xvfb"
@@ -14,7 +14,7 @@ known() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing=
 for choices in $wanted; do
-  # A Python that brings its own venv needs no package for it.
+  # A Python that includes venv does not need the package.
   [ "$choices" = python3-venv ] && "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null && continue
   found=
   for name in $(echo "$choices" | tr '|' ' '); do installed "$name" && found=1 && break; done

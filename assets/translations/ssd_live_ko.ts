@@ -4,11 +4,11 @@
 <context>
     <name>BenchDialog</name>
     <message>
-        <source>Measure this machine</source>
-        <translation>이 컴퓨터 측정</translation>
+        <source>Measure performance</source>
+        <translation>성능 측정</translation>
     </message>
     <message>
-        <source>The sample clip</source>
+        <source>Sample clip</source>
         <translation>예제 영상</translation>
     </message>
     <message>
@@ -16,8 +16,8 @@
         <translation>테스트 패턴, 1920 x 1080</translation>
     </message>
     <message>
-        <source>FPS, latency and what each stage costs, in about half a minute. The picture is held meanwhile.</source>
-        <translation>FPS와 지연 시간, 각 단계의 비용을 약 30초 동안 측정합니다. 그동안 화면은 멈춥니다.</translation>
+        <source>Measures FPS, latency and the cost of each stage in about 30 seconds. The video is paused meanwhile.</source>
+        <translation>약 30초 동안 FPS와 지연 시간, 각 단계의 비용을 측정합니다. 그동안 영상은 일시 정지됩니다.</translation>
     </message>
     <message>
         <source>&amp;Measure</source>
@@ -32,20 +32,20 @@
         <translation>소스(&amp;S)</translation>
     </message>
     <message>
-        <source>Network</source>
-        <translation>네트워크</translation>
+        <source>Model</source>
+        <translation>모델</translation>
     </message>
     <message>
         <source>&amp;Cancel</source>
         <translation>취소(&amp;C)</translation>
     </message>
     <message>
-        <source>Nothing was measured</source>
+        <source>The measurement failed</source>
         <translation>측정하지 못했습니다</translation>
     </message>
     <message>
-        <source>Measured. Compare ratios of one run; other programs disturb it.</source>
-        <translation>측정했습니다. 한 번의 측정 안에서 비율로 비교하세요. 다른 프로그램이 결과에 영향을 줍니다.</translation>
+        <source>Measured. Other programs affect the result, so compare only figures of one run.</source>
+        <translation>측정했습니다. 다른 프로그램이 결과에 영향을 주므로, 한 번의 측정에서 나온 값끼리만 비교하십시오.</translation>
     </message>
     <message>
         <source>Save report</source>
@@ -53,7 +53,7 @@
     </message>
     <message>
         <source>{path} cannot be written ({reason}); choose another place</source>
-        <translation>{path}에 쓸 수 없습니다({reason}). 다른 위치를 선택하세요</translation>
+        <translation>{path}에 쓸 수 없습니다({reason}). 다른 위치를 선택하십시오</translation>
     </message>
     <message>
         <source>Saved {path}</source>
@@ -83,15 +83,15 @@
         <translation>라이선스</translation>
     </message>
     <message>
-        <source>Qt {version}. The licences of bundled models and media stand in NOTICE.</source>
+        <source>Qt {version}. The licences of bundled models and media are in NOTICE.</source>
         <translation>Qt {version}. 함께 제공되는 모델과 미디어의 라이선스는 NOTICE 파일에 있습니다.</translation>
     </message>
 </context>
 <context>
     <name>Actions</name>
     <message>
-        <source>&amp;Measure…</source>
-        <translation>측정(&amp;M)…</translation>
+        <source>&amp;Measure performance…</source>
+        <translation>성능 측정(&amp;M)…</translation>
     </message>
     <message>
         <source>Measure FPS and latency on this machine</source>
@@ -102,7 +102,7 @@
         <translation>파일 열기(&amp;F)…</translation>
     </message>
     <message>
-        <source>Watch a video or an image</source>
+        <source>Open a video or an image</source>
         <translation>동영상이나 이미지 파일을 엽니다</translation>
     </message>
     <message>
@@ -110,7 +110,7 @@
         <translation>이미지 폴더 열기(&amp;O)…</translation>
     </message>
     <message>
-        <source>Watch the images of a folder</source>
+        <source>Show the images of a folder one after another</source>
         <translation>폴더에 있는 이미지를 차례로 표시합니다</translation>
     </message>
     <message>
@@ -118,32 +118,32 @@
         <translation>주소 열기(&amp;A)…</translation>
     </message>
     <message>
-        <source>Watch a network camera: rtsp:// or http://</source>
-        <translation>네트워크 카메라에 연결합니다: rtsp:// 또는 http://</translation>
+        <source>Open a network camera: rtsp:// or http://</source>
+        <translation>네트워크 카메라를 엽니다: rtsp:// 또는 http://</translation>
     </message>
     <message>
         <source>&amp;Screen</source>
         <translation>화면(&amp;S)</translation>
     </message>
     <message>
-        <source>Watch the desktop</source>
-        <translation>데스크톱 화면을 입력으로 사용합니다</translation>
+        <source>Use the desktop as the source</source>
+        <translation>데스크톱 화면을 소스로 사용합니다</translation>
     </message>
     <message>
         <source>&amp;Test pattern</source>
         <translation>테스트 패턴(&amp;T)</translation>
     </message>
     <message>
-        <source>Watch moving objects cut from photos</source>
-        <translation>사진에서 오려 낸 움직이는 물체를 표시합니다</translation>
+        <source>Show a generated video of moving objects cut from photos</source>
+        <translation>사진에서 오려 낸 물체가 움직이는 영상을 만들어 표시합니다</translation>
     </message>
     <message>
         <source>&amp;Export annotated copy…</source>
         <translation>검출 결과 영상 내보내기(&amp;E)…</translation>
     </message>
     <message>
-        <source>Write the current file with boxes, every frame of it</source>
-        <translation>현재 파일의 모든 프레임에 상자를 그려 새 파일로 저장합니다</translation>
+        <source>Save a copy of the current file with boxes on every frame</source>
+        <translation>현재 파일의 모든 프레임에 상자를 그린 사본을 저장합니다</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -158,24 +158,24 @@
         <translation>재생/일시 정지(&amp;P)</translation>
     </message>
     <message>
-        <source>Go on, or hold the picture</source>
-        <translation>재생하거나 화면을 멈춥니다</translation>
+        <source>Play or pause</source>
+        <translation>재생하거나 일시 정지합니다</translation>
     </message>
     <message>
         <source>Step &amp;back</source>
         <translation>이전 프레임(&amp;B)</translation>
     </message>
     <message>
-        <source>The frame before</source>
-        <translation>한 프레임 뒤로 갑니다</translation>
+        <source>Previous frame</source>
+        <translation>이전 프레임으로 이동합니다</translation>
     </message>
     <message>
         <source>&amp;Step</source>
         <translation>다음 프레임(&amp;S)</translation>
     </message>
     <message>
-        <source>The next frame</source>
-        <translation>한 프레임 앞으로 갑니다</translation>
+        <source>Next frame</source>
+        <translation>다음 프레임으로 이동합니다</translation>
     </message>
     <message>
         <source>5 seconds back</source>
@@ -198,119 +198,119 @@
         <translation>반복 재생(&amp;L)</translation>
     </message>
     <message>
-        <source>Begin anew at the end of a file</source>
-        <translation>파일이 끝나면 처음부터 다시 재생합니다</translation>
+        <source>Repeat the file when it ends</source>
+        <translation>파일이 끝나면 반복하여 재생합니다</translation>
     </message>
     <message>
         <source>&amp;Mirror the camera</source>
         <translation>카메라 좌우 반전(&amp;M)</translation>
     </message>
     <message>
-        <source>Show a camera's picture as a mirror does</source>
-        <translation>카메라 영상을 거울처럼 좌우로 뒤집어 표시합니다</translation>
+        <source>Flip the video of a camera left to right</source>
+        <translation>카메라 영상의 좌우를 뒤집어 표시합니다</translation>
     </message>
     <message>
         <source>&amp;Record</source>
         <translation>녹화(&amp;R)</translation>
     </message>
     <message>
-        <source>Record what is shown, with its detections</source>
-        <translation>표시되는 영상과 검출 결과를 녹화합니다</translation>
+        <source>Record the displayed frames and their detections</source>
+        <translation>표시되는 프레임과 그 검출 결과를 녹화합니다</translation>
     </message>
     <message>
         <source>Record with &amp;boxes</source>
         <translation>상자를 포함하여 녹화(&amp;B)</translation>
     </message>
     <message>
-        <source>Draw the boxes into recordings</source>
+        <source>Draw boxes in recordings</source>
         <translation>녹화 영상에 상자를 그려 넣습니다</translation>
     </message>
     <message>
-        <source>Save &amp;picture</source>
-        <translation>이미지 저장(&amp;P)</translation>
+        <source>&amp;Save snapshot</source>
+        <translation>스냅샷 저장(&amp;S)</translation>
     </message>
     <message>
-        <source>Save this frame with its boxes as PNG</source>
+        <source>Save the current frame with its boxes as a PNG file</source>
         <translation>현재 프레임을 상자와 함께 PNG 파일로 저장합니다</translation>
     </message>
     <message>
-        <source>&amp;Copy picture</source>
-        <translation>이미지 복사(&amp;C)</translation>
+        <source>&amp;Copy snapshot</source>
+        <translation>스냅샷 복사(&amp;C)</translation>
     </message>
     <message>
-        <source>Copy this frame with its boxes</source>
-        <translation>현재 프레임을 상자와 함께 복사합니다</translation>
+        <source>Copy the current frame with its boxes to the clipboard</source>
+        <translation>현재 프레임을 상자와 함께 클립보드에 복사합니다</translation>
     </message>
     <message>
-        <source>Folder for recordings and pictures…</source>
-        <translation>녹화 및 이미지 저장 폴더…</translation>
+        <source>Folder for recordings and snapshots…</source>
+        <translation>녹화 및 스냅샷 저장 폴더…</translation>
     </message>
     <message>
-        <source>Where recordings and pictures are saved</source>
-        <translation>녹화 파일과 이미지를 저장할 위치를 선택합니다</translation>
+        <source>Choose the folder for recordings and snapshots</source>
+        <translation>녹화 파일과 스냅샷을 저장할 폴더를 선택합니다</translation>
     </message>
     <message>
         <source>&amp;Full screen</source>
         <translation>전체 화면(&amp;F)</translation>
     </message>
     <message>
-        <source>Only the video; Escape leaves it</source>
+        <source>Show only the video; press Escape to exit</source>
         <translation>영상만 표시합니다. Esc 키를 누르면 돌아갑니다</translation>
     </message>
     <message>
-        <source>Leave full screen</source>
+        <source>Exit full screen</source>
         <translation>전체 화면 끝내기</translation>
     </message>
     <message>
-        <source>Back to the window</source>
+        <source>Return to the window</source>
         <translation>창 모드로 돌아갑니다</translation>
     </message>
     <message>
-        <source>&amp;Only this source</source>
-        <translation>이 소스만(&amp;O)</translation>
+        <source>&amp;Maximise this source</source>
+        <translation>이 소스 최대화(&amp;M)</translation>
     </message>
     <message>
-        <source>One source large, or all of them; so does a double click</source>
-        <translation>소스 하나를 크게, 또는 모두 보기; 더블 클릭도 같습니다</translation>
+        <source>Show only the selected source, or show all sources; a double click does the same</source>
+        <translation>선택한 소스만 표시하거나 모든 소스를 표시합니다. 더블 클릭해도 됩니다</translation>
     </message>
     <message>
         <source>&amp;Next source</source>
         <translation>다음 소스(&amp;N)</translation>
     </message>
     <message>
-        <source>Work on the next one; or click on it</source>
-        <translation>다음 소스를 선택합니다. 클릭해도 됩니다</translation>
+        <source>Select next source; a click selects a source too</source>
+        <translation>다음 소스를 선택합니다. 소스를 클릭해도 선택됩니다</translation>
     </message>
     <message>
         <source>Zoom &amp;in</source>
         <translation>확대(&amp;I)</translation>
     </message>
     <message>
-        <source>Enlarge; the wheel does it too, dragging and arrow keys move</source>
-        <translation>확대합니다. 마우스 휠로도 확대하며, 끌거나 방향키를 눌러 이동합니다</translation>
+        <source>Zoom in, also with the mouse wheel; drag or press the arrow keys to move</source>
+        <translation>확대합니다. 마우스 휠로도 확대할 수 있으며, 끌거나 방향키를 눌러 이동합니다</translation>
     </message>
     <message>
         <source>Zoom &amp;out</source>
         <translation>축소(&amp;O)</translation>
     </message>
     <message>
-        <source>Make smaller</source>
+        <source>Zoom out</source>
         <translation>축소합니다</translation>
     </message>
     <message>
-        <source>&amp;Whole picture</source>
-        <translation>전체 보기(&amp;W)</translation>
+        <source>Fit to &amp;window</source>
+        <translation>창에 맞추기(&amp;W)</translation>
     </message>
     <message>
         <source>Show the whole frame</source>
         <translation>프레임 전체를 표시합니다</translation>
     </message>
     <message>
-        <source>&amp;Numbers over the video</source>
-        <translation>영상 위에 수치 표시(&amp;N)</translation>
+        <source>S&amp;tatistics overlay</source>
+        <translation>통계 오버레이(&amp;T)</translation>
     </message>
     <message>
-        <source>Show rates and latency over the video</source>
+        <source>Show frame rates and latency over the video</source>
         <translation>영상 위에 프레임 속도와 지연 시간을 표시합니다</translation>
     </message>
     <message>
@@ -318,23 +318,23 @@
         <translation>검출 패널(&amp;D)</translation>
     </message>
     <message>
-        <source>Network, threshold and classes</source>
-        <translation>네트워크, 임계값, 클래스를 설정합니다</translation>
+        <source>Settings of model, threshold and classes</source>
+        <translation>모델, 임계값, 클래스를 설정합니다</translation>
     </message>
     <message>
         <source>&amp;Plots</source>
         <translation>그래프(&amp;P)</translation>
     </message>
     <message>
-        <source>Plots of rates, latency, drops, processor and memory</source>
-        <translation>프레임 속도, 지연 시간, 누락, 프로세서, 메모리 그래프를 표시합니다</translation>
+        <source>Plots of frame rates, latency, dropped frames, CPU and memory</source>
+        <translation>프레임 속도, 지연 시간, 누락 프레임, CPU, 메모리 그래프를 표시합니다</translation>
     </message>
     <message>
         <source>&amp;Every frame</source>
         <translation>모든 프레임 표시(&amp;E)</translation>
     </message>
     <message>
-        <source>Show every frame; boxes found on an earlier one are dotted</source>
+        <source>Show every frame; boxes found on an earlier frame are dotted</source>
         <translation>모든 프레임을 표시합니다. 이전 프레임에서 찾은 상자는 점선으로 그립니다</translation>
     </message>
     <message>
@@ -342,23 +342,23 @@
         <translation>임계값 높이기</translation>
     </message>
     <message>
-        <source>Show only surer detections</source>
-        <translation>더 확실한 검출 결과만 표시합니다</translation>
+        <source>Show only detections with a higher score</source>
+        <translation>점수가 더 높은 검출 결과만 표시합니다</translation>
     </message>
     <message>
         <source>Lower threshold</source>
         <translation>임계값 낮추기</translation>
     </message>
     <message>
-        <source>Show less sure detections too</source>
-        <translation>덜 확실한 검출 결과도 표시합니다</translation>
+        <source>Also show detections with a lower score</source>
+        <translation>점수가 더 낮은 검출 결과도 표시합니다</translation>
     </message>
     <message>
         <source>Search classes</source>
         <translation>클래스 검색</translation>
     </message>
     <message>
-        <source>Go to the class search</source>
+        <source>Go to the search field for classes</source>
         <translation>클래스 검색란으로 이동합니다</translation>
     </message>
     <message>
@@ -366,23 +366,23 @@
         <translation>설정(&amp;S)…</translation>
     </message>
     <message>
-        <source>Language, colours, frame rate</source>
-        <translation>언어, 색상, 프레임 속도를 설정합니다</translation>
+        <source>Change the language, the colours and the frame rate limit</source>
+        <translation>언어, 색상, 프레임 속도 제한을 변경합니다</translation>
     </message>
     <message>
         <source>&amp;Keyboard shortcuts</source>
         <translation>키보드 단축키(&amp;K)</translation>
     </message>
     <message>
-        <source>Every key</source>
-        <translation>모든 단축키를 표시합니다</translation>
+        <source>Show all keyboard shortcuts</source>
+        <translation>모든 키보드 단축키를 표시합니다</translation>
     </message>
     <message>
         <source>&amp;About ssd_live</source>
         <translation>ssd_live 정보(&amp;A)</translation>
     </message>
     <message>
-        <source>Versions and licences</source>
+        <source>Show versions and licences</source>
         <translation>버전과 라이선스를 표시합니다</translation>
     </message>
 </context>
@@ -393,7 +393,7 @@
         <translation>주소 열기</translation>
     </message>
     <message>
-        <source>Address of a network camera or video, as rtsp://host/path or http://host/path</source>
+        <source>Address of a network camera or video, such as rtsp://host/path or http://host/path</source>
         <translation>네트워크 카메라 또는 동영상의 주소(예: rtsp://호스트/경로, http://호스트/경로)</translation>
     </message>
 </context>
@@ -404,24 +404,24 @@
         <translation>취소</translation>
     </message>
     <message>
-        <source>Stay with the network in use</source>
-        <translation>사용 중인 네트워크를 그대로 둡니다</translation>
+        <source>Keep the current model</source>
+        <translation>현재 모델을 계속 사용합니다</translation>
     </message>
     <message>
-        <source>Network that detects</source>
-        <translation>객체를 검출하는 네트워크</translation>
+        <source>Model that detects objects</source>
+        <translation>객체를 검출하는 모델</translation>
     </message>
     <message>
-        <source>Runtime that computes it; auto takes the fastest measured here</source>
-        <translation>네트워크를 실행하는 런타임. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 것을 사용합니다</translation>
+        <source>Backend that runs the model; auto uses the fastest one measured here</source>
+        <translation>모델을 실행하는 백엔드. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 백엔드를 사용합니다</translation>
     </message>
     <message>
-        <source>Number format; auto takes the fastest that finds the same</source>
-        <translation>연산에 쓰는 수 형식. auto를 선택하면 결과가 같은 것 중 가장 빠른 형식을 사용합니다</translation>
+        <source>Number format; auto uses the fastest one that finds the same objects</source>
+        <translation>연산에 쓰는 수 형식. auto를 선택하면 같은 객체를 찾는 것 중 가장 빠른 형식을 사용합니다</translation>
     </message>
     <message>
-        <source>Least score that is shown</source>
-        <translation>표시할 최소 점수</translation>
+        <source>Minimum score</source>
+        <translation>최소 점수</translation>
     </message>
     <message>
         <source>Search classes</source>
@@ -432,8 +432,8 @@
         <translation>클래스</translation>
     </message>
     <message>
-        <source>Only checked classes are shown; the number is how many are seen now</source>
-        <translation>선택한 클래스만 표시합니다. 숫자는 지금 보이는 개수입니다</translation>
+        <source>Only checked classes are shown; the number counts the visible objects</source>
+        <translation>선택한 클래스만 표시합니다. 숫자는 지금 보이는 객체 수입니다</translation>
     </message>
     <message>
         <source>All</source>
@@ -464,7 +464,7 @@
         <translation>레이블 없음</translation>
     </message>
     <message>
-        <source>What stands on a box</source>
+        <source>Text on each box</source>
         <translation>상자에 표시할 내용</translation>
     </message>
     <message>
@@ -472,12 +472,12 @@
         <translation> px</translation>
     </message>
     <message>
-        <source>Thickness of the boxes</source>
+        <source>Line width of the boxes</source>
         <translation>상자의 선 두께</translation>
     </message>
     <message>
-        <source>&amp;Network</source>
-        <translation>네트워크(&amp;N)</translation>
+        <source>&amp;Model</source>
+        <translation>모델(&amp;M)</translation>
     </message>
     <message>
         <source>&amp;Backend</source>
@@ -501,9 +501,9 @@
     </message>
 </context>
 <context>
-    <name>Keeping</name>
+    <name>CaptureActions</name>
     <message>
-        <source>Cancel the export</source>
+        <source>Cancel export</source>
         <translation>내보내기 취소</translation>
     </message>
     <message numerus="yes">
@@ -513,9 +513,9 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%n frame(s) came too fast to be written</source>
+        <source>%n frame(s) lost because writing was too slow</source>
         <translation>
-            <numerusform>프레임 %n개는 너무 빨리 들어와 기록하지 못했습니다</numerusform>
+            <numerusform>기록 속도가 느려 프레임 %n개를 잃었습니다</numerusform>
         </translation>
     </message>
     <message>
@@ -523,16 +523,16 @@
         <translation>저장했습니다: {path}</translation>
     </message>
     <message>
-        <source>The picture is on the clipboard</source>
-        <translation>이미지를 클립보드에 복사했습니다</translation>
+        <source>Snapshot copied to the clipboard</source>
+        <translation>스냅샷을 클립보드에 복사했습니다</translation>
     </message>
     <message>
-        <source>Folder for recordings and pictures</source>
-        <translation>녹화 및 이미지 저장 폴더</translation>
+        <source>Folder for recordings and snapshots</source>
+        <translation>녹화 및 스냅샷 저장 폴더</translation>
     </message>
     <message>
-        <source>An export is going on; cancel it or wait for its end</source>
-        <translation>이미 내보내는 중입니다. 취소하거나 끝날 때까지 기다려 주십시오</translation>
+        <source>An export is already running.</source>
+        <translation>이미 내보내는 중입니다.</translation>
     </message>
     <message>
         <source>Only a video file can be exported; record a camera or a stream instead</source>
@@ -590,17 +590,17 @@
         <translation>여는 중…</translation>
     </message>
     <message>
-        <source>No camera was found, so this is the sample clip. Choose another source in the menu Source.</source>
-        <translation>카메라를 찾지 못하여 예제 영상을 재생합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
+        <source>No camera was found, so the sample clip is shown. Choose another source in the Source menu.</source>
+        <translation>카메라를 찾지 못하여 예제 영상을 표시합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
     </message>
     <message>
-        <source>{trouble} Trying again ({attempts}) …</source>
-        <translation>{trouble} 다시 시도하는 중({attempts}회)…</translation>
+        <source>{trouble} Trying again (attempt {attempts}) …</source>
+        <translation>{trouble} 다시 시도하는 중({attempts}번째 시도)…</translation>
     </message>
     <message>
-        <source>There is no picture from this source.
+        <source>This source gives no video.
 
-Connect a camera and choose it under Source, drop a file here,
+Connect a camera and choose it in the Source menu, drop a file here,
 or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
         <translation>이 소스에서 영상을 받지 못했습니다.
 
@@ -618,20 +618,20 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
 <context>
     <name>NumbersPanel</name>
     <message>
-        <source>Frames a second</source>
-        <translation>초당 프레임 수</translation>
+        <source>Frame rate</source>
+        <translation>프레임 속도</translation>
     </message>
     <message>
         <source>Time by stage</source>
         <translation>단계별 시간</translation>
     </message>
     <message>
-        <source>Dropped a second, by cause</source>
-        <translation>원인별 초당 누락</translation>
+        <source>Dropped frames per second, by cause</source>
+        <translation>원인별 초당 누락 프레임</translation>
     </message>
     <message>
-        <source>Processor</source>
-        <translation>프로세서</translation>
+        <source>CPU</source>
+        <translation>CPU</translation>
     </message>
     <message>
         <source>Memory</source>
@@ -698,10 +698,6 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>소스 변경</translation>
     </message>
     <message>
-        <source>processor</source>
-        <translation>프로세서</translation>
-    </message>
-    <message>
         <source>memory</source>
         <translation>메모리</translation>
     </message>
@@ -713,8 +709,8 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>설정</translation>
     </message>
     <message>
-        <source>As the system</source>
-        <translation>시스템 설정에 따름</translation>
+        <source>System default</source>
+        <translation>시스템 기본값</translation>
     </message>
     <message>
         <source>Light</source>
@@ -733,8 +729,8 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation> FPS</translation>
     </message>
     <message>
-        <source>Look at no more frames than this; saves batteries</source>
-        <translation>처리할 최대 프레임 수를 제한하여 배터리를 절약합니다</translation>
+        <source>Process no more frames per second than this, to save power</source>
+        <translation>초당 처리할 프레임 수를 제한하여 전력을 절약합니다</translation>
     </message>
     <message>
         <source>&amp;Language</source>
@@ -749,8 +745,8 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>프레임 속도 제한(&amp;F)</translation>
     </message>
     <message>
-        <source>A new language is used from the next start on.</source>
-        <translation>변경한 언어는 다음에 시작할 때부터 적용됩니다.</translation>
+        <source>Language changes take effect after a restart.</source>
+        <translation>변경한 언어는 다시 시작한 후에 적용됩니다.</translation>
     </message>
 </context>
 <context>
@@ -778,8 +774,8 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         </translation>
     </message>
     <message>
-        <source>network is loading</source>
-        <translation>네트워크를 불러오는 중</translation>
+        <source>model is loading</source>
+        <translation>모델을 불러오는 중</translation>
     </message>
 </context>
 <context>
@@ -797,7 +793,7 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>동작</translation>
     </message>
     <message>
-        <source>What it does</source>
+        <source>Description</source>
         <translation>설명</translation>
     </message>
 </context>
@@ -844,8 +840,8 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>{width} x {height}, {rate} FPS</translation>
     </message>
     <message>
-        <source>Nothing yet</source>
-        <translation>아직 없음</translation>
+        <source>No recent sources</source>
+        <translation>최근 소스 없음</translation>
     </message>
 </context>
 <context>

@@ -1,4 +1,4 @@
-"""Runtimes behind one small contract."""
+"""Find and load the backends, which all follow one small contract (see `base`)."""
 
 import importlib.util
 from typing import TYPE_CHECKING, cast
@@ -9,7 +9,8 @@ from ssd_live.errors import UsageError
 if TYPE_CHECKING:
     from ssd_live.modelfile.file import ModelFile
 
-# Where each is, and what it is there: the engines' package stands beside this one.
+# The module of each backend. A name after the colon is the object in that module that follows the
+# `BackendModule` contract.
 _PLACES = {
     "openvino": "ssd_live.backends.openvino",
     "onnxruntime": "ssd_live.backends.onnxruntime",
@@ -18,13 +19,15 @@ _PLACES = {
     "tensorrt-rtx": "ssd_live.backends.tensorrt.backend:TENSORRT_RTX",
 }
 BACKENDS = tuple(_PLACES)
-# These run an engine, which is built from the model file and may compute something else.
+# These run an engine. It is built from the model file, so its results may differ and are checked.
 ENGINE_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 def backend_module(name: str) -> BackendModule:
-    """The module of a runtime. Raises `UsageError` for an unknown name and `MissingPackageError`
-    for one that is not installed.
+    """Return the module of a backend.
+
+    Raises `UsageError` if there is no backend of this name, and `MissingPackageError` if its
+    package is not installed.
     """
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name!r}; choose auto, cpu, {', '.join(BACKENDS)}")
@@ -34,16 +37,21 @@ def backend_module(name: str) -> BackendModule:
 
 
 def installed() -> list[str]:
-    """Backends whose package is there, which says nothing of a driver; nothing is imported."""
+    """Return the names of the backends whose package is installed, without importing them.
+
+    An installed package does not mean that a device or its driver is available.
+    """
     return [
         name for name in BACKENDS if importlib.util.find_spec(name.replace("-", "_")) is not None
     ]
 
 
 def load_backend(name: str, model: "ModelFile", options: LoadOptions) -> Backend:
-    """Load a model file on a runtime; for int8 the quantised form of it. Raises `BackendError`,
-    `MissingPackageError`, `UsageError`.
+    """Load a model file on the backend `name`. INT8 needs the quantised model file.
+
+    Raises `BackendError`, `MissingPackageError`, or `UsageError` if INT8 is requested for a model
+    that is not quantised.
     """
     if options.precision == "int8" and model.metadata.precision != "int8":
-        raise UsageError(f"{model.name} is no INT8 model; make one with `quantize`")
+        raise UsageError(f"{model.name} is not an INT8 model; make one with `quantize`")
     return backend_module(name).load(model, options)

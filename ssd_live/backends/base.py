@@ -1,5 +1,5 @@
-"""The contract of a backend, in one page: load a model file, keep `slots` batches in flight, hand
-the four outputs back.
+"""Define the contract of a backend: load a model file, keep up to `slots` batches in flight, and
+return the four outputs of each.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,19 @@ from ssd_live.system.machine import available_cores
 if TYPE_CHECKING:
     from ssd_live.modelfile.file import ModelFile
 
-# int8 is a form of the model file, quantised; the others are what a runtime makes of the float32
-# one.
+# int8 needs a quantised model file. The backend converts the float32 file to the other precisions.
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-# latency: one picture as soon as can be. throughput: as many pictures a second as can be.
+# latency: finish one image as soon as possible. throughput: compute as many images a second as
+# possible.
 Workload = Literal["latency", "throughput"]
 
 
 class Outputs(NamedTuple):
-    """A batch of answers in the layout of EfficientNMS_TRT; boxes xyxy in 0..1; rows past a
-    picture's count are unspecified.
+    """The detections of a batch of B images, with room for K each, in the layout of
+    EfficientNMS_TRT.
+
+    Boxes are xyxy in 0..1. Rows after the first `num_detections` of an image are unspecified.
     """
 
     num_detections: NDArray[np.int32]  # (B, 1)
@@ -36,8 +38,11 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How a backend is to be loaded. `threads` is how many processor threads it may use; `notify`
-    hears of what takes long.
+    """Options for loading a backend.
+
+    `batch` is the number of images in every batch. `threads` is how many CPU threads the backend
+    may use, or 0 for one on each available core. `notify` is called with a line of text before and
+    during slow steps, such as building an engine.
     """
 
     device: str = "CPU"
@@ -49,51 +54,57 @@ class LoadOptions:
 
     @property
     def thread_count(self) -> int:
+        """The number of CPU threads to use: `threads`, or the available cores if that is 0."""
         return self.threads or available_cores()
 
 
 def slots_for(at_once: int) -> int:
-    """For throughput, of a backend that works on so many at a time: with a third of its slots taken
-    it has enough to do, so that whoever fills them may be busy elsewhere for a while.
+    """Return how many slots a throughput backend needs that computes `at_once` batches in parallel.
+
+    Three times as many plus ten keep it busy while the caller that fills the slots is delayed.
     """
     return 3 * at_once + 10
 
 
 class Pending(Protocol):
-    """A batch in flight."""
+    """A batch in flight, whose outputs can be waited for."""
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the answer, at most `timeout` seconds. Its arrays are valid until the slot is
-        used again.
+        """Wait at most `timeout` seconds for the outputs and return them; None waits forever.
 
-        Raises `BackendError` when the runtime failed and `TimeoutError` when time is up.
+        The arrays are valid until the slot is used again. Raises `BackendError` if the backend
+        failed and `TimeoutError` if the time is up.
         """
         ...
 
 
 class Backend(Protocol):
-    """A loaded model on a runtime: a with-block. One thread submits; the same or one other waits
-    for the results.
+    """A model loaded on a backend, to be used in a with-block.
+
+    One thread submits batches. The same thread or one other thread waits for the results.
+    `slots` is how many batches may be in flight. `description` names the library, its version, the
+    device and the precision.
     """
 
     slots: int
     description: str
 
     def submit(self, images: Pixels) -> Pending:
-        """Start on images (B, H, W, 3) uint8 BGR at the network's size, B the batch it was loaded
-        with.
+        """Start to compute images (B, H, W, 3) uint8 BGR at the network's size.
 
-        At most `slots` may be in flight; the array must not change until the result is there.
+        B must be the batch that the backend was loaded with. At most `slots` batches may be in
+        flight. The array must not change until the result is available.
         """
         ...
 
     def share(self) -> "Backend | None":
-        """Another user's place at the same loaded model, for another thread, to be closed before
-        this one; None where there is just one.
+        """Return a second handle to the same loaded model for use in another thread, or None if
+        the backend has only one. Close it before this one.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop what is in flight and free the model."""
 
     def __enter__(self) -> Self: ...
 
@@ -101,20 +112,25 @@ class Backend(Protocol):
 
 
 class BackendModule(Protocol):
-    """What each module of this package offers."""
+    """The functions that every backend module of this package has."""
 
     def devices(self) -> list[str]:
-        """Devices of this machine that the runtime can use, most ordinary first; raises
-        `MissingPackageError` if it is not installed.
+        """Return the devices of this machine that the backend can use, the default one first.
+
+        Raises `MissingPackageError` if the backend is not installed.
         """
         ...
 
     def precisions(self, device: str) -> list[Precision]:
-        """Precisions worth trying on a device; `fp32` first."""
+        """Return the precisions worth trying on a device, `fp32` first."""
         ...
 
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """Return the version of the backend's library.
+
+        Raises `MissingPackageError` if it is not installed.
+        """
 
     def load(self, model: "ModelFile", options: LoadOptions) -> Backend:
-        """Raises `BackendError`, `MissingPackageError`."""
+        """Load a model file. Raises `BackendError`, `MissingPackageError`."""
         ...

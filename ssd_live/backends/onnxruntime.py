@@ -1,4 +1,4 @@
-"""ONNX Runtime: CPU, and CUDA, DirectML and CoreML where their providers are installed."""
+"""Run models with ONNX Runtime on the CPU, or with CUDA, DirectML or CoreML if installed."""
 
 import os
 import threading
@@ -21,8 +21,10 @@ _PROVIDERS = {
 
 
 def runtime() -> Any:
-    """The package, with its reports to its makers off unless the user's environment says otherwise.
-    Raises `MissingPackageError`.
+    """Import ONNX Runtime with its telemetry switched off, and return it.
+
+    The user can set `ORT_DISABLE_TELEMETRY` in the environment to another value. Raises
+    `MissingPackageError` if ONNX Runtime is not installed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
@@ -37,37 +39,44 @@ def runtime() -> Any:
 
 
 def version() -> str:
+    """Return the version of ONNX Runtime."""
     return str(runtime().__version__)
 
 
 def devices() -> list[str]:
+    """Return the devices whose execution provider is installed, `CPU` first."""
     installed = runtime().get_available_providers()
     return [device for device, provider in _PROVIDERS.items() if provider in installed]
 
 
 def precisions(device: str) -> list[Precision]:
-    # The runtime computes in the precision of the graph.
+    """Return `fp32`, because ONNX Runtime computes in the precision of the model file."""
     return ["fp32"]
 
 
 class OrtPending:
+    """A batch in flight. See `Pending`."""
+
     def __init__(self, future: "Future[list[Any]]") -> None:
         self._future = future
 
     def result(self, timeout: float | None = None) -> Outputs:
+        """Wait for the outputs and return them. See `Pending.result`."""
         try:
             return Outputs(*self._future.result(timeout))
         except TimeoutError:
             raise TimeoutError(f"ONNX Runtime gave no answer within {timeout:g} s") from None
-        except Exception as error:  # the runtime's exceptions have no common base
+        except Exception as error:  # ONNX Runtime's errors have no common base class
             raise BackendError(
                 f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino"
             ) from error
 
 
 class OrtBackend(Closing):
-    """Latency: one run on all threads. Throughput: as many runs side by side as there are threads,
-    one thread each.
+    """A model loaded with ONNX Runtime. See `Backend`.
+
+    For latency it computes one batch at a time on all threads. For throughput on the CPU it
+    computes as many batches in parallel as there are threads, each on one thread.
     """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
@@ -77,7 +86,7 @@ class OrtBackend(Closing):
         self.slots = 1 if options.workload == "latency" else slots_for(side_by_side)
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.thread_count // side_by_side
-        # Spinning between operators would take the time that decoding and encoding need.
+        # Spinning between operators would take CPU time that decoding and encoding need.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = [_PROVIDERS[options.device], *([] if on_cpu else [_PROVIDERS["CPU"]])]
         try:
@@ -88,7 +97,8 @@ class OrtBackend(Closing):
                 "--backend openvino"
             ) from error
         self._workers = ThreadPoolExecutor(side_by_side, thread_name_prefix="onnxruntime")
-        # All begin now, so that they have the priority of whoever loads.
+        # All threads start now, because they inherit the priority of the thread that loads the
+        # model.
         together = threading.Barrier(side_by_side)
         list(self._workers.map(lambda _: together.wait(), range(side_by_side)))
         self.description = (
@@ -96,18 +106,23 @@ class OrtBackend(Closing):
         )
 
     def submit(self, images: Pixels) -> OrtPending:
+        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
         return OrtPending(self._workers.submit(self._session.run, OUTPUTS, {"image": images}))
 
     def share(self) -> "OrtShare":
+        """Return a second handle to the same session for use in another thread."""
         return OrtShare(self)
 
     def close(self) -> None:
+        """Cancel batches that were not started, wait for the others, and end the threads."""
         self._workers.shutdown(wait=True, cancel_futures=True)
 
 
 class OrtShare(Closing):
-    """A session takes runs from any thread; its workers see to it that there are not more at once
-    than threads.
+    """A second handle to the session of an `OrtBackend`. See `Backend.share`.
+
+    A session may be used from any thread. The worker threads of the owner limit how many batches
+    run in parallel.
     """
 
     def __init__(self, owner: OrtBackend) -> None:
@@ -115,8 +130,9 @@ class OrtShare(Closing):
         self.submit, self.share = owner.submit, owner.share
 
     def close(self) -> None:
-        """What is in flight ends by itself."""
+        """Do nothing: batches in flight complete, and the owner frees the session."""
 
 
 def load(model: ModelFile, options: LoadOptions) -> OrtBackend:
+    """Load a model file. Raises `BackendError`, `MissingPackageError`."""
     return OrtBackend(model, options)

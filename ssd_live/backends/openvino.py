@@ -1,4 +1,4 @@
-"""OpenVINO: CPU, and Intel GPU and NPU where present."""
+"""Run models with OpenVINO on the CPU, or on an Intel GPU or NPU if there is one."""
 
 import contextlib
 import copy
@@ -24,9 +24,11 @@ from ssd_live.system.paths import cache_folder, engines_folder
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
 _MOST_COMPILED = 16
-# Folders of processes that compile; older ones were left by processes that were killed.
+# A folder with this prefix belongs to a process that compiles. If it is older than this many
+# seconds, the process was killed.
 _OWN, _FORGOTTEN_SECONDS = "own-", 3600
-# What an INT8 file leaves in float stays in float32: bfloat16 there was measured slower.
+# Operators that an INT8 file does not quantise stay in float32, because bfloat16 was measured to be
+# slower there.
 _PRECISION_HINTS: dict[Precision, str] = {
     "fp32": "f32",
     "fp16": "f16",
@@ -48,8 +50,10 @@ def _openvino() -> Any:
 
 @contextlib.contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """OpenVINO reports its use to its makers from the import on, unless this package of its cannot
-    be imported.
+    """Make `openvino_telemetry` impossible to import inside the with-block.
+
+    OpenVINO sends usage data to its vendor from the import on, unless it cannot import this
+    package.
     """
     before = sys.modules.get(_TELEMETRY_PACKAGE)
     sys.modules[_TELEMETRY_PACKAGE] = None  # type: ignore[assignment]
@@ -63,15 +67,18 @@ def _without_telemetry() -> Iterator[None]:
 
 
 def version() -> str:
+    """Return the version of OpenVINO."""
     return str(_openvino().__version__)
 
 
 def devices() -> list[str]:
+    """Return the devices that OpenVINO finds, `CPU` first."""
     names: list[str] = _openvino().Core().available_devices
     return sorted(names, key=lambda name: (name != "CPU", name))
 
 
 def precisions(device: str) -> list[Precision]:
+    """Return `fp32` and the lower precisions that a device supports."""
     capabilities = _openvino().Core().get_property(device, "OPTIMIZATION_CAPABILITIES")
     lower: list[Precision] = [
         precision for precision in ("bf16", "fp16") if precision.upper() in capabilities
@@ -80,13 +87,18 @@ def precisions(device: str) -> list[Precision]:
 
 
 class OpenVinoPending:
-    """`table`: where a network that ends in `DetectionOutput` has its answer put."""
+    """A batch in flight. See `Pending`.
+
+    `table` converts the output of a network that ends in `DetectionOutput`. It is None for a
+    network that ends in the NMS of the model file.
+    """
 
     def __init__(self, request: Any, table: Table | None) -> None:
         self._request = request
         self._table = table
 
     def result(self, timeout: float | None = None) -> Outputs:
+        """Wait for the outputs and return them. See `Pending.result`."""
         try:
             if timeout is None:
                 self._request.wait()
@@ -102,8 +114,9 @@ class OpenVinoPending:
 
 
 class OpenVinoBackend(Closing):
-    """A ring of inference requests; OpenVINO fixes the batch at load, since a dynamic one costs a
-    quarter of the speed.
+    """A model loaded with OpenVINO, with a ring of inference requests. See `Backend`.
+
+    The batch is fixed at load, because a dynamic batch costs a quarter of the speed.
     """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
@@ -115,8 +128,8 @@ class OpenVinoBackend(Closing):
             "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[options.precision],
         }
         if options.device == "CPU":
-            # Not pinned: decoding and encoding share the cores, and a pinned stream would wait for
-            # theirs.
+            # Threads are not pinned to cores, because decoding and encoding use the same cores and
+            # a pinned thread would have to wait for them.
             config |= {"INFERENCE_NUM_THREADS": options.thread_count, "ENABLE_CPU_PINNING": False}
         try:
             core = openvino.Core()
@@ -157,20 +170,23 @@ class OpenVinoBackend(Closing):
         self._next = 0
 
     def submit(self, images: Pixels) -> OpenVinoPending:
+        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
         slot, self._next = self._next, (self._next + 1) % self.slots
         request = self._requests[slot]
-        # The runtime reads the array while it works, but does not hold on to it.
+        # OpenVINO reads the array while it computes but keeps no reference to it.
         self._images[slot] = np.ascontiguousarray(images)
         request.set_input_tensor(self._tensor(self._images[slot], shared_memory=True))
         request.start_async()
         return OpenVinoPending(request, self._tables[slot])
 
     def share(self) -> "OpenVinoBackend":
+        """Return a second handle to the same compiled network, with requests of its own."""
         other = copy.copy(self)
         other._make_slots()
         return other
 
     def close(self) -> None:
+        """Cancel the requests in flight and free all requests."""
         for request in self._requests:
             request.cancel()
         self._requests = []
@@ -178,11 +194,11 @@ class OpenVinoBackend(Closing):
 
 @contextlib.contextmanager
 def _own_cache() -> Iterator[Path | None]:
-    """A folder with what OpenVINO compiled before, and whose new files are there for later ones;
-    None where nothing can be written.
+    """Give a folder with the networks that OpenVINO compiled before, or None if no folder can be
+    written. At the end of the with-block its new files move to the shared cache.
 
-    It is this process's own, with links to what all share: OpenVINO writes its files in place, and
-    crashes on one that another process has written only half.
+    The folder belongs to this process alone and contains links to the shared files. OpenVINO writes
+    its files in place, and it crashes on a file that another process has only half written.
     """
     with contextlib.ExitStack() as stack:
         own: Path | None = None
@@ -200,20 +216,22 @@ def _own_cache() -> Iterator[Path | None]:
         yield own
         with contextlib.suppress(OSError):
             for blob in own.glob("*.blob") if own else ():
-                # Of a link to the same file nothing changes.
+                # Renaming one link to a file over another link to it changes nothing.
                 blob.replace(shared / blob.name)
 
 
 def _cache_folder() -> Path:
-    """What OpenVINO compiled: loading that takes a quarter of the time. Raises `OSError`.
+    """Return the shared cache folder for networks that OpenVINO compiled, after removing old files.
 
-    Each network, precision, batch and threshold is a file of its own, which OpenVINO checks; the
-    oldest go.
+    Loading a compiled network takes a quarter of the time. Each network, precision, batch and
+    threshold has its own file, and OpenVINO checks that the file fits. Only the newest files are
+    kept. Raises `OSError` if the folder cannot be created.
     """
     folder = cache_folder() / "openvino"
     _adopt_old_cache(folder)
     folder.mkdir(exist_ok=True)
-    # Another process may be at it too, and some systems keep what is in use.
+    # Another process may remove files at the same time, and some systems do not remove a file that
+    # is in use.
     with contextlib.suppress(OSError):
         for blob in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[
             :-_MOST_COMPILED
@@ -234,10 +252,11 @@ def _adopt_old_cache(folder: Path) -> None:
 
 
 def load(model: ModelFile, options: LoadOptions) -> OpenVinoBackend:
+    """Load a model file. Raises `BackendError`, `MissingPackageError`."""
     return OpenVinoBackend(model, options)
 
 
 def _first_line(error: Exception) -> str:
-    """The last thing that OpenVINO says is its reason; before it stand its source lines."""
+    """Return the last line of an error, where OpenVINO gives the reason after its source lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,9 +1,9 @@
-"""OpenVINO's own NMS in place of a model file's, where little is left to suppress: one operator
-with a fixed shape.
+"""Replace the NMS of a model file by OpenVINO's own operator if few boxes are left to suppress.
 
-`DetectionOutput` is the last layer of SSD's first implementation, in Caffe. It takes scores as the
-network has them (box by box), and gives the best in one table, where the file's tail turns the
-scores about, scatters what is kept into zeros and sorts all of them again.
+`DetectionOutput` is one operator with a fixed shape, and the last layer of SSD's first
+implementation, in Caffe. It takes the scores in the network's order (box by box) and returns the
+best ones in one table. The NMS of the model file is slower: it transposes the scores, scatters the
+kept ones into zeros and sorts them all again.
 """
 
 from typing import Any
@@ -15,21 +15,22 @@ from ssd_live.backends.base import Outputs
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.modelfile.nms import BOXES, KEPT, SCORES
 
-# Under this score there may be hundreds of boxes of each class, and the operator compares each with
-# every other.
+# With a lower score threshold there may be hundreds of boxes of each class, and the operator
+# compares each box with every other one.
 LEAST_SCORE = 0.1
-# Of each class, before NMS: the cut of the paper's implementation, so that an untrained network is
-# not slow.
+# The most boxes of each class that enter NMS. The implementation of the paper has the same limit.
+# The limit keeps an untrained network from being slow.
 CANDIDATES = 400
 _IMAGE, _CLASS, _SCORE, _BOX = 0, 1, 2, slice(3, 7)
 _COLUMNS = 7
 
 
 def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> Any | None:
-    """A network of fixed shape with `DetectionOutput` behind its boxes and scores; None where the
-    file's own tail is the one to take.
+    """Return the network, which must have fixed shapes, with `DetectionOutput` after its boxes and
+    scores. Return None if the NMS of the model file should be used.
 
-    That is where it suppresses nothing, looks only at its best boxes, or has a low threshold.
+    That is the case if the file's NMS suppresses nothing, looks only at its best boxes, or has a
+    score threshold below `LEAST_SCORE`.
     """
     tensors = {
         name: output
@@ -51,8 +52,9 @@ def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> An
             tensors[name], np.array([batch, count * columns], np.int64), special_zero=False
         )
 
-    # Boxes are decoded: to the corners of prior boxes that are nothing, with variances that change
-    # nothing, they are added as they are.
+    # The boxes are decoded already. The operator adds them to the corners of the default boxes
+    # ("priors"), so priors of zero and variances that are encoded in the target leave them
+    # unchanged.
     priors = operators.constant(np.zeros((1, 1, count * 4), np.float32))
     best = operators.detection_output(
         flat(BOXES, 4),
@@ -74,14 +76,20 @@ def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> An
 
 
 class Table:
-    """Where the rows of one request are put in the layout of `Outputs`, again and again."""
+    """A reusable buffer that holds the detections of one request in the layout of `Outputs`.
+
+    `most` is the largest number of detections per image.
+    """
 
     def __init__(self, batch: int, most: int) -> None:
         self._rows = np.zeros((batch, most, _COLUMNS), np.float32)
 
     def outputs(self, found: NDArray[np.float32]) -> Outputs:
-        """From rows (1, 1, B * K, 7) of image, class, score and box, picture after picture, up to
-        one whose image is -1; views of this table.
+        """Convert the table of `DetectionOutput` and return the outputs. Boxes and scores are views
+        of this buffer.
+
+        `found` has rows (1, 1, B * K, 7) of image, class, score and box (xyxy), one image after the
+        other. The first row whose image is -1 ends it.
         """
         rows = found.reshape(-1, _COLUMNS)
         end = int(rows[:, _IMAGE].argmin())
@@ -93,7 +101,7 @@ class Table:
         stop = 0
         for picture, count in zip(self._rows, counts, strict=True):
             own = rows[stop : stop + count]
-            # The operator gives them class by class.
+            # The operator sorts its rows by class, and `Outputs` by score.
             picture[:count] = own[np.argsort(-own[:, _SCORE], kind="stable")]
             stop += count
         return Outputs(

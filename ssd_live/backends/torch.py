@@ -1,5 +1,6 @@
-"""PyTorch, for comparison: the network is rebuilt from the zoo and takes its weights out of the
-model file.
+"""Run models with PyTorch, for comparison with the other backends.
+
+The network is rebuilt from the zoo and takes its weights from the model file.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,29 +23,35 @@ try:
     from ssd_live.models.ssd import SSDNetwork
 except ImportError as error:
     raise MissingPackageError(
-        "PyTorch is not installed; `pip install '.[train]'` brings it, or choose --backend openvino"
+        "PyTorch is not installed; `pip install '.[train]'`, or choose --backend openvino"
     ) from error
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def version() -> str:
+    """Return the version of PyTorch."""
     return str(torch.__version__)
 
 
 def devices() -> list[str]:
+    """Return `CPU`, and `CUDA` if PyTorch can use a GPU."""
     return ["CPU", *(["CUDA"] if torch.cuda.is_available() else [])]
 
 
 def precisions(device: str) -> list[Precision]:
+    """Return the precisions worth trying on a device, `fp32` first."""
     return ["fp32", "bf16"] if device == "CPU" else ["fp32", "fp16"]
 
 
 class TorchPending:
+    """A batch in flight on the CPU. See `Pending`."""
+
     def __init__(self, future: "Future[Outputs]") -> None:
         self._future = future
 
     def result(self, timeout: float | None = None) -> Outputs:
+        """Wait for the outputs and return them. See `Pending.result`."""
         try:
             return self._future.result(timeout)
         except RuntimeError as error:
@@ -54,7 +61,9 @@ class TorchPending:
 
 
 class TorchBackend(Closing):
-    """On the processor: one batch at a time, on a thread of its own. Box decoding and NMS stay in
+    """A model loaded with PyTorch on the CPU. See `Backend`.
+
+    It computes one batch at a time in a thread of its own. Box decoding and NMS are always in
     float32.
     """
 
@@ -73,6 +82,7 @@ class TorchBackend(Closing):
         self.description = _description(options)
 
     def submit(self, images: Pixels) -> TorchPending:
+        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
         return TorchPending(self._worker.submit(self._run, images))
 
     @torch.inference_mode()
@@ -92,14 +102,20 @@ class TorchBackend(Closing):
         return outputs
 
     def share(self) -> None:
+        # This backend has only one handle.
         return None
 
     def close(self) -> None:
+        """Wait for the batch being computed, then end the thread."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
 
 def load(model: ModelFile, options: LoadOptions) -> Backend:
-    """Raises `BackendError`."""
+    """Load a model file on the CPU or on an NVIDIA GPU.
+
+    Raises `BackendError` if a GPU is requested and there is none or it cannot be used, and
+    `ModelFileError` if the weights do not fit the network.
+    """
     return (
         _load_on_gpu(model, options)
         if options.device.startswith("CUDA")
@@ -123,7 +139,10 @@ def _description(options: LoadOptions) -> str:
 
 
 def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "NetworkPredictor":
-    """The network on its device. Whatever it computes in, its default boxes stay exact."""
+    """Return the network on its device in the requested precision.
+
+    The default boxes keep their own precision, because rounding them would move the boxes.
+    """
     kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
     boxes = network.default_boxes.to(options.device.lower())
     network = network.to(boxes.device, kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,7 +1,8 @@
-"""PyTorch on an NVIDIA GPU: all the work from pixels to detections is one CUDA graph in each slot,
-so that the host only starts it.
+"""Run models with PyTorch on an NVIDIA GPU.
 
-NMS is our own kernel where `cuda-bindings` is installed, else the one of fixed shapes in PyTorch.
+Each slot has one CUDA graph with all the work from pixels to detections, so that the CPU only
+starts it. NMS runs in this program's own kernel if `cuda-bindings` is installed, otherwise as fixed
+shape operations of PyTorch.
 """
 
 import time
@@ -28,16 +29,18 @@ if TYPE_CHECKING:
 
     from ssd_live.backends.torch_network import NetworkPredictor
 
-# While the GPU computes one batch, the next is copied there.
+# While the GPU computes one batch, the next one is copied to it.
 _SLOTS = 2
 _WARM_UPS = 3
-# A short wait is watched closely; a longer one leaves the processor to others.
+# `wait` polls without a pause at first. After this time it sleeps between polls to free the CPU.
 _CLOSE_WATCH_SECONDS, _POLL_SECONDS = 0.002, 0.0002
 
 
 class CudaBackend(Closing):
-    """See `Backend`. `answering` is the network on the GPU, in the precision that it is to compute
-    in.
+    """A model loaded with PyTorch on an NVIDIA GPU. See `Backend`.
+
+    `answering` is the network on the GPU, already in the precision to compute in. Raises
+    `BackendError` if PyTorch cannot use the GPU.
     """
 
     slots = _SLOTS
@@ -49,10 +52,10 @@ class CudaBackend(Closing):
         self._next = 0
         self._slots: list[_Slot] = []
         self._kernels = None
-        # Convolutions of float32 would else be rounded to TF32's ten bits.
+        # TF32 would round the inputs of float32 convolutions to ten bits.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.inference_mode():
             try:
-                # Makes the context that the kernels are loaded into.
+                # This creates the CUDA context that the kernels are loaded into.
                 torch.zeros(1, device="cuda")
                 self._kernels = Kernels() if Kernels is not None else None
                 detect = _kernel_nms(self._kernels) if self._kernels is not None else _fixed_nms
@@ -65,7 +68,8 @@ class CudaBackend(Closing):
 
     def submit(self, images: Pixels) -> "_CudaPending":
         """Copy the images (B, H, W, 3) uint8 BGR to pinned memory and start the slot's graph.
-        Raises `BackendError`.
+
+        Raises `BackendError` if the GPU failed.
         """
         slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
         try:
@@ -75,10 +79,10 @@ class CudaBackend(Closing):
         return _CudaPending(slot)
 
     def share(self) -> None:
-        """Return None: one user has all slots."""
+        """Return None, because this backend has only one handle."""
 
     def close(self) -> None:
-        """Wait for what is in flight, then free the graphs and the kernels."""
+        """Wait for the batches in flight, then free the graphs and the kernels."""
         slots, self._slots = self._slots, []
         for slot in slots:
             slot.close()
@@ -94,7 +98,7 @@ class _CudaPending:
         self._slot = slot
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """See `Pending.result`."""
+        """Wait for the outputs and return them. See `Pending.result`."""
         try:
             self._slot.wait(timeout)
         except RuntimeError as error:
@@ -102,14 +106,15 @@ class _CudaPending:
         return self._slot.outputs
 
 
-# Boxes (B, N, 4) and scores (B, N, C) -> int32 (B * (1 + 6 K),): the four outputs one after the
-# other, float32 as their bits.
+# Takes boxes (B, N, 4) and scores (B, N, C). Returns int32 (B * (1 + 6 K),): the four outputs one
+# after the other, with float32 values as their bits.
 _Detect = Callable[["Tensor", "Tensor", "NetworkPredictor"], "Tensor"]
 
 
 class _Slot:
-    """Pinned memory, a stream and a captured graph for one batch. Nothing is allocated when it is
-    used.
+    """Pinned memory, a stream and a captured graph for one batch.
+
+    Everything is allocated when the slot is created and nothing when it is used.
     """
 
     def __init__(self, answering: "NetworkPredictor", batch: int, detect: _Detect) -> None:
@@ -121,7 +126,7 @@ class _Slot:
         self._images = self._host_images.numpy()
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        # The weights may still be on their way there, on the stream of whoever loaded them.
+        # The weights may still be being copied on the stream of the code that loaded them.
         self._stream.wait_stream(torch.cuda.current_stream())
         device_images = self._host_images.cuda()
 
@@ -130,7 +135,7 @@ class _Slot:
             return detect(*answering(device_images), answering)
 
         with torch.cuda.stream(self._stream):
-            # Libraries choose their kernels at first use, which cannot be captured.
+            # Libraries choose their kernels at first use, and that cannot be captured.
             for _ in range(_WARM_UPS):
                 found = work()
         self._stream.synchronize()
@@ -143,13 +148,14 @@ class _Slot:
         self.outputs = _outputs_in(host.numpy(), batch, _limit(answering))
 
     def start(self, images: Pixels) -> None:
+        """Copy the images into the slot and launch its graph."""
         np.copyto(self._images, images)
         with torch.cuda.stream(self._stream):
             self._graph.replay()
             self._done.record(self._stream)
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until the graph is done. Raises `TimeoutError`."""
+        """Wait until the graph is done. Raises `TimeoutError` after `timeout` seconds."""
         if timeout is None:
             self._done.synchronize()
             return
@@ -161,10 +167,11 @@ class _Slot:
             time.sleep(0 if waited < _CLOSE_WATCH_SECONDS else _POLL_SECONDS)
 
     def close(self) -> None:
+        """Wait until the stream is empty, then free the graph."""
         try:
             self._stream.synchronize()
         except RuntimeError:
-            # A GPU that was lost computes nothing any more.
+            # A lost GPU computes nothing any more, and its graph cannot be freed.
             return
         self._graph.reset()
 
@@ -177,7 +184,7 @@ def _limit(answering: "NetworkPredictor") -> int:
 
 
 def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -> Outputs:
-    """Views of the packed outputs (see `_Detect`)."""
+    """Return views into the packed outputs (see `_Detect`)."""
     ends = np.cumsum([batch, 4 * batch * limit, batch * limit])
     counts, boxes, scores, classes = np.split(packed, ends)
     return Outputs(
@@ -222,7 +229,7 @@ def _fixed_nms(boxes: "Tensor", scores: "Tensor", answering: "NetworkPredictor")
 
 
 class _ConvolutionReLU(nn.Module):
-    """A convolution with its bias and ReLU as one call of cuDNN."""
+    """A convolution with its bias and ReLU, computed by one call of cuDNN."""
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
@@ -231,7 +238,7 @@ class _ConvolutionReLU(nn.Module):
     def forward(self, x: "Tensor") -> "Tensor":
         layer = self._convolution
         assert not isinstance(layer.padding, str), (
-            "the networks of the zoo name their padding in pixels"
+            "networks of the zoo give their padding in pixels"
         )
         return torch.cudnn_convolution_relu(
             x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
@@ -239,8 +246,9 @@ class _ConvolutionReLU(nn.Module):
 
 
 def fuse_relus(network: nn.Module) -> None:
-    """Join each convolution of a `Sequential` with the ReLU after it. The network must be on a GPU,
-    where that saves two passes a layer.
+    """Replace each convolution of a `Sequential` and the ReLU after it by one fused layer.
+
+    This saves two passes over memory a layer. The network must be on a GPU.
     """
     for module in network.modules():
         if isinstance(module, nn.Sequential):

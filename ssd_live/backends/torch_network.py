@@ -1,4 +1,4 @@
-"""The PyTorch network of a model file: rebuilt from the zoo, with the weights of the file."""
+"""Rebuild the PyTorch network of a model file from the zoo, with the weights of the file."""
 
 import numpy as np
 import onnx
@@ -16,15 +16,17 @@ from ssd_live.models.zoo import create
 
 
 class NetworkPredictor:
-    """Of images (B, H, W, 3) uint8 BGR on the network's device: boxes (B, N, 4) xyxy in the unit
-    square and scores (B, N, C) without background, float32.
+    """A callable that predicts boxes and scores before NMS.
+
+    It takes images (B, H, W, 3) uint8 BGR on the network's device. It returns float32 boxes
+    (B, N, 4) xyxy in 0..1 and float32 scores (B, N, C) without the background class.
     """
 
     def __init__(self, network: SSDNetwork, metadata: Metadata) -> None:
         self.network, self.metadata = network, metadata
         weight = next(network.parameters())
         self._type = weight.dtype
-        # The file's stem takes BGR.
+        # The network takes BGR like the model file, and the metadata lists RGB.
         self._mean, self._scale = (
             torch.tensor(values[::-1], device=weight.device).view(1, 3, 1, 1)
             for values in (metadata.mean, metadata.scale)
@@ -42,7 +44,7 @@ class NetworkPredictor:
 def answer_before_nms(
     network: SSDNetwork, metadata: Metadata, images: Pixels
 ) -> tuple[Tensor, Tensor]:
-    """See `NetworkPredictor`; on the CPU."""
+    """Return boxes (B, N, 4) and scores (B, N, C) on the CPU. See `NetworkPredictor`."""
     boxes, scores = NetworkPredictor(network, metadata)(
         torch.from_numpy(images).to(next(network.parameters()).device)
     )
@@ -50,19 +52,22 @@ def answer_before_nms(
 
 
 def network_of(model: ModelFile) -> SSDNetwork:
-    """The network of a model file in evaluation mode; it takes BGR. Raises `ModelFileError`."""
+    """Return the network of a model file in evaluation mode. It takes BGR.
+
+    Raises `ModelFileError` if a weight is missing or has another shape.
+    """
     network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
     load_weights_of_model_file(network, model)
     return network.eval()
 
 
 def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
-    """Put the weights of a model file into a freshly made network, which then takes BGR like the
-    file does.
+    """Load the weights of a model file into a newly created network. It then takes BGR like the
+    file.
 
-    The exporter keeps the parameters' names and folds BatchNorm into the convolution before it:
-    that one is made the identity. Raises `ModelFileError` where a weight is missing or has another
-    shape.
+    The exporter keeps the names of the parameters and folds each BatchNorm into the convolution
+    before it, so every BatchNorm of the network becomes the identity plus the folded bias. Raises
+    `ModelFileError` if a weight is missing or has another shape.
     """
     graph = onnx.load_model_from_string(model.data).graph
     stored = {
@@ -84,8 +89,10 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
         )
 
     def bias(convolution: str, channels: int) -> Tensor:
-        """By its node: the exporter names a folded bias as it likes, shares equal ones, and leaves
-        out one that is all zero.
+        """Return the bias of a convolution, or zeros if the file has none.
+
+        It is found through the convolution's node, because the exporter gives a folded bias a name
+        of its own, shares equal ones, and leaves out one that is all zero.
         """
         found = value(biases.get(f"model.{convolution}.weight", ""))
         return torch.zeros(channels) if found is None else found
@@ -125,7 +132,10 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
 
 
 def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: ModelFile) -> Tensor:
-    """conv4_3's learned norm: the exporter may store it in another shape."""
+    """Return the learned norm of conv4_3, which the exporter may store in another shape.
+
+    Raises `ModelFileError` if the file has none.
+    """
     expected = network.state_dict()["backbone.scale_weight"]
     for name, tensor in stored.items():
         values = numpy_helper.to_array(tensor)

@@ -1,1 +1,1 @@
-"""Honest numbers: what a model, a backend and the whole program do on this machine."""
+"""Measure how fast a model, a backend and the whole program are on this machine."""

@@ -1,4 +1,4 @@
-"""The test pattern as a file, for machines without a clip of the wanted size."""
+"""Write the test pattern to a file, for machines without a clip of the requested size."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,10 @@ _RATE = 30
 
 
 def pattern_clip(spec: SourceSpec, path: Path) -> Path:
-    """Some seconds of the pattern at its size, in H.264."""
+    """Write four seconds of the test pattern at its size as H.264, and return `path`.
+
+    An odd width or height is reduced by one pixel. Raises `MediaError` if the file is empty.
+    """
     source = PatternSource(spec.address, SourceOptions())
     first = source.picture(0)
     height, width = (side & ~1 for side in first.shape[:2])

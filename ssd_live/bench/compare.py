@@ -1,11 +1,11 @@
-"""What changed between two runs, with how sure that is."""
+"""Compare two runs, with the uncertainty of each change."""
 
 import math
 from dataclasses import dataclass
 
 from ssd_live.bench.records import Measurement, Report
 
-# Two runs on one machine differ by this much without any reason.
+# Two runs on one machine differ by this much by chance.
 _BETWEEN_RUNS = 0.03
 _FACTS = {
     "processor": "another processor",
@@ -18,8 +18,10 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """`ratio` is new FPS over old, give or take `uncertainty`; `verdict` is faster, slower, the
-    same, or unsure where one turn was all.
+    """The change between two measurements.
+
+    `ratio` is new FPS over old FPS, plus or minus `uncertainty`. `verdict` is "faster", "slower",
+    "the same", or "unsure" if one of the runs has only one sample.
     """
 
     before: Measurement
@@ -30,7 +32,7 @@ class Change:
 
 
 def changes(old: Report, new: Report) -> list[Change]:
-    """Of everything that both runs measured."""
+    """Return the changes of everything that both runs measured."""
     known = {measurement.key: measurement for measurement in old.measurements}
     return [
         _change(known[after.key], after)
@@ -40,7 +42,7 @@ def changes(old: Report, new: Report) -> list[Change]:
 
 
 def differences(old: Report, new: Report) -> list[str]:
-    """What about the two machines makes their figures hard to compare."""
+    """Return what differs between the two machines; such results are hard to compare."""
     found = []
     for name, what in _FACTS.items():
         before, after = (_words(getattr(report.machine, name)) for report in (old, new))

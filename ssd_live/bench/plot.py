@@ -1,4 +1,4 @@
-"""The measurements as bars."""
+"""Draw the measurements as bars."""
 
 from pathlib import Path
 
@@ -11,8 +11,9 @@ _COLOURS = {"network": "#3d6fd6", "detector": "#2f9e77", "end to end": "#d6733d"
 
 
 def plot(report: Report, path: Path) -> None:
-    """FPS of each measurement, a panel a kind; the line across a bar is its bound. Raises
-    `MissingPackageError`, `OutputError`.
+    """Draw the FPS of each measurement, with one panel for each kind, and save the image.
+
+    The line across a bar is its bound. Raises `MissingPackageError`, `OutputError`.
     """
     panels = [(kind, [row for row in report.measurements if row.kind == kind]) for kind in KINDS]
     panels = [(kind, rows) for kind, rows in panels if rows]
@@ -46,6 +47,6 @@ def plot(report: Report, path: Path) -> None:
         axes.set_title(kind, loc="left", fontsize=10)
         axes.margins(x=0.12)
         axes.spines[["top", "right"]].set_visible(False)
-    parts[-1, 0].set_xlabel("frames a second; the black line is what the stages allow")
+    parts[-1, 0].set_xlabel("frames per second; the black line is the bound that the stages set")
     figure.suptitle(headline(report), fontsize=8)
     save_figure(figure, path)

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept in JSON."""
+"""The measurements as they are stored in JSON."""
 
 import math
 import statistics
@@ -7,23 +7,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-# network: pixels of the network's size in, detections out. detector: a frame in, detections out.
-# end to end: a source to a picture or file.
+# network: pixels at the network's size in, detections out. detector: a frame in, detections out.
+# end to end: a source in, a list of detections or a file out.
 Kind = Literal["network", "detector", "end to end"]
 KINDS: tuple[Kind, ...] = ("network", "detector", "end to end")
-# The median of normal samples is this much less certain than their mean.
+# The standard error of a median is this many times that of a mean, for normal samples.
 _MEDIAN_ERROR = 1.2533
-# Student's t for 95 % by degrees of freedom, from 1 on; beyond the last it is nearly the normal
-# distribution's 1.96 + 2.4 / degrees.
+# Student's t for 95 % by degrees of freedom, starting at 1. Beyond the last value, 1.96 (the normal
+# distribution) + 2.4 / degrees is close.
 _STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 
 class Record(BaseModel):
+    """The base of all records: immutable, without unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Latency(Record):
-    """Milliseconds."""
+    """Percentiles of the latency in milliseconds."""
 
     p50: float
     p95: float
@@ -31,14 +33,15 @@ class Latency(Record):
 
 
 class Measurement(Record):
-    """One kind of one combination. `fps` is the median of `samples`, which are FPS over short
-    times, in the order they were taken.
+    """A measurement of one kind, for one combination of model, backend and precision.
 
-    `what` says how: one at a time, many in flight, to which output. `bound_fps` is what the stages
-    allow; `joules` are of a frame.
+    `fps` is the median of `samples`; each sample is the FPS of a short time, in the order of
+    measurement. `what` is the method: one at a time, many in flight, or the kind of output.
+    `bound_fps` is the highest FPS that the costs of the stages allow. `joules` is the energy per
+    frame.
     """
 
-    # What is computed stands in the JSON too, and is computed anew when that is read.
+    # The computed fields are in the JSON too. They are ignored when it is read and computed again.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kind: Kind
@@ -60,23 +63,24 @@ class Measurement(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def fps(self) -> float:
+        """The median of the samples in frames per second, or 0 without samples."""
         return statistics.median(self.samples) if self.samples else 0.0
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def uncertainty(self) -> float:
-        """Half of the 95 % interval of the median, as a share of it."""
+        """Half of the 95 % interval of the median, as a share of the median."""
         return uncertainty(self.samples)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def share(self) -> float | None:
-        """Of the bound."""
+        """`fps` as a share of `bound_fps`, or None without a bound."""
         return self.fps / self.bound_fps if self.bound_fps else None
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes two measurements comparable."""
+        """The values that must be equal so that two measurements can be compared."""
         return (
             self.kind,
             self.what,
@@ -90,8 +94,9 @@ class Measurement(Record):
 
 
 class Stage(Record):
-    """One stage alone in one thread, no runtime spinning: CPU milliseconds a frame. `within` names
-    the stage it is a part of.
+    """The CPU time of one stage, measured alone in one thread, in milliseconds per frame.
+
+    The backend does not busy-wait. `within` names the stage that this one is part of.
     """
 
     name: str
@@ -100,7 +105,7 @@ class Stage(Record):
 
 
 class StageCosts(Record):
-    """The stages that lead to one kind of output of one combination."""
+    """The stages of one combination of model, backend and precision."""
 
     model: str
     backend: str
@@ -110,11 +115,12 @@ class StageCosts(Record):
 
 
 class Machine(Record):
-    """Where it was measured, and in which state that machine was.
+    """The machine, and its state during the measurements.
 
-    `others_busy` is the share of all cores that other programs used; `slowest_clock` is what the
-    fastest core's clock, as a share of its most, did not fall below for nine tenths of the time;
-    `throttled` is how often a core slowed down for heat.
+    `load_before` is the load average before the start. `others_busy` is the share of all cores that
+    other programs used. `steal` is the share of CPU time that the host took from this virtual
+    machine. `slowest_clock` is the clock of the fastest core as a share of its maximum; it was
+    higher for nine tenths of the time. `throttled` is how often a core slowed down because of heat.
     """
 
     processor: str
@@ -133,7 +139,7 @@ class Machine(Record):
 
 
 class Report(Record):
-    """A whole run."""
+    """The result of a whole run."""
 
     format: Literal[1] = 1
     created: str
@@ -146,8 +152,9 @@ class Report(Record):
 
 
 def uncertainty(samples: Sequence[float]) -> float:
-    """Half of the 95 % interval of the median, as a share of it; infinite for fewer than two
-    samples.
+    """Return half of the 95 % interval of the median, as a share of the median.
+
+    It is infinite for fewer than two samples, or if the median is 0.
     """
     if len(samples) < 2 or not (middle := statistics.median(samples)):
         return math.inf
@@ -157,7 +164,7 @@ def uncertainty(samples: Sequence[float]) -> float:
 
 
 def percentiles(milliseconds: Sequence[float]) -> Latency | None:
-    """Nearest rank. None of nothing."""
+    """Return the percentiles by nearest rank, or None without values."""
     if not milliseconds:
         return None
     ordered = sorted(milliseconds)

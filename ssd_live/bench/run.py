@@ -1,5 +1,6 @@
-"""Measures combination after combination, each in a process of its own, end-to-end runs in turn
-with the stages that bound them.
+"""Run the measurements of one combination after another, each in a process of its own.
+
+End-to-end runs alternate with measurements of the stages that bound them.
 """
 
 import json
@@ -27,14 +28,14 @@ from ssd_live.system.child_process import lifeline, run_child
 
 _ONE, _MANY = "one at a time", "many in flight"
 _FRAME = "a frame to its detections"
-# What an end-to-end run makes of a file, and the stages it goes through.
+# The outputs of an end-to-end run, and the stages that each one needs.
 _OUTPUTS = {"detections only": ANALYSIS, VIDEO_FILE: VIDEO}
 _ROUNDS = 2
 _LOOK_SECONDS = 0.5
 _POLL_SECONDS = 0.1
-# A child starts, loads a network and ends.
+# The time for a child process to start, load a network and end.
 _PATIENCE_SECONDS = 180.0
-# A frozen app has no `-m`; its own program takes the word instead.
+# A frozen app has no `-m`, so its own program takes this command instead.
 WORKER_COMMAND = "run-bench"
 _ENTRY = (
     [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.bench.worker"]
@@ -43,7 +44,7 @@ _ENTRY = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with what runs it."""
+    """A model and the backend, device and precision that run it."""
 
     model: ModelFile
     choice: BackendChoice
@@ -51,10 +52,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Plan:
-    """`clip` is None for a source without a file, which has no end-to-end figures; `seconds` is the
-    most that one figure may take.
+    """What to measure.
 
-    `load` is the machine's before anything was done.
+    `clip` is None if the source has no file; then there are no end-to-end measurements. `seconds`
+    is the longest time for one measurement. `load` is the machine's load average before the start.
     """
 
     subjects: tuple[Subject, ...]
@@ -69,7 +70,7 @@ class Plan:
 
 
 class Bench:
-    """One run of a plan. `notify` hears what is being measured."""
+    """One run of a plan. `notify` is called with a line about each measurement."""
 
     def __init__(self, plan: Plan, notify: Callable[[str], None]) -> None:
         self._plan = plan
@@ -79,8 +80,10 @@ class Bench:
         self._cpu_seconds = 0.0
 
     def run(self) -> Report:
-        """Raises `BackendError` where nothing could be measured; one combination that fails is told
-        of.
+        """Measure everything in the plan and return the report.
+
+        A combination that fails is reported and left out. Raises `BackendError` if nothing could be
+        measured.
         """
         began, watch, done = time.monotonic(), Watch(), threading.Event()
         watcher = threading.Thread(target=self._look, args=(watch, done), name="watch", daemon=True)
@@ -134,7 +137,7 @@ class Bench:
             self._end_to_end(subject)
 
     def _end_to_end(self, subject: Subject) -> None:
-        """In turn with the stages, so that a machine that slows down slows both."""
+        """Measure end-to-end runs and stages in turns, so that a slower clock affects both."""
         seconds = self._plan.seconds / _ROUNDS
         runs: dict[tuple[str, int], list[list[dict[str, Any]]]] = {}
         costs: list[dict[str, float]] = []
@@ -147,7 +150,7 @@ class Bench:
             costs.append(self._child(subject, "stages", "each stage alone")["costs"])
         medians = {stage: statistics.median(turn[stage] for turn in costs) for stage in costs[0]}
         for (what, streams), turns in runs.items():
-            # Nought where the clock that counts CPU time is too coarse for the clip.
+            # The cost is 0 if the CPU clock is too coarse for the clip.
             cost = sum(medians[stage] for stage in _OUTPUTS[what])
             bound = machine.available_cores() / cost if cost and _bounded(subject.choice) else None
             self._keep("end to end", what, subject, turns, streams=streams, bound=bound)
@@ -166,7 +169,7 @@ class Bench:
     def _children(
         self, subject: Subject, what: str, streams: int, seconds: float
     ) -> list[dict[str, Any]]:
-        """As many at once as there are streams."""
+        """Run one child process for each stream, all at once."""
         self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting:
             order = self._order(subject, "end to end", what) | {
@@ -197,13 +200,16 @@ class Bench:
         }
 
     def _run_together(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """When one fails, and at an interrupt, the others end with their lifeline."""
+        """Run the orders in child processes, all at once, and return the results.
+
+        If one fails, or at an interrupt, the lifeline closes and the others end.
+        """
         with ThreadPoolExecutor(len(orders)) as pool, lifeline() as alive:
             jobs = [pool.submit(self._run_child, order, alive) for order in orders]
             left = set(jobs)
             while left:
-                # Another thread may take a signal, which this one, when it waits for good, does not
-                # see.
+                # Wait with a timeout. A signal may arrive in another thread, and this thread would
+                # not see it while it waits without a limit.
                 done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
                 for job in done:
                     self._cpu_seconds += job.result()["cpu_seconds"]
@@ -234,7 +240,7 @@ class Bench:
         streams: int = 1,
         bound: float | None = None,
     ) -> None:
-        """`turns` hold what each of the streams found, which add up."""
+        """Store a measurement; the FPS of the streams in each turn are added up."""
         samples = [
             sum(values)
             for turn in turns
@@ -271,7 +277,7 @@ class Bench:
 
 
 def _bounded(choice: BackendChoice) -> bool:
-    """What another device computes costs this processor nothing, so its cores bound nothing."""
+    """Whether the CPU cores bound the speed: inference on another device costs no CPU time."""
     return choice.device == "CPU"
 
 

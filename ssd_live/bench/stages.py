@@ -1,5 +1,6 @@
-"""What each stage of `process` costs, alone in one thread: the bound that end-to-end figures are
-held against.
+"""Measure what each stage of `process` costs alone in one thread.
+
+The costs give the bound for the end-to-end results.
 """
 
 import time
@@ -26,28 +27,29 @@ from ssd_live.selection.load import with_score_threshold
 from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
 from ssd_live.video.reader import VideoReader
 
-# To detections only, and what a video takes besides.
+# The stages for detections only, and the additional stages for a video.
 ANALYSIS = ("decode", "preprocess", "inference", "detections")
 VIDEO = (*ANALYSIS, "draw", "encode")
-# Not a stage of its own: NMS is inside the network's file, and costs what the file costs more than
-# where no score reaches its threshold.
+# NMS is not a stage of its own, because it is part of the network. Its cost is that of the network
+# minus that of the network with a threshold that no score reaches.
 NMS = "NMS"
 _NOTHING = 0.9999
 _MOST_PIXELS = 500e6
 _MOST_FRAMES = 250
-# Network inputs that are kept, and how often each is looked at.
+# Every how many network inputs one is kept, and how often each one is run.
 _KEPT_EVERY, _TURNS = 5, 3
 
 
 def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
-    """CPU seconds a frame of each of `VIDEO`, and of `NMS`, on the first frames of a clip. Raises
+    """Return CPU seconds per frame for each stage in `VIDEO`, and for `NMS`.
+
+    They are measured on the first frames of the clip. Engines have no `NMS` cost. Raises
     `MediaError`, `BackendError`.
 
-    No more than one frame is held at a time, as a decoder that works for nobody else would give
-    them: in the memory of the one before, and still in the processor's caches. Frames that are kept
-    cost a third more.
+    Only one frame is held at a time. The decoder then reuses the memory of the previous frame,
+    which is still in the CPU caches. Frames that are kept cost a third more.
     """
-    # Of OpenCV's own threads as well.
+    # OpenCV must use only one thread too.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -60,7 +62,7 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
     wanted = detection_filter(model.metadata)
     clocks = {stage: _Clock() for stage in VIDEO}
     with VideoReader(clip, cores=1) as reader:
-        # The first picture was decoded already, to look at it.
+        # The reader has already decoded the first frame, so start again.
         reader.restart()
         with clocks["decode"]:
             count = sum(1 for _ in _frames(reader))
@@ -73,7 +75,7 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
                 image = frame.network_input(model.metadata.input_size)
             if number % _KEPT_EVERY == 0:
                 inputs.append(image)
-    # An engine has its threshold for good; elsewhere `process` sets it.
+    # The threshold of an engine is fixed; for other backends `process` sets it.
     form = (
         model
         if choice.backend in ENGINE_BACKENDS
@@ -131,12 +133,12 @@ def _write(
     if context is not None:
         with encode:
             context.encode(None)
-        # What was held back belongs to the frames before.
+        # The frames that the encoder held back were counted before.
         encode.turns -= 1
 
 
 class _Clock:
-    """CPU seconds of this process within its with-blocks, and how often there was one."""
+    """The CPU seconds of this process inside its with-blocks, and the number of blocks."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -155,7 +157,7 @@ class _Clock:
 
 
 def _single(form: ModelFile, choice: BackendChoice) -> Backend:
-    """Loaded for one thread, and warm."""
+    """Return a backend with one thread, loaded and warmed up."""
     batch = batch_for_video(choice)
     backend = load_backend(
         choice.backend,
@@ -167,7 +169,7 @@ def _single(form: ModelFile, choice: BackendChoice) -> Backend:
 
 
 def _batches(images: Sequence[Pixels], choice: BackendChoice) -> Iterator[Pixels]:
-    """As many at once as `process` computes; the last picture fills what is left at the end."""
+    """Yield batches of the size that `process` uses; the last image fills an incomplete one."""
     size = batch_for_video(choice)
     for first in range(0, len(images), size):
         some = list(images[first : first + size])

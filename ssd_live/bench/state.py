@@ -1,4 +1,4 @@
-"""The machine's state while it is measured: what makes figures of two runs differ."""
+"""The state of the machine during the measurements, which can make two runs differ."""
 
 import contextlib
 import platform
@@ -29,7 +29,7 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 
 class Watch:
-    """From its making to `machine`."""
+    """Watches the state of the machine from its creation until `machine` is called."""
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
@@ -39,9 +39,9 @@ class Watch:
         self._throttled = throttle_count()
 
     def look(self) -> None:
-        """To be called now and then."""
+        """Sample the CPU clock. Call this regularly."""
         with contextlib.suppress(OSError, NotImplementedError, AttributeError):
-            # Idle cores clock low; the busy one tells.
+            # Idle cores run at a low clock, so take the fastest core.
             clocks = [
                 clock.current / clock.max for clock in psutil.cpu_freq(percpu=True) if clock.max
             ]
@@ -49,8 +49,10 @@ class Watch:
                 self._clocks.append(max(clocks))
 
     def machine(self, load_before: float, told: float) -> Machine:
-        """`told` are the CPU seconds that the children say they used: not every system counts those
-        of children.
+        """Return the machine and its state since this object was created.
+
+        `told` is the CPU time in seconds that the child processes report. It is needed because some
+        systems do not count the time of children.
         """
         after, cores = psutil.cpu_times(), machine.available_cores()
         own, children = _cpu_seconds()
@@ -86,12 +88,11 @@ class Watch:
 
 
 def warnings(state: Machine) -> tuple[str, ...]:
-    """What makes the figures doubtful, a line each."""
+    """Return a warning for each condition that makes the results unreliable."""
     found = []
     if state.others_busy > _BUSY_SHARE:
         found.append(
-            f"other programs used {state.others_busy:.0%} of the processor; close them and "
-            "measure again"
+            f"other programs used {state.others_busy:.0%} of the CPU; close them and measure again"
         )
     if state.load_before > 0.5 * state.cores:
         found.append(
@@ -99,26 +100,24 @@ def warnings(state: Machine) -> tuple[str, ...]:
             f"{state.cores} cores)"
         )
     if state.steal > _STEAL_SHARE:
-        found.append(
-            f"the virtual machine was without its processor for {state.steal:.0%} of the time"
-        )
+        found.append(f"the virtual machine had no CPU for {state.steal:.0%} of the time")
     if state.slowest_clock is not None and state.slowest_clock < _SLOW_CLOCK:
         found.append(
-            f"the clock fell to {state.slowest_clock:.0%} of its most: the machine saves power or "
-            "is hot"
+            f"the clock fell to {state.slowest_clock:.0%} of its maximum: the machine saves power "
+            "or is hot"
         )
     if state.throttled:
-        found.append("the processor slowed down for heat; let it cool and measure again")
+        found.append("the CPU slowed down because of heat; let it cool and measure again")
     if state.governor == "powersave" or state.on_battery:
-        found.append("the machine runs on battery or saves power; figures will be lower")
+        found.append("the machine runs on battery or saves power; the results will be lower")
     return tuple(found)
 
 
 class Energy:
-    """The processor's energy counters, where the system lets this user read them."""
+    """The CPU's energy counters, on systems where this user may read them."""
 
     def __init__(self, folder: Path = _RAPL) -> None:
-        # One a socket; `psys`, where there is one, counts the same again.
+        # There is one counter per socket. `psys`, if present, counts the same energy again.
         packages = (
             path
             for path in sorted(folder.glob("intel-rapl:*"))
@@ -129,20 +128,24 @@ class Energy:
         }
 
     def joules(self) -> float | None:
-        """Since the making; None where nothing tells. A counter that wrapped round tells nothing
-        either.
+        """Return the energy in joules since this object was created.
+
+        Return None if there are no counters or if one of them wrapped around.
         """
         used = [(_microjoules(path) or 0) - before for path, before in self._before.items()]
         return sum(used) / 1e6 if used and min(used) > 0 else None
 
 
 def load_average() -> float:
-    """Processes that wanted a core, over the last minute."""
+    """Return the load average: how many processes needed a core in the last minute."""
     return float(psutil.getloadavg()[0])
 
 
 def throttle_count(folder: Path = _CPUS) -> int | None:
-    """How often cores slowed down for heat since the machine's start, where Linux counts it."""
+    """Return how often cores slowed down because of heat since the machine started.
+
+    Return None if the system does not count this; only Linux does.
+    """
     counts = [
         int(text)
         for path in folder.glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
@@ -157,8 +160,9 @@ def _microjoules(path: Path) -> int | None:
 
 
 def _cpu_seconds() -> tuple[float, float]:
-    """Of this process, and of its children that have ended: those are nought on Windows
-    and macOS.
+    """Return the CPU seconds of this process and of its children that have ended.
+
+    The second value is 0 on Windows and macOS.
     """
     times = psutil.Process().cpu_times()
     return times.user + times.system, getattr(times, "children_user", 0.0) + getattr(
@@ -171,7 +175,7 @@ def _governor() -> str:
 
 
 def _text(path: Path) -> str:
-    """Empty where there is no such file, or not for this user."""
+    """Return the text of a file, or "" if it does not exist or this user may not read it."""
     try:
         return path.read_text().strip()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A report as tables: for the terminal, and as one HTML file."""
+"""Show a report as tables, in the terminal or as one HTML file."""
 
 import html
 import math
@@ -29,8 +29,10 @@ _BAR_PIXELS = 160
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text; the names of right-aligned columns stand in `numbers`. `bars` are 0..1, one a
-    row, where there are any.
+    """A table of text cells.
+
+    `numbers` holds the names of the right-aligned columns. `bars` holds one value in 0..1 for each
+    row, or is empty.
     """
 
     title: str
@@ -41,7 +43,7 @@ class Table:
 
 
 def tables(report: Report) -> list[Table]:
-    """One of each kind, never mixed, and one of the stages."""
+    """Return one table for each kind of measurement, and one for each set of stages."""
     found = []
     for kind in KINDS:
         rows = [measurement for measurement in report.measurements if measurement.kind == kind]
@@ -52,6 +54,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def comparison(changes: Sequence[Change]) -> Table:
+    """Return a table of the changes since an earlier run."""
     rows = []
     for change in changes:
         before, after = change.before, change.after
@@ -76,7 +79,7 @@ def comparison(changes: Sequence[Change]) -> Table:
 
 
 def headline(report: Report) -> str:
-    """The machine in one line."""
+    """Return the machine in one line of text."""
     where = report.machine
     parts = [where.processor, f"{where.cores} cores", f"{where.memory_gib:g} GiB", *where.gpus]
     if where.governor:
@@ -85,7 +88,7 @@ def headline(report: Report) -> str:
 
 
 def as_html(report: Report, changes: Sequence[Change] = ()) -> str:
-    """One file with nothing outside it."""
+    """Return the report as one HTML file that needs no other files."""
     every = [*tables(report), *([comparison(changes)] if changes else [])]
     versions = ", ".join(f"{name} {version}" for name, version in report.machine.versions.items())
     parts = [
@@ -179,7 +182,7 @@ def _subject(row: Measurement) -> str:
 
 def _spread(uncertainty: float) -> str:
     if math.isinf(uncertainty):
-        return "one turn"
+        return "one sample"
     return f"{uncertainty:.1%}" if uncertainty < 1 else "over 100%"
 
 
@@ -192,7 +195,7 @@ def _ratio(change: Change) -> str:
 
 
 def _without_empty(table: Table) -> Table:
-    """Columns in which no row says anything are left out."""
+    """Return the table without columns that are empty in every row."""
     kept = [
         number for number in range(len(table.columns)) if any(row[number] for row in table.rows)
     ]

@@ -1,4 +1,4 @@
-"""The child process that measures one thing, told as JSON, and writes what it saw to a file.
+"""The child process of `bench`: measure what ORDER (JSON) says, and write a file to FOLDER.
 
 python -m ssd_live.bench.worker ORDER FOLDER
 """
@@ -40,9 +40,9 @@ from ssd_live.video.writer import Quality
 
 _WARM_UP_SECONDS = 0.3
 _WINDOW_SECONDS = 0.2
-# Of `process`: stages take turns at the cores for a while.
+# Windows of `process` are longer, because its stages take turns on the cores.
 _LONG_WINDOW_SECONDS = 0.5
-# Enough once the median is this certain, but not before there are some windows.
+# Measuring ends when the median is this certain, after at least this many windows.
 _SMALL_UNCERTAINTY, _FEWEST = 0.01, 8
 _FRAMES_IN_MEMORY = 32
 _WARM_UP_FRAMES = 30
@@ -55,7 +55,7 @@ Found = dict[str, Any]
 
 
 def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """One at a time, or many in flight."""
+    """Measure the network alone, one batch at a time or with many batches in flight."""
     batch, many = order["batch"], order["what"] == "many in flight"
     images = [np.repeat(image[None], batch, 0) for image in _network_inputs(model)]
     with load_chosen(model, choice, "throughput" if many else "latency", batch=batch) as backend:
@@ -69,7 +69,7 @@ def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """A frame at a time as it comes from the decoder: scale, infer, filter."""
+    """Measure one frame at a time, as it comes from the decoder: scale, infer, filter."""
     wanted = detection_filter(model.metadata)
     frames = _frames(order, model)
     with load_chosen(model, choice) as backend:
@@ -91,8 +91,9 @@ def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """`process` itself, over and over the clip: opening and closing files fall into windows as they
-    come.
+    """Measure `process` itself by running it on the clip again and again.
+
+    The time for opening and closing files is included in the windows.
     """
     config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
@@ -131,8 +132,9 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 class _Windows:
-    """Frames a second in one window after another, each from the moment in which a frame was done
-    to another such: frames come in bursts.
+    """Measures frames per second in one window after another.
+
+    A window begins and ends at a moment when a frame was done, because frames come in bursts.
     """
 
     def __init__(self) -> None:
@@ -148,6 +150,7 @@ class _Windows:
 
 
 def stages(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
+    """Measure the costs of the stages on the clip."""
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 
@@ -160,6 +163,10 @@ KINDS: dict[str, Callable[[ModelFile, BackendChoice, Found], Found]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Measure and return the exit code; `arguments` are ORDER and FOLDER.
+
+    An error is printed to the standard error stream.
+    """
     order, folder = json.loads(arguments[0]), Path(arguments[1])
     order["folder"] = str(folder)
     try:
@@ -180,23 +187,22 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
-    """Nobody waits for it once its parent has ended."""
+    """Run `main`, but end with the parent process, because then no one needs the result."""
     end_with_parent()
     return main(arguments)
 
 
 def _meet(place: Path, streams: int) -> None:
-    """Wait for the others: what one does while they still load says nothing of all of
-    them at once.
-    """
+    """Wait until all streams are ready to be measured at the same time."""
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < streams:
         time.sleep(_POLL_SECONDS)
 
 
 def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Found:
-    """FPS over short windows, until their median is certain or time is up; what warming up left in
-    `latencies` is dropped.
+    """Return FPS over short windows, until their median is certain or time is up.
+
+    Results of the warm-up are removed from `latencies`.
     """
     warm = time.perf_counter() + _WARM_UP_SECONDS
     next(steps)
@@ -268,14 +274,15 @@ def _noise(width: int, height: int) -> Pixels:
 
 
 def _peak_memory() -> float:
-    """In bytes, of this process."""
+    """Return the peak memory of this process in bytes."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset)
     if sys.platform == "darwin":
         import resource
 
         return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    # Linux's ru_maxrss begins with the size of the parent that forked.
+    # On Linux, ru_maxrss starts with the size of the parent process that forked, so read VmHWM
+    # instead.
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return 1024 * float(peak[1]) if peak else float(psutil.Process().memory_info().rss)
 

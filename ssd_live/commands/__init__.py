@@ -1,1 +1,1 @@
-"""What each command does, one file a command."""
+"""The commands of the command line, one module for each command."""

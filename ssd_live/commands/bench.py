@@ -1,4 +1,4 @@
-"""`bench`: FPS, latency, and what each stage costs."""
+"""`bench`: measure FPS, latency and the cost of each stage."""
 
 import math
 import shlex
@@ -33,13 +33,13 @@ from ssd_live.video.sources import parse_source
 
 _MOST_STREAMS, _MOST_BATCH = 64, 256
 _SAMPLE = assets_folder() / "media" / "bikes.mp4"
-# Tables that nobody watches need not fit a window.
+# Tables that go to a file need not fit a terminal.
 _FILE_COLUMNS = 200
 
 
 @dataclass(frozen=True)
 class Request:
-    """As the command line says it."""
+    """The options of `bench`, as typed on the command line."""
 
     source: str | None
     models: tuple[str, ...]
@@ -56,10 +56,13 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Check everything that can be checked, measure, print. Raises `SsdLiveError`."""
+    """Check the request, measure, print the tables, and write the requested files.
+
+    Everything that can be checked is checked before anything is measured. Raises `SsdLiveError`.
+    """
     load = load_average()
     if not math.isfinite(request.seconds):
-        raise UsageError(f"--seconds {request.seconds} is no time; give seconds")
+        raise UsageError(f"--seconds {request.seconds} is not a duration; give a number of seconds")
     earlier = _earlier(request.compare) if request.compare else None
     batches, streams = (
         _numbers("--batch", request.batches, _MOST_BATCH),
@@ -72,7 +75,7 @@ def run(request: Request) -> None:
         clip = _clip(request.source, stack)
         if clip is None and kinds == ("end to end",):
             raise UsageError(
-                f"{request.source} has no end-to-end figures; give a file or pattern as --source"
+                f"{request.source} cannot be measured end to end; give --source a file or pattern"
             )
         subjects = _subjects(request)
         name = "the sample clip" if request.source is None else printable(request.source)
@@ -108,8 +111,10 @@ def run(request: Request) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    """Raises `UsageError` for an output that would take the place of another or of what is read;
-    `OutputError`, `MissingPackageError`.
+    """Check that every output can be written.
+
+    Raises `UsageError` if an output would overwrite another output or an input, `OutputError` if it
+    cannot be written, and `MissingPackageError` if a package for the plot is missing.
     """
     sources = [Path(text) for text in (request.source, *request.models) if text]
     taken = {resolve(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
@@ -118,14 +123,19 @@ def _check_outputs(request: Request) -> None:
             continue
         check_writable(path)
         if resolve(path) in taken:
-            raise UsageError(f"{path}: is read or written by this very command; give another name")
+            raise UsageError(
+                f"{path}: this command already reads or writes this file; give another name"
+            )
         taken.add(resolve(path))
     if request.plot is not None:
         check_plot(request.plot)
 
 
 def _subjects(request: Request) -> tuple[Subject, ...]:
-    """Every combination; those that come to the same are measured once."""
+    """Return every combination of model, backend and precision to measure.
+
+    Combinations that lead to the same model and backend choice are kept once.
+    """
     found: dict[tuple[str, str], Subject] = {}
     for name in request.models:
         model = find_model(name)
@@ -139,8 +149,10 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
 
 
 def _clip(source: str | None, stack: ExitStack) -> Path | None:
-    """The file that is read; for `pattern` one is made, for `synthetic` there is none. Raises
-    `UsageError`, `MediaError`.
+    """Return the video file to read, or None for the source `synthetic`.
+
+    A `pattern` source is encoded to a temporary file, which `stack` removes. Raises `UsageError` if
+    the source is of another kind, and `MediaError` if the file cannot be read.
     """
     if source is None:
         return _SAMPLE
@@ -157,7 +169,7 @@ def _clip(source: str | None, stack: ExitStack) -> Path | None:
             "for a camera use `live --no-window`"
         )
     path = Path(spec.address)
-    # Whatever is wrong with it is said before anything is measured.
+    # Open the file now, so that a bad file is reported before anything is measured.
     with VideoReader(path):
         return path
 
@@ -183,7 +195,7 @@ def _kinds(text: str) -> tuple[Kind, ...]:
 
 
 def _earlier(path: Path) -> Report:
-    """Raises `DataError`."""
+    """Return the report of an earlier run. Raises `DataError` if the file is not such a report."""
     try:
         return Report.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -193,7 +205,7 @@ def _earlier(path: Path) -> Report:
         ) from error
     except (ValidationError, RecursionError) as error:
         raise DataError(
-            f"{path}: is no report of this version of `bench`; measure again with --json"
+            f"{path}: is not a report of this version of `bench`; measure again with --json"
         ) from error
 
 
@@ -203,7 +215,7 @@ def _print_changes(changed: list[Change], different: list[str]) -> None:
     if changed:
         _print_table(comparison(changed))
     else:
-        print("note: nothing of the earlier run was measured again")
+        print("note: no measurement of the earlier run was repeated")
 
 
 def _print_table(table: Table) -> None:
@@ -217,7 +229,7 @@ def _print_table(table: Table) -> None:
     shown = RichTable(box=None, pad_edge=False)
     for name in table.columns:
         is_number = name in table.numbers
-        # In a narrow window words go on in the next line; nothing is cut.
+        # In a narrow terminal, long words continue on the next line, so that nothing is cut.
         shown.add_column(
             name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
         )

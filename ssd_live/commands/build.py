@@ -1,4 +1,4 @@
-"""`build`: a TensorRT engine of a model, kept in the engine store."""
+"""`build`: build a TensorRT engine from a model and keep it in the engine store."""
 
 import os
 import sys
@@ -27,14 +27,14 @@ from ssd_live.selection.engine_check import validate_against_fp32
 
 _PRECISIONS = ("fp16", "fp32")
 _WAIT_SECONDS = 0.1
-# More than any GPU has; the library takes no number that does not fit its own.
+# 1 TiB is more than any GPU has, and still fits the integer type of the library.
 _MOST_WORKSPACE_MB = 1 << 20
 _EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Request:
-    """As the command line says it."""
+    """The options of `build`, as typed on the command line."""
 
     model: str
     folder: Path | None
@@ -49,7 +49,11 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Raises `SsdLiveError`."""
+    """Build the engine, save it and check it against float32, unless the same engine exists.
+
+    Without a GPU here, or for other GPUs, the check is done when the engine is first loaded. Raises
+    `SsdLiveError`.
+    """
     precision, workspace_mb, runtime, force = (
         request.precision,
         request.workspace_mb,
@@ -60,11 +64,11 @@ def run(request: Request) -> None:
         raise UsageError(f"engines compute in fp16 or fp32, not {precision}")
     if workspace_mb > _MOST_WORKSPACE_MB:
         raise UsageError(
-            f"--workspace is in MB, and {workspace_mb} is too much; it can be "
-            f"{_MOST_WORKSPACE_MB} at most, or 0 for all there is"
+            f"--workspace {workspace_mb} is too large; it is in MB, and can be "
+            f"{_MOST_WORKSPACE_MB} at most, or 0 for all memory"
         )
     flavour = VARIANTS[runtime]
-    # In one order: the same targets are the same engine.
+    # Sorted, because the same targets in another order are the same engine.
     wanted = tuple(
         sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()})
     )
@@ -79,13 +83,13 @@ def run(request: Request) -> None:
     model = find_model(request.model)
     if model.metadata.precision != "float32":
         raise UsageError(
-            f"{model.name} is {model.metadata.precision}; give the float32 model, from which the "
-            "engine's precision is made"
+            f"{model.name} is {model.metadata.precision}; give the float32 model, because "
+            "engines are built from it"
         )
     library = flavour.library()
     store = EngineStore(request.folder)
-    # Built for other GPUs, an engine does not depend on the one that happens to be here.
-    gpu, no_gpu = (None, "it is built for other GPUs") if wanted else _gpu()
+    # An engine for other GPUs does not depend on the GPU of this machine.
+    gpu, no_gpu = (None, "the engine is for other GPUs") if wanted else _gpu()
     key = key_for(model, flavour.name, str(library.__version__), options, gpu)
     if not force and (manifest := _known(store, key)) is not None:
         print(f"{store.folder / manifest.engine}: is there already; --force builds it again")
@@ -99,15 +103,13 @@ def run(request: Request) -> None:
         f"{manifest.seconds:.1f} s)"
     )
     if gpu is None:
-        print(
-            f"parity with float32: not run, since {no_gpu}; it is when the engine is first loaded"
-        )
+        print(f"parity with float32: not run, because {no_gpu}; it runs at the engine's first use")
     else:
         _hold_to_float32(model, flavour, manifest, store, force=force)
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    """The first GPU here, or why there is none."""
+    """Return the first GPU of this machine and "", or None and the reason why there is none."""
     try:
         present = gpus()
     except SsdLiveError as error:
@@ -118,7 +120,10 @@ def _gpu() -> tuple[Gpu | None, str]:
 def _hold_to_float32(
     model: ModelFile, flavour: Variant, manifest: Manifest, store: EngineStore, *, force: bool
 ) -> None:
-    """Run the new engine on this GPU. Raises `BackendError` for one that finds too little."""
+    """Run the new engine on this GPU, compare it with float32, and print the result.
+
+    Raises `BackendError` if the engine finds too little and `force` is False.
+    """
     options = LoadOptions(
         "GPU", manifest.key.precision, batch=manifest.key.batches[0], notify=notify
     )
@@ -131,7 +136,10 @@ def _hold_to_float32(
 
 
 def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
-    """An engine that is there and sound; one that is not is told of, and built again."""
+    """Return the manifest of a usable engine for `key`, or None if the engine must be built.
+
+    An engine that exists but is not usable is reported as a note.
+    """
     try:
         found = store.find(key)
     except ModelFileError as error:
@@ -141,7 +149,10 @@ def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
 
 
 def _batches(text: str) -> tuple[int, int, int]:
-    """`8` for that batch alone; `1,4,8` for smallest, usual and largest."""
+    """Return the smallest, usual and largest batch size from a text like `1,4,8`.
+
+    A single number, as in `8`, stands for all three. Raises `UsageError`.
+    """
     try:
         values = [int(part) for part in text.split(",")]
     except ValueError:
@@ -150,15 +161,17 @@ def _batches(text: str) -> tuple[int, int, int]:
         values *= 3
     if len(values) != 3 or values != sorted(values) or not 1 <= values[0] <= values[2] <= 256:
         raise UsageError(
-            f"--batch {text!r} must be one number, or the smallest, the usual and the largest as "
-            "in 1,4,8 (at most 256)"
+            f"--batch {text!r} must be one number, or the smallest, usual and largest batch as in "
+            "1,4,8 (at most 256)"
         )
     return values[0], values[1], values[2]
 
 
 def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: EngineStore) -> bytes:
-    """On a thread of its own, so that Ctrl-C is heard; the second one ends the process. Raises what
-    `build` raises.
+    """Build the engine with a progress bar and return its bytes.
+
+    The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, the
+    second one ends the process. Raises what `build` raises.
     """
     cancelled = threading.Event()
     answers: list[bytes] = []
@@ -194,8 +207,8 @@ def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: Eng
             while worker.is_alive():
                 worker.join(_WAIT_SECONDS)
     except KeyboardInterrupt:
-        # The library goes on and would call into an interpreter that is ending, which aborts the
-        # process. Nothing is being written yet.
+        # The library continues to build and calls back into Python. After a normal exit, such a
+        # call would abort the process. No file is open yet, so it is safe to end at once.
         notify("interrupted")
         os._exit(_EXIT_INTERRUPTED)
     if troubles:

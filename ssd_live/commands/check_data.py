@@ -1,4 +1,4 @@
-"""`check-data`: what is wrong with labelled images, and a contact sheet of them."""
+"""`check-data`: find errors in labelled images and draw a contact sheet."""
 
 import json
 import re
@@ -24,23 +24,27 @@ from ssd_live.system.paths import resolve
 _PROGRESS_IMAGES = 1000
 _SHOWN_OF_A_KIND = 5
 _LONGEST_NAME = 60
-# Boxes that reach further are left out of the median.
+# Boxes with a coordinate beyond this are left out of the median size.
 _FAR_PIXELS = 1e6
 _TILE, _COLUMNS, _TILES = (320, 240), 5, 20
-# What would break a line or command the terminal.
+# Characters that break a line or control the terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Worth knowing, but training does no worse for it.
+# Findings that are worth knowing, but do not harm training.
 _HINTS: frozenset[Kind] = frozenset({"unlabelled image", "resembling names"})
 
 
 def run(
     folder: Path, split: str, classes: tuple[str, ...], json_file: Path | None, sheet: Path | None
 ) -> None:
-    """Raises `DataError` where something is wrong, after everything was told."""
-    # What cannot be done is told before the work, not after it.
+    """Check the labelled images, print the findings, and write the contact sheet and the JSON file.
+
+    Raises `DataError` at the end if something is wrong, `UsageError` and `OutputError` for outputs
+    that cannot be written.
+    """
+    # Check the outputs first, so that an error does not appear only after the work.
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(
-            f"{sheet}: the contact sheet is a picture; end the name in "
+            f"{sheet}: the contact sheet is an image; end the name in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     data = load_data(folder, split, tuple(name.strip() for name in classes if name.strip()))
@@ -65,8 +69,8 @@ def run(
     if wrong:
         places = len({finding.path for finding in wrong})
         raise DataError(
-            f"{folder}: {len(wrong)} problems in {places} files; correct them, or training leaves "
-            "out what it cannot use"
+            f"{folder}: {len(wrong)} problems in {places} files; correct them, or training skips "
+            "what it cannot use"
         )
     print("nothing wrong")
 
@@ -77,9 +81,7 @@ def _tell(number: int) -> None:
 
 
 def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | None) -> None:
-    """Raises `UsageError` for an output that would take the place of an image, a label or the other
-    output.
-    """
+    """Raise `UsageError` if an output would overwrite an image, a label or the other output."""
     files = [
         path for image in data.images for path in (image.path, image.label_path) if path is not None
     ]
@@ -92,10 +94,10 @@ def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | Non
         if output is not None and any(
             path.name == output.name and resolve(path) == resolve(output) for path in files
         ):
-            raise UsageError(f"{output}: is among what is to be checked; give another name")
+            raise UsageError(f"{output}: is one of the files to check; give another name")
     if json_file is not None and resolve(json_file) == resolve(sheet):
         raise UsageError(
-            f"{sheet}: cannot be both the contact sheet and the JSON; give one of them another name"
+            f"{sheet}: cannot be both the contact sheet and the JSON file; give two names"
         )
 
 
@@ -158,7 +160,10 @@ def _answer(data: DataSet, findings: list[Finding]) -> dict[str, object]:
 
 
 def _sheet(data: DataSet, checked: Checked, findings: list[Finding]) -> Pixels:
-    """Images with something wrong first, then some by chance; the class histogram below."""
+    """Return a contact sheet (H, W, 3) BGR with the class histogram below it.
+
+    Images with findings come first, then randomly chosen ones (always the same).
+    """
     kinds: dict[Path, Kind] = {}
     for finding in findings:
         kinds.setdefault(finding.path, finding.kind)

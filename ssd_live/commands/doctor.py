@@ -1,4 +1,4 @@
-"""`doctor`: what this machine can do, and what to install for what is missing."""
+"""`doctor`: report what this machine can do, and what to install for what is missing."""
 
 import json
 import os
@@ -25,13 +25,14 @@ from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
 
-# Package -> what it is for; the first ones must be there for the program to run at all.
+# Package -> advice for a machine that lacks it; no advice where it is empty. The program cannot run
+# without the first four.
 _PACKAGES = {
     "numpy": "",
     "opencv-python": "",
     "av": "",
     "onnx": "",
-    "openvino": "the fastest backend on most processors: pip install openvino",
+    "openvino": "the fastest backend on most CPUs: pip install openvino",
     "onnxruntime": "a second backend: pip install onnxruntime",
     "torch": "training and export: pip install '.[train]'",
     "nncf": "",
@@ -43,13 +44,15 @@ _PACKAGES = {
 }
 
 
-# Compute capabilities that TensorRT-RTX's documents list: Turing, Ampere, Ada, Blackwell.
+# The compute capabilities in the documentation of TensorRT-RTX: Turing, Ampere, Ada, Blackwell.
 _RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 
 
 def run(model_name: str, as_json: bool) -> None:
-    """Gather everything, measuring the backends if that was not done on this machine yet; a part
-    that fails says why.
+    """Print a report about this machine, as text or as JSON.
+
+    The backends are measured if this machine has not measured them yet. A part of the report that
+    fails gives the reason instead. Raises `SsdLiveError` if the model cannot be found or read.
     """
     model = find_model(model_name)
     rows = measured(model, notify)
@@ -93,7 +96,7 @@ def _auto(model: ModelFile, workload: Any) -> str:
 
 
 def _gpus() -> list[str]:
-    """NVIDIA's by its own tool; others as the kernel names their render nodes."""
+    """Return the NVIDIA GPUs as `nvidia-smi` lists them, and the paths of all render nodes."""
     found: list[str] = []
     if tool := shutil.which("nvidia-smi"):
         query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -105,7 +108,7 @@ def _gpus() -> list[str]:
                 if line.strip() and answer.returncode == 0
             ]
         except (OSError, subprocess.TimeoutExpired):
-            found.append("nvidia-smi does not answer; reinstall the driver")
+            found.append("nvidia-smi does not respond; reinstall the driver")
     return found + [str(path) for path in sorted(Path("/dev/dri").glob("renderD*"))]
 
 
@@ -114,7 +117,7 @@ def _cameras() -> list[str]:
         from cv2_enumerate_cameras import enumerate_cameras
 
         return sorted({f"{camera.index}: {camera.name}" for camera in enumerate_cameras()})
-    except Exception as error:  # a camera driver's fault must not end the report
+    except Exception as error:  # an error in a camera driver must not stop the report
         return [f"cannot be listed ({error})"]
 
 
@@ -136,7 +139,7 @@ def _advice() -> list[str]:
 
 
 def _gpu_advice(has_driver: bool) -> list[str]:
-    """What an NVIDIA GPU takes besides: a driver that is new enough, and wheels that fit it."""
+    """Return advice about NVIDIA GPUs: a library to install, or a driver that does not fit it."""
     if not has_driver:
         installed = [name for name in ("tensorrt", "tensorrt-rtx") if machine.package_version(name)]
         return (
@@ -152,7 +155,7 @@ def _gpu_advice(has_driver: bool) -> list[str]:
         and machine.package_version("tensorrt-rtx") is None
     ):
         return [
-            "a GPU is here that nothing uses: pip install '.[rtx]' (GeForce RTX and RTX PRO) or "
+            "there is a GPU but no TensorRT: pip install '.[rtx]' (GeForce RTX and RTX PRO) or "
             "'.[tensorrt]' (any NVIDIA GPU)"
         ]
     try:
@@ -168,7 +171,7 @@ def _gpu_advice(has_driver: bool) -> list[str]:
             and (major, minor) not in _RTX_CAPABILITIES
         ):
             advice.append(
-                f"TensorRT-RTX is not made for {found.name} (sm{major}{minor}): pip install "
+                f"TensorRT-RTX does not support {found.name} (sm{major}{minor}): pip install "
                 "'.[tensorrt]'"
             )
     wheels = machine.package_version("cuda-bindings")
@@ -176,8 +179,8 @@ def _gpu_advice(has_driver: bool) -> list[str]:
     if wheels and cuda and int(wheels.split(".")[0]) > cuda[0]:
         fitting = f"pip install 'cuda-bindings<{cuda[0] + 1}'"
         advice.append(
-            f"the driver is for CUDA {cuda[0]}.{cuda[1]} and cuda-bindings for {wheels}: update "
-            f"the driver, or {fitting}"
+            f"the driver is for CUDA {cuda[0]}.{cuda[1]}, but cuda-bindings is for {wheels}: "
+            f"update the driver, or {fitting}"
         )
     return advice
 

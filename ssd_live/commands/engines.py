@@ -1,4 +1,4 @@
-"""`engines`: what was built on this machine."""
+"""`engines list`, `engines clean` and `engines import`: manage the engines on this machine."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,10 @@ from ssd_live.system.atomic_files import sha256
 
 
 def show_list(as_json: bool) -> None:
+    """Print every engine in the store, as a table or as JSON.
+
+    The table also shows engines that are refused, each with a note that says why.
+    """
     store = EngineStore()
     rows = list(store.every())
     if as_json:
@@ -61,10 +65,11 @@ def show_list(as_json: bool) -> None:
 
 
 def clean(everything: bool) -> None:
-    """Remove what can no longer be used: engines of models that changed since, refused ones,
-    leftovers of builds that were cut off.
+    """Remove engines that can no longer be used, or all engines if `everything` is True.
 
-    Engines of models that are not in the list stay: they may have been built from a file elsewhere.
+    These are engines of models that changed since, engines that are refused, and files of builds
+    that did not finish. Engines of models that `models list` does not show stay, because they may
+    come from a model file elsewhere.
     """
     store = EngineStore()
     present = {name: sha256(path.read_bytes()) for name, path in model_paths().items()}
@@ -82,24 +87,27 @@ def clean(everything: bool) -> None:
 
 
 def import_file(file: Path, yes: bool) -> None:
-    """Take over an engine that was built elsewhere, with its manifest beside it. Raises
-    `UsageError`, `ModelFileError`, `CancelledError`.
+    """Copy an engine from another machine to the store; its manifest must be beside it.
+
+    Asks first, unless `yes` is True. Raises `UsageError` if the file does not exist,
+    `ModelFileError` if the manifest is missing or does not match, and `CancelledError` if the user
+    declines.
     """
     if not file.is_file():
-        raise UsageError(f"{file}: there is no such engine")
+        raise UsageError(f"{file}: there is no such engine; check the path")
     manifest = _foreign_manifest(file)
     engine = file.read_bytes()
     if sha256(engine) != manifest.engine_sha256:
         raise ModelFileError(
-            f"{file}: is not the engine that its manifest describes; copy both again"
+            f"{file}: is not the engine that its manifest describes; copy both files again"
         )
     print(
         f"{file}: {manifest.key.model}, {manifest.key.flavour} {manifest.key.version}, "
         f"{manifest.key.precision}, built {manifest.created}"
     )
     print(
-        "An engine is native code, which runs with all your rights. Import only what you or "
-        "someone you trust built."
+        "An engine is native code, which runs with all your rights. Import only engines that you "
+        "or someone you trust built."
     )
     if not yes and not typer.confirm("Import it?", default=False):
         raise CancelledError("nothing was imported")
@@ -109,8 +117,10 @@ def import_file(file: Path, yes: bool) -> None:
 
 
 def _foreign_manifest(file: Path) -> Manifest:
-    """That of another user, whose signature says nothing here: `NAME-DIGEST.engine.json` beside the
-    engine, which names it.
+    """Return the manifest (`NAME-DIGEST.engine.json`) beside the engine that names this engine.
+
+    The signature is ignored, because it was made with the key of another user. Raises
+    `ModelFileError` if there is no such manifest.
     """
     for place in sorted(file.parent.glob("*.engine.json")):
         try:
@@ -122,7 +132,7 @@ def _foreign_manifest(file: Path) -> Manifest:
         if manifest.engine == file.name:
             return manifest
     raise ModelFileError(
-        f"{file}: has no manifest beside it (.engine.json); copy that too, or build the engine "
+        f"{file}: has no manifest (.engine.json) beside it; copy that too, or build the engine "
         "here with `build`"
     )
 

@@ -1,4 +1,4 @@
-"""`eval`: average precision of a deployed model file on the backend that runs it."""
+"""`eval`: measure the average precision of a model file on the backend that runs it."""
 
 import json
 from contextlib import ExitStack
@@ -43,8 +43,10 @@ _PRECISIONS = ("auto", *PRECISIONS)
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure: one model, or two side by side; so with backends and precisions, of which
-    two are joined by a comma.
+    """The options of `eval`, as typed on the command line.
+
+    `models`, `backend` and `precision` each give one value, or two values to compare. Two backends
+    or precisions are separated by a comma.
     """
 
     models: tuple[str, ...]
@@ -58,7 +60,10 @@ class Request:
     plots: Path | None
 
     def runs(self) -> list[tuple[str, str, str]]:
-        """(model, backend, precision) of each. Raises `UsageError`."""
+        """Return (model, backend, precision) of each run: one run, or two runs to compare.
+
+        Raises `UsageError` if a precision is not known or there are more than two values.
+        """
         backends, precisions = self.backend.split(","), self.precision.split(",")
         for precision in precisions:
             if precision not in _PRECISIONS:
@@ -68,7 +73,7 @@ class Request:
                 )
         count = max(len(self.models), len(backends), len(precisions))
         if count > 2:
-            raise UsageError(f"one or two things can be compared, not {count}")
+            raise UsageError(f"at most two runs can be compared, not {count}; give fewer values")
         columns = [
             values * count if len(values) == 1 else values
             for values in (list(self.models), backends, precisions)
@@ -77,14 +82,17 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Raises `SsdLiveError`."""
+    """Evaluate the requested models, print the results, and write the requested files.
+
+    The last printed line is the mean of the first run. Raises `SsdLiveError`.
+    """
     runs = request.runs()
-    # What cannot be done is told before the work, not after it.
+    # Check the outputs first, so that an error does not appear only after the work.
     if request.plots is not None:
         check_plot(request.plots)
     if request.sheet is not None and request.sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(
-            f"{request.sheet}: the sheet is a picture; end the name in "
+            f"{request.sheet}: the sheet is an image; end the name in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     data = load_data(request.data, request.split)
@@ -92,7 +100,7 @@ def run(request: Request) -> None:
     for trouble in data.troubles[:_SHOWN_MISTAKES]:
         notify(f"note: {trouble}")
     if len(data.troubles) > _SHOWN_MISTAKES:
-        notify(f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; `check-data` tells all")
+        notify(f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; `check-data` shows all")
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []
     models = [find_model(name) for name, _, _ in runs]
@@ -134,7 +142,7 @@ def run(request: Request) -> None:
                 "classes": data.classes,
                 "results": facts,
             }
-            # A path, or a name out of a JSON, may be no text at all.
+            # A path or a class name from a JSON file may not be valid Unicode.
             file.write(
                 json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False).encode(
                     errors="replace"
@@ -151,9 +159,7 @@ def run(request: Request) -> None:
 
 
 def _keep_inputs(request: Request, data: DataSet) -> None:
-    """Raises `UsageError` for an output that would take the place of an image, a label or
-    a model.
-    """
+    """Raise `UsageError` if an output would overwrite an image, a label or a model."""
     files = [
         path for image in data.images for path in (image.path, image.label_path) if path is not None
     ]
@@ -166,11 +172,11 @@ def _keep_inputs(request: Request, data: DataSet) -> None:
         if output is not None and any(
             path.name == output.name and resolve(path) == resolve(output) for path in files
         ):
-            raise UsageError(f"{output}: is among what is to be measured; give another name")
+            raise UsageError(f"{output}: is one of the input files; give another name")
 
 
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
-    """What a column is called: the model, and what runs it where the model alone does not tell."""
+    """Return a column's title: the model's name, with the backend if the name is not unique."""
     label = name if len(set(names)) == len(names) else f"{name} {choice}"
     return label if label not in taken else f"{label} (2)"
 
@@ -273,8 +279,9 @@ def _difference(values: list[float]) -> list[str]:
 
 
 def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
-    """The images with most mistakes: what was found in colour, what was to be found in white.
-    Raises `OutputError`.
+    """Write the images with most mistakes as one image.
+
+    Detections are drawn in colour, the labelled objects in white. Raises `OutputError`.
     """
     tiles = [_tile(labelled, found, data) for labelled, found in worst(evaluation, _SHEET_IMAGES)]
     if tiles:

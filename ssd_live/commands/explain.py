@@ -1,4 +1,4 @@
-"""`explain`: what happens inside SSD on one image, as a picture and in words."""
+"""`explain`: show what happens inside SSD on one image, as an image and as text."""
 
 import dataclasses
 from collections import Counter
@@ -19,7 +19,10 @@ def run(
     threshold: float | None,
     output: Path | None,
 ) -> None:
-    """Raises `SsdLiveError`."""
+    """Print an explanation of each detection and object of an image, and draw it.
+
+    `ground_truth` is a VOC XML, YOLO text or COCO JSON file, or None. Raises `SsdLiveError`.
+    """
     try:
         from ssd_live.training.explain import describe, draw, explain
     except ImportError as error:
@@ -33,12 +36,12 @@ def run(
     threshold = model.metadata.display_threshold if threshold is None else threshold
     if not model.metadata.score_threshold <= threshold <= 1:
         raise UsageError(
-            f"--threshold {threshold:g} must be from {model.metadata.score_threshold:g}, the "
-            "model's own, to 1"
+            f"--threshold {threshold:g} is not between {model.metadata.score_threshold:g} (the "
+            "lowest score of this model) and 1"
         )
     output = output or Path(f"{image_path.stem}-explained.png")
     if resolve(output) == resolve(image_path):
-        raise UsageError(f"{output}: is the image itself; give another name with -o")
+        raise UsageError(f"{output}: is the input image itself; give another name with -o")
     image = read_image(image_path).planes[0]
     truth = (
         _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes)
@@ -49,7 +52,7 @@ def run(
     if truth is not None and len(truth.boxes) > len(explained.matched):
         notify(
             f"note: {ground_truth}: {len(truth.boxes) - len(explained.matched)} objects have no "
-            "area in the image and are left out"
+            "area inside the image and are left out"
         )
     elif truth is not None and not len(truth.boxes):
         notify(f"note: {ground_truth}: has no object of a class that {model.name} knows")
@@ -80,7 +83,11 @@ def _suppressed(maps: Counter[int]) -> str:
 def _truth(
     path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]
 ) -> LabelledImage:
-    """The objects of one image from a VOC XML, a YOLO text, or COCO's JSON. Raises `DataError`."""
+    """Return the objects of one image from a VOC XML, YOLO text or COCO JSON file.
+
+    `size` is (width, height) of the image in pixels. Raises `DataError` if the file cannot be read
+    or does not list the image, and `UsageError` if it is of another kind.
+    """
     from ssd_live.datasets import coco, voc, yolo
 
     kind = path.suffix.lower()
@@ -93,9 +100,7 @@ def _truth(
         named = [one for one in listed.images if one.path.name == image.name]
         if not named:
             trouble = (
-                f"; the first thing wrong with it: {listed.troubles[0].detail}"
-                if listed.troubles
-                else ""
+                f"; the first error in it: {listed.troubles[0].detail}" if listed.troubles else ""
             )
             raise DataError(f"{path}: does not list {image.name}{trouble}")
         return dataclasses.replace(named[0], path=image)

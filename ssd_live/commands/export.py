@@ -1,4 +1,4 @@
-"""`export`: the model file, with an agreement sample recorded from frames."""
+"""`export`: write a model file with an agreement sample, which is chosen from given frames."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -16,12 +16,16 @@ from ssd_live.selection.agreement import answers, with_sample
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.reader import VideoReader
 
-# Of the frames looked at, `with_sample` keeps the best few.
+# At most this many frames are read; `with_sample` keeps the best few of them.
 _MAX_FRAMES = 2000
 
 
 def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> None:
-    """Raises `MissingPackageError`, `UnknownModelError`, `MediaError`, `OutputError`."""
+    """Export the trained model `name` to `output`, or to NAME.onnx.
+
+    The agreement sample comes from `data`, or from the bundled photos and clip. Raises
+    `MissingPackageError`, `UnknownModelError`, `MediaError`, `OutputError`.
+    """
     path = output or Path(f"{name}.onnx")
     if path.exists() and not overwrite:
         raise OutputError(
@@ -31,8 +35,11 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
 
 
 def _exported(name: str) -> ModelFile:
-    """Of the shipped weights; what was imported or trained here was exported then, and has its
-    file.
+    """Return the model file of the model `name`.
+
+    A model that was imported or trained here has a model file already, which is read. A bundled
+    model is exported from its weights. Raises `MissingPackageError`, `UnknownModelError`,
+    `ModelFileError`.
     """
     made_here = engines_folder() / "models" / f"{name}.onnx"
     if made_here.is_file():
@@ -48,8 +55,9 @@ def _exported(name: str) -> ModelFile:
 
 
 def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
-    """Save a model file with an agreement sample chosen from frames, and answer it. Raises
-    `MediaError`, `OutputError`.
+    """Write a model file with an agreement sample chosen from `frames`, and return it.
+
+    The sample is chosen with ONNX Runtime. Raises `MediaError`, `OutputError`.
     """
     images = [
         frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)
@@ -58,7 +66,7 @@ def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
         model = with_sample(model, images, answers(backend, images))
     write_model_file(path, model)
     notify(
-        f"{len(images)} frames looked at, {len(model.metadata.agreement_sample)} kept as the "
+        f"{len(images)} frames read, {len(model.metadata.agreement_sample)} of them kept as the "
         "agreement sample"
     )
     print(f"written: {path} ({len(model.data) / 1e6:.1f} MB)")
@@ -66,12 +74,12 @@ def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
 
 
 def bundled_frames() -> Iterator[Frame]:
-    """Of the photos and the clip that ship."""
+    """Yield the frames of the bundled photos and the bundled clip."""
     return frames_of(assets_folder() / "media")
 
 
 def frames_of(data: Path) -> Iterator[Frame]:
-    """Of a video, an image or a folder. Raises `MediaError`."""
+    """Yield the frames of a video, an image or a folder. Raises `MediaError`."""
     for task in make_plan([str(data)], None, "h264").tasks:
         yield from _read(task.source)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends in order, the second at once."""
+"""Handle Ctrl-C and SIGTERM: the first one stops in order, the second one at once."""
 
 import signal
 import time
@@ -9,14 +9,16 @@ from types import FrameType
 from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError
 
-# A launcher passes on the Ctrl-C that the terminal sent to all: that is one, not two.
+# The terminal sends Ctrl-C to this program and to its launcher, and the launcher may send it here
+# once more. Two signals within this time count as one.
 _SAME_SECONDS = 1.0
 
 
 @contextmanager
 def cancelled_at_once(line: str) -> Iterator[None]:
-    """Ctrl-C and SIGTERM alike raise `CancelledError` with the line, so that temporary files and
-    child processes go.
+    """Raise `CancelledError` with the message `line` on Ctrl-C or SIGTERM inside the with-block.
+
+    The exception makes sure that temporary files are removed and child processes end.
     """
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -29,7 +31,10 @@ def cancelled_at_once(line: str) -> Iterator[None]:
 
 @contextmanager
 def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
-    """The first interrupt says `line` and calls `stop`; the second is an ordinary one."""
+    """On the first Ctrl-C or SIGTERM inside the with-block, print `line` and call `stop`.
+
+    The second one raises `KeyboardInterrupt`.
+    """
     first: list[float] = []
 
     def interrupted(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`live`: in a window, or in the terminal."""
+"""`live`: show detections live in a window, or run in the terminal."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ _DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
 @dataclass(frozen=True)
 class Words:
-    """The command's words, as typed."""
+    """The options of `live`, as typed on the command line."""
 
     sources: tuple[str, ...]
     model: str | None
@@ -47,7 +47,10 @@ class Words:
 
 
 def run(words: Words) -> int:
-    """Check the words, then run until the window closes, or Ctrl-C in a terminal."""
+    """Check the options, run until the window closes or Ctrl-C is pressed, return the exit code.
+
+    Raises `SsdLiveError`.
+    """
     request = _checked(words)
     if words.window:
         from ssd_live.gui import platform
@@ -69,7 +72,7 @@ def _checked(words: Words) -> LiveRequest:
     ]
     if len(sources) > _MOST_SOURCES:
         raise UsageError(
-            f"{len(sources)} sources are more than can be seen at once; give at most "
+            f"{len(sources)} sources are more than fit into the window; give at most "
             f"{_MOST_SOURCES}"
         )
     if words.model is not None or words.threshold is not None or words.classes:
@@ -82,13 +85,13 @@ def _checked(words: Words) -> LiveRequest:
     if words.record is not None:
         if len(sources) > 1:
             raise UsageError(
-                "--record is for one source; of several, record each from the window (key R), or "
+                "--record works with one source only; record each from the window (key R), or "
                 "run `live` once for each"
             )
         if words.record.suffix.lower() != ".mkv":
             raise UsageError(
-                f"{words.record}: recordings are Matroska, which a crash leaves readable; end the "
-                "name in .mkv"
+                f"{words.record}: recordings are Matroska, which stays readable after a crash; "
+                "end the name in .mkv"
             )
         if words.record.exists():
             raise OutputError(f"{words.record}: exists already; choose another name")
@@ -111,7 +114,7 @@ def _checked(words: Words) -> LiveRequest:
 
 
 def _numbered(source: SourceSpec) -> SourceSpec:
-    """A camera that is called by its name, by its number."""
+    """Return the source with its camera number if it is a camera given by its name."""
     if source.kind != "camera" or source.address.isdecimal():
         return source
     from ssd_live.video.sources.camera import find_camera
@@ -127,8 +130,10 @@ def _first_camera() -> SourceSpec | None:
 
 
 class _Terminal:
-    """The same pipeline with numbers in the terminal: every picture counts as shown when it is
-    taken.
+    """A live session without a window, which prints numbers to the terminal.
+
+    It uses the same pipeline as the window. A frame counts as shown when it is taken from the
+    pipeline.
     """
 
     def __init__(self, request: LiveRequest) -> None:
@@ -138,6 +143,11 @@ class _Terminal:
         self._stop = False
 
     def run(self) -> int:
+        """Run until Ctrl-C, the time limit, or the failure of all sources; return the exit code.
+
+        Raises `SsdLiveError` if the model cannot be loaded, the recording fails, or a source gave
+        no frame.
+        """
         from ssd_live.live.display_filter import DisplayFilters
         from ssd_live.live.outputs import write_numbers
         from ssd_live.live.session import LiveSession, SessionEvents
@@ -161,7 +171,7 @@ class _Terminal:
             ):
                 stream.pipeline.cap_rate(cap)
                 stream.open(source, CaptureOptions(request.options))
-                # Nobody looks at the pictures: a small one keeps the stages the same.
+                # Nobody sees the frames. A small viewport keeps the stages the same.
                 stream.pipeline.set_viewport(Viewport(320, 320))
             self._loop(session)
             numbers = session.numbers()
@@ -176,8 +186,8 @@ class _Terminal:
             and captured
         ):
             self._failure = OutputError(
-                f"{request.record}: nothing was recorded, as the network was still loading; run "
-                "it for longer"
+                f"{request.record}: nothing was recorded, because the model was still loading; "
+                "run it for longer"
             )
         if self._failure is not None:
             raise self._failure
@@ -214,7 +224,7 @@ class _Terminal:
             states = [stream.pipeline.state for stream in session.streams]
             failed = [state.phase is Phase.FAILED for state in states]
             for index, state in enumerate(states):
-                # That of a last one is the end of the command.
+                # When all sources have failed, the error ends the command and is reported there.
                 if state.trouble and state.trouble != troubles[index] and not all(failed):
                     notify(state.trouble)
                 troubles[index] = state.trouble
@@ -258,7 +268,7 @@ class _Terminal:
             self._failure = OutputError(recorded.trouble)
             self._wake.set()
             return
-        lost = f" ({recorded.lost} came too fast to be written)" if recorded.lost else ""
+        lost = f" ({recorded.lost} lost because writing was too slow)" if recorded.lost else ""
         notify(
             f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
         )
@@ -285,7 +295,7 @@ def _run_in_terminal(request: LiveRequest) -> int:
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call `stop`."""
+    """Call `stop` on Ctrl-C and SIGTERM inside the with-block."""
     earlier = {
         name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)
     }
@@ -297,7 +307,10 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _leave_nothing_behind(code: int) -> None:
-    """A source that never answers holds its thread; the program ends all the same."""
+    """Wait half a second for the capture threads, then end the process if any is left.
+
+    A source that never responds blocks its thread, and must not keep the program running.
+    """
     ends = time.monotonic() + _LEFT_BEHIND_SECONDS
     while any(thread.name == "capture" for thread in threading.enumerate()):
         if time.monotonic() > ends:

@@ -1,4 +1,4 @@
-"""`models list` and `models info`."""
+"""`models list` and `models info`: show the models and their metadata."""
 
 import json
 from typing import Any
@@ -12,7 +12,10 @@ from ssd_live.modelfile.file import ModelFile, read_model_file
 
 
 def show_list(as_json: bool) -> None:
-    """Every model by name; a damaged file is named instead of ending the list."""
+    """Print every model by name, as a table or as JSON.
+
+    A damaged model file is reported on stderr and does not end the list.
+    """
     models: list[ModelFile] = []
     troubles: list[str] = []
     for path in model_paths().values():
@@ -43,14 +46,17 @@ def show_list(as_json: bool) -> None:
                 facts["licence"],
                 facts["file"],
             )
-        # Wider than any terminal: a path that is cut off is of no use.
+        # Wider than any terminal, so that no path is cut off.
         Console(width=400).print(table)
     for line in troubles:
         Console(stderr=True).print(f"error: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_info(name: str, as_json: bool) -> None:
-    """Raises `UnknownModelError`, `ModelFileError`."""
+    """Print the metadata of one model, as text or as JSON.
+
+    Raises `UnknownModelError`, `ModelFileError`.
+    """
     facts = _facts(find_model(name))
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))

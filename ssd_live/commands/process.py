@@ -1,4 +1,4 @@
-"""`process`."""
+"""`process`: annotate videos and images, and write the detections."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from ssd_live.video.encoders import (
 )
 from ssd_live.video.writer import Quality
 
-# A year: beyond it lie only mistakes.
+# One year. A longer time is certainly a mistake.
 _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 
-# One input keeps about this many busy: decoding, inference and encoding overlap.
+# One input keeps about this many cores busy, because decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
 # The one of our codecs that WebM takes (webmproject.org, "WebM Container Guidelines").
 _WEBM_CODEC: Codec = "av1"
@@ -41,7 +41,7 @@ _WEBM_CODEC: Codec = "av1"
 
 @dataclass(frozen=True)
 class Request:
-    """The command's words, as typed."""
+    """The options of `process`, as typed on the command line."""
 
     inputs: tuple[str, ...]
     output: str | None
@@ -68,8 +68,10 @@ class Request:
 
 
 def run(request: Request) -> None:
-    """Check everything that can be checked before anything is loaded, do the work, print the
-    summary.
+    """Process all inputs and print a summary.
+
+    Everything that can be checked is checked before a model is loaded. Raises `SsdLiveError`:
+    `CancelledError` if the user stopped the work, `IncompleteError` if an input failed.
     """
     settings = _settings(request)
     if request.ray_address is not None and request.runner != "ray":
@@ -80,8 +82,8 @@ def run(request: Request) -> None:
     choice = choose(
         model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify
     )
-    # Images come one at a time: what is left of a batch would be computed for nothing. Frames that
-    # are not looked at wait with those that are.
+    # Images come one at a time, so a larger batch would be computed mostly for nothing. With
+    # --every, frames without detection would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
     config = ModelConfig(
         model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice)
@@ -110,14 +112,17 @@ def run(request: Request) -> None:
 def _workers(
     request: Request, config: ModelConfig, settings: ProcessOptions, inputs: int, stack: ExitStack
 ) -> list[Worker]:
-    """As many as can be of use. Raises as `load_model_config` and `ray_workers`."""
+    """Return as many workers as are useful; `stack` closes them.
+
+    Raises what `load_model_config` and `ray_workers` raise.
+    """
     if request.runner == "ray":
         from ssd_live.process.ray_workers import ray_workers
 
         workers = stack.enter_context(
             ray_workers(config, settings, request.jobs, inputs, request.ray_address, notify)
         )
-        notify(f"{config.model.name} on {config.choice}, {len(workers)} workers of Ray")
+        notify(f"{config.model.name} on {config.choice}, {len(workers)} Ray workers")
         return workers
     backend = stack.enter_context(load_model_config(config, notify=notify))
     notify(f"{config.model.name} on {backend.description}")
@@ -130,19 +135,17 @@ def _workers(
 def _settings(request: Request) -> ProcessOptions:
     for name, seconds in (("--start", request.start), ("--duration", request.duration)):
         if seconds is not None and not seconds < _LONGEST_SECONDS:
-            raise UsageError(f"{name} {seconds} is no time in a video; give seconds")
+            raise UsageError(f"{name} {seconds} is not a time in a video; give a number of seconds")
     codec = _codec(request)
     low, high = CRF_RANGE[codec]
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
         raise UsageError(
-            f"--crf {crf} is outside {codec}'s {low} to {high}; leave it out for "
+            f"--crf {crf} is outside {codec}'s range {low} to {high}; leave it out for "
             f"{DEFAULT_CRF[codec]}"
         )
     if request.preset != DEFAULT_PRESET and not software_encoder(codec).presets:
-        raise UsageError(
-            f"--preset {request.preset}: {codec} has only one way of encoding; leave it out"
-        )
+        raise UsageError(f"--preset {request.preset}: {codec} has no presets; leave it out")
     return ProcessOptions(
         Quality(codec, crf, cast(Preset, request.preset)),
         request.every,
@@ -181,7 +184,7 @@ def _region(text: str) -> Region | None:
         ) from None
     if x < 0 or y < 0 or width < 2 or height < 2:
         raise UsageError(
-            f"--region {text!r} must lie inside the picture and be at least 2 x 2 pixels"
+            f"--region {text!r} must lie inside the frame and be at least 2 x 2 pixels"
         )
     return Region(x, y, width, height)
 

@@ -1,5 +1,6 @@
-"""Progress and messages on the terminal: a live bar where there is one, plain lines elsewhere.
-Results go to stdout, this to stderr.
+"""Print progress and messages to stderr; results go to stdout.
+
+Progress is a live bar on a terminal, and plain lines elsewhere.
 """
 
 import json
@@ -19,19 +20,21 @@ from ssd_live.process.plan import Task
 from ssd_live.process.resume_log import Outcome
 
 _PLAIN_INTERVAL_SECONDS = 5.0
-# A program that runs this one reads `{"progress": [frames done, frames expected or null]}` instead
-# of words.
+# A program that runs this one can read `{"progress": [frames done, frames expected or null]}` lines
+# instead of text.
 _JSON_INTERVAL_SECONDS = 0.1
 
 
 def notify(line: str) -> None:
-    """A line about what takes long, at once."""
+    """Print a line to stderr at once."""
     print(line, file=sys.stderr, flush=True)
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
-    """Frames, frames a second and time left of each input that is being worked on; a line for each
-    finished one of many.
+    """A progress display for `process`: frames, frames per second and time left of each input.
+
+    If there are several inputs, each finished one gets a line. Without a terminal, the environment
+    variable SSD_LIVE_PROGRESS=json makes the progress lines JSON.
     """
 
     def __init__(self) -> None:
@@ -60,6 +63,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             self._bar.stop()
 
     def begin(self, task: Task, number: int, of: int) -> None:
+        """Show that a task starts, which is input `number` (from 1) of `of`."""
         self._many = of > 1
         title = f"{number}/{of} {task.name}" if self._many else str(task.name)
         row = (
@@ -70,6 +74,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         self._shown[task] = _Shown(title, row)
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
+        """Show that `done` frames of `expected` are done; None if the total is not known."""
         shown, now = self._shown[task], time.monotonic()
         fps = done / max(now - shown.started, 1e-6)
         frames = f"{done}/{expected}" if expected else str(done)
@@ -85,6 +90,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             notify(f"{shown.title}: {frames} frames, {fps:.1f} FPS{left}")
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None:
+        """Show that a task has ended, and how."""
         shown = self._shown.pop(task)
         if self._bar is not None and shown.row is not None:
             self._bar.remove_task(shown.row)
@@ -104,9 +110,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
 
 @dataclass
 class _Shown:
-    """One input: its row where there is a live bar, and when a line was last printed where there is
-    none.
-    """
+    """The display of one input: its row of the live bar, or the time of its last printed line."""
 
     title: str
     row: TaskID | None

@@ -1,4 +1,4 @@
-"""`quantize`: the INT8 form of a model, kept only if it finds the same."""
+"""`quantize`: make an INT8 version of a model, and keep it only if its detections agree."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -26,7 +26,7 @@ from ssd_live.selection.agreement import (
     sample_images,
 )
 
-# More made the bundled network no better, and calibrating slower.
+# More images did not improve the bundled model, and made calibration slower.
 _CALIBRATION_IMAGES = 100
 _RUNTIMES = ("openvino", "onnxruntime")
 
@@ -39,7 +39,11 @@ def run(
     overwrite: bool,
     force: bool,
 ) -> None:
-    """Raises `SsdLiveError`; `ModelFileError` where no attempt finds the same."""
+    """Write the INT8 version of a model, and print how far it agrees with float32.
+
+    With `labels`, also print the mAP of both on labelled images. Raises `SsdLiveError`;
+    `ModelFileError` if no attempt agrees with float32 and `force` is False.
+    """
     model = find_model(name)
     if model.metadata.precision != "float32":
         raise UsageError(
@@ -48,23 +52,25 @@ def run(
     path = output or int8_place(model)
     if path.exists() and not overwrite:
         raise OutputError(
-            f"{path}: exists already; give --overwrite to replace it, or another place with -o"
+            f"{path}: exists already; give --overwrite to replace it, or another file with -o"
         )
     images = _calibration(model, data)
     notify(f"calibrating {model.name} on {len(images)} images")
     best = _best(model, images)
     if best is None:
-        raise ModelFileError(f"{model.name}: no runtime here runs an INT8 form of it; see `doctor`")
+        raise ModelFileError(
+            f"{model.name}: no backend here can run its INT8 version; see `doctor`"
+        )
     form, agreement = best
     if not agreement.within("int8") and not force:
         raise ModelFileError(
-            f"{model.name}: its INT8 form finds only {agreement.share:.1%} of the same; calibrate "
-            "on more images like yours with --data, "
+            f"{model.name}: only {agreement.share:.1%} of its INT8 results agree with float32; "
+            "calibrate on more images like yours with --data, "
             "or give --force to keep it"
         )
     write_model_file(path, form)
     print(
-        f"written: {path} ({len(form.data) / 1e6:.1f} MB, the model itself "
+        f"written: {path} ({len(form.data) / 1e6:.1f} MB; the float32 model has "
         f"{len(model.data) / 1e6:.1f} MB)"
     )
     if labels is not None:
@@ -73,7 +79,10 @@ def run(
 
 
 def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
-    """Every so many of the frames, so that they are from all over. Raises `MediaError`."""
+    """Return at most 100 network inputs, spread evenly over the frames of `data`.
+
+    Without `data`, the bundled photos and clip are used. Raises `MediaError`.
+    """
     frames = frames_of(data) if data else bundled_frames()
     images = [
         frame.network_input(model.metadata.input_size).copy()
@@ -83,8 +92,10 @@ def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
 
 
 def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreement] | None:
-    """Everything in INT8 if that finds the same, else with the predictors in float; the better
-    where neither does.
+    """Return the best INT8 version of the model with its agreement, or None if no backend runs one.
+
+    The first attempt has everything in INT8. If it does not agree with float32, the second attempt
+    keeps the predictors in float. If neither agrees, the better one is returned.
     """
     attempts: list[tuple[ModelFile, Agreement]] = []
     for kept, words in (
@@ -103,7 +114,10 @@ def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreem
 
 
 def _agreement(model: ModelFile, form: ModelFile) -> Agreement | None:
-    """With float32, on the model's own sample; the worst of the runtimes that are installed."""
+    """Return the agreement with float32 on the model's own sample, or None.
+
+    It is the lowest agreement of the installed backends, and None if none is installed.
+    """
     images = sample_images(model)
     threshold = model.metadata.display_threshold
     expected = _answers("onnxruntime", model, images)
@@ -132,7 +146,7 @@ def _answers(
 
 
 def _tell_precision(model: ModelFile, form: ModelFile, labels: Path) -> None:
-    """mAP of both on labelled images. Raises `DataError`."""
+    """Print the mAP of both models on labelled images. Raises `DataError`."""
     from ssd_live.datasets.load import load_data
     from ssd_live.evaluation.evaluate import detector_of, evaluate, known_classes
 

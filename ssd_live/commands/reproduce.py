@@ -1,4 +1,4 @@
-"""`reproduce voc07`: the paper's table on PASCAL VOC 2007 beside what this machine measures."""
+"""`reproduce voc07`: print the paper's PASCAL VOC 2007 results beside those of this machine."""
 
 import json
 import time
@@ -26,7 +26,7 @@ from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import assets_folder
 
 BATCHES = (1, 8)
-# Network -> how the paper calls it, and the recipe that trains it.
+# Network -> its name in the paper, and the recipe that trains it.
 _NETWORKS = {
     "ssd300-vgg16": ("SSD300", "voc07+12-ssd300"),
     "ssd512-vgg16": ("SSD512", "voc07+12-ssd512"),
@@ -35,22 +35,21 @@ _SECONDS = 3.0
 _RANDOM = "random weights"
 _USUAL_DATA = Path("data/VOCdevkit/VOC2007")
 _GET_DATA = (
-    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site, "
-    "unpack it so that data/VOCdevkit/VOC2007 is there, "
-    "or name that folder with --data"
+    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site and "
+    "unpack it so that the folder data/VOCdevkit/VOC2007 exists, "
+    "or give that folder with --data"
 )
 _GET_WEIGHTS = (
-    "for its mAP train it (recipes/{recipe}.toml) or take known VOC weights with `models import "
-    "FILE`, then name the model with --model"
+    "for its mAP train it (recipes/{recipe}.toml) or import published VOC weights with `models "
+    "import FILE`, then give the model with --model"
 )
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """mAP on VOC 2007 test in percent, and frames per second on a Titan X by batch, as the paper
-    reports them.
+    """A row of the paper's table: mAP on VOC 2007 test in percent, and FPS on a Titan X by batch.
 
-    A star marks training with zoomed-out images: the paper's later version.
+    A star after the method marks training with zoomed-out images, as in the paper's later version.
     """
 
     method: str
@@ -59,7 +58,7 @@ class PaperRow:
     source: str
 
 
-# Faster R-CNN and YOLO at batch 1.
+# Faster R-CNN and YOLO ran at batch 1.
 PAPER = (
     PaperRow("Faster R-CNN", 73.2, {1: 7}, "abstract, table 7"),
     PaperRow("YOLO", 63.4, {1: 45}, "introduction"),
@@ -72,8 +71,9 @@ PAPER = (
 
 @dataclass(frozen=True)
 class Measured:
-    """`fps` by batch; `mean_average_precision` in percent, None where there was no data or nothing
-    trained.
+    """A measurement on this machine: `fps` by batch, and `mean_average_precision` in percent.
+
+    The latter is None if there were no data or the weights are random.
     """
 
     network: str
@@ -84,13 +84,17 @@ class Measured:
 
 
 def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path | None) -> None:
-    """Raises `SsdLiveError`."""
+    """Measure the models on this machine and print the table; the last line is the best FPS.
+
+    Without `models`, all VOC models of the catalogue are measured. A network of the paper without a
+    model is measured with random weights, for its speed only. Raises `SsdLiveError`.
+    """
     folder = data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
     given = [find_model(name) for name in models] or _known_models()
     for model in given:
         if model.metadata.network not in _NETWORKS:
             raise UsageError(
-                f"{model.name} is a {model.metadata.network}; the table is about "
+                f"{model.name} is a {model.metadata.network}; give a model of "
                 f"{' and '.join(_NETWORKS)}"
             )
     results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
@@ -100,7 +104,7 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
     _print(results)
     for network, (_, recipe) in _NETWORKS.items():
         if any(result.network == network and result.weights == _RANDOM for result in results):
-            print(f"{network} has no weights here; {_GET_WEIGHTS.format(recipe=recipe)}")
+            print(f"{network} has no trained weights here; {_GET_WEIGHTS.format(recipe=recipe)}")
     if folder is None:
         print(_GET_DATA)
     if json_file is not None:
@@ -116,7 +120,7 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
 
 
 def _known_models() -> list[ModelFile]:
-    """Those of the catalogue that are the paper's networks with VOC's classes."""
+    """Return the models of the catalogue that are networks of the paper with the VOC classes."""
     from ssd_live.models.labels import VOC
 
     found = []
@@ -174,8 +178,10 @@ def _photos(model: ModelFile) -> list[Pixels]:
 
 
 def _measure_random(network: str, backend: str) -> list[Measured]:
-    """How fast a network is hardly depends on its weights; in each precision that the backend
-    offers, as nothing here can agree or not.
+    """Return the speed of a network with random weights, in each precision of the backend.
+
+    The speed hardly depends on the weights. All precisions are measured, because with random
+    weights there are no detections whose agreement could exclude one. Raises `MissingPackageError`.
     """
     try:
         from ssd_live.export.random_weights import random_model
@@ -233,8 +239,8 @@ def _print(results: Sequence[Measured]) -> None:
     Console(width=200).print(table, markup=False)
     print("here: " + ", ".join(f"{name} {value}" for name, value in _machine().items() if value))
     print(
-        "FPS here: pixels in, detections out, with decoding and non-maximum suppression; no "
-        "reading and no drawing"
+        "FPS here: from pixels to detections, with box decoding and non-maximum suppression; "
+        "without reading and drawing"
     )
 
 

@@ -1,4 +1,4 @@
-"""`train`: from a recipe to a model file."""
+"""`train`: train a network from a recipe and write its model file."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.system.paths import engines_folder
 
 _SHOWN_TROUBLES = 10
-# Of the data, for the file's agreement sample.
+# How many images of the data are candidates for the agreement sample of the model file.
 _SAMPLE_IMAGES = 200
 
 
@@ -34,7 +34,12 @@ def run(
     resume: bool,
     device: str,
 ) -> None:
-    """Raises `SsdLiveError`."""
+    """Train a network as the recipe says, and write its model file, weights and curves.
+
+    `data` and `changes` (`key=value`) replace values of the recipe. `output` is the folder for
+    checkpoints and the log. Each process of a distributed run calls this; the one of rank 0 prints
+    and writes. Raises `SsdLiveError`; `CancelledError` if the user stopped the training.
+    """
     try:
         from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:
@@ -52,22 +57,22 @@ def run(
     place = Place(output or engines_folder() / "training" / recipe.name)
     if place.last.exists() and not resume:
         raise UsageError(
-            f"{place.folder}: has a run already; go on with --resume, or give another folder with "
-            "-o"
+            f"{place.folder}: has a run already; continue it with --resume, or give another folder "
+            "with -o"
         )
     place.folder.mkdir(parents=True, exist_ok=True)
     with ranks(prepare(device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
             raise UsageError(
                 f"train.batch is {recipe.train.batch}, which {world} processes cannot share "
-                "evenly; make it a multiple"
+                "evenly; make it a multiple of their number"
             )
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
         if resume:
             trainer.resume()
-            notify(f"going on after step {trainer.step}")
+            notify(f"continuing after step {trainer.step}")
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
         with ends_in_order(trainer.stop, "stopping after this step ..."):
@@ -76,13 +81,17 @@ def run(
                 _evaluator(validation, how, device) if validation else None,
             )
         if trainer.step < recipe.train.steps:
-            raise CancelledError(f"stopped after step {trainer.step}; go on with --resume")
+            raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
             _finish(recipe, trainer, train, validation or train, how, place.folder)
 
 
 def _data(recipe: Any) -> tuple[Any, Any]:
-    """Training and validation data; several training sets must have the same classes."""
+    """Return the training data and the validation data (or None) of a recipe.
+
+    Several training sets are joined and must have the same classes. Raises `UsageError` if they do
+    not, and `DataError`.
+    """
     from ssd_live.datasets.load import load_data
     from ssd_live.datasets.types import DataSet
 
@@ -95,8 +104,8 @@ def _data(recipe: Any) -> tuple[Any, Any]:
     for other in sets[1:]:
         if other.classes != classes:
             raise UsageError(
-                f"{other.name} has other classes than {sets[0].name}; name them in the recipe as "
-                "data.classes"
+                f"{other.name} has other classes than {sets[0].name}; list the classes in the "
+                "recipe as data.classes"
             )
     joined = DataSet(
         "+".join(one.name for one in sets),
@@ -112,7 +121,7 @@ def _data(recipe: Any) -> tuple[Any, Any]:
     for trouble in troubles[:_SHOWN_TROUBLES]:
         notify(f"note: {trouble}")
     if len(troubles) > _SHOWN_TROUBLES:
-        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; `check-data` tells all")
+        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; `check-data` shows all")
     validation = (
         load_data(Path(part.validation).expanduser(), part.validation_split, classes)
         if part.validation
@@ -129,7 +138,7 @@ def _announce(recipe: Any, train: Any, validation: Any, fresh: list[str]) -> Non
     if validation is not None:
         notify(f"validation on {len(validation)} images")
     if recipe.model.weights and fresh:
-        notify(f"{len(fresh)} weights begin at random, the rest as {recipe.model.weights}")
+        notify(f"{len(fresh)} weights start at random values, the rest from {recipe.model.weights}")
 
 
 def _tell(progress: Any) -> None:
@@ -159,15 +168,16 @@ def _evaluator(validation: Any, how: Any, device: str) -> Any:
 
 
 def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
-    """Of what can be read."""
+    """Yield the first images that can be read, as frames."""
     for labelled in images[:_SAMPLE_IMAGES]:
         with suppress(MediaError):
             yield read_image(labelled.path)
 
 
 def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
-    """Hold the model file, run by ONNX Runtime, against the trained network. Raises
-    `ModelFileError` where they differ.
+    """Compare the model file, run by ONNX Runtime, with the trained network.
+
+    Raises `ModelFileError` if they do not agree.
     """
     from ssd_live.training.exported import agreement_with
 
@@ -182,7 +192,11 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
 
 
 def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: Path) -> None:
-    """The model file, held against the network, and the weights for training on."""
+    """Write the weights, the model file and the curves of the best step.
+
+    The model file is compared with the network. The weights serve for further training. Raises
+    `ModelFileError` if the file and the network do not agree, and `OutputError`.
+    """
     from ssd_live.commands.export import write
     from ssd_live.evaluation.plots import training_curves
     from ssd_live.export.model_file import Description, export_network
@@ -191,7 +205,7 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
 
     best = trainer.take_best()
     if best not in (None, trainer.step):
-        notify(f"step {best} did best in validation; its weights are taken")
+        notify(f"step {best} was the best in validation; its weights are used")
     network = trainer.trained_on_cpu()
     facts = {
         "classes": list(train.classes),

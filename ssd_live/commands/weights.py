@@ -1,4 +1,4 @@
-"""`models pull` and `models import`: other people's weights as models of this program."""
+"""`models pull` and `models import`: make models from weights that others trained."""
 
 import contextlib
 import sys
@@ -19,14 +19,14 @@ _DISPLAY_THRESHOLD = 0.5
 
 
 def pull(name: str, overwrite: bool) -> None:
-    """Fetch published weights, check them, and make a model of them. Raises `SsdLiveError`."""
+    """Download published weights, check them, and make a model from them. Raises `SsdLiveError`."""
     _needs_torch()
     from ssd_live.models.published import PUBLISHED
 
     if name not in PUBLISHED:
         raise UnknownModelError(
-            f"there are no published weights {name!r}; there are {', '.join(sorted(PUBLISHED))}; "
-            "`models import` takes a file"
+            f"there are no published weights {name!r}; choose {', '.join(sorted(PUBLISHED))}, or "
+            "use `models import` for a file"
         )
     published = PUBLISHED[name]
     _refuse_existing(name, overwrite)
@@ -38,7 +38,11 @@ def pull(name: str, overwrite: bool) -> None:
 
 
 def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrite: bool) -> None:
-    """Make a model of a file of weights. Raises `SsdLiveError`."""
+    """Make a model from a weight file. Raises `SsdLiveError`.
+
+    By default the model is named after the file, and the classes are those of VOC or COCO if their
+    number fits.
+    """
     _needs_torch()
     name = name or path.stem.lower().replace("_", "-")
     _refuse_existing(name, overwrite)
@@ -64,7 +68,7 @@ def _make(
     if len(names) != found.classes - 1:
         raise UsageError(
             f"{path}: the weights have {found.classes - 1} classes but {len(names)} names were "
-            "given; give as many"
+            "given; give one name for each class"
         )
     how = PREPROCESSING[found.family, found.network]
     notify(f"{path.name}: {found.family}'s {found.network}, {found.classes - 1} classes")
@@ -103,7 +107,7 @@ def _refuse_existing(name: str, overwrite: bool) -> None:
 
     path = model_paths().get(name)
     if path is not None and path != _place(name):
-        raise UsageError(f"{name} is the name of a model that ships; give another with --name")
+        raise UsageError(f"{name} is the name of a bundled model; give another name with --name")
     if path is not None and not overwrite:
         raise OutputError(
             f"{path}: exists already; give --overwrite to replace it, or another --name"

@@ -1,1 +1,1 @@
-"""Labelled images: VOC, COCO and YOLO data, read, checked and shown."""
+"""Read, check and draw labelled images in the VOC, COCO and YOLO formats."""

@@ -1,6 +1,4 @@
-"""What is wrong with labelled data: everything that training would stumble over or silently learn
-wrongly.
-"""
+"""Find errors in labelled data: what makes training fail, and what it would learn wrongly."""
 
 import difflib
 import hashlib
@@ -18,22 +16,26 @@ from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image
 from ssd_live.system.atomic_files import os_error_text
 from ssd_live.system.paths import resolve
 
-# Boxes may reach out by what rounding does; by up to a pixel they look counted from the wrong
-# number.
+# A box may exceed the image by a rounding error. If it exceeds it by up to a pixel, the coordinates
+# were probably counted from 1 instead of 0, or the other way round.
 _ROUNDING_PIXELS, _OFF_BY_ONE_PIXELS = 0.05, 1.05
 _RESEMBLING = 0.85
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found, and of each readable image its size (width, height)."""
+    """The findings of a check, and the size (width, height) of each readable image in pixels."""
 
     findings: tuple[Finding, ...]
     sizes: dict[Path, tuple[int, int]]
 
 
 def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Checked:
-    """Read every image and look at every box."""
+    """Read every image, check its size and its boxes, and return the findings.
+
+    The findings include `data.troubles`. `on_image` is called for each image with its number, from
+    1.
+    """
     findings = list(data.troubles)
     sizes: dict[Path, tuple[int, int]] = {}
     seen: dict[str, Path] = {}
@@ -60,8 +62,8 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
 
 
 def unlabelled(data: DataSet) -> list[Finding]:
-    """Images beside the labelled ones that no label speaks of."""
-    # Some paths are rings of links.
+    """Return a finding for each image that lies beside the labelled images but has no label."""
+    # `resolve` also accepts paths whose links form a ring.
     known = {resolve(labelled.path) for labelled in data.images} | {
         resolve(finding.path) for finding in data.troubles
     }
@@ -92,7 +94,7 @@ def _look(labelled: LabelledImage) -> _Looked | Finding:
     try:
         if not labelled.path.exists():
             return Finding("missing image", label, f"there is no image {labelled.path}")
-        # A pipe would be waited for.
+        # Reading a pipe would wait forever.
         if not labelled.path.is_file():
             return Finding("unreadable image", labelled.path, "is not a regular file")
         content = labelled.path.read_bytes()
@@ -110,7 +112,9 @@ def _look(labelled: LabelledImage) -> _Looked | Finding:
 def _of_size(labelled: LabelledImage, size: tuple[int, int]) -> Iterator[Finding]:
     if labelled.size is None or labelled.size == size:
         return
-    turned = " (the image is turned by its EXIF orientation)" if labelled.size == size[::-1] else ""
+    turned = (
+        " (the image is rotated by its EXIF orientation)" if labelled.size == size[::-1] else ""
+    )
     said = (
         f"says {labelled.size[0]} x {labelled.size[1]}, but the image has {size[0]} x "
         f"{size[1]}{turned}"
@@ -132,30 +136,35 @@ def _of_boxes(
         if not np.isfinite(box).all():
             yield Finding("not a number", place, named)
         elif x2 < x1 or y2 < y1:
-            yield Finding("inverted box", place, f"{named}: ends before it begins")
+            yield Finding(
+                "inverted box",
+                place,
+                f"{named}: its right or bottom edge is before its left or top edge",
+            )
         elif x2 == x1 or y2 == y1:
             yield Finding("empty box", place, f"{named}: has no area")
         elif out > _OFF_BY_ONE_PIXELS:
             yield Finding(
                 "box outside",
                 place,
-                f"{named}: reaches out of {size[0]} x {size[1]} by {out:g} pixels",
+                f"{named}: exceeds the {size[0]} x {size[1]} image by {out:g} pixels",
             )
         elif out > _ROUNDING_PIXELS:
             yield Finding(
                 "off by one",
                 place,
-                f"{named}: reaches out of {size[0]} x {size[1]} by {out:.2g} pixel; is it counted "
-                "from 0 or from 1?",
+                f"{named}: exceeds the {size[0]} x {size[1]} image by {out:.2g} pixel; are its "
+                "coordinates counted from 0 or from 1?",
             )
         if (*box, class_id) in seen:
-            yield Finding("duplicate object", place, f"{named}: is there twice")
+            yield Finding("duplicate object", place, f"{named}: is listed twice")
         seen.add((*box, class_id))
 
 
 def _resembling(data: DataSet) -> Iterator[Finding]:
-    """Class names that look like one misspelt: VOC data without a given list takes every word for a
-    class.
+    """Yield a finding for each rare class name that looks like a misspelt common one.
+
+    This matters for VOC data without a given class list, where every name becomes a class.
     """
     counts = np.bincount(
         np.concatenate([image.classes for image in data.images] or [np.zeros(0, np.int64)]),
@@ -169,8 +178,7 @@ def _resembling(data: DataSet) -> Iterator[Finding]:
     for one, other in combinations(range(len(data.classes)), 2):
         few, many = sorted((one, other), key=lambda number: counts[number])
         names = data.classes[few], data.classes[many]
-        # A rare name and a common one; two that are both common are two classes, such as cup and
-        # cap.
+        # One name must be rare. If both are common, they are two classes, such as cup and cap.
         if (
             counts[few]
             and counts[few] * 10 <= counts[many]

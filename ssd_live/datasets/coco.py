@@ -1,4 +1,4 @@
-"""COCO's instances JSON."""
+"""Read labelled images from a COCO instances JSON file."""
 
 import itertools
 import json
@@ -16,7 +16,10 @@ from ssd_live.system.atomic_files import os_error_text
 
 
 def annotation_file(folder: Path, split: str) -> Path:
-    """The JSON of a split, or the only one. Raises `DataError`."""
+    """Return the JSON file of a split in `folder`/annotations, or the only one without a split.
+
+    Raises `DataError` if there is no such file, or more than one without a split.
+    """
     found = sorted((folder / "annotations").glob("*.json"))
     instances = [path for path in found if path.stem.startswith("instances")] or found
     if split:
@@ -26,19 +29,25 @@ def annotation_file(folder: Path, split: str) -> Path:
         if wanted:
             return wanted[0]
         raise DataError(
-            f"{folder / 'annotations'}: has no {split}; there are "
+            f"{folder / 'annotations'}: has no split {split}; there are "
             f"{', '.join(path.stem for path in found) or 'none'}"
         )
     if len(instances) != 1:
         raise DataError(
-            f"{folder / 'annotations'}: say which split; there are "
+            f"{folder / 'annotations'}: choose a split; there are "
             f"{', '.join(path.stem for path in instances) or 'none'}"
         )
     return instances[0]
 
 
 def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
-    """Raises `DataError`."""
+    """Load the labelled images of a COCO JSON file.
+
+    `folder` is the root of the data set, by default the folder above the file's folder. `classes`
+    fixes the class names and their order; if it is empty, all categories are used in the order of
+    their ids. Objects of other classes are left out. What cannot be used becomes a finding in
+    `troubles`. Raises `DataError` if the file cannot be read or has no usable image.
+    """
     content = _content(path)
     try:
         categories = {int(entry["id"]): str(entry["name"]) for entry in content["categories"]}
@@ -47,7 +56,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         for annotation in content.get("annotations", []):
             annotations.setdefault(annotation["image_id"], []).append(annotation)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: is no COCO file: {error} is missing or wrong") from error
+        raise DataError(f"{path}: is not a COCO file: {error} is missing or wrong") from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     lost = [number for number in annotations if number not in entries]
     troubles = [
@@ -59,8 +68,8 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
             Finding(
                 "duplicate image",
                 path,
-                f"{len(content['images']) - len(entries)} images have an id that an earlier one "
-                "has too",
+                f"{len(content['images']) - len(entries)} images have the same id as an earlier "
+                "image",
             )
         )
     folders = _images_folder(path, folder)
@@ -111,8 +120,9 @@ def _of_no_category(
 
 
 def _ids(names: Sequence[str], categories: dict[int, str]) -> tuple[int, ...]:
-    """The file's own id of each class; for a class that the file lacks, one that it does
-    not use.
+    """Return the category id of each class in the file.
+
+    A class that the file does not have gets an id that the file does not use.
     """
     known = {name.casefold(): number for number, name in categories.items()}
     free = (number for number in itertools.count(1) if number not in categories)
@@ -127,17 +137,21 @@ def _content(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
     except ValueError as error:
-        raise DataError(f"{path}: is no JSON that can be read ({error})") from error
+        raise DataError(f"{path}: is not valid JSON ({error})") from error
     except RecursionError as error:
-        raise DataError(f"{path}: is no COCO file: it is nested too deeply") from error
+        raise DataError(f"{path}: is not a COCO file: it is nested too deeply") from error
     if not isinstance(content, dict):
-        raise DataError(f"{path}: is no COCO file: it must have images, annotations and categories")
+        raise DataError(
+            f"{path}: is not a COCO file: it must have images, annotations and categories"
+        )
     return content
 
 
 def _images_folder(path: Path, folder: Path | None) -> list[Path]:
-    """Where the images may be, by COCO's own habits: images/, train2017/ beside annotations/, or
-    beside the JSON.
+    """Return the folders where the images may be, in the order in which they are searched.
+
+    They follow the usual COCO layouts: images/ or train2017/ beside annotations/, or images beside
+    the JSON file.
     """
     root = folder or path.parent.parent
     split = path.stem.removeprefix("instances_")
@@ -185,7 +199,10 @@ def _labelled(
 
 
 def _image_path(name: str, folders: Sequence[Path]) -> Path:
-    """Raises `ValueError` for what no file can be called."""
+    """Return the path of the image in the first folder that has it, else in the first folder.
+
+    Raises `ValueError` if `name` cannot be a file name.
+    """
     try:
         if b"\0" in os.fsencode(name):
             raise ValueError("file_name")

@@ -1,4 +1,4 @@
-"""Read a data set, of whichever form it has."""
+"""Load a data set in any known format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ from ssd_live.errors import DataError
 
 
 def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataSet:
-    """The data set in a folder or file, of whichever form it has; `split` names a part of it (VOC:
-    a list in ImageSets/Main; COCO: a file).
+    """Load the data set in a folder or file; its format (VOC, COCO or YOLO) is recognised.
 
-    `classes` fixes names and order; without it VOC data have the classes that they contain, in
-    alphabetical order. Raises `DataError`.
+    `split` names a part of the data set (VOC: a list in ImageSets/Main; COCO: a JSON file; YOLO: a
+    folder). `classes` fixes the class names and their order; without it, VOC data have the classes
+    that they contain, in alphabetical order. Raises `DataError`.
     """
     from ssd_live.datasets import coco, voc, yolo
 
@@ -21,8 +21,8 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
     if path.is_file() and path.suffix.lower() == ".json":
         return coco.load(path, None, classes)
     if path.is_dir():
-        # Some file systems take Annotations and annotations for the same, so what is inside
-        # decides.
+        # Some file systems do not distinguish Annotations from annotations, so the files inside
+        # decide.
         if any((path / "annotations").glob("*.json")):
             return coco.load(coco.annotation_file(path, split), path, classes)
         if (path / "Annotations").is_dir():
@@ -33,11 +33,11 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
             return yolo.load(path, split, classes)
         if splits := sorted(part.name for part in path.iterdir() if (part / "labels").is_dir()):
             raise DataError(
-                f"{path}: has no {split or 'labels of its own'}; say which split: "
+                f"{path}: has no {split or 'labels of its own'}; choose one of its splits: "
                 f"{', '.join(splits)}"
             )
     raise DataError(
-        f"{path}: is no data set that is known; give a VOC folder (JPEGImages, Annotations), a "
-        "COCO folder (images, annotations) or its JSON, "
+        f"{path}: is not a known data set; give a VOC folder (JPEGImages, Annotations), a "
+        "COCO folder (images, annotations) or its JSON file, "
         "or a YOLO folder (images, labels, data.yaml)"
     )

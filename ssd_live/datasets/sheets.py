@@ -1,6 +1,4 @@
-"""Pictures of labelled data: tiles with boxes, put together as a contact sheet, and a class
-histogram.
-"""
+"""Draw labelled images: tiles with boxes, contact sheets of tiles, and class histograms."""
 
 from collections.abc import Sequence
 
@@ -16,7 +14,7 @@ Size = tuple[int, int]
 _PAPER, _INK = (32, 30, 28), (235, 235, 235)
 _FONT_PIXELS, _ROW_PIXELS, _MARGIN_PIXELS = 13, 22, 12
 _NAME_PIXELS, _COUNT_PIXELS = 170, 80
-# Further out than any picture reaches, and still a whole number for those who draw.
+# Larger than any image, and small enough for the integers of the drawing functions.
 _FAR_PIXELS = 1e6
 
 
@@ -27,8 +25,11 @@ def tile(
     texts: Sequence[str],
     size: Size,
 ) -> Pixels:
-    """The image (H, W, 3) BGR in a tile of `size` (width, height), its sides' ratio kept, with its
-    boxes (M, 4) xyxy in pixels.
+    """Return a tile of `size` (width, height) that shows the image with its boxes.
+
+    `image` is (H, W, 3) uint8 BGR; it keeps its aspect ratio. `boxes` are (M, 4) x1, y1, x2, y2 in
+    pixels of the image; each has a class id, which gives the colour, and a text. The result is
+    (height, width, 3) uint8 BGR.
     """
     scale, left, top = _fit(image, size)
     sides = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -42,7 +43,11 @@ def tile(
 
 
 def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
-    """Where boxes of the image lie in its tile."""
+    """Return where boxes of the image lie in its tile of `size` (width, height).
+
+    `boxes` are (M, 4) x1, y1, x2, y2 in pixels of the image; the result is float32 (M, 4) in pixels
+    of the tile.
+    """
     scale, left, top = _fit(image, size)
     spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [
         left,
@@ -59,20 +64,23 @@ def outline(
     colour: tuple[int, int, int] = (255, 255, 255),
     thickness: int = 1,
 ) -> None:
-    """Plain frames, in place."""
+    """Draw the outlines of boxes (M, 4) x1, y1, x2, y2 into an image, in place.
+
+    `colour` is BGR; `thickness` is in pixels.
+    """
     for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, thickness)
 
 
 def captioned(picture: Pixels, text: str) -> Pixels:
-    """With a line of text below."""
+    """Return the image (H, W, 3) with a line of text below it."""
     line = _paper((picture.shape[1], _ROW_PIXELS))
     _write(line, text, 4, 0)
     return np.vstack([picture, line])
 
 
 def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
-    """Tiles of one size, row by row."""
+    """Return one image with the tiles in rows of `columns`; all tiles must have the same size."""
     filled = [*tiles, *[np.full_like(tiles[0], _PAPER)] * (-len(tiles) % columns)]
     return np.vstack(
         [np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)]
@@ -80,7 +88,10 @@ def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
 
 
 def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels:
-    """A bar a class with its count, in as many columns as fit."""
+    """Return an image, `width` pixels wide, with a bar and a count for each class.
+
+    The classes are arranged in as many columns as fit.
+    """
     columns = max(1, min(width // 400, -(-len(names) // 12)))
     rows = -(-len(names) // columns)
     picture = _paper((width, rows * _ROW_PIXELS + 2 * _MARGIN_PIXELS))
@@ -112,7 +123,8 @@ def _paper(size: Size) -> Pixels:
 
 
 def _drawable(text: str) -> str:
-    # OpenCV crashes on the halves of characters that file names of no UTF-8 and JSON can hold.
+    # OpenCV crashes on lone surrogates, which JSON strings and file names that are not UTF-8 can
+    # hold.
     return text.encode(errors="replace").decode()
 
 

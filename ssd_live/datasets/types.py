@@ -1,8 +1,8 @@
-"""Labelled images: VOC directories, COCO JSON and YOLO folders read into one form.
+"""The types for labelled images, which all formats (VOC, COCO and YOLO) are read into.
 
 Boxes are (M, 4) float32 x1, y1, x2, y2 in pixels, from the outer edge of the first pixel to the
-outer edge of the last: a box around the whole image is 0, 0, width, height. VOC's whole numbers
-count pixels from 1 and name the last one inside, so 1 is taken off their left and top. Class ids
+outer edge of the last one: a box around the whole image is 0, 0, width, height. VOC counts pixels
+from 1 and gives the last pixel inside the box, so 1 is subtracted from its left and top. Class ids
 count from 0, without the background.
 """
 
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
-    """One image and its objects. `ignored` (M,) marks those that evaluation leaves out: VOC's
-    difficult ones, COCO's crowds.
+    """One image and its objects: `boxes` (M, 4) and `classes` (M,).
 
-    `size` is (width, height) as the labels say it, `areas` (M,) what they say the objects cover, in
-    pixels; None where they do not.
+    `ignored` (M,) marks objects that evaluation leaves out: difficult ones in VOC, crowds in COCO.
+    `size` is (width, height) of the image and `areas` (M,) are the areas of the objects, in pixels,
+    as the label gives them; each is None if the label does not give it. `label_path` is None if the
+    label is not a file of its own.
     """
 
     path: Path
@@ -53,9 +54,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with labelled data: what kind, the file to look into, and a line that says
-    more.
-    """
+    """An error in labelled data: its kind, the file to look into, and one line of detail."""
 
     kind: Kind
     path: Path
@@ -67,8 +66,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Images with labels of these classes. `troubles` are labels, or parts of them, that could not
-    be read and were left out.
+    """Labelled images with objects of the given classes.
+
+    `category_ids` are the COCO ids of the classes: those of the file for COCO, else counted from 1.
+    `troubles` are labels, or parts of labels, that could not be used and were left out.
     """
 
     name: str
@@ -82,12 +83,13 @@ class DataSet:
 
 
 def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    # A number too large becomes infinite, which `check-data` tells.
+    """Return boxes as a float32 array (M, 4); without boxes, the shape is (0, 4)."""
+    # A number that is too large becomes infinite, which `check-data` reports.
     with np.errstate(over="ignore"):
         return np.asarray(boxes, np.float32).reshape(-1, 4)
 
 
 def class_index(classes: Sequence[str], name: str) -> int | None:
-    """By name in any case."""
+    """Return the index of the class `name`, ignoring case and outer spaces, or None."""
     wanted = name.strip().casefold()
     return next((index for index, known in enumerate(classes) if known.casefold() == wanted), None)

@@ -1,4 +1,4 @@
-"""PASCAL VOC directories: JPEGImages, Annotations (XML), ImageSets/Main."""
+"""Read PASCAL VOC folders: JPEGImages, Annotations (XML), ImageSets/Main."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -29,8 +29,12 @@ class _Label:
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Raises `DataError` for a folder that holds nothing usable; single files that cannot be read
-    become `troubles`.
+    """Load the labelled images of a VOC folder.
+
+    `split` names a list in ImageSets/Main; without it, all labels are read. `classes` fixes the
+    class names and their order; if it is empty, the names in the labels are used in alphabetical
+    order. Objects of other classes are left out. Single labels that cannot be used become
+    `troubles`. Raises `DataError` if no label can be read or there is no such list.
     """
     labels, troubles = [], []
     for path in _label_paths(folder, split):
@@ -40,10 +44,10 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
             troubles.append(Finding("unreadable label", path, str(error)))
     if not labels:
         raise DataError(
-            f"{folder}: has no labels that can be read "
+            f"{folder}: has no readable labels "
             f"({troubles[0] if troubles else 'Annotations is empty'})"
         )
-    # The same word in other letters is the same class.
+    # Names that differ only in case are the same class.
     found = {
         thing.name.casefold(): thing.name for label in reversed(labels) for thing in label.objects
     }
@@ -83,7 +87,7 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
             if line.strip()
         ]
     except UnicodeDecodeError as error:
-        raise DataError(f"{listed}: is not UTF-8; save it so") from error
+        raise DataError(f"{listed}: is not UTF-8; save it as UTF-8") from error
     except OSError as error:
         known = ", ".join(sorted(path.stem for path in listed.parent.glob("*.txt"))) or "none"
         raise DataError(f"{listed}: there is no such list; the folder has {known}") from error
@@ -91,7 +95,7 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
 
 
 def _read(path: Path) -> _Label:
-    """Raises `DataError`, which does not name the file."""
+    """Return the label in an XML file. Raises `DataError`, whose message lacks the file name."""
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError as error:
@@ -100,7 +104,7 @@ def _read(path: Path) -> _Label:
         raise DataError(f"cannot be read ({os_error_text(error)})") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(
-            f"is no XML that can be read ({next(iter(str(error).splitlines()), 'no reason')})"
+            f"is not valid XML ({next(iter(str(error).splitlines()), 'no reason')})"
         ) from error
     try:
         objects = tuple(_object(node) for node in root.iter("object"))
@@ -108,7 +112,9 @@ def _read(path: Path) -> _Label:
             int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height")
         )
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"an object lacks its name or a number of its box ({error})") from error
+        raise DataError(
+            f"an object has no name, or a number is missing or wrong ({error})"
+        ) from error
     return _Label(
         path,
         root.findtext("filename") or "",
@@ -131,7 +137,10 @@ def _object(node: ElementTree.Element) -> _Object:
 
 
 def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
-    """One XML file about an image; objects of other classes are left out. Raises `DataError`."""
+    """Load the label of one image from an XML file; objects of other classes are left out.
+
+    Raises `DataError`.
+    """
     try:
         return _labelled(image, _read(path), names)
     except DataError as error:
@@ -152,8 +161,10 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
 
 
 def _image_path(folder: Path, label: _Label) -> Path:
-    """By the label's own name: the file name inside is often stale, and says no more than which of
-    several endings is meant.
+    """Return the path of the image that has the same name as its label.
+
+    The file name inside the label is often wrong. It is used only to choose between several
+    endings, and if no image with the label's name exists.
     """
     images = folder / "JPEGImages"
     inside = Path(label.file_name).name

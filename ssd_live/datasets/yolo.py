@@ -1,5 +1,6 @@
-"""YOLO folders: images/, labels/ with a text file an image, and the names in data.yaml or
-classes.txt.
+"""Read YOLO folders: images/, labels/ with one text file for each image, and the class names.
+
+The names are in data.yaml or classes.txt.
 """
 
 import math
@@ -14,13 +15,16 @@ from ssd_live.errors import DataError, MediaError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, image_size, natural_order
 from ssd_live.system.atomic_files import os_error_text
 
-# class, then cx, cy, w, h relative to the image
+# (class, cx, cy, w, h); the box is relative to the image, 0..1.
 _Row = tuple[int, float, float, float, float]
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Lines are `class cx cy w h`, relative to the image; an image without a text file has no
-    objects. Raises `DataError`.
+    """Load the labelled images of a YOLO folder.
+
+    The lines of a label are `class cx cy w h`, relative to the image. An image without a text file
+    has no objects. `classes` replaces the names in the folder. Files that cannot be used become
+    `troubles`. Raises `DataError` if there is no usable image or no class names.
     """
     root, images_folder, labels_folder = _folders(folder, split)
     paths = sorted(
@@ -74,10 +78,10 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
-    """Where the images of a split are, and the folders that paths of images and labels are alike
-    below.
+    """Return the folder of a split's images, the root of the images and the root of the labels.
 
-    images/SPLIT beside labels/SPLIT, or SPLIT/images beside SPLIT/labels.
+    An image and its label have the same path below the two roots. The layout is images/SPLIT beside
+    labels/SPLIT, or SPLIT/images beside SPLIT/labels.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"
@@ -89,6 +93,7 @@ def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
 
 
 def is_yolo(folder: Path, split: str) -> bool:
+    """Return whether the folder, or the given split of it, has YOLO labels."""
     return (folder / "labels").is_dir() or bool(split and (folder / split / "labels").is_dir())
 
 
@@ -99,7 +104,9 @@ def _names(folder: Path) -> tuple[str, ...]:
     for described in (folder / "data.yaml", folder / "dataset.yaml"):
         if described.is_file():
             return _names_of_yaml(described)
-    raise DataError(f"{folder}: does not name its classes; add classes.txt with a name a line")
+    raise DataError(
+        f"{folder}: does not name its classes; add classes.txt with one name on each line"
+    )
 
 
 def _names_text(path: Path) -> str:
@@ -110,11 +117,11 @@ def _names_text(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """Raises `DataError`, which does not name the file."""
+    """Return the text of a file. Raises `DataError`, whose message lacks the file name."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("is not UTF-8; save it so") from error
+        raise DataError("is not UTF-8; save it as UTF-8") from error
     except OSError as error:
         raise DataError(f"cannot be read ({os_error_text(error)})") from error
 
@@ -140,7 +147,7 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
             )
         names = [names[number] for number in sorted(names)]
     if not isinstance(names, list) or not names:
-        raise DataError(f"{path}: has no list of names; add classes.txt with a name a line")
+        raise DataError(f"{path}: has no list of names; add classes.txt with one name on each line")
     # YAML reads 1, yes and null as other things than text.
     odd = next((name for name in names if not isinstance(name, str) or not name.strip()), None)
     if odd is not None or None in names:
@@ -149,8 +156,10 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
 
 
 def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:
-    """One text file about an image of `size` (width, height); objects of classes that are not there
-    are left out. Raises `DataError`.
+    """Load the label of one image from a text file.
+
+    `size` is (width, height) of the image in pixels. Objects whose class is not below `classes` are
+    left out. Raises `DataError`.
     """
     try:
         return _labelled(image, path, size, [row for row in _rows(path) if 0 <= row[0] < classes])
@@ -171,8 +180,9 @@ def _labelled(
 
 
 def _rows(label: Path) -> list[_Row]:
-    """Five numbers a line; a sixth, a score, is let through. Raises `DataError`, which does not
-    name the file.
+    """Return the objects in a text file, which has five numbers on each line.
+
+    A sixth number, a score, is ignored. Raises `DataError`, whose message lacks the file name.
     """
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):

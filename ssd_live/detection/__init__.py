@@ -1,1 +1,1 @@
-"""From a picture to its detections."""
+"""Detect objects in frames and images, and filter the detections."""

@@ -1,4 +1,4 @@
-"""A model file on a backend, from a picture to its detections."""
+"""Detect objects in images with a model file that runs on a backend."""
 
 import os
 import threading
@@ -20,8 +20,9 @@ from ssd_live.selection.load import load_chosen
 
 
 class Detector:
-    """A model on a backend: `detector(image_bgr)` returns `Detections`. It is a with-block.
+    """A model on a backend that detects objects in images.
 
+    Call it with an image to get its `Detections`. Use it in a `with` block, or call `close`.
     Threads may share one detector; their images are computed one after the other.
     """
 
@@ -36,10 +37,10 @@ class Detector:
         self._backend: Backend | None = load_chosen(model, choice)
 
     def __call__(self, image: Pixels) -> Detections:
-        """Return what is found in an image (H, W, 3) uint8 BGR; boxes are xyxy in its pixels.
+        """Return the detections in an image (H, W, 3) uint8 BGR.
 
-        Raises `UsageError` for anything else than such an array, and after `close` or a fork;
-        `BackendError` if the backend fails.
+        Boxes are x1, y1, x2, y2 in pixels of the image. Raises `UsageError` if the image is not
+        such an array, or after `close` or a fork, and `BackendError` if inference fails.
         """
         if not isinstance(image, np.ndarray):
             raise UsageError(
@@ -65,7 +66,7 @@ class Detector:
             return self._filter.detections(outputs, 0, (frame.width, frame.height))
 
     def close(self) -> None:
-        """Free the backend; calling it again does nothing."""
+        """Close the backend and free its memory. A second call does nothing."""
         with self._lock:
             backend, self._backend = self._backend, None
             if backend is not None:
@@ -87,10 +88,14 @@ def load(
     classes: Sequence[str] = (),
     notify: Callable[[str], None] = lambda _: None,
 ) -> Detector:
-    """A detector for a model by name or file. `notify` is told what takes long (measuring the
-    backends at first use).
+    """Return a detector for a model that is given by its name or its file.
 
-    Raises `UnknownModelError`, `ModelFileError`, `UsageError`, `BackendError`,
+    `backend` and `precision` choose how the model runs; "auto" chooses by measuring the backends at
+    first use. `threshold` is the lowest score of a detection, by default the model's own display
+    threshold. `classes` are the names of the classes to detect; none means all. `notify` receives
+    a line of text before a step that takes long, such as measuring the backends.
+
+    Raises `UnknownModelError`, `ModelFileError`, `UsageError`, `BackendError` and
     `MissingPackageError`.
     """
     file = find_model(model)

@@ -1,4 +1,4 @@
-"""Which of a network's answers count."""
+"""Filter a network's detections by score and class."""
 
 import difflib
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from ssd_live.modelfile.metadata import Metadata
 
 @dataclass(frozen=True)
 class DetectionFilter:
-    """From a backend's outputs to `Detections`: what is over the threshold, of the wanted classes,
-    in pixels.
+    """A filter that turns a backend's outputs into `Detections` in pixels.
 
-    `wanted` is a mask (C,) over the classes.
+    It keeps the detections whose score is at least `threshold` and whose class is requested.
+    `wanted` is a mask (C,) bool over `classes`.
     """
 
     classes: tuple[str, ...]
@@ -29,8 +29,11 @@ class DetectionFilter:
     def detections(
         self, outputs: Outputs, index: int, size: tuple[int, int], region: Region | None = None
     ) -> Detections:
-        """Picture `index` of a batch, as boxes in pixels of the whole picture of `size` (width,
-        height); copied out of the outputs.
+        """Return the detections of image `index` of a batch, sorted by falling score.
+
+        Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
+        only a `region` of the frame, the boxes are moved to the region's place. The arrays are
+        copies, so that the backend may reuse its output buffers.
         """
         count = int(outputs.num_detections[index, 0])
         scores, classes = outputs.scores[index, :count], outputs.classes[index, :count]
@@ -45,33 +48,36 @@ class DetectionFilter:
         )
 
     def of(self, found: Detections) -> Detections:
-        """Those among detections of the same classes that count."""
+        """Return the detections in `found`, which has the same classes, that pass this filter."""
         return found.where((found.scores >= self.threshold) & self.wanted[found.class_ids])
 
 
 def accept_all(metadata: Metadata) -> DetectionFilter:
-    """Lets all pass that the model gives."""
+    """Return a filter that keeps every detection of the model."""
     return DetectionFilter(metadata.classes, 0.0, np.full(len(metadata.classes), True))
 
 
 def detection_filter(
     metadata: Metadata, threshold: float | None = None, classes: Sequence[str] = ()
 ) -> DetectionFilter:
-    """Checked against the model: a threshold in 0..1 and not below the model's own; class names in
-    any case, none for all.
+    """Return a filter for a score threshold and class names, checked against the model's metadata.
 
-    Raises `UsageError`.
+    `threshold` defaults to the model's display threshold. Upper and lower case do not matter in
+    `classes`. If `classes` is empty, all classes are kept.
+
+    Raises `UsageError` if `threshold` is outside 0..1 or below the model's own score threshold, or
+    if the model does not have one of the classes.
     """
     threshold = metadata.display_threshold if threshold is None else threshold
     if not 0 <= threshold <= 1:
         raise UsageError(
-            f"the threshold {threshold:g} is no score; give one between "
-            f"{metadata.score_threshold:g} and 1"
+            f"the threshold {threshold:g} is not between {metadata.score_threshold:g} and 1; "
+            "choose a value in this range"
         )
     if threshold < metadata.score_threshold:
         raise UsageError(
             f"the threshold {threshold:g} is below the model's own {metadata.score_threshold:g}, "
-            "under which nothing comes out; give a higher one"
+            "and the model has no detections with lower scores; choose a higher threshold"
         )
     known = {name.casefold(): index for index, name in enumerate(metadata.classes)}
     wanted = np.full(len(metadata.classes), not classes)
@@ -81,7 +87,7 @@ def detection_filter(
             hint = (
                 f"did you mean {metadata.classes[known[near[0]]]!r}?"
                 if near
-                else f"it knows {', '.join(metadata.classes)}"
+                else f"its classes are {', '.join(metadata.classes)}"
             )
             raise UsageError(f"{metadata.name} has no class {name.strip()!r}; {hint}")
         wanted[known[name.strip().casefold()]] = True

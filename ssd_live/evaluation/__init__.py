@@ -1,1 +1,1 @@
-"""How good a model is: average precision, confusion, plots."""
+"""Measure how good a model is: average precision, confusion, plots."""

@@ -1,4 +1,4 @@
-"""Average precision by the rules of the PASCAL VOC development kit."""
+"""Compute average precision by the rules of the PASCAL VOC development kit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ MIN_OVERLAP = 0.5
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """The objects of one image: boxes (M, 4) xyxy in pixels, classes (M,), which of them do not
-    count (difficult), and what they cover.
+    """The objects of one image.
 
-    `areas` (M,) are pixels, for COCO's small, medium and large; None for those of the boxes.
+    `boxes` (M, 4) are xyxy in pixels. `classes` are (M,). `ignored` (M,) is true for objects that
+    do not count (difficult). `areas` (M,) are in pixels, for COCO's small, medium and large; None
+    stands for the areas of the boxes.
     """
 
     boxes: NDArray[np.float32]
@@ -28,7 +29,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The detections of one image: boxes (N, 4) xyxy in pixels, scores (N,), classes (N,)."""
+    """The detections in one image: boxes (N, 4) xyxy in pixels, scores (N,), classes (N,)."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -37,8 +38,9 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Recall and precision after each detection, best first; `objects` is how many there were to
-    find.
+    """Recall and precision after each detection, best first.
+
+    `objects` is the number of objects to find.
     """
 
     recall: NDArray[np.float64]
@@ -53,11 +55,15 @@ def curve_of(
     class_id: int,
     min_overlap: float = MIN_OVERLAP,
 ) -> Curve:
-    """For one class. By falling score, a detection is right if the object of its image that it
-    overlaps most is overlapped by at least `min_overlap` and was not found before; it is left out
-    if that object does not count; else it is wrong.
+    """Return the precision-recall curve of one class.
 
-    Equal scores keep the order of images and of their detections.
+    Detections are taken by falling score. A detection is compared with the object of its image that
+    it overlaps most:
+    - it is left out if the overlap is at least `min_overlap` but the object does not count;
+    - it is right if the overlap is at least `min_overlap` and the object was not found before;
+    - it is wrong otherwise.
+
+    Equal scores keep the order of the images and of their detections.
     """
     images = np.concatenate(
         [np.full((found.classes == class_id).sum(), number) for number, found in enumerate(founds)]
@@ -97,10 +103,10 @@ def curve_of(
 
 
 def average_precision(curve: Curve, rule: VocRule) -> float:
-    """voc07: the mean of the best precision at recalls 0, 0.1 ... 1. voc: the area under the
-    falling envelope (from 2010 on).
+    """Return the average precision of a curve, or nan if there was nothing to find.
 
-    Not a number where there was nothing to find.
+    The rule `voc07` is the mean of the best precision at the recalls 0, 0.1 ... 1. The rule `voc`
+    is the area under the falling envelope (from 2010 on).
     """
     if not curve.objects:
         return float("nan")
@@ -117,11 +123,11 @@ def average_precision(curve: Curve, rule: VocRule) -> float:
 
 
 def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Jaccard overlap of a box (4,) with others (M, 4): (M,)."""
+    """Return the Jaccard overlap of a box (4,) with others (M, 4), as (M,)."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).astype(np.float64).prod(1)
     areas = (box[2:] - box[:2]).astype(np.float64).prod() + (others[:, 2:] - others[:, :2]).astype(
         np.float64
     ).prod(1)
-    # What is no number overlaps nothing.
+    # The overlap is 0 if a box has a value that is not a number.
     return np.asarray(np.nan_to_num(shared / np.maximum(areas - shared, 1e-12)))

@@ -1,5 +1,7 @@
-"""Average precision as COCO defines it: ten overlaps from 0.50 to 0.95, sizes apart; counted by
-faster-coco-eval.
+"""Compute COCO's average precision by faster-coco-eval.
+
+COCO averages over ten overlaps from 0.50 to 0.95, and gives small, medium and large objects
+separately.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 
 @dataclass(frozen=True)
 class CocoFigures:
-    """The twelve figures of COCO by name, and AP by class; nan where there is nothing to find."""
+    """The twelve figures of COCO by name, and AP by class; nan if there is nothing to find."""
 
     figures: dict[str, float]
     by_class: tuple[float, ...]
@@ -26,14 +28,18 @@ class CocoFigures:
 def coco_figures(
     truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int
 ) -> CocoFigures:
-    """Objects that do not count are crowds here. Raises `MissingPackageError`."""
+    """Return COCO's figures for the detections in `founds` against the objects in `truths`.
+
+    Objects that do not count are treated as crowds. Raises `MissingPackageError` if
+    faster-coco-eval is not installed.
+    """
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
         raise MissingPackageError(
             "COCO's metric needs faster-coco-eval; `pip install '.[train]'` brings it"
         ) from error
-    # Not by `loadRes`, which not every version lets load nothing.
+    # `loadRes` is not used, because it cannot load an empty list in every version.
     content = _content(len(truths), classes)
     truth, detections = (
         COCO(content | {"annotations": _objects(truths)}),
@@ -42,7 +48,8 @@ def coco_figures(
     measured = COCOeval_faster(truth, detections, "bbox", print_function=_silent)
     measured.params.imgIds = list(range(len(truths)))
     measured.run()
-    # (overlaps, recalls, classes, sizes, detections an image): every size, 100 detections.
+    # The axes are overlaps, recalls, classes, sizes and detections per image. Index 0 means all
+    # sizes, -1 means 100 detections.
     precision = np.asarray(measured.eval["precision"])[:, :, :, 0, -1]
     by_class = [
         float(values[values > -1].mean()) if (values > -1).any() else float("nan")
@@ -104,7 +111,7 @@ def _detections(founds: Sequence[Predictions]) -> list[dict[str, Any]]:
 def _annotation(
     number: int, image: int, class_id: int, box: list[float], area: float
 ) -> dict[str, Any]:
-    # Numbers from 1: to COCO's tools, 0 means not matched.
+    # Ids start at 1, because 0 means "not matched" to COCO's tools.
     return {
         "id": number + 1,
         "image_id": image,

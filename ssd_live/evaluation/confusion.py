@@ -1,4 +1,4 @@
-"""What is taken for what: detections over a score against objects, across classes."""
+"""Count which classes are confused: detections over a score against objects of all classes."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,19 @@ from numpy.typing import NDArray
 
 from ssd_live.evaluation.average_precision import MIN_OVERLAP, GroundTruth, Predictions, overlaps
 
-# Of a detection: nothing of its class left to match, or only an object that does not count.
+# The match of a detection: no object is left to match, or only one that does not count.
 _NONE, _IGNORED = -1, -2
 
 
 def confusion(
     truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int, score: float = 0.5
 ) -> NDArray[np.int64]:
-    """Counts (classes + 1, classes + 1): rows are what is there, columns what was found there; the
-    last of each is nothing.
+    """Return the counts (classes + 1, classes + 1) of each pair of true and predicted class.
 
-    Detections over `score` take objects of their own class first, as average precision counts them,
-    then what is left of any class. Objects that do not count, and detections on them, are left out.
+    Rows are the classes of the objects, columns those of the detections; the last row and column
+    stand for nothing. Detections with at least `score` are matched to objects of their own class
+    first, as in average precision, then to the remaining objects of any class. Objects that do not
+    count, and detections of them, are left out.
     """
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     for truth, found in zip(truths, founds, strict=True):
@@ -54,8 +55,10 @@ def _count(counts: NDArray[np.int64], truth: GroundTruth, found: Predictions, sc
 
 
 def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.bool_]) -> int:
-    """The candidate that the box overlaps most, and enough; one that counts before one that does
-    not.
+    """Return the candidate that the box overlaps most, if by enough.
+
+    An object that counts goes before one that does not. `_NONE` is returned if no candidate
+    overlaps enough, `_IGNORED` if only objects that do not count do.
     """
     if not candidates.any():
         return _NONE
@@ -70,8 +73,9 @@ def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.b
 def frequent(
     counts: NDArray[np.int64], classes: Sequence[str], most: int
 ) -> list[tuple[str, str, int]]:
-    """The most frequent mistakes: (what is there, what was found, how often); an empty name is
-    nothing.
+    """Return the `most` most frequent mistakes as (true class, predicted class, count).
+
+    An empty name stands for nothing.
     """
     names = [*classes, ""]
     wrong = counts.copy()

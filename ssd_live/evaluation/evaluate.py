@@ -1,6 +1,4 @@
-"""Mean average precision: of a network while it trains, and of a deployed model file on the backend
-that runs it.
-"""
+"""Compute the mean average precision of a network in training, or of a model file on a backend."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,24 +27,25 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
 
-# The least score of what counts as found where one score has to be chosen: in the confusions and
-# the worst images.
+# The lowest score of a detection where one score must be chosen: in the confusions and the worst
+# images.
 SURE = 0.5
-# Of the boxes of one image, the best are looked at while training: the rest would cost seconds and
-# change the third decimal.
+# During training only this many of the best boxes of an image are used. The others would cost
+# seconds and change only the third decimal.
 _CANDIDATES = 400
-# An image (H, W, 3) uint8 BGR -> what is found in it, boxes in its pixels.
+# A function of an image (H, W, 3) uint8 BGR that returns its detections, with boxes in pixels of
+# the image.
 Detect = Callable[[Pixels], Predictions]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Average precision by class (nan where there is nothing to find, or the model does not know
-    the class), and what it comes from.
+    """The average precision by class, and what it was computed from.
 
-    `curves` are at an overlap of one half, by class; `figures` are COCO's twelve where that was
-    asked; `confusion` is as in `confusion.py`; of `truths` those of classes that the model does not
-    know are ignored; `unreadable` are lines about images left out.
+    `precision` is nan for a class that has nothing to find or that the model does not know.
+    `curves` are by class, at an overlap of one half. `figures` are COCO's twelve if that rule was
+    requested, else empty. `confusion` is as in `confusion.py`. In `truths`, objects of classes that
+    the model does not know are ignored. `unreadable` are lines about images that were left out.
     """
 
     classes: tuple[str, ...]
@@ -61,7 +60,7 @@ class Evaluation:
 
     @property
     def mean(self) -> float:
-        """Over the classes that have objects; 0 if none has."""
+        """The mean over the classes that have objects; 0 if none has."""
         values = [value for value in self.precision.values() if not np.isnan(value)]
         return float(np.mean(values)) if values else 0.0
 
@@ -73,11 +72,14 @@ def evaluate(
     known: Collection[str] | None = None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Run over all images; only classes in `known` count, if it is given. Raises `DataError` if
-    none can be read.
+    """Run `detect` on all images and evaluate its detections.
+
+    If `known` is given, only its classes count. `on_image` is called with the number of each image
+    that was done, from 1. Raises `DataError` if no image can be read, and `MissingPackageError` if
+    the rule `coco` needs a package that is not installed.
     """
     if rule == "coco":
-        # A package that is missing is told before the work, not after it.
+        # This fails before the work, not after it, if the package is missing.
         coco_figures((), (), len(data.classes))
     founds, truths, images, unreadable = [], [], [], []
     for number, labelled in enumerate(data.images, 1):
@@ -87,7 +89,7 @@ def evaluate(
             unreadable.append(str(error))
             continue
         founds.append(detect(image))
-        # A box of what is no number is nowhere, and so is not found.
+        # A box of values that are not numbers becomes an empty box, which counts as not found.
         truths.append(
             GroundTruth(
                 np.nan_to_num(labelled.boxes), labelled.classes, labelled.ignored, labelled.areas
@@ -97,8 +99,8 @@ def evaluate(
         on_image(number)
     if not images:
         raise DataError(
-            f"{data.name}: has no image that can be read "
-            f"({unreadable[0] if unreadable else 'it is empty'})"
+            f"{data.name}: none of the images can be read "
+            f"({unreadable[0] if unreadable else 'there are no images'})"
         )
     curves = {name: curve_of(truths, founds, index) for index, name in enumerate(data.classes)}
     if known is not None:
@@ -132,31 +134,34 @@ def evaluate(
 
 
 def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
-    """Those of the data that the model has too, in any case. Raises `DataError` if there is none,
-    or one twice.
+    """Return the classes of the data that the model has too; upper and lower case are the same.
+
+    Raises `DataError` if there is none, or if a class of the data appears twice.
     """
     own = {name.casefold() for name in metadata.classes}
     known = [name for name in classes if name.casefold() in own]
     if not known:
         theirs = ", ".join(classes[:5]) or "none at all"
         raise DataError(
-            f"{metadata.name} and the data have no class in common "
-            f"({', '.join(metadata.classes[:5])} and {theirs})"
+            f"{metadata.name} and the data have no class in common (the model has "
+            f"{', '.join(metadata.classes[:5])}; the data have {theirs})"
         )
     twice = [
         name for name, count in Counter(name.casefold() for name in classes).items() if count > 1
     ]
     if twice:
         raise DataError(
-            f"the data have more than one class {', '.join(twice)}; give each class a name of its "
-            "own, apart from capitals"
+            f"the data have more than one class {', '.join(twice)}; give the classes names that "
+            "differ in more than upper and lower case"
         )
     return known
 
 
 def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) -> Detect:
-    """The deployed model on its backend; its classes are matched with the data's by name, others
-    are left out.
+    """Return a function that runs a deployed model on its backend.
+
+    The classes of the model are matched with those of the data by name, without regard to case.
+    Detections of other classes are left out.
     """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
@@ -173,7 +178,10 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
 
 
 def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], device: str) -> Detect:
-    """A torch network in evaluation mode."""
+    """Return a function that runs a PyTorch network, which must be in evaluation mode.
+
+    `size` is (width, height) of the network input.
+    """
     import torch
 
     from ssd_live.models.postprocess import boxes_and_scores
@@ -197,8 +205,9 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
 
 
 def worst(evaluation: Evaluation, count: int) -> Iterator[tuple[LabelledImage, Predictions]]:
-    """The images with most mistakes over a score of one half: objects not found and detections that
-    are wrong.
+    """Yield the `count` images with most mistakes at a score of one half, with their detections.
+
+    Mistakes are objects that were not found and detections that are wrong.
     """
     mistakes = [
         _mistakes(truth, found, len(evaluation.classes))

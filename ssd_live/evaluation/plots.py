@@ -1,4 +1,4 @@
-"""Plots by matplotlib: precision over recall, and the course of a training run."""
+"""Draw plots with matplotlib: precision over recall, and the course of a training run."""
 
 import csv
 import math
@@ -15,8 +15,10 @@ _MOST_PANELS = 24
 
 
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
-    """A panel a class (of many, those found worst), a line a model. Raises `MissingPackageError`,
-    `OutputError`.
+    """Save a plot with one panel for each class and one line for each model.
+
+    If there are too many classes, those with the lowest precision are shown. Raises
+    `MissingPackageError`, `OutputError`.
     """
     first = next(iter(evaluations.values()))
     names = [
@@ -33,7 +35,7 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
         for label, evaluation in evaluations.items():
             curve = evaluation.curves[name]
             if not np.isnan(evaluation.precision[name]):
-                # A precision holds for the recall up to its own.
+                # Each precision holds for all recalls up to its own.
                 recall, precision = (
                     np.concatenate([[0.0], curve.recall]),
                     np.concatenate([[1.0], curve.precision]),
@@ -45,7 +47,8 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
                     label=f"{label}: {100 * evaluation.precision[name]:.1f}",
                 )
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
-        # A dollar in a class name begins no formula, and what is no letter would break an SVG.
+        # A dollar sign in a class name must not start a formula, and a character that cannot be
+        # printed would break an SVG file.
         axes.set_title(
             "".join(letter if letter.isprintable() else "?" for letter in name), parse_math=False
         )
@@ -55,11 +58,13 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
 
 
 def training_curves(path: Path, log: Path) -> None:
-    """Both losses, the learning rate, and the validation figure over the steps of a `log.csv`.
-    Raises as above.
+    """Save a plot of both losses and of the validation figure over the steps of a `log.csv`.
+
+    The learning rate is shown instead of the validation figure if there was no validation. Raises
+    `MissingPackageError`, `OutputError`.
     """
     with log.open(newline="", encoding="utf-8") as file:
-        # The last line of a run that was cut off may lack its end.
+        # The last line of an interrupted run may be incomplete.
         rows = [row for row in csv.DictReader(file) if row["validation_map"] is not None]
     steps = [int(row["step"]) for row in rows]
     figure = new_figure(9, 3.4)

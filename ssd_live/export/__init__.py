@@ -1,1 +1,1 @@
-"""Model files from trained networks; needs PyTorch."""
+"""Export trained networks as model files; needs PyTorch."""

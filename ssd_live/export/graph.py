@@ -1,5 +1,6 @@
-"""From an SSD module to an ONNX graph that takes camera pixels and gives boxes and scores. The only
-maker of graphs that needs torch.
+"""Export an SSD module as an ONNX graph that takes pixels and returns boxes and scores.
+
+This is the only module that makes graphs with PyTorch.
 """
 
 import copy
@@ -14,14 +15,17 @@ from ssd_live.modelfile.nms import BOXES, SCORES
 from ssd_live.models.box_code import decode, to_corners
 from ssd_live.models.ssd import SSDNetwork
 
-# TensorRT 10 and later, ONNX Runtime and OpenVINO all read it, and NMS, ScatterND and TopK are
-# final there.
+# TensorRT 10 and later, ONNX Runtime and OpenVINO all read this version, and NonMaxSuppression,
+# ScatterND and TopK have their final definition in it.
 OPSET = 18
 
 
 class PixelsToDetections(nn.Module):
-    """uint8 (B, H, W, 3) BGR -> decoded boxes (B, N, 4) xyxy in 0..1, clipped, and class scores (B,
-    N, C) without the background.
+    """A module that maps pixels to decoded boxes and class scores, before NMS.
+
+    The input is uint8 (B, H, W, 3) BGR. The outputs are boxes float32 (B, N, 4) x1, y1, x2, y2,
+    clipped to 0..1, and scores float32 (B, N, C) without the background. `mean` and `scale` are in
+    RGB order; `activation` is "sigmoid" or "softmax".
     """
 
     scale: Tensor
@@ -33,7 +37,7 @@ class PixelsToDetections(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model)
         flip_input_channels(self.model)
-        # The stem now takes BGR, so the channels' constants are turned round as well.
+        # The first convolution now takes BGR, so the constants of the channels are reversed too.
         self.register_buffer("scale", torch.tensor(scale[::-1]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer(
             "shift",
@@ -43,6 +47,7 @@ class PixelsToDetections(nn.Module):
         self.activation = activation
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the boxes and scores of a batch of images."""
         # Cast before the transpose: TensorRT-RTX refuses to transpose uint8.
         x = image.to(torch.float32).permute(0, 3, 1, 2)
         box_regression, class_logits = self.model(x * self.scale + self.shift)
@@ -54,8 +59,9 @@ class PixelsToDetections(nn.Module):
 
 
 def flip_input_channels(model: SSDNetwork) -> None:
-    """Turn a network for RGB into the same network for BGR, and back: the first convolution's
-    weights are reversed along its input.
+    """Change a network for RGB into the same network for BGR, or back, in place.
+
+    The weights of the first convolution are reversed along its input channels.
     """
     first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():
@@ -63,13 +69,15 @@ def flip_input_channels(model: SSDNetwork) -> None:
 
 
 def to_onnx(module: PixelsToDetections, input_size: tuple[int, int]) -> onnx.ModelProto:
-    """The module's graph with input `image`, dynamic batch, and outputs `decoded_boxes` and
-    `class_scores`.
+    """Return the ONNX graph of the module, with a dynamic batch.
+
+    `input_size` is (width, height) in pixels. The input is `image`, the outputs are `decoded_boxes`
+    and `class_scores`.
     """
     width, height = input_size
-    # A batch of two: the exporter takes a one for a constant.
+    # A batch of two, because the exporter would treat a batch of one as a constant.
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
-    # The exporter mentions torchvision's operators, which no network here has.
+    # The exporter warns about torchvision's operators, which no network here uses.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""`export`: from a trained network of the zoo to the one-file model."""
+"""Make a model file from a trained network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,11 @@ MAX_DETECTIONS = 200
 
 @dataclass(frozen=True)
 class Description:
-    """What a model file says of a network, but for what every one says."""
+    """The metadata of a model file that differ from network to network.
+
+    `input_size` is (width, height) in pixels; `mean` and `scale` are in RGB order; thresholds are
+    0..1.
+    """
 
     name: str
     network: str
@@ -52,7 +56,7 @@ class Description:
 
 
 def export_model(name: str) -> ModelFile:
-    """The trained model `name` as a model file in memory, without an agreement sample.
+    """Return the trained model `name` as a model file in memory, without an agreement sample.
 
     Raises `UnknownModelError`, `ModelFileError`.
     """
@@ -63,7 +67,10 @@ def export_model(name: str) -> ModelFile:
 
 
 def export_network(network: SSDNetwork, described: Description) -> ModelFile:
-    """A network as a model file in memory, without an agreement sample. Raises `ModelFileError`."""
+    """Return a network as a model file in memory, without an agreement sample.
+
+    Raises `ModelFileError`.
+    """
     metadata = Metadata(
         name=described.name,
         network=described.network,
@@ -100,7 +107,7 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
 
 
 def _forget_the_exporter(proto: ModelProto) -> None:
-    """Drop the exporter's notes: they hold stack traces with this machine's paths."""
+    """Remove the exporter's notes, because they hold stack traces with paths of this machine."""
     proto.doc_string = ""
     proto.producer_name, proto.producer_version = "ssd_live", ""
     del proto.graph.metadata_props[:]

@@ -1,4 +1,4 @@
-"""Untrained networks as model files, for measuring speed: it hardly depends on the weights."""
+"""Make model files with random weights, to measure speed, which hardly depends on weights."""
 
 import torch
 
@@ -10,16 +10,15 @@ from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.zoo import create
 
 _SEED = 0
-# The bias of the background: like a trained network, the result finds little over the score
-# threshold.
+# The bias of the background. With it, few scores are over the threshold, as in a trained network.
 _BACKGROUND_LOGIT = 8.0
 
 
 def random_model(network: str, background_logit: float = _BACKGROUND_LOGIT) -> ModelFile:
     """Return one of the VGG16 networks with random weights and VOC's 20 classes, in memory.
 
-    With a `background_logit` of 0 nearly every box of each class is over the score threshold, the
-    most work that NMS can have. Raises `KeyError` for a network that has no published
+    With a `background_logit` of 0, nearly every box of each class is over the score threshold,
+    which is the most work that NMS can have. Raises `KeyError` if the network has no published
     preprocessing.
     """
     torch.manual_seed(_SEED)

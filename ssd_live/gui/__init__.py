@@ -1,3 +1,5 @@
-"""The window (PySide6). Nothing here decodes, infers or waits: it shows what a `LiveSession` has,
-and tells it what the user wants.
+"""The window (PySide6).
+
+The window shows the state of a `LiveSession` and passes the user's requests to it. No code in this
+package decodes video, runs a network or waits.
 """

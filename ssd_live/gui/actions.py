@@ -1,5 +1,6 @@
-"""Everything that the window can be told to do: one table of names, keys and tips; menus and the
-help dialog are made of it.
+"""The table of all actions of the window: names, texts, keys and tips.
+
+The menus, the transport buttons and the dialog of keyboard shortcuts are made from this table.
 """
 
 import re
@@ -17,7 +18,11 @@ _Icon = QStyle.StandardPixmap
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """`keys` are Qt's portable names; the first is shown in menus."""
+    """The description of one action.
+
+    `keys` are key sequences in Qt's portable form. Menus show the first one. `tip` is the tooltip
+    and the text in the status bar.
+    """
 
     name: str
     text: str
@@ -28,48 +33,48 @@ class ActionSpec:
 
 
 def action_specs() -> list[ActionSpec]:
-    """In the language that is installed now."""
+    """Return the specifications of all actions, with texts in the installed language."""
     translate = QCoreApplication.translate
     return [
         ActionSpec(
             "open_file",
             translate("Actions", "Open &file…"),
             ("Ctrl+O",),
-            translate("Actions", "Watch a video or an image"),
+            translate("Actions", "Open a video or an image"),
         ),
         ActionSpec(
             "open_folder",
             translate("Actions", "Open f&older of images…"),
             ("Ctrl+Shift+O",),
-            translate("Actions", "Watch the images of a folder"),
+            translate("Actions", "Show the images of a folder one after another"),
         ),
         ActionSpec(
             "open_address",
             translate("Actions", "Open &address…"),
             ("Ctrl+L",),
-            translate("Actions", "Watch a network camera: rtsp:// or http://"),
+            translate("Actions", "Open a network camera: rtsp:// or http://"),
         ),
         ActionSpec(
             "open_screen",
             translate("Actions", "&Screen"),
             ("Ctrl+Shift+S",),
-            translate("Actions", "Watch the desktop"),
+            translate("Actions", "Use the desktop as the source"),
         ),
         ActionSpec(
             "open_pattern",
             translate("Actions", "&Test pattern"),
             ("Ctrl+T",),
-            translate("Actions", "Watch moving objects cut from photos"),
+            translate("Actions", "Show a generated video of moving objects cut from photos"),
         ),
         ActionSpec(
             "export",
             translate("Actions", "&Export annotated copy…"),
             ("Ctrl+E",),
-            translate("Actions", "Write the current file with boxes, every frame of it"),
+            translate("Actions", "Save a copy of the current file with boxes on every frame"),
         ),
         ActionSpec(
             "bench",
-            translate("Actions", "&Measure…"),
+            translate("Actions", "&Measure performance…"),
             ("Ctrl+B",),
             translate("Actions", "Measure FPS and latency on this machine"),
         ),
@@ -83,7 +88,7 @@ def action_specs() -> list[ActionSpec]:
             "play",
             translate("Actions", "&Play or pause"),
             ("Space", "Media Play"),
-            translate("Actions", "Go on, or hold the picture"),
+            translate("Actions", "Play or pause"),
             True,
             _Icon.SP_MediaPlay,
         ),
@@ -91,7 +96,7 @@ def action_specs() -> list[ActionSpec]:
             "step_back",
             translate("Actions", "Step &back"),
             (",",),
-            translate("Actions", "The frame before"),
+            translate("Actions", "Previous frame"),
             False,
             _Icon.SP_MediaSkipBackward,
         ),
@@ -99,7 +104,7 @@ def action_specs() -> list[ActionSpec]:
             "step",
             translate("Actions", "&Step"),
             (".",),
-            translate("Actions", "The next frame"),
+            translate("Actions", "Next frame"),
             False,
             _Icon.SP_MediaSkipForward,
         ),
@@ -123,7 +128,7 @@ def action_specs() -> list[ActionSpec]:
             "loop",
             translate("Actions", "&Loop"),
             ("Ctrl+R",),
-            translate("Actions", "Begin anew at the end of a file"),
+            translate("Actions", "Repeat the file when it ends"),
             True,
             _Icon.SP_BrowserReload,
         ),
@@ -131,14 +136,14 @@ def action_specs() -> list[ActionSpec]:
             "mirror",
             translate("Actions", "&Mirror the camera"),
             ("Ctrl+M",),
-            translate("Actions", "Show a camera's picture as a mirror does"),
+            translate("Actions", "Flip the video of a camera left to right"),
             True,
         ),
         ActionSpec(
             "record",
             translate("Actions", "&Record"),
             ("R",),
-            translate("Actions", "Record what is shown, with its detections"),
+            translate("Actions", "Record the displayed frames and their detections"),
             True,
             _Icon.SP_DialogSaveButton,
         ),
@@ -146,140 +151,149 @@ def action_specs() -> list[ActionSpec]:
             "record_boxes",
             translate("Actions", "Record with &boxes"),
             (),
-            translate("Actions", "Draw the boxes into recordings"),
+            translate("Actions", "Draw boxes in recordings"),
             True,
         ),
         ActionSpec(
             "snapshot",
-            translate("Actions", "Save &picture"),
+            translate("Actions", "&Save snapshot"),
             ("S",),
-            translate("Actions", "Save this frame with its boxes as PNG"),
+            translate("Actions", "Save the current frame with its boxes as a PNG file"),
         ),
         ActionSpec(
             "copy",
-            translate("Actions", "&Copy picture"),
+            translate("Actions", "&Copy snapshot"),
             ("Ctrl+C",),
-            translate("Actions", "Copy this frame with its boxes"),
+            translate("Actions", "Copy the current frame with its boxes to the clipboard"),
         ),
         ActionSpec(
             "folder",
-            translate("Actions", "Folder for recordings and pictures…"),
+            translate("Actions", "Folder for recordings and snapshots…"),
             (),
-            translate("Actions", "Where recordings and pictures are saved"),
+            translate("Actions", "Choose the folder for recordings and snapshots"),
         ),
         ActionSpec(
             "full_screen",
             translate("Actions", "&Full screen"),
             ("F11", "F"),
-            translate("Actions", "Only the video; Escape leaves it"),
+            translate("Actions", "Show only the video; press Escape to exit"),
             True,
         ),
         ActionSpec(
             "leave_full_screen",
-            translate("Actions", "Leave full screen"),
+            translate("Actions", "Exit full screen"),
             ("Escape",),
-            translate("Actions", "Back to the window"),
+            translate("Actions", "Return to the window"),
         ),
         ActionSpec(
             "zoom_in",
             translate("Actions", "Zoom &in"),
             ("+", "=", "Ctrl++"),
-            translate("Actions", "Enlarge; the wheel does it too, dragging and arrow keys move"),
+            translate(
+                "Actions",
+                "Zoom in, also with the mouse wheel; drag or press the arrow keys to move",
+            ),
         ),
         ActionSpec(
             "zoom_out",
             translate("Actions", "Zoom &out"),
             ("-", "Ctrl+-"),
-            translate("Actions", "Make smaller"),
+            translate("Actions", "Zoom out"),
         ),
         ActionSpec(
             "zoom_fit",
-            translate("Actions", "&Whole picture"),
+            translate("Actions", "Fit to &window"),
             ("0", "Ctrl+0"),
             translate("Actions", "Show the whole frame"),
         ),
         ActionSpec(
             "alone",
-            translate("Actions", "&Only this source"),
+            translate("Actions", "&Maximise this source"),
             ("G",),
-            translate("Actions", "One source large, or all of them; so does a double click"),
+            translate(
+                "Actions",
+                "Show only the selected source, or show all sources; a double click does the same",
+            ),
             True,
         ),
         ActionSpec(
             "next_source",
             translate("Actions", "&Next source"),
             ("N",),
-            translate("Actions", "Work on the next one; or click on it"),
+            translate("Actions", "Select next source; a click selects a source too"),
         ),
         ActionSpec(
             "hud",
-            translate("Actions", "&Numbers over the video"),
+            translate("Actions", "S&tatistics overlay"),
             ("H",),
-            translate("Actions", "Show rates and latency over the video"),
+            translate("Actions", "Show frame rates and latency over the video"),
             True,
         ),
         ActionSpec(
             "detection_panel",
             translate("Actions", "&Detection panel"),
             ("D",),
-            translate("Actions", "Network, threshold and classes"),
+            translate("Actions", "Settings of model, threshold and classes"),
             True,
         ),
         ActionSpec(
             "numbers_panel",
             translate("Actions", "&Plots"),
             ("P",),
-            translate("Actions", "Plots of rates, latency, drops, processor and memory"),
+            translate("Actions", "Plots of frame rates, latency, dropped frames, CPU and memory"),
             True,
         ),
         ActionSpec(
             "source_rate",
             translate("Actions", "&Every frame"),
             ("V",),
-            translate("Actions", "Show every frame; boxes found on an earlier one are dotted"),
+            translate("Actions", "Show every frame; boxes found on an earlier frame are dotted"),
             True,
         ),
         ActionSpec(
             "threshold_up",
             translate("Actions", "Higher threshold"),
             ("]",),
-            translate("Actions", "Show only surer detections"),
+            translate("Actions", "Show only detections with a higher score"),
         ),
         ActionSpec(
             "threshold_down",
             translate("Actions", "Lower threshold"),
             ("[",),
-            translate("Actions", "Show less sure detections too"),
+            translate("Actions", "Also show detections with a lower score"),
         ),
         ActionSpec(
             "search_classes",
             translate("Actions", "Search classes"),
             ("Ctrl+F",),
-            translate("Actions", "Go to the class search"),
+            translate("Actions", "Go to the search field for classes"),
         ),
         ActionSpec(
             "preferences",
             translate("Actions", "&Settings…"),
             ("Ctrl+,",),
-            translate("Actions", "Language, colours, frame rate"),
+            translate("Actions", "Change the language, the colours and the frame rate limit"),
         ),
         ActionSpec(
             "shortcuts",
             translate("Actions", "&Keyboard shortcuts"),
             ("F1", "?"),
-            translate("Actions", "Every key"),
+            translate("Actions", "Show all keyboard shortcuts"),
         ),
         ActionSpec(
             "about",
             translate("Actions", "&About ssd_live"),
             (),
-            translate("Actions", "Versions and licences"),
+            translate("Actions", "Show versions and licences"),
         ),
     ]
 
 
 class Actions:
-    """QActions by name; `connect` says what each does."""
+    """The QActions of the window, by name.
+
+    `connect` sets the function that an action calls.
+    """
 
     def __init__(self, parent: QObject) -> None:
         self.specs = action_specs()
@@ -298,7 +312,7 @@ class Actions:
         return self._by_name[name]
 
     def colour_icons(self, colour: QColor) -> None:
-        """Draw the icons in one colour that goes with the theme."""
+        """Draw all icons in one colour, so that they are readable in the current theme."""
         for spec in self.specs:
             if spec.icon is not None:
                 self._by_name[spec.name].setIcon(
@@ -306,12 +320,17 @@ class Actions:
                 )
 
     def connect(self, name: str, slot: Callable[[], object]) -> None:
+        """Call `slot` whenever the action `name` is triggered."""
         self._by_name[name].triggered.connect(lambda _=False: slot())
 
     def all(self) -> list[QAction]:
+        """Return all actions, in the order of the table."""
         return list(self._by_name.values())
 
 
 def plain(text: str) -> str:
-    """A menu's text without its access key, which Korean puts in brackets behind."""
+    """Return a menu text without its access key and without a final ellipsis.
+
+    Korean texts have the access key in brackets at the end.
+    """
     return re.sub(r"\s*\(&.\)", "", text).replace("&", "").rstrip("…")

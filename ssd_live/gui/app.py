@@ -1,4 +1,4 @@
-"""The application around the window: from the command's request to its exit code."""
+"""The application around the window: it turns the request of a command into an exit code."""
 
 import contextlib
 import signal
@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 
 
 class Application:
-    """One run of the window."""
+    """One run of the window, from its settings to its exit code."""
 
     def __init__(self, request: LiveRequest) -> None:
         self._request = request
@@ -39,14 +39,16 @@ class Application:
         self._screenshot_error = self._load_error = ""
 
     def run(self) -> int:
-        """Until the window closes. Raises `SsdLiveError` for what the command line asked for and
-        could not be done.
+        """Show the window until it closes, and return the exit code.
+
+        Raises `OutputError` if a screenshot or recording that the command line asked for was not
+        written. Raises `SsdLiveError` if the model did not load or a source gave no frame.
         """
         request, settings = self._request, self._settings
         model_request = request.model_request(settings.model, settings.backend, settings.precision)
         bridge = Bridge()
-        # Source and network start before the window is built: they work in threads and processes of
-        # their own.
+        # Sources and network start before the window is built, because they run in threads and
+        # processes of their own. This shortens the start.
         shown = DisplayFilters(settings, request.overrides)
         with LiveSession(
             bridge.events(), shown, show=settings.show, streams=len(request.sources)
@@ -74,7 +76,7 @@ class Application:
         if request.stats is not None:
             write_numbers(request.stats, session.settled(numbers))
         self._save_settings()
-        # What the command line asked for and was not done; the window has said so too.
+        # The window has already shown these errors. Raise them so that the exit code reports them.
         if failure := self._screenshot_error or window.recording_failure:
             raise OutputError(failure)
         if self._load_error and session.loaded is None:
@@ -107,7 +109,7 @@ class Application:
         numbers: dict[str, Any] = {}
 
         def close() -> None:
-            # What is measured and pictured is the window as it was, not as it closes.
+            # Take the numbers and the screenshot before the window starts to close.
             numbers.update(session.numbers(), heartbeat=heartbeat.numbers())
             if request.screenshot is not None:
                 self._take_screenshot(window, request.screenshot)
@@ -169,14 +171,14 @@ class Application:
         if not window.grab().save(str(path)):
             self._screenshot_error = (
                 f"{path}: the screenshot cannot be written; end the name in .png and choose a "
-                "place that can be written"
+                "folder that can be written"
             )
 
     def _save_settings(self) -> None:
         if self._settings == self._saved:
             return
         self._saved = self._settings.model_copy(deep=True)
-        # A read-only place costs what was changed; it is no reason to fail.
+        # If the settings file cannot be written, the changes are lost, but the program goes on.
         with contextlib.suppress(OutputError):
             save_settings(self._saved, self._settings_path)
 
@@ -186,4 +188,5 @@ class Application:
 
 
 def run(request: LiveRequest) -> int:
+    """Show the window for a request and return the exit code; see `Application.run`."""
     return Application(request).run()

@@ -1,4 +1,4 @@
-"""The dialog that measures this machine: `bench` with what the window uses now, and its report."""
+"""The dialog that runs the command `bench` with the current model and shows its report."""
 
 import shutil
 import tempfile
@@ -27,10 +27,11 @@ _SIZE = (860, 560)
 
 
 class BenchDialog(QDialog):
-    """`hold` stops the picture while it is measured, and lets it go on after: both would want the
-    same processor.
+    """A dialog that measures this machine and shows and saves the report.
 
-    `words` go to the command as they are.
+    `model_request` is the model to measure, and `file` a video file that is offered as the source.
+    `hold(True)` must pause the video while the measurement runs, because both would compete for the
+    CPU; `hold(False)` must resume it. `words` are extra arguments for the command.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class BenchDialog(QDialog):
         words: Sequence[str] = (),
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Measure this machine"))
+        self.setWindowTitle(self.tr("Measure performance"))
         self.resize(*_SIZE)
         self._model_request, self._hold, self._words = model_request, hold, words
         self._folder = Path(tempfile.mkdtemp(prefix="ssd_live-"))
@@ -51,15 +52,15 @@ class BenchDialog(QDialog):
         self._child.told.connect(self._hear)
         self._child.ended.connect(self._end)
         self._source = QComboBox()
-        self._source.addItem(self.tr("The sample clip"), "")
+        self._source.addItem(self.tr("Sample clip"), "")
         if file is not None:
             self._source.addItem(file.name, str(file))
             self._source.setCurrentIndex(1)
         self._source.addItem(self.tr("Test pattern, 1920 x 1080"), "pattern:1920x1080")
         self._status = QLabel(
             self.tr(
-                "FPS, latency and what each stage costs, in about half a minute. The picture is "
-                "held meanwhile."
+                "Measures FPS, latency and the cost of each stage in about 30 seconds. The video "
+                "is paused meanwhile."
             )
         )
         self._status.setWordWrap(True)
@@ -80,7 +81,7 @@ class BenchDialog(QDialog):
         form = QFormLayout()
         form.addRow(self.tr("&Source"), self._source)
         form.addRow(
-            self.tr("Network"),
+            self.tr("Model"),
             QLabel(
                 f"{self._model_request.model}, {self._model_request.backend} "
                 f"{self._model_request.precision}"
@@ -140,10 +141,12 @@ class BenchDialog(QDialog):
         self._source.setEnabled(True)
         self._measure.setText(self.tr("&Measure"))
         if code:
-            self._status.setText(last.removeprefix("error: ") or self.tr("Nothing was measured"))
+            self._status.setText(last.removeprefix("error: ") or self.tr("The measurement failed"))
             return
         self._status.setText(
-            self.tr("Measured. Compare ratios of one run; other programs disturb it.")
+            self.tr(
+                "Measured. Other programs affect the result, so compare only figures of one run."
+            )
         )
         self._report.setHtml(self._html.read_text(encoding="utf-8"))
         self._save.setEnabled(True)

@@ -1,4 +1,4 @@
-"""From the threads of a session to the window's: Qt's queued signals."""
+"""Qt signals that carry the events of a session from its threads to the thread of the window."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,17 @@ from ssd_live.live.session import SessionEvents
 
 
 class Bridge(QObject):
-    """Lives in the window's thread; may be emitted from any.
+    """A set of Qt signals that any thread may emit; they arrive in the thread of the window.
 
-    What a session tells waits for the event loop, and so for the window, which is built while
-    network and source begin; only a picture that nobody waits for yet is lost.
+    The events of a session wait in the queue of the event loop. The session starts network and
+    source before the window exists, so the window receives these early events once it is built. The
+    exception is `picture`: it is emitted directly, so it is lost while nothing is connected to it.
+
+    `picture`: a new frame is ready to be fetched. `loading`: a line of progress. `loaded`:
+    `ModelRequest` and `ModelInfo` of the model now in use. `load_failed`: `ModelRequest` and
+    `SsdLiveError`. `trouble`: an error message. `recorded`: a `Recorded`, when a recording ended.
+    `snapshot_saved`: the path and an error message, empty on success. `cameras_listed`: a list of
+    `Camera`.
     """
 
     picture = Signal()
@@ -31,6 +38,8 @@ class Bridge(QObject):
         self._told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
     def events(self) -> SessionEvents:
+        """Return the callbacks to give to a session; each emits the signal of its name."""
+
         def later(signal: Any) -> Callable[..., None]:
             return lambda *news: self._told.emit(lambda: signal.emit(*news))
 

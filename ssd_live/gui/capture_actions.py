@@ -1,4 +1,4 @@
-"""What a user takes away from the window: recordings, pictures, and annotated copies of files."""
+"""The actions that save output: recordings, snapshots and annotated copies of files."""
 
 import time
 from collections.abc import Callable
@@ -23,8 +23,10 @@ from ssd_live.system.paths import printable
 
 
 class CaptureActions(QObject):
-    """Works on the chosen view of a window and says what it did in its notice bar; `model_request`
-    tells the network that is in use.
+    """The actions that record, save, copy and export the selected source of a window.
+
+    They report results and errors in the notice bar. `model_request` must return the model that an
+    export uses.
     """
 
     def __init__(
@@ -48,15 +50,15 @@ class CaptureActions(QObject):
         self._record_action = record_action
         self._model_request = model_request
         self._record_to: Path | None = None
-        # Names of pictures that are not yet written.
+        # Names that snapshots reserve until they are written.
         self._saving: set[Path] = set()
-        # Why the recording that the command line asked for could not begin.
+        # The reason why the recording that the command line asked for did not start, or "".
         self.failure = ""
         self._export = Export(self)
         self._export_bar = QProgressBar()
         self._export_bar.setMaximumWidth(240)
         self._export_cancel = QToolButton()
-        self._export_cancel.setText(self.tr("Cancel the export"))
+        self._export_cancel.setText(self.tr("Cancel export"))
         self._export_cancel.clicked.connect(self._export.cancel)
         for widget in (self._export_bar, self._export_cancel):
             window.statusBar().addPermanentWidget(widget)
@@ -67,30 +69,40 @@ class CaptureActions(QObject):
         self._export.ended.connect(self._export_ended)
 
     def show_time(self) -> None:
-        """How long each recording has been going on."""
+        """Show in each view how long its recording has lasted, and update the record action."""
         for view in self._grid.views:
             since = view.stream.recording_since
             view.set_badge("" if since is None else clock(time.monotonic() - since))
         self._record_action.setChecked(self._session.stream.recorder is not None)
 
     def close(self) -> None:
-        """An export that is going on ends."""
+        """Stop a running export."""
         self._export.kill()
 
     def record_when_ready(self, path: Path) -> None:
-        """Begin when the network is there, or is not to be had: a recording is of what is seen."""
+        """Record to `path` as soon as the model is loaded or has failed to load.
+
+        The recording waits because it must show the same detections as the window.
+        """
         self._record_to = path
 
     def never_recorded(self) -> str:
-        """A line if a recording was asked for that never began, since no network was ready."""
+        """Return an error message if `record_when_ready` was called but no recording started.
+
+        This happens if the window closes while the model is still loading. Otherwise return "".
+        """
         return (
-            f"{self._record_to}: nothing was recorded, as the network was still loading; run it "
+            f"{self._record_to}: nothing was recorded because the model was still loading; run it "
             "for longer"
             if self._record_to
             else ""
         )
 
     def record_if_asked(self) -> None:
+        """Start the recording that `record_when_ready` asked for, if there is one.
+
+        If it does not start, `failure` gives the reason.
+        """
         path, self._record_to = self._record_to, None
         if path is not None:
             self.record(True, path)
@@ -98,7 +110,11 @@ class CaptureActions(QObject):
                 self.failure = self._notice.text
 
     def record(self, on: bool, path: Path | None = None) -> None:
-        """Begin or end a recording."""
+        """Start or stop a recording of the selected source.
+
+        Without `path` the file gets a new name in the output folder. The notice bar shows an error
+        if the recording cannot start.
+        """
         if not on:
             self._session.stream.stop_recording()
         else:
@@ -118,7 +134,7 @@ class CaptureActions(QObject):
             text = self.tr("Recorded {seconds} s, %n frame(s), to {path}", "", recorded.frames)
             said = text.format(seconds=f"{recorded.seconds:.1f}", path=printable(recorded.path))
             lost = (
-                self.tr("%n frame(s) came too fast to be written", "", recorded.lost)
+                self.tr("%n frame(s) lost because writing was too slow", "", recorded.lost)
                 if recorded.lost
                 else ""
             )
@@ -126,6 +142,10 @@ class CaptureActions(QObject):
         self.show_time()
 
     def save_picture(self) -> None:
+        """Save the current frame with its boxes as a PNG file in the output folder.
+
+        A thread of its own writes the file. Do nothing if there is no frame yet.
+        """
         if (picture := self._grid.view.picture) is None:
             return
         name = default_recording(self._output_folder(), time.localtime(), self._saving)
@@ -143,6 +163,7 @@ class CaptureActions(QObject):
             self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
 
     def copy_picture(self) -> None:
+        """Copy the current frame with its boxes to the clipboard; do nothing without a frame."""
         if (picture := self._grid.view.picture) is None:
             return
         image = annotated(picture, self._grid.view.visible_detections())
@@ -150,7 +171,7 @@ class CaptureActions(QObject):
         QApplication.clipboard().setImage(
             QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy()
         )
-        self._notice.say("done", self.tr("The picture is on the clipboard"))
+        self._notice.say("done", self.tr("Snapshot copied to the clipboard"))
 
     def _output_folder(self) -> Path:
         if self._settings.output_folder:
@@ -159,17 +180,20 @@ class CaptureActions(QObject):
         return Path(movies or Path.home())
 
     def ask_output_folder(self) -> None:
+        """Let the user choose the folder for recordings and snapshots."""
         if name := QFileDialog.getExistingDirectory(
-            self._window, self.tr("Folder for recordings and pictures"), str(self._output_folder())
+            self._window, self.tr("Folder for recordings and snapshots"), str(self._output_folder())
         ):
             self._settings.output_folder = name
 
     def ask_export(self) -> None:
+        """Ask for a file name and export an annotated copy of the current video file to it.
+
+        The notice bar shows an error if an export is running or the source is not a video file.
+        """
         state = self._session.pipeline.state
         if self._export.is_running:
-            self._notice.say(
-                "error", self.tr("An export is going on; cancel it or wait for its end"), "export"
-            )
+            self._notice.say("error", self.tr("An export is already running."), "export")
             return
         if state is None or state.spec.kind != "file":
             self._notice.say(
@@ -191,7 +215,10 @@ class CaptureActions(QObject):
             self.export(source, Path(name))
 
     def export(self, source: Path, output: Path) -> None:
-        """With the network and the threshold that are shown."""
+        """Write an annotated copy of the file `source` to `output`.
+
+        The export uses the current model, threshold and classes.
+        """
         model_request = self._model_request()
         options = [
             "--model",

@@ -1,4 +1,4 @@
-"""This program's own commands, run in a process of their own while the window goes on."""
+"""Runs a command of this program in a child process, without blocking the window."""
 
 import os
 import sys
@@ -11,8 +11,10 @@ _KILL_MS = 1000
 
 
 class Child(QObject):
-    """`told` is each line on its standard error; `ended` its exit code and the last line, -1 where
-    it could not be started.
+    """A child process that runs one command of this program at a time.
+
+    `told` is emitted with each line of its standard error that is not blank. `ended` is emitted
+    with the exit code and the last such line; the exit code is -1 if the process failed to start.
     """
 
     told = Signal(str)
@@ -26,10 +28,14 @@ class Child(QObject):
 
     @property
     def is_running(self) -> bool:
+        """Whether a command is running."""
         return self._process is not None
 
     def start(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-        """Begin; one at a time."""
+        """Start the command with the arguments `words` and additional environment variables.
+
+        No other command may be running.
+        """
         assert self._process is None
         process = self._process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
@@ -51,12 +57,12 @@ class Child(QObject):
         process.start(sys.executable, [*entry, *words])
 
     def cancel(self) -> None:
-        """Let it end in order."""
+        """Ask the process to stop; it cleans up, and `ended` is emitted when it has stopped."""
         if self._process is not None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """When the window closes."""
+        """Stop the process and wait at most two seconds for its end; `ended` is not emitted."""
         if self._process is not None:
             self._process.finished.disconnect()
             self._process.terminate()

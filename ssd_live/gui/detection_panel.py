@@ -1,5 +1,6 @@
-"""What detects, and what of it is shown: network, backend, precision, threshold, classes, style of
-boxes.
+"""The panel for the model and for what is shown of its detections.
+
+It has controls for model, backend, precision, threshold, classes, and the style of the boxes.
 """
 
 import re
@@ -32,13 +33,17 @@ from ssd_live.gui.view import BoxStyle
 from ssd_live.live.display_filter import DisplayFilter
 from ssd_live.remote.client import ModelInfo, ModelRequest
 
-# A line of progress may end in how far it is.
+# A line of progress may end in a percentage.
 _SHARE = re.compile(r"(\d{1,3})%$")
 _PERCENT = 100
 
 
 class DetectionPanel(QWidget):
-    """Emits what the user wants; shows what it is told."""
+    """A panel that emits a signal for each change by the user and shows the current state.
+
+    `wished` has a `ModelRequest`, `threshold_changed` a score (0 to 1), `hidden_changed` the names
+    of the hidden classes, and `style_changed` a `BoxStyle`. `loading_cancelled` has no value.
+    """
 
     wished = Signal(object)
     threshold_changed = Signal(float)
@@ -50,14 +55,14 @@ class DetectionPanel(QWidget):
         self, models: Iterable[str], backends: Iterable[str], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._model = self._picker(models, self.tr("Network that detects"))
+        self._model = self._picker(models, self.tr("Model that detects objects"))
         self._backend = self._picker(
             ["auto", *backends],
-            self.tr("Runtime that computes it; auto takes the fastest measured here"),
+            self.tr("Backend that runs the model; auto uses the fastest one measured here"),
         )
         self._precision = self._picker(
             ["auto", *PRECISIONS],
-            self.tr("Number format; auto takes the fastest that finds the same"),
+            self.tr("Number format; auto uses the fastest one that finds the same objects"),
         )
         self._status = QLabel()
         self._status.setWordWrap(True)
@@ -68,12 +73,12 @@ class DetectionPanel(QWidget):
         self._busy.hide()
         self._cancel = QToolButton()
         self._cancel.setText(self.tr("Cancel"))
-        self._cancel.setToolTip(self.tr("Stay with the network in use"))
+        self._cancel.setToolTip(self.tr("Keep the current model"))
         self._cancel.clicked.connect(self.loading_cancelled)
         self._cancel.hide()
         self._threshold = QSlider(Qt.Orientation.Horizontal)
         self._threshold.setRange(1, _PERCENT)
-        self._threshold.setToolTip(self.tr("Least score that is shown"))
+        self._threshold.setToolTip(self.tr("Minimum score"))
         self._threshold_box = QDoubleSpinBox()
         self._threshold_box.setRange(0.01, 1.0)
         self._threshold_box.setSingleStep(0.01)
@@ -85,7 +90,7 @@ class DetectionPanel(QWidget):
         self._classes = QListWidget()
         self._classes.setAccessibleName(self.tr("Classes"))
         self._classes.setToolTip(
-            self.tr("Only checked classes are shown; the number is how many are seen now")
+            self.tr("Only checked classes are shown; the number counts the visible objects")
         )
         self._all, self._none = QPushButton(self.tr("All")), QPushButton(self.tr("None"))
         self._all.setToolTip(self.tr("Check every class in the list"))
@@ -97,11 +102,11 @@ class DetectionPanel(QWidget):
             ("none", self.tr("No labels")),
         ):
             self._labels.addItem(text, key)
-        self._labels.setToolTip(self.tr("What stands on a box"))
+        self._labels.setToolTip(self.tr("Text on each box"))
         self._width = QSpinBox()
         self._width.setRange(1, 8)
         self._width.setSuffix(self.tr(" px"))
-        self._width.setToolTip(self.tr("Thickness of the boxes"))
+        self._width.setToolTip(self.tr("Line width of the boxes"))
         self._counts: Counter[str] = Counter()
         for widget in (
             self._model,
@@ -118,7 +123,7 @@ class DetectionPanel(QWidget):
         self._connect()
 
     def show_settings(self, model_request: ModelRequest, style: BoxStyle) -> None:
-        """Without emitting anything."""
+        """Show the requested model and the box style, without emitting a signal."""
         for picker, value in (
             (self._model, model_request.model),
             (self._backend, model_request.backend),
@@ -135,6 +140,7 @@ class DetectionPanel(QWidget):
         self._width.blockSignals(False)
 
     def show_loading(self, line: str) -> None:
+        """Show a line of progress; a percentage at its end moves the progress bar."""
         share = _SHARE.search(line)
         self._busy.setRange(0, _PERCENT if share else 0)
         if share:
@@ -144,7 +150,7 @@ class DetectionPanel(QWidget):
         self._status.setText(line)
 
     def show_loaded(self, loaded: ModelInfo, shown: DisplayFilter) -> None:
-        """The network in use, its threshold and classes."""
+        """Show the model in use, its threshold and its classes with the hidden ones unchecked."""
         self._end_loading()
         self._status.setText(loaded.description)
         self.show_threshold(shown.threshold)
@@ -165,7 +171,7 @@ class DetectionPanel(QWidget):
         self._filter(self._search.text())
 
     def show_not_loaded(self, in_use: ModelRequest | None) -> None:
-        """Loading failed: what was in use still is."""
+        """Show that loading failed, and the model that is still in use, if there is one."""
         self._end_loading()
         self._status.clear()
         if in_use is not None:
@@ -178,6 +184,7 @@ class DetectionPanel(QWidget):
         self._cancel.hide()
 
     def show_threshold(self, threshold: float) -> None:
+        """Show the threshold (0 to 1), without emitting a signal."""
         for widget, value in (
             (self._threshold, round(threshold * _PERCENT)),
             (self._threshold_box, threshold),
@@ -187,6 +194,7 @@ class DetectionPanel(QWidget):
             widget.blockSignals(False)
 
     def show_counts(self, found: Detections | None) -> None:
+        """Show beside each class how many detections it has; None means no detections."""
         counts = Counter(found.names if found is not None else [])
         if counts == self._counts:
             return
@@ -204,10 +212,12 @@ class DetectionPanel(QWidget):
         self._classes.blockSignals(False)
 
     def focus_search(self) -> None:
+        """Move the keyboard focus to the search field and select its text."""
         self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self._search.selectAll()
 
     def nudge_threshold(self, steps: int) -> None:
+        """Raise the threshold by `steps` times 0.05; a negative number lowers it."""
         self._threshold.setValue(self._threshold.value() + 5 * steps)
 
     def _picker(self, names: Iterable[str], tip: str) -> QComboBox:
@@ -224,7 +234,7 @@ class DetectionPanel(QWidget):
         threshold.addWidget(self._threshold_box)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("&Network"), self._model)
+        form.addRow(self.tr("&Model"), self._model)
         form.addRow(self.tr("&Backend"), self._backend)
         form.addRow(self.tr("Pre&cision"), self._precision)
         loading = QHBoxLayout()
@@ -284,7 +294,7 @@ class DetectionPanel(QWidget):
             )
 
     def _check(self, state: Qt.CheckState) -> None:
-        """Those that the search leaves."""
+        """Set the check state of every class that the search does not hide."""
         self._classes.blockSignals(True)
         for row in range(self._classes.count()):
             if not self._classes.item(row).isHidden():

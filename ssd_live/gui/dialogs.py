@@ -1,4 +1,4 @@
-"""The small dialogs."""
+"""The small dialogs: keyboard shortcuts, about, settings, and the address of a source."""
 
 from PySide6.QtCore import QCoreApplication, Qt, qVersion
 from PySide6.QtGui import QKeySequence
@@ -24,7 +24,7 @@ from ssd_live.gui.translation import LANGUAGES
 from ssd_live.settings import Settings
 from ssd_live.system import machine
 
-# Package -> licence, of what the window stands on.
+# Package -> licence, for the packages that the window uses.
 _LICENCES = {
     "PySide6-Essentials": "LGPL-3.0",
     "pyqtgraph": "MIT",
@@ -40,7 +40,7 @@ _LICENCES = {
 
 
 class ShortcutsDialog(QDialog):
-    """Every action with its keys."""
+    """A dialog that lists every action that has keys."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class ShortcutsDialog(QDialog):
         rows = [spec for spec in actions.specs if spec.keys]
         table = QTableWidget(len(rows), 3)
         table.setHorizontalHeaderLabels(
-            [self.tr("Keys"), self.tr("Action"), self.tr("What it does")]
+            [self.tr("Keys"), self.tr("Action"), self.tr("Description")]
         )
         table.verticalHeader().hide()
         table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -70,7 +70,7 @@ class ShortcutsDialog(QDialog):
 
 
 class AboutDialog(QDialog):
-    """Versions and licences."""
+    """A dialog that shows the versions and licences of this program and its packages."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -99,9 +99,9 @@ class AboutDialog(QDialog):
         text.setHtml(f"<table cellspacing='8'><tr>{heads}</tr>{''.join(lines)}</table>")
         text.setMinimumSize(420, 260)
         where = QLabel(
-            self.tr(
-                "Qt {version}. The licences of bundled models and media stand in NOTICE."
-            ).format(version=qVersion())
+            self.tr("Qt {version}. The licences of bundled models and media are in NOTICE.").format(
+                version=qVersion()
+            )
         )
         where.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -112,19 +112,20 @@ class AboutDialog(QDialog):
 
 
 class PreferencesDialog(QDialog):
-    """Language, colours, and how many frames a second are looked at. `change` puts the answers into
-    settings.
+    """A dialog for the language, the colours and the frame rate limit.
+
+    It changes nothing by itself; call `change` when the user has accepted it.
     """
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
         self._language, self._theme = QComboBox(), QComboBox()
-        self._language.addItem(self.tr("As the system"), "system")
+        self._language.addItem(self.tr("System default"), "system")
         for key, name in LANGUAGES.items():
             self._language.addItem(name, key)
         for key, name in (
-            ("system", self.tr("As the system")),
+            ("system", self.tr("System default")),
             ("light", self.tr("Light")),
             ("dark", self.tr("Dark")),
         ):
@@ -137,12 +138,12 @@ class PreferencesDialog(QDialog):
         self._cap.setSpecialValueText(self.tr("no limit"))
         self._cap.setSuffix(self.tr(" FPS"))
         self._cap.setValue(settings.rate_cap)
-        self._cap.setToolTip(self.tr("Look at no more frames than this; saves batteries"))
+        self._cap.setToolTip(self.tr("Process no more frames per second than this, to save power"))
         form = QFormLayout()
         form.addRow(self.tr("&Language"), self._language)
         form.addRow(self.tr("&Colours"), self._theme)
         form.addRow(self.tr("&Frame rate limit"), self._cap)
-        note = QLabel(self.tr("A new language is used from the next start on."))
+        note = QLabel(self.tr("Language changes take effect after a restart."))
         note.setWordWrap(True)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
@@ -155,20 +156,24 @@ class PreferencesDialog(QDialog):
         layout.addWidget(buttons)
 
     def change(self, settings: Settings) -> None:
+        """Write the chosen language, theme and frame rate limit into `settings`."""
         settings.language = self._language.currentData()
         settings.theme = self._theme.currentData()
         settings.rate_cap = self._cap.value()
 
 
 def ask_address(parent: QWidget, recent: list[str]) -> str:
-    """An address, or nothing."""
+    """Ask the user for an address and return it, or return "" if the user cancels.
+
+    The dialog offers the addresses among the sources in `recent`.
+    """
     known = [text for text in recent if "://" in text] or ["rtsp://"]
     dialog = QInputDialog(parent)
     dialog.setWindowTitle(QCoreApplication.translate("Address", "Open address"))
     dialog.setLabelText(
         QCoreApplication.translate(
             "Address",
-            "Address of a network camera or video, as rtsp://host/path or http://host/path",
+            "Address of a network camera or video, such as rtsp://host/path or http://host/path",
         )
     )
     dialog.setComboBoxItems(known)

@@ -1,5 +1,6 @@
-"""How long the window's thread was held up: a timer that should fire every 10 ms, and the longest
-time it did not.
+"""Measures how long the event loop of the window was blocked.
+
+A timer is due every 10 ms. The longest time between two timer events is the longest block.
 """
 
 import time
@@ -11,7 +12,7 @@ _INTERVAL_MS = 10
 
 
 class EventLoopMonitor(QObject):
-    """Beats from `start` on."""
+    """A timer that records the longest gap between its events, from `start` on."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -23,15 +24,20 @@ class EventLoopMonitor(QObject):
         self._longest, self._longest_at = 0.0, 0.0
 
     def start(self) -> None:
+        """Start the timer."""
         self._started = self._last = time.monotonic()
         self._timer.start(_INTERVAL_MS)
 
     def forget(self) -> float:
-        """The longest gap so far in seconds; counting begins anew."""
+        """Return the longest gap so far in seconds, and start again from zero."""
         longest, self._longest = self._longest, 0.0
         return longest
 
     def numbers(self) -> dict[str, Any]:
+        """Return the interval (ms), the number of timer events, and the longest gap.
+
+        The gap has its length (ms) and the time of its end (s after the start).
+        """
         return {
             "interval_ms": _INTERVAL_MS,
             "beats": self._beats,

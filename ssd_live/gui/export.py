@@ -1,4 +1,4 @@
-"""The current file through `process`, with progress and cancel."""
+"""Runs the command `process` on the current file, with progress and cancelling."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,10 @@ from ssd_live.gui.child import Child
 
 
 class Export(QObject):
-    """`advanced` tells frames done and expected (0: unknown); `ended` the output and a line of
-    trouble, empty if all went well.
+    """An export of a video file, one at a time.
+
+    `advanced` is emitted with the number of frames done and the number expected (0 if unknown).
+    `ended` is emitted with the output path and an error message, which is empty on success.
     """
 
     advanced = Signal(int, int)
@@ -25,10 +27,14 @@ class Export(QObject):
 
     @property
     def is_running(self) -> bool:
+        """Whether an export is running."""
         return self._child.is_running
 
     def start(self, source: Path, output: Path, options: list[str]) -> None:
-        """Begin; one at a time."""
+        """Export `source` to `output`, with more options for the command `process`.
+
+        An existing output is overwritten. No other export may be running.
+        """
         self._output, self._trouble = str(output), ""
         self._child.start(
             ["process", str(source), "-o", str(output), "--overwrite", *options],
@@ -36,11 +42,11 @@ class Export(QObject):
         )
 
     def cancel(self) -> None:
-        """Let it end in order; what is done stays as a `.part` file."""
+        """Ask the export to stop; the frames already written stay in a `.part` file."""
         self._child.cancel()
 
     def kill(self) -> None:
-        """When the window closes."""
+        """Stop the export and wait for its end, when the window closes."""
         self._child.kill()
 
     def _hear(self, line: str) -> None:
@@ -54,6 +60,6 @@ class Export(QObject):
         trouble = (
             ""
             if code == 0
-            else (self._trouble or f"process ended with code {code}").removeprefix("error: ")
+            else (self._trouble or f"export failed with exit code {code}").removeprefix("error: ")
         )
         self.ended.emit(self._output, trouble)

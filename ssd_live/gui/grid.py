@@ -1,4 +1,4 @@
-"""The views of all sources side by side."""
+"""The grid that shows the video views of all sources side by side."""
 
 import math
 
@@ -13,8 +13,11 @@ _GAP = 2
 
 
 class VideoGrid(QWidget):
-    """As square as can be. The view that is worked on is the one with the focus; `chosen` tells
-    that it is another one.
+    """A grid of video views with as many columns as rows, or one more.
+
+    One view is selected, and its source is `session.stream`. A view is selected when it gets the
+    focus. `chosen` is emitted when another view is selected, `double_clicked` when a view is
+    double-clicked.
     """
 
     chosen = Signal()
@@ -41,16 +44,16 @@ class VideoGrid(QWidget):
 
     @property
     def index(self) -> int:
-        """Of the view that is worked on."""
+        """The index of the selected view."""
         return self._session.streams.index(self._session.stream)
 
     @property
     def view(self) -> VideoView:
-        """The one that is worked on."""
+        """The selected view."""
         return self.views[self.index]
 
     def choose(self, index: int) -> None:
-        """Work on another one, the first coming after the last."""
+        """Select the view at `index`; indices wrap around, so the first view follows the last."""
         index %= len(self.views)
         is_new = index != self.index
         self._session.stream = self._session.streams[index]
@@ -63,27 +66,28 @@ class VideoGrid(QWidget):
             self.chosen.emit()
 
     def _cell(self, index: int) -> tuple[int, int]:
-        """Row and column."""
+        """Return the row and column of a view."""
         return divmod(index, self._columns)
 
     def _share_out(self) -> None:
-        """Every row and column in use has the same share."""
+        """Give every row and column with a shown view the same share of the space."""
         used = [self._cell(index) for index, view in enumerate(self.views) if not view.isHidden()]
         for number in range(self._columns):
             self._layout.setRowStretch(number, int(number in {row for row, _ in used}))
             self._layout.setColumnStretch(number, int(number in {column for _, column in used}))
 
     def choose_at(self, place: QPoint) -> None:
-        """The view at a place of this widget, if there is one."""
+        """Select the view at a point of this widget (logical pixels), if there is one."""
         for index, view in enumerate(self.views):
             if view.isVisible() and view.geometry().contains(place):
                 self.choose(index)
 
     @property
     def is_alone(self) -> bool:
+        """Whether only the selected view is shown although there are several."""
         return self._is_alone
 
     def show_alone(self, on: bool) -> None:
-        """Only the one that is worked on, or all."""
+        """Show only the selected view, or all views."""
         self._is_alone = on and len(self.views) > 1
         self.choose(self.index)

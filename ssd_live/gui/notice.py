@@ -1,5 +1,6 @@
-"""A line above the video for what went wrong or was done: readable, selectable, and never in the
-way.
+"""The bar above the video that shows an error or a result as selectable text.
+
+The bar is part of the window and not a dialog, so the user can always go on working.
 """
 
 from typing import Literal
@@ -14,8 +15,10 @@ _DONE_MS = 6000
 
 
 class NoticeBar(QFrame):
-    """Shows one line at a time; an error stays until it is closed or mended, the others go by
-    themselves.
+    """A bar that shows one message at a time.
+
+    An error stays until the user closes it or `resolved` is called for its topic. A message of kind
+    "done" disappears after six seconds.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -48,10 +51,14 @@ class NoticeBar(QFrame):
 
     @property
     def text(self) -> str:
+        """The message that is shown, or "" if the bar is hidden."""
         return self._label.text() if self.isVisible() else ""
 
     def say(self, kind: Kind, text: str, topic: str = "") -> None:
-        """`topic` names what the line is about, so that `resolved` can take it back."""
+        """Show a message in place of the current one.
+
+        `topic` names what the message is about, so that `resolved` can remove it.
+        """
         background, ink = _COLOURS[kind]
         self.setStyleSheet(
             f"NoticeBar {{ background: {background}; }} QLabel, QToolButton {{ color: {ink}; "
@@ -66,5 +73,6 @@ class NoticeBar(QFrame):
             self._timer.start(_DONE_MS)
 
     def resolved(self, topic: str) -> None:
+        """Hide the current message if it is about `topic`."""
         if self._topic == topic:
             self.hide()

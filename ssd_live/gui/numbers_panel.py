@@ -1,4 +1,4 @@
-"""Rolling plots: frames a second, latency by stage, drops by cause, processor and memory."""
+"""Rolling plots of frame rates, time by stage, dropped frames by cause, CPU and memory."""
 
 from collections import deque
 from typing import Any
@@ -14,7 +14,10 @@ _COLOURS = ("#3b82f6", "#22c55e", "#f59e0b", "#ef4444", "#a855f7", "#14b8a6", "#
 
 
 class Plot:
-    """Lines by name over the last minute; a line appears with its first value."""
+    """A plot with one line per name over the last minute.
+
+    A line is added when its name first gets a value.
+    """
 
     def __init__(self, title: str, unit: str) -> None:
         self.widget = pyqtgraph.PlotWidget()
@@ -31,6 +34,7 @@ class Plot:
         self._lines: dict[str, tuple[Any, deque[float]]] = {}
 
     def add(self, values: dict[str, float]) -> None:
+        """Append one value to each named line, and fit the vertical axis to the highest value."""
         for name, value in values.items():
             if name not in self._lines:
                 pen = pyqtgraph.mkPen(_COLOURS[len(self._lines) % len(_COLOURS)], width=2)
@@ -48,6 +52,7 @@ class Plot:
         self._item.setYRange(0, max(highest * 1.1, 1.0), padding=0)
 
     def recolour(self, palette: QPalette) -> None:
+        """Draw background, axes, title and legend in the colours of a palette."""
         self.widget.setBackground(palette.base().color())
         ink = palette.text().color()
         for side in ("left", "bottom"):
@@ -59,14 +64,14 @@ class Plot:
 
 
 class NumbersPanel(QWidget):
-    """Fed with samples by the window."""
+    """A panel of plots; `add` appends one sample to each plot."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rates = Plot(self.tr("Frames a second"), "FPS")
+        self._rates = Plot(self.tr("Frame rate"), "FPS")
         self._stages = Plot(self.tr("Time by stage"), "ms")
-        self._drops = Plot(self.tr("Dropped a second, by cause"), "FPS")
-        self._processor = Plot(self.tr("Processor"), "%")
+        self._drops = Plot(self.tr("Dropped frames per second, by cause"), "FPS")
+        self._processor = Plot(self.tr("CPU"), "%")
         self._memory = Plot(self.tr("Memory"), "MB")
         self._names = {
             "capture": self.tr("captured"),
@@ -84,7 +89,7 @@ class NumbersPanel(QWidget):
             "rate cap": self.tr("rate cap"),
             "paused": self.tr("paused"),
             "source changed": self.tr("source changed"),
-            "processor": self.tr("processor"),
+            "processor": self.tr("CPU"),
             "memory": self.tr("memory"),
         }
         layout = QGridLayout(self)
@@ -95,7 +100,11 @@ class NumbersPanel(QWidget):
         self._recolour()
 
     def add(self, *samples: dict[str, float]) -> None:
-        """One sample of rates, stages, drops, processor and memory, by the counters' own names."""
+        """Append one sample to each plot: rates, stages, drops, CPU and memory, in this order.
+
+        The keys are the names that the counters use. Rates and drops are in frames per second,
+        stages in ms, CPU in percent, and memory in MB.
+        """
         for plot, values in zip(self._plots, samples, strict=True):
             plot.add({self._names.get(name, name): value for name, value in values.items()})
 

@@ -1,4 +1,7 @@
-"""Whether a window can be shown here, found out before Qt would end the program over it."""
+"""Checks whether a window can be shown on this machine.
+
+Qt ends the program if it cannot open a window, so this check runs first and raises an error.
+"""
 
 import ctypes
 import os
@@ -16,8 +19,10 @@ _WITHOUT = "give --no-window to run in the terminal, or use `process` for files"
 
 
 def prepare() -> None:
-    """Raises `SsdLiveError` where there is no display, `MissingPackageError` where PySide6 or a
-    library of the system is missing.
+    """Check that a window can be shown.
+
+    Raises `SsdLiveError` if there is no display or it does not answer. Raises `MissingPackageError`
+    if PySide6 or a system library is missing, or if this PySide6 crashes on this Python.
     """
     _forget_opencv_plugins()
     wanted = os.environ.get("QT_QPA_PLATFORM", "")
@@ -27,14 +32,14 @@ def prepare() -> None:
         and not os.environ.get("DISPLAY")
         and not os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise SsdLiveError(f"there is no display here for a window; {_WITHOUT}")
+        raise SsdLiveError(f"there is no display for a window; {_WITHOUT}")
     try:
         import PySide6.QtWidgets
     except ImportError as error:
         if not getattr(error, "name", None):
             raise MissingPackageError(
-                f"a library for windows is missing ({error}); on Debian: apt install "
-                f"{_LIBRARIES}; or {_WITHOUT}"
+                f"a system library that the window needs is missing ({error}); on Debian: apt "
+                f"install {_LIBRARIES}; or {_WITHOUT}"
             ) from error
         raise MissingPackageError(
             f"PySide6 is not installed; `pip install PySide6-Essentials`, or {_WITHOUT}"
@@ -54,8 +59,9 @@ def prepare() -> None:
 
 
 def _forget_opencv_plugins() -> None:
-    """OpenCV's wheel brings a Qt of its own and points every Qt in the process to that one's
-    plugins.
+    """Remove the environment variables that OpenCV sets for its own Qt.
+
+    OpenCV's wheel contains a Qt, and its variables would make PySide6 load the plugins of that Qt.
     """
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if "cv2" in os.environ.get(name, ""):
@@ -63,6 +69,11 @@ def _forget_opencv_plugins() -> None:
 
 
 def _check_x11(package: Path) -> None:
+    """Load Qt's X11 plugin and connect to the X server.
+
+    Raises `MissingPackageError` if a library is missing, `SsdLiveError` if the server does not
+    answer.
+    """
     plugin = package / "Qt" / "plugins" / "platforms" / "libqxcb.so"
     try:
         if plugin.is_file():
@@ -70,8 +81,8 @@ def _check_x11(package: Path) -> None:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
         raise MissingPackageError(
-            f"a library for windows is missing ({error}); on Debian: apt install {_LIBRARIES}; or "
-            f"{_WITHOUT}"
+            f"a system library that the window needs is missing ({error}); on Debian: apt install "
+            f"{_LIBRARIES}; or {_WITHOUT}"
         ) from error
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
@@ -80,5 +91,5 @@ def _check_x11(package: Path) -> None:
     xcb.xcb_disconnect(connection)
     if failed:
         raise SsdLiveError(
-            f"the display {os.environ['DISPLAY']} does not answer; check DISPLAY, {_WITHOUT}"
+            f"the display {os.environ['DISPLAY']} does not answer; check DISPLAY, or {_WITHOUT}"
         )

@@ -1,5 +1,6 @@
-"""The numbers that are shown: over the video, in the status bar, beside the classes, and in the
-plots.
+"""The statistics that the window shows.
+
+They appear in the overlay on the video, in the status bar, beside the classes and in the plots.
 """
 
 import time
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 
 class Readout(QObject):
-    """Takes a sample when it is told to; `rates` is the line for the status bar, `plots` the panel,
-    once there is one.
+    """An object that reads the session's counters and updates the widgets that show them.
+
+    `rates` is the label for the status bar. `plots` is the panel of plots, or None until it is
+    first opened.
     """
 
     def __init__(
@@ -42,11 +45,12 @@ class Readout(QObject):
         grid.chosen.connect(self.begin_anew)
 
     def begin_anew(self) -> None:
-        """With the stream that is worked on now."""
+        """Start counting again, for the source that is now selected."""
         self._last_counts = self._session.pipeline.frame_counter.counts()
         self._last_sample = time.monotonic()
 
     def sample(self) -> None:
+        """Take one sample and show it: overlay, class counts, status bar, and plots if visible."""
         self.show_hud()
         self._panel.show_counts(self._grid.view.visible_detections())
         pipeline = self._session.pipeline
@@ -72,11 +76,15 @@ class Readout(QObject):
         self.plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 
     def show_hud(self) -> None:
+        """Update the statistics overlay of every view."""
         for view in self._grid.views:
             view.set_hud(self._hud(view.stream.pipeline))
 
     def _hud(self, pipeline: LivePipeline) -> tuple[str, ...]:
-        """One of several is smaller, and tells what it is."""
+        """Return the lines of the overlay for one source.
+
+        With several sources each view is small, so it has fewer lines; the first one is the title.
+        """
         is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
         title = (state.spec.title,) if is_one_of_several and state is not None else ()
         if not self._settings.hud:
@@ -90,7 +98,7 @@ class Readout(QObject):
         network = (
             f"{loaded.metadata.name} · {loaded.description}"
             if loaded
-            else self.tr("network is loading")
+            else self.tr("model is loading")
         )
         if is_one_of_several:
             shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(

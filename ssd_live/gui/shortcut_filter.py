@@ -1,4 +1,4 @@
-"""Keys that a focused widget wants for itself, though the window has given them to an action."""
+"""Gives keys to the focused widget although the window uses them as shortcuts of actions."""
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
@@ -6,8 +6,10 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QListWidget, QWidget
 
 
 class ShortcutFilter(QObject):
-    """An event filter: Space presses the focused button, opens the list of a picker, and checks a
-    class; letters find one in a list.
+    """An event filter that lets a focused widget handle its own keys.
+
+    Space presses a button, opens a combo box, or checks a class in a list. Printable characters
+    find an entry in a combo box or list.
     """
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

@@ -1,4 +1,4 @@
-"""The menus of cameras and recent sources, and the dialogs that ask for another one."""
+"""The menus of cameras and recent sources, and the dialogs that open another source."""
 
 import threading
 from collections.abc import Callable
@@ -16,8 +16,10 @@ from ssd_live.video.sources.camera import Camera, cameras
 
 
 class SourceMenus(QObject):
-    """`cameras` and `recent` are filled when they are shown; what is chosen goes to
-    `open_source`.
+    """The menus `cameras` and `recent`, and dialogs for a file, a folder and an address.
+
+    The menus are filled each time they open. `open_source` is called with the text of the chosen
+    source, and with its options or None.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class SourceMenus(QObject):
         bridge.cameras_listed.connect(self._show_cameras)
 
     def ask_file(self) -> None:
+        """Ask for a video or image file and open it."""
         suffixes = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         videos, everything = self.tr("Videos and images"), self.tr("All files")
         filters = f"{videos} ({suffixes});;{everything} (*)"
@@ -47,17 +50,19 @@ class SourceMenus(QObject):
             self._open(name, None)
 
     def ask_folder(self) -> None:
+        """Ask for a folder of images and open it."""
         if name := QFileDialog.getExistingDirectory(self._window, self.tr("Open folder of images")):
             self._open(name, None)
 
     def ask_address(self) -> None:
+        """Ask for the address of a network camera or video and open it."""
         if address := ask_address(self._window, self._settings.recent_sources):
             self._open(address, None)
 
     def _list_cameras(self) -> None:
         self.cameras.clear()
         self.cameras.addAction(self.tr("Looking for cameras …")).setEnabled(False)
-        # Some drivers take long to answer.
+        # A thread, because some drivers take long to answer.
         threading.Thread(
             target=lambda: self._bridge.cameras_listed.emit(cameras()), name="cameras", daemon=True
         ).start()
@@ -85,7 +90,7 @@ class SourceMenus(QObject):
         for text in self._settings.recent_sources:
             self.recent.addAction(printable(text)).triggered.connect(self._opener(text, None))
         if not self._settings.recent_sources:
-            self.recent.addAction(self.tr("Nothing yet")).setEnabled(False)
+            self.recent.addAction(self.tr("No recent sources")).setEnabled(False)
 
     def _opener(self, text: str, options: SourceOptions | None) -> Callable[..., None]:
         return lambda *_: self._open(text, options)

@@ -1,4 +1,4 @@
-"""Light and dark."""
+"""The light and dark colours of the window."""
 
 from typing import Literal
 
@@ -45,14 +45,17 @@ _DISABLED = {"light": "#9ca3af", "dark": "#6b7280"}
 
 
 def is_dark(theme: Theme) -> bool:
-    """What a theme comes to here."""
+    """Return whether a theme is dark; "system" follows the colour scheme of the system."""
     if theme == "system":
         return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     return theme == "dark"
 
 
 def tinted(icon: QIcon, colour: QColor, size: int = 32) -> QIcon:
-    """The icon's shape in one colour: a style's own icons are made for light windows."""
+    """Return the icon in one colour, as `size` x `size` pixels.
+
+    The icons of a Qt style are made for light windows and are hard to see on dark ones.
+    """
     pixmap = icon.pixmap(size, size)
     painter = QPainter(pixmap)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
@@ -62,7 +65,7 @@ def tinted(icon: QIcon, colour: QColor, size: int = 32) -> QIcon:
 
 
 def apply(application: QApplication, theme: Theme) -> None:
-    """Colour every widget; the same on every platform."""
+    """Give every widget the colours of a theme, the same on every platform."""
     dark = is_dark(theme)
     palette = QPalette()
     for role, colour in (_DARK if dark else _LIGHT).items():

@@ -1,8 +1,8 @@
-"""The program's words in other languages, read from Qt Linguist's own files
-(`assets/translations/ssd_live_ko.ts`).
+"""Translations of the texts in the window, from Qt Linguist files.
 
-Qt wants them compiled; read as they are, a checkout needs no build step and the texts have one
-home.
+The files are `assets/translations/ssd_live_<language>.ts`. Qt itself reads only compiled files.
+This module reads the `.ts` files directly, so that a checkout needs no build step and the texts
+exist only once.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -16,12 +16,14 @@ LANGUAGES = {"en": "English", "ko": "한국어"}
 
 
 def translation_file(language: str) -> Path:
+    """Return the path of the translation file for a language code such as "ko"."""
     return assets_folder() / "translations" / f"ssd_live_{language}.ts"
 
 
 def read_texts(path: Path) -> dict[tuple[str, str], str]:
-    """(context, source text) -> translation, of the finished ones. For texts with a number Korean
-    has one form.
+    """Return the finished translations of a file: (context, source text) -> translation.
+
+    Of a text with plural forms only the first form is used, because Korean has only one.
     """
     texts = {}
     for context in ElementTree.parse(path).getroot().iter("context"):
@@ -37,7 +39,10 @@ def read_texts(path: Path) -> dict[tuple[str, str], str]:
 
 
 class Texts(QTranslator):
-    """Answers from a translation. English needs none but for its plurals: `%n frame(s)`."""
+    """A Qt translator that looks up texts in a dictionary (see `read_texts`).
+
+    English has an empty dictionary. The translator still forms its plurals, as in `%n frame(s)`.
+    """
 
     def __init__(self, texts: dict[tuple[str, str], str], parent: QObject) -> None:
         super().__init__(parent)
@@ -49,8 +54,8 @@ class Texts(QTranslator):
     def translate(
         self, context: str, source: str, disambiguation: str | None = None, n: int = -1
     ) -> str | None:
-        # None is Qt's null string: not translated, another translator may know. An empty string
-        # would be shown.
+        # None becomes Qt's null string, so that Qt asks the next translator. Qt would show an empty
+        # string.
         text = self._texts.get((context, source))
         return (
             source.replace("(s)", "" if n == 1 else "s")
@@ -60,7 +65,10 @@ class Texts(QTranslator):
 
 
 def chosen_language(setting: str) -> str:
-    """The setting, or the system's language if there is a translation, or English."""
+    """Return the language code to use: "en" or a language with a translation.
+
+    The setting comes first, then the languages of the system, then English.
+    """
     if setting in LANGUAGES:
         return setting
     for name in QLocale.system().uiLanguages():
@@ -70,7 +78,10 @@ def chosen_language(setting: str) -> str:
 
 
 def install(application: QCoreApplication, language: str) -> None:
-    """Before any widget is made."""
+    """Install the translation of this program and of Qt itself.
+
+    Call it before any widget is created, because a widget's texts are translated only once.
+    """
     texts = {} if language == "en" else read_texts(translation_file(language))
     application.installTranslator(Texts(texts, application))
     qt = QTranslator(application)

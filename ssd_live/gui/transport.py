@@ -1,4 +1,4 @@
-"""Play, pause, step and seek, for sources that have a length."""
+"""The bar with buttons and a slider for playback and seeking."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QMouseEvent
@@ -16,7 +16,7 @@ _STEPS_A_SECOND = 100
 
 
 class SeekSlider(QSlider):
-    """Jumps to where it is clicked."""
+    """A slider that jumps to the point that is clicked."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         option = QStyleOptionSlider()
@@ -34,8 +34,9 @@ class SeekSlider(QSlider):
 
 
 class TransportBar(QWidget):
-    """Buttons of the window's own actions, a seek bar, and the time. `sought` is emitted with
-    seconds.
+    """A bar with a button for each given action, a seek slider, and the time.
+
+    `sought` is emitted with the position in seconds when the user moves the slider.
     """
 
     sought = Signal(float)
@@ -63,7 +64,11 @@ class TransportBar(QWidget):
         self._following = False
 
     def follow(self, position: float, duration: float | None) -> None:
-        """Show where the source is, in seconds; without a length there is nothing to seek in."""
+        """Show the position and the duration of the source, in seconds.
+
+        The slider is disabled if the duration is None or 0; no time is shown if it is None. The
+        slider does not move while the user drags it.
+        """
         self._slider.setEnabled(bool(duration))
         if duration:
             self._time.setText(f"{clock(position)} / {clock(duration)}")
@@ -82,7 +87,7 @@ class TransportBar(QWidget):
 
 
 def clock(seconds: float) -> str:
-    """1:02, or 1:02:03 from an hour on."""
+    """Return a time as text: "1:02", or "1:02:03" from one hour on."""
     whole = int(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,5 +1,7 @@
-"""The video view: the newest picture, copied as it is, and boxes and labels drawn over it as
-vectors.
+"""The video view: it paints the newest frame, and boxes and labels over it.
+
+The pipeline renders the frame at the size of the view, so the view only copies its pixels. Boxes
+and labels are drawn as vectors.
 """
 
 from dataclasses import dataclass
@@ -41,8 +43,9 @@ _RECORDING_RED = QColor("#ef4444")
 
 @dataclass(frozen=True)
 class BoxStyle:
-    """How detections are drawn; `labels` is full (class and score), class, or none; `line_width` in
-    logical pixels.
+    """The style in which detections are drawn.
+
+    `labels` is "full" (class and score), "class" or "none". `line_width` is in logical pixels.
     """
 
     labels: str = "full"
@@ -50,8 +53,10 @@ class BoxStyle:
 
 
 class VideoView(QWidget):
-    """Shows what the pipeline of one of a session's streams renders for exactly this size, zoom and
-    place.
+    """A widget that shows one source of a session.
+
+    The pipeline of the source renders frames for exactly the size, zoom and position of this view.
+    `double_clicked` is emitted on a double click, `focused` when the view gets the focus.
     """
 
     double_clicked = Signal()
@@ -81,15 +86,15 @@ class VideoView(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(960, 540)
 
-    # What is shown.
+    # Content.
 
     def fetch(self) -> None:
-        """Take the pipeline's newest picture."""
+        """Take the newest rendered frame from the pipeline and repaint."""
         picture = self.stream.pipeline.picture()
         if picture is None:
             return
         earlier, self._picture = self._picture, picture
-        # The image shares the picture's memory, which lives as long as the picture does.
+        # The image shares memory with `_picture`, so it must not outlive `_picture`.
         self._image = QImage(
             picture.pixels.data,
             picture.width,
@@ -106,50 +111,63 @@ class VideoView(QWidget):
         self.update()
 
     def clear(self) -> None:
-        """Show no picture, but the text of the empty state."""
+        """Show the text of the empty state instead of a frame."""
         self._picture, self._image = None, QImage()
         self.update()
 
     @property
     def picture(self) -> Picture | None:
+        """The rendered frame that is shown, or None."""
         return self._picture
 
     def visible_detections(self) -> Detections | None:
+        """Return the detections that are drawn, or None without a frame or without detections.
+
+        Threshold and hidden classes are applied.
+        """
         return self._session.visible(self._picture.detections) if self._picture else None
 
     def set_style(self, style: BoxStyle) -> None:
+        """Draw boxes and labels in another style."""
         self._style = style
         self.update()
 
     def set_empty_text(self, text: str) -> None:
+        """Set the text that is shown while there is no frame."""
         self._empty_text = text
         self.update()
 
     def set_hud(self, lines: tuple[str, ...]) -> None:
+        """Set the lines of the statistics overlay; an empty tuple hides it."""
         if lines != self._hud:
             self._hud = lines
             self.update()
 
     def set_badge(self, text: str) -> None:
-        """A red mark in the corner: a recording."""
+        """Set the text beside the red recording mark in the corner; "" hides the mark."""
         if text != self._badge:
             self._badge = text
             self.update()
 
     def set_framed(self, framed: bool) -> None:
-        """Tell it from the others."""
+        """Draw or remove the frame that marks the selected view."""
         if framed != self._framed:
             self._framed = framed
             self.update()
 
-    # Zoom and place.
+    # Zoom and position.
 
     @property
     def zoom(self) -> float:
+        """The zoom factor, 1 to 16; 1 fits the whole frame into the view."""
         return self._zoom
 
     def set_zoom(self, zoom: float, around: QPointF | None = None) -> None:
-        """1 fits the whole frame; what is under `around` (in this widget) stays there."""
+        """Set the zoom factor, limited to 1 to 16; 1 fits the whole frame into the view.
+
+        The point `around` (logical pixels of this widget) keeps showing the same point of the
+        frame.
+        """
         zoom = min(max(zoom, 1.0), _MAX_ZOOM)
         if self._picture is not None and around is not None:
             at = self._to_frame(around)
@@ -165,7 +183,7 @@ class VideoView(QWidget):
         self.update()
 
     def pan(self, across: float, down: float) -> None:
-        """Move by parts of what is visible."""
+        """Move the visible part by fractions of its own width and height."""
         if self._picture is None:
             return
         x1, y1, x2, y2 = self._part()
@@ -179,7 +197,7 @@ class VideoView(QWidget):
         return max(round(self.width() * ratio), 1), max(round(self.height() * ratio), 1)
 
     def _scale(self) -> float:
-        """Device pixels a pixel of the frame."""
+        """Return the device pixels per pixel of the frame."""
         assert self._picture is not None
         width, height = self._device_size()
         return (
@@ -187,7 +205,7 @@ class VideoView(QWidget):
         )
 
     def _part(self) -> tuple[float, float, float, float]:
-        """The visible part of the frame, 0..1."""
+        """Return the visible part of the frame as fractions (0 to 1): x1, y1, x2, y2."""
         assert self._picture is not None
         scale = self._scale()
         width, height = self._device_size()
@@ -212,7 +230,7 @@ class VideoView(QWidget):
         )
 
     def _ask(self) -> None:
-        """Have the pipeline render for what this view shows now."""
+        """Make the pipeline render for the current size, zoom and position of this view."""
         if self._minimised or not self.isVisible():
             self.stream.pipeline.set_viewport(None)
             return
@@ -223,8 +241,9 @@ class VideoView(QWidget):
         self.stream.pipeline.set_viewport(Viewport(width, height, part))
 
     def _origin(self) -> tuple[float, float, float]:
-        """Logical position of the frame's corner in this widget, and logical pixels a pixel of the
-        frame.
+        """Return the left and top of the frame in this widget, and the scale.
+
+        The position is in logical pixels; the scale is logical pixels per pixel of the frame.
         """
         assert self._picture is not None
         scale = self._scale() / self.devicePixelRatio()
@@ -236,7 +255,7 @@ class VideoView(QWidget):
         )
 
     def _to_frame(self, point: QPointF) -> QPointF:
-        """A point of this widget as a part (0..1) of the frame."""
+        """Convert a point of this widget to fractions (0 to 1) of the frame."""
         assert self._picture is not None
         left, top, scale = self._origin()
         return QPointF(
@@ -286,7 +305,7 @@ class VideoView(QWidget):
             and abs(self._image.height() / ratio - region.height * scale) <= 1
         )
         if fits:
-            # Copied pixel by pixel: it was made for this size.
+            # The image was rendered for this size, so copy it pixel by pixel.
             painter.drawImage(
                 QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), self._image
             )
@@ -306,7 +325,7 @@ class VideoView(QWidget):
             (left + x1 * scale, top + y1 * scale, left + x2 * scale, top + y2 * scale)
             for x1, y1, x2, y2 in found.boxes.tolist()
         ]
-        # The best is drawn last, so on top.
+        # Draw in reverse order, so that the box with the highest score is on top.
         for box, class_id in zip(reversed(boxes), reversed(found.class_ids.tolist()), strict=True):
             pen = QPen(_colour(class_id), self._style.line_width)
             pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
@@ -391,7 +410,10 @@ class VideoView(QWidget):
         self.stream.pipeline.set_viewport(None)
 
     def set_minimised(self, minimised: bool) -> None:
-        """A minimised window still counts as visible to its widgets."""
+        """Stop or resume rendering when the window is minimised or restored.
+
+        Qt still reports the widgets of a minimised window as visible.
+        """
         self._minimised = minimised
         self._ask()
 

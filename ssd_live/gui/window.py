@@ -1,4 +1,6 @@
-"""The main window: it puts the parts together, and passes model requests to the session and news to
+"""The main window.
+
+It builds its parts, passes the user's requests to the session, and shows the session's events in
 the parts.
 """
 
@@ -50,8 +52,12 @@ _PLOTS_HEIGHT = 340
 
 
 class MainWindow(QMainWindow):
-    """`options` are what the command line asked of a source; `model_request` is the network that is
-    being loaded already.
+    """The main window of a session.
+
+    `model_request` is the model that the session is already loading. `options` are the source
+    options of the command line. `models` and `backends` are the choices to offer. `shown` has the
+    threshold and hidden classes of each model. `settings` is changed in place. `closed` is emitted
+    when the window closes.
     """
 
     settings_changed = Signal()
@@ -77,7 +83,7 @@ class MainWindow(QMainWindow):
         self._request_in_use: ModelRequest | None = None
         self._model_request = model_request
         self._shown = shown
-        # What was said last of each view's source.
+        # Phase, error and attempts last reported for the source of each view.
         self._said: dict[VideoView, tuple[object, ...]] = {}
         self.setWindowTitle("ssd_live")
         self.setAcceptDrops(True)
@@ -94,7 +100,7 @@ class MainWindow(QMainWindow):
 
     @property
     def view(self) -> VideoView:
-        """The one that is worked on."""
+        """The selected view."""
         return self.grid.view
 
     # Building.
@@ -304,7 +310,11 @@ class MainWindow(QMainWindow):
     # Sources.
 
     def open(self, text: str, options: SourceOptions | None = None) -> None:
-        """Show another source; the one shown goes on if this one makes no sense."""
+        """Open another source in the selected view.
+
+        If `text` is not a valid source, the notice bar shows the error and the current source
+        stays. If `options` is None, the options of the last source are used.
+        """
         try:
             spec = parse_source(text)
         except SsdLiveError as error:
@@ -329,11 +339,12 @@ class MainWindow(QMainWindow):
         self._pulse()
 
     def say_no_camera(self) -> None:
+        """Show the notice that no camera was found and the sample clip is used instead."""
         self.notice.say(
             "done",
             self.tr(
-                "No camera was found, so this is the sample clip. Choose another source in the "
-                "menu Source."
+                "No camera was found, so the sample clip is shown. Choose another source in the "
+                "Source menu."
             ),
         )
 
@@ -372,7 +383,7 @@ class MainWindow(QMainWindow):
         BenchDialog(self._model_request, file, hold, self).exec()
 
     def _captures(self) -> list[Capture]:
-        """Of all streams."""
+        """Return the captures of all sources that have one."""
         return [
             capture
             for stream in self._session.streams
@@ -415,7 +426,7 @@ class MainWindow(QMainWindow):
     # Detection.
 
     def model_request(self, model_request: ModelRequest) -> None:
-        """Load another network; the one in use goes on until then."""
+        """Load another model; the current one stays in use until the new one is ready."""
         self._model_request = model_request
         self.panel.show_settings(
             model_request, BoxStyle(self._settings.labels, self._settings.line_width)
@@ -434,8 +445,8 @@ class MainWindow(QMainWindow):
             )
             self.notice.resolved("network")
         else:
-            # It goes on without the GPU: the line about that stays, and the next start tries the
-            # GPU again.
+            # The session fell back from the GPU to the CPU. Keep the notice about that, and do not
+            # save the fallback, so that the next start tries the GPU again.
             self.panel.show_settings(model_request, BoxStyle(settings.labels, settings.line_width))
         self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
         self._show_boxes_anew()
@@ -470,20 +481,20 @@ class MainWindow(QMainWindow):
             view.set_style(style)
 
     def record(self, on: bool, path: Path | None = None) -> None:
-        """Begin or end a recording."""
+        """Start or stop a recording of the selected source; see `CaptureActions.record`."""
         self._keeping.record(on, path)
 
     def record_when_ready(self, path: Path) -> None:
-        """Begin a recording when the network is there."""
+        """Start a recording as soon as the model is loaded or has failed to load."""
         self._keeping.record_when_ready(path)
 
     @property
     def recording_failure(self) -> str:
-        """Why the recording that the command line asked for did not begin, if so."""
+        """The reason why the recording that the command line asked for did not start, or ""."""
         return self._keeping.failure or self._keeping.never_recorded()
 
     def export(self, source: Path, output: Path) -> None:
-        """Write an annotated copy of a file."""
+        """Write an annotated copy of the file `source` to `output`."""
         self._keeping.export(source, output)
 
     def _search_classes(self) -> None:
@@ -497,10 +508,10 @@ class MainWindow(QMainWindow):
         for stream in self._session.streams:
             stream.pipeline.show = self._settings.show
 
-    # The look.
+    # Appearance.
 
     def set_full_screen(self, on: bool) -> None:
-        """Only the video."""
+        """Show only the video on the whole screen, or return to the window."""
         self.actions_by_name["full_screen"].setChecked(on)
         self.actions_by_name["leave_full_screen"].setEnabled(on)
         for part in (self.menuBar(), self.statusBar(), self._transport):
@@ -509,7 +520,7 @@ class MainWindow(QMainWindow):
             self._docks_before = (self._panel_dock.isVisible(), self._numbers_dock.isVisible())
             self._panel_dock.hide()
             self._numbers_dock.hide()
-            # Not showFullScreen, which forgets that a window was maximised.
+            # showFullScreen would forget that the window was maximised.
             self.setWindowState(self.windowState() | Qt.WindowState.WindowFullScreen)
         else:
             self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
@@ -519,6 +530,7 @@ class MainWindow(QMainWindow):
     _docks_before = (True, False)
 
     def show_plots(self, on: bool) -> None:
+        """Show or hide the plots; they are created on first use, because this takes time."""
         if on and self._readout.plots is None:
             from ssd_live.gui.numbers_panel import NumbersPanel
 
@@ -546,13 +558,14 @@ class MainWindow(QMainWindow):
         self.set_theme()
 
     def set_theme(self) -> None:
+        """Apply the theme of the settings to all widgets and icons."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         theme.apply(application, self._settings.theme)
         self.actions_by_name.colour_icons(application.palette().buttonText().color())
         self._icon_playing = None
 
-    # What is told from time to time.
+    # Regular updates.
 
     def _pulse(self) -> None:
         self._session.tick()
@@ -576,9 +589,10 @@ class MainWindow(QMainWindow):
         self._keeping.show_time()
 
     def _follow(self, view: VideoView) -> None:
-        """Say what a stream's source is doing now, if it is news."""
+        """Report the state of a source in the notice bar and the view, if it has changed."""
         state = view.stream.pipeline.state
-        # Of one among several each try is no news: its line would cover those of the others.
+        # With several sources do not report each attempt, because its message would replace the
+        # messages of the others.
         attempts = state.attempts if state is not None and len(self.grid.views) == 1 else 0
         if state is None or (news := (state.phase, state.trouble, attempts)) == self._said.get(
             view
@@ -587,7 +601,7 @@ class MainWindow(QMainWindow):
         self._said[view] = news
         topic = self._topic(view)
         if state.phase is Phase.RECONNECTING:
-            text = self.tr("{trouble} Trying again ({attempts}) …").format(
+            text = self.tr("{trouble} Trying again (attempt {attempts}) …").format(
                 trouble=_sentence(state.trouble), attempts=state.attempts
             )
             self.notice.say("error", text if attempts else state.trouble, topic)
@@ -601,13 +615,13 @@ class MainWindow(QMainWindow):
             self.actions_by_name["play"].setChecked(False)
 
     def _topic(self, view: VideoView) -> str:
-        """Under which its source's troubles are said and taken back."""
+        """Return the topic of the notices about the source of a view."""
         return f"source {self.grid.views.index(view)}"
 
-    # One of several.
+    # Several sources.
 
     def _chosen(self) -> None:
-        """What the window shows of a source is of another one now."""
+        """Update the window after another view was selected."""
         capture = self._session.pipeline.capture
         self.actions_by_name["play"].setChecked(
             capture is None or not (capture.is_paused or capture.state.phase is Phase.ENDED)
@@ -625,7 +639,7 @@ class MainWindow(QMainWindow):
         self.grid.show_alone(on)
 
     def _show_play_icon(self) -> None:
-        """What pressing the button would do."""
+        """Show on the button what a click will do: pause or play."""
         playing = self.actions_by_name["play"].isChecked()
         if playing != self._icon_playing:
             self._icon_playing = playing
@@ -640,7 +654,10 @@ class MainWindow(QMainWindow):
     _icon_playing: bool | None = None
 
     def _no_source_text(self, trouble: str) -> str:
-        """In the small view of one of several there is room only for what is wrong with it."""
+        """Return the text for a view without video.
+
+        With several sources the view is small, so the text is only the error.
+        """
         if len(self.grid.views) > 1:
             return trouble
         keys = {
@@ -650,8 +667,8 @@ class MainWindow(QMainWindow):
             for name in ("open_file", "open_address", "open_pattern")
         }
         return self.tr(
-            "There is no picture from this source.\n\n"
-            "Connect a camera and choose it under Source, drop a file here,\n"
+            "This source gives no video.\n\n"
+            "Connect a camera and choose it in the Source menu, drop a file here,\n"
             "or press {open_file} for a file, {open_address} for a network camera, {open_pattern} "
             "for a test pattern."
         ).format(**keys)

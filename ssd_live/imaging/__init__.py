@@ -1,1 +1,1 @@
-"""Pictures: pixels, planes, resizing, drawing, image files."""
+"""Convert, resize, draw on, read and write frames and images."""

@@ -1,4 +1,4 @@
-"""What the stages hand to each other: frames, detections, and what is known of a video."""
+"""Define `Frame`, one picture of a source, and `Region`, a rectangle of it."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,10 @@ from ssd_live.imaging.pixels import (
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of the picture in pixels, inside it: left, top, width, height."""
+    """A rectangle inside a frame.
+
+    `x` and `y` are its left and top edge. All values are in pixels of the frame.
+    """
 
     x: int
     y: int
@@ -24,13 +27,13 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One upright picture of a source.
+    """One upright picture of a source, with its time.
 
-    `planes` is one (H, W, 3) uint8 array for `bgr24`; Y (H, W), U and V (ceil(H/2), ceil(W/2))
-    uint8 for `yuv420p`. They are views: of the decoder's memory, say, and not to be written.
-    `index` counts the source's frames from 0; `pts` is in units of the source's time base; `time`
-    is `pts` in seconds; `captured_at` is the monotonic clock in seconds. `native` is the object
-    that owns the pixels, if any.
+    `planes` is one (H, W, 3) uint8 array for `bgr24`. For `yuv420p` it is Y (H, W), U and V
+    (ceil(H/2), ceil(W/2)), all uint8. The arrays may be views of memory that the decoder owns, so
+    do not write to them. `index` counts the source's frames from 0. `pts` is the time in units of
+    the source's time base, and `time` is the same time in seconds. `captured_at` is the time of
+    capture on the monotonic clock, in seconds. `native` is the object that owns the pixels, if any.
     """
 
     planes: tuple[Pixels, ...]
@@ -44,15 +47,19 @@ class Frame:
 
     @property
     def width(self) -> int:
+        """The width in pixels."""
         return int(self.planes[0].shape[1])
 
     @property
     def height(self) -> int:
+        """The height in pixels."""
         return int(self.planes[0].shape[0])
 
     def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
-        """The frame, or a region of it, as uint8 BGR (height, width, 3) of `size` (width, height):
-        the only resize before a network.
+        """Return the network input: the frame, or a region of it, resized to `size`.
+
+        `size` is (width, height). The result is (height, width, 3) uint8 BGR. Nothing else is
+        resized before inference.
         """
         if self.pixel_format == "bgr24":
             return resize_bgr(_cut(self.planes[0], region, 1), size)
@@ -62,7 +69,10 @@ class Frame:
         )
 
     def bgr(self) -> Pixels:
-        """The whole frame as BGR (H, W, 3): a view for `bgr24`, made anew otherwise."""
+        """Return the whole frame as BGR (H, W, 3) uint8.
+
+        The result is a view for `bgr24` and a new array for `yuv420p`.
+        """
         if self.pixel_format == "bgr24":
             return self.planes[0]
         luma, u, v = self.planes
@@ -70,6 +80,7 @@ class Frame:
 
 
 def _cut(plane: Pixels, region: Region | None, subsampling: int) -> Pixels:
+    """Return a view of the region in a plane that has one pixel for `subsampling` frame pixels."""
     if region is None:
         return plane
     top, left = region.y // subsampling, region.x // subsampling

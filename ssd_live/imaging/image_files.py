@@ -1,4 +1,4 @@
-"""Single images: read upright, written whole."""
+"""Read and write image files."""
 
 import re
 from pathlib import Path
@@ -45,7 +45,10 @@ _JPEG_QUALITY = 95
 
 
 def read_image(path: Path) -> Frame:
-    """An image as bgr24, turned as its EXIF says. Raises `MediaError`."""
+    """Return an image as a `bgr24` frame, turned upright as its EXIF orientation says.
+
+    Raises `MediaError` if the file cannot be read or is not an image.
+    """
     if path.exists() and not path.is_file():
         raise MediaError(f"{path}: is not a regular file; give a video or an image")
     try:
@@ -79,8 +82,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def write_image(path: Path, image: Pixels) -> None:
-    """Save BGR (H, W, 3) in the format that the ending of the name says, whole or not at all.
-    Raises `OutputError`.
+    """Write an image (H, W, 3) uint8 BGR atomically, in the format of the file ending.
+
+    Raises `OutputError` if the ending is not in `IMAGE_SUFFIXES`, if the format cannot hold an
+    image of this size, or if the file cannot be written.
     """
     parameters = (
         [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
@@ -89,7 +94,7 @@ def write_image(path: Path, image: Pixels) -> None:
     )
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(
-            f"{path}: cannot tell an image format from the name; end it in "
+            f"{path}: the file ending is not an image format; end the name in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     try:
@@ -99,13 +104,13 @@ def write_image(path: Path, image: Pixels) -> None:
     if not encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise OutputError(
-            f"{path}: this format cannot hold a picture of {size}; end the name in .png or .tif"
+            f"{path}: this format cannot hold an image of {size}; end the name in .png or .tif"
         )
     with atomic_write(path) as file:
         file.write(data.tobytes())
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key under which frame2 stands before frame10."""
+    """Return a sort key that puts `frame2` before `frame10`."""
     parts = re.split(r"([0-9]+)", str(path).casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

@@ -1,8 +1,8 @@
-"""Boxes and labels drawn onto a frame: straight onto YUV planes or BGR, with no colour conversion
-of the picture.
+"""Draw boxes and labels onto frames, directly onto YUV planes or BGR pixels.
 
-Everything drawn is opaque and axis-aligned, so drawing is copying: rectangles of one colour, and
-label tiles that are rendered once.
+The colours of the frame are never converted. Everything is opaque and parallel to the axes, so
+drawing only copies pixels: rectangles of one colour, and label tiles that are rendered once and
+cached.
 """
 
 import math
@@ -23,16 +23,20 @@ _SMALLEST_FONT = 11
 _FONT_PART_OF_PICTURE = 1 / 38
 _FONT_WEIGHT = 600
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
-# Neighbouring hues of a long class list differ in lightness as well.
+# In a long class list some hues are close together, so the classes also differ in lightness.
 _LIGHTNESSES = (0.84, 0.92, 0.62, 0.69, 0.77)
-# Where black and white have the same contrast (WCAG 2).
+# On a colour of this luminance, black and white text have the same contrast (WCAG 2).
 _BLACK_INK_LUMINANCE = 0.179
 _CHROMA = 0.16
 _TILE_CACHE = 1024
 
 
 class Overlay:
-    """Draws detections on pictures of one size and format; used by one thread."""
+    """An overlay that draws detections onto frames of one size and pixel format.
+
+    `size` is (width, height) in pixels. `matrix` is the frames' YUV matrix and is only used for
+    `yuv420p`. Only one thread may use an overlay.
+    """
 
     def __init__(
         self,
@@ -48,13 +52,16 @@ class Overlay:
         self._font = cv2.FontFace("sans")
 
     def fits(self, width: int, height: int) -> bool:
+        """Return whether the overlay was made for frames of this size in pixels."""
         return (width, height) == (self._width, self._height)
 
     def draw(
         self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False
     ) -> None:
-        """Draw onto writable planes in place. Boxes that are `stale` (found on an earlier frame)
-        show only their corners.
+        """Draw detections onto the planes in place, each labelled with its class name and score.
+
+        The planes must be writable. If the detections are `stale` (found on an earlier frame), only
+        the corners of the boxes are drawn.
         """
         texts = [
             f"{name} {score:.0%}"
@@ -71,12 +78,14 @@ class Overlay:
         *,
         stale: bool = False,
     ) -> None:
-        """Draw boxes (N, 4) xyxy in pixels, each in its class's colour with a text, the first on
-        top.
+        """Draw boxes in the colours of their classes, with a text each, onto the planes in place.
+
+        `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `class_ids` is (N,) and `texts` has N
+        entries. The first box is drawn on top. If `stale`, only the corners of the boxes are drawn.
         """
         snapped = [self._snap(box) for box in boxes]
         colours = [class_colour(int(class_id)) for class_id in class_ids]
-        # The best is drawn last, so on top.
+        # The first box is drawn last so that it is on top.
         for box, colour in zip(reversed(snapped), reversed(colours), strict=True):
             for rectangle in _corners(box, self._line) if stale else _outline(box, self._line):
                 self._fill(planes, rectangle, colour)
@@ -89,8 +98,9 @@ class Overlay:
             self._blit(planes, tile, spot)
 
     def _snap(self, box: NDArray[np.float32]) -> Rectangle:
-        """Whole pixels inside the picture, even ones, so that lines are crisp in the halved colour
-        planes too.
+        """Return the box rounded to even pixels and clipped to the frame.
+
+        With even coordinates the lines are also sharp in the chroma planes of half the size.
         """
         x1, y1, x2, y2 = (round(float(value) / 2) * 2 for value in box)
         x1, y1 = min(max(x1, 0), self._width - 2), min(max(y1, 0), self._height - 2)
@@ -99,6 +109,10 @@ class Overlay:
     def _place(
         self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]
     ) -> Rectangle:
+        """Return the place of a label: the best one that covers no label in `placed`.
+
+        If every place covers another label, return the best place.
+        """
         inside = [
             self._inside(round(x), round(y), width, height)
             for x, y in label_spots(box, width, height, self._height)
@@ -109,12 +123,16 @@ class Overlay:
         )
 
     def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
+        """Return a label's rectangle moved into the frame, with an even corner."""
         x = max(min(x, self._width - width), 0) // 2 * 2
         y = max(min(y, self._height - height), 0) // 2 * 2
         return x, y, x + width, y + height
 
     def _render_tile(self, text: str, colour: Colour) -> tuple[Pixels, ...]:
-        """A label in the picture's own format, sides even, no wider or taller than the picture."""
+        """Return a label as planes in the frame's pixel format.
+
+        The sides are even, and the label is not wider or taller than the frame.
+        """
         size = self._font_size
         (_, _, text_width, _) = cv2.getTextSize(
             (0, 0), text, (0, 0), self._font, size, _FONT_WEIGHT
@@ -133,6 +151,7 @@ class Overlay:
         )
 
     def _fill(self, planes: Sequence[Pixels], rectangle: Rectangle, colour: Colour) -> None:
+        """Fill a rectangle of the planes with a colour."""
         x1, y1, x2, y2 = rectangle
         if self._matrix is None:
             planes[0][y1:y2, x1:x2] = colour
@@ -143,6 +162,7 @@ class Overlay:
             plane[y1 // halving : -(-y2 // halving), x1 // halving : -(-x2 // halving)] = value
 
     def _blit(self, planes: Sequence[Pixels], tile: Sequence[Pixels], spot: Rectangle) -> None:
+        """Copy a label to the top left corner of `spot`."""
         for index, (plane, part) in enumerate(zip(planes, tile, strict=True)):
             halving = 2 if index else 1
             y, x = spot[1] // halving, spot[0] // halving
@@ -151,8 +171,10 @@ class Overlay:
 
 @lru_cache(maxsize=1024)
 def class_colour(class_id: int) -> Colour:
-    """The colour of a class, BGR: the golden angle spreads any number of hues, in OKLCH (Ottosson
-    2020) so that none looks dim.
+    """Return the colour of a class as (b, g, r).
+
+    The hues of consecutive classes differ by the golden angle, which spreads any number of classes.
+    The colours are computed in OKLCH (Ottosson 2020) so that none of them looks dark.
     """
     return _oklch_to_bgr(
         _LIGHTNESSES[class_id % len(_LIGHTNESSES)], _CHROMA, 0.5 + class_id * _GOLDEN_ANGLE
@@ -161,6 +183,7 @@ def class_colour(class_id: int) -> Colour:
 
 @lru_cache(maxsize=1024)
 def yuv_colour(colour: Colour, matrix: YuvMatrix) -> tuple[int, int, int]:
+    """Convert a colour (b, g, r) to (y, u, v), with all values in 0..255."""
     y, u, v = (
         np.clip(np.rint(bgr_to_yuv_matrix(matrix) @ np.array([*colour, 1.0])), 0, 255)
         .astype(int)
@@ -170,6 +193,7 @@ def yuv_colour(colour: Colour, matrix: YuvMatrix) -> tuple[int, int, int]:
 
 
 def _oklch_to_bgr(lightness: float, chroma: float, hue: float) -> Colour:
+    """Convert an OKLCH colour (Ottosson 2020, hue in radians) to an sRGB colour (b, g, r)."""
     a, b = chroma * math.cos(hue), chroma * math.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
@@ -184,17 +208,17 @@ def _oklch_to_bgr(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def _gamma(value: float) -> float:
-    """sRGB's transfer function (IEC 61966-2-1)."""
+    """Apply the transfer function of sRGB (IEC 61966-2-1) to a linear value in 0..1."""
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
 def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever reads better on the colour."""
+    """Return black or white, whichever is easier to read on the colour."""
     return (0, 0, 0) if _luminance(colour) > _BLACK_INK_LUMINANCE else (255, 255, 255)
 
 
 def _luminance(colour: Colour) -> float:
-    """Relative luminance 0..1 as in WCAG 2."""
+    """Return the colour's relative luminance in 0..1, as WCAG 2 defines it."""
     blue, green, red = (
         value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4
         for value in colour
@@ -203,6 +227,7 @@ def _luminance(colour: Colour) -> float:
 
 
 def _outline(box: Rectangle, line: int) -> Iterator[Rectangle]:
+    """Yield the four edges of a box as rectangles `line` pixels thick."""
     x1, y1, x2, y2 = box
     yield x1, y1, x2, min(y1 + line, y2)
     yield x1, max(y2 - line, y1), x2, y2
@@ -211,6 +236,7 @@ def _outline(box: Rectangle, line: int) -> Iterator[Rectangle]:
 
 
 def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
+    """Yield only the corners of a box, as rectangles `line` pixels thick."""
     x1, y1, x2, y2 = box
     across, down = max(line, (x2 - x1) // 8 * 2), max(line, (y2 - y1) // 8 * 2)
     for left, right in ((x1, min(x1 + across, x2)), (max(x2 - across, x1), x2)):
@@ -224,8 +250,11 @@ def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
 def label_spots(
     box: Sequence[float], width: float, height: float, picture_height: float
 ) -> list[tuple[float, float]]:
-    """Where the corner of a label may go, best first: above the box if that is in the picture, else
-    inside it, below it ...
+    """Return the places for the top left corner of a label, best first.
+
+    `box` is x1, y1, x2, y2. `width` and `height` are the label's. The best place is above the box,
+    then inside it, then below it, and so on. Places above or below the frame are left out. The
+    result has at least one place. All values are in pixels.
     """
     x1, y1, x2, y2 = box
     spots = (
@@ -243,5 +272,5 @@ def label_spots(
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two rectangles x1, y1, x2, y2 have a point in common."""
+    """Return whether two rectangles x1, y1, x2, y2 overlap. Touching edges do not count."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -1,7 +1,7 @@
-"""Pixel formats: YUV planes to and from BGR, and the one resize from a frame to a network's input.
+"""Convert between YUV planes and BGR, and resize frames to a network's input size.
 
-Matrices follow ITU-R BT.601, BT.709 and BT.2020 (luma weights) and their 8-bit limited range
-(16..235, 16..240).
+The matrices use the luma weights of ITU-R BT.601, BT.709 and BT.2020 and their 8-bit limited range
+(luma 16..235, chroma 16..240).
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 PixelFormat = Literal["bgr24", "yuv420p"]
 
-# Luma weights of red and blue.
+# The luma weights of red and blue. The weight of green is the rest to 1.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
 
 @dataclass(frozen=True)
 class YuvMatrix:
-    """How YUV numbers mean colours: a key of `LUMA_WEIGHTS`, and whether they span 0..255 rather
-    than 16..235.
+    """The meaning of YUV values as colours.
+
+    `standard` is a key of `LUMA_WEIGHTS`. `full_range` says that luma spans 0..255 instead of
+    16..235.
     """
 
     standard: str = "bt601"
@@ -31,7 +33,7 @@ class YuvMatrix:
 
 @lru_cache(maxsize=16)
 def yuv_to_bgr_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
-    """(3, 4): multiplied with (y, u, v, 1), all 0..255, gives (b, g, r)."""
+    """Return the (3, 4) matrix that turns (y, u, v, 1) into (b, g, r), all in 0..255."""
     red, blue = LUMA_WEIGHTS[matrix.standard]
     green = 1 - red - blue
     unit = np.array(
@@ -51,15 +53,17 @@ def yuv_to_bgr_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=16)
 def bgr_to_yuv_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
-    """(3, 4): multiplied with (b, g, r, 1), all 0..255, gives (y, u, v)."""
+    """Return the (3, 4) matrix that turns (b, g, r, 1) into (y, u, v), all in 0..255."""
     forward = yuv_to_bgr_matrix(matrix).astype(np.float64)
     inverse = np.linalg.inv(forward[:, :3])
     return np.column_stack([inverse, -inverse @ forward[:, 3]]).astype(np.float32)
 
 
 def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """(H, W, 3) stretched to `size` (width, height), linear, without antialiasing: what the
-    networks were trained on.
+    """Resize an image (H, W, 3) uint8 to `size` (width, height) without keeping its aspect ratio.
+
+    The interpolation is linear without antialiasing, because the networks were trained on images
+    that were resized in this way.
     """
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
@@ -67,19 +71,25 @@ def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
 def resize_yuv420_to_bgr(
     planes: tuple[Pixels, Pixels, Pixels], size: tuple[int, int], matrix: YuvMatrix
 ) -> Pixels:
-    """Y (H, W) and U, V (about half that) stretched to `size` (width, height) and only then turned
-    into BGR (height, width, 3).
+    """Resize YUV planes to `size` (width, height) and convert the result to BGR.
 
-    Nearly what converting first and resizing then gives, since both are linear (colour is
-    interpolated once instead of twice), and far cheaper: the conversion touches only the network's
-    pixels. Held against that reference in the tests.
+    `planes` are Y (H, W) and U, V (about half the size), all uint8. The result is (height, width,
+    3) uint8 BGR. The aspect ratio is not kept.
+
+    Converting first and resizing afterwards gives nearly the same pixels because both steps are
+    linear. The only difference is that colour is interpolated once instead of twice. Resizing first
+    is much faster because only the pixels of the network input are converted. The tests compare
+    this function with that slower reference.
     """
     small = cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes])
     return np.asarray(cv2.transform(small, yuv_to_bgr_matrix(matrix)), np.uint8)
 
 
 def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pixels]:
-    """(H, W, 3) BGR with even sides to Y (H, W) and U, V (H/2, W/2), chroma averaged over 2 x 2."""
+    """Convert a BGR image (H, W, 3) uint8 to Y (H, W) and U, V (H/2, W/2), all uint8.
+
+    H and W must be even. Each chroma value is the average of 2 x 2 pixels.
+    """
     yuv = cv2.transform(image, bgr_to_yuv_matrix(matrix))
     height, width = image.shape[:2]
     chroma = cv2.resize(yuv[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
@@ -91,6 +101,6 @@ def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pix
 
 
 def yuv420_to_bgr(planes: tuple[Pixels, Pixels, Pixels], matrix: YuvMatrix) -> Pixels:
-    """The whole picture as BGR (H, W, 3)."""
+    """Convert Y (H, W) and U, V (about half the size) to a BGR image (H, W, 3), all uint8."""
     height, width = planes[0].shape
     return resize_yuv420_to_bgr(planes, (width, height), matrix)

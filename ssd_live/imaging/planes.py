@@ -1,4 +1,4 @@
-"""FFmpeg frames as NumPy planes, and their orientation and colour."""
+"""View FFmpeg frames as NumPy planes, and convert their orientation, size and pixel format."""
 
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -11,17 +11,21 @@ from av.sidedata.sidedata import Type as SideDataType
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels, YuvMatrix
 
-# FFmpeg's AVColorSpace (libavutil/pixfmt.h, after ITU-T H.273 table 4) -> our names.
+# FFmpeg's AVColorSpace (libavutil/pixfmt.h, after ITU-T H.273 table 4) -> a key of `LUMA_WEIGHTS`.
 _STANDARDS = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
 _BT709, _BT470BG = 1, 5
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
-# Players take an untagged picture for BT.709 from this height on.
+# Players assume BT.709 for a frame of at least this height that names no colour space.
 _HD_HEIGHT = 720
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """What turns a stored picture upright: transpose it or not, then flip it along x, along y."""
+    """The steps that turn a stored frame upright.
+
+    The frame is first transposed (if `transpose`), then flipped along x (if `flip_x`) and along y
+    (if `flip_y`).
+    """
 
     transpose: bool = False
     flip_x: bool = False
@@ -29,10 +33,11 @@ class Orientation:
 
     @property
     def is_upright(self) -> bool:
+        """Whether the stored frame is upright already."""
         return not (self.transpose or self.flip_x or self.flip_y)
 
     def apply(self, plane: Pixels) -> Pixels:
-        """The plane (H, W), upright."""
+        """Return the plane (H, W) uint8 turned upright."""
         turned = cv2.transpose(plane) if self.transpose else plane
         if self.flip_x or self.flip_y:
             turned = cv2.flip(
@@ -42,8 +47,10 @@ class Orientation:
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """From the display matrix (ISO/IEC 14496-12, 8.2.2: x' = a x + c y, y' = b x + d y), to the
-    nearest quarter turn.
+    """Return the frame's orientation from its display matrix, rounded to a quarter turn.
+
+    The display matrix is defined in ISO/IEC 14496-12, 8.2.2: x' = a x + c y, y' = b x + d y. A
+    frame without one is upright.
     """
     data = cast(Any, frame.side_data).get(SideDataType.DISPLAYMATRIX)
     if data is None:
@@ -55,7 +62,10 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
 
 def matrix_of(frame: av.VideoFrame) -> YuvMatrix:
-    """How the frame's YUV numbers mean colours, guessed from its height where it does not say."""
+    """Return the frame's YUV matrix.
+
+    If the frame does not name its colour space, it is guessed from the frame's height.
+    """
     space = int(frame.colorspace)
     guess = "bt709" if frame.height >= _HD_HEIGHT else "bt601"
     full_range = int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj")
@@ -63,8 +73,9 @@ def matrix_of(frame: av.VideoFrame) -> YuvMatrix:
 
 
 def planes_of(frame: av.VideoFrame) -> tuple[Pixels, ...]:
-    """Views (H, W) of an 8-bit planar frame's planes; valid as long as the views or the
-    frame live.
+    """Return views (H, W) uint8 of the planes of an 8-bit planar frame.
+
+    The memory stays valid as long as the frame or one of the views exists.
     """
     views = []
     for plane in frame.planes:
@@ -76,8 +87,10 @@ def planes_of(frame: av.VideoFrame) -> tuple[Pixels, ...]:
 
 
 def as_yuv420p(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    """The frame as 8-bit 4:2:0 of this size, in its own matrix and range (RGB: in the usual ones);
-    the same object if it is so already.
+    """Return the frame as 8-bit 4:2:0 with this width and height in pixels.
+
+    A YUV frame keeps its matrix and range. An RGB frame is converted to limited range, with BT.709
+    from a height of 720 pixels on and BT.601 below. Return the same object if nothing changes.
     """
     if frame.format.name in ("yuv420p", "yuvj420p") and (frame.width, frame.height) == (
         width,
@@ -99,7 +112,7 @@ def as_yuv420p(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
 
 
 def upright(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
-    """A yuv420p frame turned upright; the same object if it is so already."""
+    """Return a yuv420p frame turned upright, or the same object if it is upright already."""
     if orientation.is_upright:
         return frame
     width, height = (
@@ -113,8 +126,10 @@ def upright(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
 
 
 def padded_to_even(frame: av.VideoFrame) -> av.VideoFrame:
-    """A yuv420p frame whose sides are even: the last column and row are repeated where they are
-    odd.
+    """Return a yuv420p frame with an even width and height.
+
+    If the width or height is odd, the last column or row is repeated. If both are even, return the
+    same object.
     """
     width, height = frame.width + frame.width % 2, frame.height + frame.height % 2
     if (width, height) == (frame.width, frame.height):
@@ -130,14 +145,16 @@ def padded_to_even(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _with_times_of(frame: av.VideoFrame, other: av.VideoFrame) -> av.VideoFrame:
+    """Copy the time and duration of `frame` to `other`, and return `other`."""
     if frame.time_base is not None:
         other.pts, other.time_base, other.duration = frame.pts, frame.time_base, frame.duration
     return other
 
 
 def writable(frame: Frame) -> Frame:
-    """A frame from a `VideoReader`, padded to even sides, whose planes may be drawn on: a copy
-    where the decoder still needs them.
+    """Return a frame with even sides whose planes may be drawn on.
+
+    `frame` must come from a `VideoReader`. The pixels are copied if the decoder still needs them.
     """
     native = frame.native
     assert isinstance(native, av.VideoFrame)
@@ -147,7 +164,10 @@ def writable(frame: Frame) -> Frame:
 
 
 def copied(frame: Frame) -> av.VideoFrame:
-    """A yuv420p FFmpeg frame with even sides of its own memory, of either pixel format."""
+    """Return a copy of the frame as a yuv420p FFmpeg frame with even sides.
+
+    `frame` may have either pixel format. The copy has its own memory.
+    """
     if frame.pixel_format == "bgr24":
         return padded_to_even(
             as_yuv420p(
@@ -166,7 +186,11 @@ def copied(frame: Frame) -> av.VideoFrame:
 
 
 def even_sided(frame: Frame) -> Frame:
-    """The frame, padded to even sides; not for drawing on."""
+    """Return the frame padded to even sides, or the same object if its sides are even already.
+
+    `frame` must come from a `VideoReader`. Do not draw on the result, because the decoder may still
+    need its memory; use `writable` for that.
+    """
     native = frame.native
     assert isinstance(native, av.VideoFrame)
     picture = padded_to_even(native)

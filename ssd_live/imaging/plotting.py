@@ -1,4 +1,4 @@
-"""Figures by matplotlib, which is optional and imported when a figure is made."""
+"""Make and save figures with matplotlib, an optional package that is imported on first use."""
 
 import io
 import warnings
@@ -12,16 +12,23 @@ _FORMATS = (".png", ".svg", ".pdf")
 
 
 def check_plot(path: Path) -> None:
-    """Whether a plot can be made, and under such a name. Raises `MissingPackageError`,
-    `OutputError`.
+    """Check that a plot can be made and that its file name is valid.
+
+    Raises `MissingPackageError` if matplotlib is not installed, and `OutputError` if the file
+    ending is not `.png`, `.svg` or `.pdf`.
     """
     new_figure(1, 1)
     if path.suffix.lower() not in _FORMATS:
-        raise OutputError(f"{path}: plots are written as {', '.join(_FORMATS)}; end the name so")
+        raise OutputError(
+            f"{path}: plots are written as {', '.join(_FORMATS)}; end the name in one of these"
+        )
 
 
 def new_figure(width: float, height: float) -> Any:
-    """In inches. No window system is touched."""
+    """Return a new matplotlib figure of this size in inches.
+
+    No window system is needed. Raises `MissingPackageError` if matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -30,11 +37,14 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Raises `OutputError`."""
+    """Write a figure to `path` atomically, in the format of the file ending.
+
+    Raises `OutputError` if the ending is not supported or the file cannot be written.
+    """
     check_plot(path)
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # A line for every letter that the font lacks.
+        # Matplotlib warns about every letter that its font does not have.
         warnings.simplefilter("ignore", UserWarning)
         figure.savefig(content, format=path.suffix.lower()[1:], dpi=130)
     with atomic_write(path) as file:

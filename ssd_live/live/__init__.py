@@ -1,1 +1,1 @@
-"""A live session: what a window or a terminal drives."""
+"""A live session, which a window or a terminal controls."""

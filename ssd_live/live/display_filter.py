@@ -1,4 +1,4 @@
-"""What of each network's detections its user wants to see."""
+"""The user's choice of which detections of each model are shown."""
 
 from dataclasses import dataclass, replace
 
@@ -9,18 +9,18 @@ from ssd_live.settings import Settings
 
 @dataclass(frozen=True)
 class DisplayFilter:
-    """The least score, and the names of the classes that are not shown."""
+    """The lowest score that is shown, and the names of the hidden classes."""
 
     threshold: float
     hidden: frozenset[str] = frozenset()
 
 
 class DisplayFilters:
-    """By the name of the network: what the settings remember, or for the first one that is asked
-    for, what the command line says.
+    """The display filters by model name.
 
-    What is chosen is put into the settings; the command line's words are not. May be asked from any
-    thread; is changed by one.
+    The values come from the settings. For the first model that is asked for, the command line
+    overrides them. A new choice is stored in the settings; the values of the command line are not.
+    Any thread may read, and one thread may change values.
     """
 
     def __init__(self, settings: Settings, overrides: Overrides) -> None:
@@ -29,6 +29,7 @@ class DisplayFilters:
         self._by_network: dict[str, DisplayFilter] = {}
 
     def of(self, metadata: Metadata) -> DisplayFilter:
+        """Return the filter of a model."""
         if metadata.name not in self._by_network:
             overrides, self._overrides = self._overrides, Overrides()
             self._by_network[metadata.name] = self._remembered(metadata, overrides)
@@ -45,10 +46,12 @@ class DisplayFilters:
         return DisplayFilter(threshold, hidden)
 
     def choose_threshold(self, metadata: Metadata, threshold: float) -> None:
+        """Set the lowest score that is shown, and store it in the settings."""
         self._by_network[metadata.name] = replace(self.of(metadata), threshold=threshold)
         self._settings.thresholds = self._settings.thresholds | {metadata.name: threshold}
 
     def choose_hidden(self, metadata: Metadata, hidden: frozenset[str]) -> None:
+        """Set the hidden classes, and store them in the settings."""
         self._by_network[metadata.name] = replace(self.of(metadata), hidden=hidden)
         self._settings.hidden_classes = self._settings.hidden_classes | {
             metadata.name: sorted(hidden)

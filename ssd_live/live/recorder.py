@@ -1,4 +1,4 @@
-"""Recording what is shown, so that even a killed program leaves a file that plays."""
+"""Record what is shown; the file is playable even if the program is killed."""
 
 import contextlib
 import queue
@@ -23,7 +23,7 @@ from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
 from ssd_live.video.recording import RecordingWriter
 
-# Frames between the pipeline and the encoder: half a second, for a disk that stutters.
+# The queue to the encoder holds half a second, for a disk that stalls.
 _QUEUE_FRAMES = 15
 _FLUSH_SECONDS = 0.5
 _POLL_SECONDS = 0.1
@@ -31,8 +31,10 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """Where to, and what: `boxes` draws what `shown` lets through; `header` describes source and
-    model, as they are at the first frame.
+    """What to record, and to which file.
+
+    If `boxes` is true, the detections that the filter `shown` accepts are drawn. `header` returns
+    the description of source and model at the first frame.
     """
 
     path: Path
@@ -43,8 +45,11 @@ class RecordingPlan:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A finished recording. `lost` frames came faster than they could be written; `trouble` is a
-    line if it ended by a failure.
+    """The result of a recording.
+
+    `detections` is the path of the JSON lines. `lost` counts frames that came faster than they
+    could be written. `seconds` is the length. `trouble` is the message if an error ended the
+    recording.
     """
 
     path: Path
@@ -56,19 +61,19 @@ class Recorded:
 
 
 class Recorder:
-    """Takes frames from any thread without ever waiting, and writes them in its own: Matroska with
-    the times of capture, and JSON lines.
+    """A recorder that takes frames from any thread and writes them in a thread of its own.
 
-    Both are written as `.part` until `stop`. The first frame fixes the size; later ones are scaled
-    to it. Raises `OutputError` at once if there can be no such file; `on_end` is called in the
-    recording thread.
+    `offer` never waits. The recorder writes a Matroska video with the capture times, and the
+    detections as JSON lines. Both are part files until `stop`. The first frame sets the size; later
+    frames are scaled to it. The constructor raises `OutputError` if the file cannot be written.
+    `on_end` is called in the recording thread.
     """
 
     def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
         if plan.path.suffix.lower() != ".mkv":
             raise OutputError(
-                f"{plan.path}: recordings are Matroska, which a crash leaves readable; end the "
-                "name in .mkv"
+                f"{plan.path}: recordings are Matroska, which stays readable after a crash; end "
+                "the name in .mkv"
             )
         for path in (plan.path, plan.path.with_suffix(".jsonl")):
             if path.exists():
@@ -89,19 +94,22 @@ class Recorder:
 
     @property
     def path(self) -> Path:
+        """The path of the finished video."""
         return self._plan.path
 
     def offer(self, live_frame: LiveFrame) -> None:
+        """Take a frame without waiting; count it as lost if the queue is full."""
         try:
             self._shots.put_nowait(live_frame)
         except queue.Full:
             self.lost += 1
 
     def stop(self) -> None:
-        """Write what is waiting, close and rename; returns at once."""
+        """Write the waiting frames, close the files and rename them; return at once."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for the thread to end; return whether it ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -110,7 +118,7 @@ class Recorder:
         try:
             self._record()
             self._finish()
-        except Exception as error:  # a recording that fails must say so, whatever it was
+        except Exception as error:  # whatever the error is, it must be reported
             detail = (
                 os_error_text(error)
                 if isinstance(error, OSError) and not isinstance(error, SsdLiveError)
@@ -118,7 +126,7 @@ class Recorder:
             )
             self._abandon()
             left = (
-                f"what was written is {self._part.name}"
+                f"what was written is in {self._part.name}"
                 if self._part.exists()
                 else "nothing was written"
             )
@@ -196,9 +204,9 @@ class Recorder:
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
-        """Leave under the `.part` names what there is, if there is anything."""
+        """Keep the part files if anything was written; delete empty ones."""
         self._film.abandon()
-        # The end is told whatever a failing disk says to this.
+        # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):
             is_empty = not self._part.exists() or not self._part.stat().st_size
             if is_empty:

@@ -1,4 +1,4 @@
-"""What the command `live` asks for."""
+"""The request of the command `live`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +9,9 @@ from ssd_live.video.sources import SourceOptions, SourceSpec
 
 @dataclass(frozen=True)
 class Overrides:
-    """Of the command line, for this run only, on the first network: a threshold, and the only
-    classes to show (none for all).
+    """Values of the command line for the first model, in this run only.
+
+    `classes` are the only classes to show; empty shows all.
     """
 
     threshold: float | None = None
@@ -19,9 +20,10 @@ class Overrides:
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """A checked request. Model, backend and precision are None where the settings decide.
+    """A validated request.
 
-    `no_camera` says that a camera was looked for and not found.
+    Model, backend and precision are None where the settings decide. `exit_after` is in seconds.
+    `no_camera` means that no camera was found when one was searched for.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -39,13 +41,17 @@ class LiveRequest:
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:
-        """Of sources that cannot be asked for a rate."""
+        """The rate cap of each source in frames per second, or None.
+
+        Only files and streams have a cap, because they cannot be asked for a rate.
+        """
         return tuple(
             self.options.rate if source.kind in ("file", "stream") else None
             for source in self.sources
         )
 
     def model_request(self, model: str, backend: str, precision: str) -> ModelRequest:
+        """Return the request for a model; the arguments are the values of the settings."""
         return ModelRequest(
             self.model or model, self.backend or backend, self.precision or precision
         )

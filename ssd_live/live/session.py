@@ -1,4 +1,4 @@
-"""One live session: pipeline, network and recording together, without any window."""
+"""One live session: pipelines, network and recordings together, without a window."""
 
 import contextlib
 import threading
@@ -32,19 +32,22 @@ from ssd_live.remote.network import LiveModel
 from ssd_live.remote.shared import client_backends
 from ssd_live.system import machine
 
-# What starting takes is left out of the steady figures.
+# The steady counts leave out the start.
 START_SECONDS = 2.0
-# A network that dies is started again, but not for ever.
+# A network that dies is started again, but not endlessly.
 _RESTARTS, _RESTART_WINDOW_SECONDS = 3, 60.0
 
 
 @dataclass(frozen=True)
 class SessionEvents:
-    """Who is told what, from whatever thread it happens in; none of these may wait.
+    """Callbacks of a session. They are called in any thread, and none of them may wait.
 
-    `picture`: there is one to fetch. `loading`: a line of progress. `loaded`, `load_failed`: a
-    network is in use, or is not to be had and the one before goes on. `trouble`: a line about what
-    went wrong. `recorded`: a recording ended.
+    - `picture`: a rendered image is ready to fetch.
+    - `loading`: a line of progress.
+    - `loaded`: a network is in use.
+    - `load_failed`: a network could not be loaded, and the previous one stays in use.
+    - `trouble`: the message of an error.
+    - `recorded`: a recording ended.
     """
 
     picture: Callable[[], None]
@@ -56,10 +59,10 @@ class SessionEvents:
 
 
 class LiveSession(Closing):
-    """A with-block. Methods return at once, but `close`.
+    """A live session: a with-block. All methods except `close` return at once.
 
-    `shown` says what of a network's detections is to be seen, before the first of them is. All of
-    the `streams` share one network.
+    `shown` holds the display filters; it is asked before the first detections of a network are
+    shown. All sources in `streams` share one network.
     """
 
     def __init__(
@@ -76,14 +79,14 @@ class LiveSession(Closing):
         self.streams = [
             LiveSource(self._pipeline(show), self._in_use, events.recorded) for _ in range(streams)
         ]
-        # The one that is worked on.
+        # The selected source.
         self.stream = self.streams[0]
         self._loader = NetworkLoader(
             LoaderEvents(events.loading, self._ready, self._load_failed), streams
         )
         self._dying = threading.Lock()
         self._is_alive = False
-        # What is being loaded, else what is in use.
+        # The model that is being loaded, otherwise the model in use.
         self._model_request: ModelRequest | None = None
         self._request_in_use: ModelRequest | None = None
         self._deaths: deque[float] = deque(maxlen=_RESTARTS + 1)
@@ -101,37 +104,41 @@ class LiveSession(Closing):
 
     @property
     def pipeline(self) -> LivePipeline:
-        """Of the stream that is worked on."""
+        """The pipeline of the selected source."""
         return self.stream.pipeline
 
     # The network.
 
     @property
     def loaded(self) -> ModelInfo | None:
+        """The model in use, or None."""
         return self._in_use.loaded
 
     @property
     def filter(self) -> DetectionFilter | None:
+        """The filter for the detections that are shown, or None before a model is loaded."""
         return self._in_use.filter
 
     def load(self, model_request: ModelRequest) -> None:
-        """Go on with another network once it is ready."""
+        """Load another model; switch to it when it is ready."""
         self._model_request = model_request
         self._loader.load(model_request)
 
     def cancel_loading(self) -> None:
-        """Stay with the network in use, if there is one."""
+        """Cancel loading; keep the network in use, if there is one."""
         self._loader.cancel()
 
     def set_threshold(self, threshold: float) -> None:
-        """The least score that is shown of the network in use. Below what the model gives, all is
-        shown.
+        """Set the lowest score that is shown, for the model in use.
+
+        A threshold below the model's own shows all detections of the model.
         """
         if self.loaded is not None:
             self._shown.choose_threshold(self.loaded.metadata, threshold)
             self._make_filter(self.loaded.metadata)
 
     def set_hidden_classes(self, names: frozenset[str]) -> None:
+        """Set the classes that are not shown, for the model in use."""
         if self.loaded is not None:
             self._shown.choose_hidden(self.loaded.metadata, names)
             self._make_filter(self.loaded.metadata)
@@ -145,7 +152,10 @@ class LiveSession(Closing):
         self._in_use.filter = replace(checked, wanted=wanted)
 
     def visible(self, found: Detections | None) -> Detections | None:
-        """What of a picture's detections is to be shown."""
+        """Return the detections that are shown.
+
+        Return None if there are no detections, or if they are from another model.
+        """
         shown = self.filter
         if found is None or shown is None or found.classes != shown.classes:
             return None
@@ -175,7 +185,10 @@ class LiveSession(Closing):
         self._events.load_failed(model_request, error)
 
     def _network_died(self, error: BaseException) -> None:
-        """In an infer thread, of each stream. It is started again, unless it keeps dying."""
+        """Load the network again, unless it died too often.
+
+        Each pipeline calls this in its infer thread. Only the first call counts.
+        """
         with self._dying:
             if not self._is_alive:
                 return
@@ -196,13 +209,15 @@ class LiveSession(Closing):
         self._model_request = replace(model_request, backend="cpu", precision="auto")
         self._loader.load(self._model_request)
 
-    # Pictures to keep.
+    # Snapshots.
 
     def save_snapshot(
         self, picture: Picture, path: Path, done: Callable[[Path, str], None]
     ) -> None:
-        """Write a picture's whole frame with its boxes, in a thread of its own; `done` is called
-        there with the path and a line of trouble.
+        """Write the whole frame with its boxes to `path`, in a thread of its own.
+
+        `done` is called in that thread with the path and an error message, which is empty on
+        success.
         """
         found = self.visible(picture.detections)
 
@@ -216,18 +231,21 @@ class LiveSession(Closing):
 
         threading.Thread(target=save, name="snapshot", daemon=True).start()
 
-    # Numbers.
+    # Statistics.
 
     def tick(self) -> None:
-        """To be called now and then: notes where the steady time begins."""
+        """Note when the steady time begins. Call this regularly."""
         if time.monotonic() - self._started >= START_SECONDS:
             for stream in self.streams:
                 stream.tick()
 
     def numbers(self) -> dict[str, Any]:
-        """Everything counted and measured so far: of one stream, or of all together and of each."""
+        """Return all counts and measurements so far.
+
+        For several sources these are the totals, with the numbers of each source in "streams".
+        """
         loaded = self.loaded
-        # Each is looked at once, so that the sums are theirs.
+        # Measure each source only once, so that the totals match the parts.
         measured = [stream.measured() for stream in self.streams]
         streams = [stream.numbers(its) for stream, its in zip(self.streams, measured, strict=True)]
         of_all = (
@@ -242,7 +260,7 @@ class LiveSession(Closing):
         }
 
     def settled(self, numbers: dict[str, Any]) -> dict[str, Any]:
-        """Numbers taken before, with the final counts: to be called once closed."""
+        """Return earlier `numbers` with the final counts. Call this after `close`."""
         all_counts = [stream.pipeline.frame_counter.counts() for stream in self.streams]
         settled = numbers | counts(total(all_counts))
         if "streams" in settled:
@@ -253,8 +271,10 @@ class LiveSession(Closing):
         return settled
 
     def usage(self) -> tuple[float, float]:
-        """Percent of all cores since the last call, and resident megabytes, of all processes of
-        this program.
+        """Return (CPU use, memory) of all processes of this program.
+
+        The CPU use is in percent of all cores since the last call. The memory is the resident
+        memory in megabytes.
         """
         percent = memory = 0.0
         running = {
@@ -268,18 +288,18 @@ class LiveSession(Closing):
         return percent / machine.available_cores(), memory
 
     def processes(self) -> list[psutil.Process]:
-        """This one, and those that it started."""
+        """Return this process and the processes that it started."""
         try:
             return [self._process, *self._process.children(recursive=True)]
         except psutil.Error:
             return [self._process]
 
     def close(self) -> None:
-        """End everything; recordings are finished first, for at most two seconds."""
+        """End everything. Recordings are finished first, for at most two seconds."""
         self._loader.close()
         for stream in self.streams:
             stream.stop()
-        # A source that hangs takes its time; several take it together.
+        # A source that hangs delays its end; close all at the same time.
         closing = [
             threading.Thread(target=stream.close, name="close", daemon=True)
             for stream in self.streams

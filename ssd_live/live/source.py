@@ -22,14 +22,14 @@ _RECORDER_SECONDS = 2.0
 
 @dataclass
 class ActiveModel:
-    """The network whose boxes are shown, and which of them."""
+    """The model whose boxes are shown, and the filter for them."""
 
     loaded: ModelInfo | None = None
     filter: DetectionFilter | None = None
 
 
 class LiveSource(Closing):
-    """`close` waits for the end of all, `stop` for nothing."""
+    """A source of a session. `close` waits for the end of all threads, `stop` does not wait."""
 
     def __init__(
         self, pipeline: LivePipeline, in_use: ActiveModel, recorded: Callable[[Recorded], None]
@@ -41,11 +41,11 @@ class LiveSource(Closing):
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
-        # By the monotonic clock, while a recording is going on.
+        # The start time on the monotonic clock, while a recording is in progress.
         self.recording_since: float | None = None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Show another source; a recording of the one before ends."""
+        """Show another source; a recording of the previous source ends."""
         if self._spec is not None:
             self.stop_recording()
         self._spec = spec
@@ -53,12 +53,17 @@ class LiveSource(Closing):
 
     @property
     def recorder(self) -> Recorder | None:
+        """The recorder in use, or None."""
         return self._recorder
 
     def start_recording(self, path: Path, *, boxes: bool) -> None:
-        """Raises `OutputError`, `UsageError`."""
+        """Start recording to `path`, with the boxes drawn if `boxes` is true.
+
+        Raises `OutputError` if the file cannot be written and `UsageError` if a recording is
+        already in progress.
+        """
         if self._recorder is not None:
-            raise UsageError("a recording is going on; stop it first")
+            raise UsageError("a recording is already in progress; stop it first")
         recorder = Recorder(
             RecordingPlan(path, boxes, lambda: self._in_use.filter, self._header), self._recorded
         )
@@ -67,7 +72,7 @@ class LiveSource(Closing):
         self.pipeline.frame_listener = recorder.offer
 
     def _header(self) -> Record:
-        """What the detections' file says first."""
+        """Return the header line of the detections file."""
         state, loaded, shown = self.pipeline.state, self._in_use.loaded, self._in_use.filter
         info = state.info if state else None
         return {
@@ -85,6 +90,7 @@ class LiveSource(Closing):
         }
 
     def stop_recording(self) -> None:
+        """Begin to finish the recording, if there is one; return at once."""
         recorder = self._recorder
         self._forget_recorder()
         if recorder is not None:
@@ -101,12 +107,12 @@ class LiveSource(Closing):
         self._tell_recorded(recorded)
 
     def tick(self) -> None:
-        """To be called when the steady time begins."""
+        """Save the counts at the first call, when the steady time begins."""
         self._after_start = self._after_start or self.pipeline.frame_counter.counts()
 
     @property
     def steady(self) -> FrameCounts | None:
-        """What was counted since the steady time began, if it did."""
+        """The counts since the steady time began, or None before that."""
         return (
             self.pipeline.frame_counter.counts().since(self._after_start)
             if self._after_start
@@ -114,7 +120,7 @@ class LiveSource(Closing):
         )
 
     def measured(self) -> "Measured":
-        """Everything counted and measured so far; it goes on changing no more."""
+        """Return a snapshot of all counts and measurements."""
         pipeline = self.pipeline
         return Measured(
             pipeline.frame_counter.counts(),
@@ -124,7 +130,7 @@ class LiveSource(Closing):
         )
 
     def numbers(self, measured: "Measured") -> dict[str, Any]:
-        """With whose they are."""
+        """Return the measurements together with the source's title and phase."""
         state = self.pipeline.state
         return {
             "source": state.spec.title if state else None,
@@ -133,11 +139,12 @@ class LiveSource(Closing):
         }
 
     def stop(self) -> None:
+        """Stop the recording and begin to end the pipeline, without waiting."""
         self.stop_recording()
         self.pipeline.stop()
 
     def close(self) -> None:
-        """End everything; a recording is finished, for at most two seconds."""
+        """End everything. A recording is finished first, for at most two seconds."""
         self.stop()
         self.pipeline.close()
         for recorder in self._ending:
@@ -146,8 +153,10 @@ class LiveSource(Closing):
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one stream, or of several together: the frame counts, that of the steady time, events a
-    second and durations by stage.
+    """The measurements of one source, or of several together.
+
+    `steady` counts the steady time only. `rates` are events per second and `durations` are in
+    seconds; both are by stage.
     """
 
     frame_counts: FrameCounts
@@ -156,6 +165,7 @@ class Measured:
     durations: dict[str, Durations]
 
     def numbers(self) -> dict[str, Any]:
+        """Return the measurements as values for JSON."""
         durations = {stage: taken.milliseconds() for stage, taken in self.durations.items()}
         latency = durations.pop("latency")
         return {
@@ -168,7 +178,10 @@ class Measured:
 
 
 def together(each: Sequence[Measured]) -> Measured:
-    """Counts and rates added up, durations as if they were those of one."""
+    """Return the measurements of several sources together.
+
+    Counts and rates are added up. The durations are merged as if they were those of one source.
+    """
     steady = [one.steady for one in each if one.steady]
     return Measured(
         total(one.frame_counts for one in each),
@@ -182,6 +195,7 @@ def together(each: Sequence[Measured]) -> Measured:
 
 
 def counts(frame_counts: FrameCounts) -> dict[str, Any]:
+    """Return the counts as values for JSON."""
     return {
         "captured": frame_counts.captured,
         "shown": frame_counts.shown,

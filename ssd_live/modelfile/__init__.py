@@ -1,0 +1,1 @@
+"""The model file: one ONNX file with the network, its NMS and its description."""

@@ -1,4 +1,4 @@
-"""Which model files there are, by name: those that ship, and those that the user made."""
+"""Find model files by name: those that ship, and those that the user made."""
 
 import difflib
 from pathlib import Path
@@ -14,7 +14,11 @@ DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
 
 def model_paths() -> dict[str, Path]:
-    """Name -> file, the shipped ones first; a name is the file's without its ending."""
+    """Return the path of each model file by name.
+
+    A name is the file's name without its ending. A shipped file takes precedence over a user's file
+    of the same name.
+    """
     folders = (assets_folder() / "models", engines_folder() / "models")
     return {
         path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.onnx"))
@@ -22,11 +26,12 @@ def model_paths() -> dict[str, Path]:
 
 
 def find_model(name_or_file: str) -> "ModelFile":
-    """A model by its name in the catalogue, or by the path of its file.
+    """Return a model by its name in the catalogue, or by the path of its file.
 
-    Raises `UnknownModelError` for neither and `ModelFileError` for a file that is not a model file.
+    Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file is not a
+    model file.
     """
-    # Names alone are known without the ONNX library.
+    # The import is here, so that `model_paths` does not need the ONNX library.
     from ssd_live.modelfile.file import read_model_file
 
     paths = model_paths()

@@ -1,4 +1,4 @@
-"""Reading, checking and writing the one-file model."""
+"""Read, check and write model files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,14 +13,15 @@ from ssd_live.modelfile.metadata import METADATA_KEY, Metadata
 from ssd_live.modelfile.nms import BOXES, OUTPUTS, SCORES
 from ssd_live.system.atomic_files import atomic_write, os_error_text, sha256
 
-# Protobuf cannot hold more in one message.
+# A protobuf message cannot be larger.
 MAX_BYTES = 2 * 1024**3 - 1
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file: its bytes (what a runtime loads and what `sha256` was taken of) and its
-    description.
+    """A checked model file: its bytes and its description.
+
+    A backend loads `data`, and `sha256` is the hash of it.
     """
 
     path: Path
@@ -30,14 +31,15 @@ class ModelFile:
 
     @property
     def name(self) -> str:
+        """The name of the model, from its metadata."""
         return self.metadata.name
 
 
 def read_model_file(path: Path) -> ModelFile:
     """Read and check a model file.
 
-    Raises `ModelFileError` for a file that is missing, not ONNX, keeps weights elsewhere, has no
-    `ssd_live` metadata, or has the wrong input or outputs.
+    Raises `ModelFileError` if the file is missing, is not ONNX, keeps weights in another file, has
+    no `ssd_live` metadata, or has the wrong input or outputs.
     """
     try:
         if path.exists() and not path.is_file():
@@ -47,7 +49,7 @@ def read_model_file(path: Path) -> ModelFile:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ModelFileError(
-                f"{path}: {size / 2**30:.1f} GiB is more than an ONNX file can be; give a model "
+                f"{path}: {size / 2**30:.1f} GiB is more than an ONNX file can hold; give a model "
                 "file made by `export`"
             )
         data = path.read_bytes()
@@ -60,14 +62,14 @@ def read_model_file(path: Path) -> ModelFile:
 
 
 def parse(data: bytes, path: Path) -> ModelProto:
-    """The ONNX model in `data`, checked to be one that `ssd_live` can run. `path` is only for
-    messages.
+    """Return the ONNX model in `data`, after checking that `ssd_live` can run it.
+
+    `path` is only for messages. Raises `ModelFileError`.
     """
     try:
         model = onnx.load_model_from_string(data)
-    except (
-        Exception
-    ) as error:  # protobuf has its own exception, and it depends on the implementation
+    except Exception as error:
+        # protobuf raises a class of its own, which depends on its implementation.
         raise ModelFileError(
             f"{path}: is not an ONNX file; give a model file made by `export`"
         ) from error
@@ -81,15 +83,18 @@ def parse(data: bytes, path: Path) -> ModelProto:
                 "location", "another file"
             )
             raise ModelFileError(
-                f"{path}: keeps weights outside itself (in {place!r}), which is refused; save it "
-                "with its weights inside, as `export` does"
+                f"{path}: keeps weights in another file ({place!r}), which is not allowed; save "
+                "it with its weights inside, as `export` does"
             )
     _check_ends(model, path)
     return model
 
 
 def metadata_of(model: ModelProto, path: Path) -> Metadata:
-    """The checked `ssd_live` description in the model's metadata."""
+    """Return the checked `ssd_live` description in the model's metadata.
+
+    Raises `ModelFileError` if it is missing, wrong, or does not fit the graph.
+    """
     texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
     if not texts:
         raise ModelFileError(
@@ -100,7 +105,7 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
         metadata = Metadata.model_validate_json(texts[0])
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        where = ".".join(str(part) for part in first["loc"]) or "the top level"
         raise ModelFileError(
             f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); export "
             "it again"
@@ -110,8 +115,9 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
 
 
 def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
-    """The model with this description, serialised the same way every time. Raises `ModelFileError`
-    where ONNX's own checker objects.
+    """Return the model with this description, serialised the same way every time.
+
+    Raises `ModelFileError` if ONNX's own checker finds an error.
     """
     del model.metadata_props[:]
     entry = model.metadata_props.add()
@@ -126,8 +132,9 @@ def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
 
 
 def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: object) -> ModelFile:
-    """A copy in memory with its graph edited in place by `edit` and its metadata fields replaced by
-    `updates`.
+    """Return a copy in memory, with its graph edited in place by `edit`.
+
+    `updates` replace fields of its metadata.
     """
     proto = onnx.load_model_from_string(model.data)
     edit(proto)
@@ -137,7 +144,7 @@ def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: obj
 
 
 def write_model_file(path: Path, model: ModelFile) -> None:
-    """Save under `path`, whole or not at all. Raises `OutputError`."""
+    """Write a model file to `path`, whole or not at all. Raises `OutputError`."""
     with atomic_write(path) as file:
         file.write(model.data)
 
@@ -149,15 +156,15 @@ def _check_ends(model: ModelProto, path: Path) -> None:
         0
     ].type.tensor_type.elem_type != TensorProto.UINT8:
         raise ModelFileError(
-            f"{path}: must have the one input `image` (uint8, B x H x W x 3); export it with "
+            f"{path}: must have exactly one input, `image` (uint8, B x H x W x 3); export it with "
             "`export`"
         )
     outputs = {value.name for value in model.graph.output}
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
         raise ModelFileError(
-            f"{path}: lacks the output {missing[0]!r}; a model file ends in {', '.join(OUTPUTS)}: "
-            "export it with `export`"
+            f"{path}: the output {missing[0]!r} is missing; a model file has the outputs "
+            f"{', '.join(OUTPUTS)}; export it with `export`"
         )
     made = {name for node in model.graph.node for name in node.output}
     for name in (BOXES, SCORES):
@@ -168,8 +175,10 @@ def _check_ends(model: ModelProto, path: Path) -> None:
 
 
 def _all_tensors(model: ModelProto) -> list[TensorProto]:
-    """Initializers and constants of the graph, of every graph inside it, and of the model's
-    functions and training graphs.
+    """Return all tensors of the model.
+
+    They are the initializers and constants of the graph, of every graph inside it, and of the
+    model's functions and training graphs.
     """
     tensors: list[TensorProto] = []
     graphs = [
@@ -203,8 +212,9 @@ def _all_tensors(model: ModelProto) -> list[TensorProto]:
 
 
 def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:
-    """Sizes that graph and metadata both name must be the same; a size that the graph leaves open
-    is let through.
+    """Check that the sizes in the metadata are those of the graph.
+
+    A size that the graph leaves open passes. Raises `ModelFileError`.
     """
     values = {value.name: value for value in (*model.graph.input, *model.graph.value_info)}
 

@@ -1,5 +1,6 @@
-"""Half precision written into a graph, as TensorRT takes it since version 11: what would lose too
-much stays in float32.
+"""Write float16 into a graph, as TensorRT takes it since version 11.
+
+Nodes that would lose too much stay in float32.
 """
 
 import numpy as np
@@ -8,20 +9,22 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from ssd_live.modelfile.network_graph import predictors, with_ancestors
 
-# What only moves numbers may follow the predictors in half precision.
+# Operators that only move numbers. They may follow the predictors in float16.
 _MOVES = frozenset({"Transpose", "Reshape", "Concat"})
-# Section 3.1's L2 normalisation: squares of conv4_3 are beyond what float16 holds.
+# The L2 normalisation of section 3.1: float16 cannot hold the squares of conv4_3.
 _NORM = "ReduceL2"
 _NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
 
 
 def in_half_precision(proto: ModelProto) -> ModelProto:
-    """A float32 graph that ends in `decoded_boxes` and `class_scores`, its network in float16;
-    nodes stand in the order in which they can run.
+    """Return a float32 graph with its network in float16; its nodes are topologically sorted.
 
-    Scaling of the pixels, L2 normalisation, softmax or sigmoid and box decoding stay in float32,
-    and so do both ends. (ONNX Runtime's own converter makes invalid graphs of ours: it casts a
-    tensor anew for every node that stays in float32.)
+    The graph must end in `decoded_boxes` and `class_scores`. Scaling of the pixels, L2
+    normalisation, softmax or sigmoid and box decoding stay in float32, and so do the input and the
+    outputs.
+
+    ONNX Runtime's own converter is not used, because it makes invalid graphs of ours: it casts a
+    tensor again for every node that stays in float32.
     """
     typed = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
     graph = typed.graph
@@ -74,7 +77,7 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
 
 
 def in_float32(graph: GraphProto) -> set[str]:
-    """Names of the nodes that stay in float32."""
+    """Return the names of the nodes that stay in float32."""
     before_predictors = with_ancestors(graph, set(predictors(graph)))
     moves = _moves_after(graph, before_predictors)
     kept = {node.name for node in graph.node} - before_predictors - moves
@@ -82,8 +85,9 @@ def in_float32(graph: GraphProto) -> set[str]:
 
 
 def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
-    """Nodes that only move what half-precision nodes made. Nodes stand in the order in which they
-    can run.
+    """Return the names of the nodes that only move the outputs of float16 nodes.
+
+    The nodes of the graph must be topologically sorted.
     """
     made = {output for node in graph.node if node.name in half for output in node.output}
     constants = {tensor.name for tensor in graph.initializer}
@@ -107,12 +111,12 @@ def _norm_nodes(graph: GraphProto) -> set[str]:
     for node in graph.node:
         if node.op_type in _NORM_PARTS and made.intersection(node.input):
             found.add(node.name)
-            # What the division gives is of the order of one again.
+            # The values after the division are around one again, so float16 can hold them.
             made.update(node.output if node.op_type != "Div" else ())
     return found
 
 
 def _before_first_convolution(graph: GraphProto) -> set[str]:
-    """The pixels' cast, transpose and scaling."""
+    """Return the names of the nodes that cast, transpose and scale the pixels."""
     first = next(node for node in graph.node if node.op_type == "Conv")
     return with_ancestors(graph, {first.name}) - {first.name}

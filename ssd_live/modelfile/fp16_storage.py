@@ -1,17 +1,19 @@
-"""Smaller model files without a changed bit: float32 weights that are exact as float16 are stored
-so, with a cast behind them.
+"""Make model files smaller without changing a bit of the weights.
+
+Float32 weights that are exact as float16 are stored as float16, followed by a cast.
 """
 
 import numpy as np
 from onnx import GraphProto, TensorProto, helper, numpy_helper
 
-# Below this a cast node costs more than it saves.
+# With fewer values, a cast node costs more than it saves.
 _MIN_VALUES = 64
 
 
 def store_as_float16_where_exact(graph: GraphProto) -> int:
-    """Store every large float32 initializer as float16 if all of its values survive the round trip;
-    how many were.
+    """Store every large float32 initializer as float16 if that loses nothing; return how many.
+
+    All values of the initializer must survive the conversion to float16 and back.
     """
     casts = []
     for tensor in graph.initializer:

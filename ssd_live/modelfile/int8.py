@@ -1,8 +1,8 @@
-"""The INT8 form of a model: a second file, made by `quantize`, that stands in for it where it finds
-the same and is faster.
+"""Find the INT8 form of a model: a second file, made by `quantize`, with the network in INT8.
 
-It lies in a folder `int8` beside the model's own file, or in the one of `engines/models`, under the
-same name, and says which file it was quantised from.
+It replaces the model's own file if it finds the same and is faster. It has the same file name and
+lies in a folder `int8`, beside the model's own file or in `engines/models`. Its metadata says which
+file it was quantised from.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ _FOLDER = "int8"
 
 
 def int8_place(model: ModelFile) -> Path:
-    """Where `quantize` puts the INT8 form of a model."""
+    """Return the path to which `quantize` writes the INT8 form of a model."""
     return engines_folder() / "models" / _FOLDER / model.path.name
 
 
 def int8_form(model: ModelFile) -> ModelFile | None:
-    """None where there is none that was made from this very file."""
+    """Return the INT8 form of a model, or None if none was made from exactly this file."""
     for path in _places(model):
         try:
             form = read_model_file(path)
@@ -34,13 +34,14 @@ def int8_form(model: ModelFile) -> ModelFile | None:
 
 
 def int8_identity(model: ModelFile) -> str:
-    """What tells whether the INT8 form is still the same, without parsing it."""
+    """Return a text that changes when the INT8 form changes, without parsing the file."""
     return " ".join(sha256(path.read_bytes()) for path in _places(model))
 
 
 def file_for_precision(model: ModelFile, precision: str) -> ModelFile:
-    """The file that computes in a precision: the INT8 form for int8, else the model itself. Raises
-    `UsageError` where there is no INT8 form.
+    """Return the model file for a precision: the INT8 form for int8, else the model itself.
+
+    Raises `UsageError` if there is no INT8 form.
     """
     if precision != "int8" or model.metadata.precision == "int8":
         return model

@@ -1,5 +1,6 @@
-"""What a model file says of itself: one JSON value in the ONNX metadata, under the key
-`ssd_live`.
+"""The description in a model file.
+
+It is one JSON value in the ONNX metadata, under the key `ssd_live`.
 """
 
 from typing import Annotated, Literal, Self
@@ -14,21 +15,21 @@ Channels = tuple[float, float, float]
 
 
 class Metadata(BaseModel):
-    """Checked description of a model file. Sizes are (width, height) in pixels; thresholds are
-    scores or IoUs in 0..1.
+    """A checked description of a model file.
 
-    `mean` and `scale` are per RGB channel: the network sees `(pixel - mean) * scale`.
-    `agreement_sample` holds frames at the network's input size as base64 of JPEG files, on which
-    backends and precisions are compared.
+    Sizes are (width, height) in pixels; thresholds are scores or IoUs in 0..1. `mean` and `scale`
+    are per RGB channel: the network takes `(pixel - mean) * scale`. `agreement_sample` holds frames
+    at the network's input size as base64 of JPEG files, on which backends and precisions are
+    compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    # It becomes part of file names.
+    # The name becomes part of file names.
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     network: str
-    # Which default boxes, for the networks that have two sets.
+    # The set of default boxes, for the networks that have two.
     preset: Literal["voc", "coco"] = "voc"
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     category_ids: tuple[int, ...]
@@ -42,7 +43,7 @@ class Metadata(BaseModel):
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 200
     display_threshold: Fraction
     precision: Literal["float32", "float16", "int8"] = "float32"
-    # SHA-256 of the float32 file that this one was quantised from.
+    # The SHA-256 of the float32 file that this file was quantised from.
     quantised_from: str = ""
     nms: Literal["onnx", "efficientnms_trt", "fixed"] = "onnx"
     training_data: str

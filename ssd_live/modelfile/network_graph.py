@@ -1,5 +1,6 @@
-"""The network inside a model file: without its NMS, weights in float32, and where its predictors
-are.
+"""Take the network out of a model file: without NMS, with float32 weights.
+
+This module also finds the network's predictors.
 """
 
 from collections.abc import Collection
@@ -13,11 +14,14 @@ from ssd_live.modelfile.nms import strip_nms
 
 
 def body_of(model: ModelFile) -> ModelProto:
-    """A graph from `image` to `decoded_boxes` and `class_scores`."""
+    """Return the graph of a model file from `image` to `decoded_boxes` and `class_scores`.
+
+    Weights are float32, and every node has a name of its own.
+    """
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
     _widen(proto.graph)
-    # Nodes are told apart by name, which ONNX does not ask them to have.
+    # Other code identifies nodes by name, but ONNX does not require names.
     taken: set[str] = set()
     for number, node in enumerate(proto.graph.node):
         if not node.name or node.name in taken:
@@ -27,8 +31,9 @@ def body_of(model: ModelFile) -> ModelProto:
 
 
 def predictors(graph: GraphProto) -> list[str]:
-    """Names of the last convolutions on every way to the outputs: what predicts boxes and
-    classes.
+    """Return the names of the last convolutions on every path to the outputs.
+
+    They predict the boxes and classes.
     """
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[str, None] = {}
@@ -48,7 +53,7 @@ def predictors(graph: GraphProto) -> list[str]:
 
 
 def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
-    """The named nodes and all that they depend on."""
+    """Return the names of the given nodes and of all nodes that they depend on."""
     makers = {output: node for node in graph.node for output in node.output}
     pending = [node for node in graph.node if node.name in names]
     found: set[str] = set()
@@ -61,8 +66,9 @@ def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
 
 
 def _widen(graph: GraphProto) -> None:
-    """Weights that are stored as float16 with a cast become float32 again: casts would hide them
-    from tools that look for weights.
+    """Turn weights that are stored as float16 with a cast into float32 again.
+
+    The casts would hide them from tools that look for weights.
     """
     casts = {
         node.input[0]: node.output[0]

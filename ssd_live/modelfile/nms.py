@@ -1,9 +1,8 @@
-"""NMS tails: the nodes after `decoded_boxes` and `class_scores` that give a model file its four
-outputs.
+"""NMS tails: the nodes that turn `decoded_boxes` and `class_scores` into a model file's outputs.
 
 Every tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B, 1),
 `detection_boxes` float32 (B, K, 4) xyxy in 0..1, `detection_scores` float32 (B, K) and
-`detection_classes` int32 (B, K), best first; rows past `num_detections` are unspecified.
+`detection_classes` int32 (B, K), best first. Rows past `num_detections` are unspecified.
 """
 
 from collections.abc import Sequence
@@ -14,17 +13,17 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 BOXES = "decoded_boxes"
 SCORES = "class_scores"
-# What the standard tail's NMS keeps: image, class and box of each (M, 3).
+# The result of the standard tail's NMS, (M, 3): image, class and box of each kept detection.
 KEPT = "nms_kept"
-# Where TensorRT's parser looks for plugins; any domain that is not ONNX's own will do.
+# TensorRT's parser looks for plugins in any domain that is not ONNX's own.
 PLUGIN_DOMAIN = "ssd_live.trt"
-# The fixed tail's own cuts: more pairs cost their square, more rounds a matrix product each. The
-# sample clip needs 15 rounds.
+# The limits of the fixed tail. Its cost grows with the square of the candidates, and each round
+# costs one matrix product. The sample clip needs 15 rounds.
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
-# Of whole numbers up to 2048 float16 holds every one; Turing has no matrix product of float32 in
-# TensorRT-RTX.
+# The type of the counts. float16 holds every whole number up to 2048, and TensorRT-RTX has no
+# float32 matrix product on Turing GPUs.
 _COUNTS = TensorProto.FLOAT16
-# The standard tail's cut; the bundled networks have fewer boxes.
+# The limit of the standard tail. The bundled networks have fewer boxes.
 ONNX_BOXES = 2048
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 
@@ -32,13 +31,15 @@ OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_c
 def graft_onnx_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append per-class NMS from standard ONNX operators (opset 18) to a graph that ends in
-    `decoded_boxes` and `class_scores`.
+    """Append per-class NMS made of standard ONNX operators (opset 18) to a graph.
 
-    `NonMaxSuppression` names the survivors; their scores are scattered into zeros, whose largest
-    `max_detections` are the answer. The graph must have at least `max_detections` box and class
-    pairs. (At exactly the IoU threshold ONNX keeps a box and OpenVINO does not.) Of more than
-    `ONNX_BOXES` boxes only the best so many are looked at, each by its best class.
+    The graph must end in `decoded_boxes` and `class_scores`, and it must have at least
+    `max_detections` pairs of box and class. `NonMaxSuppression` selects the survivors. Their scores
+    are scattered into zeros, and the largest `max_detections` of these are the result. If there are
+    more than `ONNX_BOXES` boxes, only that many of the best are used, each judged by its best
+    class.
+
+    At exactly the IoU threshold, ONNX keeps a box and OpenVINO does not.
     """
     kept = _graft_cut(graph, ONNX_BOXES) if _boxes(graph) > ONNX_BOXES else (BOXES, SCORES)
     constants: dict[str, np.ndarray] = {
@@ -60,11 +61,10 @@ def graft_onnx_nms(
 
 
 def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
-    """Append what leaves the `count` boxes that score best in any class; the names of these boxes
-    and of their scores.
+    """Append nodes that keep the `count` boxes with the best score in any class.
 
-    What scores little in every class costs all that follows as much as what does not: an untrained
-    SSD has 8732 boxes over 0.01.
+    Returns the names of these boxes and of their scores. Boxes that score little in every class
+    would cost all later nodes as much as the others: an untrained SSD has 8732 boxes over 0.01.
     """
     constants = {
         "nms_cut_axis": np.array([2], np.int64),
@@ -93,8 +93,9 @@ def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
-    """Append a tail that suppresses nothing: the answer is the `max_detections` best pairs of box
-    and class. For comparing networks.
+    """Append a tail that suppresses nothing: its result is the `max_detections` best pairs.
+
+    A pair is a box and a class. The tail is for comparing networks.
     """
     _graft_best(
         graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections
@@ -104,13 +105,13 @@ def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
 def graft_fixed_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append per-class NMS of plain operators with fixed shapes, for runtimes that have no NMS of
-    their own.
+    """Append per-class NMS made of plain operators with fixed shapes.
 
-    The best `FIXED_CANDIDATES` pairs of box and class are compared with each other, all at once, in
-    `FIXED_ROUNDS` rounds: in each, what no better survivor of the round before suppresses survives.
-    So it is exact as long as no chain of boxes, each suppressing the next, is longer than that, and
-    no more pairs than that score over the threshold.
+    It is for backends that have no NMS of their own. The best `FIXED_CANDIDATES` pairs of box and
+    class are compared with each other, all at once, in `FIXED_ROUNDS` rounds. In each round, a pair
+    survives if no better survivor of the round before suppresses it. The result is exact as long as
+    no chain of boxes, each suppressing the next, is longer than `FIXED_ROUNDS`, and no more than
+    `FIXED_CANDIDATES` pairs score over the threshold.
     """
     pairs = _pairs(graph)
     count = min(FIXED_CANDIDATES, pairs) if pairs else FIXED_CANDIDATES
@@ -173,15 +174,16 @@ def graft_fixed_nms(
 def graft_efficient_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append TensorRT's `EfficientNMS_TRT` plugin. It looks at no more than 4096 pairs of box and
-    class, and suppresses at >= the threshold.
+    """Append TensorRT's `EfficientNMS_TRT` plugin.
+
+    It uses at most 4096 pairs of box and class, and suppresses at an IoU >= the threshold.
     """
     attributes: dict[str, Any] = {
         "plugin_version": "1",
         "score_threshold": float(score_threshold),
         "iou_threshold": float(iou_threshold),
         "max_output_boxes": max_detections,
-        # No column of the scores is background, boxes are corners, and scores are scores already.
+        # No column of the scores is background, boxes are corners, and scores need no activation.
         "background_class": -1,
         "box_coding": 0,
         "score_activation": 0,
@@ -203,8 +205,9 @@ def _graft_best(
     max_detections: int,
     kept: tuple[str, str] = (BOXES, SCORES),
 ) -> None:
-    """Append `nodes`, which make `scores` (B, C, N) of `nms_scores` (B, C, N), and the best of
-    these as the four outputs.
+    """Append `nodes`, and nodes that turn their best scores into the four outputs.
+
+    `nodes` compute the tensor `scores` (B, C, N) from `nms_scores` (B, C, N).
     """
     best = [
         *nodes,
@@ -223,10 +226,10 @@ def _graft(
     max_detections: int,
     kept: tuple[str, str] = (BOXES, SCORES),
 ) -> None:
-    """Append `nodes`, which make `detection_scores` and `nms_index` (B, K) of `nms_scores` (B, C,
-    N), and what follows from these two.
+    """Append `nodes`, and nodes that make the four outputs from their results.
 
-    `kept` are the boxes and scores to choose among.
+    `nodes` compute `detection_scores` and `nms_index`, both (B, K), from `nms_scores` (B, C, N).
+    `kept` are the names of the boxes and scores to choose from.
     """
     constants = constants | {
         "nms_flat": np.array([0, -1], np.int64),
@@ -260,8 +263,9 @@ def _graft(
 
 
 def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
-    """From numbers of pairs (B, M), counted class by class, to their classes (B, M) and boxes' rows
-    (B, M, 1).
+    """Return nodes that turn pair numbers into classes (B, M) and box rows (B, M, 1).
+
+    The pair numbers are (B, M); pairs are counted class by class.
     """
     return [
         helper.make_node("Div", [index, "nms_box_count"], [class_id]),
@@ -271,8 +275,10 @@ def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
 
 
 def _overlap_nodes() -> list[NodeProto]:
-    """`nms_overlap` (B, K, K): what every two candidates have in common; `nms_shared`: what of
-    their union that must not exceed.
+    """Return nodes that compute the overlap of every two candidates.
+
+    `nms_overlap` (B, K, K) is the area that two candidates have in common. `nms_shared` (B, K, K)
+    is the largest such area that the IoU threshold allows.
     """
     corners = ["nms_x1", "nms_y1", "nms_x2", "nms_y2"]
     nodes = [helper.make_node("Split", ["nms_candidate_boxes", "nms_sides"], corners, axis=2)]
@@ -297,13 +303,16 @@ def _overlap_nodes() -> list[NodeProto]:
         helper.make_node("Transpose", ["nms_area"], ["nms_area_across"], perm=[0, 2, 1]),
         helper.make_node("Add", ["nms_area", "nms_area_across"], ["nms_both_areas"]),
         helper.make_node("Sub", ["nms_both_areas", "nms_overlap"], ["nms_union"]),
-        # Without a division: two empty boxes have no union.
+        # There is no division, because the union of two empty boxes is zero.
         helper.make_node("Mul", ["nms_union", "nms_iou"], ["nms_shared"]),
     ]
 
 
 def _same_class_nodes() -> list[NodeProto]:
-    """`nms_same` (B, K, K): whether two candidates are of one class."""
+    """Return nodes that compute `nms_same` (B, K, K).
+
+    It is whether two candidates have the same class.
+    """
     return [
         helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_last"], ["nms_class_down"]),
         helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_second"], ["nms_class_across"]),
@@ -312,11 +321,13 @@ def _same_class_nodes() -> list[NodeProto]:
 
 
 def _better_nodes() -> list[NodeProto]:
-    """`nms_better` (B, K, K): whether the column's candidate goes before the row's. Of equal scores
-    the first box does, as TopK need not have it.
+    """Return nodes that compute `nms_better` (B, K, K).
+
+    It is whether the column's candidate goes before the row's. Of equal scores, the lower pair
+    number goes first; TopK need not order them so.
     """
     return [
-        # Whole numbers this small are exact in float32.
+        # float32 holds whole numbers of this size exactly.
         helper.make_node("Cast", ["nms_pair"], ["nms_pair_number"], to=TensorProto.FLOAT),
         *(
             helper.make_node("Unsqueeze", [name, axis], [f"{name}_{way}"])
@@ -338,13 +349,13 @@ def _better_nodes() -> list[NodeProto]:
 
 
 def _pairs(graph: GraphProto) -> int:
-    """How many pairs of box and class there are; 0 where the graph leaves it open."""
+    """Return the number of pairs of box and class; 0 if the graph leaves it open."""
     _, boxes, classes = _score_sizes(graph)
     return boxes * classes
 
 
 def _boxes(graph: GraphProto) -> int:
-    """How many boxes there are; 0 where the graph leaves it open."""
+    """Return the number of boxes; 0 if the graph leaves it open."""
     return _score_sizes(graph)[1]
 
 
@@ -354,8 +365,9 @@ def _score_sizes(graph: GraphProto) -> list[int]:
 
 
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
-    """Change the score over which a grafted tail looks at boxes. Raises `KeyError` where there is
-    no such tail.
+    """Change the score that a pair must exceed in the tail of a graph.
+
+    Raises `KeyError` if the graph has no tail with a score threshold of its own.
     """
     for tensor in graph.initializer:
         if tensor.name == "nms_score":
@@ -367,8 +379,9 @@ def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
 
 
 def strip_nms(graph: GraphProto) -> None:
-    """Remove whatever follows `decoded_boxes` and `class_scores`, which become the outputs. Raises
-    `KeyError` where one is not there.
+    """Remove all nodes after `decoded_boxes` and `class_scores`, which become the outputs.
+
+    Raises `KeyError` if one of them is missing.
     """
     shapes = {value.name: value for value in (*graph.value_info, *graph.output)}
     outputs = [shapes[BOXES], shapes[SCORES]]
@@ -389,8 +402,9 @@ def strip_nms(graph: GraphProto) -> None:
 
 
 def _set_outputs(graph: GraphProto, max_detections: int) -> None:
-    """Declare the four outputs; the two tensors that the tail grew on stay named, with their
-    shapes, as intermediate values.
+    """Declare the four outputs.
+
+    `decoded_boxes` and `class_scores` stay declared with their shapes, as intermediate values.
     """
     ends = {value.name: value for value in graph.output}
     graph.value_info.extend([ends[BOXES], ends[SCORES]])
@@ -412,7 +426,7 @@ def _set_outputs(graph: GraphProto, max_detections: int) -> None:
 
 
 def _replace(field: Any, values: Sequence[Any]) -> None:
-    """Protobuf's repeated fields cannot be assigned."""
+    """Replace the values of a repeated protobuf field, which cannot be assigned."""
     kept = [type(value).FromString(value.SerializeToString()) for value in values]
     del field[:]
     field.extend(kept)

@@ -1,5 +1,6 @@
-"""INT8 by NNCF: a calibrated model file with QDQ nodes, whose weights have a scale for each output
-channel.
+"""Make the INT8 form of a model with NNCF.
+
+It is a calibrated model file with QDQ nodes. Weights have one scale for each output channel.
 """
 
 import contextlib
@@ -24,11 +25,11 @@ from ssd_live.system.atomic_files import sha256
 def quantised(
     model: ModelFile, images: Sequence[Pixels], in_float: Collection[str] = ()
 ) -> ModelFile:
-    """The INT8 form of a float32 model file, calibrated on images (height, width, 3) BGR at the
-    network's size.
+    """Return the INT8 form of a float32 model file.
 
-    Convolutions and what lies between them compute in INT8, but for the nodes named by `in_float`;
-    box decoding and NMS stay in float32. Raises `MissingPackageError`.
+    It is calibrated on `images` (height, width, 3) BGR at the network's size. Convolutions and the
+    nodes between them compute in INT8, except the nodes named by `in_float`. Box decoding and NMS
+    stay in float32. Raises `MissingPackageError`.
     """
     metadata = model.metadata
     proto = body_of(model)
@@ -43,10 +44,10 @@ def quantised(
             calibration,
             subset_size=len(images),
             preset=nncf.QuantizationPreset.MIXED,
-            # Slower to make, and the count of detections stays.
+            # This takes longer, but keeps the number of detections.
             fast_bias_correction=False,
-            # ONNX Runtime has no convolution of activations with a scale for each channel, which
-            # NNCF gives depthwise ones.
+            # ONNX Runtime has no convolution for activations with a scale for each channel, which
+            # NNCF gives to depthwise convolutions.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(
                     per_channel=False
@@ -61,7 +62,7 @@ def quantised(
         )
     _make_unsigned(proto.graph)
     _feed_pixels(proto.graph)
-    # Leaves out what nothing uses any more.
+    # This also removes the nodes that nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(
         proto.graph,
@@ -75,8 +76,9 @@ def quantised(
 
 
 def _make_unsigned(graph: GraphProto) -> None:
-    """Count activations from 0 to 255 instead of from -128 to 127: the same numbers, but ONNX
-    Runtime convolves only from one kind to the same.
+    """Store activations as 0 to 255 instead of -128 to 127.
+
+    The values stay the same. ONNX Runtime convolves only if input and output are of the same kind.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     activations = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
@@ -93,18 +95,19 @@ def _make_unsigned(graph: GraphProto) -> None:
                 )
                 node.input[2] = name
     graph.initializer.extend(made.values())
-    # Their types are said there.
+    # The value infos still declare the old types.
     for value in [value for value in graph.value_info if value.name in activations]:
         graph.value_info.remove(value)
 
 
 def _feed_pixels(graph: GraphProto) -> None:
-    """Let the first convolution take the picture's own bytes, where one scale and one zero for all
-    channels make the network's input of them.
+    """Let the first convolution take the image's own bytes, without a float image in between.
 
-    Nothing is rounded on the way then, and ONNX Runtime has no float picture to scale, which takes
-    it a fifth of its time. A zero between two bytes is made up for in the bias; at the border,
-    where zeros are outside, up to half a byte's step stays.
+    This is done if one scale and one zero point for all channels turn the bytes into the network's
+    input. Nothing is then rounded on the way, and ONNX Runtime need not scale a float image, which
+    takes a fifth of its time. If the zero point lies between two bytes, the bias is corrected for
+    the difference. At the border, where zeros lie outside the image, an error of up to half a
+    byte's step remains.
     """
     found = _normalisation(graph)
     if found is None:
@@ -145,8 +148,10 @@ def _feed_pixels(graph: GraphProto) -> None:
 
 
 def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray, np.ndarray] | None:
-    """Where the picture is transposed, the INT8 convolution that takes it, scale and shift
-    (channels) on the way; None if it is another way.
+    """Return how the image reaches the first convolution, or None if it is another way.
+
+    The tuple is the transpose of the image, the INT8 convolution that takes it, and the scale and
+    shift (channels) between them.
     """
     constants = {
         tensor.name: numpy_helper.to_array(tensor)
@@ -186,7 +191,7 @@ def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray,
 
 
 def _nncf() -> Any:
-    # Its reporting of use goes by this variable.
+    # This variable turns off NNCF's usage reports.
     os.environ.setdefault("NNCF_CI", "1")
     try:
         import nncf
@@ -200,6 +205,6 @@ def _nncf() -> Any:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Its progress goes to standard error: standard output is for results."""
+    """Send NNCF's progress to standard error, because standard output is for results."""
     with contextlib.redirect_stdout(sys.stderr):
         yield

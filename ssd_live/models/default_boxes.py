@@ -1,8 +1,8 @@
 """Default boxes: the fixed set of boxes that an SSD network scores and corrects.
 
 Section 2.2, "Choosing scales and aspect ratios for default boxes", of Liu et al., "SSD: Single Shot
-MultiBox Detector", ECCV 2016 (arXiv:1512.02325). A network is described by a list of
-`FeatureMapBoxes`; nothing here knows any particular network.
+MultiBox Detector", ECCV 2016 (arXiv:1512.02325). A list of `FeatureMapBoxes` describes the boxes of
+a network; this module knows no particular network.
 """
 
 import math
@@ -16,8 +16,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BoxShape:
-    """One default box of a cell: `scale` is relative to the image's side, `ratio` is width over
-    height.
+    """The shape of one default box of a cell.
+
+    `scale` is relative to the side of the image; `ratio` is width over height.
     """
 
     scale: float
@@ -25,10 +26,12 @@ class BoxShape:
 
     @property
     def width(self) -> float:
+        """The width relative to the side of the image."""
         return self.scale * math.sqrt(self.ratio)
 
     @property
     def height(self) -> float:
+        """The height relative to the side of the image."""
         return self.scale / math.sqrt(self.ratio)
 
 
@@ -36,9 +39,9 @@ class BoxShape:
 class FeatureMapBoxes:
     """The default boxes of one feature map.
 
-    `grid` is (rows, columns). `shapes` stand in the order in which the prediction layer's channels
-    mean them. `step` is the distance of two cell centres relative to the image's side; without it
-    the cells divide the image evenly (1 / grid).
+    `grid` is (rows, columns). `shapes` are in the order of the channels of the prediction layer.
+    `step` is the distance between two cell centres relative to the side of the image; if it is
+    None, the cells divide the image evenly (1 / grid).
     """
 
     grid: tuple[int, int]
@@ -47,15 +50,18 @@ class FeatureMapBoxes:
 
 
 def linear_scales(smallest: float, largest: float, count: int) -> tuple[float, ...]:
-    """`count` scales evenly spaced from `smallest` to `largest`: equation (4) of the paper."""
+    """Return `count` scales, evenly spaced from `smallest` to `largest`.
+
+    Equation (4) of the paper.
+    """
     return tuple(smallest + (largest - smallest) * k / (count - 1) for k in range(count))
 
 
 def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False) -> Tensor:
-    """All default boxes, (N, 4) float32 as cx, cy, w, h in the unit square; map by map, row-major
-    cells, then shapes.
+    """Return all default boxes, (N, 4) float32, as cx, cy, w, h in the unit square.
 
-    With `clip` the boxes' edges are cut at the unit square.
+    They are ordered by feature map, then by cell (row-major), then by shape. With `clip`, the edges
+    of the boxes are cut at the unit square.
     """
     boxes = torch.cat([_boxes_of_map(feature_map) for feature_map in feature_maps])
     if clip:
@@ -66,8 +72,9 @@ def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False
 
 
 class Place(NamedTuple):
-    """Where a default box stands: its feature map (from 0), row and column of its cell, and its
-    shape.
+    """Where a default box is.
+
+    `feature_map` counts from 0. `row` and `column` are those of its cell.
     """
 
     feature_map: int
@@ -77,7 +84,10 @@ class Place(NamedTuple):
 
 
 def place_of(index: int, feature_maps: Sequence[FeatureMapBoxes]) -> Place:
-    """Of the default box number `index`. Raises `IndexError`."""
+    """Return the place of the default box number `index`.
+
+    Raises `IndexError` if there is no such box.
+    """
     for number, feature_map in enumerate(feature_maps):
         rows, columns = feature_map.grid
         count = rows * columns * len(feature_map.shapes)

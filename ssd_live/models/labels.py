@@ -1,15 +1,16 @@
-"""Class names of the data sets that the published weights were trained on, without the
-background.
+"""Class names of the data sets that the published weights were trained on.
+
+The background is left out.
 """
 
-# PASCAL VOC's twenty, in the order in which everybody numbers them.
+# The twenty classes of PASCAL VOC, in their usual order.
 _VOC = """
 aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person
 pottedplant sheep sofa train tvmonitor
 """
 VOC = _VOC.split()
 
-# COCO's category ids 1 to 90; ten of them were never used.
+# The category ids 1 to 90 of COCO. Ten of them were never used.
 _COCO = """
 person;bicycle;car;motorcycle;airplane;bus;train;truck;boat;traffic light;fire hydrant;;stop sign;
 parking meter;bench;bird;cat;dog;horse;sheep;cow;elephant;bear;zebra;giraffe;;backpack;umbrella;;;
@@ -26,8 +27,10 @@ COCO = [
 
 
 def names_for(classes: int) -> list[str]:
-    """Names for that many classes without the background: VOC's or COCO's where the number tells,
-    plain numbers otherwise.
+    """Return names for `classes` classes without the background.
+
+    They are the names of VOC for 20 classes, those of COCO for 90 or 80 classes, and plain numbers
+    otherwise.
     """
     known = {
         len(VOC): VOC,

@@ -1,4 +1,4 @@
-"""Convolution blocks of the mobile networks, with TensorFlow's `SAME` padding."""
+"""Convolution blocks of the MobileNets, with TensorFlow's `SAME` padding."""
 
 from collections.abc import Callable
 
@@ -8,27 +8,28 @@ from torch import Tensor, nn
 # BatchNorm epsilon of the TensorFlow object-detection models.
 BATCH_NORM_EPSILON = 1e-3
 
-# (in_channels, out_channels, kernel, stride, groups, activation) -> block
+# (in_channels, out_channels, kernel, stride, groups, linear=...) -> block
 ConvBlock = Callable[..., nn.Module]
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Padding before and after along one axis so that the output has ceil(size / stride) cells; the
-    odd one goes after.
+    """Return the padding before and after along one axis, as TensorFlow's `SAME` has it.
+
+    The output then has ceil(size / stride) cells. If the padding is odd, the extra cell goes after.
     """
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """(B, C, H, W) zero-padded as TensorFlow's `SAME` does for this kernel and stride."""
+    """Return x (B, C, H, W), zero-padded as TensorFlow's `SAME` does for this kernel and stride."""
     top, bottom = same_padding(x.shape[-2], kernel, stride)
     left, right = same_padding(x.shape[-1], kernel, stride)
     return F.pad(x, (left, right, top, bottom)) if top or bottom or left or right else x
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with `SAME` padding and a bias; ReLU6 after it unless it is `linear`."""
+    """A convolution with `SAME` padding and a bias, followed by ReLU6 unless it is `linear`."""
 
     def __init__(
         self,
@@ -44,12 +45,13 @@ class SameConv2d(nn.Conv2d):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features (B, C, ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
         x = super().forward(pad_same(x, self.kernel_size[0], self.stride[0]))
         return x if self.linear else F.relu6(x)
 
 
 class SameConvBatchNorm(nn.Module):
-    """A convolution with `SAME` padding, BatchNorm, and ReLU6 unless it is `linear`."""
+    """A convolution with `SAME` padding and BatchNorm, followed by ReLU6 unless it is `linear`."""
 
     def __init__(
         self,
@@ -67,5 +69,6 @@ class SameConvBatchNorm(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features (B, C, ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
         x = self.bn(self.conv(pad_same(x, self.conv.kernel_size[0], self.conv.stride[0])))
         return x if self.linear else F.relu6(x)

@@ -1,6 +1,4 @@
-"""Which default boxes stand for which objects: section 2.2 of the SSD paper, "matching
-strategy".
-"""
+"""Match default boxes to objects: section 2.2 of the SSD paper, "matching strategy"."""
 
 import torch
 from torch import Tensor
@@ -12,13 +10,14 @@ MATCH_OVERLAP = 0.5
 
 
 def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP) -> Tensor:
-    """For every default box (N, 4) cx, cy, w, h the index of the object (M, 4) xyxy that it stands
-    for, or -1; (N,) int64.
+    """Return for each default box the index of the object that it is matched to, or -1; (N,) int64.
 
-    First every object gets the default box of best overlap: the best pair of all first, each
-    default box once, so that no object goes without while there are boxes left (as in MultiBox).
-    Then every other default box takes the object it overlaps most, if by more than `threshold`. Of
-    equal overlaps the lower index wins.
+    `boxes` (M, 4) are the objects, xyxy; `default_boxes` (N, 4) are cx, cy, w, h.
+
+    First, every object gets the default box that overlaps it most. The best pair of all is taken
+    first, and each default box only once, so that every object gets one while default boxes are
+    left (as in MultiBox). Then every other default box is matched to the object that it overlaps
+    most, if the overlap is more than `threshold`. Of equal overlaps, the lower index wins.
     """
     matches = torch.full((len(default_boxes),), -1, dtype=torch.int64, device=default_boxes.device)
     if not len(boxes):
@@ -33,12 +32,13 @@ def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP
 
 
 def _best_pairs(overlaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Objects and their own default boxes, from overlaps (M, N): the best pair first, then the best
-    of what is left ...
+    """Return objects and one default box for each, from overlaps (M, N).
+
+    The best pair is taken first, then the best of the pairs that are left, and so on.
     """
     best = overlaps.argmax(dim=1)
     if len(torch.unique(best)) == len(best):
-        # Nobody contends for a box: what the search would find.
+        # No two objects compete for a box, so the search below would find the same pairs.
         return torch.arange(len(best), device=best.device), best
     left = overlaps.clone()
     objects, taken = [], []

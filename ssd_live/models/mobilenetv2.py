@@ -1,10 +1,10 @@
-"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2) as SSD's backbone."""
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2) as the backbone of SSD."""
 
 from torch import Tensor, nn
 
 from ssd_live.models.layers import ConvBlock
 
-# expansion, output channels, repeats, stride of the first: table 2.
+# Table 2: expansion, output channels, repeats, stride of the first block.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -16,14 +16,15 @@ _STAGES = (
 )
 _STEM_CHANNELS = 32
 _LAST_CHANNELS = 1280
-# SSD's first feature map is the expansion inside this block, before its stride of 2 (19 x 19 at 300
-# x 300).
+# The first feature map of SSD is the expansion inside this block, before its stride of 2 (19 x 19
+# cells for an input of 300 x 300).
 _TAP_BLOCK = 13
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear); the input is added where the shapes
-    allow it.
+    """A block of MobileNetV2: expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear).
+
+    The input is added to the output if their shapes are the same.
     """
 
     def __init__(
@@ -37,14 +38,14 @@ class InvertedResidual(nn.Module):
         self.adds_input = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The block's output, and its expansion (the feature map that SSD may tap)."""
+        """Return the output of the block, and its expansion (the feature map that SSD may take)."""
         expanded = self.expand(x)
         out = self.project(self.depthwise(expanded))
         return (x + out if self.adds_input else out), expanded
 
 
 class MobileNetV2(nn.Module):
-    """Two feature maps of an image: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32)."""
+    """A backbone that makes two feature maps: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32)."""
 
     channels = (576, _LAST_CHANNELS)
 
@@ -65,6 +66,7 @@ class MobileNetV2(nn.Module):
         self.last = conv(channels, _LAST_CHANNELS)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the two feature maps of normalised images (B, 3, H, W)."""
         x = self.stem(images)
         taps = []
         for index, block in enumerate(self.blocks):

@@ -1,8 +1,7 @@
-"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as SSDLite's backbone, as
-section 6.3 there has it.
+"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as the backbone of SSDLite.
 
-Modules are nested and named as torchvision's SSDLite has them, so that its published weights load
-as they are.
+It is changed as section 6.3 of that paper says. Modules are nested and named as in torchvision's
+SSDLite, so that its published weights load without renaming.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-# BatchNorm of torchvision's SSDLite.
+# The BatchNorm settings of torchvision's SSDLite.
 _EPSILON, _MOMENTUM = 1e-3, 0.03
 _SQUEEZE = 4
 _STEM_CHANNELS = 16
@@ -31,8 +30,8 @@ class _Bottleneck:
 
 
 _RELU, _HARD_SWISH = nn.ReLU, nn.Hardswish
-# For detection the last stage has half of the channels (section 6.3: redundant for few classes): 80
-# and 480 in place of 160 and 960.
+# For detection, the last stage has half of the channels: 80 and 480 instead of 160 and 960 (section
+# 6.3: they are redundant for few classes).
 _BOTTLENECKS = (
     _Bottleneck(3, 16, 16, False, _RELU, 1),
     _Bottleneck(3, 64, 24, False, _RELU, 2),
@@ -50,13 +49,16 @@ _BOTTLENECKS = (
     _Bottleneck(5, 480, 80, True, _HARD_SWISH, 1),
     _Bottleneck(5, 480, 80, True, _HARD_SWISH, 1),
 )
-# The first map is the expansion inside the first block of stride 32, before its stride.
+# The first feature map is the expansion inside the first block of the stage with stride 32, before
+# the block's own stride.
 _TAP_BLOCK = 12
 
 
 class MobileNetV3Large(nn.Module):
-    """Normalised images (B, 3, S, S) -> maps of 672 channels at S / 16, 480 at S / 32, then 512,
-    256, 256, 128, each half the size.
+    """A backbone that makes six feature maps of normalised images (B, 3, S, S).
+
+    The first has 672 channels at S / 16, the second 480 at S / 32. The next four have 512, 256, 256
+    and 128 channels; each is half the size of the one before.
     """
 
     channels = (672, 480, *_EXTRA_CHANNELS)
@@ -82,6 +84,7 @@ class MobileNetV3Large(nn.Module):
                 nn.init.normal_(layer.weight, std=0.03)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the six feature maps of normalised images (B, 3, S, S), the largest first."""
         x, maps = images, []
         for stage in (*self.features, *self.extra):
             x = stage(x)
@@ -90,8 +93,9 @@ class MobileNetV3Large(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear); the input is added where
-    the shapes allow it.
+    """A block of table 1: expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear).
+
+    The input is added to the output if their shapes are the same.
     """
 
     def __init__(self, inputs: int, row: _Bottleneck) -> None:
@@ -111,13 +115,15 @@ class InvertedResidual(nn.Module):
         self._adds_input = row.stride == 1 and inputs == row.outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block for x (B, C, H, W)."""
         out: Tensor = self.block(x)
         return x + out if self._adds_input else out
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what a small network makes of all channels' means (Hu et al. 2018),
-    with a hard sigmoid.
+    """A layer that scales each channel by a factor from the means of all channels (Hu et al. 2018).
+
+    A small network with a hard sigmoid computes the factors.
     """
 
     def __init__(self, channels: int) -> None:
@@ -127,12 +133,16 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x (B, C, H, W) with its channels scaled."""
         mean = x.mean((2, 3), keepdim=True)
         return nn.functional.hardsigmoid(self.fc2(nn.functional.relu(self.fc1(mean)))) * x
 
 
 def divisible_by_8(channels: int) -> int:
-    """The nearest multiple of 8, but not below nine tenths of it: MobileNet's rule for widths."""
+    """Return the nearest multiple of 8 that is at least nine tenths of `channels`.
+
+    This is MobileNet's rule for the widths of layers.
+    """
     rounded = max(8, (channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
@@ -145,7 +155,7 @@ def conv_norm_activation(
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
 ) -> nn.Sequential:
-    """A convolution without a bias, BatchNorm, and an activation, if any."""
+    """Return a convolution without a bias, followed by BatchNorm and by the activation, if any."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs, eps=_EPSILON, momentum=_MOMENTUM),

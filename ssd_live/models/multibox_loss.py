@@ -15,8 +15,10 @@ BACKGROUND = 0
 
 
 class Target(NamedTuple):
-    """The objects of one image: boxes (M, 4) float xyxy in the unit square, classes (M,) int64 from
-    1 on; 0 is the background.
+    """The objects of one image.
+
+    `boxes` (M, 4) are float xyxy in the unit square. `classes` (M,) are int64 from 1 on, because 0
+    is the background.
     """
 
     boxes: Tensor
@@ -24,8 +26,9 @@ class Target(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The two parts, each divided by the number of matched default boxes of the batch (by 1 if
-    there are none).
+    """The two parts of the loss, each divided by the number of matched default boxes of the batch.
+
+    They are divided by 1 if no default box is matched.
     """
 
     localisation: Tensor
@@ -35,12 +38,12 @@ class Loss(NamedTuple):
 def multibox_loss(
     box_regression: Tensor, class_logits: Tensor, default_boxes: Tensor, targets: Sequence[Target]
 ) -> Loss:
-    """Of offsets (B, N, 4), logits (B, N, C) and default boxes (N, 4) cx, cy, w, h, computed in
-    float32.
+    """Return the loss of a batch, computed in float32.
 
-    Localisation is smooth L1 between the offsets and the encoded boxes of matched default boxes;
-    confidence is softmax cross-entropy over the matched ones and the hardest of the others, at most
-    three for each matched one of the same image.
+    Takes offsets (B, N, 4), logits (B, N, C) and default boxes (N, 4) cx, cy, w, h. The
+    localisation loss is the smooth L1 between the offsets and the encoded boxes of the matched
+    default boxes. The confidence loss is the softmax cross-entropy over the matched default boxes
+    and the hardest of the others: at most three for each matched one of the same image.
     """
     assigned = [assign(target, default_boxes) for target in targets]
     offsets = torch.stack([boxes for boxes, _ in assigned])
@@ -58,8 +61,9 @@ def multibox_loss(
 
 
 def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """What each default box should answer: offsets (N, 4), meaningless for the background, and
-    classes (N,).
+    """Return what the network should predict for each default box: offsets (N, 4) and classes (N,).
+
+    The offsets of a default box that is background have no meaning.
     """
     matches = match(target.boxes, default_boxes)
     if not len(target.boxes):
@@ -70,10 +74,11 @@ def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hard_negatives(losses: Tensor, positive: Tensor, ratio: int = NEGATIVES_PER_POSITIVE) -> Tensor:
-    """Of losses and positives (B, N), the mask of the unmatched boxes with the highest loss,
-    `ratio` for each positive of their image.
+    """Return the mask (B, N) of the unmatched default boxes with the highest losses.
 
-    Section 2.2, "hard negative mining". Of equal losses the lower index is taken.
+    Takes losses (B, N) and the mask of the positives (B, N). Each image gets at most `ratio`
+    negatives for each of its positives: section 2.2, "hard negative mining". Of equal losses, the
+    lower index is taken.
     """
     candidates = losses.masked_fill(positive, float("-inf"))
     order = candidates.argsort(dim=1, descending=True, stable=True)

@@ -1,4 +1,7 @@
-"""Detections from a network's raw answer, in PyTorch: section 2.2 of the paper, "inference"."""
+"""Turn the raw output of a network into detections, in PyTorch.
+
+Section 3.7 of the paper, "Inference time".
+"""
 
 from typing import Literal
 
@@ -14,10 +17,10 @@ def boxes_and_scores(
     default_boxes: Tensor,
     activation: Literal["softmax", "sigmoid"],
 ) -> tuple[Tensor, Tensor]:
-    """What a network's answer means, in float32 whatever it was computed in.
+    """Return the boxes and scores that a network's raw output means, always in float32.
 
-    Offsets (B, N, 4) and logits (B, N, C) -> boxes (B, N, 4) xyxy clipped to the unit square,
-    scores (B, N, C - 1) without the background.
+    Takes offsets (B, N, 4) and logits (B, N, C). Returns boxes (B, N, 4) xyxy, clipped to the unit
+    square, and scores (B, N, C - 1) without the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
@@ -25,7 +28,10 @@ def boxes_and_scores(
 
 
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
-    """IoU of every box (N, 4) with every other (M, 4), xyxy; (N, M). Zero where a box is empty."""
+    """Return the IoU of every box (N, 4) with every other (M, 4), xyxy, as (N, M).
+
+    The IoU with an empty box is zero.
+    """
     low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
     high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
     intersection = (high - low).clamp(min=0).prod(-1)
@@ -36,8 +42,10 @@ def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Indices of the boxes (N, 4) xyxy that survive greedy suppression at IoU > `iou_threshold`, by
-    falling score (N,).
+    """Return the indices of the boxes that survive greedy suppression, by falling score.
+
+    `boxes` are (N, 4) xyxy, `scores` (N,). A box is suppressed by a better one at IoU >
+    `iou_threshold`.
     """
     order = scores.argsort(descending=True, stable=True)
     overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
@@ -53,8 +61,10 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float)
 def detect(
     boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One picture: boxes (N, 4) xyxy and scores (N, C) -> boxes (K, 4), scores (K,), classes (K,),
-    best first, K at most `max_detections`.
+    """Return the detections of one image: boxes (K, 4), scores (K,) and classes (K,), best first.
+
+    Takes boxes (N, 4) xyxy and scores (N, C). NMS runs per class over the scores above
+    `score_threshold`. K is at most `max_detections`.
     """
     found_boxes, found_scores, found_classes = [], [], []
     for class_id in range(scores.shape[1]):
@@ -84,13 +94,12 @@ def detect_in_fixed_shapes(
     candidates: int = 1024,
     rounds: int = 24,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A batch at once, in shapes that do not depend on what is found, so that a CUDA graph can hold
-    it.
+    """Return the detections of a batch, in shapes that do not depend on what is found.
 
-    Boxes (B, N, 4) and scores (B, N, C) -> counts (B, 1), boxes (B, K, 4), scores (B, K), classes
-    (B, K), best first. Finds what `detect` finds as long as no more than `candidates` pairs of box
-    and class reach the threshold, and no chain of boxes of which each suppresses the next is longer
-    than `rounds`.
+    A CUDA graph can hold such a computation. Takes boxes (B, N, 4) and scores (B, N, C); returns
+    counts (B, 1), boxes (B, K, 4), scores (B, K) and classes (B, K), best first. The result is that
+    of `detect` as long as no more than `candidates` pairs of box and class score over the
+    threshold, and no chain of boxes of which each suppresses the next is longer than `rounds`.
     """
     classes = scores.shape[2]
     best, pair = _in_order(*scores.flatten(1).topk(min(candidates, scores[0].numel())))
@@ -119,7 +128,7 @@ def detect_in_fixed_shapes(
 
 
 def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Best first, and of equal scores the first place, whatever order they come in; both (B, M)."""
+    """Sort scores and places, both (B, M): best first; of equal scores, the lower place first."""
     by_place = places.argsort(1)
     order = by_place.gather(
         1, scores.gather(1, by_place).argsort(dim=1, descending=True, stable=True)

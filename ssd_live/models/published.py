@@ -1,4 +1,4 @@
-"""Published weights by name: where they are, and what their model files have to say of them."""
+"""Published weights by name: where they are, and the facts about them for their model files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +6,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network was trained on: size (width, height), mean and scale per RGB channel (pixels
-    0..255), and its NMS.
+    """How a network was trained: its input, its normalisation, and what follows it.
+
+    `input_size` is (width, height) in pixels. `mean` and `scale` are per RGB channel, for pixels of
+    0..255: the network takes `(pixel - mean) * scale`. `iou_threshold` is that of its NMS,
+    `activation` turns logits into scores.
     """
 
     input_size: tuple[int, int]
@@ -17,7 +20,7 @@ class Preprocessing:
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
-# torchvision subtracts the means of ImageNet in RGB and keeps the range of 255; Caffe's VGG did the
+# torchvision subtracts the RGB means of ImageNet and keeps the range of 255. Caffe's VGG did the
 # same with rounded means.
 _TORCHVISION_VGG_MEAN = (0.48235 * 255, 0.45882 * 255, 0.40784 * 255)
 _CAFFE_VGG_MEAN = (123.0, 117.0, 104.0)
@@ -35,8 +38,9 @@ PREPROCESSING: dict[tuple[str, str], Preprocessing] = {
 
 @dataclass(frozen=True)
 class Published:
-    """A file of weights on the network; `digits` are the first eight of its SHA-256, which stand in
-    its name.
+    """A file of weights that can be downloaded.
+
+    The first eight digits of its SHA-256 are part of its name.
     """
 
     url: str
@@ -45,6 +49,7 @@ class Published:
 
     @property
     def digits(self) -> str:
+        """The first eight hexadecimal digits of the file's SHA-256, taken from its name."""
         return self.url.rsplit("-", 1)[1].removesuffix(".pth")
 
 

@@ -1,5 +1,6 @@
-"""The SSD network: a backbone, extra feature layers, and a box and a class predictor on every
-feature map (figure 2 of the paper).
+"""The SSD network: a backbone, extra feature layers, and predictors on every feature map.
+
+Figure 2 of the paper. Every feature map has a box predictor and a class predictor.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,7 @@ from ssd_live.models.layers import ConvBlock
 
 
 class ExtraLayer(nn.Module):
-    """One of the layers that go on after the backbone, each half the size: reduce 1 x 1, then 3 x 3
-    at stride 2.
-    """
+    """A layer after the backbone that halves the size: reduce 1 x 1, then 3 x 3 at stride 2."""
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
         super().__init__()
@@ -23,11 +22,15 @@ class ExtraLayer(nn.Module):
         self.conv = conv(out_channels // 2, out_channels, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the next feature map, half the size of x (B, C, H, W)."""
         return cast(Tensor, self.conv(self.reduce(x)))
 
 
 class DepthwiseExtraLayer(nn.Module):
-    """SSDLite's extra layer: the 3 x 3 convolution is split into a depthwise and a 1 x 1 one."""
+    """An extra layer of SSDLite.
+
+    The 3 x 3 convolution is split into a depthwise and a 1 x 1 one.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
         super().__init__()
@@ -37,13 +40,12 @@ class DepthwiseExtraLayer(nn.Module):
         self.conv = conv(middle, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the next feature map, half the size of x (B, C, H, W)."""
         return cast(Tensor, self.conv(self.depthwise(self.reduce(x))))
 
 
 class Predictor(nn.Module):
-    """1 x 1 prediction of `values` numbers for each default box of a cell; (B, H * W * boxes,
-    values).
-    """
+    """A 1 x 1 convolution that predicts `values` numbers for each default box of a cell."""
 
     def __init__(self, in_channels: int, boxes: int, values: int) -> None:
         super().__init__()
@@ -51,29 +53,31 @@ class Predictor(nn.Module):
         self.values = values
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the predictions (B, H * W * boxes, values) for a feature map (B, C, H, W)."""
         return (
             cast(Tensor, self.predict(x)).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
         )
 
 
 class DepthwisePredictor(Predictor):
-    """SSDLite's prediction: a depthwise 3 x 3 convolution before the 1 x 1 one."""
+    """A predictor of SSDLite: a depthwise 3 x 3 convolution before the 1 x 1 one."""
 
     def __init__(self, in_channels: int, boxes: int, values: int, conv: ConvBlock) -> None:
         super().__init__(in_channels, boxes, values)
         self.depthwise = conv(in_channels, in_channels, 3, groups=in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the predictions (B, H * W * boxes, values) for a feature map (B, C, H, W)."""
         return super().forward(self.depthwise(x))
 
 
 class SSDNetwork(nn.Module):
-    """Images (B, 3, H, W) float, normalised RGB -> box offsets (B, N, 4) and class logits (B, N,
-    C).
+    """A network that maps images to box offsets and class logits.
 
-    Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w, h.
-    Column 0 of the logits is background. `feature_maps` says where each default box stands: map by
-    map, row-major cells, then shapes.
+    It takes normalised RGB images (B, 3, H, W) float, and returns offsets (B, N, 4) and logits (B,
+    N, C). Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w,
+    h. Column 0 of the logits is the background. `feature_maps` tells where each default box is:
+    they are ordered by feature map, then by cell (row-major), then by shape.
     """
 
     default_boxes: Tensor
@@ -88,8 +92,9 @@ class SSDNetwork(nn.Module):
 
 
 class SSD(SSDNetwork):
-    """A backbone and the layers that follow it; `heads` holds for each feature map a module with
-    the predictors `box` and `cls`.
+    """A network of a backbone, extra layers and predictors.
+
+    `heads` holds for each feature map a module with the predictors `box` and `cls`.
     """
 
     def __init__(
@@ -104,6 +109,10 @@ class SSD(SSDNetwork):
         self.heads = nn.ModuleList(heads)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return box offsets (B, N, 4) and class logits (B, N, C) of normalised images.
+
+        `images` are (B, 3, H, W).
+        """
         maps = self.backbone(images)
         for extra in self.extras:
             maps.append(extra(maps[-1]))

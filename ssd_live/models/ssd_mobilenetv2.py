@@ -1,4 +1,4 @@
-"""SSD300 and SSDLite300 on MobileNetV2, as the TensorFlow object-detection API builds them."""
+"""Build SSD300 and SSDLite300 on MobileNetV2, as the TensorFlow object-detection API does."""
 
 from itertools import pairwise
 
@@ -15,7 +15,10 @@ _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 
 
 def boxes_300() -> tuple[FeatureMapBoxes, ...]:
-    """1917 default boxes: three small ones a cell on the first map, six on the others."""
+    """Return the default boxes of each feature map, 1917 in all.
+
+    A cell of the first map has three small boxes, a cell of every other map has six.
+    """
     scales = (*linear_scales(0.2, 0.95, len(_GRIDS_300)), 1.0)
     shapes: list[tuple[BoxShape, ...]] = [
         (BoxShape(0.1), BoxShape(scales[0], 2.0), BoxShape(scales[0], 1 / 2))
@@ -30,8 +33,9 @@ def boxes_300() -> tuple[FeatureMapBoxes, ...]:
 
 
 def ssd300_mobilenetv2(classes: int) -> SSD:
-    """SSD300 with dense extras and 1 x 1 heads, BatchNorm folded away; `classes` counts the
-    background.
+    """Return a new SSD300 with dense extra layers and 1 x 1 predictors.
+
+    BatchNorm is folded into the convolutions. `classes` counts the background.
     """
     backbone = MobileNetV2(SameConv2d)
     boxes = boxes_300()
@@ -50,7 +54,10 @@ def ssd300_mobilenetv2(classes: int) -> SSD:
 
 
 def ssdlite300_mobilenetv2(classes: int) -> SSD:
-    """SSDLite300: depthwise extras and heads, with BatchNorm; `classes` counts the background."""
+    """Return a new SSDLite300 with depthwise extra layers and predictors, and with BatchNorm.
+
+    `classes` counts the background.
+    """
     conv = SameConvBatchNorm
     backbone = MobileNetV2(conv)
     boxes = boxes_300()

@@ -1,5 +1,6 @@
-"""SSD300 and SSD512 on VGG16, as in the paper, and SSDLite320 on MobileNetV3: heads and default
-boxes, with torchvision's names.
+"""Build SSD300 and SSD512 on VGG16, as in the paper, and SSDLite320 on MobileNetV3.
+
+Modules have torchvision's names.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,22 +19,23 @@ Preset = Literal["voc", "coco"]
 
 _GRIDS = {300: (38, 19, 10, 5, 3, 1), 512: (64, 32, 16, 8, 4, 2, 1)}
 _STEPS = {300: (8, 16, 32, 64, 100, 300), 512: (8, 16, 32, 64, 128, 256, 512)}
-# Of the released networks: side of the smallest box relative to the image's, map by map, and one
-# more for the last map's larger box. VOC: section 3.1 (conv4_3 at 0.1, or 0.07 for 512; then from
-# 0.2, or 0.15, to 0.9). COCO: section 3.4, smaller ones.
+# The scales of the released networks: for each feature map, the side of its smallest default box
+# relative to the side of the image; then one more scale for the larger square of the last map. VOC:
+# section 3.1 (conv4_3 at 0.1, or 0.07 for 512; then from 0.2, or 0.15, to 0.9). COCO: section 3.4,
+# smaller scales.
 _SCALES: dict[tuple[int, Preset], tuple[float, ...]] = {
     (300, "voc"): (0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05),
     (300, "coco"): (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
     (512, "voc"): (0.07, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05),
     (512, "coco"): (0.04, 0.1, 0.26, 0.42, 0.58, 0.74, 0.9, 1.06),
 }
-# Ratios of 3 are left out on the first and the last two maps: section 3.1.
+# Section 3.1: the ratios 3 and 1/3 are left out on the first and the last two maps.
 _TWO, _TWO_THREE = (2.0,), (2.0, 3.0)
 _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 
 
 class HeadedSSD(SSDNetwork):
-    """A backbone that gives all feature maps, and one head for them."""
+    """A network of a backbone that makes all feature maps, and one head for all of them."""
 
     def __init__(
         self,
@@ -46,15 +48,19 @@ class HeadedSSD(SSDNetwork):
         self.head = head
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return box offsets (B, N, 4) and class logits (B, N, C) of normalised images.
+
+        `images` are (B, 3, S, S).
+        """
         return cast(tuple[Tensor, Tensor], self.head(self.backbone(images)))
 
 
-# (input channels, output channels) -> a layer that predicts.
+# (input channels, output channels) -> a predictor layer
 MakePredictor = Callable[[int, int], nn.Module]
 
 
 class Head(nn.Module):
-    """A box and a class predictor on every feature map."""
+    """A box predictor and a class predictor on every feature map."""
 
     def __init__(
         self,
@@ -69,11 +75,15 @@ class Head(nn.Module):
         self.regression_head = _Columns(channels, counts, 4, predictor)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return box offsets (B, N, 4) and class logits (B, N, C) from all feature maps."""
         return self.regression_head(maps), self.classification_head(maps)
 
 
 class _Columns(nn.Module):
-    """`columns` numbers for each default box, of all maps together: (B, N, columns)."""
+    """Predictors of `columns` numbers for each default box.
+
+    The output holds the boxes of all maps together: (B, N, columns).
+    """
 
     def __init__(
         self, channels: Sequence[int], counts: Sequence[int], columns: int, predictor: MakePredictor
@@ -94,8 +104,10 @@ class _Columns(nn.Module):
 
 
 def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
-    """8732 default boxes for 300, 24564 for 512: a small and a larger square a cell, then each
-    ratio and its inverse.
+    """Return the default boxes of each feature map: 8732 in all for 300, 24564 for 512.
+
+    A cell has a small and a larger square, then for each ratio a box of that ratio and of its
+    inverse.
     """
     grids, scales, last = _GRIDS[size], _SCALES[size, preset], len(_GRIDS[size]) - 1
     maps = []
@@ -110,8 +122,9 @@ def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
 
 
 def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
-    """3234 default boxes: six a cell on every map, of scales 0.2 to 0.95 (MobileNetV2's SSDLite,
-    section 6.2 there).
+    """Return the default boxes of each feature map: 3234 in all, six per cell.
+
+    The scales are 0.2 to 0.95, as in MobileNetV2's SSDLite (section 6.2 of that paper).
     """
     scales = (*linear_scales(0.2, 0.95, len(_SSDLITE_GRIDS)), 1.0)
     return tuple(
@@ -121,7 +134,7 @@ def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
 
 
 def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
-    """The paper's network; `classes` counts the background."""
+    """Return a new network of the paper; `size` is 300 or 512, `classes` counts the background."""
     backbone = VGG16(size)
     boxes = boxes_vgg16(size, preset)
     head = Head(
@@ -135,7 +148,8 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
             nn.init.xavier_uniform_(layer.weight)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
-    # The widely used VOC weights were trained with centres inside the image too.
+    # The widely used VOC weights were trained with the centres clamped to the image too, not only
+    # the widths and heights.
     priors = default_boxes(boxes)
     return HeadedSSD(
         backbone, head, priors.clamp(0, 1) if preset == "voc" else limited(priors), boxes
@@ -143,8 +157,9 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
 
 
 def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
-    """SSDLite (MobileNetV2 paper, section 6.2) on MobileNetV3-Large; `classes` counts the
-    background.
+    """Return a new SSDLite (MobileNetV2 paper, section 6.2) on MobileNetV3-Large.
+
+    `classes` counts the background.
     """
     backbone = MobileNetV3Large()
     boxes = boxes_ssdlite320()
@@ -158,13 +173,18 @@ def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
 
 
 def limited(boxes: Tensor) -> Tensor:
-    """Widths and heights of at most 1, as the published weights were trained with; centres stay."""
+    """Return boxes (N, 4) cx, cy, w, h with widths and heights of at most 1; centres are unchanged.
+
+    The published weights were trained with such default boxes.
+    """
     return torch.cat([boxes[:, :2], boxes[:, 2:].clamp(0, 1)], dim=1)
 
 
 def _shapes(scale: float, following: float, ratios: Sequence[float]) -> tuple[BoxShape, ...]:
-    """Section 2.2: the scale, the geometric mean with the following one, then each ratio and its
-    inverse.
+    """Return the shapes of a cell's default boxes: section 2.2.
+
+    They are a square of the scale, a square of its geometric mean with the following scale, then
+    for each ratio a box of that ratio and of its inverse.
     """
     flat = [
         shape for ratio in ratios for shape in (BoxShape(scale, ratio), BoxShape(scale, 1 / ratio))

@@ -1,8 +1,7 @@
-"""VGG16 (Simonyan and Zisserman 2014) as SSD's backbone, with the changes of section 3 of the SSD
-paper, and the layers that follow it.
+"""VGG16 (Simonyan and Zisserman 2014) as the backbone of SSD, and the layers that follow it.
 
-Modules are nested and named as torchvision's SSD has them, so that its published weights load as
-they are.
+VGG16 is changed as section 3 of the SSD paper says. Modules are nested and named as in
+torchvision's SSD, so that its published weights load without renaming.
 """
 
 from collections.abc import Callable
@@ -11,17 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Channels of the convolutions between two poolings.
+# The channels of the convolutions between two poolings.
 _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-# Section 3.1: conv4_3 has another scale than the rest; it is L2-normalised, and the norm is learned
-# from here.
+# Section 3.1: the features of conv4_3 have another scale than the other maps, so they are
+# L2-normalised and multiplied by a learned scale, which starts at this value.
 _L2_NORM_SCALE = 20.0
 
-# VGG16 takes pixels of 0 to 255 less their mean; He's scale is for values around 1.
+# VGG16 takes pixels of 0 to 255 minus their mean, but He's initialisation is for values around 1.
+# The first weights are divided by this.
 _PIXEL_DEVIATION = 64.0
 
-# (reduced channels, output channels, kernel, stride, padding) of the layers after fc7: figure 2,
-# and for 512 footnote 5 and the released network.
+# (reduced channels, output channels, kernel, stride, padding) of the layers after fc7, from figure
+# 2; for 512, from footnote 5 and the released network.
 _EXTRAS_300 = ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0))
 _EXTRAS_512 = (
     (256, 512, 3, 2, 1),
@@ -33,10 +33,10 @@ _EXTRAS_512 = (
 
 
 class VGG16(nn.Module):
-    """Normalised images (B, 3, S, S) -> feature maps conv4_3 (512 channels), fc7 (1024), conv8_2
-    (512), then 256 each.
+    """A backbone that makes the feature maps conv4_3 (512 channels), fc7 (1024), conv8_2 (512), ...
 
-    38, 19, 10, 5, 3, 1 cells a side for `size` 300; 64, 32, 16, 8, 4, 2, 1 for 512.
+    The maps after conv8_2 have 256 channels each. For `size` 300 the maps have 38, 19, 10, 5, 3 and
+    1 cells a side; for 512 they have 64, 32, 16, 8, 4, 2 and 1.
     """
 
     def __init__(self, size: int) -> None:
@@ -53,17 +53,18 @@ class VGG16(nn.Module):
             channels = outputs
         self.channels = (512, 1024, *(outputs for _, outputs, *_ in extras))
         _initialise(self.extra, nn.init.xavier_uniform_)
-        # Where VGG16 itself is not given: without norms, only He's scale carries the signal through
-        # so many layers.
+        # These weights are used if none are given for VGG16 itself. The network has no norms, so
+        # only He's initialisation carries the signal through so many layers.
         _initialise(self.features, nn.init.kaiming_normal_)
         _initialise(self.extra[0], nn.init.kaiming_normal_)
         with torch.no_grad():
             next(self.features.parameters()).div_(_PIXEL_DEVIATION)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the feature maps of normalised images (B, 3, S, S), the largest first."""
         x = self.features(images)
-        # In float32: half precision cannot hold the square of a small value, nor the epsilon of the
-        # norm.
+        # The norm is computed in float32, because float16 cannot hold the square of a small value,
+        # nor the epsilon of the norm.
         maps = [self.scale_weight.view(1, -1, 1, 1) * F.normalize(x.float()).to(x.dtype)]
         for layer in self.extra:
             x = layer(x)
@@ -80,8 +81,9 @@ def _initialise(layers: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
 
 
 def _vgg16_layers() -> list[nn.Module]:
-    """Convolutions, ReLUs and poolings up to pool5. The third pooling rounds up, so that 300 gives
-    38 cells.
+    """Return the convolutions, ReLUs and poolings up to pool5.
+
+    The third pooling rounds up, so that an input of 300 gives 38 cells.
     """
     layers: list[nn.Module] = []
     channels = 3
@@ -94,8 +96,9 @@ def _vgg16_layers() -> list[nn.Module]:
 
 
 def _fc6_fc7() -> nn.Sequential:
-    """Pool5 at stride 1, fc6 as a dilated ("a trous") convolution, fc7 as a 1 x 1 one:
-    section 3.
+    """Return pool5 at stride 1, fc6 as a dilated ("a trous") convolution and fc7 as a 1 x 1 one.
+
+    Section 3 of the SSD paper.
     """
     return nn.Sequential(
         nn.MaxPool2d(3, 1, 1),

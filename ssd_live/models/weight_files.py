@@ -1,4 +1,5 @@
-"""Weights that others published, recognised by their parameters' names and turned into ours.
+"""Load published weights: recognise their network by the parameter names, and rename them to ours.
+
 Nothing in a file is ever executed.
 """
 
@@ -19,16 +20,18 @@ from ssd_live.models.zoo import create
 
 State = dict[str, Tensor]
 
-# Keys under which training programs keep the weights among other things, and what data parallelism
-# puts before every name.
+# Training programs keep the weights under one of these keys, beside other things. Data-parallel
+# training puts `module.` before every name.
 _WRAPPERS = ("model_state_dict", "state_dict", "model")
 _PARALLEL_PREFIX = "module."
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A network with the weights of a file; `classes` counts the background, `family` says whose
-    names the file had.
+    """A network with the weights of a file.
+
+    `network` is its name in the zoo. `classes` counts the background. `family` names the code base
+    whose parameter names the file has: "torchvision" or "ssd.pytorch".
     """
 
     network: str
@@ -39,10 +42,12 @@ class Recognised:
 
 
 def recognise(path: Path) -> Recognised:
-    """The network that the weights in a file (.pth, .pt, .safetensors) are for, filled with them
-    strictly, in evaluation mode.
+    """Return the network that a weight file is for, with its weights loaded, in evaluation mode.
 
-    torchvision's SSD300 and SSDLite320, and ssd.pytorch's SSD300. Raises `ModelFileError`.
+    The file is a .pth, .pt or .safetensors file, and its weights must fit the network strictly.
+    Known are torchvision's SSD300 and SSDLite320, ssd.pytorch's SSD300, and an SSD512 with
+    torchvision's names. Raises `ModelFileError` if the file cannot be read, is for an unknown
+    network or does not fit it, or if a weight is not a finite number.
     """
     state = read_state(path)
     network, preset, classes, family, state = _identified(state, path)
@@ -52,19 +57,21 @@ def recognise(path: Path) -> Recognised:
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise ModelFileError(
-            f"{path}: looks like {family}'s {network} but does not fit it ({detail}); take "
-            "another file"
+            f"{path}: the names are those of {family}'s {network}, but the weights do not fit it "
+            f"({detail}); use another file"
         ) from error
     if not all(
         torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()
     ):
-        raise ModelFileError(f"{path}: has weights that are no numbers; take another file")
+        raise ModelFileError(f"{path}: some weights are not finite numbers; use another file")
     return Recognised(network, preset, classes, model.eval(), family)
 
 
 def read_state(path: Path) -> State:
-    """Names and float32 tensors of a file, without running what a pickle may hold. Raises
-    `ModelFileError`.
+    """Return the named tensors of a weight file; floating-point tensors become float32.
+
+    Code that a pickle may contain is never run. Raises `ModelFileError` if the file is missing,
+    cannot be read, or contains anything but named tensors.
     """
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such file; check the path")
@@ -76,11 +83,12 @@ def read_state(path: Path) -> State:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelFileError(
-            f"{path}: holds more than weights, which is never run; save only the state_dict"
+            f"{path}: contains more than weights, and ssd_live never runs code from a file; save "
+            "only the state_dict"
         ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise ModelFileError(
-            f"{path}: is no file of weights that can be read; take a fresh copy"
+            f"{path}: the weights cannot be read; get a new copy of the file"
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
@@ -90,7 +98,7 @@ def read_state(path: Path) -> State:
         or not content
         or not all(isinstance(value, Tensor) for value in content.values())
     ):
-        raise ModelFileError(f"{path}: holds no named weights; save a state_dict")
+        raise ModelFileError(f"{path}: contains no named weights; save a state_dict")
     state = {str(name).removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in content.items()}
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor
@@ -99,7 +107,10 @@ def read_state(path: Path) -> State:
 
 
 def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
-    """As safetensors, with facts about them as JSON in its metadata. Raises `OutputError`."""
+    """Write the weights of a network as safetensors, with `facts` about them in its metadata.
+
+    Each value of `facts` is stored as JSON. Raises `OutputError`.
+    """
     from safetensors.torch import save
 
     from ssd_live.system.atomic_files import atomic_write
@@ -119,7 +130,10 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
 
 
 def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]:
-    """network, preset, classes with the background, family, and the weights by our names."""
+    """Return network, preset, classes with the background, family, and the weights by our names.
+
+    Raises `ModelFileError` if no known network has these parameter names.
+    """
     try:
         if "vgg.0.weight" in state and "conf.0.weight" in state:
             classes = len(state["conf.0.bias"]) // 4
@@ -142,17 +156,21 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
             classes = len(state["head.classification_head.module_list.0.1.bias"]) // 6
             return "ssdlite320-mobilenetv3-large", "coco", classes, "torchvision", state
     except KeyError as error:
-        raise ModelFileError(f"{path}: lacks the weights {error}; take a whole file") from error
+        raise ModelFileError(
+            f"{path}: the weights {error} are missing; use a complete file"
+        ) from error
     raise ModelFileError(
-        f"{path}: its weights are of no known network (the first is {next(iter(state))!r}); known "
-        "are torchvision's ssd300_vgg16 and "
-        "ssdlite320_mobilenet_v3_large, and ssd.pytorch's SSD300"
+        f"{path}: the weights belong to no known network (the first is {next(iter(state))!r}); "
+        "known networks are torchvision's ssd300_vgg16 and ssdlite320_mobilenet_v3_large, and "
+        "ssd.pytorch's SSD300"
     )
 
 
 def _from_ssd_pytorch(state: State) -> State:
-    """ssd.pytorch numbers all layers of a list, poolings and ReLUs included; its extras have no
-    ReLUs in between.
+    """Return the weights of ssd.pytorch's SSD300 under our names.
+
+    ssd.pytorch numbers all layers of a list, poolings and ReLUs included. Its list of extra layers
+    has no ReLUs.
     """
     renamed = {}
     for name, tensor in state.items():

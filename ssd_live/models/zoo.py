@@ -1,4 +1,4 @@
-"""The networks that `ssd_live` can make, and the trained weights it ships for two of them."""
+"""Create the networks that `ssd_live` knows, and load the trained weights that it ships for two."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,11 @@ from ssd_live.system.paths import assets_folder
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with shipped weights, and what its model file has to say of them."""
+    """A network with shipped weights, and the facts about them for its model file.
+
+    `network` is its name in the zoo. `input_size` is (width, height) in pixels. `mean` and `scale`
+    are per RGB channel: the network takes `(pixel - mean) * scale`. Thresholds are in 0..1.
+    """
 
     network: str
     weights: str
@@ -35,11 +39,12 @@ class TrainedModel:
 
     @property
     def weights_path(self) -> Path:
+        """The path of the shipped file of weights."""
         return assets_folder() / "weights" / self.weights
 
 
-# Name -> of the number of classes with the background, and the preset of default boxes, for those
-# that have two.
+# Network name -> a function of the number of classes with the background, and of the preset of
+# default boxes. Only the VGG16 networks have two presets.
 _NETWORKS: dict[str, Callable[[int, Preset], SSDNetwork]] = {
     "ssd300-vgg16": lambda classes, preset: ssd_vgg16(300, classes, preset),
     "ssd512-vgg16": lambda classes, preset: ssd_vgg16(512, classes, preset),
@@ -82,11 +87,11 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 
 
 def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
-    """A new network with random weights; `num_classes` counts the background.
+    """Return a new network with random weights; `num_classes` counts the background.
 
-    `preset` chooses the default boxes of the VGG16 networks: the paper's for VOC, or those of the
-    published COCO weights. Raises `UnknownModelError` for a name that is not in the zoo,
-    `UsageError` for another preset or fewer than two classes.
+    `preset` chooses the default boxes of the VGG16 networks: "voc" for those of the paper, "coco"
+    for those of the published COCO weights. Raises `UnknownModelError` for a name that is not in
+    the zoo, and `UsageError` for another preset or fewer than two classes.
     """
     if preset not in ("voc", "coco"):
         raise UsageError(f"there is no preset {preset!r}; choose voc or coco")
@@ -98,20 +103,19 @@ def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork
         return _NETWORKS[network](num_classes, preset)
     except KeyError:
         raise UnknownModelError(
-            f"there is no network {network!r}; there are {', '.join(sorted(_NETWORKS))}"
+            f"there is no network {network!r}; choose one of {', '.join(sorted(_NETWORKS))}"
         ) from None
 
 
 def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
-    """A shipped network in evaluation mode with its trained weights, float32, and its class names
-    without the background.
+    """Return a shipped network with its trained weights, and its class names without background.
 
-    Raises `UnknownModelError` for an unknown name, `ModelFileError` for weights that are damaged or
-    do not fit strictly.
+    The network is in evaluation mode, its weights are float32. Raises `UnknownModelError` for an
+    unknown name, and `ModelFileError` for weights that are damaged or do not fit strictly.
     """
     if name not in TRAINED_MODELS:
         raise UnknownModelError(
-            f"there are no trained weights for {name!r}; there are some for "
+            f"there are no trained weights for {name!r}; choose one of "
             f"{', '.join(sorted(TRAINED_MODELS))}"
         )
     trained = TRAINED_MODELS[name]
@@ -122,11 +126,11 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
             tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelFileError(
-            f"{path}: the weights cannot be read ({error}); take a fresh copy"
+            f"{path}: the weights cannot be read ({error}); get a new copy of the file"
         ) from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ModelFileError(
-            f"{path}: its metadata does not list the class names; take a fresh copy"
+            f"{path}: its metadata does not list the class names; get a new copy of the file"
         )
     model = create(trained.network, len(classes) + 1)
     load_tensorflow_weights(model, tensors)
@@ -134,9 +138,9 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
 
 
 def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load weights whose box predictors answer in TensorFlow's order (ty, tx, th, tw), strictly.
+    """Load weights whose box predictors give TensorFlow's order (ty, tx, th, tw), strictly.
 
-    Raises `ModelFileError` where names or shapes differ.
+    Raises `ModelFileError` if names or shapes differ.
     """
     counters = {
         name: value
@@ -156,7 +160,7 @@ def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> Non
 
 
 def _swap_box_order(tensor: Tensor) -> Tensor:
-    """(boxes * 4, ...) from y, x, h, w to x, y, w, h within each group of four."""
+    """Reorder the first axis (boxes * 4) from y, x, h, w to x, y, w, h in each group of four."""
     return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(
         tensor.shape
     )

@@ -1,1 +1,1 @@
-"""Stages in threads, and what stands between them."""
+"""Pipeline stages, each in a thread, and the queues and slots between them."""

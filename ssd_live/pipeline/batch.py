@@ -1,8 +1,10 @@
-"""Files: every frame, in order, none lost. Decoding, inference and writing overlap in three threads
-with bounded queues between them.
+"""Process every frame of a file in order, without losing any.
 
-What one stage makes, the next gets in bursts: each works in warm caches for a while, and threads
-wake each other rarely. On two cores that is a tenth of the whole time (docs/benchmarks.md).
+Decoding, inference and writing overlap in three threads with bounded queues between them.
+
+A stage hands its results to the next one in bursts. Each thread then works in warm caches for a
+while, and threads rarely wake each other. On two cores the bursts save a tenth of the whole time
+(docs/benchmarks.md).
 """
 
 import threading
@@ -21,7 +23,8 @@ from ssd_live.pipeline.in_flight import (
 )
 from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
 
-# So long is waited for frames while others are in flight, of which the detections may be there.
+# How long to wait for new frames while requests are in flight; the detections of those may be ready
+# by then.
 _PATIENCE_SECONDS = 0.1
 _POLL_SECONDS = 0.1
 _JOIN_SECONDS = 30.0
@@ -31,9 +34,12 @@ Other = TypeVar("Other")
 
 @dataclass
 class Counters:
-    """What the stages did; seconds are of work, without waiting for each other. `last_done_at` is
-    on `time.perf_counter`'s clock: frames are done in bursts, and how many are by now says little
-    of the speed.
+    """Counts and times of the stages.
+
+    `read` and `done` count frames. `seconds` holds the work of each stage in seconds, without the
+    time in which it waits for another stage. `first_done_at` is on `time.time`'s clock,
+    `last_done_at` on `time.perf_counter`'s clock. Frames finish in bursts, so divide `done` by the
+    time up to `last_done_at`, not by the time up to now, to get the speed.
     """
 
     read: int = 0
@@ -43,16 +49,18 @@ class Counters:
     last_done_at: float = 0.0
 
     def add(self, stage: str, seconds: float) -> None:
+        """Add seconds of work to a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
 class BatchPipeline(Generic[Other]):
-    """Runs `source` through inference into `sink`.
+    """A pipeline that runs the frames of `source` through inference into `sink`.
 
-    The source gives frames and, between them, other things (packets of sound), which go past
-    inference in their place. The sink is called in order by one thread, with `FrameDetections` for
-    each frame and with the other things as they are. Without `pixels` its frames have no planes:
-    their memory goes back to the decoder as soon as the network's input is made.
+    The source yields frames and, between them, other items (packets of sound). The other items skip
+    inference but keep their position in the order. One thread calls the sink in order: with
+    `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
+    frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
+    the network input is made.
     """
 
     def __init__(
@@ -75,21 +83,21 @@ class BatchPipeline(Generic[Other]):
         self.counters = Counters()
 
     def stop(self) -> None:
-        """Read nothing more; what was read is finished."""
+        """Stop reading; frames that were already read are finished."""
         self._stop.set()
 
     def abort(self) -> None:
-        """Tear everything down at once; `run` raises `KeyboardInterrupt`."""
+        """Cancel all stages at once; `run` raises `KeyboardInterrupt`."""
         with self._failure_lock:
             self._failure = self._failure or KeyboardInterrupt()
         self._tear_down()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
-        """Until the source ends or `stop`. The first failure of any stage is raised here; the
-        others then end as well.
+        """Run until the source ends or `stop` is called.
 
-        An interrupt (KeyboardInterrupt) in the calling thread tears everything down at once and
-        goes on upwards; call `stop` from a signal handler to end in order instead.
+        Raises the first error of any stage, after the other stages have ended. An interrupt
+        (`KeyboardInterrupt`) in the calling thread cancels all stages at once and is raised to the
+        caller. Call `stop` from a signal handler to end in order instead.
         """
         stages = (("decode", self._decode), ("infer", self._infer), ("write", self._write))
         threads = [
@@ -102,7 +110,7 @@ class BatchPipeline(Generic[Other]):
             while any(thread.is_alive() for thread in threads):
                 threads[-1].join(_POLL_SECONDS)
                 on_progress(self.counters)
-            # Threads may be done before they were looked at once.
+            # The threads may end before the loop above reports once.
             on_progress(self.counters)
         finally:
             self._tear_down()
@@ -113,8 +121,8 @@ class BatchPipeline(Generic[Other]):
             if failure is not None:
                 raise failure
         finally:
-            # The traceback holds this frame, and the frame must not hold the traceback: files stay
-            # open in such a ring.
+            # The traceback refers to this stack frame, so the stack frame must not refer to the
+            # error: such a reference cycle keeps files open.
             del failure
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -150,7 +158,7 @@ class BatchPipeline(Generic[Other]):
                 self.counters.read += 1
             else:
                 burst.append(item)
-            # Whoever waits gets what there is.
+            # If the next stage waits, it gets the burst before it is full.
             if weight + each > BURST_BYTES or self._decoded.is_awaited:
                 self._decoded.put(burst, weight)
                 burst, weight = [], 0
@@ -159,7 +167,7 @@ class BatchPipeline(Generic[Other]):
         self._decoded.finish()
 
     def _prepared(self, frame: Frame) -> PreparedFrame:
-        """While the frame's pixels are still in this core's cache."""
+        """Make the network input while the frame's pixels are still in this core's cache."""
         size, image = (frame.width, frame.height), None
         if frame.index % self._inference.every == 0:
             started = time.perf_counter()

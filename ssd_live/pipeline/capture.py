@@ -1,6 +1,4 @@
-"""The capture thread: opens one source, reads it at its pace, and brings it back when it
-goes away.
-"""
+"""The capture thread: open one source, read it at its pace and reconnect when it disappears."""
 
 import threading
 import time
@@ -18,17 +16,19 @@ from ssd_live.pipeline.counters import Durations
 from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
 from ssd_live.video.sources.pace import Pacer
 
-# How long to wait before trying again, growing; a source that returns is back within 2 s.
+# Growing waits between attempts to reconnect. They are short, so that a source that returns is
+# shown again within 2 s.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.6)
 _OLD_READER_SECONDS = 2.0
 _GUESSED_RATE = 25.0
-# How far before a frame the one before it is looked for, and which times are the same.
+# How far to seek back to find the previous frame. Times that differ by less than `_SAME_SECONDS`
+# are equal.
 _BACK_SECONDS = (2.0, 15.0)
 _SAME_SECONDS = 1e-4
 
 
 class Phase(str, Enum):
-    """What a capture is doing."""
+    """What a capture is doing now."""
 
     OPENING = "opening"
     PLAYING = "playing"
@@ -40,8 +40,10 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True)
 class CaptureState:
-    """`position` is seconds from the source's beginning; `trouble` is the last failure's line,
-    `attempts` how often it was tried since.
+    """The state of a capture at one moment.
+
+    `position` is the time in seconds since the beginning of the source. `trouble` is the message of
+    the last error, and `attempts` counts the errors since the source was last open.
     """
 
     phase: Phase
@@ -54,7 +56,7 @@ class CaptureState:
 
 @dataclass(frozen=True)
 class CaptureOptions:
-    """How a source is played; `mirror` flips left and right."""
+    """How to play a source. `mirror` flips left and right."""
 
     source: SourceOptions = field(default_factory=SourceOptions)
     loop: bool = True
@@ -63,12 +65,13 @@ class CaptureOptions:
 
 
 class Capture:
-    """One source in one thread. `deliver` is called there with every frame, and whether it is held
-    back by a pause.
+    """One source, read in a thread of its own.
 
-    A read that never returns blocks nobody: `retire` does not wait, and a retired capture delivers
-    nothing more and closes its source itself as soon as it can. `after` is the capture that this
-    one takes over from; a camera can be opened only once.
+    The thread calls `deliver` with every frame and with whether a pause holds the frame back.
+
+    A read that never returns blocks no other thread: `retire` does not wait. A retired capture
+    delivers nothing more and closes its source as soon as it can. `after` is the earlier capture
+    that this one replaces; this one waits for its end because a camera can be opened only once.
     """
 
     def __init__(
@@ -91,41 +94,47 @@ class Capture:
         self._seek_to: float | None = None
         self._state = CaptureState(Phase.OPENING, spec)
         self._count = 0
-        # A source that has nothing to give any more must not be begun anew for ever.
+        # A source that gives no more frames must not be restarted forever.
         self._count_at_end = 0
         self.reading = Durations()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     @property
     def state(self) -> CaptureState:
+        """A snapshot of what the capture is doing."""
         return self._state
 
     @property
     def is_paused(self) -> bool:
-        """Whether that is what was asked for; the source may be away."""
+        """Whether a pause was requested; the source itself may be disconnected."""
         return self._paused
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def retire(self) -> None:
-        """Deliver nothing more, and end."""
+        """Deliver nothing more and end the thread; return without waiting."""
         with self._changed:
             self._retired = True
             self._changed.notify_all()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end; false if it is still held up by its source."""
+        """Wait at most `timeout` seconds for the thread to end; return whether it ended.
+
+        It cannot end while its source blocks.
+        """
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def pause(self) -> None:
+        """Pause at the frame that is shown now."""
         with self._changed:
             self._paused = True
             self._changed.notify_all()
 
     def play(self) -> None:
-        """Go on; from the beginning if the end was reached."""
+        """Continue; start from the beginning if the end was reached."""
         with self._changed:
             self._paused = False
             if self._state.phase is Phase.ENDED:
@@ -133,22 +142,25 @@ class Capture:
             self._changed.notify_all()
 
     def step(self, frames: int) -> None:
-        """While paused, show the next frame (1) or the one before (-1)."""
+        """Pause and show the next frame (1) or the previous one (-1)."""
         with self._changed:
             self._paused = True
             self._steps += frames
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
+        """Continue at this time in seconds since the beginning of the source."""
         with self._changed:
             self._seek_to = max(seconds, 0.0)
             self._changed.notify_all()
 
     def set_loop(self, loop: bool) -> None:
+        """Set whether to start again from the beginning at the end."""
         with self._changed:
             self._loop = loop
 
     def set_mirror(self, mirror: bool) -> None:
+        """Set whether to flip left and right."""
         self._mirror = mirror
 
     def _run(self) -> None:
@@ -166,7 +178,7 @@ class Capture:
                 trouble = str(error)
             except (
                 Exception
-            ) as error:  # a driver's or library's fault must not end the thread unseen
+            ) as error:  # an error in a driver or library must not end the thread silently
                 trouble = (
                     f"{self._spec.title}: {type(error).__name__}: "
                     f"{next(iter(str(error).splitlines()), 'no message')}; choose another source"
@@ -182,7 +194,7 @@ class Capture:
                 )
 
     def _play(self, source: Source) -> None:
-        """Until retired. Raises what `read` raises."""
+        """Play an open source until this capture is retired. Raises what `read` raises."""
         pacer = Pacer()
         last_due = time.monotonic()
         self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
@@ -211,7 +223,8 @@ class Capture:
                 and not (steps or seeking is not None)
                 and not self._wait_until(last_due)
             ):
-                # Something was asked for meanwhile; a frame that waits is not yet captured.
+                # A command arrived during the wait. A frame that still waits does not count as
+                # captured.
                 if self._retired or self._seek_to is not None:
                     continue
                 pacer.restart()
@@ -220,8 +233,9 @@ class Capture:
             )
 
     def _next_order(self, info: SourceInfo) -> tuple[float | None, int] | None:
-        """(where to seek first, if anywhere; 1 for a single step, fewer than 0 for so many back);
-        None after waiting for something to do.
+        """Return (time to seek to first or None, steps); wait and return None if nothing is to do.
+
+        `steps` is 1 for one frame forward, negative for so many frames back, 0 while playing.
         """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
@@ -239,8 +253,8 @@ class Capture:
                 self._set(phase=Phase.PAUSED)
                 return None, steps
             if info.is_live and self._state.phase is not Phase.ENDED:
-                # A camera's line of pictures must not grow old: it is read on, and its frames are
-                # dropped as paused.
+                # Reading must go on, because the frames in a camera's queue would become old. The
+                # frames are dropped as paused.
                 self._set(phase=Phase.PAUSED)
                 return None, 0
             if self._state.phase is not Phase.ENDED:
@@ -249,7 +263,7 @@ class Capture:
             return None
 
     def _wait_until(self, due: float) -> bool:
-        """False if an order came before the time."""
+        """Wait until `due`; return False if a command arrived before that time."""
         with self._changed:
             paused = self._paused
             while not (self._retired or self._seek_to is not None or self._paused != paused):
@@ -260,7 +274,7 @@ class Capture:
         return False
 
     def _end(self, source: Source, last_due: float) -> None:
-        """Begin anew one frame's time after the last one, or stay."""
+        """Start again one frame period after the last frame, or stay at the end."""
         if self._loop and not self._paused:
             self._wait_until(last_due + 1 / (source.info.rate or _GUESSED_RATE))
         with self._changed:
@@ -292,8 +306,10 @@ class Capture:
 
 
 def _time_before(source: Source, position: float, steps: int) -> float:
-    """The time of the frame `steps` before the one at `position`, found by reading up to it; of the
-    first one where there are fewer.
+    """Return the time of the frame `steps` before the one at `position`, in seconds.
+
+    The frame is found by reading up to `position`. If there are fewer frames before it, this is the
+    time of the first one.
     """
     times: deque[float] = deque(maxlen=steps)
     for back in (*_BACK_SECONDS, position):

@@ -1,5 +1,7 @@
-"""Counting and timing of a live pipeline: every captured frame has one fate, and memory stays flat
-however long it runs.
+"""Count and time the frames of a live pipeline.
+
+Every captured frame is counted once: as shown, as failed or as dropped. The memory that this needs
+does not grow, however long the pipeline runs.
 """
 
 import threading
@@ -12,7 +14,7 @@ from enum import Enum
 import numpy as np
 
 _RATE_WINDOW_SECONDS = 2.0
-# Bins of one percent from 10 microseconds to 100 seconds.
+# The histogram has bins of one percent, from 10 microseconds to 100 seconds.
 _SHORTEST_SECONDS, _LONGEST_SECONDS, _BIN_RATIO = 1e-5, 1e2, 1.01
 _BINS = int(np.ceil(np.log(_LONGEST_SECONDS / _SHORTEST_SECONDS) / np.log(_BIN_RATIO)))
 
@@ -32,7 +34,9 @@ class Cause(str, Enum):
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """captured = shown + failed + sum of dropped + in_flight; in_flight is 0 once a pipeline is
+    """A snapshot of the frame counts.
+
+    captured = shown + failed + sum of dropped + in_flight. in_flight is 0 once the pipeline is
     closed.
     """
 
@@ -44,10 +48,11 @@ class FrameCounts:
 
     @property
     def in_flight(self) -> int:
+        """The number of captured frames that are still in the pipeline."""
         return self.captured - self.shown - self.failed - sum(self.dropped.values())
 
     def since(self, earlier: "FrameCounts") -> "FrameCounts":
-        """What was added after an earlier frame_counts."""
+        """Return what was counted after an earlier snapshot."""
         dropped = {
             cause: count - earlier.dropped.get(cause, 0) for cause, count in self.dropped.items()
         }
@@ -61,7 +66,7 @@ class FrameCounts:
 
 
 def total(all_counts: Iterable[FrameCounts]) -> FrameCounts:
-    """Of several pipelines."""
+    """Return the sum of the counts of several pipelines."""
     each = list(all_counts)
     dropped: Counter[str] = Counter()
     for frame_counts in each:
@@ -76,7 +81,7 @@ def total(all_counts: Iterable[FrameCounts]) -> FrameCounts:
 
 
 class FrameCounter:
-    """Counts fates from any thread."""
+    """A counter of what happened to each frame; all methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -84,26 +89,32 @@ class FrameCounter:
         self._dropped: Counter[Cause] = Counter()
 
     def capture(self) -> None:
+        """Count a captured frame."""
         with self._lock:
             self._captured += 1
 
     def infer(self) -> None:
+        """Count a frame on which inference ran."""
         with self._lock:
             self._inferred += 1
 
     def show(self) -> None:
+        """Count a frame that was shown."""
         with self._lock:
             self._shown += 1
 
     def fail(self) -> None:
+        """Count a frame that could not be processed."""
         with self._lock:
             self._failed += 1
 
     def drop(self, cause: Cause) -> None:
+        """Count a frame that was dropped, by the cause."""
         with self._lock:
             self._dropped[cause] += 1
 
     def counts(self) -> FrameCounts:
+        """Return a snapshot of the counts."""
         with self._lock:
             return FrameCounts(
                 self._captured,
@@ -115,19 +126,24 @@ class FrameCounter:
 
 
 class Rate:
-    """Events a second over the last two seconds."""
+    """A measurement of events per second over the last two seconds."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
 
     def tick(self, now: float) -> None:
+        """Record an event at `now`, in seconds of the monotonic clock."""
         with self._lock:
             self._times.append(now)
             self._forget(now)
 
     def per_second(self, now: float | None = None) -> float:
-        """One over the mean gap; while a gap is unusually long, it counts as it stands."""
+        """Return one over the mean time between events, or 0 for fewer than two events.
+
+        If no event came for more than twice the mean time, the time since the last event counts as
+        well.
+        """
         now = time.monotonic() if now is None else now
         with self._lock:
             self._forget(now)
@@ -144,8 +160,9 @@ class Rate:
 
 
 class Durations:
-    """Durations in seconds, kept as a histogram whose bins are one percent wide, and the last one
-    as it was.
+    """A histogram of durations in seconds, with bins one percent wide.
+
+    `last` and `longest` are exact.
     """
 
     def __init__(self) -> None:
@@ -155,6 +172,7 @@ class Durations:
         self.longest = 0.0
 
     def add(self, seconds: float) -> None:
+        """Add a duration in seconds."""
         place = int(
             np.log(max(seconds, _SHORTEST_SECONDS) / _SHORTEST_SECONDS) / np.log(_BIN_RATIO)
         )
@@ -165,12 +183,14 @@ class Durations:
 
     @property
     def count(self) -> int:
+        """The number of durations added."""
         with self._lock:
             return int(self._counts.sum())
 
     def percentile(self, percent: float) -> float:
-        """Upper edge, in seconds, of the bin in which that share of the durations is reached; 0 if
-        there are none.
+        """Return a percentile of the durations in seconds, or 0 if there are none.
+
+        This is the upper edge of the bin that contains the percentile, but at most `longest`.
         """
         with self._lock:
             total = self._counts.cumsum()
@@ -181,7 +201,7 @@ class Durations:
 
     @classmethod
     def merged(cls, several: Iterable["Durations"]) -> "Durations":
-        """Those of several pipelines, as if they had been added to one."""
+        """Return one histogram of the durations of several pipelines."""
         everything = cls()
         for durations in several:
             with durations._lock:
@@ -190,7 +210,7 @@ class Durations:
         return everything
 
     def milliseconds(self) -> dict[str, float]:
-        """p50, p95, p99 and the longest, in milliseconds, and how many there were."""
+        """Return p50, p95, p99 and max in milliseconds, and the count."""
         named = {
             f"p{percent}": round(1000 * self.percentile(percent), 3) for percent in (50, 95, 99)
         }

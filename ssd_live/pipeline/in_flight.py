@@ -1,5 +1,6 @@
-"""What waits for its detections: frames in order, as many at a time in flight as a
-backend takes.
+"""A queue of frames that wait for their detections, in order.
+
+As many batches are in flight as the backend accepts.
 """
 
 import time
@@ -17,8 +18,8 @@ from ssd_live.errors import BackendError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels
 
-# What stages hand on together: enough to work in warm caches for a while, and little enough that 4K
-# fits in memory.
+# The size of a burst: large enough that a stage works in warm caches for a while, and small enough
+# that 4K frames fit into memory.
 BURST_BYTES = 8_000_000
 _MOST_IN_BURST = 16
 _BURSTS_IN_FLIGHT = 8
@@ -37,10 +38,11 @@ class FrameDetections:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How frames are looked at: which backend, which input size (width, height), which detections
-    count, every how many frames, where.
+    """How to run inference on frames.
 
-    `batch` is what the backend was loaded with.
+    `input_size` is (width, height) in pixels. `wanted` is the filter for the detections. Inference
+    runs on one of `every` frames, and on `region` only if it is given. `batch` is the batch size
+    that the backend was loaded with.
     """
 
     backend: Backend
@@ -51,8 +53,9 @@ class InferenceConfig:
     batch: int = 1
 
     def weight(self, frame: Frame) -> int:
-        """Bytes that a frame carries through the pipeline with its input for the network; of a
-        small one, what keeps a burst from being long.
+        """Return how much of a burst the frame and its network input fill, in bytes.
+
+        The result has a lower limit, so that a burst of small frames stays short.
         """
         width, height = self.input_size
         return max(
@@ -63,7 +66,10 @@ class InferenceConfig:
 
 @dataclass(frozen=True, eq=False)
 class PreparedFrame:
-    """A frame, its (width, height), and the network's input where it is to be looked at."""
+    """A frame, its size (width, height), and its network input.
+
+    `image` is None if inference does not run on this frame.
+    """
 
     frame: Frame
     size: tuple[int, int]
@@ -72,7 +78,7 @@ class PreparedFrame:
 
 @dataclass
 class _Batch:
-    """Pictures on their way through the backend together."""
+    """Frames that go through the backend together."""
 
     images: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
@@ -81,17 +87,17 @@ class _Batch:
     found: list[Detections] = field(default_factory=list)
 
     def wait(self) -> None:
-        """Until the answer is there; asked only once, also where that fails."""
+        """Wait for the outputs. The backend is asked only once, also if that fails."""
         pending, self.pending = self.pending, None
         if pending is not None:
             self.outputs = pending.result()
 
 
 class InFlightQueue(Generic[Other]):
-    """Takes `PreparedFrame` frames and, between them, other things; gives everything back in the
-    order in which it came.
+    """A queue that takes `PreparedFrame` objects and, between them, other items.
 
-    `waited` is told the seconds for which an answer was waited. Methods raise `BackendError`.
+    It gives everything back in the order of arrival. After each wait for a batch, it calls `waited`
+    with the duration in seconds. Methods raise `BackendError`.
     """
 
     def __init__(self, inference: InferenceConfig, waited: Callable[[float], None]) -> None:
@@ -105,11 +111,12 @@ class InFlightQueue(Generic[Other]):
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing is in the queue."""
         return not self._items
 
     @property
     def in_flight(self) -> int:
-        """Batches of which the answer was not yet taken."""
+        """The number of batches whose outputs were not taken yet."""
         return len(self._in_flight)
 
     @property
@@ -118,6 +125,10 @@ class InFlightQueue(Generic[Other]):
         return 0 < self._most <= len(self._in_flight)
 
     def add(self, item: PreparedFrame | Other) -> None:
+        """Add a frame or another item, and submit the batch if it is full.
+
+        A frame without a network input gets the newest detections of the frames before it.
+        """
         if not isinstance(item, PreparedFrame):
             self._items.append((item, None, 0))
             return
@@ -134,8 +145,11 @@ class InFlightQueue(Generic[Other]):
             self._start()
 
     def _most_in_flight(self, frame: Frame) -> int:
-        """All of the backend's slots, where so many frames are not too much memory; never fewer
-        than it takes to work and wait.
+        """Return how many batches to keep in flight.
+
+        These are all slots of the backend, or fewer if the frames need too much memory. Two is the
+        least (where the backend has two slots), so that the backend computes one batch while
+        another waits.
         """
         inference = self._inference
         fitting = (
@@ -146,7 +160,11 @@ class InFlightQueue(Generic[Other]):
         return min(inference.backend.slots, max(fitting, 2))
 
     def _start(self) -> None:
-        """One picture goes as it is; of many the last one fills what is left."""
+        """Submit the batch.
+
+        A single network input is submitted without a copy. The last network input fills an
+        incomplete batch.
+        """
         batch, self._filling = self._filling, None
         assert batch is not None
         images, size = batch.images, self._inference.batch
@@ -158,25 +176,26 @@ class InFlightQueue(Generic[Other]):
         self._in_flight.append(batch)
 
     def drain_partial(self) -> list[FrameDetections | Other]:
-        """What makes room in a full line; a third stays in flight, for the backend to work on
-        meanwhile.
+        """Make room in a full queue: take from the front until a third is left in flight.
+
+        The backend works on the rest in the meantime.
         """
         return self.take(self._most - max(2 * self._most // 3, 1))
 
     def take_all(self) -> list[FrameDetections | Other]:
-        """Also what is not yet a whole batch."""
+        """Take everything; submit an incomplete batch first."""
         taken = self.drain_partial() if self.is_full else []
         if self._filling is not None:
             self._start()
         return taken + self.take(0)
 
     def take(self, left: int) -> list[FrameDetections | Other]:
-        """From the front, until `left` batches are in flight and something must be waited for."""
+        """Take from the front until `left` batches are in flight and the next item has to wait."""
         count = len(self._in_flight) - left
         if count > 0:
             started = time.perf_counter()
-            # First the last of them, when the others are there as well: this thread is woken once,
-            # not for each.
+            # Wait for the last batch first. The others are ready then as well, so that this thread
+            # wakes up once and not once for each batch.
             self._in_flight[count - 1].wait()
             self._waited(time.perf_counter() - started)
         taken: list[FrameDetections | Other] = []
@@ -207,7 +226,7 @@ class InFlightQueue(Generic[Other]):
         ]
 
     def discard_in_flight(self) -> None:
-        """Wait for what is in flight and throw it away: the backend's slots are free then."""
+        """Wait for all requests in flight and discard their outputs, so that all slots are free."""
         for batch in self._in_flight:
             try:
                 batch.wait()

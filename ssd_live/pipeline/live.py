@@ -1,5 +1,6 @@
-"""Live: capture -> infer -> render in three threads, with room for one frame between them, where
-the newest wins.
+"""Live processing: capture, infer and render in three threads.
+
+Between two threads there is a slot for one frame; a newer frame replaces it.
 """
 
 import threading
@@ -22,44 +23,48 @@ from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
 _JOIN_SECONDS = 2.0
-# For an answer that is on its way.
+# How long `close` waits for a request in flight before it kills the network's process.
 _PATIENCE_SECONDS = 0.5
 _INFERENCE_TIMEOUT_SECONDS = 20.0
 
-# inferred: every frame shown carries its own boxes. source: every frame is shown, with the newest
-# boxes there are.
+# inferred: every shown frame has its own boxes. source: every frame is shown, with the newest boxes
+# that exist.
 Show = Literal["inferred", "source"]
 
 
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
-    """A captured frame on its way, with what was found on it, if it was looked at. Only the one
-    that is `for_show` decides its fate.
+    """A captured frame in the pipeline, with its detections if inference ran on it.
+
+    Only a frame that is `for_show` is counted as shown, failed or dropped.
     """
 
     frame: Frame
     detections: Detections | None = None
     stale: bool = False
     for_show: bool = True
-    # Of which source, counted by `open`: what is left of an earlier one is not shown.
+    # The number of the source, counted by `open`; frames of an earlier source are not shown.
     turn: int = 0
 
 
 class FrameListener(Protocol):
-    """Somebody who wants every frame that is shown or would be: a recorder. Called in the infer or
-    capture thread; must not wait.
+    """A callback that gets every frame on its way to the view, also if it is then not shown.
+
+    A recorder is one. It is called in the infer or capture thread and must not wait.
     """
 
     def __call__(self, live_frame: LiveFrame) -> None: ...
 
 
 class LivePipeline(Closing):
-    """A with-block that owns the threads. All methods may be called from any thread, and none of
-    them waits, but `close`.
+    """The live pipeline: a with-block that owns the threads.
 
-    `on_picture` is called (in the render thread) when `picture` has something new, and not again
-    before it was fetched; `on_trouble` with the failure of a frame that cannot be drawn; `on_death`
-    with that of a network in use, which is let go then.
+    All methods may be called from any thread, and only `close` waits. The pipeline calls:
+
+    - `on_picture` in the render thread, when `picture` has something new. It is not called again
+      before that was fetched.
+    - `on_trouble` with the error of a frame that cannot be drawn.
+    - `on_death` with the error of the network in use, which is then removed.
     """
 
     def __init__(
@@ -84,7 +89,8 @@ class LivePipeline(Closing):
         self._to_render: NewestSlot[LiveFrame] = NewestSlot()
         self._lock = threading.Lock()
         self._picture: Picture | None = None
-        # Numbers of frames: fetched and not yet painted, and the last one whose fate is decided.
+        # Frame numbers: the frame that was fetched and not yet painted, and the last frame that was
+        # counted.
         self._unpainted: int | None = None
         self._settled = 0
         self._announced = False
@@ -104,19 +110,20 @@ class LivePipeline(Closing):
         for thread in self._threads:
             thread.start()
 
-    # What is shown.
+    # Source and network.
 
     @property
     def capture(self) -> Capture | None:
-        """The source's thread, to play, pause, step and seek."""
+        """The capture of the source: use it to play, pause, step and seek. None before `open`."""
         return self._capture
 
     @property
     def state(self) -> CaptureState | None:
+        """The state of the capture, or None before `open`."""
         return self._capture.state if self._capture else None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Show another source; the one before is let go."""
+        """Show another source; the capture of the previous source ends."""
         with self._lock:
             earlier, closed = self._capture, self._stop.is_set()
             if closed:
@@ -135,12 +142,13 @@ class LivePipeline(Closing):
             self._capture.start()
 
     def cap_rate(self, rate: float | None) -> None:
-        """Look at no more than this many frames a second; None for all."""
+        """Process at most `rate` frames per second; None for all."""
         self._period = 1 / rate if rate else 0.0
 
     def use(self, network: LiveModel) -> None:
-        """Go on with another network from the next frame; the one before is closed by the thread
-        that used it.
+        """Switch to another network from the next frame.
+
+        The thread that used the previous network closes it.
         """
         with self._lock:
             replaced: LiveModel | None = network
@@ -152,18 +160,22 @@ class LivePipeline(Closing):
 
     @property
     def network(self) -> LiveModel | None:
+        """The network in use, or None."""
         return self._network
 
-    # What the view asks for and says.
+    # The interface for the view.
 
     def set_viewport(self, viewport: Viewport | None) -> None:
-        """What the view shows from now on; None while nobody can see it."""
+        """Set what the view shows from now on; None while the view is not visible."""
         if viewport != self._viewport:
             self._viewport = viewport
             self._to_render.wake()
 
     def picture(self) -> Picture | None:
-        """The newest picture, once. One fetched earlier and not painted counts as dropped."""
+        """Return the newest rendered image if it was not fetched before, else None.
+
+        If the image of an earlier frame was fetched but not painted, that frame counts as dropped.
+        """
         with self._lock:
             self._announced = False
             picture, self._picture = self._picture, None
@@ -176,8 +188,9 @@ class LivePipeline(Closing):
         return picture
 
     def painted(self, picture: Picture) -> None:
-        """To be called when a fetched picture is on the screen; only the first time for each
-        counts.
+        """Count a fetched image as shown. Call this when it is on the screen.
+
+        Only the first call for each frame counts.
         """
         now = time.monotonic()
         with self._lock:
@@ -190,7 +203,7 @@ class LivePipeline(Closing):
         self.durations["latency"].add(now - picture.frame.captured_at)
 
     def stop(self) -> None:
-        """Begin to end, without waiting."""
+        """Begin to end all threads, without waiting."""
         with self._lock:
             self._stop.set()
             capture = self._capture
@@ -200,7 +213,7 @@ class LivePipeline(Closing):
         self._to_render.wake()
 
     def close(self) -> None:
-        """End all threads; every frame on its way is counted as dropped."""
+        """End all threads; every frame still in the pipeline counts as dropped."""
         self.stop()
         if (capture := self._capture) is not None:
             capture.join(_JOIN_SECONDS)
@@ -227,7 +240,7 @@ class LivePipeline(Closing):
     # The stages.
 
     def _deliver(self, turn: int, frame: Frame, held_back: bool) -> None:
-        """In the capture thread."""
+        """Take a frame from the source, in the capture thread."""
         self.frame_counter.capture()
         self.rates["capture"].tick(frame.captured_at)
         live_frame = LiveFrame(frame, turn=turn)
@@ -240,12 +253,12 @@ class LivePipeline(Closing):
         if self.show == "inferred":
             self._drop(self._to_infer.put(live_frame), Cause.INFERENCE)
             return
-        # Shown at once; the boxes of this very frame come too late for it.
+        # The frame is shown at once, because its own boxes would come too late.
         self._drop(self._to_infer.put(replace(live_frame, for_show=False)), Cause.INFERENCE)
         self._hand_on(replace(live_frame, detections=self._newest, stale=self._newest is not None))
 
     def _is_too_soon(self, now: float) -> bool:
-        """Whether the rate cap leaves this frame out; a tenth of a period early is on time."""
+        """Whether the rate cap drops this frame. A tenth of a period early counts as on time."""
         if not self._period:
             return False
         if now < self._next_due - 0.1 * self._period:
@@ -268,7 +281,10 @@ class LivePipeline(Closing):
             self._network = None
 
     def _look_at(self, live_frame: LiveFrame) -> LiveFrame | None:
-        """The frame with its own detections; as it is without a network; None if that failed."""
+        """Return the frame with its own detections, or None if inference failed.
+
+        Without a network the frame is returned unchanged.
+        """
         network = self._network
         if network is None:
             return live_frame
@@ -280,7 +296,7 @@ class LivePipeline(Closing):
             outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
             done = time.monotonic()
             detections = network.accept_all.detections(outputs, 0, (frame.width, frame.height))
-        except Exception as error:  # whatever a backend does must not end the thread unseen
+        except Exception as error:  # an error in a backend must not end the thread silently
             if live_frame.for_show:
                 self.frame_counter.fail()
             self._give_up(network, error)
@@ -294,8 +310,9 @@ class LivePipeline(Closing):
         return replace(live_frame, detections=detections)
 
     def _give_up(self, network: LiveModel, error: BaseException) -> None:
-        """A network that failed is let go; frames are shown without boxes until another comes. If
-        that is there already, it is no news.
+        """Remove a network that failed; frames are shown without boxes until another network comes.
+
+        If another network is already set, the error is not reported.
         """
         self._network = None
         network.backend.close()
@@ -339,7 +356,7 @@ class LivePipeline(Closing):
             elif live_frame is not None or (
                 last is not None and viewport != shown and last.turn == self._turn
             ):
-                # With no new frame, the last one is drawn anew for a view that has changed.
+                # Without a new frame, the last one is drawn again for a view that has changed.
                 assert last is not None
                 self._show(last, viewport, is_new=live_frame is not None)
             shown = viewport
@@ -382,8 +399,9 @@ class LivePipeline(Closing):
             self._on_picture()
 
     def _settle(self, live_frame: LiveFrame | None, cause: Cause) -> None:
-        """The newest frame will not be painted; should it be drawn again later, that counts no
-        more.
+        """Count the newest frame as dropped: it will not be painted.
+
+        If it is drawn again later, that does not count.
         """
         self._drop(live_frame, cause)
         with self._lock:
@@ -391,14 +409,14 @@ class LivePipeline(Closing):
             self._settled = self._number
 
     def _forget_picture(self, cause: Cause) -> None:
-        """One that nobody fetched; under the lock."""
+        """Remove an image that was not fetched. The caller holds the lock."""
         picture, self._picture = self._picture, None
         if picture is not None and self._counts(picture):
             self.frame_counter.drop(cause)
             self._settled = max(self._settled, picture.number)
 
     def _counts(self, picture: Picture) -> bool:
-        """Whether a picture that nobody fetched was its frame's only one."""
+        """Whether a rendered image that was not fetched was the only one of its frame."""
         return picture.number > self._settled and picture.number != self._unpainted
 
     def _drop(self, live_frame: LiveFrame | None, cause: Cause) -> None:

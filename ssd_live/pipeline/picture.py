@@ -1,4 +1,4 @@
-"""The render stage's work: a frame as a picture of exactly the pixels that the view will show."""
+"""Render a frame as an image of exactly the pixels that the view will show."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,9 @@ from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
 
 @dataclass(frozen=True)
 class Viewport:
-    """What a view shows: a picture of at most `width` x `height` device pixels; of the whole frame,
-    or of a part of it (0..1: x1, y1, x2, y2).
+    """What a view shows: an image of at most `width` x `height` device pixels.
+
+    It shows the `part` (x1, y1, x2, y2) of the frame, in 0..1; by default the whole frame.
     """
 
     width: int
@@ -24,11 +25,12 @@ class Viewport:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """BGRA rows (H, W', 4) uint8, contiguous, of which the first `width` columns show `region` of
-    the frame.
+    """A rendered image of a frame.
 
-    `detections` are in the frame's pixels, None where it was not looked at; `stale` says that they
-    were found on an earlier frame. `number` is the same for pictures of one frame.
+    `pixels` is a contiguous uint8 array (H, W', 4) in BGRA order; its first `width` columns show
+    `region` of the frame. `detections` are in pixels of the frame, and None if inference did not
+    run on it. `stale` means that they were found on an earlier frame. All images of one frame have
+    the same `number`.
     """
 
     number: int
@@ -41,10 +43,11 @@ class Picture:
 
 
 def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
-    """BGRA of the viewport's part of the frame, scaled to fit into it with the frame's aspect: the
-    view has only to copy it.
+    """Return (pixels, width, region): the visible part of the frame, scaled to the view.
 
-    The pixels, how many columns of them count, and the part in pixels of the frame.
+    The pixels are BGRA (H, W', 4) uint8. The aspect ratio of the frame is kept, so that the view
+    only has to copy the pixels. `width` is how many columns are valid. `region` is the visible part
+    in pixels of the frame.
     """
     region = _part(frame, viewport.part)
     scale = min(viewport.width / region.width, viewport.height / region.height)
@@ -74,8 +77,10 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
 
 
 def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    """Scaling and colours in one pass of FFmpeg's scaler, an order faster than OpenCV's two; the
-    rows, with their padding, are its memory.
+    """Scale and convert colours in one pass of FFmpeg's scaler.
+
+    This is about ten times as fast as the two passes of OpenCV. The result is a view of FFmpeg's
+    memory, and its rows include the padding.
     """
     plane = native.reformat(width=size[0], height=size[1], format="bgra").planes[0]
     return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(  # type: ignore[call-overload,no-any-return]
@@ -84,7 +89,10 @@ def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
 
 
 def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
-    """The part in whole pixels, even where colour is halved, at least 2 x 2."""
+    """Return the part in whole pixels, at least 2 x 2.
+
+    The edges are even, because the colour planes have half the resolution.
+    """
     x1, y1, x2, y2 = part
     left, top = int(x1 * frame.width) // 2 * 2, int(y1 * frame.height) // 2 * 2
     right, bottom = (

@@ -1,4 +1,4 @@
-"""A bounded queue that can be closed from either end."""
+"""A bounded queue that the writer or the reader can close."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,15 +9,16 @@ T = TypeVar("T")
 
 
 class QueueClosedError(Exception):
-    """The queue was torn down because another stage failed."""
+    """The queue was closed because another stage failed."""
 
 
 class BoundedQueue(Generic[T]):
-    """First in, first out. `put` waits while items of a total weight of `capacity` are inside.
+    """A first-in, first-out queue with a limit on the total weight of its items.
 
-    An item that weighs nothing (a sound packet, say) never waits, so the bound is on what is large;
-    one that weighs more than that waits until nothing is inside. `is_awaited` says, to whoever
-    fills it, that its reader waits, or did not yet begin.
+    `put` waits while the new item would raise the total weight above `capacity`. An item of weight
+    0 (a sound packet) never waits, so that only large items are limited. An item heavier than
+    `capacity` waits until no other weight is inside. `is_awaited` tells the writer that the reader
+    waits, or has not started yet.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -30,7 +31,7 @@ class BoundedQueue(Generic[T]):
         self._changed = Condition()
 
     def put(self, item: T, weight: int = 1) -> None:
-        """Raises `QueueClosedError`."""
+        """Add an item; wait for room. Raises `QueueClosedError` if the queue is closed."""
         with self._changed:
             while (
                 not self.is_closed
@@ -46,21 +47,23 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Nothing more will be put; readers end once it is empty."""
+        """Declare that no more items will come; readers end once the queue is empty."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Throw away what is inside; every waiting `put` and read raises `QueueClosedError`."""
+        """Discard all items; every waiting `put` and read raises `QueueClosedError`."""
         with self._changed:
             self.is_closed = True
             self._items.clear()
             self._changed.notify_all()
 
     def take(self, seconds: float | None = None) -> T | None:
-        """The next item; None once `finish` was called and all is taken, or where none came within
-        so many seconds. Raises `QueueClosedError`.
+        """Return the next item; wait for it, at most `seconds` if given.
+
+        Return None if time is up, or if `finish` was called and the queue is empty. Raises
+        `QueueClosedError` if the queue is closed.
         """
         with self._changed:
             self.is_awaited = not self._items
@@ -76,6 +79,6 @@ class BoundedQueue(Generic[T]):
             return item
 
     def __iter__(self) -> Iterator[T]:
-        """Items until `finish`. Raises `QueueClosedError`."""
+        """Yield items until `finish`. Raises `QueueClosedError` if the queue is closed."""
         while (item := self.take()) is not None:
             yield item

@@ -1,4 +1,4 @@
-"""A place for one item, where the newest wins."""
+"""A slot for one item that a newer item replaces."""
 
 from threading import Condition
 from typing import Generic, TypeVar
@@ -7,8 +7,10 @@ T = TypeVar("T")
 
 
 class NewestSlot(Generic[T]):
-    """Holds one item. `put` never waits: it replaces what nobody took, so a slow reader makes no
-    writer late.
+    """A slot that holds one item.
+
+    `put` never waits: it replaces an item that was not taken, so that a slow reader does not delay
+    the writer.
     """
 
     def __init__(self) -> None:
@@ -16,15 +18,16 @@ class NewestSlot(Generic[T]):
         self._changed = Condition()
 
     def put(self, item: T) -> T | None:
-        """Leave an item; gives back the one that it replaced, if any."""
+        """Store an item; return the item that it replaced, or None."""
         with self._changed:
             replaced, self._item = self._item, item
             self._changed.notify()
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """The item, waiting at most `timeout` seconds for one; None if there is none or `wake` was
-        called.
+        """Take the item out; wait at most `timeout` seconds for one.
+
+        Return None if there is none or `wake` was called.
         """
         with self._changed:
             if self._item is None and timeout > 0:

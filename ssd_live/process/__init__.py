@@ -1,1 +1,1 @@
-"""`process`: videos, images and folders to annotated copies and lists of detections."""
+"""`process`: make annotated copies and lists of detections from videos, images and folders."""

@@ -1,4 +1,4 @@
-"""One input from first to last frame: the pipeline between a reader and a writer."""
+"""Process one input: run the pipeline between a reader and a writer."""
 
 import shutil
 import time
@@ -29,13 +29,13 @@ from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
 
-# A generous guess of what compressed video takes, to see a full disk ahead: bits a pixel.
+# A generous estimate of compressed video in bits per pixel, to detect a full disk in advance.
 _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5, "ffv1": 6.0}
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model, what runs it with how many pictures at once, and what of its answers is wanted."""
+    """A model, the backend that runs it, the batch size, and the filter for its detections."""
 
     model: ModelFile
     choice: BackendChoice
@@ -45,8 +45,9 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A config, loaded; and how many processor cores decoding and encoding may count on, 0 for all
-    of the machine's.
+    """A model configuration with its loaded backend.
+
+    `cores` is how many CPU cores decoding and encoding may use; 0 means all cores of the machine.
     """
 
     config: ModelConfig
@@ -56,8 +57,9 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """What of each input is processed, and how it is written; seconds count from the
-    first frame.
+    """Which part of each input is processed, and how the output is written.
+
+    `start` and `duration` are in seconds; `start` counts from the first frame.
     """
 
     quality: Quality
@@ -70,12 +72,17 @@ class ProcessOptions:
 
     @property
     def is_whole(self) -> bool:
+        """Whether the whole input is processed."""
         return self.start == 0 and self.duration is None and self.max_frames is None
 
 
 @dataclass
 class Report:
-    """What was done with one input."""
+    """What was done with one input.
+
+    `seconds` is the total time, and `stages` holds the seconds of each stage. `objects` counts the
+    detections by class. `first_done_at` is on `time.time`'s clock.
+    """
 
     frames: int = 0
     seconds: float = 0.0
@@ -86,12 +93,14 @@ class Report:
 
     @property
     def fps(self) -> float:
+        """The mean number of frames per second, or 0 before the end."""
         return self.frames / self.seconds if self.seconds else 0.0
 
 
 class Job:
-    """Processes one task. `stop` may be called from a signal handler; the work then ends
-    in order.
+    """The processing of one task.
+
+    `stop` may be called from a signal handler; the work then ends in order.
     """
 
     def __init__(
@@ -107,19 +116,24 @@ class Job:
         self.report = Report()
 
     def stop(self) -> None:
+        """Stop reading; frames that were already read are finished."""
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.stop()
 
     def abort(self) -> None:
-        """As by an interrupt: nothing is finished."""
+        """Cancel at once, as by an interrupt; nothing is finished."""
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.abort()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
-        """Raises `MediaError`, `OutputError`, `BackendError`; `IncompleteError` or `CancelledError`
-        where a `.part` file was left.
+        """Process the task and return the report.
+
+        Raises `MediaError`, `OutputError` or `BackendError`; `UsageError` if the region or the time
+        range does not fit the input; `IncompleteError` if a part of the input could not be read,
+        and `CancelledError` after `stop`. After the last two, the results so far are left in part
+        files.
         """
         started = time.perf_counter()
         try:
@@ -172,7 +186,7 @@ class Job:
                 self.report.notes.append(
                     f"decoded by hardware ({by})"
                     if by
-                    else "no hardware here decodes it as it should be; the processor did"
+                    else "no hardware here decodes this file correctly; the CPU decoded it"
                 )
             info = reader.info
             self._check_region(info.width, info.height)
@@ -238,11 +252,11 @@ class Job:
     def _end(
         self, reader: VideoReader, writer: VideoWriter | None, log: JsonlWriter | None
     ) -> None:
-        """Give the results their names, or leave them as `.part` files and say so."""
+        """Rename the results to their final names, or keep them as part files and raise."""
         if self._stopped and not self.report.frames:
             raise CancelledError(f"stopped before the first frame of {self._task.source}")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
-        where = f"; what there is was kept in {' and '.join(kept)}" if kept else ""
+        where = f"; the results so far were kept in {' and '.join(kept)}" if kept else ""
         trouble = reader.shortfall
         if self._stopped or trouble:
             if writer is not None:
@@ -257,18 +271,18 @@ class Job:
             )
         if not self.report.frames:
             raise UsageError(
-                f"{self._task.source}: has no frame in the part that was asked for; check --start "
-                "and --duration"
+                f"{self._task.source}: there is no frame in the requested time range; check "
+                "--start and --duration"
             )
         if reader.concealed_frames:
             self.report.notes.append(
                 f"{reader.concealed_frames} frames are damaged in the source; the decoder guessed "
-                "what was missing"
+                "the missing pixels"
             )
         if reader.resized_frames:
             self.report.notes.append(
-                f"{reader.resized_frames} frames are of another size in the source; they are "
-                "scaled to the first one's"
+                f"{reader.resized_frames} frames have a different size in the source; they are "
+                "scaled to the size of the first frame"
             )
         if writer is not None:
             started = time.perf_counter()
@@ -298,7 +312,7 @@ class Job:
         elif shift:
             seconds = float(shift * reader.info.time_base)
             self.report.notes.append(
-                f"the source begins at {seconds:.3f} s, before zero, which players skip; the "
+                f"the source begins at {seconds:.3f} s; players skip times before zero, so the "
                 "output begins at zero"
             )
         return stack.enter_context(
@@ -347,7 +361,7 @@ class Job:
 
 
 class _Annotator:
-    """Draws on frames on their way into a writer."""
+    """Draws the boxes on frames before they are written."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -375,7 +389,7 @@ class _Annotator:
 
 
 def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:
-    """Refuse at once what will not fit. Raises `OutputError`."""
+    """Check that the output will fit on the disk. Raises `OutputError` if not."""
     folder = next((parent for parent in output.parents if parent.is_dir()), Path())
     needed = (frames or 1) * info.width * info.height * _GUESSED_BITS_PER_PIXEL[quality.codec] / 8
     free = shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""Which inputs there are, and where each one's result goes."""
+"""Plan the inputs of `process` and the output path of each one."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ from ssd_live.system.paths import resolve
 from ssd_live.video.encoders import Codec
 from ssd_live.video.writer import CONTAINERS
 
-# Containers that hold any of our codecs and are kept; everything else becomes .mp4, which browsers
+# These containers hold any of our codecs and are kept. Everything else becomes .mp4, which browsers
 # and phones play.
 _KEPT_CONTAINERS = {".mp4", ".mkv", ".mov", ".m4v"}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -23,8 +23,10 @@ _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 
 @dataclass(frozen=True)
 class Task:
-    """One input and its output; `name` is the input's place in its tree, which the output's
-    mirrors. No output: detections only.
+    """One input and its output.
+
+    `name` is the path of the input relative to its tree; the output tree mirrors it. `output` is
+    None if only detections are written.
     """
 
     source: Path
@@ -33,29 +35,33 @@ class Task:
 
     @property
     def is_image(self) -> bool:
+        """Whether the input is an image rather than a video."""
         return self.source.suffix.lower() in IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`folder` is where many results go; None where the one output was named, or there is none."""
+    """The tasks of a command.
+
+    `folder` is the output folder; None if the output is a single named file, or if there is none.
+    """
 
     tasks: tuple[Task, ...]
     folder: Path | None
 
 
 def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
-    """Expand wildcards and folders and give every input an output of its own.
+    """Expand wildcards and folders, and give each input an output path of its own.
 
-    Raises `UsageError` for an output that cannot serve, or that is an input; `MediaError` for a
-    folder without media or a missing file.
+    Raises `UsageError` if the output path cannot be used or would overwrite an input, and
+    `MediaError` if a folder has no media or a file does not exist.
     """
     if "" in inputs or output in ("", "-"):
         raise UsageError("an input or output is empty or `-`; name a file or folder")
     target = Path(output) if output else None
     paths = [path for text in inputs for path in _expand_wildcards(text)]
     if target is not None and target.is_dir() and len(paths) > 1:
-        # `process * -o annotated` names the output among its inputs.
+        # `process * -o annotated` lists the output folder among the inputs.
         paths = [path for path in paths if not _same_file(path, target)]
     from_folder = len(paths) > 1 or any(path.is_dir() for path in paths)
     base = _base(paths)
@@ -73,11 +79,12 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
     ):
         endings = ", ".join([*CONTAINERS, *sorted(IMAGE_SUFFIXES)])
         raise UsageError(
-            f"{target}: cannot tell a format from the name; end it in {endings}, or in / for a "
-            "folder"
+            f"{target}: the name does not show a format; end it in {endings}, or in / for a folder"
         )
     elif (target.exists() and not target.is_dir()) or (media_name and not target.is_dir()):
-        raise UsageError(f"{target}: several inputs need a folder to go to; give -o a folder")
+        raise UsageError(
+            f"{target}: several inputs need a folder for their outputs; give -o a folder"
+        )
     else:
         names = [_name(source, base) for source in sources]
         outputs = _output_names(names, codec)
@@ -91,8 +98,10 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
 
 
 def _expand_wildcards(text: str) -> list[Path]:
-    """Shells of Windows leave wildcards to the program; a file that is really named so
-    comes first.
+    """Return the paths that match `text`.
+
+    On Windows the shell leaves wildcards to the program. A file whose name is exactly `text` comes
+    first. Raises `MediaError` if nothing matches.
     """
     path = Path(text)
     if path.exists() or not glob.has_magic(text):
@@ -104,8 +113,9 @@ def _expand_wildcards(text: str) -> list[Path]:
 
 
 def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
-    """Files, each once, folders opened; what lies in an output folder inside an input folder is not
-    an input.
+    """Return the input files, each once, with folders expanded.
+
+    Files in the output folder are not inputs if that folder is inside an input folder.
     """
     sources: dict[Path, Path] = {}
     for path in paths:
@@ -154,7 +164,7 @@ def _is_within(path: Path, folder: Path) -> bool:
 
 
 def _base(paths: Sequence[Path]) -> Path:
-    """The folder whose tree is mirrored: the deepest one that holds every input."""
+    """Return the folder whose tree the output mirrors: the deepest one that holds every input."""
     parents = [str(resolve(path) if path.is_dir() else resolve(path).parent) for path in paths]
     try:
         return Path(os.path.commonpath(parents))
@@ -168,10 +178,10 @@ def _name(source: Path, base: Path) -> Path:
 
 
 def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
-    """A name of its own for each, in any case of letters.
+    """Return a unique output name for each input; names that differ only in case are not unique.
 
-    Where two would get one (clip.avi beside clip.mp4), each keeps its own ending before the new
-    one; where that is taken too, a number is added.
+    If two inputs would get the same name (clip.avi beside clip.mp4), each keeps its own suffix
+    before the new one. If that name is taken too, a number is added.
     """
     simple = [_output_name(name, codec) for name in names]
     wanted = Counter(str(name).casefold() for name in simple)

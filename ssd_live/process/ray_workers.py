@@ -1,5 +1,6 @@
-"""Workers on a Ray cluster: each is an actor with a model of its own. Inputs and outputs lie where
-every machine of the cluster sees them.
+"""Workers on a Ray cluster: each is an actor with a model of its own.
+
+Inputs and outputs must be on storage that every machine of the cluster can access.
 """
 
 import contextlib
@@ -26,18 +27,18 @@ from ssd_live.system import machine
 from ssd_live.system.atomic_files import os_error_text, parts_of
 
 _POLL_SECONDS = 0.3
-# A worker that dies takes its input with it, which another one begins again; an input that kills
-# every worker is given up.
+# If a worker dies, another one starts its input again. An input that ends every worker is reported
+# as failed after this many attempts.
 _ATTEMPTS = 3
 _REACH_SECONDS, _LAST_PORT = 5.0, 65535
-# Nothing is reported to Ray's makers, and what fails is to fail soon.
+# Do not send usage statistics to Ray's developers, and fail soon if the cluster is not reachable.
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_NUM_REDIS_GET_RETRIES": "3"}
-# RFC 9113, 3.4 and 6.5: what opens a connection, and the type of the frame that answers it.
+# RFC 9113, 3.4 and 6.5: the connection preface, and the type of the frame that answers it.
 _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 4
 
 
 class _Worker:
-    """Runs in a process of Ray's; `run` in one thread, the others meanwhile in another."""
+    """The actor in a Ray process: Ray calls `run` in one thread and the rest in another."""
 
     def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
         self._settings = settings
@@ -61,7 +62,7 @@ class _Worker:
             job.run(note)
         except SsdLiveError as error:
             return job.report, error
-        except Exception as error:  # what a library raises may not travel between processes
+        except Exception as error:  # a library's error may not be picklable
             return job.report, BackendError(f"{type(error).__name__}: {error}")
         return job.report, None
 
@@ -75,7 +76,7 @@ class _Worker:
 
 
 class RayWorker:
-    """Speaks with one actor, and makes another when it dies."""
+    """A worker that controls one actor, and starts another one if it dies."""
 
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
         self._ray, self._make, self._notify = ray, make, notify
@@ -84,10 +85,18 @@ class RayWorker:
         self.report = Report()
 
     def ready(self) -> Any:
-        """What Ray gives once the model is loaded; `ray.get` raises where it cannot be."""
+        """Return a Ray reference that is ready once the model is loaded.
+
+        `ray.get` raises on it if the model cannot be loaded.
+        """
         return self._worker.frames.remote()
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+        """Process a task; start it again in a new actor if the actor dies.
+
+        Raises what `Job.run` raises, and `BackendError` if the model cannot be loaded or the actor
+        dies too often.
+        """
         ray = self._ray
         before = _parts(task, log)
         for attempt in range(1, _ATTEMPTS + 1):
@@ -98,7 +107,7 @@ class RayWorker:
                     raise BackendError(
                         f"a Ray worker cannot load the model: {_reason(error)}"
                     ) from None
-                # What it had begun is nobody's now.
+                # Nobody finishes the part files of the dead actor.
                 for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
                 if self._stopped:
@@ -109,7 +118,7 @@ class RayWorker:
                         f"{task.source}: its Ray worker ended {attempt} times; run it without "
                         "--runner ray to see why"
                     ) from None
-                self._notify(f"{task.source}: its worker ended; another begins it again")
+                self._notify(f"{task.source}: its worker ended; another worker starts it again")
                 continue
             if trouble is not None:
                 raise trouble
@@ -128,11 +137,13 @@ class RayWorker:
         return found
 
     def stop(self) -> None:
+        """End the task in order; may be called from any thread."""
         self._stopped = True
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._worker.stop.remote()
 
     def abort(self) -> None:
+        """End the task at once."""
         self._stopped = True
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._worker)
@@ -147,11 +158,12 @@ def ray_workers(
     address: str | None,
     notify: Callable[[str], None],
 ) -> Iterator[list[Worker]]:
-    """On the cluster at `address`, or a local one made for this. `count` 0 is one worker a
-    processor core; never more than there are inputs.
+    """Yield workers on the cluster at `address`, or on a local cluster that exists only for this.
 
-    Raises `MissingPackageError`, `UsageError` where there is no cluster, `BackendError` where the
-    model cannot be loaded there.
+    If `count` is 0, there is one worker per CPU core, but never more workers than inputs.
+
+    Raises `MissingPackageError` if Ray is not installed, `UsageError` if there is no cluster, and
+    `BackendError` if the model cannot be loaded there.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -163,7 +175,8 @@ def ray_workers(
         ) from error
     if address:
         _check_reachable(address)
-    # What runs here is to be what runs there, where this machine's folders are.
+    # The workers must run the same code as this process. Only a local cluster certainly has this
+    # folder.
     there = {"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}}
     local: dict[str, Any] = (
         {}
@@ -178,7 +191,7 @@ def ray_workers(
         ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         hint = (
-            "is it of this version, and does it want RAY_AUTH_MODE=token?"
+            "does it run the same version of Ray, and does it need RAY_AUTH_MODE=token?"
             if address
             else "see Ray's own messages above"
         )
@@ -188,10 +201,10 @@ def ray_workers(
     try:
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
         workers = min(count or cores, inputs)
-        # So many to a core that they fit, however the cores are spread over machines: one that does
-        # not fit would wait for ever.
+        # Give each worker the same share of a core, so that all workers fit however the cores are
+        # spread over machines. A worker that does not fit would wait forever.
         share = 1 / math.ceil(workers / cores)
-        # The model travels once.
+        # This sends the model to the cluster only once.
         place = ray.put(config)
         actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share)
         found = [
@@ -205,12 +218,15 @@ def ray_workers(
 
 
 def _wait_for_first(ray: Any, workers: Sequence[RayWorker]) -> None:
-    """What cannot be loaded is told once, and not for every input. Raises `BackendError`."""
+    """Wait until one worker has loaded the model.
+
+    An error in loading is then reported once and not for every input. Raises `BackendError`.
+    """
     (first, *_), _ = ray.wait([worker.ready() for worker in workers], num_returns=1)
     try:
         ray.get(first)
     except ray.exceptions.RayActorError as error:
-        # One that was killed is another one's work.
+        # If the worker was killed instead, `RayWorker.run` starts another one.
         if _cannot_load(ray, error):
             raise BackendError(f"a Ray worker cannot load the model: {_reason(error)}") from None
 
@@ -220,7 +236,10 @@ def _cannot_load(ray: Any, error: Exception) -> bool:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would try for minutes. Raises `UsageError`."""
+    """Check that a Ray cluster answers at `address`. Raises `UsageError` if not.
+
+    Ray itself would try for minutes.
+    """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise UsageError(
@@ -239,23 +258,26 @@ def _check_reachable(address: str) -> None:
         ) from error
     if answer[3:] != bytes([_HTTP2_SETTINGS]):
         raise UsageError(
-            f"{address} is another program than Ray; start a cluster with `ray start --head`"
+            f"the program at {address} is not Ray; start a cluster with `ray start --head`"
         )
 
 
 def _parts(task: Task, log: LogPaths | None) -> set[Path]:
-    """Unfinished files of a task, also those of others."""
+    """Return the part files beside the outputs of a task, including those of other runs."""
     places = (task.output, log and log.beside.with_suffix(".jsonl"))
     return {part for place in places if place for part in parts_of(place)}
 
 
 def _absolute(task: Task) -> Task:
-    """A worker is started in a folder of its own."""
+    """Return the task with absolute paths, because a worker starts in a folder of its own."""
     return Task(task.source.absolute(), task.name, task.output and task.output.absolute())
 
 
 def _reason(error: BaseException) -> str:
-    """The last line, which in another process's traceback begins with the kind of error."""
+    """Return the last line of the message.
+
+    In a traceback of another process this line begins with the type of the error.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (
         lines[-1].removeprefix(f"{BackendError.__module__}.{BackendError.__name__}: ")[:300]

@@ -1,6 +1,4 @@
-"""What an output folder remembers: which results are finished and with which settings they were
-made.
-"""
+"""The resume log of an output folder: which results are finished, and with which settings."""
 
 import csv
 import hashlib
@@ -17,14 +15,14 @@ from ssd_live.system.paths import printable, resolve
 
 MEMORY_FOLDER = ".ssd_live"
 SUMMARY_NAME = "summary.csv"
-# Not the name of any input: those have no empty parts.
+# This is never the name of an input, because those have no empty path components.
 _DETECTIONS = "//detections"
 _COLUMNS = ("input", "output", "status", "frames", "seconds", "fps", "objects", "message")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One line of the summary."""
+    """One row of the summary."""
 
     input: str
     output: str
@@ -37,7 +35,7 @@ class Outcome:
 
 
 class ResumeLog:
-    """Finished results of a folder, by the place of their input in its tree."""
+    """The finished results of an output folder, by the relative path of the input."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,12 +45,13 @@ class ResumeLog:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             self._finished = stored if isinstance(stored, dict) else {}
         except (OSError, ValueError, RecursionError):
-            # none yet, or damaged: then nothing is known, and what is there stays unless it is to
-            # be overwritten
+            # The log does not exist yet or is damaged. Then nothing is known, and existing files
+            # stay unless --overwrite is given.
             pass
 
     @property
     def summary_path(self) -> Path:
+        """The path of the summary file."""
         return self.folder / SUMMARY_NAME
 
     @property
@@ -61,11 +60,11 @@ class ResumeLog:
         return self._path.parent.is_dir()
 
     def owns(self, path: Path) -> bool:
-        """Whether a path lies in the resume log's own folder."""
+        """Whether a path is inside the resume log's own folder."""
         return resolve(path).is_relative_to(resolve(self._path.parent))
 
     def log_path(self, task: Task) -> Path:
-        """Where the detections of one of many inputs are kept until they are combined."""
+        """Return the path of the detections of one input, used until they are combined."""
         return (
             self.folder
             / MEMORY_FOLDER
@@ -74,8 +73,9 @@ class ResumeLog:
         )
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:
-        """The earlier outcome, if the same settings made it of the same source and its files are
-        still as they were.
+        """Return the earlier outcome with status "skipped", or None if there is none to reuse.
+
+        It is reused if the same settings made it from the same source, and its files are unchanged.
         """
         entry = self._finished.get(task.name.as_posix())
         if not isinstance(entry, dict):
@@ -89,9 +89,7 @@ class ResumeLog:
             return None
 
     def knows(self, task: Task) -> bool:
-        """Whether this program made the output, of this very input, and nobody has changed it
-        since.
-        """
+        """Whether this program made the output from this input, and it is unchanged since then."""
         entry = self._finished.get(task.name.as_posix())
         return (
             isinstance(entry, dict)
@@ -100,7 +98,7 @@ class ResumeLog:
         )
 
     def note(self, task: Task, key: str, outcome: Outcome) -> None:
-        """Remember a finished result. Raises `OutputError`."""
+        """Store a finished result. Raises `OutputError`."""
         self._finished[task.name.as_posix()] = {
             "key": key,
             "source": str(resolve(task.source)),
@@ -110,11 +108,12 @@ class ResumeLog:
         self._save()
 
     def note_detections(self, path: Path) -> None:
-        """Remember that this program made the combined detections. Raises `OutputError`."""
+        """Store that this program made the combined detections. Raises `OutputError`."""
         self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path)}
         self._save()
 
     def made_detections(self, path: Path) -> bool:
+        """Whether this program made the combined detections, and they are unchanged since then."""
         entry = self._finished.get(_DETECTIONS)
         return isinstance(entry, dict) and entry.get(str(resolve(path))) == _fingerprint(path)
 
@@ -124,7 +123,7 @@ class ResumeLog:
 
 
 def _fingerprint(path: Path | None) -> list[int]:
-    """Size and time of change; empty without a file."""
+    """Return [size in bytes, modification time in ns], or an empty list without a file."""
     if path is None or not path.is_file():
         return []
     status = path.stat()
@@ -132,8 +131,9 @@ def _fingerprint(path: Path | None) -> list[int]:
 
 
 def settings_key(task: Task, settings: Sequence[object]) -> str:
-    """Changes when anything does that the result depends on: the settings, or the input's size or
-    date.
+    """Return a hash of everything that the result depends on.
+
+    It changes with the settings and with the input's path, size and modification time.
     """
     status = task.source.stat()
     text = json.dumps(
@@ -155,7 +155,7 @@ def _printable(outcome: Outcome) -> dict[str, object]:
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> Path:
-    """A CSV with a line a file. Raises `OutputError`."""
+    """Write a CSV with one row per input and return its path. Raises `OutputError`."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, _COLUMNS)
     table.writeheader()

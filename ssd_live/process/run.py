@@ -1,5 +1,7 @@
-"""All inputs of one `process` command: skip what is finished, go on after a bad one, remember, sum
-up.
+"""Run all inputs of one `process` command.
+
+Inputs with a finished result are skipped, an input that fails is reported and the rest are
+processed, finished results are stored in the resume log, and a summary is written.
 """
 
 import tempfile
@@ -26,19 +28,24 @@ _POLL_SECONDS = 0.1
 
 
 class Progress(Protocol):
-    """What is told while the work goes on, from the thread that does it."""
+    """Callbacks for progress, called in the thread that does the work."""
 
-    def begin(self, task: Task, number: int, of: int) -> None: ...
+    def begin(self, task: Task, number: int, of: int) -> None:
+        """Note that the task begins, the `number`-th `of` all tasks."""
 
-    def advance(self, task: Task, done: int, expected: int | None) -> None: ...
+    def advance(self, task: Task, done: int, expected: int | None) -> None:
+        """Note how many frames are done, and how many are expected if that is known."""
 
-    def end(self, task: Task, outcome: Outcome, report: Report) -> None: ...
+    def end(self, task: Task, outcome: Outcome, report: Report) -> None:
+        """Note that the task ended."""
 
 
 @dataclass
 class RunSummary:
-    """Everything together; `failures` are the lines of what went wrong. `seconds` are of the clock,
-    however many inputs there were at once.
+    """The totals of all inputs.
+
+    `failures` are the error messages. `seconds` is elapsed time: with several workers the time of
+    the whole run, otherwise the sum over the inputs.
     """
 
     frames: int = 0
@@ -56,13 +63,12 @@ class RunSummary:
 
     @property
     def fps(self) -> float:
+        """The mean number of frames per second, or 0 before the end."""
         return self.frames / self.seconds if self.seconds else 0.0
 
 
 class BatchRunner:
-    """One command's work, on as many inputs at once as there are workers. `stop` ends the current
-    ones in order and begins no other.
-    """
+    """The work of one command, on as many inputs at once as there are workers."""
 
     def __init__(
         self,
@@ -78,7 +84,7 @@ class BatchRunner:
         self._resume_log = ResumeLog(plan.folder) if plan.folder else None
         self._config = config
         self._workers = workers
-        # Workers take turns with what all of them share.
+        # This lock protects what all workers share.
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
@@ -86,12 +92,17 @@ class BatchRunner:
         self._stopped = False
 
     def stop(self) -> None:
+        """End the current tasks in order and begin no others."""
         self._stopped = True
         for worker in self._workers:
             worker.stop()
 
     def run(self, progress: Progress) -> RunSummary:
-        """Raises only what concerns every input; what concerns one stands in the totals."""
+        """Process all tasks and return the totals.
+
+        An error of one input is stored in the totals. Only an error that concerns every input is
+        raised.
+        """
         totals = RunSummary()
         with ExitStack() as stack:
             logs = self._log_places(stack)
@@ -110,8 +121,9 @@ class BatchRunner:
     def _run_all(
         self, logs: dict[Task, LogPaths], totals: RunSummary, progress: Progress
     ) -> dict[Task, Outcome]:
-        """One worker works in the calling thread; several take inputs, in order, as they become
-        free.
+        """Run the tasks in order; each worker takes the next task when it is free.
+
+        A single worker runs in the calling thread.
         """
         tasks = iter(enumerate(self._plan.tasks, 1))
         finished: dict[Task, Outcome] = {}
@@ -136,13 +148,13 @@ class BatchRunner:
             try:
                 left = {pool.submit(work, worker) for worker in self._workers}
                 while left:
-                    # Another thread may take a signal, which this one, when it waits for good, does
-                    # not see.
+                    # Wait with a timeout. A signal may arrive in another thread, and this thread
+                    # would not see it while it waits without a limit.
                     done, left = wait(left, _POLL_SECONDS, FIRST_EXCEPTION)
                     for future in done:
                         future.result()
             except BaseException:
-                # An interrupt, in this thread: the workers do not see it.
+                # The interrupt is raised in this thread only; the workers do not see it.
                 self._stopped = True
                 for worker in self._workers:
                     worker.abort()
@@ -198,7 +210,7 @@ class BatchRunner:
                 report.fps,
                 message=str(error),
             ), report
-        except Exception as error:  # whatever is wrong with one input must not end the others
+        except Exception as error:  # an error in one input must not end the others
             line = _failure_line(error, task)
             with self._lock:
                 totals.last_error = error
@@ -229,8 +241,10 @@ class BatchRunner:
         )
 
     def _refuse_existing(self, task: Task) -> None:
-        """One named output is never overwritten unasked; in an output folder the resume log
-        decides, so a file it does not know is safe too.
+        """Check that the output may be written. Raises `OutputError` if it would overwrite a file.
+
+        A single named output is never overwritten without --overwrite. In an output folder the
+        resume log decides, so that files which it does not know are safe too.
         """
         if task.output is None or self._overwrite or not task.output.exists():
             return
@@ -240,9 +254,7 @@ class BatchRunner:
             )
 
     def _log_places(self, stack: ExitStack) -> dict[Task, LogPaths]:
-        """Where each input's detections are written before they become the one file that was asked
-        for.
-        """
+        """Return where the detections of each input are written until they are combined."""
         wanted = self._detections
         if wanted is None:
             return {}
@@ -262,7 +274,7 @@ class BatchRunner:
             ) from error
         names = [wanted]
         if len(self._plan.tasks) > 1:
-            # One for each input, so that it can be told whose an unfinished one is.
+            # Each input has a name of its own, so that part files show which input they belong to.
             names = [
                 wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
                 for number, _ in enumerate(self._plan.tasks, 1)
@@ -273,7 +285,7 @@ class BatchRunner:
         }
 
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
-        """Make the one file of what is finished; `totals.detections` says that it is there."""
+        """Combine the finished detections into the requested file and set `totals.detections`."""
         wanted = self._detections
         finished = [
             logs[task].final
@@ -290,8 +302,9 @@ class BatchRunner:
 
 
 def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> None:
-    """Refuse, before anything is done, what would replace files that this program did not make.
-    Raises `UsageError`, `OutputError`.
+    """Check that the run would not replace files that this program did not make.
+
+    Call this before any work. Raises `UsageError`, `OutputError`.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -301,7 +314,7 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
         and not overwrite
     ):
         raise OutputError(
-            f"{resume_log.summary_path}: exists already and is not of this program; give "
+            f"{resume_log.summary_path}: exists already and was not made by this program; give "
             "--overwrite or another folder"
         )
     if detections is None:
@@ -344,6 +357,7 @@ def _failure_line(error: Exception, task: Task) -> str:
 
 
 def objects_text(objects: Counter[str]) -> str:
+    """Return the counts as text, most frequent first: "person 3, dog 1"."""
     return ", ".join(f"{name} {count}" for name, count in objects.most_common())
 
 

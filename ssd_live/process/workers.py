@@ -1,4 +1,4 @@
-"""Where inputs are worked on: a worker does one at a time, several workers do several at once."""
+"""Workers in this process: each processes one input at a time."""
 
 import gc
 import math
@@ -15,21 +15,21 @@ from ssd_live.results.records import LogPaths
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine
 
-# Frames done, and frames expected if that is known.
+# A callback for the number of frames done, and of frames expected if that is known.
 OnFrames = Callable[[int, int | None], None]
 
 
 class Worker(Protocol):
-    """`report` is what was done of the last task, also where it failed."""
+    """A worker that processes tasks. `report` is about the last task, also if it failed."""
 
     report: Report
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
-        """Raises what `Job.run` raises."""
+        """Process a task. Raises what `Job.run` raises."""
         ...
 
     def stop(self) -> None:
-        """End the task in order; from any thread."""
+        """End the task in order; may be called from any thread."""
         ...
 
     def abort(self) -> None:
@@ -38,7 +38,7 @@ class Worker(Protocol):
 
 
 class LocalWorker:
-    """A backend, or a share of one, in this process."""
+    """A worker in this process, with a backend or a handle to a shared one."""
 
     def __init__(self, engine: LoadedModel, settings: ProcessOptions) -> None:
         self._engine, self._settings = engine, settings
@@ -47,6 +47,7 @@ class LocalWorker:
         self.report = Report()
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+        """Process a task. Raises what `Job.run` raises."""
         job = self._job = Job(task, self._engine, self._settings, log)
         self.report = job.report
         if self._stopped:
@@ -54,11 +55,13 @@ class LocalWorker:
         job.run(lambda counters: on_frames(counters.done, job.frames_expected))
 
     def stop(self) -> None:
+        """End the task in order; may be called from any thread."""
         self._stopped = True
         if self._job is not None:
             self._job.stop()
 
     def abort(self) -> None:
+        """End the task at once."""
         self._stopped = True
         if self._job is not None:
             self._job.abort()
@@ -67,7 +70,10 @@ class LocalWorker:
 def load_model_config(
     config: ModelConfig, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None
 ) -> Backend:
-    """For many pictures a second, beside decoding and encoding. Raises as `load_chosen`."""
+    """Return a loaded backend for high throughput beside decoding and encoding.
+
+    Raises what `load_chosen` raises.
+    """
 
     def load() -> Backend:
         return load_chosen(
@@ -80,18 +86,20 @@ def load_model_config(
             notify=notify,
         )
 
-    # On a processor inference fills the gaps: a decoder that has to wait for a core keeps all
-    # stages waiting.
+    # On the CPU, inference at low priority fills the gaps between other work. A decoder that had to
+    # wait for a core would delay all stages.
     return machine.at_low_priority(load) if config.choice.device == "CPU" else load()
 
 
 def own_this_process() -> None:
-    """Tune this whole process for processing files, once the model is loaded: for commands and
-    workers, never for a program that uses the library.
+    """Tune this whole process for processing files, after the model is loaded.
+
+    Commands and worker processes call it. A program that uses the library must not be changed so.
     """
-    # The stages already fill the cores; OpenCV's own threads would only wait for them.
+    # The stages keep all cores busy already, so threads of OpenCV would only wait for a core.
     cv2.setNumThreads(1)
-    # What is loaded by now stays to the end: Python need not search it for garbage again and again.
+    # The objects that exist now stay until the end, so the garbage collector need not scan them
+    # again and again.
     gc.freeze()
 
 
@@ -99,7 +107,10 @@ def own_this_process() -> None:
 def local_workers(
     engine: LoadedModel, settings: ProcessOptions, count: int
 ) -> Iterator[list[Worker]]:
-    """As many as wanted, or as the backend gives: one model in memory for all of them."""
+    """Yield `count` workers, or fewer if the backend cannot be shared so often.
+
+    All of them share one model in memory.
+    """
     with ExitStack() as stack:
         backends: list[Backend] = [engine.backend]
         while len(backends) < count and (other := engine.backend.share()) is not None:

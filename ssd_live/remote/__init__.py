@@ -1,3 +1,5 @@
-"""Networks in processes of their own: loading and running them holds up no thread of the window,
-and a crash takes only them.
+"""Networks in processes of their own.
+
+Loading and running a network then blocks no thread of the window, and a crash ends only that
+process.
 """

@@ -1,4 +1,4 @@
-"""The parent's side of the inference process: the backend contract over two pipes."""
+"""The parent's side of the inference process: a backend that works over two pipes."""
 
 import contextlib
 import json
@@ -21,8 +21,8 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.remote.protocol import FAILED, record_type, unpack
 
-# A frozen app has no `-m`; its own program takes the word instead. -P: what lies in the user's
-# current folder is not to be imported.
+# A frozen app has no `-m`, so its own program takes this command instead. -P keeps Python from
+# importing files in the user's current folder.
 WORKER_COMMAND = "run-worker"
 _ENTRY = (
     [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.remote.server"]
@@ -33,7 +33,7 @@ _END_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Which network is wanted, as a user says it."""
+    """A request for a model, in the words of the user."""
 
     model: str
     backend: str = "auto"
@@ -53,11 +53,11 @@ class ModelInfo:
 
 
 class RemoteBackend(Closing):
-    """A loaded network in a process of its own. Pictures are submitted one by one, and answered in
-    that order; `users` of them may be in flight.
+    """A loaded network in a process of its own.
 
-    The constructor starts the process; `wait` returns when it is ready. `kill` may be called from
-    any thread; whoever waits then gets a `BackendError`.
+    Images are submitted one by one, and the outputs come in the same order. `users` of them may be
+    in flight. The constructor starts the process; `wait` returns when it is ready. `kill` may be
+    called from any thread; a thread that waits for outputs then gets a `BackendError`.
     """
 
     def __init__(self, model_request: ModelRequest, users: int = 1) -> None:
@@ -77,8 +77,8 @@ class RemoteBackend(Closing):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": paths},
-            # Ctrl-C in a terminal reaches a whole group; the parent ends the child in its own
-            # order.
+            # Ctrl-C in a terminal goes to the whole process group, but the parent ends the child
+            # itself, in its own order.
             start_new_session=sys.platform != "win32",
         )
         assert self._process.stdin is not None
@@ -87,15 +87,17 @@ class RemoteBackend(Closing):
         self._model_request = model_request
         self.description = ""
         self._rows = 0
-        # Windows cannot wait for a pipe with a limit; there only `kill` ends a process that hangs.
+        # Windows cannot wait for a pipe with a time limit. There, only `kill` ends a process that
+        # hangs.
         self._selector = None if sys.platform == "win32" else selectors.DefaultSelector()
         if self._selector is not None:
             self._selector.register(self._answers, selectors.EVENT_READ)
         _widen(self._pictures.fileno())
 
     def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
-        """Until the network is loaded and warm. Raises the child's own error, or `BackendError` if
-        it died.
+        """Wait until the network is loaded and warmed up.
+
+        Raises the error of the process, or `BackendError` if the process died.
         """
         while True:
             message = self._message()
@@ -111,6 +113,10 @@ class RemoteBackend(Closing):
                 return loaded
 
     def submit(self, images: Pixels) -> "_RemotePending":
+        """Send one image (1, H, W, 3) uint8 BGR at the network's size to the process.
+
+        Raises `BackendError` if the process has ended.
+        """
         try:
             self._pictures.write(np.ascontiguousarray(images).data.cast("B"))
             self._pictures.flush()
@@ -124,14 +130,15 @@ class RemoteBackend(Closing):
             self._process.kill()
 
     def share(self) -> None:
+        # This backend has only one handle.
         return None
 
     def close(self) -> None:
-        """Let the process end by itself, and see to it that it does."""
+        """Let the process end by itself; kill it if it does not end within half a second."""
         if self._selector is not None:
             self._selector.close()
         for stream in (self._pictures, self._answers):
-            # What is still unsent goes to nobody.
+            # Data that was not sent yet is discarded.
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
         try:
@@ -141,11 +148,14 @@ class RemoteBackend(Closing):
             self._process.wait()
 
     def answer(self, timeout: float | None) -> Outputs:
-        """Of the oldest picture submitted. Past `timeout` seconds the process is ended: it would
-        answer nothing else either.
+        """Return the outputs of the oldest submitted image; wait at most `timeout` seconds.
+
+        Raises `TimeoutError` if time is up, and kills the process first, because it would not
+        answer later images either. Raises `BackendError` if the process died, or the error that it
+        reports.
         """
-        # Without a limit the read itself waits: of answers that came together the later ones are no
-        # longer in the pipe.
+        # Without a time limit the read itself waits. When several outputs arrive together, the
+        # later ones are in the buffer and no longer in the pipe, where `select` would see them.
         if (
             timeout is not None
             and self._selector is not None
@@ -205,8 +215,9 @@ def _revived(message: dict[str, Any]) -> SsdLiveError:
 
 
 def _widen(descriptor: int) -> None:
-    """Let a whole picture fit into the pipe, where the system can: one switch of processes fewer
-    for every 64 KiB.
+    """Enlarge the pipe so that a whole image fits into it, if the system can.
+
+    This saves one process switch for every 64 KiB.
     """
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl

@@ -1,4 +1,4 @@
-"""Loading networks in the background; the last model request wins."""
+"""Load networks in the background; a new model request replaces the previous one."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,10 @@ from ssd_live.system.atomic_files import os_error_text
 
 @dataclass(frozen=True)
 class LoaderEvents:
-    """Who is told, in the loading thread: a line of progress, what is ready, or what went wrong."""
+    """Callbacks of the loader, called in the loading thread.
+
+    `progress` gets a line of text, `ready` the loaded network, and `failed` the error.
+    """
 
     progress: Callable[[str], None]
     ready: Callable[[ModelRequest, ModelInfo, LiveModel], None]
@@ -24,10 +27,9 @@ _END_SECONDS = 2.0
 
 
 class NetworkLoader:
-    """`load` gives up what was being loaded, and returns at once; `close` as well, and waits for
-    the threads to end.
+    """A loader that loads networks in threads of its own.
 
-    Networks are loaded for so many `users`, as `RemoteBackend` says.
+    A network is loaded for `users` pipelines, as in `RemoteBackend`.
     """
 
     def __init__(self, events: LoaderEvents, users: int = 1) -> None:
@@ -40,23 +42,25 @@ class NetworkLoader:
         self._threads: list[threading.Thread] = []
 
     def load(self, model_request: ModelRequest) -> None:
+        """Cancel what is being loaded and begin to load another model; return at once."""
         with self._lock:
             self._newest += 1
             thread = threading.Thread(
                 target=self._load, args=(model_request, self._newest), name="load", daemon=True
             )
-            # Under the lock: whoever closes must find it running.
+            # Start under the lock, because `close` must find the thread running.
             thread.start()
             self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
 
     def cancel(self) -> None:
-        """Give up what is being loaded; it fails then, with a line that says so."""
+        """Cancel what is being loaded; `failed` then gets a `CancelledError`."""
         with self._lock:
             self._cancelled = self._newest
             if self._loading is not None:
                 self._loading.kill()
 
     def close(self) -> None:
+        """Cancel what is being loaded, and wait at most two seconds for each thread."""
         with self._lock:
             self._closed = True
             if self._loading is not None:
@@ -84,7 +88,7 @@ class NetworkLoader:
         if not self._is_current(backend, number):
             backend.close()
         elif (cancelled := self._cancellation(number)) is not None:
-            # It was killed after its last word.
+            # It was cancelled after it reported that it is ready.
             backend.close()
             self._events.failed(model_request, cancelled)
         else:
@@ -98,7 +102,10 @@ class NetworkLoader:
             )
 
     def _begin(self, model_request: ModelRequest, number: int) -> RemoteBackend | None:
-        """None where another was wished for since. Raises `SsdLiveError`, `CancelledError`."""
+        """Start the process; return None if there is a newer request or the loader is closed.
+
+        Raises `SsdLiveError`, and `CancelledError` if this request was cancelled.
+        """
         with self._lock:
             if self._closed or number != self._newest:
                 return None
@@ -118,7 +125,7 @@ class NetworkLoader:
         return CancelledError("loading was cancelled") if self._cancelled == number else None
 
     def _is_current(self, backend: RemoteBackend, number: int) -> bool:
-        """Whether it is what was wished for last; from now on it is cancelled no more."""
+        """Whether this is still the newest request. From now on it cannot be cancelled."""
         with self._lock:
             if self._loading is backend:
                 self._loading = None

@@ -1,4 +1,4 @@
-"""A loaded network, as the pipeline uses it."""
+"""The contract of a loaded network for the live pipeline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from ssd_live.detection.filter import DetectionFilter
 
 @dataclass(frozen=True)
 class LiveModel:
-    """A backend ready to run, with what turns its outputs into detections: all that the model
-    gives; views filter.
+    """A backend that is ready to run, and the filter that makes detections of its outputs.
 
-    `kill` frees a thread that waits for an answer which does not come; it may be called from any.
+    The filter accepts all detections of the model; each view filters them further. `input_size` is
+    (width, height) in pixels. `kill` releases a thread that waits for outputs that never come; it
+    may be called from any thread.
     """
 
     backend: Backend

@@ -1,4 +1,4 @@
-"""What goes through the pipes between a window and its inference process."""
+"""The data format of the pipes between a window and its inference process."""
 
 from typing import Any
 
@@ -6,12 +6,15 @@ import numpy as np
 
 from ssd_live.backends.base import Outputs
 
-# The status byte before an answer.
+# The status byte before the outputs of an image.
 DONE, FAILED = 0, 1
 
 
 def record_type(rows: int) -> np.dtype[Any]:
-    """How one picture's outputs lie in memory, little-endian."""
+    """Return the memory layout of one image's outputs, in little-endian order.
+
+    `rows` is the highest number of detections per image.
+    """
     return np.dtype(
         [
             ("count", "<i4"),
@@ -23,7 +26,7 @@ def record_type(rows: int) -> np.dtype[Any]:
 
 
 def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
-    """The outputs of one picture of a batch."""
+    """Return the outputs of image `index` of a batch as bytes."""
     record = np.zeros(1, record_type(rows))
     count = min(int(outputs.num_detections[index, 0]), rows)
     record["count"] = count
@@ -37,5 +40,6 @@ def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
 
 
 def unpack(data: bytes, rows: int) -> Outputs:
+    """Return the outputs of one image from its bytes; the reverse of `pack`."""
     record = np.frombuffer(data, record_type(rows))
     return Outputs(record["count"][:, None], record["boxes"], record["scores"], record["classes"])

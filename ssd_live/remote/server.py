@@ -1,9 +1,9 @@
-"""The child process: chooses and loads a network, then answers picture after picture over its
-standard streams.
+"""The child process: choose and load a network, then run it on images over the pipes.
 
-It writes lines of JSON (`{"progress": ...}`, then `{"ready": ...}` or `{"error": ...}`), and after
-`ready`, for each picture of raw bytes that it reads, one status byte: 0 and the raw outputs, or 1
-and a line of JSON. Answers come in the order of the pictures.
+The process writes lines of JSON to its standard output: any number of `{"progress": ...}`, then
+`{"ready": ...}` or `{"error": ...}`. After `ready` it reads the raw bytes of images from its
+standard input. For each image it writes one status byte: 0 and the raw outputs, or 1 and a line of
+JSON. The outputs come in the order of the images.
 """
 
 import json
@@ -27,10 +27,12 @@ from ssd_live.selection.load import load_chosen
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`arguments` are model, backend and precision, as a user gives them, and how many pictures may
-    wait for their answers at a time.
+    """Run the process and return its exit code.
+
+    `arguments` are model, backend and precision, in the words of the user, and how many images may
+    be in flight at a time.
     """
-    # Whatever a library prints must not get between the answers.
+    # Text that a library prints must not get between the outputs.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     try:
@@ -75,10 +77,10 @@ def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) ->
 
 
 class BatchingServer:
-    """Pictures of several users go on as they come, and as many of those that wait at once as a
-    batch has room for.
+    """A server that puts the images of several users into batches.
 
-    Three threads: one reads, one submits, one waits for the answers and writes them.
+    It takes as many waiting images at once as a batch has room for. Three threads work: one reads,
+    one submits, and one waits for the outputs and writes them.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class BatchingServer:
         self._failure: BaseException | None = None
 
     def run(self) -> None:
-        """Until the pictures end. Raises what nobody expected of the backend."""
+        """Serve until the input ends. Raises errors of the backend other than `SsdLiveError`."""
         works = {"read": self._read_all, "answer": self._answer_all}
         threads = [
             threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()
@@ -108,7 +110,7 @@ class BatchingServer:
         for thread in threads:
             thread.start()
         while images := self._waiting():
-            # What is left of a batch is filled with its last picture.
+            # The last image fills an incomplete batch.
             pixels = (
                 images[0][None]
                 if self._batch == 1
@@ -120,7 +122,11 @@ class BatchingServer:
             thread.join()
 
     def _waiting(self) -> list[Pixels]:
-        """Taken when a slot is free, so that as many as can be have come; none at the end."""
+        """Wait for an image and a free slot, then return all waiting images, at most one batch.
+
+        Waiting for the slot gives more images time to arrive. Return an empty list at the end of
+        the input.
+        """
         first = self._read.get()
         self._free.acquire()
         if self._failure is not None:
@@ -158,7 +164,7 @@ class BatchingServer:
 
     def _answer_all(self) -> None:
         while (submitted := self._submitted.get()) is not None:
-            # Nobody is left to be told; the pictures end as well then.
+            # If the pipe is broken, the parent has ended, and the input ends as well.
             try:
                 _answer(*submitted, self._metadata, self._answers)
             except BrokenPipeError:
@@ -171,7 +177,7 @@ class BatchingServer:
 def _answer(
     result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]
 ) -> None:
-    """For each of `count` pictures."""
+    """Write the outputs or the error for each of `count` images."""
     try:
         outputs = result()
     except SsdLiveError as error:
@@ -184,7 +190,7 @@ def _answer(
 
 
 def _read_into(stream: IO[bytes], buffer: memoryview) -> bool:
-    """Fill the buffer; False at the end of the stream."""
+    """Fill the buffer; return False at the end of the stream."""
     filled = 0
     while filled < len(buffer):
         count: int = stream.readinto(buffer[filled:])  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""One inference process for the pictures of several pipelines."""
+"""One inference process for the images of several pipelines."""
 
 import threading
 import time
@@ -16,7 +16,10 @@ _END_SECONDS = 0.5
 
 
 def client_backends(network: LiveModel, count: int) -> list[LiveModel]:
-    """The same network for so many pipelines; the process behind it is one."""
+    """Return `count` handles to the same network, one for each pipeline.
+
+    They share one process.
+    """
     if count == 1:
         return [network]
     assert isinstance(network.backend, RemoteBackend)
@@ -26,16 +29,16 @@ def client_backends(network: LiveModel, count: int) -> list[LiveModel]:
 
 
 class SharedBackend:
-    """Places at one process, each of them a backend for one thread; the process ends when the last
-    place is closed.
+    """A set of handles to one process; each is a backend for one thread.
 
-    Pictures go in as they come, and each place waits for its own answer only. When the process
-    fails, every place does.
+    The process ends when the last handle is closed. Images are sent in the order in which they
+    come, and each handle waits only for its own outputs. When the process fails, every handle
+    fails.
     """
 
     def __init__(self, remote: RemoteBackend, places: int) -> None:
         self._remote = remote
-        # Not one: while a full pipe holds up a picture, answers are handed out.
+        # These are two locks, because outputs must be passed on while a full pipe blocks an image.
         self._writing, self._lock = threading.Lock(), threading.Lock()
         self._line: deque[_Ticket] = deque()
         self._failure: SsdLiveError | None = None
@@ -47,6 +50,7 @@ class SharedBackend:
         self._thread.start()
 
     def submit(self, images: Pixels) -> "_Ticket":
+        """Send an image, from any thread. Raises the error of the process if it has failed."""
         ticket = _Ticket(self)
         with self._writing:
             with self._lock:
@@ -58,11 +62,11 @@ class SharedBackend:
         return ticket
 
     def kill(self) -> None:
-        """End the process at once, from any thread."""
+        """End the process at once; may be called from any thread."""
         self._remote.kill()
 
     def leave(self) -> None:
-        """A place is closed."""
+        """Count a handle as closed; end the process after the last one."""
         with self._lock:
             self._open -= 1
             if self._open:
@@ -75,7 +79,7 @@ class SharedBackend:
         self._remote.close()
 
     def _hand_out(self) -> None:
-        """Answers come in the order of the pictures."""
+        """Pass on the outputs, which come in the order of the images."""
         while True:
             self._waiting.acquire()
             with self._lock:
@@ -94,14 +98,16 @@ class SharedBackend:
             self._failure = error
             line = [ticket, *self._line]
             self._line.clear()
-        # A user without pictures does not notice and stays; what the process holds must be free for
-        # the next one.
+        # A user without images in flight does not notice the failure and keeps its handle. Kill the
+        # process here, so that the memory of the device is free for the next one.
         self.kill()
         for waiting in line:
             waiting.fail(error)
 
 
 class ClientHandle(Closing):
+    """A handle to a shared process: a backend for one thread, with one image in flight."""
+
     slots = 1
 
     def __init__(self, shared: SharedBackend, description: str) -> None:
@@ -109,14 +115,17 @@ class ClientHandle(Closing):
         self.description = description
 
     def submit(self, images: Pixels) -> "_Ticket":
+        """Send an image. Raises `BackendError` if this handle is closed."""
         if self._shared is None:
-            raise BackendError("this place at the network is closed")
+            raise BackendError("this handle to the network is closed; load the model again")
         return self._shared.submit(images)
 
     def share(self) -> None:
+        # A handle cannot be shared.
         return None
 
     def close(self) -> None:
+        """Give up this handle; the process ends with the last one."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.leave()
@@ -138,8 +147,10 @@ class _Ticket:
         self._done.set()
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Waits `timeout` seconds without any answer: one who waits for many others is not waiting
-        for a process that hangs.
+        """Wait for the outputs. Raises `TimeoutError` after `timeout` seconds without any outputs.
+
+        The outputs of other images restart the time: an image that waits behind many others does
+        not mean that the process hangs.
         """
         since = time.monotonic()
         left = timeout
@@ -156,5 +167,5 @@ class _Ticket:
 
 
 def _again(error: SsdLiveError) -> SsdLiveError:
-    """For another thread: each has its own traceback."""
+    """Return a copy of the error for another thread, so that each has its own traceback."""
     return type(error)(str(error))

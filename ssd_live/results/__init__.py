@@ -1,1 +1,1 @@
-"""Detections as files."""
+"""Write detections to files."""

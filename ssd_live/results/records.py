@@ -1,8 +1,8 @@
-"""Detections on disk. JSON lines are what is written while frames come; the other formats are made
-of them at the end, line by line.
+"""Write detections as JSON lines, COCO JSON or CSV.
 
-A video of any length is written in bounded memory this way, and an interrupted run leaves readable
-lines.
+JSON lines are written while frames are processed. The other formats are made from these lines at
+the end, one line at a time. In this way a video of any length needs only bounded memory, and an
+interrupted run leaves readable lines.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ Record = dict[str, Any]
 
 
 def check_format(path: Path) -> None:
-    """Raises `UsageError` for an ending that names no format."""
+    """Raise `UsageError` if the file ending is not one of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
             f"{path}: detections are written as {', '.join(FORMATS)}; end the name in one of these"
@@ -47,8 +47,10 @@ def check_format(path: Path) -> None:
 
 @dataclass(frozen=True)
 class LogPaths:
-    """Where finished lines go, and the file beside which they stand as `.part` until then, where
-    the user looks for them.
+    """The two paths of a log.
+
+    `final` is the path of the finished log. `beside` is the output file that the user knows: until
+    the log is finished, its part file is in the folder of `beside`, so that the user finds it.
     """
 
     final: Path
@@ -56,8 +58,11 @@ class LogPaths:
 
 
 class JsonlWriter:
-    """Lines of JSON: a header, then one line a frame. Written under the `.part` name until
-    `finish`.
+    """A writer of JSON lines: one header line, then one line for each frame.
+
+    The file has the `.part` name until `finish`. Use it in a `with` block, which deletes the part
+    file if neither `finish` nor `close_part` was called. Raises `OutputError` if the file cannot be
+    written.
     """
 
     def __init__(self, place: LogPaths, header: Record) -> None:
@@ -74,10 +79,10 @@ class JsonlWriter:
         self._write(header)
 
     def add(self, frame: Frame, found: Detections, *, stale: bool = False) -> None:
-        """One frame's line; boxes are x1, y1, x2, y2 in pixels of the upright source; `stale` ones
-        were found on an earlier frame.
+        """Write the line of one frame.
 
-        Raises `OutputError`.
+        Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
+        detections that were found on an earlier frame. Raises `OutputError` if writing fails.
         """
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
@@ -100,8 +105,10 @@ class JsonlWriter:
         self._write(record | ({"stale": True} if stale else {}))
 
     def flush(self) -> None:
-        """Have everything written so far on disk, as far as this program's death is concerned.
-        Raises `OutputError`.
+        """Hand everything written so far to the operating system.
+
+        It then reaches the disk even if this program crashes. Raises `OutputError` if writing
+        fails.
         """
         try:
             self._file.flush()
@@ -112,7 +119,7 @@ class JsonlWriter:
             ) from error
 
     def finish(self) -> None:
-        """Give the file its final name. Raises `OutputError`."""
+        """Close the file and give it its final name. Raises `OutputError` if writing fails."""
         self.close_part()
         try:
             self.part.replace(self._final)
@@ -123,7 +130,7 @@ class JsonlWriter:
             ) from error
 
     def close_part(self) -> None:
-        """Leave what was written under the `.part` name."""
+        """Close the file and keep it as the part file. Raises `OutputError` if writing fails."""
         try:
             self._file.close()
         except OSError as error:
@@ -133,7 +140,8 @@ class JsonlWriter:
             ) from error
 
     def discard(self) -> None:
-        # What is deleted need not have been written.
+        """Close and delete the part file."""
+        # A write error does not matter because the file is deleted.
         with contextlib.suppress(OSError):
             self._file.close()
         self.part.unlink(missing_ok=True)
@@ -156,8 +164,10 @@ class JsonlWriter:
 
 
 def combine(logs: Iterable[Path], path: Path) -> None:
-    """Make `path` (.jsonl, .json in COCO's form, or .csv) of finished logs, in their order. Raises
-    `OutputError`.
+    """Write the frames of finished logs to `path`, in the order of the logs.
+
+    The ending of `path` chooses the format: `.jsonl`, `.json` (COCO) or `.csv`. Raises
+    `OutputError` if the file cannot be written.
     """
     writers: dict[str, Callable[[list[Path], IO[str]], None]] = {
         ".jsonl": _write_lines,
@@ -172,7 +182,7 @@ def combine(logs: Iterable[Path], path: Path) -> None:
 
 
 def _records(log: Path) -> Iterator[tuple[Record, Record]]:
-    """Header and frame, for each frame."""
+    """Yield the log's header together with the record of each frame."""
     with log.open(encoding="utf-8") as lines:
         header = json.loads(next(lines))
         for line in lines:
@@ -198,8 +208,9 @@ def _write_csv(logs: list[Path], out: IO[str]) -> None:
 
 
 def _write_coco(logs: list[Path], out: IO[str]) -> None:
-    """COCO's instances form with scores: bbox is x, y, width, height; category ids are those of the
-    training data.
+    """Write COCO's instances format with an additional score for each annotation.
+
+    `bbox` is x, y, width, height in pixels. Category ids are those of the training data.
     """
     out.write('{"images":[')
     _write_joined(out, (image for image, _, _ in _coco_images(logs)))
@@ -222,6 +233,7 @@ def _write_coco(logs: list[Path], out: IO[str]) -> None:
 
 
 def _coco_images(logs: list[Path]) -> Iterator[tuple[Record, Record, Record]]:
+    """Yield the COCO image, the log's header and the frame's record for each frame."""
     number = 0
     for log in logs:
         for header, frame in _records(log):

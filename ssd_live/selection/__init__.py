@@ -1,1 +1,1 @@
-"""Which backend runs a model on this machine."""
+"""Choose the backend that runs a model on this machine, and check its results."""

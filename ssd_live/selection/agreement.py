@@ -1,5 +1,6 @@
-"""Do two backends or precisions find the same things? One measure for every place where answers
-could change.
+"""Measure whether two backends or precisions find the same objects.
+
+Every part of the program where results could change uses this one measure.
 """
 
 import base64
@@ -18,19 +19,22 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile, changed
 from ssd_live.modelfile.nms import graft_best_boxes, strip_nms
 
-# A detection is found again if the other has one of its class at this IoU and this near in score.
+# Two detections match if they have the same class, at least this IoU, and scores that differ by at
+# most this much.
 MATCH_IOU = 0.7
 MATCH_SCORE = 0.1
-# Detections this near to the display threshold may fall on either side of it.
+# Detections this close to the display threshold may fall on either side of it, so they need no
+# match.
 THRESHOLD_MARGIN = 1e-3
-# With fewer detections than this in a sample a single one would weigh too much: the network's best
+# With fewer detections than this in a sample, a single one would weigh too much. The network's best
 # boxes before NMS are compared instead.
 MIN_DETECTIONS = 200
 BOXES_PER_FRAME = 100
-# A sample is part of the model file, so it is kept small.
+# A sample is part of the model file, so it must be small.
 SAMPLE_FRAMES = 52
 SAMPLE_FRAMES_FOR_BOXES = 16
 
+# The least share that must match, for each precision.
 BUDGETS: dict[Precision, float] = {"fp32": 0.99, "fp16": 0.95, "bf16": 0.95, "int8": 0.92}
 
 Basis = Literal["detections", "boxes"]
@@ -38,8 +42,9 @@ Basis = Literal["detections", "boxes"]
 
 @dataclass(frozen=True)
 class NormalisedDetections:
-    """One picture's detections, best first: boxes (N, 4) xyxy in 0..1, scores (N,),
-    classes (N,).
+    """The N detections of one image, best first.
+
+    `boxes` is float32 (N, 4) xyxy in 0..1, `scores` float32 (N,), and `classes` int32 (N,).
     """
 
     boxes: NDArray[np.float32]
@@ -49,8 +54,11 @@ class NormalisedDetections:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of `expected` things of the reference `found` are in the other, and the same the other way
-    round.
+    """How far two sets of results match.
+
+    The other set contains `found` of the `expected` detections or boxes of the reference. The
+    reference contains `found_back` of the `expected_back` of the other set. `basis` is what was
+    compared.
     """
 
     found: int
@@ -61,18 +69,24 @@ class Agreement:
 
     @property
     def share(self) -> float:
-        """The worse of the two directions, 0..1; 1 where there is nothing to find."""
+        """The share that matches in the worse of the two directions, 0..1.
+
+        It is 1 if there is nothing to find.
+        """
         there = self.found / self.expected if self.expected else 1.0
         back = self.found_back / self.expected_back if self.expected_back else 1.0
         return min(there, back)
 
     def within(self, precision: Precision) -> bool:
+        """Return whether the share is large enough for a precision."""
         return self.share >= BUDGETS[precision]
 
 
 def sample_images(model: ModelFile) -> list[Pixels]:
-    """The frames that the model file carries for comparing, (height, width, 3) BGR at the network's
-    size. Raises `ModelFileError`.
+    """Return the agreement sample of a model file: images (height, width, 3) uint8 BGR at the
+    network's size.
+
+    Raises `ModelFileError` if an image is damaged.
     """
     width, height = model.metadata.input_size
     images = []
@@ -91,15 +105,13 @@ def sample_images(model: ModelFile) -> list[Pixels]:
 
 
 def encode_sample(images: Sequence[Pixels]) -> tuple[str, ...]:
-    """Frames as text for a model file's metadata."""
+    """Encode images as base64 of JPEG files, for the metadata of a model file."""
     encoded = (cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1] for image in images)
     return tuple(base64.b64encode(jpeg.tobytes()).decode() for jpeg in encoded)
 
 
 def before_nms(model: ModelFile) -> ModelFile:
-    """The same network whose answer is its best boxes with nothing suppressed, as a model file in
-    memory.
-    """
+    """Return a copy of a model in memory that outputs its best boxes without NMS."""
     limit = min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)
 
     def let_everything_through(proto: ModelProto) -> None:
@@ -114,13 +126,15 @@ def before_nms(model: ModelFile) -> ModelFile:
 def with_sample(
     model: ModelFile, images: Sequence[Pixels], found: Sequence[NormalisedDetections]
 ) -> ModelFile:
-    """The model file with an agreement sample chosen from `images`, in which `found` stands: the
-    ones with most to compare.
+    """Return a copy of a model in memory with an agreement sample chosen from `images`.
+
+    `found` has the detections of each image. The images with most detections over the display
+    threshold are chosen.
     """
     counts = [int(_over(answer, model.metadata.display_threshold).sum()) for answer in found]
     best = sorted(range(len(images)), key=lambda index: (-counts[index], index))[:SAMPLE_FRAMES]
     if sum(counts[index] for index in best) < MIN_DETECTIONS:
-        # Boxes will be compared: that takes fewer frames.
+        # With so few detections, boxes will be compared, and that needs fewer images.
         best = best[:SAMPLE_FRAMES_FOR_BOXES]
     return changed(
         model,
@@ -130,12 +144,15 @@ def with_sample(
 
 
 def answers(backend: Backend, images: Sequence[Pixels]) -> list[NormalisedDetections]:
-    """What a backend loaded with batch 1 finds in each image."""
+    """Return the detections in each image of a backend that was loaded with batch 1.
+
+    Images are (height, width, 3) uint8 BGR at the network's size. Raises `BackendError`.
+    """
     return [answer_of(backend.submit(image[None]).result(), 0) for image in images]
 
 
 def answer_of(outputs: Outputs, index: int) -> NormalisedDetections:
-    """One picture of a batch, copied out of the backend's slot."""
+    """Return the detections of one image of a batch, copied out of the backend's slot."""
     count = int(outputs.num_detections[index, 0])
     return NormalisedDetections(
         outputs.boxes[index, :count].copy(),
@@ -149,7 +166,7 @@ def compare_detections(
     other: Sequence[NormalisedDetections],
     threshold: float,
 ) -> Agreement:
-    """Hold detections over the display threshold against each other, both ways."""
+    """Compare the detections over the display threshold in both directions, image by image."""
     there = [_found(a, b, _over(a, threshold)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, _over(b, threshold)) for a, b in zip(reference, other, strict=True)]
     return _sum_up(there, back, "detections")
@@ -158,8 +175,9 @@ def compare_detections(
 def compare_boxes(
     reference: Sequence[NormalisedDetections], other: Sequence[NormalisedDetections]
 ) -> Agreement:
-    """Hold the best boxes before NMS against each other, both ways; the answers must come from
-    `before_nms` models.
+    """Compare the best boxes before NMS in both directions, image by image.
+
+    The results must come from `before_nms` models.
     """
     there = [_found(a, b, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
@@ -167,11 +185,18 @@ def compare_boxes(
 
 
 def enough_detections(reference: Sequence[NormalisedDetections], threshold: float) -> bool:
+    """Return whether there are enough detections over the display threshold to compare them.
+
+    If not, compare boxes before NMS.
+    """
     return sum(int(_over(answer, threshold).sum()) for answer in reference) >= MIN_DETECTIONS
 
 
 def iou_matrix(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """IoU of every box (N, 4) with every other (M, 4), xyxy; (N, M); 0 where both are empty."""
+    """Return the IoU (N, M) of each box (N, 4) with each of the others (M, 4), all xyxy.
+
+    The IoU of two boxes without area is 0.
+    """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     intersection = np.clip(high - low, 0, None).prod(-1)
@@ -192,8 +217,9 @@ def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:
 def _found(
     wanted: NormalisedDetections, pool: NormalisedDetections, chosen: NDArray[np.bool_] | slice
 ) -> tuple[int, int]:
-    """How many of the chosen detections the pool has too, each of the pool's serving once; and how
-    many were chosen.
+    """Return how many of the chosen detections have a match in the pool, and how many were chosen.
+
+    Each detection of the pool matches at most one other.
     """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
     overlaps = iou_matrix(boxes, pool.boxes)

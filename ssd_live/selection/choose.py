@@ -1,4 +1,4 @@
-"""Which backend, device and precision to use: measured on this machine, not guessed."""
+"""Choose the backend, device and precision by measuring them on this machine."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import cache_folder, engines_folder
 
-# The runtimes that take a quantised file.
+# The backends that can run a quantised model file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
 _PACKAGES = (
     "ssd_live",
@@ -35,14 +35,14 @@ _PACKAGES = (
     "pycuda",
     "cuda-bindings",
 )
-# The fastest of all there is; and of those that need no GPU.
+# `auto` chooses among all backends, and `cpu` among those that need no GPU.
 _AUTOMATIC = ("auto", "cpu")
-# Of the others nothing is worth trying on a processor: PyTorch is ten times behind there.
+# The backends worth trying on the CPU. PyTorch is ten times slower there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
-# What two frames at once make faster on a processor; in float32 they make it slower
-# (docs/benchmarks.md).
+# The backends and precisions that are faster on the CPU with batches of two frames. In float32 such
+# batches are slower (docs/benchmarks.md).
 _IN_PAIRS = (("openvino", "int8"),)
 
 
@@ -60,8 +60,10 @@ class BackendChoice:
 
 @dataclass(frozen=True)
 class BackendMeasurement:
-    """A choice as measured: network alone. `agreement` is with float32, 0..1; `trouble` says why it
-    cannot be used, if so.
+    """The measured speed of a choice, for the network alone.
+
+    `agreement` is the share of results that match float32, 0..1, and `basis` is what was compared.
+    `trouble` is the reason if the choice cannot be used, otherwise empty.
     """
 
     choice: BackendChoice
@@ -72,18 +74,20 @@ class BackendMeasurement:
     trouble: str = ""
 
     def speed(self, workload: Workload) -> float:
+        """Return the speed for a workload in frames per second."""
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
 
 
 def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:
-    """How many of `pictures`, each wanted soon, to compute at once; of a GPU a power of two, so
-    that few engines are built.
+    """Return the batch to use if up to `pictures` frames wait at a time and each is needed soon.
+
+    It is 1 on the CPU. On a GPU it is a power of two up to 8, so that few engines are built.
     """
     return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
 
 
 def batch_for_video(choice: BackendChoice) -> int:
-    """How many frames of a file to compute at once, where none has to be there soon."""
+    """Return the batch to use for the frames of a file, where no frame is urgent."""
     return (
         2
         if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS
@@ -99,12 +103,13 @@ def choose(
     workload: Workload = "latency",
     notify: Callable[[str], None] = lambda _: None,
 ) -> BackendChoice:
-    """The fastest choice that was measured here and agrees with float32, among those that `backend`
-    and `precision` allow.
+    """Return the choice that is fastest on this machine and agrees with float32, among those that
+    `backend` and `precision` allow.
 
     `backend` is auto, cpu, a name, or a name and device as in `openvino:GPU`. Nothing is measured
-    where nothing is left to choose. Raises `UsageError` for a backend or precision that is not to
-    be had, `BackendError` when none of the allowed ones works.
+    if only one choice is allowed. `notify` gets a line for each choice that is measured. Raises
+    `UsageError` for a backend, device or precision that is not available, `MissingPackageError` for
+    a backend that is not installed, and `BackendError` if none of the allowed choices works.
     """
     name, _, device = backend.partition(":")
     if precision != "auto" and precision not in PRECISIONS:
@@ -119,8 +124,8 @@ def choose(
         offered = [*module.precisions(device), *_int8(model, name)]
         if precision != "auto" and precision not in offered:
             raise UsageError(
-                f"{name} on this machine's {device} has no {precision}; choose auto or "
-                f"{', '.join(offered)}"
+                f"{name} on this machine's {device} cannot run this model in {precision}; choose "
+                f"auto or {', '.join(offered)}"
             )
         if precision != "auto" or len(offered) == 1:
             return BackendChoice(name, device, offered[0] if precision == "auto" else precision)
@@ -140,7 +145,7 @@ def choose(
     if not usable:
         troubles = (
             "; ".join(f"{row.choice}: {row.trouble}" for row in rows)
-            or f"nothing installed offers {precision}"
+            or f"no installed backend offers {precision}"
         )
         raise BackendError(f"no backend can run {model.name} here ({troubles}); see `doctor`")
     return max(usable, key=lambda row: row.speed(workload)).choice
@@ -149,8 +154,10 @@ def choose(
 def measured(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """The table of everything installed, from `engines/` or measured now if model, machine or
-    versions are new.
+    """Return the measurements of all installed backends.
+
+    They come from the engines folder. They are measured now if the model, the machine or a version
+    has changed since.
     """
     return _table(
         table_path(model),
@@ -162,8 +169,9 @@ def measured(
 def measured_without_gpu(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """The same of the processor alone, whose table serves whatever GPUs come and go. None of them
-    is touched: one may be lost, and hang.
+    """Return the measurements of all installed backends on the CPU.
+
+    They stay valid when GPUs are added or removed. No GPU is used, because a lost GPU may hang.
     """
     if (rows := _stored(table_path(model), _identity(model))) is None:
         path, identity = table_path(model, "cpu"), _identity(model) | {"gpus": []}
@@ -178,7 +186,7 @@ def _table(
 ) -> list[BackendMeasurement]:
     if (rows := _stored(path, identity)) is None:
         rows = measure()
-        # Where nothing worked, the next start tries again.
+        # If nothing worked, nothing is stored, so that the next start tries again.
         if any(not row.trouble for row in rows):
             _store(path, identity, rows)
     return rows
@@ -189,7 +197,10 @@ def candidates(
     notify: Callable[[str], None] = lambda _: None,
     names: Sequence[str] = BACKENDS,
 ) -> list[BackendChoice]:
-    """Everything that is worth trying here of some runtimes, float32 first."""
+    """Return all choices of the backends `names` that are worth trying here, float32 first.
+
+    Backends that are not installed are left out. `notify` gets a line for each one that fails.
+    """
     found = []
     for name in names:
         try:
@@ -205,7 +216,7 @@ def candidates(
         except MissingPackageError:
             continue
         except BackendError as error:
-            # A GPU whose driver does not start leaves the others.
+            # If the driver of a GPU does not start, the other backends can still be tried.
             notify(f"{name} is left out: {error}")
     return sorted(found, key=lambda choice: choice.precision != "fp32")
 
@@ -221,7 +232,7 @@ def _int8(model: ModelFile, backend: str) -> list[Precision]:
 
 
 def table_path(model: ModelFile, scope: str = "backends") -> Path:
-    """Return where the measurements of a model are kept."""
+    """Return the file that stores the measurements of a model."""
     name = f"{scope}-{model.name}-{model.sha256[:8]}.json"
     path = cache_folder() / name
     # Version 0.1.0 kept them beside the user's models.
@@ -244,7 +255,10 @@ def _check_device(backend: str, device: str, devices: list[str]) -> str:
 def _measure(
     model: ModelFile, choices: Sequence[BackendChoice], notify: Callable[[str], None]
 ) -> list[BackendMeasurement]:
-    """Try every one; the first float32 one that works is what the others are held against."""
+    """Measure every choice and compare its results with the first one that works.
+
+    The choices must be sorted float32 first, so that a float32 one is the reference.
+    """
     rows: list[BackendMeasurement] = []
     reference: Trial | None = None
     for choice in choices:
@@ -260,7 +274,7 @@ def _measure(
         trouble = (
             ""
             if agreement.within(choice.precision)
-            else f"finds only {agreement.share:.1%} of the same"
+            else f"finds only {agreement.share:.1%} of what float32 finds"
         )
         rows.append(
             BackendMeasurement(
@@ -295,8 +309,9 @@ def _identity(model: ModelFile) -> dict[str, Any]:
 
 
 def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
-    """The rows under `path` if they were measured for the same; None if not, or if the file is
-    damaged.
+    """Return the measurements stored in `path`.
+
+    Return None if they are for another identity, or if the file is missing or damaged.
     """
     try:
         table = json.loads(path.read_text())
@@ -320,5 +335,5 @@ def _store(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement])
         with atomic_write(path) as file:
             file.write(json.dumps(table, indent=1).encode())
     except OutputError:
-        # A read-only place costs the next start the same seconds; it is no reason to stop.
+        # If the folder is read-only, the next start measures again. That is no reason to fail.
         pass

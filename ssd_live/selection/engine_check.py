@@ -1,4 +1,4 @@
-"""The parity gate: an engine is used only once it was held against the float32 model file."""
+"""Check an engine against the float32 model file before its first use."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
@@ -33,13 +33,16 @@ _REFERENCES = ("onnxruntime", "openvino")
 def validate_against_fp32(
     model: ModelFile, name: str, backend: Backend, options: LoadOptions, *, force: bool = False
 ) -> "Parity":
-    """Gate an engine that was not gated yet, and keep what was found. Raises `BackendError` for one
-    that fails, unless forced.
+    """Check an engine against float32 if that was not done yet, store the result, and return it.
+
+    `backend` must be an `EngineBackend`. Raises `BackendError` if the engine fails the check and
+    `force` is False, `MissingPackageError` if no backend for float32 is installed, and
+    `OutputError`.
     """
     engine = cast("EngineBackend", backend)
     if engine.manifest.parity.state != "not run":
         return engine.manifest.parity
-    options.notify("holding the engine against float32 ...")
+    options.notify("comparing the engine with float32 ...")
 
     def answer_before_nms(images: list[Pixels]) -> list[NormalisedDetections]:
         with load_backend(name, before_nms(model), options) as unsuppressed:
@@ -60,8 +63,11 @@ def validate_against_fp32(
 def measure(
     model: ModelFile, answer: Answering, answer_before_nms: Answering, precision: str
 ) -> "Parity":
-    """What share of the float32 file's findings on its agreement sample comes again, the worse of
-    both ways.
+    """Return how far the results of an engine match those of the float32 file.
+
+    Both run on the agreement sample of the model file, or on a black image if it has none. The
+    worse of both directions counts. `answer` runs the engine, and `answer_before_nms` runs it
+    without NMS. Raises `MissingPackageError` if no backend for float32 is installed.
     """
     from ssd_live.backends.tensorrt.store import Parity
 
@@ -84,7 +90,7 @@ def measure(
 
 
 def _reference(model: ModelFile) -> Backend:
-    """The float32 file on the processor."""
+    """Load the float32 file on the CPU. Raises `MissingPackageError`."""
     for name in _REFERENCES:
         try:
             backend_module(name).version()
@@ -92,14 +98,14 @@ def _reference(model: ModelFile) -> Backend:
         except MissingPackageError:
             continue
     raise MissingPackageError(
-        "an engine is held against float32 on the processor, which takes onnxruntime; `pip "
-        "install onnxruntime`"
+        "comparing an engine with float32 on the CPU needs onnxruntime; `pip install onnxruntime`"
     )
 
 
 def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[NormalisedDetections]:
-    """What it finds in each, in batches as it was loaded with; the last picture fills what is left
-    at the end.
+    """Return the detections in each image of a backend that was loaded with a batch.
+
+    The last batch is filled up with copies of the last image.
     """
     found: list[NormalisedDetections] = []
     for first in range(0, len(images), batch):

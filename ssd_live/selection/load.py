@@ -1,4 +1,4 @@
-"""Load a model on the backend that was chosen."""
+"""Load a model on the chosen backend."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,16 +16,15 @@ from ssd_live.selection.engine_check import validate_against_fp32
 
 
 def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
-    """The model in memory with NMS looking only at scores that reach `threshold`, where that is
-    fixed for good.
+    """Return a copy of a model in memory whose NMS ignores scores below `threshold`.
 
-    What comes out over the threshold is the same, since a box never suppresses one that scores
-    higher, but NMS has next to nothing to do: on the default model that saves a seventh of the
-    whole time (docs/benchmarks.md).
+    Use it only if the display threshold will never be lower. The detections over the threshold
+    stay the same, because a box never suppresses one with a higher score. NMS has much less to do:
+    on the default model this saves a seventh of the whole time (docs/benchmarks.md).
     """
     if threshold <= model.metadata.score_threshold:
         return model
-    # NMS takes scores over its threshold, a display threshold those that reach it.
+    # NMS keeps scores over its threshold, but a score equal to the display threshold is shown.
     below = float(np.nextafter(np.float32(threshold), np.float32(0)))
     proto = onnx.load_model_from_string(model.data)
     set_score_threshold(proto.graph, below)
@@ -46,15 +45,15 @@ def load_chosen(
     threshold: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Backend:
-    """Load a model file as chosen; with a `threshold` that is fixed for good, NMS looks at nothing
-    below it. Raises as `load_backend`.
+    """Load a model file on the chosen backend, device and precision.
 
-    An engine is built if there is none, and held against float32 before its first use: `notify`
-    hears of both.
+    NMS ignores scores below `threshold`, so the display threshold must never be lower. An engine is
+    built if there is none, and it is checked against float32 before its first use. `notify` gets
+    lines about both. Raises the errors of `load_backend` and `validate_against_fp32`.
     """
     options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:
-        # Another threshold would be another engine; what is below it is filtered out afterwards.
+        # Another threshold would need another engine. Lower scores are filtered out later instead.
         backend = load_backend(choice.backend, model, options)
         try:
             validate_against_fp32(model, choice.backend, backend, options)

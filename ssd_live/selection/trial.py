@@ -1,7 +1,7 @@
-"""Try one backend on one model file in a process of its own, where a runtime that crashes takes
-nothing else with it.
+"""Measure one backend on one model file in a child process, so that a crash of the backend does not
+end the program.
 
-The child prints nothing; it writes its speed and its answers to a file.
+The child process prints nothing but errors. It writes its speed and its detections to a file.
 """
 
 import json
@@ -33,13 +33,17 @@ from ssd_live.system.child_process import end_with_parent, run_child
 MEASURE_SECONDS = 1.0
 _WARM_UP_SECONDS = 0.2
 _TIMEOUT_SECONDS = 120.0
-# Some runtimes build an engine first.
+# Some backends must build an engine first.
 _ENGINE_TIMEOUT_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What one backend did: the network alone, uint8 pictures in, detections out."""
+    """The measured speed and the results of one backend, from uint8 images to detections.
+
+    `detections` has the detections in each image of the agreement sample. `boxes` has the best
+    boxes before NMS, and is empty if there are enough detections.
+    """
 
     latency_ms: float
     throughput_fps: float
@@ -48,7 +52,7 @@ class Trial:
 
 
 def run_trial(model: Path, backend: str, device: str, precision: Precision) -> Trial:
-    """Run a trial in a child process. Raises `BackendError` when it fails, crashes or hangs."""
+    """Run a trial in a child process. Raises `BackendError` if it fails, crashes or hangs."""
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
         command = [
@@ -80,22 +84,28 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
             )
 
 
-# A frozen app has no `-m`; its own program takes the word instead.
+# A frozen app has no `-m` option, so its own program accepts this command instead.
 TRIAL_COMMAND = "run-trial"
-# -P: what lies in the user's current folder is not to be imported.
+# -P keeps Python from importing modules from the user's current folder.
 _ENTRY = (
     [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.selection.trial"]
 )
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
-    """As `run_trial` starts it: nobody waits for it once its parent has ended."""
+    """Run a trial as the child process of `run_trial`, which ends when its parent ends.
+
+    Return the exit code.
+    """
     end_with_parent()
     return main(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The child."""
+    """Run the trial that the arguments describe and return the exit code.
+
+    The arguments are the model file, backend, device, precision and the file for the result.
+    """
     path, backend, device, precision, result = arguments
     try:
         model = file_for_precision(read_model_file(Path(path)), precision)
@@ -126,7 +136,7 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
 
 
 def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
-    """Pictures a second with `slots` in flight."""
+    """Return the number of images computed a second with `slots` batches of one in flight."""
     pending: deque[Pending] = deque()
     count, started = 0, time.perf_counter()
     warm = started + _WARM_UP_SECONDS

@@ -1,1 +1,1 @@
-"""Files, folders, child processes, and facts of this machine."""
+"""Access files, folders, downloads, child processes, and facts about this machine."""

@@ -1,4 +1,4 @@
-"""Write files so that no half-written one ever bears its final name."""
+"""Write files so that an incomplete file never has its final name."""
 
 import contextlib
 import hashlib
@@ -12,18 +12,18 @@ from typing import IO
 
 from ssd_live.errors import OutputError, SsdLiveError
 
-# File systems take 255; `.part` and a number must fit as well.
+# File systems allow 255 bytes, and `.part` and a number must fit too.
 _LONGEST_NAME_BYTES = 240
 # Windows would else change line ends.
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
 def reserve_part(path: Path) -> Path:
-    """A new empty file beside `path`, under which it is written until it is whole: clip.mp4 ->
-    clip.part.mp4, or clip.part-2.mp4 ...
+    """Create an empty part file beside `path` and return its path.
 
-    What bears such a name already is never touched: it may be another run's, or the user's. Raises
-    `OutputError`.
+    The output is written to the part file until it is complete. For clip.mp4 the part file is
+    clip.part.mp4, or clip.part-2.mp4 and so on. An existing file of such a name is never changed,
+    because it may belong to another run or to the user. Raises `OutputError`.
     """
     stem = _part_stem(path)
     number = 1
@@ -48,7 +48,7 @@ def reserve_part(path: Path) -> Path:
 
 
 def parts_of(path: Path) -> set[Path]:
-    """Files beside `path` that bear names which `reserve_part` gives."""
+    """Return the files beside `path` whose names are part file names of `reserve_part`."""
     name = re.compile(rf"{re.escape(_part_stem(path))}\.part(-\d+)?{re.escape(path.suffix)}")
     return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
@@ -60,8 +60,10 @@ def _part_stem(path: Path) -> str:
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename, but never over an existing file: `FileExistsError` then. Where hard links are not to
-    be had, a moment is left unguarded.
+    """Rename a file, but never over an existing file.
+
+    Raises `FileExistsError` if `target` exists. On a file system without hard links, a file that
+    another process creates at the same moment may be replaced.
     """
     try:
         os.link(source, target)
@@ -76,8 +78,9 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Before long work whose result `atomic_write` is to keep: whether it can be written there.
-    Nothing is left. Raises `OutputError`.
+    """Check that `atomic_write` can write to `path`. Call it before long work.
+
+    No file is left behind. Raises `OutputError`.
     """
     try:
         _refuse_special(path)
@@ -95,8 +98,9 @@ def check_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only once it is written whole; on an exception
-    nothing is left.
+    """Open a binary file that gets the name `path` when the with-block ends.
+
+    If the block raises an error, nothing is left behind. Raises `OutputError`.
     """
     _refuse_special(path)
     try:
@@ -127,14 +131,15 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 def _refuse_special(path: Path) -> None:
     if path.exists() and not path.is_file() and not path.is_dir():
-        # Renaming over /dev/null would put an end to it.
+        # Renaming a file over a device such as /dev/null would replace the device.
         raise OutputError(f"{path}: is not a regular file; choose another place")
 
 
 def os_error_text(error: OSError) -> str:
-    """The operating system's words for an error, in lower case: `no space left on device`."""
+    """Return the operating system's text for an error in lower case: `no space left on device`."""
     return (error.strerror or str(error)).lower()
 
 
 def sha256(data: bytes) -> str:
+    """Return the SHA-256 of data as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""Child processes of this program, which end with it."""
+"""Run child processes that end when this program ends."""
 
 import contextlib
 import os
@@ -11,8 +11,10 @@ from ssd_live.errors import BackendError
 
 
 def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
-    """Exit code and what was told; `alive` is a `lifeline` shared with others. Raises
-    `BackendError` past the limit, in seconds.
+    """Run a child process and return its exit code and its standard error.
+
+    `limit` is the time limit in seconds. `alive` is a `lifeline` shared with other children, or
+    None to make one for this child. Raises `BackendError` if the time limit is exceeded.
     """
     with contextlib.ExitStack() as stack:
         stdin = stack.enter_context(lifeline()) if alive is None else alive
@@ -34,8 +36,10 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """The standard input of children: it ends with the block, or this process, and they with it
-    (`end_with_parent`).
+    """Make a pipe for the standard input of child processes, and give its file descriptor.
+
+    The pipe closes when the with-block or this process ends. Children that called
+    `end_with_parent` end then too.
     """
     alive, held = os.pipe()
     try:
@@ -46,8 +50,10 @@ def lifeline() -> Iterator[int]:
 
 
 def end_with_parent() -> None:
-    """Of the child: an engine can take minutes to build, and the window that asked for it may be
-    closed by then.
+    """End this child process when its lifeline closes.
+
+    Without this a child could run on for minutes, for example to build an engine for a window that
+    is already closed.
     """
 
     def watch() -> None:
@@ -58,7 +64,7 @@ def end_with_parent() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The child finds this very package, wherever it was started from."""
+    """Return an environment in which a child imports this same package."""
     package = str(Path(__file__).resolve().parents[2])
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))

@@ -1,5 +1,6 @@
-"""Fetching a file: with progress, going on where an earlier try ended, and only under its final
-name once its hash is right.
+"""Download a file with progress, resume an earlier download, and check the hash.
+
+The file gets its final name only if its hash is correct.
 """
 
 import hashlib
@@ -26,12 +27,13 @@ def fetch(
     digits: str,
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> str:
-    """Have `url` under `path`, whose SHA-256 must begin with `digits`; the whole hash is given
-    back.
+    """Download `url` to `path` unless it exists, and return the SHA-256 of the file.
 
-    What was fetched by an earlier try stays as `NAME.part` and is gone on from. The hash of the
-    first whole file is kept in `hashes.json` beside it and held from then on. Raises
-    `DownloadError`, `OutputError`.
+    The SHA-256 must begin with `digits`. An interrupted download stays as `NAME.part` and is
+    resumed by the next call. `on_progress` is called with the bytes done and the total, or None if
+    the server does not send the total. The hash of the first complete file is recorded in
+    `hashes.json` beside it, and later calls compare the file with it. Raises `DownloadError` and
+    `OutputError`.
     """
     if not path.is_file():
         part = path.with_name(f"{path.name}.part")
@@ -40,14 +42,14 @@ def fetch(
             _fetch_part(url, part, on_progress)
         except urllib.error.HTTPError as error:
             raise DownloadError(
-                f"{url}: the server answers {error.code} {error.reason}; check the name, or try "
-                "later"
+                f"{url}: the server answered {error.code} {error.reason}; check the name, or "
+                "try later"
             ) from error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
             detail = str(getattr(error, "reason", error)).lower()
             raise DownloadError(
-                f"{url}: cannot be fetched ({detail}); check the network and try again, it goes "
-                "on from where it was"
+                f"{url}: cannot be fetched ({detail}); check the network and try again; the "
+                "download continues where it stopped"
             ) from error
         except OSError as error:
             raise DownloadError(
@@ -57,8 +59,8 @@ def fetch(
         if not found.startswith(digits):
             part.unlink()
             raise DownloadError(
-                f"{url}: what came has the hash {found[:8]}, not {digits}; it was deleted, try "
-                "again"
+                f"{url}: the downloaded file has the hash {found[:8]}, not {digits}; it was "
+                "deleted, try again"
             )
         part.replace(path)
     return _held(path, digits)
@@ -71,7 +73,7 @@ def _fetch_part(url: str, part: Path, on_progress: Callable[[int, int | None], N
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == _RANGE_NOT_SATISFIABLE:
-            # All of it is here already.
+            # The part file is already complete.
             return
         raise
     with answer, part.open("ab" if answer.status == _PARTIAL else "wb") as file:
@@ -89,7 +91,11 @@ def _fetch_part(url: str, part: Path, on_progress: Callable[[int, int | None], N
 
 
 def _held(path: Path, digits: str) -> str:
-    """The file's hash, if it is the one that was recorded; recorded now if there was none."""
+    """Return the hash of a file, and record it if none was recorded.
+
+    Raises `DownloadError` if the hash differs from the recorded one or does not begin with
+    `digits`.
+    """
     found = _sha256(path)
     record = path.with_name("hashes.json")
     try:

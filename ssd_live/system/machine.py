@@ -1,4 +1,4 @@
-"""What machine this is: the facts that measurements depend on."""
+"""Report the facts about this machine that measurements depend on, and lower thread priority."""
 
 import contextlib
 import math
@@ -15,7 +15,8 @@ from typing import TypeVar
 
 _NVIDIA = Path("/proc/driver/nvidia")
 _CGROUP_LIST, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-# Steps of 10 % each: enough to yield, too few to starve beside other programs.
+# Each step of niceness costs about 10 % of CPU time. With this many a thread yields to the other
+# threads of the program but does not starve beside other programs.
 _NICENESS = 5
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 @cache
 def cpu_name() -> str:
-    """The processor's own name, as far as the platform tells."""
+    """Return the name of the CPU, as exactly as the platform reports it."""
     if (info := _cpuinfo()).get("model name"):
         return (
             f"{info['model name']} (family {info.get('cpu family', '?')} model "
@@ -34,7 +35,10 @@ def cpu_name() -> str:
 
 @cache
 def cpu_features() -> tuple[str, ...]:
-    """Vector extensions that matter for inference, where the platform tells them."""
+    """Return the CPU's vector extensions that matter for inference.
+
+    The result is empty if the platform does not report them.
+    """
     wanted = (
         "avx2",
         "f16c",
@@ -54,8 +58,10 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def nvidia_gpus(folder: Path = _NVIDIA) -> list[str]:
-    """The driver and the GPUs that it serves, as Linux's kernel tells without waking them; nothing
-    elsewhere.
+    """Return one line for the NVIDIA driver and one for each of its GPUs.
+
+    The lines come from the Linux kernel, which does not wake the GPUs. On other systems the list is
+    empty.
     """
     found = []
     with contextlib.suppress(OSError):
@@ -87,8 +93,10 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use: those of its affinity, or fewer where a control
-    group (a container) limits its CPU time.
+    """Return the number of CPU cores that this process may use.
+
+    These are the cores of its affinity, or fewer if a control group (a container) limits its CPU
+    time.
     """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -99,10 +107,10 @@ def available_cores() -> int:
 
 @cache
 def cgroup_cores(groups: Path = _CGROUP_LIST, root: Path = _CGROUP_ROOT) -> float | None:
-    """Return the CPU time a second that Linux control groups allow this process, in cores.
+    """Return how many cores Linux control groups allow this process, or None without a limit.
 
-    None where nothing limits it. `groups` is /proc/self/cgroup and `root` where the groups are
-    mounted (Linux's admin guide: cgroup-v2 `cpu.max`, cgroup-v1 `cpu.cfs_quota_us`).
+    `groups` is the file /proc/self/cgroup, and `root` is the folder that the groups are mounted at.
+    Source: the admin guide of Linux, cgroup-v2 `cpu.max` and cgroup-v1 `cpu.cfs_quota_us`.
     """
     try:
         lines = groups.read_text(encoding="utf-8").splitlines()
@@ -138,16 +146,17 @@ def _quota(group: Path, *, is_version_2: bool) -> float | None:
 
 
 def at_low_priority(make: Callable[[], T]) -> T:
-    """What `make` gives, called in a thread that yields to others of this program; threads that are
-    begun in it do so too. On Linux: other systems have no such priorities for threads, and there it
-    is called as it is.
+    """Call `make` in a thread of low priority and return its result.
+
+    Threads that `make` starts inherit the low priority. Only Linux has such priorities for threads.
+    On other systems `make` is called in the current thread.
     """
     if sys.platform != "linux":
         return make()
 
     def lower() -> None:
         thread = threading.get_native_id()
-        # A sandbox may forbid it; then all are equal.
+        # A sandbox may forbid this. The thread then keeps its priority.
         with contextlib.suppress(OSError):
             os.setpriority(
                 os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
@@ -158,7 +167,7 @@ def at_low_priority(make: Callable[[], T]) -> T:
 
 
 def package_version(name: str) -> str | None:
-    """The installed version of a package, without importing it; None if it is not installed."""
+    """Return the installed version of a package, or None. The package is not imported."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

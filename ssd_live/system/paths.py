@@ -1,5 +1,9 @@
-"""Where things are on disk. Asking for a folder never makes one."""
+"""Find the folders of the program, and convert paths.
 
+Only `cache_folder` creates a folder.
+"""
+
+import contextlib
 import functools
 import importlib.resources
 import logging
@@ -15,9 +19,9 @@ _logger = logging.getLogger(__name__)
 
 
 def assets_folder() -> Path:
-    """Return the folder of what ships with the program.
+    """Return the folder of the files that ship with the program.
 
-    It lies beside the package in a checkout and in a frozen app, and inside the package in an
+    It is beside the package in a checkout and in a frozen app, and inside the package in an
     installed wheel.
     """
     if hasattr(sys, "_MEIPASS"):
@@ -30,8 +34,8 @@ def assets_folder() -> Path:
 def engines_folder() -> Path:
     """Return the folder of what users make: trained and imported models, weights, engines.
 
-    It is `SSD_LIVE_ENGINES`, or `engines/` of a checkout, or the user's data folder. It may not
-    exist yet.
+    It is `SSD_LIVE_ENGINES` if that environment variable is set, then `engines/` in a checkout, and
+    otherwise `engines` in the user's data folder. It may not exist.
     """
     if "SSD_LIVE_ENGINES" in os.environ:
         return Path(os.environ["SSD_LIVE_ENGINES"])
@@ -43,11 +47,11 @@ def engines_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return a folder for what can be made again at any time; it exists and can be written.
+    """Return the folder for files that can be made again at any time. Create it if it is missing.
 
-    It is `cache/` of `SSD_LIVE_ENGINES` or of a checkout's `engines/`, or the user's cache folder.
-    Where that cannot be written, it is a folder of this user among the temporary files, and a
-    warning says so once.
+    It is `cache` in `SSD_LIVE_ENGINES` or in the `engines/` of a checkout, and otherwise the user's
+    cache folder. If it cannot be written, return a folder among the temporary files, and log one
+    warning.
     """
     if "SSD_LIVE_ENGINES" in os.environ or _is_checkout():
         return _writable(engines_folder() / "cache")
@@ -71,28 +75,36 @@ def _writable(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-        instead = Path(tempfile.gettempdir()) / f"ssd_live-cache-{user}"
+        instead = _temporary_cache()
         reason = (error.strerror or str(error)).lower()
         _logger.warning("%s cannot be written (%s); using %s instead", folder, reason, instead)
-        instead.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid") and instead.stat().st_uid != os.getuid():
-            # Somebody else made it: what lies there cannot be trusted.
-            return Path(tempfile.mkdtemp(prefix="ssd_live-cache-"))
         return instead
     return folder
 
 
-def resolve(path: Path) -> Path:
-    """Return the path with links followed as far as it exists.
+def _temporary_cache() -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir()) / f"ssd_live-cache-{user}"
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Another user may have made it, or a link in its place: files there cannot be trusted.
+        is_own = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+        if is_own and not folder.is_symlink():
+            return folder
+    return Path(tempfile.mkdtemp(prefix="ssd_live-cache-"))
 
-    Unlike `Path.resolve` it accepts links that lead in a circle.
+
+def resolve(path: Path) -> Path:
+    """Return the path with links followed as far as possible.
+
+    Unlike `Path.resolve` it does not fail on links that form a loop.
     """
     return Path(os.path.realpath(path))
 
 
 def printable(path: Path | str) -> str:
-    """Return a path as text that can be written anywhere; bytes that are not UTF-8 become question
-    marks.
+    """Return a path as text that can be written anywhere.
+
+    Bytes that are not UTF-8 become replacement characters.
     """
     return os.fsencode(path).decode("utf-8", "replace")

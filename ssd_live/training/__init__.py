@@ -1,1 +1,1 @@
-"""Training and evaluating SSD on one's own data."""
+"""Training SSD on one's own data, and explaining what it finds."""

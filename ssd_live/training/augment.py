@@ -1,8 +1,7 @@
-"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and, for zooming out,
-section 3.6.
+"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and section 3.6.
 
-Images are (H, W, 3) uint8 BGR; boxes (M, 4) float32 x1, y1, x2, y2 in pixels. Everything random
-comes from the generator that is given.
+Section 3.6 is the zooming out. Images are (H, W, 3) uint8 BGR; boxes are (M, 4) float32 x1, y1, x2,
+y2 in pixels. All random numbers come from the given generator.
 """
 
 from collections.abc import Callable
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 
 from ssd_live.imaging.pixels import Pixels
 
-# Least overlap that a patch must have with some object; None is any patch, and the whole image is
-# one more choice.
+# The least overlap that a patch must have with some object. None means any patch. The whole image
+# is one more choice.
 _MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)
 _PATCH_SCALE = (0.3, 1.0)
 _PATCH_RATIO = (0.5, 2.0)
 _PATCH_TRIALS = 50
-# 16 times the area.
+# The side of the canvas relative to the image's: 16 times the area.
 _LARGEST_EXPANSION = 4.0
 # Pixels of a zoomed-out canvas each way: a patch of 0.3 of it still has twice the pixels of a
 # network's 300. Larger photos are scaled down first; 12 megapixels would need a canvas of 576 MB.
@@ -31,13 +30,14 @@ _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5)
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image with its objects; classes (M,) int64."""
+    """An image with its objects; `boxes` are (M, 4), `classes` are (M,) int64."""
 
     image: Pixels
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
 
     def kept(self, mask: NDArray[np.bool_]) -> "Example":
+        """Return the example with only the objects for which the mask (M,) is true."""
         return replace(self, boxes=self.boxes[mask], classes=self.classes[mask])
 
 
@@ -47,8 +47,10 @@ def augment(
     mean: tuple[float, float, float],
     random: np.random.Generator,
 ) -> Example:
-    """A training example of `size` (width, height): distorted colours, perhaps zoomed out onto
-    `mean` (BGR), a patch, perhaps flipped.
+    """Return a training example of `size` (width, height).
+
+    Its colours are distorted. It may be zoomed out onto a canvas of the colour `mean` (BGR). Then a
+    patch is taken, which may be the whole image, and it may be flipped.
     """
     example = replace(example, image=distort_colours(example.image, random))
     if random.random() < _EXPANSION_CHANCE:
@@ -60,7 +62,10 @@ def augment(
 
 
 def resized(example: Example, size: tuple[int, int]) -> Example:
-    """Stretched to `size` (width, height), linear: what the deployed network sees too."""
+    """Return the example stretched to `size` (width, height) by linear interpolation.
+
+    The deployed network gets its images in the same way.
+    """
     height, width = example.image.shape[:2]
     scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
     image = np.asarray(cv2.resize(example.image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -68,7 +73,7 @@ def resized(example: Example, size: tuple[int, int]) -> Example:
 
 
 def flip(example: Example) -> Example:
-    """Left and right exchanged."""
+    """Return the example with left and right exchanged."""
     width = example.image.shape[1]
     boxes = example.boxes.copy()
     boxes[:, [0, 2]] = width - example.boxes[:, [2, 0]]
@@ -78,8 +83,9 @@ def flip(example: Example) -> Example:
 def zoom_out(
     example: Example, mean: tuple[float, float, float], random: np.random.Generator
 ) -> Example:
-    """The image somewhere on a canvas of up to 16 times its area, which makes small objects:
-    section 3.6.
+    """Return the example at a random place on a canvas of up to 16 times its area: section 3.6.
+
+    This makes small objects.
     """
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
     example = _limited(example, _LARGEST_CANVAS / ratio)
@@ -110,11 +116,11 @@ def _limited(example: Example, side: float) -> Example:
 
 
 def sample_patch(example: Example, random: np.random.Generator) -> Example:
-    """The whole image, or a patch that overlaps some object by at least a least overlap, or any
-    patch; each as likely.
+    """Return the whole image, a patch with a least overlap with some object, or any patch.
 
-    Objects whose centre lies in the patch stay, cut at its edge. A patch without objects is not
-    taken; where none is found in fifty trials, another least overlap is drawn.
+    Each least overlap, any patch and the whole image are equally likely. Objects whose centre lies
+    in the patch stay, cut at its edge. A patch without objects is not taken. If fifty trials find
+    no patch, another choice is drawn.
     """
     if not len(example.boxes):
         return example
@@ -126,7 +132,7 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
 
 
 def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
-    """The part x1, y1, x2, y2 of an image, with the objects whose centre lies in it."""
+    """Return the part x1, y1, x2, y2 of an image, with the objects whose centre lies in it."""
     x1, y1, x2, y2 = patch
     example = example.kept(_centre_inside(example.boxes, patch))
     boxes = np.clip(example.boxes, [x1, y1, x1, y1], [x2, y2, x2, y2]) - np.array([x1, y1, x1, y1])
@@ -153,7 +159,7 @@ def _find_patch(
 
 
 def overlaps(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Jaccard overlap of each box with the patch, (M,)."""
+    """Return the Jaccard overlap of each box (M, 4) with the patch, (M,)."""
     low, high = np.maximum(boxes[:, :2], patch[:2]), np.minimum(boxes[:, 2:], patch[2:])
     shared = np.clip(high - low, 0, None).prod(1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (patch[2] - patch[0]) * (patch[3] - patch[1])
@@ -168,8 +174,9 @@ def _centre_inside(
 
 
 def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
-    """Brightness, contrast, saturation and hue, each by chance; contrast before or after the other
-    two (Howard 2013, as cited in 2.2).
+    """Return the image with changed brightness, contrast, saturation and hue, each by chance.
+
+    Contrast is changed before or after saturation and hue (Howard 2013, as cited in section 2.2).
     """
     brightness: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))
@@ -199,7 +206,7 @@ def _recoloured(image: Pixels, random: np.random.Generator) -> Pixels:
         return image
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     values = np.arange(256)
-    # OpenCV keeps hues in steps of two degrees.
+    # OpenCV stores hues in steps of two degrees.
     tables = np.stack(
         [(values + round(hue / 2)) % 180, np.clip(values * saturation, 0, 255), values], -1
     ).astype(np.uint8)[None]

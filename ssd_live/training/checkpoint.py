@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on exactly, saved whole or not at all."""
+"""Save and load checkpoints: everything that a run needs to continue exactly."""
 
 import io
 import pickle
@@ -17,8 +17,11 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`step` is how many batches were learned from; `recipe` what the run is, as JSON; `best` the
-    best validation figure so far.
+    """The state of a run.
+
+    `step` is the number of batches learned from. `recipe` is the recipe of the run as JSON. `best`
+    is the best validation figure so far. `average` and `scaler` are empty if the run has none.
+    `random` is the state of PyTorch's random generator.
     """
 
     step: int
@@ -33,8 +36,12 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Raises `OutputError`; an earlier file under that name stays then."""
-    # By way of memory: of a full disk, torch.save tells nothing that could be understood.
+    """Write a checkpoint, whole or not at all.
+
+    Raises `OutputError`; an earlier file of that name then stays.
+    """
+    # The content is made in memory first, because the error of torch.save for a full disk cannot be
+    # understood.
     content = io.BytesIO()
     torch.save({"version": _VERSION, **vars(checkpoint)}, content)
     with atomic_write(path) as file:
@@ -42,10 +49,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Nothing in the file is executed. Raises `ModelFileError`."""
+    """Read a checkpoint; nothing in the file is executed. Raises `ModelFileError`."""
     if not path.is_file():
         raise ModelFileError(
-            f"{path}: there is no checkpoint to go on from; leave out --resume to begin"
+            f"{path}: there is no checkpoint to resume from; leave out --resume to start a new run"
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -57,7 +64,8 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(**content)
     except pickle.UnpicklingError as error:
         raise ModelFileError(
-            f"{path}: holds more than a checkpoint, which is never run; give one made by `train`"
+            f"{path}: contains more than a checkpoint, and ssd_live never runs code from a file; "
+            "give a checkpoint made by `train`"
         ) from error
     except (
         OSError,
@@ -69,5 +77,5 @@ def load(path: Path) -> Checkpoint:
         AttributeError,
     ) as error:
         raise ModelFileError(
-            f"{path}: is no checkpoint that can be read; give one made by `train`"
+            f"{path}: the checkpoint cannot be read; give one made by `train`"
         ) from error

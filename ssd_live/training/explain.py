@@ -1,5 +1,7 @@
-"""How SSD comes to its answer on one image: which default box of which feature map said what, and
-which ones stand for which object.
+"""Explain how SSD finds the objects of one image.
+
+It tells which default box of which feature map made each detection, and which default boxes are
+matched to each object.
 """
 
 from collections import Counter
@@ -31,9 +33,10 @@ Boxes = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class FiredBox:
-    """A detection, and the default box that it came from. `suppressed` counts, by feature map, the
-    default boxes that said the same and gave way in non-maximum suppression. Boxes (4,) are xyxy in
-    pixels.
+    """A detection and the default box that it came from.
+
+    `suppressed` counts, by feature map, the default boxes that found the same and were suppressed
+    by NMS. Boxes (4,) are xyxy in pixels.
     """
 
     box: Boxes
@@ -46,8 +49,10 @@ class FiredBox:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """An object and the default boxes (M, 4) that stand for it in training, with the places where
-    they stand and the best overlap.
+    """An object and the default boxes that are matched to it in training.
+
+    `default_boxes` (M, 4) and `box` (4,) are xyxy in pixels. `places` are those of the default
+    boxes, `best_overlap` is the largest overlap of one of them with the object.
     """
 
     box: Boxes
@@ -59,6 +64,11 @@ class Matched:
 
 @dataclass(frozen=True)
 class Explanation:
+    """The detections of an image, its matched objects, and all default boxes of the network.
+
+    `default_boxes` (N, 4) are xyxy in pixels of the image.
+    """
+
     feature_maps: tuple[FeatureMapBoxes, ...]
     fired: tuple[FiredBox, ...]
     matched: tuple[Matched, ...]
@@ -68,10 +78,11 @@ class Explanation:
 def explain(
     model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None
 ) -> Explanation:
-    """Of an image (H, W, 3) BGR, by the model's network in PyTorch. Objects without an area in the
-    image match nothing and are left out.
+    """Explain the detections in an image (H, W, 3) BGR, by the model's network in PyTorch.
 
-    Raises `ModelFileError`.
+    Detections score above `threshold`, or above the model's own threshold if that is higher.
+    `truth` may give the labelled objects; those without an area in the image match nothing and are
+    left out. Raises `ModelFileError`.
     """
     threshold = max(threshold, model.metadata.score_threshold)
     network = network_of(model)
@@ -92,7 +103,7 @@ def explain(
         same = left[:, class_id] & (
             jaccard_overlap(box[None], boxes)[0] > model.metadata.iou_threshold
         )
-        # A box gives way once, to the best that it overlaps.
+        # A box is suppressed once, by the best detection that it overlaps.
         left[:, class_id] &= ~same
         maps = Counter(
             place_of(index, network.feature_maps).feature_map
@@ -123,7 +134,7 @@ def _matched(
     feature_maps: Sequence[FeatureMapBoxes],
     scale: Boxes,
 ) -> list[Matched]:
-    # As in training: only what lies inside the image.
+    # Boxes are cut at the image's edges, as in training.
     inside = np.clip(truth.boxes, 0, scale)
     solid = (inside[:, 2:] > inside[:, :2]).all(1)
     boxes = torch.from_numpy(inside[solid] / scale)
@@ -140,7 +151,10 @@ def _matched(
 
 
 def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
-    """`map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2`; maps count from 1."""
+    """Return words such as `map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2`.
+
+    Maps, rows and columns count from 1.
+    """
     rows, columns = feature_maps[place.feature_map].grid
     where = (
         f"map {place.feature_map + 1} ({rows} x {columns}), row {place.row + 1}, column "
@@ -150,8 +164,10 @@ def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
 
 
 def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
-    """Detections coloured by feature map, then a panel a feature map with its default boxes, then
-    the matches.
+    """Return a sheet of panels that shows an explanation.
+
+    The first panel has the detections, coloured by feature map. Then comes one panel for each
+    feature map with its default boxes, and one with the matched objects, if there are any.
     """
     panels = [_detections(image, explained, classes)]
     panels += [
@@ -190,7 +206,7 @@ def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
     sheets.outline(panel, sheets.placed(own[middle : middle + len(cell.shapes)], image, _PANEL))
     fired = [one.default_box for one in explained.fired if one.place.feature_map == number]
     sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), class_colour(number), 2)
-    # As many words as fit beside the largest numbers.
+    # The caption is short because it must fit the panel with the largest numbers.
     words = (
         f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} boxes; "
         "white: one cell's"
@@ -209,9 +225,7 @@ def _matches(image: Pixels, explained: Explanation, classes: Sequence[str]) -> P
     )
     for number, one in enumerate(matched):
         sheets.outline(panel, sheets.placed(one.default_boxes, image, _PANEL), class_colour(number))
-    return sheets.captioned(
-        panel, "objects, each with the default boxes that stand for it in training"
-    )
+    return sheets.captioned(panel, "objects, each with the default boxes matched to it in training")
 
 
 def _stacked(boxes: Sequence[Boxes]) -> Boxes:

@@ -1,4 +1,4 @@
-"""Does a model file find what the network it was made from finds?"""
+"""Compare the detections of a model file with those of the network that it was made from."""
 
 import numpy as np
 import torch
@@ -24,7 +24,11 @@ from ssd_live.training.start import Normalise
 
 
 def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) -> Agreement:
-    """Of the file on ONNX Runtime with the network in evaluation mode, on the file's own sample."""
+    """Return how well the file on ONNX Runtime agrees with the network, on the file's own sample.
+
+    The network must be in evaluation mode. If it finds too few detections in the sample, the best
+    boxes before NMS are compared instead.
+    """
     images = sample_images(model)
     raw = [_boxes_and_scores(network, normalise, model, image) for image in images]
     how = model.metadata
@@ -56,7 +60,7 @@ def _boxes_and_scores(
 
 
 def _best_pairs(boxes: Tensor, scores: Tensor, count: int) -> NormalisedDetections:
-    """The best pairs of box and class, with nothing suppressed."""
+    """Return the best `count` pairs of box and class, with nothing suppressed."""
     values, places = scores.flatten().topk(min(count, scores.numel()))
     return _answer(boxes[places // scores.shape[1]], values, places % scores.shape[1])
 

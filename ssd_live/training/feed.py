@@ -1,5 +1,6 @@
-"""Batches for training: which images when, read and augmented by worker processes, the same for the
-same seed however it is resumed.
+"""Make batches for training: worker processes read and augment the images.
+
+The batches depend only on the seed, so a resumed run gets the same ones.
 """
 
 import signal
@@ -20,15 +21,18 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.models.multibox_loss import Target
 from ssd_live.training.augment import Example, augment, resized
 
-# A box thinner than this part of the image is what a cut left of an object; its logarithm would be
-# a wild target.
+# A box thinner than this share of the image is the remainder of a cut object. It is left out,
+# because the logarithm of its size would be an extreme target.
 _THINNEST = 1e-3
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network sees: size (width, height) and the mean colour (BGR) onto which images are
-    zoomed out.
+    """What the network takes.
+
+    `size` is (width, height) in pixels. `mean` is the mean colour (BGR) of the canvas when an image
+    is zoomed out. `augments` is whether images are augmented, `use_ignored` whether ignored objects
+    are trained on.
     """
 
     size: tuple[int, int]
@@ -39,8 +43,10 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, H, W) uint8 RGB, their targets and names; `unreadable` are lines about images
-    that were left out.
+    """A batch of images, with their targets and names.
+
+    `images` are (B, 3, H, W) uint8 RGB. `unreadable` are lines about images that were left out
+    because they could not be read.
     """
 
     images: Tensor
@@ -50,10 +56,10 @@ class Batch:
 
 
 class BatchOrder(Sampler[list[tuple[int, int]]]):
-    """Batches of (image, turn) from batch `start` on: every image once a turn, each turn in another
-    order, without end up to `steps`.
+    """A sampler of batches of (image, turn) from batch `start` up to batch `steps`.
 
-    Rank r of `world` gets its own share of every batch.
+    A turn is one pass over all images (an epoch); each turn has another random order. The process
+    of rank `rank` gets its own share of every batch, out of `world` processes.
     """
 
     def __init__(
@@ -90,8 +96,9 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
 
 
 class Examples(Dataset[tuple[Tensor, Target, str] | str]):
-    """Read and augmented examples by (image, turn); a line instead of an image that
-    cannot be read.
+    """A data set of examples by (image, turn), read and augmented.
+
+    An image that cannot be read gives a line about the error instead of an example.
     """
 
     def __init__(self, images: Sequence[LabelledImage], view: InputSpec, seed: int) -> None:
@@ -112,8 +119,8 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
         example = Example(image, boxes, labelled.classes[kept])
         example = example.kept(_solid(example.boxes / [width, height, width, height]))
         if self._view.augments:
-            # By place, not by order: whichever process makes it, and whenever, it is the same
-            # example.
+            # The random numbers depend on the image and the turn, so that the example is the same
+            # in whichever process and in whichever order it is made.
             example = augment(
                 example,
                 self._view.size,
@@ -141,6 +148,7 @@ def _solid(boxes: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def collate(items: Sequence[tuple[Tensor, Target, str] | str]) -> Batch:
+    """Return one batch of the given examples; unreadable images are only listed."""
     read = [item for item in items if not isinstance(item, str)]
     images = (
         torch.stack([image for image, _, _ in read])
@@ -160,7 +168,10 @@ def _one_thread(worker: int) -> None:
 
 
 def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
-    """In order; `workers` processes read ahead. Called by the main thread."""
+    """Yield the batches of `order`, in that order, while `workers` processes read ahead.
+
+    Only the main thread may call it, because it changes the handling of Ctrl-C for a moment.
+    """
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]
         batch_sampler=order,
@@ -170,11 +181,11 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Bat
         persistent_workers=False,
         multiprocessing_context="spawn" if workers else None,
     )
-    # Ctrl-C reaches every process of a terminal; what the network still needs for its last step
-    # must not end before it.
+    # Ctrl-C reaches every process of a terminal. The workers ignore it, so that they do not end
+    # before the last step, which still needs their batches.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        # The workers are started here, and inherit it.
+        # The workers start here, and they inherit the ignored signal.
         iterator = iter(loader)
     finally:
         signal.signal(signal.SIGINT, handler)

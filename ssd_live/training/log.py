@@ -1,4 +1,4 @@
-"""The record of a run: `log.csv`, and TensorBoard's event files where that is installed."""
+"""Write the log of a run: `log.csv`, and TensorBoard's event files if TensorBoard is installed."""
 
 import csv
 import importlib.util
@@ -21,8 +21,11 @@ COLUMNS = (
 
 @dataclass
 class Progress:
-    """What is told now and then: the step, both losses (means since the last time), images a
-    second, seconds left.
+    """The progress of a run, as it is reported now and then.
+
+    `localisation` and `confidence` are the means of the two losses since the last report.
+    `validation_map` is the mean average precision if the network was validated at this step.
+    `notes` are lines about images that could not be read.
     """
 
     step: int
@@ -37,8 +40,10 @@ class Progress:
 
 
 class RunLog:
-    """A with-block. A run that goes on after `step` steps takes back what was logged beyond them:
-    those steps are run again.
+    """A log of a run, to be used in a with-block.
+
+    A run that is resumed after `step` steps removes what was logged beyond them, because those
+    steps are run again.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -51,7 +56,7 @@ class RunLog:
             self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, progress: Progress) -> None:
-        """Raises `OSError`."""
+        """Append one row to `log.csv`, and to TensorBoard's event files. Raises `OSError`."""
         validated = "" if progress.validation_map is None else f"{progress.validation_map:.6f}"
         row = (
             progress.step,

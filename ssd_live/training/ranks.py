@@ -1,4 +1,4 @@
-"""The device that training runs on, and the processes that share the work."""
+"""Choose the device that training runs on, and join the processes that share the work."""
 
 import os
 import sys
@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import torch
 
-# The others wait while the first process validates and saves.
+# The other processes wait while the first one validates and saves.
 _LONGEST_WAIT = timedelta(hours=3)
 
 
 def prepare(device: str, seed: int) -> str:
-    """Seed PyTorch and return the device to train on: `device`, or for an empty one `cuda` where
-    there is a GPU, else `cpu`.
+    """Seed PyTorch, and return the device to train on.
+
+    It is `device`; if that is empty, it is `cuda` if there is a GPU, else `cpu`.
     """
     torch.manual_seed(seed)
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -22,8 +23,10 @@ def prepare(device: str, seed: int) -> str:
 
 @contextmanager
 def ranks(device: str) -> Iterator[tuple[int, int, str]]:
-    """Join the processes that `torchrun` started; give this one's rank, how many there are, and
-    this one's device.
+    """Join the processes that `torchrun` started.
+
+    Yields the rank of this process, the number of processes, and the device of this one. Without
+    `torchrun` these are 0, 1 and `device`.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:

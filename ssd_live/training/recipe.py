@@ -1,4 +1,4 @@
-"""Recipes: everything about a training run in one TOML file, every value checked."""
+"""Read recipes: everything about a training run in one TOML file, with every value checked."""
 
 import difflib
 import tomllib
@@ -19,8 +19,10 @@ class _Part(BaseModel):
 
 
 class ModelPart(_Part):
-    """`weights` is where to begin: nothing, `trained:NAME` for a shipped or imported model, or a
-    file of weights, of VGG16 alone too.
+    """The network of a recipe, and the weights that it starts from.
+
+    `weights` is empty for random weights, `trained:NAME` for a shipped or imported model, or a file
+    of weights, which may be of VGG16 alone.
     """
 
     network: str
@@ -29,8 +31,10 @@ class ModelPart(_Part):
 
 
 class DataPart(_Part):
-    """Folders or files as `load_data` takes them; several are trained on together. `classes` fixes
-    names and order.
+    """The data of a recipe.
+
+    The values are folders or files that `load_data` accepts. If `train` has several, the run trains
+    on all of them together. `classes` fixes the class names and their order.
     """
 
     train: tuple[str, ...]
@@ -42,8 +46,9 @@ class DataPart(_Part):
 
 
 class TrainPart(_Part):
-    """SGD as in section 3 of the paper. Steps are batches; the rate is multiplied by `decay` at
-    each of the `milestones`.
+    """The settings of SGD, as in section 3 of the paper, and of the run.
+
+    A step is one batch. The learning rate is multiplied by `decay` at each of the `milestones`.
     """
 
     steps: Annotated[int, Field(ge=1)]
@@ -67,11 +72,13 @@ class TrainPart(_Part):
     @model_validator(mode="after")
     def _milestones_rise(self) -> "TrainPart":
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones must rise")
+            raise ValueError("milestones must be in rising order")
         return self
 
 
 class Recipe(_Part):
+    """Everything about a training run. `name` also becomes part of file names."""
+
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
     model: ModelPart
     data: DataPart
@@ -79,8 +86,10 @@ class Recipe(_Part):
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """A recipe file, with `part.key=value` changes on top; values are TOML, or plain words. Raises
-    `UsageError` with one line.
+    """Read a recipe file, and apply `part.key=value` changes to it.
+
+    The values of changes are TOML, or plain words. Raises `UsageError` with a message of one line
+    if the file cannot be read, is not valid TOML, or has an unknown key or a wrong value.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +101,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path}: is no TOML ({str(error).splitlines()[0]}); correct that line"
+            f"{path}: is not valid TOML ({str(error).splitlines()[0]}); correct that line"
         ) from error
     content.setdefault("name", path.stem)
     for change in changes:
@@ -112,7 +121,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
     for part in parts[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise UsageError(f"--set {change!r}: {part} has no parts")
+            raise UsageError(f"--set {change!r}: {part} is a single value and has no keys")
     try:
         place[parts[-1]] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -124,9 +133,9 @@ def _first_trouble(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         given = f", not {first['input']!r}" if first["type"] != "missing" else ""
-        return f"{where or 'the whole'}: {first['msg'].lower()}{given}"
+        return f"{where or 'the recipe'}: {first['msg'].lower()}{given}"
     parts: dict[str, type[BaseModel]] = {"model": ModelPart, "data": DataPart, "train": TrainPart}
     part = parts[str(first["loc"][0])] if len(first["loc"]) > 1 else Recipe
     near = difflib.get_close_matches(str(first["loc"][-1]), part.model_fields, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(part.model_fields)}"
+    hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(part.model_fields)}"
     return f"{where}: there is no such key; {hint}"

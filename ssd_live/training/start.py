@@ -1,4 +1,4 @@
-"""Where a run begins: the network of a recipe, with the weights that it names."""
+"""Make the network of a recipe, with the weights that the recipe names."""
 
 import json
 from dataclasses import dataclass
@@ -30,8 +30,10 @@ _OF_NETWORK = {
 
 @dataclass(frozen=True)
 class InitialModel:
-    """A network to train; `fresh` names the weights that begin at random because none were given or
-    their shapes differ.
+    """A network to train.
+
+    `fresh` names the weights that start at random values, because none were given or their shapes
+    differ.
     """
 
     network: SSDNetwork
@@ -40,13 +42,14 @@ class InitialModel:
 
 
 def preprocessing_of(network: str) -> Preprocessing:
-    """What a network of the zoo takes. Raises `KeyError` for another."""
+    """Return the preprocessing of a network of the zoo. Raises `KeyError` for another name."""
     return _OF_NETWORK[network]
 
 
 def begin(part: ModelPart, classes: int) -> InitialModel:
-    """`classes` counts the background. Raises `UnknownModelError`, `ModelFileError`,
-    `UsageError`.
+    """Return the network of a recipe, with the weights that the recipe names.
+
+    `classes` counts the background. Raises `UnknownModelError`, `ModelFileError`, `UsageError`.
     """
     network = create(part.network, classes, part.preset)
     state = _given(part)
@@ -58,7 +61,7 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     }
     if state and not fitting:
         raise ModelFileError(
-            f"{part.weights}: none of its weights are {part.network}'s; give weights of the same "
+            f"{part.weights}: none of its weights fit {part.network}; give weights of the same "
             "network"
         )
     network.load_state_dict(own | fitting)
@@ -85,8 +88,8 @@ def _trained(name: str, part: ModelPart) -> State:
     if name in TRAINED_MODELS:
         if TRAINED_MODELS[name].network != part.network:
             raise UsageError(
-                f"{name} is a {TRAINED_MODELS[name].network}, not a {part.network}; name that "
-                "network in the recipe"
+                f"{name} has weights of {TRAINED_MODELS[name].network}, not of {part.network}; "
+                "change model.network in the recipe"
             )
         return dict(load_trained(name)[0].state_dict())
     path = engines_folder() / "weights" / f"{name}.safetensors"
@@ -95,7 +98,7 @@ def _trained(name: str, part: ModelPart) -> State:
             [*TRAINED_MODELS, *(found.stem for found in path.parent.glob("*.safetensors"))]
         )
         raise UnknownModelError(
-            f"there are no weights {name!r} to begin with; there are {', '.join(known)}"
+            f"there are no weights {name!r} to start from; choose one of {', '.join(known)}"
         )
     try:
         with safe_open(path, framework="pt") as archive:
@@ -108,17 +111,19 @@ def _trained(name: str, part: ModelPart) -> State:
     for what, wanted in (("network", part.network), ("preset", part.preset)):
         if facts.get(what, wanted) != wanted:
             raise UsageError(
-                f"{name} has the {what} {facts[what]}, not {wanted}; set model.{what} to it"
+                f"{name} has the {what} {facts[what]}, not {wanted}; change model.{what} in the "
+                "recipe"
             )
     return state
 
 
 def vgg16_weights(state: State, path: Path) -> State:
-    """Weights of VGG16 alone by our names: as a list `vgg.N`, `features.N` or `N`.
+    """Return the weights of VGG16 alone under our names.
 
-    With fc6 and fc7 already reduced (31 and 33), or whole (`classifier.0` and `.3`): then every
-    fourth value along each axis is taken, as the paper does ("subsample parameters"), every third
-    in space.
+    The file may name its layers `vgg.N`, `features.N` or `N`. It may have fc6 and fc7 already
+    reduced (31 and 33), or whole (`classifier.0` and `.3`). Of whole ones, every fourth value along
+    each axis is taken, and every third in space, as the paper does ("subsample parameters"). Raises
+    `ModelFileError` if a convolution is missing.
     """
     plain = {
         name.removeprefix("vgg.").removeprefix("features."): tensor
@@ -129,7 +134,9 @@ def vgg16_weights(state: State, path: Path) -> State:
         place = f"features.{index}" if index < 23 else f"extra.0.{index - 23}"
         for kind in ("weight", "bias"):
             if f"{index}.{kind}" not in plain:
-                raise ModelFileError(f"{path}: lacks {index}.{kind} of VGG16; give a whole VGG16")
+                raise ModelFileError(
+                    f"{path}: {index}.{kind} of VGG16 is missing; give a complete VGG16"
+                )
             renamed[f"backbone.{place}.{kind}"] = plain[f"{index}.{kind}"]
     for name, place, whole in (("31", "7.1", "classifier.0"), ("33", "7.3", "classifier.3")):
         for kind in ("weight", "bias"):
@@ -143,8 +150,10 @@ def vgg16_weights(state: State, path: Path) -> State:
 
 
 def _reduced(tensor: Tensor, place: str) -> Tensor:
-    """fc6 (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 (4096, 4096) to (1024, 1024, 1, 1), biases
-    to (1024,).
+    """Subsample fc6 or fc7 of VGG16.
+
+    fc6 goes from (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 from (4096, 4096) to (1024, 1024, 1,
+    1), biases to (1024,).
     """
     if tensor.dim() == 1:
         return tensor[::4]
@@ -154,7 +163,7 @@ def _reduced(tensor: Tensor, place: str) -> Tensor:
 
 
 class Normalise(nn.Module):
-    """uint8 RGB (B, 3, H, W) to what the network takes."""
+    """A layer that turns uint8 RGB (B, 3, H, W) into what the network takes."""
 
     mean: Tensor
     scale: Tensor
@@ -165,4 +174,5 @@ class Normalise(nn.Module):
         self.register_buffer("scale", torch.tensor(how.scale).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return `(images - mean) * scale` as float32, (B, 3, H, W)."""
         return (images.float() - self.mean) * self.scale

@@ -1,4 +1,4 @@
-"""The training loop: SGD on the MultiBox loss, as section 3 of the paper, with exact resume."""
+"""Train a network by SGD on the MultiBox loss, as in section 3 of the paper, with exact resume."""
 
 import contextlib
 import copy
@@ -27,25 +27,31 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run keeps its things."""
+    """The folder in which a run keeps its files."""
 
     folder: Path
 
     @property
     def last(self) -> Path:
+        """The checkpoint of the last saved step."""
         return self.folder / "last.pt"
 
     @property
     def best(self) -> Path:
+        """The checkpoint of the best validation so far."""
         return self.folder / "best.pt"
 
 
-# A network in evaluation mode -> its mean average precision on the validation data.
+# A function of a network in evaluation mode that returns its mean average precision on the
+# validation data.
 Evaluate = Callable[[SSDNetwork], float]
 
 
 class Trainer:
-    """One run. `stop` lets it end after the current step, saved."""
+    """One training run of a recipe on a data set.
+
+    `rank` is the number of this process, out of `world` that share the work.
+    """
 
     def __init__(
         self,
@@ -63,7 +69,8 @@ class Trainer:
         self._place = place
         self._device = torch.device(device)
         self._rank, self._world = rank, world
-        # Channels last: measured 1.1 to 1.7 times as fast on a CPU, and what tensor cores want.
+        # The channels-last layout was measured as 1.1 to 1.7 times as fast on a CPU, and it is the
+        # layout that suits tensor cores.
         self.network: SSDNetwork = beginning.network.to(self._device).to(
             memory_format=torch.channels_last
         )  # type: ignore[call-overload]
@@ -90,6 +97,7 @@ class Trainer:
 
     @property
     def step(self) -> int:
+        """The number of steps done so far."""
         return self._step
 
     @property
@@ -102,8 +110,10 @@ class Trainer:
         return self.trained.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
     def take_best(self) -> int | None:
-        """Go back to the weights of the best validation, for use and not for training on; the step
-        they are of, None if never validated.
+        """Load the weights of the best validation, and return the step at which they were saved.
+
+        The network is then for use, not for further training. Returns None if there was no
+        validation, or if the saved weights belong to another run.
         """
         if not self._place.best.is_file():
             return None
@@ -119,17 +129,20 @@ class Trainer:
         )
 
     def stop(self) -> None:
+        """End the run after the current step; the checkpoint is saved."""
         self._stopped = True
 
     def resume(self) -> None:
-        """Go on from the last checkpoint. Raises `ModelFileError`, `TrainingError` for one of
-        another run.
+        """Load the last checkpoint, so that `run` continues from it.
+
+        Raises `ModelFileError` if the checkpoint cannot be read, and `TrainingError` if it belongs
+        to another run.
         """
         saved = checkpoint.load(self._place.last)
         if not self._is_of_this_run(saved):
             raise TrainingError(
-                f"{self._place.last}: is of another recipe or other classes; train into another "
-                "folder, or change it back"
+                f"{self._place.last}: belongs to another recipe or other classes; train into "
+                "another folder, or restore the recipe and the classes"
             )
         self.network.load_state_dict(saved.model)
         if self._average is not None:
@@ -143,8 +156,10 @@ class Trainer:
     def run(
         self, on_progress: Callable[[Progress], None], evaluate: Evaluate | None = None
     ) -> None:
-        """To the last step, or until `stop`. Raises `TrainingError` for a loss that is no number,
-        naming its images.
+        """Train until the last step, or until `stop` is called.
+
+        `on_progress` is called every `log_every` steps, after each validation and at the end.
+        Raises `TrainingError` if the loss is not a finite number; the message names the images.
         """
         part = self._recipe.train
         order = BatchOrder(
@@ -199,8 +214,9 @@ class Trainer:
                 return
 
     def learn(self, batches: Iterable[Batch]) -> Iterator[float]:
-        """Learn from batches as they are given, and nothing else; the sum of both losses after
-        each. Raises `TrainingError`.
+        """Train on the given batches, and yield the sum of both losses after each.
+
+        Nothing is logged, validated or saved. Raises `TrainingError` as `run` does.
         """
         self.network.train()
         for batch in batches:
@@ -210,8 +226,9 @@ class Trainer:
             yield since.total()
 
     def _stopping(self) -> bool:
-        """Whether any of the processes was told to stop: they end together, or some would wait for
-        ever.
+        """Whether `stop` was called in any of the processes.
+
+        They must end together, because otherwise some would wait for the others for ever.
         """
         if self._world == 1:
             return self._stopped
@@ -230,7 +247,8 @@ class Trainer:
         if not len(batch.images):
             if self._world == 1:
                 return
-            # The other processes wait for this one's gradients: of nothing, they are nought.
+            # The other processes wait for the gradients of this one. A batch without objects has
+            # gradients of zero.
             batch = self._nothing()
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(part, self._step)
@@ -251,7 +269,7 @@ class Trainer:
         total = loss.localisation + loss.confidence
         if not torch.isfinite(total):
             raise TrainingError(
-                f"the loss is no number at step {self._step + 1} (images "
+                f"the loss is not a finite number at step {self._step + 1} (images "
                 f"{', '.join(Path(name).name for name in batch.names)}); "
                 "lower learning_rate, or set clip_norm or warm_up"
             )
@@ -267,7 +285,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        """Move the averaged network towards the trained one."""
+        """Move the weights of the averaged network towards those of the trained one."""
         if self._average is None:
             return
         keep = min(self._recipe.train.average, (1 + self._step) / (10 + self._step))
@@ -312,7 +330,10 @@ class Trainer:
 
 
 class RunningMean:
-    """Sums since the last line of progress; losses stay on the device until they are asked for."""
+    """The sums of losses and images since the last report.
+
+    Losses stay on the device until they are needed, because copying them would wait for it.
+    """
 
     def __init__(self) -> None:
         self._localisation: Any = 0.0
@@ -322,15 +343,22 @@ class RunningMean:
         self.notes: list[str] = []
 
     def add(self, localisation: Tensor, confidence: Tensor, images: int) -> None:
+        """Add the losses of one step, and its number of images."""
         self._localisation = self._localisation + localisation.detach()
         self._confidence = self._confidence + confidence.detach()
         self._steps += 1
         self._images += images
 
     def total(self) -> float:
+        """Return the mean of the sum of both losses per step."""
         return float(self._localisation + self._confidence) / max(self._steps, 1)
 
     def progress(self, step: int, part: TrainPart, validated: float | None) -> Progress:
+        """Return the report after `step` steps.
+
+        `validated` is the validation figure, if there is one. `seconds_left` assumes the speed so
+        far.
+        """
         elapsed = max(time.monotonic() - self._started, 1e-6)
         steps = max(self._steps, 1)
         left = (part.steps - step) * elapsed / steps
@@ -348,8 +376,9 @@ class RunningMean:
 
 
 def learning_rate(part: TrainPart, step: int) -> float:
-    """Of the step after `step` steps: rising over the warm-up, then multiplied by `decay` at each
-    milestone that was passed.
+    """Return the learning rate of the step that follows `step` steps.
+
+    It rises during the warm-up, and is multiplied by `decay` at each milestone that was passed.
     """
     rate = part.learning_rate * part.decay ** sum(
         step >= milestone for milestone in part.milestones
@@ -358,7 +387,7 @@ def learning_rate(part: TrainPart, step: int) -> float:
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases, norms and scales do not."""
+    """Return the parameter groups: weights decay; biases, norms and scales do not."""
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():

@@ -1,1 +1,1 @@
-"""Reading and writing video files and images."""
+"""Read, decode, encode and write videos, and open live sources."""

@@ -1,21 +1,22 @@
-"""Open a file or a network address with FFmpeg, in every version of PyAV that is allowed."""
+"""Open files and network addresses with FFmpeg, with every supported version of PyAV."""
 
 from typing import Any
 
 import av
 from av.container import InputContainer
 
-# Before version 19 PyAV raised UnicodeDecodeError for tags that are not UTF-8 unless it was told to
-# replace what it cannot read. Version 19 replaces it always, and refuses the option.
+# Before version 19, PyAV raises UnicodeDecodeError for tags that are not UTF-8, unless this option
+# makes it replace the unreadable bytes. Version 19 always replaces them and rejects the option.
 _REPLACE_BROKEN_TAGS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
 
 def open_input(address: str, **options: Any) -> InputContainer:
-    """Open `address` for reading; tags that are not UTF-8 are read as far as possible.
+    """Open a file or network address for reading.
 
-    `options` are those of `av.open`. Raises `av.FFmpegError`, `OSError`, `ValueError`.
+    In tags that are not UTF-8, unreadable bytes are replaced. `options` are passed to `av.open`.
+    Raises `av.FFmpegError`, `OSError` or `ValueError` if the address cannot be opened.
     """
     container: InputContainer = av.open(address, **_REPLACE_BROKEN_TAGS, **options)
     return container

@@ -1,4 +1,4 @@
-"""A live encoder's effort by its deadline, which is the next frame."""
+"""Choose the encoder options of a live recording so that each frame is encoded before the next."""
 
 import time
 from collections.abc import Sequence
@@ -10,18 +10,21 @@ from ssd_live.imaging.planes import planes_of
 from ssd_live.system import machine
 from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder
 
-# Nothing is held back in the encoder, so that nothing of it is lost with the program; that leaves
-# no lookahead to gain by.
+# The encoder holds no frames back, so that none are lost if the program crashes. This rules out a
+# lookahead.
 _TUNE = {"tune": "zerolatency"}
-# The best first; what each takes and gives is in docs/benchmarks.md.
+# Sorted from the best compression to the fastest. Their times and file sizes are in
+# docs/benchmarks.md.
 _EFFORTS = (
     {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4"},
     {"preset": "superfast"},
     {"preset": "ultrafast", "x264-params": "subme=1"},
 )
-# Of all cores' time between two frames: the rest is for taking, looking at and showing them.
+# The encoder's share of the CPU time of all cores between two frames. The rest is for capture,
+# inference and display.
 _SHARE = 1 / 3
-# Frames that came slowly, as those of a source that was paused, may come faster later.
+# Frames that arrive slowly, for example from a paused source, may arrive faster later. A longer
+# interval than this is thus not trusted.
 _SLOWEST_SECONDS = 1 / 30
 _TRIAL_SIZE = (640, 360)
 
@@ -29,10 +32,11 @@ _TRIAL_SIZE = (640, 360)
 def live_options(
     encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float
 ) -> dict[str, str]:
-    """Options for frames like these, in order, one every `interval` seconds: the best effort that
-    leaves time for everything else, the middle one where a single picture tells nothing.
+    """Return the encoder options for frames like `pictures` that arrive every `interval` seconds.
 
-    A hardware encoder takes no time of the processor's: its are as they always are.
+    `pictures` are the first frames, in order. The result is the highest effort that leaves enough
+    CPU time for everything else. With fewer than two frames nothing can be measured, and the result
+    is the middle effort. A hardware encoder uses no CPU time, so it gets its usual options.
     """
     if encoder.name != "libx264":
         return encoder.options_for(DEFAULT_CRF["h264"])
@@ -47,7 +51,10 @@ def live_options(
 
 
 def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
-    """Processor time for one of them after the first, as their middles take it."""
+    """Return the CPU time to encode one frame, in seconds.
+
+    It is measured on the centres of the frames. The first frame is not counted.
+    """
     parts = [_middle(picture) for picture in pictures]
     context = open_encoder(
         "libx264", "yuv420p", (parts[0].width, parts[0].height), options, threads=1
@@ -56,14 +63,14 @@ def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str])
     for number, part in enumerate(parts):
         part.pts, part.time_base, part.pict_type = number, context.time_base, PictureType.NONE
         context.encode(part)
-        # The first one is a key frame.
+        # The clock starts after the first frame, because that is a key frame.
         began = began or time.thread_time()
     whole, tried = pictures[0].width * pictures[0].height, parts[0].width * parts[0].height
     return (time.thread_time() - began) / (len(parts) - 1) * whole / tried
 
 
 def _middle(picture: av.VideoFrame) -> av.VideoFrame:
-    """A copy of at most the trial's size, with even sides."""
+    """Return a copy of the centre of a frame, of at most `_TRIAL_SIZE` and with even sides."""
     width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
     left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2
     part = av.VideoFrame(width, height, "yuv420p")

@@ -1,5 +1,6 @@
-"""Video encoders: which there are, which of them work on this machine, and how quality and effort
-are told to each.
+"""List the video encoders, choose one that works on this machine, and give its options.
+
+The options set an encoder's quality and its effort.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from ssd_live.errors import OutputError
 
 Codec = Literal["h264", "hevc", "av1", "mjpeg", "ffv1"]
 CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "mjpeg", "ffv1")
-# Quality that eyes take for the original's, on each codec's own scale.
+# With these values, on each codec's own scale, people see no difference from the original.
 DEFAULT_CRF: dict[Codec, int] = {"h264": 21, "hevc": 24, "av1": 32, "mjpeg": 3, "ffv1": 0}
 CRF_RANGE: dict[Codec, tuple[int, int]] = {
     "h264": (0, 51),
@@ -29,7 +30,7 @@ CRF_RANGE: dict[Codec, tuple[int, int]] = {
 }
 
 
-# How much work an encoder puts into a small file of the same quality.
+# How much work an encoder does to make the file smaller at the same quality.
 Preset = Literal["slow", "balanced", "fast", "fastest"]
 PRESETS: tuple[Preset, ...] = ("slow", "balanced", "fast", "fastest")
 DEFAULT_PRESET: Preset = "fast"
@@ -37,8 +38,10 @@ DEFAULT_PRESET: Preset = "fast"
 
 @dataclass(frozen=True)
 class Encoder:
-    """An FFmpeg encoder: `quality` are the options that take the CRF, `presets` what each preset of
-    ours is in its own words, if it has such.
+    """An FFmpeg encoder and its options.
+
+    `quality` are the names of the options that take the constant rate factor (CRF). `presets` are
+    the encoder's own options for each of our presets, if it has any. `options` are always set.
     """
 
     name: str
@@ -48,26 +51,27 @@ class Encoder:
     pixel_format: str = "yuv420p"
 
     def options_for(self, crf: int, preset: Preset = DEFAULT_PRESET) -> dict[str, str]:
+        """Return the FFmpeg options for a CRF and a preset."""
         return self.options | dict.fromkeys(self.quality, str(crf)) | self.presets.get(preset, {})
 
 
 def _named(*names: str) -> dict[Preset, dict[str, str]]:
-    """An encoder's own names for our presets, slow first."""
+    """Map our presets to an encoder's `preset` option. `names` are its own names, slow first."""
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 
 
-# More frames between its lookahead and its coding than x264 keeps: the same video, with less
-# waiting for each other.
+# With this option x264 keeps more frames between its lookahead and its coding than by default. The
+# video is the same, but the threads wait less for each other.
 _APART = "sync-lookahead=8"
-# Between x264's own presets, whose steps are uneven; what each takes and gives is in
-# docs/benchmarks.md (tools/bench_encoders.py).
+# The steps between x264's own presets are uneven, so these lie between them. The time and file size
+# of each are in docs/benchmarks.md (measured with tools/bench_encoders.py).
 _X264_PRESETS: dict[Preset, dict[str, str]] = {
     "slow": {"preset": "medium", "x264-params": _APART},
     # Small inter partitions cost more time than they save bits.
     "balanced": {"preset": "veryfast", "x264-params": f"{_APART}:partitions=i8x8,i4x4"},
-    # The lookahead that superfast leaves out pays for itself.
+    # x264's superfast has no lookahead, but a short one is worth its time.
     "fast": {"preset": "superfast", "x264-params": f"{_APART}:mbtree=1:rc-lookahead=10"},
-    # So it does in ultrafast, with motion to less than a pixel.
+    # The same is true of ultrafast. Subpixel motion (subme=1) is added as well.
     "fastest": {
         "preset": "ultrafast",
         "x264-params": f"{_APART}:subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40",
@@ -90,11 +94,15 @@ _SOFTWARE: dict[Codec, Encoder] = {
 
 
 def software_encoder(codec: Codec) -> Encoder:
+    """Return the encoder that runs on the CPU."""
     return _SOFTWARE[codec]
 
 
 def hardware_encoders(codec: Codec) -> list[Encoder]:
-    """Those of this platform whose device is there; whether they work, `works` tells."""
+    """Return the hardware encoders of this platform whose device may be present.
+
+    They are in order of preference. Use `works` to find out whether one of them works.
+    """
     if codec not in ("h264", "hevc", "av1"):
         return []
     nvidia = Encoder(f"{codec}_nvenc", ("cq",), {"rc": "vbr"}, _named("p6", "p5", "p4", "p1"))
@@ -118,16 +126,18 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
 
 
 _TRIAL_RATE = Fraction(25)
-# Some hardware refuses pictures smaller than this.
+# Some hardware encoders reject smaller frames.
 _TRIAL_SIZE = (320, 240)
-# SVT-AV1 writes to the terminal by itself, errors as well; FFmpeg tells them too.
+# SVT-AV1 writes its log to the terminal. Its errors are not lost, because FFmpeg reports them too.
 os.environ.setdefault("SVT_LOG", "0")
 
 
 @contextlib.contextmanager
 def keeping_thread_priority() -> Iterator[None]:
-    """SVT-AV1 makes the calling thread a real-time one where it may (as root); around opening an
-    encoder, that is undone.
+    """Restore the calling thread's scheduling policy at the end of the `with` block.
+
+    Open encoders inside such a block. SVT-AV1 gives the calling thread a real-time priority if it
+    has the right to do so (as root).
     """
     if not hasattr(os, "sched_getscheduler"):
         yield
@@ -149,8 +159,11 @@ def open_encoder(
     rate: Fraction = _TRIAL_RATE,
     threads: int = 0,
 ) -> av.VideoCodecContext:
-    """For pictures alone, without a file; `rate` is of both frames and time stamps. Raises
-    `av.FFmpegError`, `ValueError`.
+    """Return an open encoder that encodes frames without writing a file.
+
+    `size` is (width, height). `rate` is the frame rate; the time base is 1 / `rate`. `threads` 0
+    leaves the number of threads to FFmpeg. Raises `av.FFmpegError` or `ValueError` if the encoder
+    cannot be opened.
     """
     context = av.VideoCodecContext.create(name, "w")
     assert isinstance(context, av.VideoCodecContext)
@@ -164,7 +177,7 @@ def open_encoder(
 
 @cache
 def works(name: str, pixel_format: str) -> bool:
-    """Whether one frame can be encoded with this encoder here."""
+    """Return whether this encoder can encode a frame on this machine. The result is cached."""
     try:
         context = open_encoder(
             name,
@@ -180,8 +193,9 @@ def works(name: str, pixel_format: str) -> bool:
 
 
 def choose_encoder(codec: Codec) -> Encoder:
-    """The hardware encoder that works here, or else the software one. Raises `OutputError` if this
-    FFmpeg has neither.
+    """Return the first hardware encoder that works on this machine, or else the software encoder.
+
+    Raises `OutputError` if this build of FFmpeg has none that works.
     """
     for encoder in hardware_encoders(codec):
         if works(encoder.name, encoder.pixel_format):
@@ -196,7 +210,7 @@ def choose_encoder(codec: Codec) -> Encoder:
 
 
 def working_encoders() -> dict[Codec, list[str]]:
-    """For `doctor`: every encoder that encoded a frame here."""
+    """Return the names of all encoders that work on this machine, for the `doctor` command."""
     found: dict[Codec, list[str]] = {}
     for codec in CODECS:
         with contextlib.suppress(OutputError):

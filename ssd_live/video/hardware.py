@@ -1,4 +1,4 @@
-"""Hardware video decoders: which of them decodes a file here, and as the processor does."""
+"""Find a hardware decoder that decodes a file to exactly the same pixels as the CPU."""
 
 import sys
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from ssd_live.imaging.planes import as_yuv420p, planes_of
 from ssd_live.video.containers import open_input
 
-# FFmpeg's names, the most specific first; what is not built into this FFmpeg or has no device here
-# is passed over.
+# FFmpeg's names, the most specific first. Names that this FFmpeg does not support or that have no
+# device on this machine are skipped.
 _KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("videotoolbox",)}.get(
     sys.platform, ("cuda", "qsv", "vaapi")
 )
@@ -20,7 +20,10 @@ _KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("v
 
 @dataclass(frozen=True)
 class Accelerator:
-    """FFmpeg's name of the hardware, and what a file is opened with."""
+    """A hardware decoder.
+
+    `name` is FFmpeg's name of it. `hwaccel` is the argument for opening a file with it.
+    """
 
     name: str
     hwaccel: HWAccel
@@ -29,8 +32,10 @@ class Accelerator:
 def working_accelerator(
     path: Path, options: dict[str, str], index: int, first: av.VideoFrame
 ) -> Accelerator | None:
-    """One that decodes stream `index` of a file, whose first picture is exactly `first`; None where
-    there is none.
+    """Return a hardware decoder that works for a file, or None if there is none.
+
+    It works if it decodes the first frame of stream `index` to exactly the pixels of `first`, which
+    the CPU decoded. `options` are FFmpeg's options for opening the file.
     """
     for kind in _KINDS:
         if kind in hwdevices_available():
@@ -44,8 +49,10 @@ def working_accelerator(
 def _first_picture(
     path: Path, options: dict[str, str], index: int, accelerator: Accelerator
 ) -> av.VideoFrame | None:
-    """None where the hardware does not decode it: without a device, or for its codec, size or pixel
-    format.
+    """Return the first frame of a stream as the hardware decodes it.
+
+    Return None if the hardware does not decode it, because there is no device or because it does
+    not support the codec, the size or the pixel format.
     """
     try:
         with open_input(f"file:{path}", options=options, hwaccel=accelerator.hwaccel) as container:
@@ -53,13 +60,16 @@ def _first_picture(
             assert isinstance(stream, av.video.stream.VideoStream)
             picture = next(container.decode(stream), None)
             return picture if stream.codec_context.is_hwaccel else None
-    # A driver can fail in every way that its library has an error for.
+    # A failing driver can raise any of the errors that PyAV has.
     except (av.FFmpegError, OSError, RuntimeError, ValueError, NotImplementedError):
         return None
 
 
 def _same(one: av.VideoFrame, other: av.VideoFrame) -> bool:
-    """Standards leave a decoder of H.264, HEVC, VP9 or AV1 no choice in any pixel."""
+    """Return whether two frames have the same size, time and pixels.
+
+    The comparison is exact, because the standards of H.264, HEVC, VP9 and AV1 define every pixel.
+    """
     if (one.width, one.height, one.pts) != (other.width, other.height, other.pts):
         return False
     pictures = (planes_of(as_yuv420p(frame, frame.width, frame.height)) for frame in (one, other))

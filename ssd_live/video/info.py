@@ -1,4 +1,4 @@
-"""What a video says of itself."""
+"""Define `VideoInfo`, the properties of a video."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,8 +7,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself, upright. `frames` and `duration` (seconds) are None where the
-    container does not say.
+    """The properties of a video, as its container gives them.
+
+    `width` and `height` are in pixels of the upright frame. `time_base` is in seconds, `rate` in
+    frames per second, `duration` in seconds. `frames` is the number of frames. `frames` and
+    `duration` are None if the container does not give them.
     """
 
     path: Path

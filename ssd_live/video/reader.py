@@ -1,5 +1,6 @@
-"""Video files: every frame, upright, with its exact time, and the packets of the other streams
-between them.
+"""Read video files: every frame, upright and with its exact time.
+
+The packets of the other streams can be read along with the frames.
 """
 
 import contextlib
@@ -23,28 +24,36 @@ from ssd_live.video.containers import open_input
 from ssd_live.video.hardware import Accelerator, working_accelerator
 from ssd_live.video.info import VideoInfo
 
-# Only local files: a playlist must not make the program fetch from the network.
+# Only local files may be opened, so that a playlist cannot make the program use the network.
 _OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
-# A header's duration and the last packet's end differ by rounding and by streams of unequal length,
-# not by more than this.
+# The duration in the header and the end of the last packet differ slightly, because of rounding and
+# because streams have different lengths. A larger difference means that the file is incomplete.
 _END_TOLERANCE_SECONDS = 0.5
 _SEEK_BACK_SECONDS = (2.0, 10.0)
-# Packets of sound that are kept until the first picture is there; of more, the file is opened again
-# instead.
+# How many packets of other streams are kept in memory until the first frame is decoded. If there
+# are more, the file is opened again instead.
 _MOST_AHEAD = 1000
-# To decode so many takes about as long as to find things in one frame (docs/benchmarks.md).
+# Decoding this many pixels takes about as long as one inference (docs/benchmarks.md).
 _PIXELS_OF_AN_INFERENCE = 1_500_000
 
 
 class VideoReader:
-    """A video file: a with-block. `info` is known at once; iterate over `read` for its content.
+    """A reader of one video file.
 
-    After reading, `shortfall` says in words what the file promised but did not hold, or is empty;
-    `concealed_frames` counts the frames of which a damaged part was guessed by the decoder,
-    `resized_frames` those that were not of the first one's size, as all given are. With `hardware`
-    it is decoded by hardware, if `accelerator` then says so; else by threads for `cores` (0: all
-    the machine's), or for the part of them that decoding needs where they are `shared` with
-    inference: more only stand in its way. Raises `MediaError` for what cannot be read as video.
+    Use it in a `with` block, or call `close`. `info` is known at once. Iterate over `read` for the
+    frames.
+
+    After reading, `shortfall` describes what is missing from the file, or is empty.
+    `concealed_frames` counts the frames of which the decoder had to guess a damaged part.
+    `resized_frames` counts the frames whose size differed from the first frame's. They are resized,
+    so that all returned frames have the same size.
+
+    If `hardware` is true, the reader tries to decode with hardware; `accelerator` says whether it
+    does. Otherwise threads on `cores` CPU cores decode (0: all cores of the machine). If these
+    cores are `shared` with inference, only the part of them that decoding needs is used, because
+    more threads would slow down inference.
+
+    Raises `MediaError` if the file cannot be read as a video.
     """
 
     def __init__(
@@ -83,26 +92,29 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._container.close()
 
     @property
     def accelerator(self) -> str:
-        """FFmpeg's name of the hardware that decodes; empty where the processor does."""
+        """FFmpeg's name of the hardware that decodes, or an empty string if the CPU decodes."""
         return self._accelerator.name if self._accelerator else ""
 
     @property
     def other_streams(self) -> list[Stream]:
-        """Every stream but the video that is read."""
+        """All streams of the file except the video stream that is read."""
         return [stream for stream in self._container.streams if stream.index != self._video.index]
 
     @property
     def container(self) -> InputContainer:
+        """PyAV's container of the open file."""
         return self._container
 
     @property
     def colour(self) -> tuple[int, int, int, int]:
-        """The video's range, matrix, primaries and transfer characteristic, in FFmpeg's (H.273's)
-        numbers.
+        """The colour range, matrix, primaries and transfer characteristic of the returned frames.
+
+        The values are FFmpeg's, which for the last three are those of ITU-T H.273.
         """
         context = self._video.codec_context
         shown = as_yuv420p(self._first, *self._stored_size)
@@ -115,8 +127,10 @@ class VideoReader:
 
     @property
     def shortfall(self) -> str:
-        """What is missing after reading to the end: packets that could not be decoded, or an end
-        before its time.
+        """A description of what is missing from the file, or an empty string.
+
+        It names packets that could not be decoded or, after reading to the end, a file that ends
+        earlier than its header says.
         """
         if self._damaged:
             return (
@@ -134,13 +148,13 @@ class VideoReader:
     def read(
         self, others: Collection[int] = (), start: float = 0.0, duration: float | None = None
     ) -> Iterator[Frame | av.Packet]:
-        """Frames in presentation order, and the packets of the streams with these indices as they
-        stand in the file.
+        """Yield the frames in presentation order, and the packets of other streams between them.
 
-        `start` and `duration` are seconds from the video's first frame; frames outside, and packets
-        of other streams before, are left out.
+        `others` are the indices of these streams. Their packets come in the order of the file.
+        `start` and `duration` are in seconds; `start` counts from the video's first frame. Frames
+        and packets outside this time range are left out.
         """
-        # Picture times have only the precision of the time base.
+        # Half a unit of the time base allows for the rounding of frame times.
         first = self._start_seconds + start - float(self.info.time_base) / 2
         last = float("inf") if duration is None else first + duration
         index = decoded = 0
@@ -148,8 +162,7 @@ class VideoReader:
             if isinstance(item, av.Packet):
                 if item.stream.index not in others:
                     continue
-                # A decoder's run-in stands before time zero: from the beginning on, everything goes
-                # along.
+                # Packets before time zero prepare a decoder, so none is left out at the beginning.
                 seconds = _seconds(item)
                 if seconds is None or ((start == 0 or first <= seconds) and seconds < last):
                     yield item
@@ -166,12 +179,14 @@ class VideoReader:
 
     @property
     def start_pts(self) -> int:
-        """Time of the video's first frame in units of its time base."""
+        """The time of the video's first frame in units of its time base."""
         return self._start_pts
 
     def _look_ahead(self) -> av.VideoFrame:
-        """The first picture. What is read on the way to it comes again with `read`, but where that
-        is too much to keep. Raises `MediaError`.
+        """Return the first frame, in such a way that `read` still yields everything.
+
+        The items before it are kept for `read`. If they are too many, the file is opened again
+        instead. Raises `MediaError` if the file has no frame that can be decoded.
         """
         ahead: list[av.VideoFrame | av.Packet] = []
         items = self._unread
@@ -186,13 +201,15 @@ class VideoReader:
                 ahead.append(item)
         detail = f" ({self._trouble!s})" if self._trouble else ""
         raise MediaError(
-            f"{self.path}: has no picture that can be decoded{detail}; the file is damaged or not "
+            f"{self.path}: has no frame that can be decoded{detail}; the file is damaged or not "
             "a video"
         )
 
     def _items_from(self, start: float) -> Iterator[av.VideoFrame | av.Packet]:
-        """From the last key frame at or before a time on. Some formats (MPEG-TS) seek behind it;
-        then it is tried from farther back.
+        """Yield all items from the last key frame at or before `start` on.
+
+        Seeking in some formats (MPEG-TS) ends after `start`. In that case the reader seeks farther
+        back, and in the end to the beginning of the file.
         """
         wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
         for back in (0.0, *_SEEK_BACK_SECONDS):
@@ -218,8 +235,9 @@ class VideoReader:
         yield from self._items()
 
     def _items(self) -> Iterator[av.VideoFrame | av.Packet]:
-        """The video's frames, and the packets of all other streams: the file's end is where its
-        longest one ends.
+        """Yield the video's frames and the packets of all other streams.
+
+        All streams are read, because the end of the longest one is the end of the file.
         """
         self._is_begun = True
         packets = self._container.demux()
@@ -279,7 +297,10 @@ class VideoReader:
         )
 
     def restart(self) -> None:
-        """Go back to the beginning, for another `read`. Raises `MediaError`."""
+        """Open the file again at its beginning, for another `read`.
+
+        Raises `MediaError` if the file can no longer be opened.
+        """
         index = self._video.index
         self._container.close()
         self._container = _open(self.path, self._accelerator)
@@ -295,6 +316,7 @@ class VideoReader:
         self._unread = self._items()
 
     def _use_cores(self) -> None:
+        """Set the number of decoder threads."""
         context = self._video.codec_context
         self._video.thread_type, context.thread_count = "AUTO", self._cores
         if self._shared:
@@ -309,8 +331,9 @@ class VideoReader:
             )
 
     def _seek(self, seconds: float) -> None:
-        """To the last key frame at or before this time after the first frame; formats that cannot
-        seek stay at the beginning.
+        """Go to the last key frame at or before a time, in seconds after the first frame.
+
+        A format that cannot seek stays at the beginning.
         """
         with contextlib.suppress(av.FFmpegError):
             self._container.seek(
@@ -347,6 +370,7 @@ class VideoReader:
         return 1 / ratio if self._turn.transpose else Fraction(ratio)
 
     def _header_end(self) -> float | None:
+        """Return the end time that the header promises, in seconds, or None if it gives none."""
         if not self._container.duration:
             return None
         return ((self._container.start_time or 0) + self._container.duration) / av.time_base
@@ -381,7 +405,10 @@ def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The best video stream that is not a cover picture."""
+    """Return the first video stream that is not a cover image.
+
+    Raises `MediaError` if there is none, or if FFmpeg does not know its codec.
+    """
     moving = [
         stream
         for stream in container.streams.video
@@ -395,5 +422,6 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _seconds(packet: av.Packet) -> float | None:
+    """Return the packet's presentation time (or else decoding time) in seconds, if it has one."""
     moment = packet.pts if packet.pts is not None else packet.dts
     return None if moment is None or packet.time_base is None else float(moment * packet.time_base)

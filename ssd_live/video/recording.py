@@ -1,4 +1,8 @@
-"""The video of a recording: a file that plays however it ends, by an encoder that keeps up."""
+"""Write the video of a live recording.
+
+The file can be played even if the program crashes. The encoder settings are chosen so that encoding
+keeps up with the live source.
+"""
 
 import contextlib
 import time
@@ -13,19 +17,21 @@ from ssd_live.video.encoder_tuning import live_options
 from ssd_live.video.encoders import choose_encoder, keeping_thread_priority
 
 _TIME_BASE = Fraction(1, 1000)
-# A cluster is on disk when it is complete, so this much is lost at most; key frames make the rest
-# start anywhere.
+# Matroska writes a cluster to disk when it is complete. A crash thus loses at most one cluster of
+# 500 ms. Frequent key frames let players start anywhere in the rest.
 _CLUSTER_OPTIONS = {"cluster_time_limit": "500", "flush_packets": "1"}
 _KEY_FRAME_INTERVAL = 30
-# The first pictures show how fast they come and how hard they are to encode; slow ones are not
-# waited for.
+# The first frames show how fast frames arrive and how much work it is to encode them. If frames
+# arrive slowly, recording starts with fewer of them after `_FIRST_SECONDS`.
 _FIRST_PICTURES = 6
 _FIRST_SECONDS = 0.5
 
 
 class RecordingWriter:
-    """Matroska of yuv420p pictures with even sides, all of the first one's size. Raises
-    `OutputError`, `av.FFmpegError`, `OSError`.
+    """A writer of a Matroska video from yuv420p frames with even sides.
+
+    All frames are written at the size of the first one. The methods raise `OutputError`,
+    `av.FFmpegError` or `OSError` if writing fails.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +43,10 @@ class RecordingWriter:
         self._begins_at = 0.0
 
     def add(self, picture: av.VideoFrame, milliseconds: int) -> None:
-        """The next picture, this long after the beginning."""
+        """Add the next frame, whose time is `milliseconds` after the beginning of the recording.
+
+        A frame of another size than the first one is resized.
+        """
         if self._size is None:
             self._size = picture.width, picture.height
             self._begins_at = time.monotonic() + _FIRST_SECONDS
@@ -55,14 +64,17 @@ class RecordingWriter:
         self.keep_going()
 
     def keep_going(self) -> None:
-        """Begin the file, if there is reason to; to be called now and then."""
+        """Begin the file if enough frames have arrived or enough time has passed.
+
+        Call it regularly, also while no frames arrive.
+        """
         if self._first and (
             len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at
         ):
             self._begin()
 
     def close(self) -> None:
-        """With everything in it."""
+        """Write all remaining frames and close the file. Requires at least one frame."""
         if self._first:
             self._begin()
         for packet in self._stream.encode(None):
@@ -70,7 +82,10 @@ class RecordingWriter:
         self._container.close()
 
     def abandon(self) -> None:
-        """With what there is. Raises nothing: what was wrong is told already."""
+        """Close the file with the frames that were written so far.
+
+        Raises nothing, because the caller has already reported the error.
+        """
         with contextlib.suppress(Exception):
             if self._first:
                 self._begin()

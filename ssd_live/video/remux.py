@@ -1,5 +1,7 @@
-"""Sound and subtitles on their way from one file to another: copied untouched, converted where the
-container cannot hold them, or dropped.
+"""Carry sound and subtitles from one file to another.
+
+A stream is copied without change if the output container can hold it. Otherwise it is converted if
+possible, or dropped.
 """
 
 import io
@@ -13,7 +15,7 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 from av.stream import Stream
 
-# What a container that cannot hold the original can always hold, if it holds sound at all.
+# Every container that can hold sound can hold at least one of these codecs.
 _AUDIO_FALLBACKS = ("aac", "libopus", "flac")
 _LARGEST_TIME_ERROR_SECONDS = 0.1
 _TEXT_SUBTITLES = "mov_text"
@@ -22,25 +24,31 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: 
 
 
 class Route(Protocol):
-    """Takes one input stream's packets and gives the output's."""
+    """A converter from the packets of one input stream to the packets of its output stream."""
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """The output packets for one input packet; None at the end."""
+        """Yield the output packets for one input packet.
+
+        Call it with None at the end, to get the packets that are still held back.
+        """
         ...
 
 
 class CopyRoute:
+    """A route that copies packets without change."""
+
     def __init__(self, output: Stream) -> None:
         self._output = output
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+        """Yield the input packet, assigned to the output stream."""
         if packet is not None:
             packet.stream = self._output
             yield packet
 
 
 class AudioRoute:
-    """Decodes and encodes again."""
+    """A route that decodes sound and encodes it with another codec."""
 
     def __init__(self, source: Stream, output: Stream) -> None:
         self._source: Any = source.codec_context
@@ -50,6 +58,7 @@ class AudioRoute:
         self._next_sample: int | None = None
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+        """Yield the newly encoded packets. A damaged input packet yields none."""
         try:
             frames = self._source.decode(packet)
         except av.error.InvalidDataError:
@@ -74,8 +83,11 @@ class AudioRoute:
             yield from self._mux_ready(context.encode(ready))
 
     def _set_time(self, frame: av.AudioFrame) -> None:
-        """Count samples, since some containers (AVI) time sound more coarsely than its frames are
-        long; a real gap is kept.
+        """Set the frame's time to the number of samples before it.
+
+        The input's times are not precise enough, because in some containers (AVI) the time unit of
+        sound is longer than a frame of sound. If the input's time is later by more than
+        `_LARGEST_TIME_ERROR_SECONDS`, there is a real gap, which is kept.
         """
         rate = self._output.sample_rate
         if frame.pts is not None and frame.time_base is not None:
@@ -95,13 +107,14 @@ class AudioRoute:
 
 
 class SubtitleRoute:
-    """Decodes text subtitles and encodes them as the container's own kind."""
+    """A route that decodes text subtitles and encodes them in the container's own format."""
 
     def __init__(self, source: Stream, output: Stream) -> None:
         self._source: Any = source.codec_context
         self._stream = output
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
+        """Yield the newly encoded packets. A damaged input packet yields none."""
         if packet is None:
             return
         try:
@@ -123,14 +136,21 @@ class SubtitleRoute:
 
 @dataclass(frozen=True)
 class Routing:
-    """Input stream index -> route, and a line for each stream that does not go on untouched."""
+    """The routes of all input streams that are carried to the output.
+
+    `routes` maps the index of an input stream to its route. `notes` has a line for the user about
+    each stream that is converted or dropped.
+    """
 
     routes: dict[int, Route]
     notes: list[str]
 
 
 def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
-    """Make an output stream for every input stream that the container can hold."""
+    """Add an output stream for every input stream that the container can hold.
+
+    Return the routes to these streams.
+    """
     routes: dict[int, Route] = {}
     notes: list[str] = []
     for stream in streams:
@@ -145,7 +165,7 @@ def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
 def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, str]:
     label = f"{stream.type} stream {stream.index}"
     if stream.codec_context is None or stream.type not in ("audio", "subtitle"):
-        return None, f"{label} is dropped: only sound and subtitles are carried over"
+        return None, f"{label} is dropped: only sound and subtitles are kept"
     codec = stream.codec_context.name
     if _holds(container, stream):
         return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
@@ -160,13 +180,13 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
         return _subtitle_route(
             stream, container
         ), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
-    return None, f"{label} is dropped: {why}; an .mkv output can"
+    return None, f"{label} is dropped: {why}; an .mkv output can hold it"
 
 
 def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:
     source: Any = stream.codec_context
     output: Any = container.add_stream(codec, rate=source.sample_rate)
-    # Some files only count their channels, which no encoder takes.
+    # Some files give only the number of channels, but encoders need a channel layout.
     output.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
     return AudioRoute(stream, _described(stream, output))
 
@@ -181,8 +201,10 @@ def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute
 
 
 def _holds(container: OutputContainer, stream: Stream) -> bool:
-    """Whether the container takes the stream as it is: FFmpeg's tables are incomplete, so its
-    header is written to memory for a trial.
+    """Return whether the container can hold the stream without conversion.
+
+    FFmpeg's tables of supported codecs are incomplete, so this function tries it: it writes the
+    header of such a file to memory.
     """
     try:
         with av.open(io.BytesIO(), "w", format=container.format.name) as trial:
@@ -194,7 +216,7 @@ def _holds(container: OutputContainer, stream: Stream) -> bool:
 
 
 def _described(source: Stream, output: Stream) -> Stream:
-    """The output stream with the source's language, title and role."""
+    """Copy the language, title and disposition of `source` to `output`, and return `output`."""
     output.metadata.update(
         {key: value for key, value in source.metadata.items() if key in ("language", "title")}
     )

@@ -1,5 +1,7 @@
-"""Writing a video so that the file under the final name is always whole: `NAME.part.EXT` first,
-counted, then renamed.
+"""Write a video so that a file with the final name is always complete.
+
+The video is written to the part file `NAME.part.EXT`. At the end its frames are counted, and the
+file is renamed.
 """
 
 import contextlib
@@ -28,20 +30,24 @@ from ssd_live.video.encoders import (
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.remux import Routing, route_streams
 
-# The container by the ending of the output's name, and how it is asked to be kind to browsers.
+# The container format for each file ending, and options that let browsers play a file while it is
+# still loading.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 
-# x265 as PyAV brings it ends the program on pictures of 34 to 44 pixels, such as 34 x 34.
+# The x265 that comes with PyAV crashes on frames of 34 to 44 pixels, such as 34 x 34.
 _SMALLEST_HEVC = 64
-# So few are never reordered; x265 gives them decoding times out of memory that it has not filled.
+# x265 reads the decoding times of so few frames from memory that it has not filled. Such a short
+# video is never reordered, so the presentation times are used instead.
 _FRAMES_IN_ORDER = 2
 
 
 @dataclass(frozen=True)
 class Quality:
-    """A codec, its constant rate factor on the codec's own scale (smaller is better and larger),
-    and how hard it tries to stay small.
+    """A codec with its quality and effort.
+
+    `crf` is the constant rate factor on the codec's own scale. A smaller value gives better quality
+    and a larger file. `preset` is the effort to make the file smaller.
     """
 
     codec: Codec
@@ -50,12 +56,18 @@ class Quality:
 
 
 class VideoWriter:
-    """An annotated copy of what a `VideoReader` reads: same size, same times, the other streams
-    with it.
+    """A writer of an annotated copy of the video that a `VideoReader` reads.
 
-    Frames are written in order by one thread; x264 has threads of its own for `cores` (0: all the
-    machine's). `notes` are lines for the user about what could not be kept as it was. Raises
-    `OutputError`, at once for what cannot be written at all.
+    The copy has the same size, the same frame times and the same other streams. `shift_pts` is
+    subtracted from all frame times, in units of the video's time base.
+
+    One thread must write all frames in order. x264 starts its own threads for `cores` CPU cores
+    (0: all cores of the machine). `notes` are lines for the user about everything that could not be
+    kept unchanged. Use the writer in a `with` block, which deletes the part file if the video was
+    not finished.
+
+    Raises `OutputError` if the file cannot be written. The constructor already raises it if the
+    file name, the codec or the frame size is not possible.
     """
 
     def __init__(
@@ -79,7 +91,7 @@ class VideoWriter:
         container = CONTAINERS.get(path.suffix.lower())
         if container is None:
             raise OutputError(
-                f"{path}: cannot tell a video format from the name; end it in "
+                f"{path}: the file ending is not a video format; end the name in "
                 f"{', '.join(CONTAINERS)}"
             )
         self.part = reserve_part(path)
@@ -108,7 +120,7 @@ class VideoWriter:
 
     @property
     def carried_streams(self) -> set[int]:
-        """Indices of the input streams whose packets `write_packet` takes."""
+        """The indices of the input streams whose packets `write_packet` accepts."""
         return set(self._routing.routes)
 
     def __enter__(self) -> Self:
@@ -118,20 +130,23 @@ class VideoWriter:
         self.discard()
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame whose `native` is an upright yuv420p FFmpeg frame with even sides.
-        Raises `OutputError`.
+        """Encode one frame.
+
+        `frame.native` must be an upright yuv420p FFmpeg frame with even sides. A frame whose time
+        is not later than the frame before is written one tick after it. Raises `OutputError` if
+        writing fails.
         """
         picture = frame.native
         assert isinstance(picture, av.VideoFrame)
         if self._pixel_format != "yuv420p":
-            # yuvj420p, which JPEG asks for, is the same with the full range.
+            # JPEG needs yuvj420p, which is the same format with the full range of values.
             picture = picture.reformat(format=self._pixel_format)
         pts = frame.pts - self._shift
         if self._last_pts is not None and pts <= self._last_pts:
             if not any("times" in note for note in self.notes):
                 self.notes.append(
-                    "some frames of the source have the times of others; they are written one "
-                    "tick later"
+                    "some frames have times that are not later than the frame before; they are "
+                    "written one tick after it"
                 )
             pts = self._last_pts + 1
         self._last_pts = pts
@@ -146,7 +161,7 @@ class VideoWriter:
         self.frames += 1
 
     def write_packet(self, packet: av.Packet) -> None:
-        """Pass on a packet of a carried stream. Raises `OutputError`."""
+        """Write a packet of one of `carried_streams`. Raises `OutputError` if writing fails."""
         route = self._routing.routes[packet.stream.index]
         if self._shift:
             ticks = round(self._shift * self._time_base / packet.time_base)
@@ -159,7 +174,11 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def finish(self) -> None:
-        """Close, count the frames in the file, and give it its final name. Raises `OutputError`."""
+        """Close the file, count its frames and give it its final name.
+
+        Raises `OutputError` if writing fails, if the file does not have all frames, or if another
+        program has made a file with the final name.
+        """
         self.close_part()
         written = _count_frames(self.part)
         if written != self.frames:
@@ -174,13 +193,14 @@ class VideoWriter:
             rename_new(self.part, self.path)
         except FileExistsError:
             raise OutputError(
-                f"{self.path}: was made by another program meanwhile; this result is kept as "
-                f"{self.part}"
+                f"{self.path}: another program made this file in the meantime; this result is "
+                f"kept as {self.part}"
             ) from None
 
     def close_part(self) -> None:
-        """Close the `.part` file so that it plays, and leave it under that name. Raises
-        `OutputError`.
+        """Close the part file so that it can be played, and keep it under its `.part` name.
+
+        Raises `OutputError` if writing fails.
         """
         if self._closed:
             return
@@ -198,7 +218,7 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def discard(self) -> None:
-        """Delete the `.part` file unless it was closed or finished."""
+        """Close and delete the part file, unless the writer was closed or finished already."""
         if self._closed:
             return
         self._closed = True
@@ -207,8 +227,8 @@ class VideoWriter:
         self._delete_part()
 
     def _delete_part(self) -> None:
-        # PyAV keeps a file open whose end could not be written: emptied, it takes no space until
-        # the program ends.
+        # PyAV keeps the file open if its end could not be written, so the deleted file would use
+        # disk space until the program ends. An emptied file uses none.
         with contextlib.suppress(OSError):
             os.truncate(self.part, 0)
         self.part.unlink(missing_ok=True)
@@ -230,8 +250,8 @@ class VideoWriter:
         )
         context.thread_type = "AUTO"
         if encoder == "libx264":
-            # One and a half a core, as x264 does by itself where it has all of them; others count
-            # otherwise.
+            # x264 itself starts 1.5 threads per core if it may use all cores. Other encoders have
+            # other rules.
             context.thread_count = math.ceil(1.5 * cores)
             if reader.interlaced:
                 context.flags |= (
@@ -243,7 +263,7 @@ class VideoWriter:
         context = self._stream.codec_context
         try:
             if codec == "hevc" and min(context.width, context.height) < _SMALLEST_HEVC:
-                raise ValueError("x265 writes beyond its memory")
+                raise ValueError("x265 writes outside its memory")
             with keeping_thread_priority():
                 context.open()
         except (av.FFmpegError, ValueError) as error:
@@ -258,12 +278,12 @@ class VideoWriter:
         if width % 2 == 0 and height % 2 == 0:
             return []
         return [
-            f"{width} x {height} is odd, which 4:2:0 video cannot be: padded to "
+            f"{width} x {height} has an odd side, which 4:2:0 video cannot have; it is padded to "
             f"{width + width % 2} x {height + height % 2}"
         ]
 
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
-        """The line for an error in the middle of writing; what cannot be finished is removed."""
+        """Delete the part file, and return the error to raise after writing has failed."""
         self.discard()
         self._delete_part()
         advice = (
@@ -277,7 +297,7 @@ class VideoWriter:
 
 
 def _count_frames(path: Path) -> int:
-    """Frames in the file by its own index, or by its packets where it has none."""
+    """Return the number of frames by the file's index, or else by counting its packets."""
     with av.open(f"file:{path}") as container:
         stream = container.streams.video[0]
         return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)

@@ -204,7 +204,7 @@ def test_another_machine_is_noted_and_so_is_having_nothing_in_common(
     answer = bench("--compare", tmp_path / "old.json")
     assert answer.code == 0
     assert "note: another processor: An abacus, now " in answer.out
-    assert "note: nothing of the earlier run was measured again" in answer.out
+    assert "note: no measurement of the earlier run was repeated" in answer.out
 
 
 def test_batches_and_the_pattern_can_be_chosen(bench: Bench, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "end to end of no file": (
         ("--source", "synthetic", "--kinds", "end-to-end"),
         2,
-        "synthetic has no end-to-end figures",
+        "synthetic cannot be measured end to end",
     ),
     "no earlier report": (
         ("--compare", "nowhere.json"),
@@ -283,7 +283,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "one file for two": (
         ("--json", "a.out", "--html", "./a.out"),
         2,
-        "a.out: is read or written by this very command",
+        "a.out: this command already reads or writes this file",
     ),
 }
 
@@ -314,7 +314,7 @@ def test_what_is_no_report_cannot_be_compared_with(
     content: bytes, bench: Bench, tmp_path: Path
 ) -> None:
     (tmp_path / "old.json").write_bytes(content)
-    assert "old.json: is no report of this version of `bench`" in _error_line(
+    assert "old.json: is not a report of this version of `bench`" in _error_line(
         bench("--compare", tmp_path / "old.json")
     )
 
@@ -329,7 +329,7 @@ def test_no_result_takes_the_place_of_what_is_read(
         "--compare": whole.folder / "bench.json",
     }[option]
     before = read.read_bytes()
-    assert f"{read}: is read or written by this very command" in _error_line(
+    assert f"{read}: this command already reads or writes this file" in _error_line(
         bench(option, read, "--json", read)
     )
     assert read.read_bytes() == before

@@ -192,9 +192,8 @@ def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(
         written, parity = answer.out.splitlines()
         assert written.startswith("written: ")
         assert (
-            parity
-            == "parity with float32: not run, since there is no NVIDIA driver here; it is when "
-            "the engine is first loaded"
+            parity == "parity with float32: not run, because there is no NVIDIA driver here; "
+            "it runs at the engine's first use"
         )
     (manifest,) = listed(ssd)
     assert manifest["parity"] == {"state": "not run", "share": 0.0, "expected": 0, "basis": ""}
@@ -204,7 +203,7 @@ def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(
     "text", ["0", "-1", "257", "8,4,1", "1,2", "1,2,3,4", "one", "", "1,,8", "1.5", "9" * 5000]
 )
 def test_batches_that_make_no_sense_are_refused(ssd: Command, text: str) -> None:
-    assert "must be one number, or the smallest, the usual and the largest" in error_of(
+    assert "must be one number, or the smallest, usual and largest batch" in error_of(
         ssd(*TINY, f"--batch={text}"), 2
     )
 
@@ -215,7 +214,10 @@ def test_batches_that_make_no_sense_are_refused(ssd: Command, text: str) -> None
         (("--precision", "int8"), "engines compute in fp16 or fp32, not int8"),
         (("--targets", "sm1"), "there is no target 'sm1'; TensorRT-RTX knows sm120"),
         (("--workspace", "-1"), "--workspace"),
-        (("--workspace", str(10**14)), "it can be 1048576 at most, or 0 for all there is"),
+        (
+            ("--workspace", str(10**14)),
+            "it is in MB, and can be 1048576 at most, or 0 for all memory",
+        ),
         (("--runtime", "cuda"), "'tensorrt', 'tensorrt-rtx'"),
     ],
 )
@@ -235,9 +237,7 @@ def test_too_little_workspace_says_so_and_keeps_nothing(ssd: Command, places: Pl
 
 def test_an_int8_model_is_refused(ssd: Command) -> None:
     said = error_of(ssd("build", assets_folder() / "models" / "int8" / f"{DEFAULT_MODEL}.onnx"), 2)
-    assert said.endswith(
-        "is int8; give the float32 model, from which the engine's precision is made"
-    )
+    assert said.endswith("is int8; give the float32 model, because engines are built from it")
 
 
 def test_a_model_without_convolutions_is_refused_in_half_precision(ssd: Command) -> None:
@@ -326,7 +326,7 @@ def test_the_list_names_what_is_refused_and_why(ssd: Command, places: Places) ->
     answer = ssd("engines", "list")
     assert answer.code == 0
     assert "refused" in answer.out
-    assert "is no manifest of an engine" in answer.out
+    assert "is not an engine manifest" in answer.out
     assert listed(ssd) == []
 
 
@@ -445,7 +445,9 @@ def test_an_engine_without_a_manifest_is_refused(
     ssd: Command, places: Places, foreign: Path
 ) -> None:
     manifest_in(foreign.parent).unlink()
-    assert "has no manifest beside it" in error_of(ssd("engines", "import", foreign, "--yes"), 1)
+    assert "has no manifest (.engine.json) beside it" in error_of(
+        ssd("engines", "import", foreign, "--yes"), 1
+    )
     assert files(places.store) == []
 
 
@@ -474,7 +476,9 @@ def test_a_foreign_manifest_that_leads_astray_is_none(
     content = json.loads(place.read_text())
     content["key"] |= changes
     place.write_text(json.dumps(content))
-    assert "has no manifest beside it" in error_of(ssd("engines", "import", foreign, "--yes"), 1)
+    assert "has no manifest (.engine.json) beside it" in error_of(
+        ssd("engines", "import", foreign, "--yes"), 1
+    )
     assert files(places.store) == []
 
 

@@ -93,8 +93,8 @@ def test_what_is_wrong_is_named_by_its_kind_and_file_and_ends_in_one_line(
     assert f"{folder}: 3 problems in 2 files" in error_line(answer)
     label = folder / "Annotations" / "a.xml"
     assert (
-        f"box outside: 1\n  {label}: cat at 10, 12, 90, 40: reaches out of 64 x 48 by 26 pixels\n"
-        in answer.out
+        f"box outside: 1\n  {label}: cat at 10, 12, 90, 40: exceeds the 64 x 48 image by 26 "
+        "pixels\n" in answer.out
     )
     assert f"duplicate object: 1\n  {label}: " in answer.out
     assert f"missing image: 1\n  {folder / 'Annotations' / 'b.xml'}: " in answer.out
@@ -107,7 +107,7 @@ def test_of_many_findings_of_a_kind_the_first_are_shown_and_the_others_counted(
         voc(tmp_path / "pets", {"a": [("cat", (0, 0, 100 + number, 40)) for number in range(9)]})
     )
     assert "box outside: 9" in answer.out
-    assert answer.out.count("reaches out") == 5
+    assert answer.out.count("exceeds the") == 5
     assert "and 4 more; --json FILE has all" in answer.out
 
 
@@ -378,31 +378,31 @@ def test_deep_folders_and_upper_case_endings_are_found(tmp_path: Path, check: Co
 
 BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nothing": (lambda folder: folder / "none", "there is no such file or folder"),
-    "an empty folder": (lambda folder: _folder(folder / "empty"), "is no data set that is known"),
+    "an empty folder": (lambda folder: _folder(folder / "empty"), "is not a known data set"),
     "images without labels": (
         lambda folder: write_photo(folder / "photos" / "a.jpg").parent,
-        "is no data set that is known",
+        "is not a known data set",
     ),
     "an images folder without labels": (
         lambda folder: write_photo(folder / "x" / "images" / "a.jpg").parents[1],
-        "is no data set that is known",
+        "is not a known data set",
     ),
     "a file": (
         lambda folder: _text(folder / "file.txt", "no data"),
-        "is no data set that is known",
+        "is not a known data set",
     ),
-    "an image": (lambda folder: write_photo(folder / "a.jpg"), "is no data set that is known"),
+    "an image": (lambda folder: write_photo(folder / "a.jpg"), "is not a known data set"),
     "labels of VOC alone": (
         lambda folder: _folder(folder / "x" / "Annotations").parent,
         "Annotations is empty",
     ),
     "JSON of something else": (
         lambda folder: _text(folder / "a.json", "[1, 2]"),
-        "is no COCO file",
+        "is not a COCO file",
     ),
     "JSON cut off": (
         lambda folder: _text(folder / "a.json", '{"images": ['),
-        "is no JSON that can be read",
+        "is not valid JSON",
     ),
     "JSON without an end to its depth": (
         lambda folder: _text(folder / "a.json", "[" * 200_000),
@@ -412,7 +412,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: _text(
             folder / "a.json", '{"images": [], "categories": [{"id": NaN, "name": "x"}]}'
         ),
-        "is no COCO file",
+        "is not a COCO file",
     ),
     "YOLO without names": (
         lambda folder: _without_names(folder / "x"),
@@ -482,7 +482,7 @@ def test_an_image_of_the_data_is_not_overwritten(
     (tmp_path / "here" / "link").symlink_to(clean, target_is_directory=True)
     before = (clean / "JPEGImages" / "a.jpg").read_bytes()
     answer = check(clean, option, tmp_path / name)
-    assert "is among what is to be checked" in error_line(answer)
+    assert "is one of the files to check" in error_line(answer)
     assert answer.code == 2
     assert (clean / "JPEGImages" / "a.jpg").read_bytes() == before
 
@@ -490,7 +490,7 @@ def test_an_image_of_the_data_is_not_overwritten(
 def test_a_label_is_not_overwritten(clean: Path, check: Command) -> None:
     label = clean / "Annotations" / "a.xml"
     before = label.read_bytes()
-    assert "is among what is to be checked" in error_line(check(clean, "--json", label))
+    assert "is one of the files to check" in error_line(check(clean, "--json", label))
     assert label.read_bytes() == before
 
 
@@ -500,7 +500,7 @@ def test_the_json_with_the_labels_is_not_overwritten(
 ) -> None:
     folder = coco(tmp_path / "pets", {"a": [("cat", INSIDE)]})
     path = folder / "annotations" / "instances.json"
-    assert "is among what is to be checked" in error_line(check(folder / given, "--json", path))
+    assert "is one of the files to check" in error_line(check(folder / given, "--json", path))
     assert load_data(path).classes == ("cat",)
 
 

@@ -429,8 +429,8 @@ def test_a_class_name_that_is_no_text_is_let_through(ssd: Run, tmp_path: Path) -
         (("--metric", "foo"), 2, "--metric"),
         (("--split", "test"), 1, "there is no such list"),
         (("--data", "nowhere"), 1, "nowhere: there is no such file or folder"),
-        (("--data", str(MEDIA)), 1, "is no data set that is known"),
-        (("--data", str(MEDIA / "chelsea.png")), 1, "is no data set that is known"),
+        (("--data", str(MEDIA)), 1, "is not a known data set"),
+        (("--data", str(MEDIA / "chelsea.png")), 1, "is not a known data set"),
         (("--plots", "a.jpg"), 1, "a.jpg: plots are written as .png, .svg, .pdf"),
         (("--sheet", "a.gif"), 1, "a.gif: "),
         (("--sheet", "a"), 1, "a: "),
@@ -496,7 +496,7 @@ def test_data_without_an_object_are_refused(ssd: Run, tmp_path: Path) -> None:
         *FIXED_BACKEND,
     )
     assert answer.code == 1
-    assert error_of(answer).endswith("and none at all)")
+    assert error_of(answer).endswith("the data have none at all)")
 
 
 @pytest.mark.parametrize("names", [["Cat", "Dog", "Cat"], ["Cat", "cat"]])
@@ -519,7 +519,7 @@ def test_data_without_an_image_that_can_be_read_are_refused(ssd: Run, data: Path
         path.write_text("no image")
     answer = ssd("eval", MODEL, "--data", data, *FIXED_BACKEND)
     assert answer.code == 1
-    assert "has no image that can be read" in error_of(answer)
+    assert "none of the images can be read" in error_of(answer)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_an_object_without_an_area_in_the_image_is_told_and_left_out(
 ) -> None:
     answer = ssd("explain", CAT, "--ground-truth", written(name, text))
     assert answer.code == 0, answer.err
-    assert answer.err == f"note: {name}: 1 objects have no area in the image and are left out\n"
+    assert answer.err == f"note: {name}: 1 objects have no area inside the image and are left out\n"
     assert "object" not in answer.out
 
 
@@ -196,14 +196,14 @@ def test_a_box_without_end_is_cut_at_the_image(ssd: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "code", "told"),
     [
-        ("a.xml", "<annotation>", 1, "a.xml: is no XML"),
-        ("a.xml", "<annotation><object/></annotation>", 1, "a.xml: an object lacks its name"),
-        ("a.xml", YOLO, 1, "a.xml: is no XML"),
+        ("a.xml", "<annotation>", 1, "a.xml: is not valid XML"),
+        ("a.xml", "<annotation><object/></annotation>", 1, "a.xml: an object has no name"),
+        ("a.xml", YOLO, 1, "a.xml: is not valid XML"),
         ("a.txt", voc(), 1, "a.txt: line 1 is not `class cx cy w h`"),
         ("a.txt", "cat 0.5 0.5 0.5 0.5", 1, "a.txt: line 1 is not"),
         ("a.txt", "7 0.5 nan 0.5 0.5", 1, "a.txt: line 1 is not"),
-        ("a.json", "[1", 1, "a.json: is no JSON"),
-        ("a.json", "[]", 1, "a.json: is no COCO file"),
+        ("a.json", "[1", 1, "a.json: is not valid JSON"),
+        ("a.json", "[]", 1, "a.json: is not a COCO file"),
         (
             "a.json",
             coco(images=[{"id": 1, "file_name": "other.png"}]),
@@ -218,7 +218,7 @@ def test_a_box_without_end_is_cut_at_the_image(ssd: Run) -> None:
                 annotations=[{"image_id": 1, "category_id": 5}],
             ),
             1,
-            "a.json: does not list chelsea.png; the first thing wrong with it: image 1",
+            "a.json: does not list chelsea.png; the first error in it: image 1",
         ),
         ("a.csv", "", 2, "a.csv: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)"),
         ("a", "", 2, "a: give labels as"),
@@ -278,7 +278,7 @@ def test_the_image_itself_is_not_written_over(ssd: Run, name: str) -> None:
             pytest.skip("no links here")
     answer = ssd("explain", "photo.png", "-o", name)
     assert answer.code == 2
-    assert "is the image itself" in error_of(answer)
+    assert "is the input image itself" in error_of(answer)
     assert answer.out == ""
     assert Path("photo.png").read_bytes() == CAT.read_bytes()
 

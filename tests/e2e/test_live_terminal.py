@@ -160,7 +160,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     ),
     "unknown backend": (("pattern", "--backend", "abacus"), 2, "abacus"),
     "unknown precision": (("pattern", "--precision", "fp3"), 2, "fp3"),
-    "threshold over one": (("pattern", "--threshold", "1.5"), 2, "is no score"),
+    "threshold over one": (("pattern", "--threshold", "1.5"), 2, "is not between"),
     "threshold under the model's": (
         ("pattern", "--threshold", "0.001"),
         2,
@@ -172,7 +172,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "bad rate": (("pattern", "--fps", "0"), 2, "fps"),
     "bad size of the pattern": (("pattern:big",), 2, "must be WIDTHxHEIGHT"),
     "missing file": (("nowhere/clip.mp4",), 2, "there is no such file"),
-    "unknown scheme": (("ftp://host/clip.mp4",), 2, "ftp:// is not known"),
+    "unknown scheme": (("ftp://host/clip.mp4",), 2, "ftp:// is not supported"),
     "unreachable address": (
         ("http://127.0.0.1:9/video", "--exit-after", "1"),
         1,
@@ -328,7 +328,7 @@ def test_frames_that_were_lost_are_told(tmp_path: Path, capsys: pytest.CaptureFi
     terminal._recorded(Recorded(tmp_path / "a.mkv", tmp_path / "a.jsonl", 90, 10, 3.0))
     terminal._recorded(Recorded(tmp_path / "b.mkv", tmp_path / "b.jsonl", 90, 0, 3.0))
     first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("a.mkv (10 came too fast to be written)")
+    assert first.endswith("a.mkv (10 lost because writing was too slow)")
     assert second.endswith("b.mkv")
 
 
@@ -382,7 +382,7 @@ def test_one_of_several_sources_that_is_not_there_fails_the_run_after_the_others
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (("pattern", "pattern", "--record", "a.mkv"), "--record is for one source"),
+        (("pattern", "pattern", "--record", "a.mkv"), "--record works with one source only"),
         (("pattern",) * 65, "at most 64"),
         (("pattern", "no-such-file.mp4"), "no-such-file.mp4"),
     ],

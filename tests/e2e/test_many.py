@@ -264,7 +264,7 @@ def test_ctrl_c_ends_all_of_them_in_order_with_playable_parts(
         kept = len(frame_times(tmp_path / "out" / f"{number}.part.mp4"))
         assert 0 < kept < 170
         assert (
-            f"stopped after {kept} frames; what there is was kept in out/{number}.part.mp4"
+            f"stopped after {kept} frames; the results so far were kept in out/{number}.part.mp4"
             in errors
         )
     assert [row[:2] for row in _summary(tmp_path / "out")] == [

@@ -145,7 +145,7 @@ def _summary(place: Path) -> list[tuple[str, str, str, str]]:
 
 def test_the_input_of_a_killed_worker_is_begun_again_by_another(outcome: Outcome) -> None:
     name = outcome.killed.name.replace(".part.mp4", ".mp4")
-    assert f"{name}: its worker ended; another begins it again" in outcome.answer.err
+    assert f"{name}: its worker ended; another worker starts it again" in outcome.answer.err
     assert f"{name}: done" in outcome.answer.err
 
 
@@ -179,7 +179,7 @@ def test_progress_counts_all_workers_together(outcome: Outcome) -> None:
         if f"/{CLIPS + 1} " in line and (": done" in line or ": failed" in line)
     ]
     assert sorted(int(line.partition("/")[0]) for line in ended) == list(range(1, CLIPS + 2))
-    assert "2 workers of Ray" in outcome.answer.err
+    assert "2 Ray workers" in outcome.answer.err
 
 
 def test_what_is_finished_is_skipped(outcome: Outcome, folder: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:
         assets_folder() / "media" / "chelsea.png", "-o", tmp_path / "cat.png", "--runner", "ray"
     )
     assert answer.code == 0, answer.err
-    assert "1 workers of Ray" in answer.err
+    assert "1 Ray workers" in answer.err
     assert "Cat" in answer.out
     assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
 
@@ -280,7 +280,7 @@ def test_an_address_of_another_program_is_one_line(
 ) -> None:
     """Ray itself would ask it for minutes."""
     address = f"127.0.0.1:{another_program}"
-    assert f"{address} is another program than Ray" in _refusal(
+    assert f"the program at {address} is not Ray" in _refusal(
         ssd, "--runner", "ray", "--ray-address", address
     )
 

@@ -78,7 +78,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(
     said = finished(
         started(tmp_path / "broken-engines", command(tmp_path, shapes, "run", "--resume"))
     )
-    assert "going on after step" in said
+    assert "continuing after step" in said
     whole, broken = (
         load_file(tmp_path / f"{name}-engines" / "weights" / "run.safetensors")
         for name in ("whole", "broken")

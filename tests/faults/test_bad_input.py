@@ -207,11 +207,11 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
         "did you mean 'ssd300-mobilenetv2-oid'",
     ),
     "missing model file": (("--model", "nowhere/model.onnx"), 1, "cannot be read"),
-    "threshold of 7": (("--threshold", "7"), 2, "is no score"),
+    "threshold of 7": (("--threshold", "7"), 2, "is not between"),
     "threshold that is no number": (("--threshold", "high"), 2, "a valid number"),
-    "negative threshold": (("--threshold", "-1"), 2, "is no score"),
+    "negative threshold": (("--threshold", "-1"), 2, "is not between"),
     "threshold below the model's own": (("--threshold", "0.001"), 2, "below the model's own 0.01"),
-    "NaN threshold": (("--threshold", "nan"), 2, "is no score"),
+    "NaN threshold": (("--threshold", "nan"), 2, "is not between"),
     "unknown class": (("--classes", "Bicicle"), 2, "did you mean 'Bicycle'"),
     "unknown backend": (("--backend", "cuda"), 2, "there is no backend 'cuda'"),
     "unknown device": (("--backend", "openvino:TPU"), 2, "no device 'TPU'"),
@@ -228,12 +228,12 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "preset of none": (
         ("--codec", "mjpeg", "--preset", "slow"),
         2,
-        "mjpeg has only one way of encoding; leave it out",
+        "mjpeg has no presets; leave it out",
     ),
     "crf outside": (("--crf", "99"), 2, "outside h264's 0 to 51"),
     "region that is no region": (("--region", "1,2,3"), 2, "four whole numbers"),
     "region outside the picture": (("--region", "600,0,100,100"), 1, "reaches outside"),
-    "start behind the end": (("--start", "99"), 1, "no frame in the part"),
+    "start behind the end": (("--start", "99"), 1, "no frame in the requested time range"),
     "unknown option": (("--treshold", "0.3"), 2, "--threshold"),
     "unknown codec": (("--codec", "divx"), 2, "divx"),
 }
@@ -277,7 +277,7 @@ def test_a_model_file_of_another_program_is_refused(
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
     )
     onnx.save(helper.make_model(graph), tmp_path / "other.onnx")
-    assert "must have the one input `image`" in error_line(
+    assert "must have exactly one input, `image`" in error_line(
         process(clip, "--no-video", "--model", tmp_path / "other.onnx")
     )
 

@@ -300,7 +300,7 @@ def test_how_far_an_engine_is_built_is_shown(watching: Desk) -> None:
     assert shown() == (True, 100, 37)
     told("building the TensorRT engine of bird: 100%")
     assert shown() == (True, 100, 100)
-    told("holding the engine against float32 ...")
+    told("comparing the engine with float32 ...")
     assert shown()[:2] == (True, 0)
 
 

@@ -169,8 +169,7 @@ def test_without_a_display_one_line_names_the_ways_out(live: Live) -> None:
     ended = live("pattern", "--exit-after", 1, DISPLAY=None)
     assert ended.returncode == 1
     assert (
-        ended.stderr
-        == "error: there is no display here for a window; give --no-window to run in the "
+        ended.stderr == "error: there is no display for a window; give --no-window to run in the "
         "terminal, or use `process` for files\n"
     )
 

@@ -161,7 +161,7 @@ def test_the_picture_on_the_clipboard_is_the_whole_frame_with_its_boxes(watching
     watching.trigger("copy")
     image = QApplication.clipboard().image()
     assert (image.width(), image.height()) == (320, 180)
-    assert watching.window.notice.text == "The picture is on the clipboard"
+    assert watching.window.notice.text == "Snapshot copied to the clipboard"
     blue, green, red = class_colour(0)
     line = [red_green_blue(image, x, 90) for x in range(76, 86)]
     assert (red, green, blue) in line
@@ -254,7 +254,7 @@ def test_only_one_export_at_a_time(desk: Desks, cat_and_dog: ModelRequest, tmp_p
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
     opened.trigger("export")
-    assert "An export is going on" in opened.window.notice.text
+    assert "An export is already running" in opened.window.notice.text
 
 
 def test_closing_the_window_ends_the_export(

@@ -170,7 +170,7 @@ def test_recent_sources_stand_in_the_menu_newest_first_and_open_again(
 
 def test_with_nothing_recent_the_menu_says_so(desk: Desks) -> None:
     recent = submenu(desk(), "Recent")
-    assert entries(recent) == ["Nothing yet"]
+    assert entries(recent) == ["No recent sources"]
     assert not recent.actions()[0].isEnabled()
 
 

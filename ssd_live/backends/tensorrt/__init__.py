@@ -1,3 +1,4 @@
-"""TensorRT and TensorRT-RTX: engines built from model files, kept fresh, and run. Nothing here is
-imported before it is asked for.
+"""Build, store and run engines of TensorRT and TensorRT-RTX.
+
+The modules of this package are imported only when they are needed.
 """

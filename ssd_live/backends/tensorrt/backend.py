@@ -1,4 +1,4 @@
-"""The backends `tensorrt` and `tensorrt-rtx`: an engine, its device, and the thread that
+"""Define the backends `tensorrt` and `tensorrt-rtx`: an engine, its device, and the thread that
 owns both.
 """
 
@@ -18,18 +18,21 @@ from ssd_live.errors import BackendError, MissingPackageError, UsageError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 
-# While one computes, the next is uploaded.
+# While one slot computes, the next batch is uploaded to the other.
 _SLOTS = 2
 _DEVICE = "GPU"
 
 
 class EnginePending:
+    """A batch in flight on the GPU. See `Pending`."""
+
     def __init__(
         self, owner: DeviceThread, started: "Future[None]", finish: Callable[[], Outputs]
     ) -> None:
         self._owner, self._started, self._finish = owner, started, finish
 
     def result(self, timeout: float | None = None) -> Outputs:
+        """Wait for the outputs and return them. See `Pending.result`."""
         answer = self._owner.call(self._answer)
         try:
             return answer.result(timeout)
@@ -42,8 +45,12 @@ class EnginePending:
 
 
 class EngineBackend(Closing):
-    """See `Backend`. `manifest` says which engine it runs; `chosen` is one of a store, else the one
-    that fits is found or built.
+    """A model loaded as an engine on an NVIDIA GPU. See `Backend`.
+
+    `manifest` describes the engine that runs. `chosen` is an engine and its store. Without it, an
+    engine that fits is taken from the user's store or built. Raises `UsageError` for a precision
+    other than fp16 and fp32, `BackendError` if there is no such GPU or the engine cannot be used,
+    and `MissingPackageError`.
     """
 
     slots = _SLOTS
@@ -85,23 +92,30 @@ class EngineBackend(Closing):
         self.description = f"{flavour.title} {version} {present[number].name} {options.precision}"
 
     def submit(self, images: Pixels) -> EnginePending:
+        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
         number, self._next = self._next, (self._next + 1) % self.slots
         started = self._owner.call(lambda: self._opened().start(number, images))
         return EnginePending(self._owner, started, lambda: self._opened().finish(number))
 
     def note_parity(self, parity: Parity) -> None:
-        """Keep what the parity gate found. Raises `BackendError` where that forbids to use the
-        engine, `OutputError`.
+        """Store the result of the engine check in the manifest.
+
+        Raises `BackendError` if the engine failed the check and must not be used, and `OutputError`
+        if the manifest cannot be written.
         """
         self.manifest = self._store.note_parity(self.manifest, parity)
         if parity.state == "failed":
             raise BackendError(failed_line(self.manifest))
 
     def share(self) -> None:
+        # This backend has only one handle.
         return None
 
     def close(self) -> None:
-        """In the thread that opened everything; one whose GPU does not answer is left behind."""
+        """Free the engine and the device in the thread that opened them, then end that thread.
+
+        If the GPU does not respond, the thread is abandoned after some seconds.
+        """
         self._owner.call(self._release)
         self._owner.end()
 
@@ -114,7 +128,7 @@ class EngineBackend(Closing):
         )
 
     def _opened(self) -> EngineRunner:
-        assert self._runner is not None, "the owner thread takes no work once it was closed"
+        assert self._runner is not None, "the device thread accepts no work after close"
         return self._runner
 
     def _release(self) -> None:
@@ -129,12 +143,16 @@ class EngineBackend(Closing):
 
 
 class EngineModule:
-    """See `BackendModule`."""
+    """The backend of one variant, TensorRT or TensorRT-RTX. See `BackendModule`."""
 
     def __init__(self, flavour: Variant) -> None:
         self._flavour = flavour
 
     def devices(self) -> list[str]:
+        """Return the NVIDIA GPUs of this machine as `GPU`, `GPU.1`, and so on.
+
+        Raises `MissingPackageError` if a package or a GPU is missing.
+        """
         self._flavour.library()
         found = [f"{_DEVICE}.{number}" if number else _DEVICE for number in range(len(gpus()))]
         if not found:
@@ -145,12 +163,15 @@ class EngineModule:
         return found
 
     def precisions(self, device: str) -> list[Precision]:
+        """Return the precisions that engines are built in, `fp32` first."""
         return ["fp32", "fp16"]
 
     def version(self) -> str:
+        """Return the version of the library. Raises `MissingPackageError`."""
         return str(self._flavour.library().__version__)
 
     def load(self, model: ModelFile, options: LoadOptions) -> EngineBackend:
+        """Load a model file as an engine. See `EngineBackend` for the errors raised."""
         return EngineBackend(model, self._flavour, options)
 
 

@@ -1,5 +1,6 @@
-"""The device layer on cuda-bindings, NVIDIA's own wheels; and capturing graphs, which pycuda cannot
-do.
+"""Implement the device layer with cuda-bindings, NVIDIA's own wheels.
+
+It also captures graphs for the pycuda layer, because pycuda cannot capture.
 """
 
 from collections.abc import Callable
@@ -14,50 +15,54 @@ from ssd_live.errors import BackendError, MissingPackageError
 
 
 class BindingsGraph:
-    """An instantiated graph; freed with its device."""
+    """An instantiated CUDA graph. It is freed with its device."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
 
     def launch(self, stream: int) -> None:
+        """Start the work of the graph on a stream. Raises `BackendError`."""
         _call("computing", driver.cuGraphLaunch, self.handle, stream)
 
 
 class BindingsDevice(Closing):
-    """See `Device`."""
+    """A GPU opened with cuda-bindings. See `Device`."""
 
     library = "cuda-bindings"
 
     def __init__(self, number: int = 0) -> None:
         _start()
-        self._device = _call("looking for it", driver.cuDeviceGet, number)
+        self._device = _call("opening the GPU", driver.cuDeviceGet, number)
         self.gpu = _gpu(self._device)
-        context = _call("making its context", driver.cuDevicePrimaryCtxRetain, self._device)
-        # What is freed at the end, newest first; the context stands below everything.
+        context = _call("creating its context", driver.cuDevicePrimaryCtxRetain, self._device)
+        # The calls that free everything, run newest first by `close`. The context comes last.
         self._frees: list[Callable[[], Any]] = [
             lambda: driver.cuDevicePrimaryCtxRelease(self._device)
         ]
         try:
-            _call("making its context", driver.cuCtxPushCurrent, context)
+            _call("creating its context", driver.cuCtxPushCurrent, context)
         except BackendError:
             self.close()
             raise
         self._frees.append(driver.cuCtxPopCurrent)
 
     def memory(self, size: int) -> int:
-        pointer = _call(f"taking {size / 2**20:.1f} MiB", driver.cuMemAlloc, max(size, 1))
+        """Allocate `size` bytes of device memory. See `Device.memory`."""
+        pointer = _call(f"allocating {size / 2**20:.1f} MiB", driver.cuMemAlloc, max(size, 1))
         self._frees.append(lambda: driver.cuMemFree(pointer))
         return int(pointer)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Allocate page-locked host memory. See `Device.pinned`."""
         size = array_size(shape, dtype)
         address = int(_call(f"pinning {size / 2**20:.1f} MiB", driver.cuMemHostAlloc, size, 0))
         self._frees.append(lambda: driver.cuMemFreeHost(address))
         return array_at(address, shape, dtype)
 
     def stream(self) -> int:
+        """Create a stream. See `Device.stream`."""
         handle = _call(
-            "making a stream",
+            "creating a stream",
             driver.cuStreamCreate,
             int(driver.CUstream_flags.CU_STREAM_NON_BLOCKING),
         )
@@ -65,19 +70,22 @@ class BindingsDevice(Closing):
         return int(handle)
 
     def event(self) -> Any:
+        """Create an event. See `Device.event`."""
         flags = int(driver.CUevent_flags.CU_EVENT_BLOCKING_SYNC) | int(
             driver.CUevent_flags.CU_EVENT_DISABLE_TIMING
         )
-        handle = _call("making an event", driver.cuEventCreate, flags)
+        handle = _call("creating an event", driver.cuEventCreate, flags)
         self._frees.append(lambda: driver.cuEventDestroy(handle))
         return handle
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
+        """Start to copy pinned memory to the device. See `Device.upload`."""
         _call(
             "uploading", driver.cuMemcpyHtoDAsync, target, source.ctypes.data, source.nbytes, stream
         )
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
+        """Start to copy device memory to pinned memory. See `Device.download`."""
         _call(
             "downloading",
             driver.cuMemcpyDtoHAsync,
@@ -88,32 +96,39 @@ class BindingsDevice(Closing):
         )
 
     def record(self, event: Any, stream: int) -> None:
+        """Record an event on a stream. See `Device.record`."""
         _call("computing", driver.cuEventRecord, event, stream)
 
     def wait(self, event: Any) -> None:
+        """Wait until an event has happened. See `Device.wait`."""
         _call("computing", driver.cuEventSynchronize, event)
 
     def drain(self, stream: int) -> None:
+        """Wait until a stream is empty. See `Device.drain`."""
         _call("computing", driver.cuStreamSynchronize, stream)
 
     def capture(self, stream: int, work: Callable[[], None]) -> BindingsGraph | None:
+        """Capture work as a graph. See `Device.capture`."""
         graph = captured(stream, work)
         if graph is not None:
             self._frees.append(lambda: driver.cuGraphExecDestroy(graph.handle))
         return graph
 
     def close(self) -> None:
-        """A GPU that is lost frees nothing any more, and says so each time; that is no news."""
+        """Free everything that was allocated, newest first, and the context.
+
+        A lost GPU frees nothing any more, and each call then returns an error, which is ignored.
+        """
         frees, self._frees = self._frees, []
         for free in reversed(frees):
             free()
 
 
 def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-    """What `work` puts on a stream of the current context, captured in thread-local mode: other
-    threads may go on using the GPU.
+    """Return the work that `work` puts on a stream of the current context, captured as a graph.
 
-    None where something in it cannot be captured.
+    Return None if a part of it cannot be captured. The capture is in thread-local mode, so that
+    other threads may continue to use the GPU.
     """
     _call(
         "capturing",
@@ -126,7 +141,7 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
         try:
             work()
         finally:
-            # The capture ends whatever came of it; one that was spoilt gives no graph.
+            # The capture must end even if `work` failed. A capture that failed gives no graph.
             code, graph = driver.cuStreamEndCapture(stream)
         return (
             BindingsGraph(_call("capturing", driver.cuGraphInstantiate, graph, 0))
@@ -141,26 +156,27 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
 
 
 def gpus() -> list[Gpu]:
-    """See `device.gpus`."""
+    """Return the GPUs that the driver shows. See `device.gpus`."""
     _start()
     return [
-        _gpu(_call("looking for it", driver.cuDeviceGet, number))
-        for number in range(_call("counting", driver.cuDeviceGetCount))
+        _gpu(_call("opening the GPU", driver.cuDeviceGet, number))
+        for number in range(_call("counting the GPUs", driver.cuDeviceGetCount))
     ]
 
 
 def newest_cuda() -> int:
-    """As 13000 for 13.0."""
+    """Return the newest CUDA version that the driver supports, as 13000 for 13.0."""
     _start()
-    return int(_call("asking its version", driver.cuDriverGetVersion))
+    return int(_call("reading the driver version", driver.cuDriverGetVersion))
 
 
 def _start() -> None:
-    """Raises `MissingPackageError` where there is no driver, `BackendError` where it does not
-    start.
+    """Start the CUDA driver.
+
+    Raises `MissingPackageError` if there is no driver and `BackendError` if it does not start.
     """
     try:
-        _call("starting", driver.cuInit, 0)
+        _call("starting the CUDA driver", driver.cuInit, 0)
     except RuntimeError as error:
         if isinstance(error, BackendError):
             raise
@@ -171,13 +187,13 @@ def _start() -> None:
 
 def _gpu(device: Any) -> Gpu:
     name = (
-        _call("asking its name", driver.cuDeviceGetName, 256, device)
+        _call("reading its name", driver.cuDeviceGetName, 256, device)
         .split(b"\0")[0]
         .decode("ascii", "replace")
     )
     attribute = driver.CUdevice_attribute
     major, minor = (
-        _call("asking what it can do", driver.cuDeviceGetAttribute, which, device)
+        _call("reading its compute capability", driver.cuDeviceGetAttribute, which, device)
         for which in (
             attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
             attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
@@ -186,12 +202,15 @@ def _gpu(device: Any) -> Gpu:
     return Gpu(
         name,
         f"{major}.{minor}",
-        driver_version(int(_call("asking its version", driver.cuDriverGetVersion))),
+        driver_version(int(_call("reading the driver version", driver.cuDriverGetVersion))),
     )
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Of what the driver answers, without its code. Raises `BackendError`."""
+    """Call a function of the driver and return its first result, or None if it has none.
+
+    Raises `BackendError` if the function returns an error code.
+    """
     code, *values = function(*arguments)
     if code != driver.CUresult.CUDA_SUCCESS:
         raise failure(int(code), getattr(code, "name", "unknown"), doing)

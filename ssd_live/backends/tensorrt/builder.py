@@ -1,5 +1,6 @@
-"""Build an engine: strongly typed network, one optimisation profile, with progress and
-cancelling.
+"""Build an engine from a strongly typed network with one optimisation profile.
+
+A build reports its progress and can be cancelled.
 """
 
 import threading
@@ -12,20 +13,20 @@ from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError, CancelledError, UsageError
 from ssd_live.modelfile.file import ModelFile
 
-# (share done 0..1, what is being done)
+# Called with the share that is done (0..1) and the name of the phase.
 OnProgress = Callable[[float, str], None]
 _LEAN_RUNTIME = "libnvinfer_lean"
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """`batches` are the smallest, the usual and the largest batch; `workspace_mb` limits what
-    tactics may use, 0 for all there is.
+    """What an engine is built for.
 
-    `targets` are compute capabilities such as `sm89`, for GPUs that are not this machine's; none
-    means the GPU here, or all that are supported where there is none. A version-compatible engine
-    runs on later versions of the library, a hardware-compatible one on GPUs from Ampere on; both
-    cost speed.
+    `batches` are the smallest, the usual and the largest batch. `workspace_mb` limits the memory of
+    the library's kernels in MiB, and 0 allows all memory. `targets` are compute capabilities of
+    other GPUs, such as `sm89`. Without targets the engine is for the GPU of this machine, or for
+    all supported GPUs if there is none. A version-compatible engine also runs on later versions of
+    the library, and a hardware-compatible one on GPUs from Ampere on. Both make it slower.
     """
 
     precision: EnginePrecision = "fp16"
@@ -37,11 +38,13 @@ class BuildOptions:
 
 
 class TimingCache(Protocol):
-    """What the library measured of kernels, kept from build to build; empty at first."""
+    """The library's measurements of kernels, kept from one build to the next."""
 
-    def load(self) -> bytes: ...
+    def load(self) -> bytes:
+        """Return the stored measurements, or nothing if there are none."""
 
-    def save(self, data: bytes) -> None: ...
+    def save(self, data: bytes) -> None:
+        """Store the measurements."""
 
 
 def build(
@@ -52,8 +55,11 @@ def build(
     cancelled: threading.Event,
     timings: TimingCache | None = None,
 ) -> bytes:
-    """The serialised engine. Raises `MissingPackageError`, `BackendError` with one line,
-    `CancelledError` once `cancelled` is set.
+    """Build an engine and return it serialised.
+
+    Raises `MissingPackageError`, `UsageError` for an unknown target, `BackendError` with a message
+    of one line if the build fails, `CancelledError` once `cancelled` is set, and `ModelFileError`
+    if fp16 is requested for a model without a convolution.
     """
     trt = flavour.library()
     messages: list[str] = []
@@ -81,7 +87,8 @@ def build(
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
     timing = _timing_cache(config, timings) if flavour.measures_kernels else None
-    # What was told before, of refused timings say, is not why a build fails.
+    # Earlier messages, for example about a refused timing cache, are not the reason if the build
+    # fails.
     messages.clear()
     plan = builder.build_serialized_network(network, config)
     if cancelled.is_set():
@@ -98,7 +105,7 @@ def build(
 def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
     if timings is None:
         return None
-    # One of another version or GPU is refused; then a new one begins.
+    # The library refuses a cache of another version or GPU. A new one is started then.
     for content in (timings.load(), b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, False):
@@ -107,7 +114,10 @@ def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
 
 
 def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Variant) -> None:
-    """Raises `UsageError` for one that the library does not know, or where it takes none."""
+    """Set the GPUs to build for.
+
+    Raises `UsageError` if the library does not know a target or does not support targets.
+    """
     if not targets:
         return
     if not hasattr(trt, "ComputeCapability"):
@@ -132,7 +142,7 @@ def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Varia
 def _parser_trouble(parser: Any) -> str:
     errors = [parser.get_error(number) for number in range(parser.num_errors)]
     if not errors:
-        return "it gives no reason"
+        return "no reason given"
     first = errors[0]
     return _one_line(
         f"node {first.node_name() or first.node()} "
@@ -141,9 +151,9 @@ def _parser_trouble(parser: Any) -> str:
 
 
 def _build_trouble(messages: list[str], options: BuildOptions) -> str:
-    """The first error: those after it follow from it."""
+    """Return the first error and advice. Later errors follow from the first one."""
     if not messages:
-        return "it gives no reason; run with --debug"
+        return "no reason given; run with --debug"
     first = _one_line(messages[0])
     if _LEAN_RUNTIME in first:
         return (
@@ -151,7 +161,7 @@ def _build_trouble(messages: list[str], options: BuildOptions) -> str:
             "not installed; leave out --version-compatible"
         )
     if "memory" in first.lower():
-        # Where there is a limit, that was too small; else the GPU's memory is.
+        # If a workspace limit was given, it may be too small. Otherwise the GPU's memory is.
         return (
             f"{first}; set {'a larger --workspace or ' if options.workspace_mb else ''}a "
             "smaller --batch"
@@ -168,7 +178,7 @@ def _one_line(text: str) -> str:
 
 
 def keep_errors(trt: Any, messages: list[str]) -> Any:
-    """A logger of the library that puts errors, and nothing else, into `messages`."""
+    """Return a logger for the library that appends errors, and nothing else, to `messages`."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -183,8 +193,10 @@ def keep_errors(trt: Any, messages: list[str]) -> Any:
 
 def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Phases lie within phases; the outermost one's steps are the whole. The library skips
-        steps, so the share only grows.
+        """A progress monitor that turns the library's nested phases into one share done, 0..1.
+
+        The steps of the outermost phase are the whole work. The library may skip steps, so the
+        share is kept from going back.
         """
 
         def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""The GPU's memory, streams and events behind one small interface, over pycuda or over
-cuda-bindings.
+"""Give access to a GPU's memory, streams and events through one small interface, with pycuda or
+with cuda-bindings.
 
-Everything here belongs to the thread that opened the device: the primary context is current in that
+Only the thread that opened a device may use it, because the primary context is current in that
 thread alone.
 """
 
@@ -17,11 +17,11 @@ from numpy.typing import DTypeLike, NDArray
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 
 _ADVICE = "choose --backend cpu"
-# CUDA driver API, "CUresult": codes that a user can do something about.
+# Error codes that a user can do something about (CUDA driver API, "CUresult").
 _TROUBLES = {
-    2: "the GPU is out of memory; close what else uses it, or take a smaller --batch",
+    2: "the GPU is out of memory; close other programs that use it, or choose a smaller --batch",
     35: "the NVIDIA driver is too old for this CUDA; update the driver",
-    100: "there is no NVIDIA GPU that works; see `nvidia-smi`",
+    100: "there is no working NVIDIA GPU; see `nvidia-smi`",
     803: "the NVIDIA driver and its libraries are of different versions; restart the machine",
 }
 _LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
@@ -29,8 +29,10 @@ _LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
 
 @dataclass(frozen=True)
 class Gpu:
-    """`capability` as in `8.9`; `driver` is the driver's own version where the system tells it, or
-    the CUDA version it was made for.
+    """A GPU and its driver.
+
+    `capability` is the compute capability, as in `8.9`. `driver` is the version of the driver if
+    the system reports it, otherwise the CUDA version that the driver was made for.
     """
 
     name: str
@@ -39,63 +41,70 @@ class Gpu:
 
 
 class Graph(Protocol):
-    """Work that was captured once, to be launched as one."""
+    """Work that was captured once and can be launched again as a whole."""
 
-    def launch(self, stream: int) -> None: ...
+    def launch(self, stream: int) -> None:
+        """Start the work of the graph on a stream."""
 
 
 class Device(Protocol):
-    """One GPU, opened by the thread that uses it: a with-block, which frees whatever was taken and
-    leaves no context behind.
+    """One GPU, opened by the thread that uses it in a with-block.
 
-    Streams are CUDA's own handles, as TensorRT takes them; events are opaque. Calls raise
-    `BackendError` with one line.
+    The end of the block frees everything that was allocated, and the context. Streams are CUDA's
+    own handles, as TensorRT takes them. Events are opaque. Every method raises `BackendError` with
+    one line if the GPU or its driver fails.
     """
 
     gpu: Gpu
     library: str
 
     def memory(self, size: int) -> int:
-        """Device memory of `size` bytes: its address."""
+        """Allocate `size` bytes of device memory and return the address."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Page-locked host memory, which copies can read and write while the program goes on; valid
-        until the device is closed.
+        """Allocate page-locked host memory and return it as an array.
+
+        Copies from and to it can run while the program continues. The array is valid until the
+        device is closed.
         """
         ...
 
-    def stream(self) -> int: ...
+    def stream(self) -> int:
+        """Create a stream and return its handle."""
 
-    def event(self) -> Any: ...
+    def event(self) -> Any:
+        """Create an event."""
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Begin to copy pinned memory to the device."""
+        """Start to copy pinned memory to the device address `target`."""
         ...
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Begin to copy from the device into pinned memory."""
+        """Start to copy from the device address `source` into pinned memory."""
         ...
 
     def record(self, event: Any, stream: int) -> None:
-        """The event happens once everything on the stream so far is done."""
+        """Record an event, which happens once all work now on the stream is done."""
         ...
 
     def wait(self, event: Any) -> None:
-        """Until the event has happened, without turning the processor."""
+        """Wait until the event has happened, without using CPU time."""
         ...
 
     def drain(self, stream: int) -> None:
-        """Until the stream is empty."""
+        """Wait until the stream is empty."""
         ...
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """What `work` puts on the stream, as a graph; None where it cannot be captured, and then
-        nothing was done.
+        """Return the work that `work` puts on the stream as a graph, without running it.
+
+        Return None if it cannot be captured. Nothing was run in that case either.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free everything that was allocated, and the context."""
 
     def __enter__(self) -> Self: ...
 
@@ -103,8 +112,9 @@ class Device(Protocol):
 
 
 def open_device(number: int = 0) -> Device:
-    """By pycuda if it is built here, else by cuda-bindings. Raises `MissingPackageError`,
-    `BackendError`.
+    """Open a GPU with pycuda if it is installed, otherwise with cuda-bindings.
+
+    Raises `MissingPackageError` if neither is installed, and `BackendError`.
     """
     layer = _layer()
     device: Device = (
@@ -114,8 +124,9 @@ def open_device(number: int = 0) -> Device:
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that the driver shows, which takes no context. Raises `MissingPackageError` where
-    there is no package or no driver.
+    """Return the GPUs that the driver shows, without creating a context.
+
+    Raises `MissingPackageError` if there is no package or no driver, and `BackendError`.
     """
     found: list[Gpu] = _layer().gpus()
     return found
@@ -128,12 +139,16 @@ def _layer() -> Any:
         except ImportError:
             continue
     raise MissingPackageError(
-        "neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` brings the latter"
+        "neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` installs "
+        "cuda-bindings"
     )
 
 
 def cuda_version() -> tuple[int, int] | None:
-    """The newest CUDA that the driver serves, major and minor; None where nothing tells."""
+    """Return the newest CUDA version that the driver supports as (major, minor).
+
+    Return None if there is no package or no driver to ask.
+    """
     try:
         version: int = _layer().newest_cuda()
     except SsdLiveError:
@@ -142,18 +157,25 @@ def cuda_version() -> tuple[int, int] | None:
 
 
 def failure(code: int, name: str, doing: str) -> BackendError:
-    """One line for a code of the driver."""
+    """Return the error for a code of the driver, with a message of one line.
+
+    `name` is the driver's name for the code. `doing` is what failed, as in "creating a stream".
+    """
     if code in _LOST:
         return BackendError(
             f"the GPU failed or was lost while {doing} ({name}); see the system's log, and "
             f"{_ADVICE} until it is back"
         )
-    return BackendError(f"{_TROUBLES.get(code, f'the GPU refused {doing} ({name})')}; or {_ADVICE}")
+    return BackendError(
+        f"{_TROUBLES.get(code, f'the GPU reported an error while {doing} ({name})')}; or {_ADVICE}"
+    )
 
 
 def driver_version(cuda: int) -> str:
-    """Of the kernel's module where Linux tells it, since engines depend on it; `cuda` as
-    cuDriverGetVersion gives it.
+    """Return the version of the driver, which engines depend on.
+
+    It is the version of the kernel module if Linux reports it. Otherwise it is the CUDA version
+    `cuda`, a number as cuDriverGetVersion returns it.
     """
     try:
         words = (
@@ -175,7 +197,7 @@ def driver_version(cuda: int) -> str:
 
 
 def array_at(address: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Memory that somebody else owns, as an array."""
+    """Return an array over memory at an address. The caller keeps the memory allocated."""
     import ctypes
 
     data = (ctypes.c_uint8 * array_size(shape, dtype)).from_address(address)
@@ -184,5 +206,5 @@ def array_at(address: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[
 
 
 def array_size(shape: tuple[int, ...], dtype: DTypeLike) -> int:
-    """In bytes."""
+    """Return the size of an array in bytes."""
     return int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -1,4 +1,4 @@
-"""A thread that owns what may be touched by one thread alone."""
+"""Run all work on objects that only one thread may use in a thread of its own."""
 
 import threading
 import traceback
@@ -14,8 +14,9 @@ _END_SECONDS = 5.0
 
 
 class DeviceThread:
-    """Does what it is told, in order. A daemon: a GPU that never answers cannot keep the program
-    from ending.
+    """A thread that runs the calls it is given, one after the other.
+
+    It is a daemon thread, so that a GPU that never responds cannot keep the program from exiting.
     """
 
     def __init__(self, name: str) -> None:
@@ -26,17 +27,23 @@ class DeviceThread:
         self._thread.start()
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
-        """What comes of `work`; a `BackendError` once the thread was ended."""
+        """Run `work` in the thread and return the future of its result.
+
+        The future holds a `BackendError` if `end` was called before.
+        """
         future: Future[T] = Future()
         with self._lock:
             if self._ended:
-                future.set_exception(BackendError("the backend is closed already"))
+                future.set_exception(BackendError("the backend is already closed"))
             else:
                 self._work.put((future, work))
         return future
 
     def end(self) -> bool:
-        """After what was asked before; whether it ended within some seconds."""
+        """End the thread after the calls that were made before.
+
+        Return whether it ended within some seconds.
+        """
         with self._lock:
             self._ended = True
             self._work.put(None)
@@ -51,13 +58,15 @@ class DeviceThread:
             except BaseException as error:
                 clear_traceback_frames(error)
                 future.set_exception(error)
-            # Nothing of it is held while waiting for the next.
+            # Free the finished call before waiting for the next one.
             del item, future, work
 
 
 def clear_traceback_frames(error: BaseException | None) -> None:
-    """Clear the frames of a failure: it is caught by another thread, which would free what they
-    hold, and too late.
+    """Clear the frames of an error and of its causes.
+
+    Another thread catches the error. It would free the objects that the frames hold in the wrong
+    thread and too late.
     """
     while error is not None:
         traceback.clear_frames(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The engine for a model on a GPU: one that is there and fits, or one that is built now."""
+"""Find a stored engine that fits a model and a GPU, or build one."""
 
 import threading
 import time
@@ -27,11 +27,11 @@ def engine_for(
     notify: Notify,
     store: EngineStore | None = None,
 ) -> tuple[Manifest, bytes]:
-    """The best engine that is kept for this, else a new one, which is kept. Raises `BackendError`,
-    `MissingPackageError`, `OutputError`.
+    """Return the best stored engine that fits and its manifest. Build and store one if none fits.
 
-    One that cannot be trusted is told of, and another is built. One that failed the parity gate is
-    not used, and none is built in its place: it would fail again.
+    `notify` gets a note about each stored engine that cannot be trusted, and such an engine is not
+    used. An engine that failed the engine check is not used either, and none is built in its place,
+    because it would fail again. Raises `BackendError`, `MissingPackageError`, `OutputError`.
     """
     store = store or EngineStore()
     version = str(flavour.library().__version__)
@@ -55,19 +55,21 @@ def engine_for(
 
 
 def failed_line(manifest: Manifest) -> str:
+    """Return the error message for an engine that failed the engine check."""
     parity = manifest.parity
     return (
         f"the {manifest.key.precision} engine of {manifest.key.model} finds only "
         f"{parity.share:.1%} of what float32 finds; "
-        "choose another precision, or `build --force` one that is used all the same"
+        "choose another precision, or use the engine anyway with `build --force`"
     )
 
 
 def _others_that_fit(
     store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int
 ) -> list[EngineKey]:
-    """Engines of this model that were built for more than what is wanted, and run here: the less
-    for, the faster, and the earlier.
+    """Return the other engines of this model that run on this GPU with this batch, fastest first.
+
+    The fewer versions, GPUs and batches an engine was built for, the faster it is.
     """
     keys = [manifest.key for _, manifest in store.every() if isinstance(manifest, Manifest)]
     fitting = [key for key in keys if key != wanted and _fits(key, wanted, gpu, batch)]
@@ -94,7 +96,9 @@ def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
 
 
 def _runs_in(key: EngineKey, version: str) -> bool:
-    """A version-compatible engine runs in later libraries of its major version too (TensorRT's
+    """Return whether an engine runs in a version of the library.
+
+    A version-compatible engine also runs in later libraries of its major version (TensorRT's
     developer guide, "Version Compatibility").
     """
     built, here = _numbers(key.version), _numbers(version)
@@ -146,8 +150,9 @@ def build_here(
     on_progress: OnProgress,
     store: EngineStore,
 ) -> bytes:
-    """Build in a thread, so that Ctrl-C is heard: it ends the build in order. Raises what `build`
-    raises, and `KeyboardInterrupt`.
+    """Build an engine in another thread, so that Ctrl-C can cancel the build cleanly.
+
+    Raises the errors of `build`, and `KeyboardInterrupt`.
     """
     cancelled = threading.Event()
     timings = store.timings(flavour.name, str(flavour.library().__version__))
@@ -162,7 +167,7 @@ def build_here(
 
 
 def _told(notify: Notify, what: str) -> OnProgress:
-    """Lines for what shows lines: one a second at most."""
+    """Return a progress callback that calls `notify` with a line at most once a second."""
     last = time.monotonic()
 
     def tell(share: float, phase: str) -> None:

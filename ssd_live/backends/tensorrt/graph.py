@@ -1,5 +1,5 @@
-"""The graph that an engine is built from: half precision and the NMS tail of the library, made of
-any model file without PyTorch.
+"""Make the graph that an engine is built from: float16 if requested, and NMS that the library can
+run. This works for any model file and does not need PyTorch.
 """
 
 from typing import Literal
@@ -15,20 +15,22 @@ EnginePrecision = Literal["fp16", "fp32"]
 
 
 def graph_for(model: ModelFile, flavour: Variant, precision: EnginePrecision) -> bytes:
-    """Serialised ONNX with the input `image` uint8 (B, H, W, 3) and the four outputs of every model
-    file. Raises `ModelFileError`.
+    """Return the graph of a model for an engine as serialised ONNX.
+
+    It has the input `image` uint8 (B, H, W, 3) and the four outputs of every model file. Raises
+    `ModelFileError` if fp16 is requested for a model without a convolution.
     """
     metadata = model.metadata
     proto = body_of(model)
     if precision == "fp16":
         if not predictors(proto.graph):
             raise ModelFileError(
-                f"{model.path}: has no convolution that could compute in half precision; build it "
-                "with --precision fp32"
+                f"{model.path}: has no convolution that can compute in float16; build it with "
+                "--precision fp32"
             )
         proto = in_half_precision(proto)
     if metadata.iou_threshold >= 1:
-        # Nothing is suppressed: that takes no NMS, and none of its cuts.
+        # Nothing is suppressed, so NMS and its limits on the number of boxes are not needed.
         graft_best_boxes(proto.graph, max_detections=metadata.max_detections)
         return bytes(proto.SerializeToString())
     flavour.graft(
@@ -37,7 +39,7 @@ def graph_for(model: ModelFile, flavour: Variant, precision: EnginePrecision) ->
         iou_threshold=metadata.iou_threshold,
         max_detections=metadata.max_detections,
     )
-    # The plugin belongs to a domain of its own, which a model has to name.
+    # The NMS plugin has an operator domain of its own, which the model must import.
     if flavour.name == "tensorrt":
         from onnx import helper
 

@@ -1,4 +1,4 @@
-"""The device layer on pycuda."""
+"""Implement the device layer with pycuda."""
 
 import contextlib
 import re
@@ -13,7 +13,8 @@ from ssd_live.backends.tensorrt.device import Gpu, Graph, driver_version, failur
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError
 
-# pycuda tells what the driver said in words: "cuMemAlloc failed: out of memory".
+# pycuda reports an error of the driver as text without its code, as in "cuMemAlloc failed: out of
+# memory". Each phrase stands for a code of `CUresult`.
 _CODES = {
     "out of memory": 2,
     "no CUDA-capable device": 100,
@@ -27,49 +28,55 @@ _LOST_WORDS = re.compile(
     re.I,
 )
 _LOST_CODE, _OTHER_CODE = 719, 1
-# CU_STREAM_NON_BLOCKING, for which pycuda has no name: what others put on the default stream must
-# not spoil a capture.
+# CU_STREAM_NON_BLOCKING, for which pycuda has no name. Without it, work that other code puts on the
+# default stream would invalidate a capture.
 _NON_BLOCKING = 1
 
 
 class PycudaDevice(Closing):
-    """See `Device`. pycuda frees what is no longer referred to, in the thread that holds the
-    context; so it is kept, and dropped in order.
+    """A GPU opened with pycuda. See `Device`.
+
+    pycuda frees an object when nothing refers to it any more, and that must happen in the thread
+    that holds the context. The device therefore keeps every object and frees them in order.
     """
 
     library = "pycuda"
 
     def __init__(self, number: int = 0) -> None:
-        _call("starting", cuda.init)
-        device = _call("looking for it", cuda.Device, number)
+        _call("starting the CUDA driver", cuda.init)
+        device = _call("opening the GPU", cuda.Device, number)
         self.gpu = _gpu(device)
         self._kept: list[Any] = []
         self._streams: dict[int, Any] = {}
-        self._context = _call("making its context", device.retain_primary_context)
+        self._context = _call("creating its context", device.retain_primary_context)
         try:
-            _call("making its context", self._context.push)
+            _call("creating its context", self._context.push)
         except BackendError:
             self.close()
             raise
 
     def memory(self, size: int) -> int:
-        allocation = _call(f"taking {size / 2**20:.1f} MiB", cuda.mem_alloc, max(size, 1))
+        """Allocate `size` bytes of device memory. See `Device.memory`."""
+        allocation = _call(f"allocating {size / 2**20:.1f} MiB", cuda.mem_alloc, max(size, 1))
         self._kept.append(allocation)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Allocate page-locked host memory. See `Device.pinned`."""
         array: NDArray[Any] = _call("pinning memory", cuda.pagelocked_empty, shape, dtype)
         self._kept.append(array.base)
         return array
 
     def stream(self) -> int:
-        stream = _call("making a stream", cuda.Stream, _NON_BLOCKING)
+        """Create a stream. See `Device.stream`."""
+        stream = _call("creating a stream", cuda.Stream, _NON_BLOCKING)
         self._streams[stream.handle] = stream
         return int(stream.handle)
 
     def event(self) -> Any:
+        """Create an event. See `Device.event`."""
         event = _call(
-            "making an event",
+            "creating an event",
             cuda.Event,
             cuda.event_flags.BLOCKING_SYNC | cuda.event_flags.DISABLE_TIMING,
         )
@@ -77,23 +84,30 @@ class PycudaDevice(Closing):
         return event
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
+        """Start to copy pinned memory to the device. See `Device.upload`."""
         _call("uploading", cuda.memcpy_htod_async, target, source, self._streams[stream])
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
+        """Start to copy device memory to pinned memory. See `Device.download`."""
         _call("downloading", cuda.memcpy_dtoh_async, target, source, self._streams[stream])
 
     def record(self, event: Any, stream: int) -> None:
+        """Record an event on a stream. See `Device.record`."""
         _call("computing", event.record, self._streams[stream])
 
     def wait(self, event: Any) -> None:
+        """Wait until an event has happened. See `Device.wait`."""
         _call("computing", event.synchronize)
 
     def drain(self, stream: int) -> None:
+        """Wait until a stream is empty. See `Device.drain`."""
         _call("computing", self._streams[stream].synchronize)
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """pycuda has no graphs: cuda-bindings captures on the same context and stream, where it is
-        installed.
+        """Capture work as a graph. See `Device.capture`.
+
+        pycuda has no graphs, so cuda-bindings captures on the same context and stream. Return None
+        if cuda-bindings is not installed.
         """
         try:
             from cuda.bindings import driver
@@ -107,21 +121,24 @@ class PycudaDevice(Closing):
         return graph
 
     def close(self) -> None:
-        """A GPU that is lost frees nothing any more; pycuda writes a line to standard error for
-        each.
+        """Free everything that was allocated, and the context.
+
+        A lost GPU frees nothing any more, and pycuda then writes a line to standard error for each
+        object.
         """
         while self._kept:
             _free(self._kept.pop())
         self._streams.clear()
         context, self._context = self._context, None
         if context is not None:
-            # It takes the context off pycuda's own stack too. Popping it fails on a lost GPU, and
-            # with a context on that stack pycuda aborts the process when the thread ends.
+            # Detaching also removes the context from pycuda's own stack. Popping it would fail on a
+            # lost GPU, and pycuda aborts the process if a context is left on that stack when the
+            # thread ends.
             context.detach()
 
 
 def _free(kept: Any) -> None:
-    """Arrays may still be referred to elsewhere: their memory goes now, in this thread."""
+    """Free memory now and in this thread, because other code may still refer to its array."""
     if hasattr(kept, "free"):
         with contextlib.suppress(cuda.Error):
             kept.free()
@@ -133,30 +150,30 @@ class _CapturedGraph:
 
 
 def gpus() -> list[Gpu]:
-    """See `device.gpus`."""
-    _call("starting", cuda.init)
+    """Return the GPUs that the driver shows. See `device.gpus`."""
+    _call("starting the CUDA driver", cuda.init)
     return [
-        _gpu(_call("looking for it", cuda.Device, number))
-        for number in range(_call("counting", cuda.Device.count))
+        _gpu(_call("opening the GPU", cuda.Device, number))
+        for number in range(_call("counting the GPUs", cuda.Device.count))
     ]
 
 
 def newest_cuda() -> int:
-    """As 13000 for 13.0."""
-    return int(_call("asking its version", cuda.get_driver_version))
+    """Return the newest CUDA version that the driver supports, as 13000 for 13.0."""
+    return int(_call("reading the driver version", cuda.get_driver_version))
 
 
 def _gpu(device: Any) -> Gpu:
-    major, minor = _call("asking what it can do", device.compute_capability)
+    major, minor = _call("reading its compute capability", device.compute_capability)
     return Gpu(
-        _call("asking its name", device.name),
+        _call("reading its name", device.name),
         f"{major}.{minor}",
-        driver_version(_call("asking its version", cuda.get_driver_version)),
+        driver_version(_call("reading the driver version", cuda.get_driver_version)),
     )
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Raises `BackendError`."""
+    """Call a function of pycuda and return its result. Raises `BackendError` if it fails."""
     try:
         return function(*arguments)
     except cuda.Error as error:

@@ -1,5 +1,5 @@
-"""An engine on a device: slots, each with its own stream, memory, execution context and captured
-graph.
+"""Run an engine on a device, in slots that each have their own stream, memory, execution context
+and captured graph.
 """
 
 import contextlib
@@ -25,8 +25,11 @@ INPUT = "image"
 
 @dataclass
 class Slot:
-    """One batch's way through the GPU: `images` and `outputs` are pinned, `source` and `results`
-    are where they lie on the device.
+    """The buffers and handles that take one batch through the GPU.
+
+    `images` (B, H, W, 3) uint8 BGR and `outputs` are in pinned host memory. `source` and `results`
+    are the device addresses that they are copied to and from. `done` is the event that follows the
+    last copy.
     """
 
     context: Any
@@ -40,8 +43,11 @@ class Slot:
 
 
 class EngineRunner:
-    """Made, used and closed in one thread, the one that opened the device. Nothing is allocated per
-    picture.
+    """An engine with its execution contexts and slots on a device.
+
+    It must be created, used and closed in the thread that opened the device. Nothing is allocated
+    per batch. Raises `BackendError` if the engine cannot be loaded or does not fit the model, and
+    `MissingPackageError`.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class EngineRunner:
         self._device = device
         self._trt = flavour.library()
         self._messages: list[str] = []
-        # What the library refers to has to live as long as it does.
+        # The library keeps a reference to the logger, so it must live as long as the runner.
         self._logger = keep_errors(self._trt, self._messages)
         flavour.prepare(self._logger)
         self._contexts: list[Any] = []
@@ -71,18 +77,21 @@ class EngineRunner:
         try:
             self._prepare(engine, slots, graphs=graphs)
         except BaseException as error:
-            # While the device is still open.
+            # The frames hold objects of the library, which must be freed while the device is open.
             clear_traceback_frames(error)
             self.close()
             raise
 
     @property
     def captured(self) -> bool:
-        """Whether every slot is launched as one graph."""
+        """Whether every slot has a captured graph, which is launched as one."""
         return all(slot.graph is not None for slot in self.slots)
 
     def start(self, number: int, images: NDArray[np.uint8]) -> None:
-        """Copy the images (B, H, W, 3) uint8 into the slot, and set it going."""
+        """Copy the images (B, H, W, 3) uint8 BGR into the slot and start to compute them.
+
+        Raises `BackendError`.
+        """
         slot = self.slots[number]
         np.copyto(slot.images, images)
         if slot.graph is not None:
@@ -92,14 +101,18 @@ class EngineRunner:
         self._device.record(slot.done, slot.stream)
 
     def finish(self, number: int) -> Outputs:
-        """Wait for the slot's answer, which is valid until the slot starts again."""
+        """Wait for the outputs of the slot and return them. They are valid until its next start.
+
+        Raises `BackendError`.
+        """
         slot = self.slots[number]
         self._device.wait(slot.done)
         return slot.outputs
 
     def close(self) -> None:
-        """Contexts before their engine, the engine before its runtime; memory goes with
-        the device.
+        """Free the contexts, then the engine, then its runtime.
+
+        The library needs this order. The memory is freed with the device.
         """
         self._drain()
         self.slots = []
@@ -111,12 +124,12 @@ class EngineRunner:
         self._runtime = self._made(
             lambda: self._trt.Runtime(self._logger), f"{self._title} does not start"
         )
-        # Engines that run on other versions too carry code of their own; only signed ones come
-        # here.
+        # A version-compatible engine contains host code. It may run, because only signed engines
+        # are loaded.
         self._runtime.engine_host_code_allowed = True
         self._engine = self._made(
             lambda: self._runtime.deserialize_cuda_engine(engine),
-            f"{self._title} does not take the engine",
+            f"{self._title} cannot load the engine",
         )
         self._check()
         for _ in range(slots):
@@ -125,8 +138,9 @@ class EngineRunner:
             self._warm(slot, graphs=graphs)
 
     def _drain(self) -> None:
-        """A context must not be freed while it computes. A lost GPU computes nothing any more, and
-        says so.
+        """Wait until all streams are empty, because a context must not be freed while it computes.
+
+        Errors are ignored, because a lost GPU computes nothing any more.
         """
         for slot in self.slots:
             with contextlib.suppress(BackendError):
@@ -148,7 +162,7 @@ class EngineRunner:
         results = [device.memory(output.nbytes) for output in outputs]
         if not context.set_input_shape(INPUT, self._shape):
             raise BackendError(
-                f"the engine does not take {batch} pictures at once; build it with --batch {batch}"
+                f"the engine does not accept a batch of {batch}; build it with --batch {batch}"
             )
         for name, address in ((INPUT, source), *zip(OUTPUTS, results, strict=True)):
             context.set_tensor_address(name, address)
@@ -164,19 +178,22 @@ class EngineRunner:
             self._device.download(output, address, slot.stream)
 
     def _warm(self, slot: Slot, *, graphs: bool) -> None:
-        """The first run compiles and allocates what is left; only then can it be captured."""
+        """Run the slot once, then capture its graph.
+
+        The first run compiles and allocates what is missing, and that cannot be captured.
+        """
         slot.images.fill(0)
         self._enqueue(slot)
         self._device.drain(slot.stream)
         if graphs:
-            # A closure over the slot would outlive a failure with it.
+            # A local function here would keep the slot alive after an error. `partial` does not.
             slot.graph = self._device.capture(slot.stream, partial(self._enqueue, slot))
 
     def _context(self) -> Any:
         if not hasattr(self._engine, "create_runtime_config"):
             return self._engine.create_execution_context()
         config = self._engine.create_runtime_config()
-        # TensorRT-RTX would else compile kernels for the shape in the background, after the graph
+        # By default TensorRT-RTX compiles kernels for the shape in the background, after the graph
         # was captured.
         if hasattr(self._trt, "DynamicShapesKernelSpecializationStrategy"):
             config.dynamic_shapes_kernel_specialization_strategy = (
@@ -185,13 +202,13 @@ class EngineRunner:
         return self._engine.create_execution_context(config)
 
     def _check(self) -> None:
-        """Raises `BackendError` for an engine whose tensors are not those of the model file."""
+        """Raise `BackendError` if the engine's tensors are not those of a model file."""
         trt, engine = self._trt, self._engine
         names = {engine.get_tensor_name(number) for number in range(engine.num_io_tensors)}
         if names != {INPUT, *OUTPUTS}:
             raise BackendError(
-                f"{self._title}: the engine of {self._name} has other inputs and outputs; `build "
-                "--force` makes it again"
+                f"{self._title}: the engine of {self._name} has unexpected inputs or outputs; "
+                "`build --force` builds it again"
             )
         types = {
             INPUT: trt.uint8,
@@ -204,8 +221,9 @@ class EngineRunner:
             raise self._other_form()
 
     def _check_shape(self, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-        """An engine that writes more than there is room for is refused; -1 is a size that the
-        library does not tell.
+        """Raise `BackendError` if an output of the engine does not fit its buffer.
+
+        A size of -1 in `found` is one that the library does not know. It is not checked.
         """
         if len(found) != len(wanted) or any(
             size not in (-1, room) for size, room in zip(found, wanted, strict=True)
@@ -214,12 +232,15 @@ class EngineRunner:
 
     def _other_form(self) -> BackendError:
         return BackendError(
-            f"{self._title}: the engine of {self._name} answers in another form; `build --force` "
-            "makes it again"
+            f"{self._title}: the engine of {self._name} has tensors of another type or shape; "
+            "`build --force` builds it again"
         )
 
     def _made(self, make: Callable[[], Any], doing: str) -> Any:
-        """The library answers None, or raises, and tells its logger why."""
+        """Return what `make` creates. Raises `BackendError` with the reason if it fails.
+
+        The library then returns None or raises an error, and logs the reason.
+        """
         self._messages.clear()
         try:
             made = make()
@@ -230,8 +251,8 @@ class EngineRunner:
         return made
 
     def _trouble(self, doing: str, said: str = "") -> BackendError:
-        reason = " ".join(next(iter(self._messages), said or "it gives no reason").split())[:300]
+        reason = " ".join(next(iter(self._messages), said or "no reason given").split())[:300]
         self._messages.clear()
         if "outofmemory" in reason.lower().replace(" ", ""):
-            reason += "; close what else uses the GPU"
+            reason += "; close other programs that use the GPU"
         return BackendError(f"{doing}: {reason}; or choose --backend cpu")

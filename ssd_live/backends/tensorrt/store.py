@@ -1,9 +1,11 @@
-"""The engines of this user: what each was built from, and that nobody changed it since.
+"""Store the engines of this user, with a record of what each was built from and a check that nobody
+changed it since.
 
-An engine is native code, so only one that this user built or imported is ever loaded. Each has a
-manifest, a JSON file, which carries the engine's SHA-256 and is signed (HMAC-SHA-256) with a key
-that only this user can read. Every engine's file has a name of its own, so that two processes that
-build the same at once do not mix theirs: whoever writes the manifest last wins, and both are whole.
+An engine is native code, so only an engine that this user built or imported is ever loaded. Each
+engine has a manifest, a JSON file. The manifest contains the engine's SHA-256 and is signed
+(HMAC-SHA-256) with a key that only this user can read. Every engine file has a unique name, so that
+two processes that build the same engine at the same time do not mix their files. The manifest that
+is written last wins, and both engines are complete.
 """
 
 import contextlib
@@ -33,25 +35,27 @@ from ssd_live.system.paths import engines_folder
 
 _KEY_BYTES = 32
 _MANIFEST_SUFFIX, _ENGINE_SUFFIX = ".engine.json", ".engine"
-# What `atomic_write` had begun when it was killed.
+# Temporary files that `atomic_write` leaves if its process is killed.
 _UNFINISHED = ".ssd_live-*"
-# A younger engine without a manifest may be one that another process is about to write.
+# A younger engine without a manifest may belong to a process that is about to write the manifest.
 _LEFT_SECONDS = 60.0
 
-# Manifests of others are shown before anybody trusts them: nothing in them may move the cursor of a
-# terminal.
+# Manifests of other users are printed before anybody trusts them, so they must not contain control
+# characters for the terminal.
 _Line = Annotated[str, Field(pattern=r"^[ -~]*$", max_length=200)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class EngineKey(BaseModel):
-    """Everything that an engine depends on: where any of it differs, another engine is needed.
-    `gpu` is empty where it was built without one.
+    """Everything that an engine depends on. If any of it differs, another engine is needed.
+
+    `flavour` is the library and `version` its version. `gpu`, `compute_capability` and `driver` are
+    empty if the engine was built without a GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # It becomes part of file names.
+    # The name becomes part of file names.
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     model_sha256: _Sha256
     flavour: VariantName
@@ -68,14 +72,16 @@ class EngineKey(BaseModel):
 
     @property
     def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the key."""
         return sha256(self.model_dump_json().encode())[:16]
 
 
 class Parity(BaseModel):
-    """Whether the engine finds what the float32 file does: `share` of `expected` things, the worse
-    of both ways.
+    """The result of the engine check: whether the engine finds what the float32 file finds.
 
-    `forced` is a failure that the user does not mind.
+    `share` is the share, 0..1, of the `expected` detections or boxes that match, the worse of both
+    directions. `basis` is what was compared, `detections` or `boxes`. `forced` means that the check
+    failed and the user uses the engine anyway.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,8 +93,10 @@ class Parity(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What stands beside an engine. `imported` ones were built elsewhere; `seconds` is how long
-    building took.
+    """The description of an engine that is stored beside it.
+
+    `engine` is the name of the engine's file. `seconds` is how long the build took. `created` is
+    the time in UTC. `imported` engines were built elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,7 +118,7 @@ def key_for(
     options: BuildOptions,
     gpu: Gpu | None = None,
 ) -> EngineKey:
-    """`gpu` is the one it is built on, if there is one."""
+    """Return the key of an engine of a model. `gpu` is the GPU that it is built on, if any."""
     here = gpu or Gpu("", "", "")
     return EngineKey(
         model=model.name,
@@ -130,13 +138,13 @@ def key_for(
 
 
 class SignedFile:
-    """Bytes that only this user can have written: their HMAC stands before them."""
+    """A file that only this user can have written, because its content follows its HMAC."""
 
     def __init__(self, path: Path, key: bytes) -> None:
         self._path, self._key = path, key
 
     def load(self) -> bytes:
-        """Nothing where there is nothing, or nothing to be trusted."""
+        """Return the content, or nothing if the file is missing or its signature is wrong."""
         try:
             content = self._path.read_bytes()
         except OSError:
@@ -148,7 +156,11 @@ class SignedFile:
         return data if hmac.compare_digest(signature, self._sign(data)) else b""
 
     def save(self, data: bytes) -> None:
-        """It saves time and no more: where it cannot be written, the next build measures again."""
+        """Write the content with its signature.
+
+        An error is ignored, because the file only saves time: without it the next build measures
+        again.
+        """
         with contextlib.suppress(OutputError), atomic_write(self._path) as file:
             file.write(self._sign(data) + data)
 
@@ -157,7 +169,10 @@ class SignedFile:
 
 
 class EngineStore:
-    """A folder of engines with their manifests."""
+    """A folder of engines with their manifests.
+
+    `secret` is the file of the signing key. Both paths have the user's own as the default.
+    """
 
     def __init__(self, folder: Path | None = None, secret: Path | None = None) -> None:
         self.folder = folder or engines_folder() / "tensorrt"
@@ -174,7 +189,10 @@ class EngineStore:
         imported: bool = False,
         parity: Parity | None = None,
     ) -> Manifest:
-        """Keep an engine; one of the same key is replaced. Raises `OutputError`."""
+        """Store an engine and return its manifest. An engine with the same key is replaced.
+
+        Raises `OutputError`.
+        """
         manifest = Manifest(
             key=key,
             engine=f"{key.model}-{key.digest}-{secrets.token_hex(6)}{_ENGINE_SUFFIX}",
@@ -190,14 +208,15 @@ class EngineStore:
         before = self._stored(self._place(key))
         self._write(manifest)
         if before is not None:
-            # One that cannot be removed, because it is being read on Windows, is a leftover.
+            # On Windows a file that is being read cannot be removed. `orphans` finds it later.
             with contextlib.suppress(OSError):
                 (self.folder / before.engine).unlink()
         return manifest
 
     def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
-        """Write down what the parity gate found, unless the engine was replaced since. Raises
-        `OutputError`.
+        """Store the result of the engine check and return the new manifest.
+
+        Nothing is written if the engine was replaced since. Raises `OutputError`.
         """
         noted = manifest.model_copy(update={"parity": parity})
         now = self._stored(self._place(manifest.key))
@@ -206,8 +225,9 @@ class EngineStore:
         return noted
 
     def find(self, key: EngineKey) -> tuple[Manifest, bytes] | None:
-        """The engine for a key with its content, checked; None if there is none. Raises
-        `ModelFileError` for one that is not to be trusted.
+        """Return the manifest and the content of the engine for a key, or None if there is none.
+
+        Both are checked. Raises `ModelFileError` if the engine cannot be trusted.
         """
         place = self._place(key)
         if not place.is_file():
@@ -219,13 +239,14 @@ class EngineStore:
             engine = (self.folder / manifest.engine).read_bytes()
         except OSError as error:
             if self._stored(place) != manifest:
-                # Another process replaced or removed both meanwhile.
+                # Another process has replaced or removed both files.
                 return self.find(key)
             raise ModelFileError(
                 f"{place}: its engine {manifest.engine} cannot be read ({os_error_text(error)}); "
                 "build it again"
             ) from error
-        # What was hashed is what is used: the file is not read a second time.
+        # The bytes that are hashed are the bytes that are used. The file is not read again, because
+        # it could change in between.
         if not hmac.compare_digest(sha256(engine), manifest.engine_sha256):
             raise ModelFileError(
                 f"{self.folder / manifest.engine}: was changed since it was built; build it again"
@@ -233,7 +254,10 @@ class EngineStore:
         return manifest, engine
 
     def read(self, place: Path) -> Manifest:
-        """A manifest that this user signed. Raises `ModelFileError`."""
+        """Read a manifest.
+
+        Raises `ModelFileError` if it is damaged or this user did not sign it.
+        """
         try:
             content = json.loads(place.read_text(encoding="utf-8"))
             signature = str(content.pop("hmac"))
@@ -247,7 +271,9 @@ class EngineStore:
             RecursionError,
             ValidationError,
         ) as error:
-            raise ModelFileError(f"{place}: is no manifest of an engine; build it again") from error
+            raise ModelFileError(
+                f"{place}: is not an engine manifest; build the engine again"
+            ) from error
         if not hmac.compare_digest(
             signature.encode("utf-8", "replace"), self._signature(manifest).encode()
         ):
@@ -262,7 +288,9 @@ class EngineStore:
         return manifest
 
     def every(self) -> Iterator[tuple[Path, Manifest | ModelFileError]]:
-        """Manifests in the order of their names, or what is wrong with them."""
+        """Yield the path of each manifest in the order of their names, and the manifest itself or
+        the error if it cannot be trusted.
+        """
         for place in sorted(self.folder.glob(f"*{_MANIFEST_SUFFIX}")):
             if place.is_file():
                 try:
@@ -271,8 +299,9 @@ class EngineStore:
                     yield place, error
 
     def remove(self, place: Path) -> int:
-        """A manifest and its engine, unless a sound manifest names that too; how many bytes that
-        freed.
+        """Remove a manifest and its engine, and return how many bytes that freed.
+
+        The engine stays if another valid manifest names it too.
         """
         try:
             named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
@@ -280,7 +309,8 @@ class EngineStore:
             named = ""
         freed = _unlinked(place)
         if named not in self._named():
-            # The name may be anybody's: it is only looked for.
+            # The manifest may be forged, so its name is only compared with the files of the store
+            # and never used as a path.
             freed += sum(
                 _unlinked(path)
                 for path in self.folder.glob(f"*{_ENGINE_SUFFIX}")
@@ -289,7 +319,10 @@ class EngineStore:
         return freed
 
     def orphans(self) -> list[Path]:
-        """Engines that no manifest names and half-written files: of builds that were cut off."""
+        """Return the engines that no manifest names, and unfinished files.
+
+        Builds that were killed leave them. Files younger than a minute are not returned.
+        """
         named = self._named()
         paths = sorted((*self.folder.glob(f"*{_ENGINE_SUFFIX}"), *self.folder.glob(_UNFINISHED)))
         return [
@@ -299,13 +332,14 @@ class EngineStore:
         ]
 
     def remove_orphans(self) -> tuple[int, int]:
-        """How many there were, and how many bytes that freed."""
+        """Remove the orphans, and return how many there were and how many bytes that freed."""
         freed = [_unlinked(path) for path in self.orphans()]
         return len(freed), sum(freed)
 
     def prepare(self) -> None:
-        """Before a long build rather than after it. Raises `OutputError` where nothing
-        can be kept.
+        """Check that engines can be stored. Call it before a long build.
+
+        Raises `OutputError` if nothing can be written.
         """
         self._own_key()
         try:
@@ -320,11 +354,11 @@ class EngineStore:
             ) from error
 
     def timings(self, flavour: VariantName, version: str) -> "SignedFile":
-        """The builder's timing cache."""
+        """Return the file of the builder's timing cache. Raises `OutputError`."""
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 
     def _named(self) -> set[str]:
-        """Engines of sound manifests."""
+        """Return the engine file names of all valid manifests."""
         return {manifest.engine for _, manifest in self.every() if isinstance(manifest, Manifest)}
 
     def _place(self, key: EngineKey) -> Path:
@@ -347,7 +381,10 @@ class EngineStore:
         ).hexdigest()
 
     def _own_key(self) -> bytes:
-        """This user's key, made at first use and readable by nobody else. Raises `OutputError`."""
+        """Return this user's signing key.
+
+        It is created at first use, and only this user can read it. Raises `OutputError`.
+        """
         if not self._secret.is_file():
             self._make_key()
         try:
@@ -358,16 +395,19 @@ class EngineStore:
                 f"({os_error_text(error)}); check its permissions"
             ) from error
         if len(key) != _KEY_BYTES:
-            raise OutputError(f"{self._secret}: is no key; delete it, and build the engines again")
+            raise OutputError(
+                f"{self._secret}: is not a signing key; delete it and build the engines again"
+            )
         return key
 
     def _make_key(self) -> None:
-        """Whole from the first moment: another process may want it at the same time, and then has
-        its own taken instead.
+        """Create the key file in one step, so that no process ever reads an incomplete key.
+
+        If another process creates the file at the same time, the first one stays.
         """
         try:
             self._secret.parent.mkdir(parents=True, exist_ok=True)
-            # Made readable by its owner alone.
+            # `mkstemp` makes a file that only its owner can read.
             handle, name = tempfile.mkstemp(dir=self._secret.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -387,7 +427,7 @@ class EngineStore:
 
 
 def _unlinked(path: Path) -> int:
-    """How many bytes that freed; 0 where another process was faster."""
+    """Remove a file and return how many bytes that freed, 0 if another process removed it."""
     try:
         size = path.stat().st_size
         path.unlink()
@@ -397,7 +437,7 @@ def _unlinked(path: Path) -> int:
 
 
 def _age(path: Path) -> float:
-    """In seconds; 0 for a file that is gone by now."""
+    """Return the age of a file in seconds, or 0 if it no longer exists."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:

@@ -1,5 +1,6 @@
-"""The two libraries of one API: TensorRT, and TensorRT-RTX for desktop GPUs, which builds on
-machines without a GPU too.
+"""Describe the two libraries that share one API: TensorRT, and TensorRT-RTX for desktop GPUs.
+
+TensorRT-RTX can also build engines on machines without a GPU.
 """
 
 import importlib
@@ -15,11 +16,12 @@ VariantName = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True)
 class Variant:
-    """`graft` appends the NMS tail that the library can run; `package` is imported when it is
-    needed.
+    """One of the two libraries.
 
-    `measures_kernels`: when it builds, which takes long and is worth keeping; TensorRT-RTX does so
-    when an engine is loaded.
+    `title` is its name for users, and `install` tells users how to install it. `package` is
+    imported when it is needed. `graft` appends the NMS nodes that the library can run to a graph.
+    `measures_kernels` is whether the library measures kernels when it builds. This takes long, so
+    the measurements are kept in a timing cache. TensorRT-RTX measures when an engine is loaded.
     """
 
     name: VariantName
@@ -30,7 +32,10 @@ class Variant:
     measures_kernels: bool
 
     def library(self) -> Any:
-        """The library itself. Raises `MissingPackageError`."""
+        """Import the library and return it.
+
+        Raises `MissingPackageError` if it is not installed or does not load.
+        """
         try:
             return importlib.import_module(self.package)
         except (ImportError, OSError, RuntimeError) as error:
@@ -38,14 +43,14 @@ class Variant:
                 raise MissingPackageError(
                     f"{self.title} is not installed; {self.install}"
                 ) from error
-            # PyPI's bindings of TensorRT look for its shared libraries when they are imported.
+            # TensorRT's Python package from PyPI loads the shared libraries when it is imported.
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise MissingPackageError(
                 f"{self.title} is installed but does not load ({reason}); {self.install}"
             ) from error
 
     def prepare(self, logger: Any) -> None:
-        """Before anything is parsed or loaded: TensorRT finds its plugins only then."""
+        """Load the plugins of TensorRT. Call this before a graph is parsed or an engine loaded."""
         if self.name == "tensorrt":
             self.library().init_libnvinfer_plugins(logger, "")
 
@@ -65,7 +70,7 @@ VARIANTS: dict[str, Variant] = {
         "TensorRT-RTX",
         "tensorrt_rtx",
         graft_fixed_nms,
-        "`pip install '.[rtx]'` brings it",
+        "`pip install '.[rtx]'`",
         measures_kernels=False,
     ),
 }

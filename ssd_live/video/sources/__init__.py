@@ -1,4 +1,4 @@
-"""Where live pictures come from, opened by one string."""
+"""Open live sources of frames, each of which is named by one string."""
 
 from ssd_live.video.sources.base import Source, SourceInfo, SourceOptions, SourceSpec
 from ssd_live.video.sources.parse import parse_source
@@ -7,8 +7,11 @@ __all__ = ["Source", "SourceInfo", "SourceOptions", "SourceSpec", "open_source",
 
 
 def open_source(spec: SourceSpec, options: SourceOptions) -> Source:
-    """Open what `parse_source` understood; may take as long as a network does. Raises `MediaError`,
-    `MissingPackageError`.
+    """Open the source that `parse_source` returned.
+
+    This may take several seconds, because a network may be slow to answer. Raises `MediaError` if
+    the source cannot be opened, `MissingPackageError` if a package for it is not installed, and
+    `UsageError` if its address is not valid.
     """
     match spec.kind:
         case "camera":

@@ -1,4 +1,4 @@
-"""The contract of a source."""
+"""Define the interface of a source and the data classes that describe it."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
@@ -10,7 +10,11 @@ Kind = Literal["camera", "stream", "file", "images", "screen", "pattern"]
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """What a source string means. `title` is what people read: no password stands in it."""
+    """The meaning of a source string.
+
+    `address` tells the source of this `kind` what to open. `title` is the text for users; it never
+    contains a password.
+    """
 
     kind: Kind
     address: str
@@ -18,14 +22,16 @@ class SourceSpec:
 
     @property
     def returns(self) -> bool:
-        """Whether it may go away and come back."""
+        """Whether the source may disappear and return, so that it can be opened again."""
         return self.kind in ("camera", "stream")
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What is asked of a source that can choose: `size` (width, height) in pixels, `rate` in frames
-    a second.
+    """The mode that is requested of a source that has several.
+
+    `size` is (width, height) in pixels. `rate` is in frames per second. `pixel_format` is a code of
+    four letters such as MJPG. The source chooses every value that is None.
     """
 
     size: tuple[int, int] | None = None
@@ -35,11 +41,15 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What was granted. `rate` is None where it is unknown, `duration` (seconds) where there is no
-    end; `start` is the first frame's time.
+    """The properties of an open source.
 
-    `paced` says that frames come sooner than their times and are to be held back until then;
-    `seekable` that `seek` works.
+    `width` and `height` are in pixels. `rate` is in frames per second, or None if it is unknown.
+    `start` is the time of the first frame in seconds. `duration` is in seconds, or None if the
+    source has no end.
+
+    If `paced` is true, `read` returns frames earlier than their times, and the caller must hold
+    them back. `seekable` says whether `seek` works. `mode` is a short text for users, such as the
+    pixel format or the codec.
     """
 
     width: int
@@ -53,28 +63,34 @@ class SourceInfo:
 
     @property
     def is_live(self) -> bool:
-        """Whether what is not taken is lost."""
+        """Whether frames are lost if they are not read in time."""
         return self.duration is None
 
 
 class Source(Protocol):
-    """An open source, used by one thread: a with-block."""
+    """An open source.
+
+    Only one thread may use it. Use it in a `with` block, or call `close`.
+    """
 
     info: SourceInfo
 
     def read(self) -> Frame | None:
-        """The next frame, upright; waits for it. None at the end. Raises `MediaError` when the
-        source is gone.
+        """Wait for the next frame and return it upright.
+
+        Return None at the end. Raises `MediaError` if the source has failed.
         """
         ...
 
     def seek(self, seconds: float) -> None:
-        """Go on with the first frame at or after this time from the beginning, where
-        `info.seekable`.
+        """Continue with the first frame at or after a time.
+
+        `seconds` counts from the beginning. Call this only if `info.seekable` is true.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the source and free its resources."""
 
     def __enter__(self) -> Self: ...
 

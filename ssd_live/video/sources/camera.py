@@ -1,5 +1,7 @@
-"""Webcams through OpenCV: by number or name, with the mode that was asked for as far as the camera
-grants it.
+"""Read webcams with OpenCV.
+
+A camera is given by its number or name. It is opened in the requested mode, or in a similar one if
+the camera does not support that mode.
 """
 
 import os
@@ -20,7 +22,7 @@ from ssd_live.video.sources.base import SourceInfo, SourceOptions
 _BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVFOUNDATION}
 _DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
-# Sizes and rates that most cameras have, where the system does not list a camera's own.
+# The modes to offer if the system does not list a camera's modes. Most cameras have them.
 _COMMON_MODES = (
     ((640, 480), 30.0),
     ((1280, 720), 30.0),
@@ -32,7 +34,7 @@ _COMMON_MODES = (
 
 @dataclass(frozen=True)
 class Camera:
-    """One that the system lists, with what can be asked of it."""
+    """A camera that the system lists, with its name and the modes that can be requested."""
 
     index: int
     name: str
@@ -40,12 +42,15 @@ class Camera:
 
 
 def cameras() -> list[Camera]:
-    """The cameras of this machine, each once. Empty where the system lists none or cannot tell."""
+    """Return the cameras of this machine, sorted by their index.
+
+    Return an empty list if there is none or if the system cannot list them.
+    """
     try:
         from cv2_enumerate_cameras import enumerate_cameras
 
         found = enumerate_cameras(_backend())
-    except Exception:  # a driver's fault must not end the program
+    except Exception:  # an error in a driver must not end the program
         return []
     named: dict[int, Camera] = {}
     for camera in found:
@@ -55,6 +60,7 @@ def cameras() -> list[Camera]:
 
 
 def _modes(index: int) -> tuple[SourceOptions, ...]:
+    """Return the modes that the camera lists, or common modes if it lists none."""
     listed = [
         SourceOptions((mode.width, mode.height), mode.rate, mode.pixel_format)
         for mode in v4l2.modes(Path(f"/dev/video{index}"))
@@ -63,8 +69,9 @@ def _modes(index: int) -> tuple[SourceOptions, ...]:
 
 
 def find_camera(text: str) -> int:
-    """The index of a camera by its number or a part of its name, in any case. Raises
-    `MediaError`.
+    """Return the index of a camera that is given by its number or a part of its name.
+
+    Upper and lower case do not matter. Raises `MediaError` if no camera has such a name.
     """
     if text.isdecimal():
         return int(text)
@@ -80,7 +87,10 @@ def find_camera(text: str) -> int:
 
 
 class CameraSource(Closing):
-    """An open webcam."""
+    """A source that reads a webcam.
+
+    `address` is the camera's number or a part of its name.
+    """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
         self._index = find_camera(address)
@@ -98,20 +108,23 @@ class CameraSource(Closing):
         )
 
     def read(self) -> Frame | None:
+        """Wait for the next frame and return it. Raises `MediaError` if the camera has failed."""
         image, self._first = self._first, None
         if image is None:
             more, image = self._capture.read()
             if not more:
                 raise MediaError(
-                    f"camera {self._index} gives no more pictures; check its cable, or whether "
-                    "another program took it"
+                    f"camera {self._index} delivers no more frames; check its cable, and close "
+                    "other programs that use it"
                 )
         return Frame((np.asarray(image, np.uint8),))
 
     def seek(self, seconds: float) -> None:
-        raise AssertionError("a camera has no past")
+        """Raise `AssertionError`, because a camera is not seekable."""
+        raise AssertionError("a camera is not seekable")
 
     def close(self) -> None:
+        """Close the camera."""
         self._capture.release()
 
 
@@ -120,8 +133,11 @@ def _backend() -> int:
 
 
 def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
-    """With the camera's own pixel format where that keeps the rate, else compressed: raw pixels of
-    a large picture are slow over USB 2.
+    """Open a camera in the mode that is closest to the requested one.
+
+    If no pixel format is requested, use the camera's default format if it allows the requested size
+    and rate. Otherwise use MJPG, because USB 2 is too slow for the raw pixels of large frames. If
+    MJPG is worse, use the default format.
     """
     size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
     capture = _try(index, size, rate, options.pixel_format)
@@ -143,18 +159,19 @@ def _try(
     if not capture.isOpened():
         capture.release()
         raise MediaError(_why(index))
-    # The format first: drivers choose sizes and rates among those that it has.
+    # Set the format first, because the possible sizes and rates depend on it.
     if pixel_format:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*f"{pixel_format:4.4}"))
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
     capture.set(cv2.CAP_PROP_FPS, rate)
-    # The newest picture is wanted, not a line of old ones.
+    # Keep the buffer short, so that `read` returns a recent frame and not an old one.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
     return capture
 
 
 def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bool:
+    """Return whether the camera uses this size and (nearly) this rate."""
     granted = (
         int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
@@ -163,7 +180,7 @@ def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bo
 
 
 def _why(index: int) -> str:
-    """Why a camera does not open, with the remedy on this platform."""
+    """Return a message that says why a camera does not open, and what to do on this platform."""
     if sys.platform == "darwin":
         return (
             f"camera {index} cannot be opened; allow it under System Settings > Privacy & "
@@ -178,7 +195,10 @@ def _why(index: int) -> str:
 
 
 def linux_trouble(device: Path) -> str:
-    """Why a Video4Linux device does not give pictures: missing, forbidden, busy, or no camera."""
+    """Return a message that says why a Video4Linux device delivers no frames.
+
+    The device is missing, forbidden, busy, or not a working camera.
+    """
     try:
         handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -188,8 +208,8 @@ def linux_trouble(device: Path) -> str:
         )
     except PermissionError:
         return (
-            f"{device}: this user may not use it; run `sudo usermod -aG video $USER`, then log "
-            "in again"
+            f"{device}: you have no permission to use it; run `sudo usermod -aG video $USER`, then "
+            "log in again"
         )
     except OSError as error:
         return (
@@ -203,6 +223,6 @@ def linux_trouble(device: Path) -> str:
             "which)"
         )
     return (
-        f"{device}: gives no pictures; close other programs using it (`fuser {device}` shows "
+        f"{device}: delivers no frames; close other programs using it (`fuser {device}` shows "
         "which), or reconnect it"
     )

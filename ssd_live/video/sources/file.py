@@ -1,4 +1,4 @@
-"""A video file, at its own pace."""
+"""Play a video file at its own frame rate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,10 @@ from ssd_live.video.sources.base import SourceInfo
 
 
 class FileSource(Closing):
-    """Reads a `VideoReader`, from wherever it is told."""
+    """A source that plays a video file and can seek in it.
+
+    `path` is the path of the file.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -32,6 +35,7 @@ class FileSource(Closing):
         self._frames: Iterator[Frame | av.Packet] = self._reader.read()
 
     def read(self) -> Frame | None:
+        """Return the next frame, or None at the end. Raises `MediaError` if reading fails."""
         try:
             frame = next(self._frames, None)
         except av.FFmpegError as error:
@@ -42,10 +46,12 @@ class FileSource(Closing):
         return frame
 
     def seek(self, seconds: float) -> None:
-        # A decoder that has reached the end takes nothing more, and not every format finds its
-        # beginning again: open anew.
+        """Continue with the first frame at or after `seconds` from the beginning."""
+        # The file is opened again, because a decoder that has reached the end accepts no more
+        # packets, and because some formats cannot seek back to the beginning.
         self._reader.restart()
         self._frames = self._reader.read(start=max(seconds, 0.0))
 
     def close(self) -> None:
+        """Close the file."""
         self._reader.close()

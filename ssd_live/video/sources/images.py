@@ -1,4 +1,4 @@
-"""A folder of images, or a single one, as a slow video."""
+"""Play a folder of images, or a single image, as a slow video."""
 
 from pathlib import Path
 
@@ -14,8 +14,10 @@ _DEFAULT_RATE = 1.0
 
 
 class ImagesSource(Closing):
-    """The images of a folder in natural order, `options.rate` a second (1 if not given); those that
-    cannot be read are left out.
+    """A source that plays the images of a folder in natural order.
+
+    `address` is the path of a folder or of one image. `options.rate` is the number of images per
+    second, by default 1. Images that cannot be read are skipped.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -50,6 +52,7 @@ class ImagesSource(Closing):
         )
 
     def read(self) -> Frame | None:
+        """Return the next image as a frame, or None at the end."""
         while self._next < len(self._paths):
             number, self._next = self._next, self._next + 1
             try:
@@ -62,7 +65,9 @@ class ImagesSource(Closing):
         return None
 
     def seek(self, seconds: float) -> None:
+        """Continue with the first image at or after `seconds` from the beginning."""
         self._next = min(max(int(np.ceil(seconds * self._rate - 1e-6)), 0), len(self._paths))
 
     def close(self) -> None:
+        """Clear the list of images."""
         self._paths = []

@@ -1,11 +1,14 @@
-"""Keeping a rate."""
+"""Keep a frame rate, and decide when frames are due."""
 
 import threading
 import time
 
 
 class Metronome:
-    """`wait` returns `rate` times a second; a late one is not made up for."""
+    """A timer whose `wait` returns `rate` times per second.
+
+    If a caller is late, the missed ticks are not made up for. A `rate` of 0 never waits.
+    """
 
     def __init__(self, rate: float) -> None:
         self._period = 1 / rate if rate > 0 else 0.0
@@ -13,6 +16,7 @@ class Metronome:
         self._never = threading.Event()
 
     def wait(self) -> None:
+        """Wait until the next tick is due."""
         now = time.monotonic()
         if self._due > now:
             self._never.wait(self._due - now)
@@ -22,8 +26,9 @@ class Metronome:
 
 
 class Pacer:
-    """Says when a frame with a time of its own is due. A jump in the times, or falling far behind,
-    starts the clock anew.
+    """A clock that says when a frame is due, from the frame's own time.
+
+    The clock starts again if the frame times jump or if the caller is too late.
     """
 
     _FARTHEST_AHEAD_SECONDS, _FARTHEST_BEHIND_SECONDS = 2.0, 0.5
@@ -32,10 +37,15 @@ class Pacer:
         self._offset: float | None = None
 
     def restart(self) -> None:
+        """Start the clock again, so that the next frame is due at once."""
         self._offset = None
 
     def due(self, media_time: float, now: float) -> float:
-        """The monotonic clock at which to show it; both in seconds."""
+        """Return the time on the monotonic clock at which to show a frame.
+
+        `media_time` is the frame's own time and `now` is the current time on the monotonic clock.
+        All values are in seconds.
+        """
         if self._offset is not None:
             due = media_time + self._offset
             if -self._FARTHEST_BEHIND_SECONDS <= due - now <= self._FARTHEST_AHEAD_SECONDS:

@@ -1,4 +1,4 @@
-"""From the string that a user types to what it means."""
+"""Parse the source strings that users type."""
 
 import re
 from pathlib import Path
@@ -15,10 +15,12 @@ _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
 def parse_source(text: str) -> SourceSpec:
-    """A camera number or name, a file, an address, a folder of images, `screen`, or `pattern`.
-    Raises `UsageError`.
+    """Return the meaning of a source string.
 
-    An existing file or folder goes before a camera's name.
+    The string is a camera's number or name, a file, an address, a folder of images, `screen` or
+    `pattern`. An existing file or folder has priority over a camera of the same name.
+
+    Raises `UsageError` if the string is none of these.
     """
     text = text.strip()
     if not text:
@@ -41,8 +43,7 @@ def parse_source(text: str) -> SourceSpec:
         is_folder, exists = path.is_dir(), path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
-            f"{text[:80]}: is no path that can be looked at ({str(error).splitlines()[0][:80]}); "
-            "check it"
+            f"{text[:80]}: is not a usable path ({str(error).splitlines()[0][:80]}); check the path"
         ) from None
     if is_folder:
         return SourceSpec("images", str(path), printable(path))
@@ -54,14 +55,17 @@ def parse_source(text: str) -> SourceSpec:
         )
     if path.suffix or "/" in text or "\\" in text:
         raise UsageError(
-            f"{text}: there is no such file, and no camera, screen or address is written so; "
+            f"{text}: there is no such file, and this is not a camera, screen or address; "
             "check the path"
         )
     return SourceSpec("camera", text, text)
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """`1280x720` -> (width, height). Raises `UsageError`."""
+    """Return (width, height) in pixels from a text such as `1280x720`.
+
+    Raises `UsageError` if the text is not in this form, or if a side is not in 2..16384.
+    """
     match = _SIZE.fullmatch(text.strip())
     if not match or not all(2 <= int(side) <= 16384 for side in match.groups()):
         raise UsageError(f"the size {text!r} must be WIDTHxHEIGHT in pixels, as in 1280x720")
@@ -69,7 +73,12 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
-    """`1280x720@60` -> size and rate, each None where it is not said. Raises `UsageError`."""
+    """Return the size and the rate from a text such as `1280x720@60`.
+
+    The size is (width, height) in pixels, and the rate is in frames per second. Each is None if the
+    text does not contain it. Raises `UsageError` if the text is not in this form, or if the rate is
+    not in 0..1000.
+    """
     size, _, rate = address.partition("@")
     try:
         number = float(rate) if rate else None
@@ -84,32 +93,35 @@ def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
 
 
 def _screen(address: str) -> str:
+    """Return the address of a `screen` source. Raises `UsageError` if its form is wrong."""
     if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
         raise UsageError(
-            f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor "
+            f"screen:{address} is not a part of the desktop; give screen, screen:N with a monitor "
             "from 1, or screen:X,Y,W,H"
         )
     return address
 
 
 def _without_password(text: str) -> str:
+    """Return an address without its user name and password."""
     return re.sub(r"//.*@", "//", text)
 
 
 def _address(text: str) -> SourceSpec:
+    """Return the meaning of an address with `://`. Raises `UsageError` if it is not valid."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(
-            f"{_without_password(text)}: is no address; write it as rtsp://host/path or "
+            f"{_without_password(text)}: is not a valid address; write it as rtsp://host/path or "
             "http://host/path"
         ) from None
     if parts.scheme.lower() == "file":
         return parse_source(unquote(parts.path))
     if parts.scheme.lower() not in _NETWORK:
         raise UsageError(
-            f"{parts.scheme}:// is not known; give an address of "
+            f"{parts.scheme}:// is not supported; give an address that starts with "
             f"{', '.join(f'{name}://' for name in _NETWORK)}"
         )
     if not host:

@@ -1,5 +1,6 @@
-"""Moving objects cut from the bundled photos: a source for machines without a camera, for tests and
-for measuring.
+"""Generate a test pattern of moving objects from the bundled photos.
+
+It is a source for machines without a camera, for tests and for measurements.
 """
 
 import math
@@ -17,13 +18,15 @@ from ssd_live.video.sources.base import SourceInfo, SourceOptions
 from ssd_live.video.sources.parse import parse_pattern
 
 _DEFAULT_SIZE, _DEFAULT_RATE = (1280, 720), 30.0
-# Photo, height as a share of the picture's, turns a second along x and y.
+# Photo, its height as a share of the frame's height, and oscillations per second along x and y.
 _OBJECTS = (("chelsea.png", 0.45, 0.061, 0.043), ("astronaut.png", 0.6, -0.037, 0.029))
 
 
 class PatternSource(Closing):
-    """`address` is empty, WxH, or WxH@RATE; a rate of 0 is as fast as possible. Frame n is the same
-    every time.
+    """A source that generates frames with moving objects.
+
+    `address` is empty, WxH or WxH@RATE. A rate of 0 means as fast as possible. A frame depends only
+    on its index and the size, so every run generates the same frames.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -39,6 +42,7 @@ class PatternSource(Closing):
         )
 
     def read(self) -> Frame | None:
+        """Return the next frame. The pattern has no end."""
         frame = Frame(
             (self.picture(self._index),),
             index=self._index,
@@ -49,9 +53,10 @@ class PatternSource(Closing):
         return frame
 
     def picture(self, index: int) -> Pixels:
-        """Frame `index`, BGR (H, W, 3), made anew."""
+        """Return the pixels of frame `index` as a new BGR array (H, W, 3) uint8."""
         picture = self._background.copy()
-        # Moves by the frame, not by the clock: at 30 frames a second for the default.
+        # Objects move by the frame index and not by the clock, so that frames are reproducible.
+        # Their speed is right at the default rate of 30 frames per second.
         seconds = index / _DEFAULT_RATE
         for sprite, (_, _, along_x, along_y) in zip(self._sprites, _OBJECTS, strict=True):
             height, width = sprite.shape[:2]
@@ -65,19 +70,23 @@ class PatternSource(Closing):
         return picture
 
     def seek(self, seconds: float) -> None:
-        raise AssertionError("a pattern has no past")
+        """Raise `AssertionError`, because a pattern is not seekable."""
+        raise AssertionError("a pattern is not seekable")
 
     def close(self) -> None:
+        """Free the images of the objects."""
         self._sprites = []
 
 
 def _background(width: int, height: int) -> Pixels:
+    """Return a BGR image (H, W, 3) uint8 with a colour gradient."""
     down = np.linspace(70, 130, height, dtype=np.float32)[:, None, None]
     across = np.linspace(0, 30, width, dtype=np.float32)[None, :, None]
     return np.asarray(down + across * np.array([1.0, 0.6, 0.2], np.float32), np.uint8)
 
 
 def _sprite(name: str, height: float, widest: int) -> Pixels:
+    """Return a photo scaled to `height`, or to the width `widest` if it would be wider."""
     image = read_image(assets_folder() / "media" / name).planes[0]
     scale = min(height / image.shape[0], widest / image.shape[1])
     size = (max(int(image.shape[1] * scale), 1), max(int(image.shape[0] * scale), 1))
@@ -85,5 +94,5 @@ def _sprite(name: str, height: float, widest: int) -> Pixels:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     except cv2.error as error:
         raise MediaError(
-            f"{name}: cannot be scaled to {size[0]} x {size[1]}; ask for a smaller picture"
+            f"{name}: cannot be scaled to {size[0]} x {size[1]}; give a smaller size"
         ) from error

@@ -1,4 +1,4 @@
-"""The desktop, or a region of it."""
+"""Capture the desktop or a region of it."""
 
 import os
 import sys
@@ -15,8 +15,10 @@ _DEFAULT_RATE = 30.0
 
 
 class ScreenSource(Closing):
-    """`address` is empty for the first monitor, its number from 1, or X,Y,W,H in pixels of the
-    whole desktop.
+    """A source that captures a monitor or a region of the desktop.
+
+    `address` is empty for the first monitor, the number of a monitor from 1, or X,Y,W,H in pixels
+    of the whole desktop. `options.rate` is in frames per second, by default 30.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -27,7 +29,7 @@ class ScreenSource(Closing):
                     "give another source"
                 )
             if not os.environ.get("DISPLAY"):
-                raise MediaError("there is no screen here to read; give another source")
+                raise MediaError("there is no screen to capture; give another source")
         try:
             import mss
         except ImportError as error:
@@ -46,6 +48,10 @@ class ScreenSource(Closing):
         self.info = SourceInfo(picture.width, picture.height, rate=self._rate, mode="screen")
 
     def read(self) -> Frame | None:
+        """Wait until the next frame is due and capture it.
+
+        Raises `MediaError` if the screen can no longer be captured.
+        """
         self._metronome.wait()
         try:
             picture = self._screen.grab(self._area)
@@ -57,14 +63,20 @@ class ScreenSource(Closing):
         return Frame((np.ascontiguousarray(bgra[..., :3]),))
 
     def seek(self, seconds: float) -> None:
-        raise AssertionError("a screen has no past")
+        """Raise `AssertionError`, because a screen is not seekable."""
+        raise AssertionError("a screen is not seekable")
 
     def close(self) -> None:
+        """End the connection to the window system."""
         self._screen.close()
 
 
 def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
-    """`monitors[0]` is the whole desktop, the others are single monitors."""
+    """Return the region of the desktop that `address` names, in the form that mss takes.
+
+    `monitors[0]` is the whole desktop, and the others are single monitors. Raises `UsageError` if
+    the region is not inside the desktop.
+    """
     if not address:
         return monitors[min(1, len(monitors) - 1)]
     try:
@@ -87,7 +99,7 @@ def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
         ):
             return {"left": x, "top": y, "width": width, "height": height}
     raise UsageError(
-        f"screen:{address} is no part of the desktop; give screen, screen:N with a monitor from 1 "
-        f"to {len(monitors) - 1}, "
+        f"screen:{address} is not a part of the desktop; give screen, screen:N with a monitor from "
+        f"1 to {len(monitors) - 1}, "
         f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']}"
     )

@@ -1,4 +1,4 @@
-"""Network streams: RTSP, MJPEG over HTTP, HLS, and video files that a server has."""
+"""Read network streams: RTSP, MJPEG over HTTP, HLS, and video files on a server."""
 
 import errno
 import re
@@ -19,26 +19,29 @@ from ssd_live.video.sources.parse import parse_source
 
 OPEN_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 4.0
-# No file of this machine, and nothing that listens: a playlist from the network must not open
-# those.
+# Local files and protocols that wait for connections are not in this list, because a playlist from
+# the network must not be able to open them.
 _PROTOCOLS = "http,https,tls,tcp,udp,rtp,rtsp,rtsps,hls,crypto,data,httpproxy"
 _OPTIONS = {
     "protocol_whitelist": _PROTOCOLS,
     "fflags": "discardcorrupt",
     "flags": "low_delay",
-    # Enough to see the first key frame; FFmpeg's own 5 s would be waited for at every start.
+    # In microseconds and bytes. This is enough to find the first key frame. FFmpeg's default of 5 s
+    # would delay every start.
     "analyzeduration": "1000000",
     "probesize": "1000000",
 }
-# A camera's first packets are shown, not kept; elsewhere they would be lost.
-# Its rate is not waited for: a frame is shown when it comes.
+# With `nobuffer` the first packets of a camera are shown at once. With other protocols they would
+# be lost. FFmpeg does not measure the frame rate first, because each frame is shown when it
+# arrives.
 _RTSP_OPTIONS = {
     "rtsp_transport": "tcp",
     "fflags": "nobuffer+discardcorrupt",
     "analyzeduration": "300000",
     "fpsprobesize": "0",
 }
-# These come as they are made; the others (HLS, files) come in bursts and are played by their times.
+# Frames of these formats arrive when they are captured. Frames of the others (HLS, files) arrive in
+# bursts and are played by their times.
 _AS_THEY_COME = ("rtsp", "mpjpeg", "mjpeg", "rtp", "sdp")
 _HINTS = {
     errno.ECONNREFUSED: "nothing listens there; check the address and that the camera is on",
@@ -49,20 +52,25 @@ _HINTS = {
 
 
 class StreamSource(Closing):
-    """A network stream through FFmpeg, with limits on how long opening and each read may take."""
+    """A source that reads a network stream with FFmpeg.
+
+    Opening fails after `OPEN_TIMEOUT_SECONDS` without an answer, and each read after
+    `READ_TIMEOUT_SECONDS`.
+    """
 
     def __init__(self, address: str) -> None:
         self._title = parse_source(address).title
         self._container = self._open(address)
         try:
             self._stream = self._video()
-            # Frame threads would hold back as many frames as there are threads.
+            # Frame threads would delay the stream by one frame for each thread.
             self._stream.thread_type = "SLICE"
             self._frames = self._decoded()
             self._first = next(self._frames, None)
             if self._first is None:
                 raise MediaError(
-                    f"{self._title}: ended before its first picture; check what the address serves"
+                    f"{self._title}: the stream ended before its first frame; check what the "
+                    "address serves"
                 )
         except BaseException:
             self._container.close()
@@ -74,6 +82,11 @@ class StreamSource(Closing):
         self.info = self._describe(self._first)
 
     def read(self) -> Frame | None:
+        """Wait for the next frame and return it upright.
+
+        Return None at the end of a stream that has a duration. Raises `MediaError` if the stream
+        fails, or if a stream without a duration ends.
+        """
         picture, self._first = self._first, None
         while picture is None or self._is_early(picture):
             picture = next(self._frames, None)
@@ -98,6 +111,10 @@ class StreamSource(Closing):
         )
 
     def seek(self, seconds: float) -> None:
+        """Continue with the first frame at or after `seconds` from the beginning.
+
+        Raises `MediaError` if seeking fails.
+        """
         if self._time_base is None:
             return
         try:
@@ -110,12 +127,16 @@ class StreamSource(Closing):
         self._wanted = self.info.start + seconds
 
     def _is_early(self, picture: av.VideoFrame) -> bool:
-        """Seeking ends at the key frame before."""
+        """Return whether a frame is before the requested time.
+
+        Such frames follow a seek, because it goes to the key frame before the requested time.
+        """
         if self._wanted is None or self._time_base is None or picture.pts is None:
             return False
         return float((picture.pts + Fraction(1, 2)) * self._time_base) < self._wanted
 
     def close(self) -> None:
+        """Close the connection."""
         self._container.close()
 
     def _open(self, address: str) -> InputContainer:
@@ -137,7 +158,7 @@ class StreamSource(Closing):
         )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Damaged packets are left out: a lossy network has some."""
+        """Yield the decoded frames. Skip damaged packets, because a lossy network has some."""
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -171,19 +192,24 @@ class StreamSource(Closing):
         )
 
     def _trouble(self, error: Exception) -> MediaError:
+        """Return the error to raise, with a message that says what to do."""
         if isinstance(error, av.error.ExitError):
             return MediaError(
                 f"{self._title}: it does not answer; check the address and the network"
             )
         number = getattr(error, "errno", None)
         if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
-            detail = f"the server refuses ({_lower(error)}); check the address, user and password"
+            detail = (
+                f"the server refuses the request ({_lower(error)}); check the address, user and "
+                "password"
+            )
         else:
             detail = _HINTS.get(number or 0) or f"{_lower(error)}; check the address"
         return MediaError(f"{self._title}: {detail}")
 
 
 def _lower(error: Exception) -> str:
+    """Return the error's text in lower case and without addresses."""
     text = getattr(error, "strerror", None) or str(error)
-    # FFmpeg repeats the address, with its password.
+    # FFmpeg's text contains the address with its password.
     return re.sub(r"'?\w+://\S+", "", text).strip().lower()

@@ -1,6 +1,4 @@
-"""What a Linux camera can do, asked of Video4Linux itself (linux/videodev2.h): its modes, and
-whether another program has it.
-"""
+"""Ask Video4Linux (linux/videodev2.h) for a camera's modes and whether another program uses it."""
 
 import errno
 import os
@@ -32,7 +30,11 @@ _MOST = 200
 
 @dataclass(frozen=True)
 class Mode:
-    """A pixel format (four letters), a size in pixels, and a rate in frames a second."""
+    """One mode of a camera.
+
+    `pixel_format` is a code of four letters, `width` and `height` are in pixels, and `rate` is in
+    frames per second.
+    """
 
     pixel_format: str
     width: int
@@ -41,8 +43,9 @@ class Mode:
 
 
 def modes(device: Path) -> list[Mode]:
-    """The discrete modes, largest and fastest first; empty where the camera lists none or cannot be
-    opened.
+    """Return the discrete modes of a camera, sorted by falling size and then by falling rate.
+
+    Return an empty list if the camera lists none or cannot be opened.
     """
     found = _with_device(device, lambda handle, ioctl: list(_modes(handle, ioctl)))
     return sorted(
@@ -51,11 +54,15 @@ def modes(device: Path) -> list[Mode]:
 
 
 def is_busy(device: Path) -> bool:
-    """Whether another program takes pictures from it: only one can own its buffers."""
+    """Return whether another program captures from the camera.
+
+    Only one program can own the camera's buffers.
+    """
     return bool(_with_device(device, _owned_by_another))
 
 
 def _with_device(device: Path, ask: Callable[[int, Ioctl], T]) -> T | None:
+    """Open the device and return the result of `ask`, or None if the device or `ask` fails."""
     if not sys.platform.startswith("linux"):
         return None
     import fcntl
@@ -120,7 +127,10 @@ def _rates(
 
 
 def _asked(ioctl: Ioctl, handle: int, code: int, request: bytearray) -> bool:
-    """False at the end of a list."""
+    """Make an ioctl call that fills `request`.
+
+    Return False if it fails, as it does at the end of a list.
+    """
     try:
         ioctl(handle, code, request)
     except OSError:

@@ -28,11 +28,11 @@ def test_a_quiet_machine_is_not_warned_of() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"others_busy": 0.3}, "other programs used 30% of the processor"),
+        ({"others_busy": 0.3}, "other programs used 30% of the CPU"),
         ({"load_before": 3.0}, "busy before the start (load 3.0 on 4 cores)"),
-        ({"steal": 0.1}, "without its processor for 10% of the time"),
-        ({"slowest_clock": 0.5}, "the clock fell to 50% of its most"),
-        ({"throttled": 2}, "slowed down for heat"),
+        ({"steal": 0.1}, "had no CPU for 10% of the time"),
+        ({"slowest_clock": 0.5}, "the clock fell to 50% of its maximum"),
+        ({"throttled": 2}, "slowed down because of heat"),
         ({"governor": "powersave"}, "saves power"),
         ({"on_battery": True}, "on battery"),
     ],

@@ -86,7 +86,7 @@ def test_a_row_says_what_ran_how_fast_and_how_sure_that_is() -> None:
 
 def test_a_single_turn_has_no_spread_and_a_wide_one_no_figure() -> None:
     (table, _) = tables(report(measurement(samples=(5.0,)), measurement(samples=(1.0, 10.0))))
-    assert _column(table, "±") == ["one turn", "over 100%"]
+    assert _column(table, "±") == ["one sample", "over 100%"]
 
 
 def test_bars_are_shares_of_the_fastest_of_their_kind() -> None:

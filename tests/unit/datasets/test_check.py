@@ -165,7 +165,7 @@ def test_a_box_that_reaches_out_is_named_with_its_class_and_by_how_far(
 ) -> None:
     kind, file, detail = only(form(tmp_path, {"a": [("cat", (10, 12, WIDTH + 9, 40))]}))
     assert (kind, file) == ("box outside", label_name(form))
-    assert "cat at 10, 12, 73, 40: reaches out of 64 x 48 by 9 pixels" in detail
+    assert "cat at 10, 12, 73, 40: exceeds the 64 x 48 image by 9 pixels" in detail
 
 
 @in_each_form
@@ -188,7 +188,7 @@ def test_a_box_may_reach_out_on_no_side(form: Form, box: Box, tmp_path: Path) ->
 def test_a_box_that_ends_before_it_begins_is_inverted(form: Form, box: Box, tmp_path: Path) -> None:
     kind, file, detail = only(form(tmp_path, {"a": [("cat", box)]}))
     assert (kind, file) == ("inverted box", label_name(form))
-    assert "ends before it begins" in detail
+    assert "its right or bottom edge is before its left or top edge" in detail
 
 
 @in_each_form
@@ -252,7 +252,7 @@ def test_an_object_that_is_there_again_is_a_duplicate(form: Form, tmp_path: Path
         )
     )
     assert (kind, file) == ("duplicate object", label_name(form))
-    assert "cat at 10, 12, 30, 40: is there twice" in detail
+    assert "cat at 10, 12, 30, 40: is listed twice" in detail
 
 
 @in_each_form
@@ -450,7 +450,7 @@ def test_an_image_that_exif_turns_is_said_to_be_turned(form: Form, tmp_path: Pat
     kind, _, detail = only(tmp_path)
     assert kind == "wrong size"
     assert (
-        "says 64 x 48, but the image has 48 x 64 (the image is turned by its EXIF orientation)"
+        "says 64 x 48, but the image has 48 x 64 (the image is rotated by its EXIF orientation)"
         in detail
     )
 
@@ -490,7 +490,7 @@ def test_a_label_that_is_no_text_is_named_once(tmp_path: Path) -> None:
     label = yolo(tmp_path, {"a": [("cat", INSIDE)], "b": []}) / "labels" / "a.txt"
     label.write_bytes(b"\xff\xfe\xb0\xa1")
     (finding,) = found(tmp_path)
-    assert str(finding) == f"{label}: is not UTF-8; save it so"
+    assert str(finding) == f"{label}: is not UTF-8; save it as UTF-8"
 
 
 @pytest.mark.parametrize(

@@ -179,13 +179,13 @@ def test_the_only_file_of_instances_needs_no_split(tmp_path: Path) -> None:
 def test_several_splits_want_one_to_be_chosen(tmp_path: Path) -> None:
     write_json(tmp_path / "annotations" / "instances_train2017.json")
     write_json(tmp_path / "annotations" / "instances_val2017.json")
-    assert "say which split; there are instances_train2017, instances_val2017" in refusal(tmp_path)
+    assert "choose a split; there are instances_train2017, instances_val2017" in refusal(tmp_path)
 
 
 def test_a_wrong_split_names_those_that_there_are(tmp_path: Path) -> None:
     write_json(tmp_path / "annotations" / "instances_train2017.json")
     write_json(tmp_path / "annotations" / "instances_val2017.json")
-    assert "has no test2017; there are instances_train2017, instances_val2017" in refusal(
+    assert "has no split test2017; there are instances_train2017, instances_val2017" in refusal(
         tmp_path, "test2017"
     )
 
@@ -209,7 +209,7 @@ def test_a_file_that_lacks_a_part_is_refused_by_its_name(tmp_path: Path, key: st
     content = json.loads(path.read_text())
     del content[key]
     path.write_text(json.dumps(content))
-    assert f"is no COCO file: '{key}' is missing" in refusal(path)
+    assert f"is not a COCO file: '{key}' is missing" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_file_with_a_part_of_another_form_is_refused(
 ) -> None:
     path = write_json(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
-    assert "a.json: is no COCO file" in refusal(path)
+    assert "a.json: is not a COCO file" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(data)
-    assert "a.json: is no JSON that can be read" in refusal(path)
+    assert "a.json: is not valid JSON" in refusal(path)
 
 
 @pytest.mark.parametrize("data", ["[]", "3", '"images"'])

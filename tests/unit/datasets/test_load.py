@@ -105,7 +105,7 @@ def test_a_folder_of_no_known_form_is_refused_with_the_forms_that_are(tmp_path: 
 def test_a_file_that_is_no_json_by_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "data.zip"
     path.write_bytes(b"PK")
-    with pytest.raises(DataError, match=r"data\.zip: is no data set"):
+    with pytest.raises(DataError, match=r"data\.zip: is not a known data set"):
         load_data(path)
 
 

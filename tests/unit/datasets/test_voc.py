@@ -280,7 +280,7 @@ def test_a_listed_label_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_malformed_label_is_named_and_the_others_are_read(tmp_path: Path, xml: str) -> None:
     add(tmp_path, "good", Thing())
     add_label(tmp_path, "bad", xml)
-    assert "bad.xml: is no XML that can be read" in only_trouble(tmp_path)
+    assert "bad.xml: is not valid XML" in only_trouble(tmp_path)
 
 
 @pytest.mark.parametrize("side", ["xmin", "ymin", "xmax", "ymax"])
@@ -289,20 +289,24 @@ def test_a_label_that_lacks_a_number_of_a_box_is_named(tmp_path: Path, side: str
     xml = xml_of([Thing(box=(3, 4, 5, 6))])
     value = dict(zip(("xmin", "ymin", "xmax", "ymax"), (3, 4, 5, 6), strict=True))[side]
     add_label(tmp_path, "bad", xml.replace(f"<{side}>{value}</{side}>", ""))
-    assert "bad.xml: an object lacks its name or a number of its box" in only_trouble(tmp_path)
+    assert "bad.xml: an object has no name, or a number is missing or wrong" in only_trouble(
+        tmp_path
+    )
 
 
 @pytest.mark.parametrize("value", ["", "wide", "\n1\n2\n"])
 def test_a_box_with_something_else_than_a_number_is_named(tmp_path: Path, value: str) -> None:
     add(tmp_path, "good", Thing())
     add_label(tmp_path, "bad", xml_of([Thing(box=(value, 4, 5, 6))]))
-    assert "bad.xml: an object lacks its name or a number of its box" in only_trouble(tmp_path)
+    assert "bad.xml: an object has no name, or a number is missing or wrong" in only_trouble(
+        tmp_path
+    )
 
 
 def test_an_object_without_a_name_is_named_by_its_label(tmp_path: Path) -> None:
     add(tmp_path, "good", Thing())
     add_label(tmp_path, "bad", xml_of([Thing(name=" ")]))
-    assert "bad.xml: an object lacks its name" in only_trouble(tmp_path)
+    assert "bad.xml: an object has no name" in only_trouble(tmp_path)
 
 
 @pytest.mark.parametrize("width", ["wide", "nan", "inf"])
@@ -314,7 +318,7 @@ def test_a_size_that_is_no_number_is_named_by_its_label(tmp_path: Path, width: s
 
 def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Annotations").mkdir()
-    assert "has no labels that can be read (Annotations is empty)" in refusal(tmp_path)
+    assert "has no readable labels (Annotations is empty)" in refusal(tmp_path)
 
 
 def test_a_folder_of_which_no_label_can_be_read_is_refused_with_the_first_reason(
@@ -322,4 +326,4 @@ def test_a_folder_of_which_no_label_can_be_read_is_refused_with_the_first_reason
 ) -> None:
     add_label(tmp_path, "a", "<annotation>")
     add_label(tmp_path, "b", "<annotation>")
-    assert "a.xml: is no XML that can be read" in refusal(tmp_path)
+    assert "a.xml: is not valid XML" in refusal(tmp_path)

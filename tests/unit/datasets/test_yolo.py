@@ -287,7 +287,7 @@ def test_a_folder_of_splits_says_which_there_are(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         (tmp_path / split / "labels").mkdir(parents=True)
         (tmp_path / split / "images").mkdir()
-    assert "say which split: train, valid" in refusal(tmp_path)
+    assert "choose one of its splits: train, valid" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

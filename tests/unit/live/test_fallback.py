@@ -36,7 +36,7 @@ from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 
 ENGINE, WITHOUT_GPU = ModelRequest("tiny", "tensorrt", "fp16"), ModelRequest("tiny", "cpu", "auto")
-REFUSED = BackendError("TensorRT does not take the engine; choose --backend cpu")
+REFUSED = BackendError("TensorRT cannot load the engine; choose --backend cpu")
 
 
 class Network:

@@ -161,7 +161,7 @@ def _second_input(proto: ModelProto) -> None:
 def test_a_file_with_another_input_is_refused(
     tmp_path: Path, edit: Callable[[ModelProto], None]
 ) -> None:
-    assert "one input `image`" in _refusal(_edited(tmp_path, edit))
+    assert "one input, `image`" in _refusal(_edited(tmp_path, edit))
 
 
 def test_a_file_for_another_picture_size_than_it_says_is_refused(tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ def test_weights_outside_the_file_are_refused_wherever_they_are_named(
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("not JSON", "the whole"),
-        ("[]", "the whole"),
+        ("not JSON", "the top level"),
+        ("[]", "the top level"),
         ("{}", "name"),
         (tiny_metadata().model_dump_json().replace('"tiny"', "7"), "name"),
         (tiny_metadata().model_dump_json().replace("[32,32]", '"32x32"'), "input_size"),

@@ -91,7 +91,7 @@ def test_forms_are_no_models_of_their_own_in_the_list() -> None:
 
 
 def test_a_float_file_is_not_run_as_int8(model: ModelFile) -> None:
-    with pytest.raises(UsageError, match="is no INT8 model"):
+    with pytest.raises(UsageError, match="is not an INT8 model"):
         load_backend("onnxruntime", model, LoadOptions(precision="int8"))
 
 

@@ -53,7 +53,7 @@ ROWS = [
         400.0,
         0.7,
         "boxes",
-        "finds only 70.0% of the same",
+        "finds only 70.0% of what float32 finds",
     ),
 ]
 
@@ -325,8 +325,8 @@ def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(
 def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(
     model: ModelFile, tried: Tried
 ) -> None:
-    tried.trouble["tensorrt-rtx"] = BackendError("there is no NVIDIA GPU that works")
-    with pytest.raises(BackendError, match="no NVIDIA GPU that works"):
+    tried.trouble["tensorrt-rtx"] = BackendError("there is no working NVIDIA GPU")
+    with pytest.raises(BackendError, match="no working NVIDIA GPU"):
         choose(model, "tensorrt-rtx")
 
 

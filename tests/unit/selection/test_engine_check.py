@@ -250,9 +250,7 @@ def test_without_any_reference_the_line_says_what_to_install(
         raise MissingPackageError(f"{name} is not installed")
 
     monkeypatch.setattr(engine_check, "backend_module", nothing)
-    with pytest.raises(
-        MissingPackageError, match="which takes onnxruntime; `pip install onnxruntime`"
-    ):
+    with pytest.raises(MissingPackageError, match="needs onnxruntime; `pip install onnxruntime`"):
         measure(model_with(1), not_asked, not_asked, "fp16")
 
 
@@ -271,7 +269,7 @@ def test_an_engine_that_agrees_passes_and_that_is_noted(store: EngineStore) -> N
             == noted(store, backend)
             == Parity(state="passed", share=1.0, expected=300, basis="detections")
         )
-    assert lines == ["holding the engine against float32 ..."]
+    assert lines == ["comparing the engine with float32 ..."]
 
 
 def test_an_engine_that_was_held_once_is_not_held_again(store: EngineStore) -> None:
@@ -391,7 +389,7 @@ def test_an_engine_is_held_to_float32_before_its_first_use(stand_ins: list[Stand
         clip = cv2.VideoCapture(str(assets_folder() / "media" / "bikes.mp4"))
         image = np.asarray(cv2.resize(clip.read()[1], model.metadata.input_size), np.uint8)
         assert int(backend.submit(image[None]).result().num_detections[0, 0]) > 0
-    assert lines == ["holding the engine against float32 ..."]
+    assert lines == ["comparing the engine with float32 ..."]
 
 
 def test_an_engine_that_fails_is_closed_and_not_handed_out(stand_ins: list[StandIn]) -> None:

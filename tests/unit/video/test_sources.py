@@ -77,12 +77,12 @@ def test_each_way_to_write_a_source_is_understood(text: str, kind: str, address:
         ("nowhere/clip.mp4", "there is no such file"),
         ("clip.mp4", "there is no such file"),
         ("C:\\clips\\clip", "there is no such file"),
-        ("ftp://host/clip.mp4", "ftp:// is not known"),
+        ("ftp://host/clip.mp4", "ftp:// is not supported"),
         ("rtsp://", "has no host"),
         ("http:///video", "has no host"),
-        ("http://host:99999/video", "is no address"),
-        ("http://host:port/video", "is no address"),
-        ("http://[::1/video", "is no address"),
+        ("http://host:99999/video", "is not a valid address"),
+        ("http://host:port/video", "is not a valid address"),
+        ("http://[::1/video", "is not a valid address"),
         ("file:///nowhere/clip.mp4", "there is no such file"),
     ],
 )
@@ -395,7 +395,7 @@ def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(
 ) -> None:
     device = tmp_path / "video0"
     device.touch()
-    assert "gives no pictures" in camera.linux_trouble(device)
+    assert "delivers no frames" in camera.linux_trouble(device)
     monkeypatch.setattr(fcntl, "ioctl", _refusing(errno.EBUSY))
     assert "another program is using it" in camera.linux_trouble(device)
 
@@ -562,7 +562,7 @@ def test_a_camera_that_is_pulled_out_is_gone(raw_cameras: list[RawCamera]) -> No
     with open_source(parse_source("0"), NO_OPTIONS) as source:
         assert source.read() is not None
         assert source.read() is not None
-        with pytest.raises(MediaError, match="gives no more pictures"):
+        with pytest.raises(MediaError, match="delivers no more frames"):
             source.read()
 
 
@@ -633,7 +633,7 @@ def test_the_screen_and_parts_of_it_are_read(x_display: None) -> None:
     ],
 )
 def test_what_is_no_part_of_the_screen_is_wrong_usage(text: str, x_display: None) -> None:
-    with pytest.raises(UsageError, match="is no part of the desktop"):
+    with pytest.raises(UsageError, match="is not a part of the desktop"):
         open_source(parse_source(text), NO_OPTIONS)
 
 

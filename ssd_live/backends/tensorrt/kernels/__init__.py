@@ -1,8 +1,9 @@
-"""Our CUDA kernels: per-class NMS, and the resize and colour conversion before a network.
+"""Load and launch the program's own CUDA kernels: per-class NMS, and the resize and colour
+conversion before a network.
 
-They ship as PTX, which the driver compiles for the GPU that is there; `tools/compile_kernels.py`
-makes it from the sources beside this file. The tests compile the same sources for the CPU and hold
-them against NumPy and OpenCV.
+The kernels ship as PTX, which the driver compiles for the GPU of the machine.
+`tools/compile_kernels.py` makes the PTX from the sources beside this file. The tests compile the
+same sources for the CPU and compare the results with NumPy and OpenCV.
 """
 
 import ctypes
@@ -20,20 +21,23 @@ from ssd_live.errors import UsageError
 _FOLDER = Path(__file__).resolve().parent
 SOURCES = tuple(_FOLDER / name for name in ("blocks.h", "nms.cu", "preprocess.cu"))
 PTX_PATH = _FOLDER / "kernels.ptx"
-# As in the sources: threads of a block, and candidates of a class in one image.
+# Threads per block, and candidates per class and image. The sources use the same numbers.
 THREADS = CANDIDATES = 1024
 _KEY_BYTES, _COUNT_BYTES = 8, 4
 
 
 def source_digest() -> str:
-    """Return the SHA-256 of the kernels' sources, which the PTX file carries in its first line."""
+    """Return the SHA-256 of the kernels' sources, which the first line of the PTX file records."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
 
 @dataclass(frozen=True)
 class NmsShape:
-    """Sizes of one NMS: `images` (B), `boxes` of each (N), `classes` without the background (C),
-    and the most detections of an image (K).
+    """The sizes of one NMS call.
+
+    `images` is the batch (B), `boxes` the boxes per image (N), `classes` the classes without the
+    background (C), and `limit` the most detections per image (K). Raises `UsageError` if `limit` is
+    not between 1 and 1024.
     """
 
     images: int
@@ -43,25 +47,25 @@ class NmsShape:
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= CANDIDATES:
-            raise UsageError(
-                f"{self.limit} detections of an image are not between 1 and {CANDIDATES}"
-            )
+            raise UsageError(f"{self.limit} detections per image is not between 1 and {CANDIDATES}")
 
     @property
     def key_bytes(self) -> int:
-        """Device memory for the keys that the classes keep."""
+        """The bytes of device memory for the keys of the detections that each class keeps."""
         return self.images * self.classes * self.limit * _KEY_BYTES
 
     @property
     def scratch_bytes(self) -> int:
-        """Device memory that `Kernels.nms` needs beside its inputs and outputs."""
+        """The bytes of device memory that `Kernels.nms` needs besides its inputs and outputs."""
         return self.key_bytes + self.images * self.classes * _COUNT_BYTES
 
 
 @dataclass(frozen=True)
 class NmsOutputs:
-    """Device addresses of the four outputs of `EfficientNMS_TRT`: int32 (B, 1), float32 (B, K, 4),
-    float32 (B, K), int32 (B, K).
+    """The device addresses of the four outputs, which have the layout of `EfficientNMS_TRT`.
+
+    `counts` is int32 (B, 1), `boxes` float32 (B, K, 4), `scores` float32 (B, K), and `classes`
+    int32 (B, K).
     """
 
     counts: int
@@ -73,16 +77,16 @@ class NmsOutputs:
 class Kernels:
     """The kernels, loaded into the CUDA context that is current in this thread.
 
-    Launching neither allocates nor waits, so that a stream's capture can hold it. Raises
-    `BackendError` where the driver refuses the PTX.
+    A launch neither allocates nor waits, so it can be captured in a graph. Raises `BackendError` if
+    the driver refuses the PTX.
     """
 
     def __init__(self) -> None:
         self._module = _call(
-            "loading our kernels", driver.cuModuleLoadData, PTX_PATH.read_bytes() + b"\0"
+            "loading the CUDA kernels", driver.cuModuleLoadData, PTX_PATH.read_bytes() + b"\0"
         )
         self._suppress, self._gather = (
-            _call("loading our kernels", driver.cuModuleGetFunction, self._module, name)
+            _call("loading the CUDA kernels", driver.cuModuleGetFunction, self._module, name)
             for name in (b"suppress_class", b"gather_best")
         )
 
@@ -98,12 +102,13 @@ class Kernels:
         score_threshold: float,
         iou_threshold: float,
     ) -> None:
-        """Put per-class greedy NMS on a stream: boxes whose IoU with a better one of their class is
-        over `iou_threshold` go.
+        """Put per-class greedy NMS on a stream.
 
-        `decoded` is the address of float32 (B, N, 4) xyxy, `scores` of float32 (B, N, C), `scratch`
-        of `shape.scratch_bytes` bytes. Of a class in one image the best 1024 boxes over
-        `score_threshold` (0 or more) are looked at; the answer is exact below that cut.
+        It removes each box whose IoU with a higher scoring box of its class is over
+        `iou_threshold`. `decoded` is the address of float32 (B, N, 4) xyxy, `scores` of float32
+        (B, N, C), and `scratch` of `shape.scratch_bytes` bytes. At most the best 1024 boxes of a
+        class in an image whose score is over `score_threshold` (0 or more) take part. With no more
+        than that the result is exact. Raises `BackendError`.
         """
         counts = scratch + shape.key_bytes
         pointer, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
@@ -134,12 +139,15 @@ class Kernels:
         )
 
     def close(self) -> None:
-        """Unload the kernels; a GPU that was lost frees nothing any more."""
+        """Unload the kernels. An error is ignored, because a lost GPU frees nothing any more."""
         driver.cuModuleUnload(self._module)
 
 
 def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[Any, ...]) -> None:
-    """The driver copies the arguments before the call returns."""
+    """Launch a kernel with one block per cell of `grid`.
+
+    The arguments need not outlive the call, because the driver copies them before it returns.
+    """
     addresses = (ctypes.c_void_p * len(arguments))(
         *(ctypes.addressof(argument) for argument in arguments)
     )
@@ -160,6 +168,10 @@ def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of the driver and return its first result, or None if it has none.
+
+    Raises `BackendError` if the function returns an error code.
+    """
     code, *values = function(*arguments)
     if code != driver.CUresult.CUDA_SUCCESS:
         raise failure(int(code), getattr(code, "name", "unknown"), doing) from None

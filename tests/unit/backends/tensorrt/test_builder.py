@@ -259,7 +259,7 @@ def test_a_model_without_convolutions_is_built_in_full_precision_only() -> None:
     model = tiny_model([[0.1, 0.1, 0.5, 0.5]], [[0.9, 0.1]])
     with pytest.raises(
         ModelFileError,
-        match="no convolution that could compute in half precision; build it with --precision fp32",
+        match="no convolution that can compute in float16; build it with --precision fp32",
     ):
         built(model)
     assert built(model, precision="fp32")
@@ -268,7 +268,7 @@ def test_a_model_without_convolutions_is_built_in_full_precision_only() -> None:
 def test_a_library_that_is_not_there_says_how_to_get_it(model: ModelFile) -> None:
     with pytest.raises(
         MissingPackageError,
-        match=r"^TensorRT-RTX is not installed; `pip install '.\[rtx\]'` brings it$",
+        match=r"^TensorRT-RTX is not installed; `pip install '.\[rtx\]'`$",
     ):
         built(model, replace(RTX, package="no_such_library"))
 

@@ -283,8 +283,8 @@ def take_too_much() -> None:
         line = said(lambda: device.memory(64))
         assert (
             line
-            == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or "
-            "choose --backend cpu"
+            == "the GPU is out of memory; close other programs that use it, or choose a smaller "
+            "--batch; or choose --backend cpu"
         ), line
 
 
@@ -356,7 +356,7 @@ def test_a_lost_gpu_is_known_by_what_pycuda_says_of_it(on_fake: Run, layer: str)
 def refuse_otherwise() -> None:
     with open_device() as device:
         line = said(device.stream)
-        assert line.startswith("the GPU refused making a stream ("), line
+        assert line.startswith("the GPU reported an error while creating a stream ("), line
         assert line.endswith("; or choose --backend cpu")
 
 
@@ -365,7 +365,7 @@ def test_any_other_refusal_names_what_was_refused(on_fake: Run) -> None:
 
 
 def find_no_context() -> None:
-    assert "making its context" in said(open_device)
+    assert "creating its context" in said(open_device)
 
 
 @pytest.mark.parametrize("function", ["cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2"])
@@ -412,7 +412,7 @@ def test_another_gpu_is_opened_by_its_number(on_fake: Run) -> None:
 
 def find_no_gpu() -> None:
     for work in (gpus, open_device):
-        assert said(work).startswith("there is no NVIDIA GPU that works; see `nvidia-smi`")
+        assert said(work).startswith("there is no working NVIDIA GPU; see `nvidia-smi`")
 
 
 def test_a_driver_without_a_gpu_gets_a_line(on_fake: Run) -> None:

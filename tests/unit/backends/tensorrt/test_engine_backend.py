@@ -260,7 +260,7 @@ def test_a_closed_backend_answers_at_once_that_it_is(machine: Machine) -> None:
     backend.close()
     backend.close()
     for late in (pending, backend.submit(picture(1))):
-        with pytest.raises(BackendError, match="is closed already"):
+        with pytest.raises(BackendError, match="is already closed"):
             late.result(LIMIT_SECONDS)
     assert machine.log.about("close") == ["close device"]
 
@@ -325,8 +325,8 @@ def test_without_a_package_for_the_gpu_it_is_named(
         monkeypatch.setitem(sys.modules, f"ssd_live.backends.tensorrt.{layer}", None)
     with pytest.raises(
         MissingPackageError,
-        match=r"^neither pycuda nor cuda-bindings is installed; `pip install '.\[rtx\]'` brings "
-        r"the latter$",
+        match=r"^neither pycuda nor cuda-bindings is installed; `pip install '.\[rtx\]'` "
+        r"installs cuda-bindings$",
     ):
         EngineModule(machine.flavour).devices()
 
@@ -471,7 +471,7 @@ def test_an_engine_that_failed_parity_is_neither_used_nor_built_again(machine: M
         machine.engine()
     assert one_line(caught.value) == (
         "the fp32 engine of tiny finds only 66.1% of what float32 finds; choose another "
-        "precision, or `build --force` one that is used all the same"
+        "precision, or use the engine anyway with `build --force`"
     )
     assert not machine.built
 

@@ -265,8 +265,8 @@ def test_a_device_that_fails_in_the_middle_leaves_nothing_behind(word: str, coun
     check_released(bench, bench.library.contexts)
     assert (
         one_line(caught.value)
-        == "the GPU is out of memory; close what else uses it, or take a smaller --batch; or "
-        "choose --backend cpu"
+        == "the GPU is out of memory; close other programs that use it, or choose a smaller "
+        "--batch; or choose --backend cpu"
     )
 
 
@@ -307,7 +307,7 @@ def test_a_refused_engine_gets_the_first_line_of_why() -> None:
     )
     assert (
         said
-        == "TensorRT does not take the engine: Error Code 6: built by another version; or choose "
+        == "TensorRT cannot load the engine: Error Code 6: built by another version; or choose "
         "--backend cpu"
     )
 
@@ -315,13 +315,13 @@ def test_a_refused_engine_gets_the_first_line_of_why() -> None:
 def test_a_refused_engine_without_a_reason_gets_a_line_too() -> None:
     assert (
         refusal(refuses={"engine": []})
-        == "TensorRT does not take the engine: it gives no reason; or choose --backend cpu"
+        == "TensorRT cannot load the engine: no reason given; or choose --backend cpu"
     )
 
 
 def test_an_engine_that_raises_gets_what_it_says() -> None:
     said = refusal(raises={"engine": RuntimeError("the plan\nis torn")})
-    assert said == "TensorRT does not take the engine: the plan is torn; or choose --backend cpu"
+    assert said == "TensorRT cannot load the engine: the plan is torn; or choose --backend cpu"
 
 
 def test_a_library_that_does_not_start_gets_one_line() -> None:
@@ -341,21 +341,21 @@ def test_a_gpu_without_room_for_the_engine_is_told_what_to_do() -> None:
         }
     )
     assert said.startswith("TensorRT cannot prepare the engine: ")
-    assert said.endswith("; close what else uses the GPU; or choose --backend cpu")
+    assert said.endswith("; close other programs that use the GPU; or choose --backend cpu")
 
 
 def test_other_trouble_with_memory_is_not_taken_for_too_little() -> None:
     said = refusal(
         refuses={"context 1": ["Cuda Runtime (an illegal memory access was encountered)"]}
     )
-    assert "close what else" not in said
+    assert "close other programs" not in said
 
 
 def test_a_batch_that_the_engine_does_not_take_is_named() -> None:
     bench = Bench({"refuses": {"shape": ["IExecutionContext::setInputShape: out of range"]}})
     with pytest.raises(
         BackendError,
-        match=r"^the engine does not take 4 pictures at once; build it with --batch 4$",
+        match=r"^the engine does not accept a batch of 4; build it with --batch 4$",
     ):
         bench.runner(batch=4)
 
@@ -387,12 +387,12 @@ def test_what_went_well_in_the_end_is_no_reason_later() -> None:
             return what != "context 1"
 
     library = Talkative(bench.device, tensors_of(MAX_DETECTIONS))
-    with pytest.raises(BackendError, match="it gives no reason"):
+    with pytest.raises(BackendError, match="no reason given"):
         EngineRunner(bench.device, flavour_of(library), ENGINE, METADATA, 1, 1)
     assert "context 1" in noted
 
 
-ANOTHER = "`build --force` makes it again"
+ANOTHER = "`build --force` builds it again"
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_an_engine_with_other_tensors_is_refused(tensors: dict[str, Any]) -> Non
     bench = Bench()
     bench.library.tensors = tensors
     with pytest.raises(
-        BackendError, match=f"the engine of tiny has other inputs and outputs; {ANOTHER}"
+        BackendError, match=f"the engine of tiny has unexpected inputs or outputs; {ANOTHER}"
     ):
         bench.runner()
 
@@ -421,7 +421,7 @@ def test_an_engine_with_other_types_is_refused(name: str) -> None:
     bench = Bench()
     bench.library.tensors[name] = ("float16", bench.library.tensors[name][1])
     with pytest.raises(
-        BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"
+        BackendError, match=f"the engine of tiny has tensors of another type or shape; {ANOTHER}"
     ):
         bench.runner()
 
@@ -444,7 +444,7 @@ def test_an_engine_that_would_write_elsewhere_than_there_is_room_is_refused(
     bench = Bench()
     bench.library.tensors[name] = (bench.library.tensors[name][0], shape)
     with pytest.raises(
-        BackendError, match=f"the engine of tiny answers in another form; {ANOTHER}"
+        BackendError, match=f"the engine of tiny has tensors of another type or shape; {ANOTHER}"
     ):
         bench.runner()
 

@@ -203,7 +203,7 @@ def test_an_engine_with_a_manifest_changed_to_match_is_refused(store: EngineStor
 def test_what_is_no_manifest_is_refused(store: EngineStore, content: bytes) -> None:
     store.save(KEY, ENGINE, 1.0)
     place_of(store).write_bytes(content)
-    assert "is no manifest of an engine" in refusal(store)
+    assert "is not an engine manifest" in refusal(store)
     ((_, trouble),) = store.every()
     assert isinstance(trouble, ModelFileError)
     store.remove(place_of(store))
@@ -213,7 +213,7 @@ def test_what_is_no_manifest_is_refused(store: EngineStore, content: bytes) -> N
 def test_a_half_written_manifest_is_refused(store: EngineStore) -> None:
     store.save(KEY, ENGINE, 1.0)
     os.truncate(place_of(store), place_of(store).stat().st_size // 2)
-    assert "is no manifest of an engine" in refusal(store)
+    assert "is not an engine manifest" in refusal(store)
 
 
 def test_a_manifest_without_a_signature_is_refused(store: EngineStore) -> None:
@@ -221,7 +221,7 @@ def test_a_manifest_without_a_signature_is_refused(store: EngineStore) -> None:
     content = json.loads(place_of(store).read_text())
     del content["hmac"]
     place_of(store).write_text(json.dumps(content))
-    assert "is no manifest of an engine" in refusal(store)
+    assert "is not an engine manifest" in refusal(store)
 
 
 def test_a_manifest_signed_by_another_user_is_refused(store: EngineStore, tmp_path: Path) -> None:
@@ -445,7 +445,8 @@ def test_a_key_of_the_wrong_length_is_named(
         lambda: list(store.every()),
     ):
         with pytest.raises(
-            OutputError, match=r"engine\.key: is no key; delete it, and build the engines again"
+            OutputError,
+            match=r"engine\.key: is not a signing key; delete it and build the engines again",
         ):
             attempt()
 

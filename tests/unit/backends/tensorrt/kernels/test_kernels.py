@@ -94,7 +94,7 @@ def test_nms_follows_chains_of_any_length(on_cpu: ctypes.CDLL) -> None:
 
 
 def test_more_detections_than_a_block_has_threads_are_refused() -> None:
-    with pytest.raises(UsageError, match="1025 detections of an image are not between 1 and 1024"):
+    with pytest.raises(UsageError, match="1025 detections per image is not between 1 and 1024"):
         NmsShape(1, 10, 1, CANDIDATES + 1)
 
 

@@ -4,7 +4,7 @@ return the four outputs of each.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,19 @@ class Pending(Protocol):
 
         The arrays are valid until the slot is used again. Raises `BackendError` if the backend
         failed and `TimeoutError` if the time is up.
+        """
+        ...
+
+
+@runtime_checkable
+class CancellablePending(Pending, Protocol):
+    """A batch in flight that the backend can give up."""
+
+    def cancel(self) -> None:
+        """Ask the backend to stop computing the batch.
+
+        `result` must still be called before the slot is used again. It raises `BackendError` if
+        the batch was stopped in time.
         """
         ...
 

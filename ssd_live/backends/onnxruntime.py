@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 from ssd_live.backends.base import LoadOptions, Outputs, Precision, slots_for
@@ -57,8 +57,14 @@ def precisions(device: str) -> list[Precision]:
 class OrtPending:
     """A batch in flight. See `Pending`."""
 
-    def __init__(self, future: "Future[list[Any]]") -> None:
+    def __init__(self, future: "Future[list[Any]]", run_options: Any) -> None:
         self._future = future
+        self._run_options = run_options
+
+    def cancel(self) -> None:
+        """Stop computing the batch. See `CancellablePending.cancel`."""
+        if not self._future.cancel():
+            self._run_options.terminate = True
 
     def result(self, timeout: float | None = None) -> Outputs:
         """Wait for the outputs and return them. See `Pending.result`."""
@@ -66,6 +72,8 @@ class OrtPending:
             return Outputs(*self._future.result(timeout))
         except TimeoutError:
             raise TimeoutError(f"ONNX Runtime gave no answer within {timeout:g} s") from None
+        except CancelledError:
+            raise BackendError("the batch was cancelled") from None
         except Exception as error:  # ONNX Runtime's errors have no common base class
             raise BackendError(
                 f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino"
@@ -81,6 +89,7 @@ class OrtBackend(Closing):
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         onnxruntime = runtime()
+        self._run_options = onnxruntime.RunOptions
         on_cpu = options.device == "CPU"
         side_by_side = options.thread_count if on_cpu and options.workload == "throughput" else 1
         self.slots = 1 if options.workload == "latency" else slots_for(side_by_side)
@@ -107,7 +116,11 @@ class OrtBackend(Closing):
 
     def submit(self, images: Pixels) -> OrtPending:
         """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
-        return OrtPending(self._workers.submit(self._session.run, OUTPUTS, {"image": images}))
+        run_options = self._run_options()
+        return OrtPending(
+            self._workers.submit(self._session.run, OUTPUTS, {"image": images}, run_options),
+            run_options,
+        )
 
     def share(self) -> "OrtShare":
         """Return a second handle to the same session for use in another thread."""

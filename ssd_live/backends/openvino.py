@@ -97,6 +97,10 @@ class OpenVinoPending:
         self._request = request
         self._table = table
 
+    def cancel(self) -> None:
+        """Stop computing the batch. See `CancellablePending.cancel`."""
+        self._request.cancel()
+
     def result(self, timeout: float | None = None) -> Outputs:
         """Wait for the outputs and return them. See `Pending.result`."""
         try:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ssd_live.backends.base import Backend, Outputs, Pending
+from ssd_live.backends.base import Backend, CancellablePending, Outputs, Pending
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError
@@ -226,7 +226,10 @@ class InFlightQueue(Generic[Other]):
         ]
 
     def discard_in_flight(self) -> None:
-        """Wait for all requests in flight and discard their outputs, so that all slots are free."""
+        """Cancel all requests in flight and wait until they ended, so that all slots are free."""
+        for batch in self._in_flight:
+            if isinstance(batch.pending, CancellablePending):
+                batch.pending.cancel()
         for batch in self._in_flight:
             try:
                 batch.wait()

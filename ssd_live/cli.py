@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import io
+import logging
 import sys
 from enum import Enum
 from pathlib import Path
@@ -10,8 +11,10 @@ import typer
 
 from ssd_live import __version__
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
+from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
 
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
+_logger = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="ssd-live",
@@ -118,6 +121,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVEL",
+            help=f"Log lines to show: {', '.join(LEVELS)}. The log file gets them too.",
+        ),
+    ] = DEFAULT_LEVEL,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="The same as --log-level info.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -838,6 +852,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
+        words = _start_logging(words)
         code: Any = app(words, standalone_mode=False)
         return int(code or 0)
     except SsdLiveError as error:
@@ -854,7 +869,31 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        _logger.debug("%s failed", " ".join(words), exc_info=True)
         return _unexpected(error)
+    finally:
+        stop_logging()
+
+
+def _start_logging(words: list[str]) -> list[str]:
+    """Start logging as the words ask for, wherever they stand, and return the other words."""
+    level, others = DEFAULT_LEVEL, []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--":
+            others += [word, *remaining]
+        elif word in ("-v", "--verbose"):
+            level = "info"
+        elif word in ("-q", "--quiet"):
+            level = "error"
+        elif word == "--log-level":
+            level = next(remaining, "")
+        elif word.startswith("--log-level="):
+            level = word.partition("=")[2]
+        else:
+            others.append(word)
+    start_logging(level)
+    return others
 
 
 def _unexpected(error: Exception) -> int:

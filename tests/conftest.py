@@ -2,6 +2,7 @@
 thread left behind.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -27,6 +28,17 @@ class Answer(NamedTuple):
     err: str
 
 
+class WarningCollector(logging.Handler):
+    """Keeps the lines that are logged as a warning or worse."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 def pytest_configure() -> None:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,6 +52,18 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["SSD_LIVE_ENGINES"] = str(folder)
     yield folder
     del os.environ["SSD_LIVE_ENGINES"]
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_warning(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An ordinary run logs nothing; a test whose subject warns is marked `expects_warnings`."""
+    handler = WarningCollector()
+    program = logging.getLogger("ssd_live")
+    program.addHandler(handler)
+    yield
+    program.removeHandler(handler)
+    if request.node.get_closest_marker("expects_warnings") is None:
+        assert handler.lines == []
 
 
 @pytest.fixture(autouse=True)

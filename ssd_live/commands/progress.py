@@ -18,6 +18,7 @@ from rich.progress import Progress as RichProgress
 from ssd_live.process.job import Report
 from ssd_live.process.plan import Task
 from ssd_live.process.resume_log import Outcome
+from ssd_live.system.logs import is_quiet
 
 _PLAIN_INTERVAL_SECONDS = 5.0
 # A program that runs this one can read `{"progress": [frames done, frames expected or null]}` lines
@@ -26,8 +27,9 @@ _JSON_INTERVAL_SECONDS = 0.1
 
 
 def notify(line: str) -> None:
-    """Print a line to stderr at once."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a line to stderr at once, unless the user asked for errors only."""
+    if not is_quiet() or line.startswith("error:"):
+        print(line, file=sys.stderr, flush=True)
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):

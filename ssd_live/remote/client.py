@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import logging
 import os
 import selectors
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,10 @@ _ENTRY = (
 )
 _PIPE_BYTES = 1 << 20
 _END_SECONDS = 0.5
+# The last part of the output of a process that crashed.
+_LOGGED_BYTES = 8192
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class RemoteBackend(Closing):
 
     def __init__(self, model_request: ModelRequest, users: int = 1) -> None:
         self.slots = users
+        # Native libraries print there before they crash.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the backend
         package = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
@@ -75,7 +83,7 @@ class RemoteBackend(Closing):
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._stderr,
             env=os.environ | {"PYTHONPATH": paths},
             # Ctrl-C in a terminal goes to the whole process group, but the parent ends the child
             # itself, in its own order.
@@ -146,6 +154,7 @@ class RemoteBackend(Closing):
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+        self._stderr.close()
 
     def answer(self, timeout: float | None) -> Outputs:
         """Return the outputs of the oldest submitted image; wait at most `timeout` seconds.
@@ -186,10 +195,22 @@ class RemoteBackend(Closing):
             raise self._death()
         return data
 
+    def _log_stderr(self, code: int | None) -> None:
+        """Log what the process printed last, so that a crash can be diagnosed."""
+        with contextlib.suppress(OSError, ValueError):
+            size = self._stderr.seek(0, os.SEEK_END)
+            self._stderr.seek(max(size - _LOGGED_BYTES, 0))
+            text = self._stderr.read().decode(errors="replace").strip()
+            if text:
+                _logger.warning(
+                    "the inference process ended with code %s and printed:\n%s", code, text
+                )
+
     def _death(self) -> BackendError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         code = self._process.returncode
+        self._log_stderr(code)
         how = (
             f"crashed (signal {-code})" if code is not None and code < 0 else f"ended (code {code})"
         )

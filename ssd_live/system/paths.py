@@ -60,6 +60,19 @@ def cache_folder() -> Path:
     return _writable(Path(platformdirs.user_cache_dir("ssd_live", appauthor=False)))
 
 
+def log_folder() -> Path:
+    """Return the folder of log files, which may not exist.
+
+    It is `logs` in `SSD_LIVE_ENGINES` if that environment variable is set, and otherwise `logs` in
+    the user's state folder.
+    """
+    if "SSD_LIVE_ENGINES" in os.environ:
+        return engines_folder() / "logs"
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("ssd_live", appauthor=False)) / "logs"
+
+
 @functools.cache
 def _is_checkout() -> bool:
     """Whether the package lies in a checkout of this project, and not beside others' packages."""

@@ -81,6 +81,7 @@ def test_a_missing_home_folder_stops_no_command(site: Path) -> None:
     assert "ssd300-mobilenetv2-oid (default)" in answer.stdout
 
 
+@pytest.mark.expects_warnings
 def test_caches_go_elsewhere_where_their_folder_cannot_be_written_and_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

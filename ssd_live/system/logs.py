@@ -1,0 +1,100 @@
+"""Send the program's log lines to the terminal and to a rotating file."""
+
+import io
+import logging
+import logging.handlers
+import re
+import sys
+from pathlib import Path
+
+from ssd_live.errors import UsageError
+from ssd_live.system.paths import log_folder
+
+LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_LEVEL = "warning"
+_FILE_NAME = "ssd_live.log"
+_FILE_BYTES, _OLD_FILES = 1_000_000, 3
+_FILE_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d %(threadName)s] %(message)s"
+# user:password@ in an address (RFC 3986, 3.2.1), and a password among its parameters.
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_PARAMETER = re.compile(r"(?i)([?&/_-](?:password|passwd|pwd|pass|token|key)=)[^&\s]+")
+_program = logging.getLogger("ssd_live")
+_handlers: list[logging.Handler] = []
+
+
+def start_logging(level: str = DEFAULT_LEVEL) -> None:
+    """Log lines of `level` and above: to the terminal one line each, to the file with details.
+
+    The file is made when the first line is written. Without a folder for it, only the terminal
+    gets the lines. Calling it again replaces the level. Raises `UsageError` for another level.
+    """
+    if level not in LEVELS:
+        raise UsageError(f"there is no log level {level!r}; choose {', '.join(LEVELS)}")
+    stop_logging()
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(_TerminalFormatter())
+    _handlers.append(terminal)
+    _handlers.append(_file_handler(log_folder()))
+    for handler in _handlers:
+        handler.addFilter(_without_passwords)
+        _program.addHandler(handler)
+    _program.setLevel(level.upper())
+    _program.propagate = False
+
+
+def stop_logging() -> None:
+    """Close the log file, and log nothing more than Python does by itself."""
+    while _handlers:
+        handler = _handlers.pop()
+        _program.removeHandler(handler)
+        handler.close()
+    _program.setLevel(logging.NOTSET)
+    _program.propagate = True
+
+
+def is_quiet() -> bool:
+    """Whether the user asked for errors only."""
+    return _program.level >= logging.ERROR
+
+
+def without_password(text: str) -> str:
+    """Return a text in which the user names and passwords of addresses are left out."""
+    return _PARAMETER.sub(r"\1...", _USER_INFO.sub("", text))
+
+
+class _TerminalFormatter(logging.Formatter):
+    """One line for each record: the level in lower case, and the first line of its text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        first, *more = record.getMessage().splitlines() or [""]
+        rest = " (more in the log file)" if more or record.exc_info else ""
+        return f"{record.levelname.lower()}: {first}{rest}"
+
+
+class _LateFileHandler(logging.handlers.RotatingFileHandler):
+    """A file that is made, with its folder, when the first line is written."""
+
+    def _open(self) -> io.TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Ignore a file that cannot be written: the terminal has the line."""
+
+
+def _without_passwords(record: logging.LogRecord) -> bool:
+    record.msg, record.args = without_password(record.getMessage()), ()
+    return True
+
+
+def _file_handler(folder: Path) -> logging.Handler:
+    handler = _LateFileHandler(
+        folder / _FILE_NAME,
+        maxBytes=_FILE_BYTES,
+        backupCount=_OLD_FILES,
+        encoding="utf-8",
+        delay=True,
+        errors="backslashreplace",
+    )
+    handler.setFormatter(logging.Formatter(_FILE_FORMAT))
+    return handler

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ssd_live.errors import UsageError
+from ssd_live.system.paths import assets_folder
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,12 +86,23 @@ class Recipe(_Part):
     train: TrainPart
 
 
+def _found(path: Path) -> Path:
+    """Return the path, or a recipe that ships with the program if only its name was given."""
+    if path.suffix or path.exists() or path.parent != Path():
+        return path
+    folders = (assets_folder() / "recipes", assets_folder().parent / "recipes")
+    shipped = (folder / f"{path.name}.toml" for folder in folders)
+    return next((found for found in shipped if found.is_file()), path)
+
+
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe file, and apply `part.key=value` changes to it.
 
+    A name without an ending, such as `finetune-small`, is a recipe that ships with the program.
     The values of changes are TOML, or plain words. Raises `UsageError` with a message of one line
     if the file cannot be read, is not valid TOML, or has an unknown key or a wrong value.
     """
+    path = _found(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

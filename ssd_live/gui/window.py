@@ -334,6 +334,8 @@ class MainWindow(QMainWindow):
                 self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"
             ),
         )
+        # The cap of `live FILE --fps N` was for that file only.
+        self._session.stream.pipeline.cap_rate(settings.rate_cap or None)
         self.actions_by_name["play"].setChecked(True)
         self.actions_by_name["record"].setChecked(False)
         self._pulse()

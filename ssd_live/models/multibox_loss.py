@@ -1,6 +1,6 @@
 """The training objective: equations (1) to (3) of the SSD paper, with hard negative mining."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,7 +36,11 @@ class Loss(NamedTuple):
 
 
 def multibox_loss(
-    box_regression: Tensor, class_logits: Tensor, default_boxes: Tensor, targets: Sequence[Target]
+    box_regression: Tensor,
+    class_logits: Tensor,
+    default_boxes: Tensor,
+    targets: Sequence[Target],
+    divisor_for: Callable[[Tensor], Tensor] = lambda count: count.clamp(min=1),
 ) -> Loss:
     """Return the loss of a batch, computed in float32.
 
@@ -44,12 +48,15 @@ def multibox_loss(
     localisation loss is the smooth L1 between the offsets and the encoded boxes of the matched
     default boxes. The confidence loss is the softmax cross-entropy over the matched default boxes
     and the hardest of the others: at most three for each matched one of the same image.
+
+    `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number that the
+    loss is divided by. Processes that share a batch use it to divide by the number of all of them.
     """
     assigned = [assign(target, default_boxes) for target in targets]
     offsets = torch.stack([boxes for boxes, _ in assigned])
     classes = torch.stack([labels for _, labels in assigned])
     positive = classes != BACKGROUND
-    count = positive.sum().clamp(min=1)
+    count = divisor_for(positive.sum())
     localisation = F.smooth_l1_loss(
         box_regression.float()[positive], offsets[positive], reduction="sum"
     )

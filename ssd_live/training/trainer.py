@@ -265,7 +265,7 @@ class Trainer:
                 memory_format=torch.channels_last
             )
             regression, logits = model(images)
-        loss = multibox_loss(regression, logits, self.network.default_boxes, targets)
+        loss = multibox_loss(regression, logits, self.network.default_boxes, targets, self._divisor)
         total = loss.localisation + loss.confidence
         if not torch.isfinite(total):
             raise TrainingError(
@@ -282,6 +282,18 @@ class Trainer:
         self._scaler.update()
         self._update_ema()
         since.add(loss.localisation, loss.confidence, len(batch.images) * self._world)
+
+    def _divisor(self, count: Tensor) -> Tensor:
+        """Return what divides the loss of this process, whose batch has `count` matched boxes.
+
+        The gradients of all processes are averaged, so the mean number of matched default boxes of
+        a process divides the loss by the number in the whole batch: equation (1) of the paper.
+        """
+        if self._world == 1:
+            return count.clamp(min=1)
+        total = count.float()
+        torch.distributed.all_reduce(total, torch.distributed.ReduceOp.SUM)
+        return total.clamp(min=1) / self._world
 
     @torch.no_grad()
     def _update_ema(self) -> None:

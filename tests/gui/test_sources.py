@@ -312,3 +312,17 @@ def test_a_single_image_is_not_read_again_faster_than_its_rate(desk: Desks, tmp_
     other = desk("pattern:64x64@30")
     wait_until(lambda: other.counts.captured >= 15, "half a second passes")
     assert opened.counts.captured <= 3
+
+
+def test_the_rate_cap_of_a_file_does_not_stay_with_the_next_source(
+    desk: Callable[..., Desk],
+) -> None:
+    """`live FILE --fps 1`, then another source: at one frame a second this would take too long."""
+    opened = desk(SAMPLE)
+    opened.session.stream.pipeline.cap_rate(1.0)
+    opened.window.open("pattern:320x240")
+    shown = opened.session.stream.pipeline.frame_counter.counts().shown
+    wait_until(
+        lambda: opened.session.stream.pipeline.frame_counter.counts().shown > shown + 20,
+        "20 frames",
+    )

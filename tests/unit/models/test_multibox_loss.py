@@ -209,3 +209,47 @@ def test_the_loss_is_finite_in_half_precision_with_extreme_logits() -> None:
     )
     assert math.isfinite(loss.localisation)
     assert math.isfinite(loss.confidence)
+
+
+def test_processes_that_share_a_batch_divide_by_the_boxes_of_all_of_it() -> None:
+    """Equation (1): N is the number of matched default boxes of the batch."""
+    torch.manual_seed(0)
+    boxes = torch.cat([torch.rand(40, 2), torch.full((40, 2), 0.3)], 1)
+    regression, logits = torch.randn(2, 40, 4), torch.randn(2, 40, 3)
+    # The first image has one object, the second five: their shares of the boxes differ.
+    targets = [
+        Target(torch.tensor([[0.1, 0.1, 0.4, 0.4]]), torch.tensor([1])),
+        Target(
+            torch.rand(5, 2).repeat(1, 2) + torch.tensor([0, 0, 0.3, 0.3]), torch.ones(5).long()
+        ),
+    ]
+    whole = multibox_loss(regression, logits, boxes, targets)
+    counts: list[torch.Tensor] = []
+
+    def counted(count: torch.Tensor) -> torch.Tensor:
+        counts.append(count)
+        return count
+
+    for image in range(2):
+        multibox_loss(
+            regression[image : image + 1],
+            logits[image : image + 1],
+            boxes,
+            targets[image : image + 1],
+            counted,
+        )
+    assert counts[0] != counts[1]
+    mean = torch.stack(counts).float().mean()
+    shares = [
+        multibox_loss(
+            regression[image : image + 1],
+            logits[image : image + 1],
+            boxes,
+            targets[image : image + 1],
+            lambda _: mean,
+        )
+        for image in range(2)
+    ]
+    for part in range(2):
+        together = torch.stack([share[part] for share in shares]).mean()
+        torch.testing.assert_close(together, whole[part])

@@ -1,13 +1,15 @@
 # make run: open the window on the webcam or the sample clip.
 #   Without a display, annotate the sample clip.
 # make test: run every check and test.
+# make test-quick: run the quick tests only, for daily work.
+# make docs: build the documents as a web site in build/site.
 # make soak: run long trials of the window.
 # Each target first installs what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint soak env dev-env clean
+.PHONY: run test test-quick docs lint soak env dev-env clean
 
 run: env
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -18,7 +20,14 @@ run: env
 	fi
 
 test: dev-env lint
-	$(BIN)/python tools/run_tests.py
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test-quick: dev-env
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+docs: dev-env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(BIN)/mkdocs build --strict
 
 soak: dev-env
 	$(BIN)/python tools/soak.py

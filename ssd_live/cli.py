@@ -1,4 +1,7 @@
-"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
+"""Define the command line.
+
+Each command imports its modules only when it runs, so that `--help` is quick.
+"""
 
 import io
 import logging
@@ -41,7 +44,7 @@ class CodecName(str, Enum):
 
 
 class PresetName(str, Enum):
-    """An encoder preset: how much work the encoder does for smaller files."""
+    """An encoder preset, from `slow` (most work, smallest files) to `fastest`."""
 
     slow = "slow"
     balanced = "balanced"
@@ -50,7 +53,7 @@ class PresetName(str, Enum):
 
 
 class MetricName(str, Enum):
-    """A rule for average precision."""
+    """A rule to compute average precision: VOC 2007, VOC since 2010, or COCO."""
 
     voc07 = "voc07"
     voc = "voc"
@@ -58,20 +61,20 @@ class MetricName(str, Enum):
 
 
 class Experiment(str, Enum):
-    """A table of the paper that `reproduce` can print."""
+    """A results table of the SSD paper that `reproduce` can print."""
 
     voc07 = "voc07"
 
 
 class RuntimeName(str, Enum):
-    """A library that builds engines."""
+    """A library that builds engines, which are compiled networks for NVIDIA GPUs."""
 
     tensorrt = "tensorrt"
     rtx = "tensorrt-rtx"
 
 
 class PrecisionName(str, Enum):
-    """A precision of a backend; `auto` lets the program choose."""
+    """The number format in which a backend computes; `auto` lets the program choose."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -81,7 +84,7 @@ class PrecisionName(str, Enum):
 
 
 class RunnerName(str, Enum):
-    """Where `process` runs its workers."""
+    """Where `process` runs its workers: on this machine or on a Ray cluster."""
 
     local = "local"
     ray = "ray"
@@ -100,19 +103,22 @@ Model = Annotated[
     ),
 ]
 _BACKEND_HELP = (
-    "Backend: auto (measure once, take the fastest), cpu (auto without GPUs), openvino, "
-    "onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, as in openvino:GPU."
+    "Library that runs the model: auto (measures all once and takes the fastest), cpu (auto "
+    "without GPUs), openvino, onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, "
+    "for example openvino:GPU."
 )
 Backend = Annotated[str, typer.Option(help=_BACKEND_HELP)]
 Precision = Annotated[
     PrecisionName,
     typer.Option(
-        help="Precision of the backend; auto takes the fastest one that agrees with fp32."
+        help="Precision of the backend; auto takes the fastest one whose results agree with fp32."
     ),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="Lowest score of a detection, 0 to 1; default: the model's own."),
+    typer.Option(
+        help="Keep only detections with at least this score, 0 to 1; default: the model's own."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -125,7 +131,8 @@ def _options(
         str,
         typer.Option(
             metavar="LEVEL",
-            help=f"Log lines to show: {', '.join(LEVELS)}. The log file gets them too.",
+            help="Lowest level of the log lines to show and to write to the log file: "
+            f"{', '.join(LEVELS)}.",
         ),
     ] = DEFAULT_LEVEL,
     verbose: Annotated[
@@ -150,7 +157,7 @@ def live(
         typer.Argument(
             metavar="[SOURCE]...",
             help="Camera number or name, file, rtsp:// or http:// address, folder of images, "
-            "screen, or pattern.",
+            "screen (this screen) or pattern (a test pattern).",
         ),
     ] = None,
     model: Annotated[
@@ -164,13 +171,15 @@ def live(
         PrecisionName | None, typer.Option(help="Precision of the backend.")
     ] = None,
     threshold: Threshold = None,
-    classes: Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")] = "",
+    classes: Annotated[
+        str, typer.Option(metavar="A,B", help="Keep only detections of these classes.")
+    ] = "",
     record: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Record to this .mkv file, with detections beside it; starts when the model is "
-            "loaded.",
+            help="Record the video to this .mkv file, and the detections to a file beside it; the "
+            "recording starts when the model is loaded.",
         ),
     ] = None,
     size: Annotated[
@@ -190,7 +199,10 @@ def live(
         bool, typer.Option("--full-screen", help="Show only the video, on the full screen.")
     ] = False,
     no_window: Annotated[
-        bool, typer.Option("--no-window", help="Run in the terminal and print only numbers.")
+        bool,
+        typer.Option(
+            "--no-window", help="Open no window; print frame rates and latencies in the terminal."
+        ),
     ] = False,
     exit_after: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
@@ -237,30 +249,38 @@ def process(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="Annotated copy; a folder for several inputs."
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File for the annotated copy; a folder if there are several inputs.",
         ),
     ] = None,
     detections: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write detections: .jsonl, .json (COCO) or .csv."),
+        typer.Option(
+            metavar="FILE", help="Write the detections to this .jsonl, .json (COCO) or .csv file."
+        ),
     ] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False,
     model: Model = "ssd300-mobilenetv2-oid",
     backend: Backend = "auto",
     precision: Precision = PrecisionName.auto,
     threshold: Threshold = None,
-    classes: Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")] = "",
+    classes: Annotated[
+        str, typer.Option(metavar="A,B", help="Keep only detections of these classes.")
+    ] = "",
     codec: Annotated[
         CodecName | None,
         typer.Option(
-            help="Codec of the annotated video: h264 by default, av1 for .webm. Hardware is used "
-            "where it works."
+            help="Codec of the annotated video: h264 by default, av1 for .webm. A hardware encoder "
+            "is used if it works."
         ),
     ] = None,
     crf: Annotated[
         int | None,
         typer.Option(
-            help="Quality on the codec's own scale; lower is better, but makes larger files."
+            help="Quality on the codec's own scale; a lower value looks better, but makes larger "
+            "files."
         ),
     ] = None,
     preset: Annotated[
@@ -270,29 +290,37 @@ def process(
     max_frames: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")
     ] = None,
-    start: Annotated[float, typer.Option(min=0, metavar="S", help="Start at second S.")] = 0.0,
+    start: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Start at second S of each video.")
+    ] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(min=0, metavar="S", help="Process only S seconds.")
+        float | None, typer.Option(min=0, metavar="S", help="Process only S seconds of each video.")
     ] = None,
     every: Annotated[
         int,
         typer.Option(
             min=1,
             metavar="N",
-            help="Detect on every Nth frame; the frames between show corners of its boxes.",
+            help="Detect on every Nth frame; the frames between show only the corners of the last "
+            "boxes.",
         ),
     ] = 1,
     region: Annotated[
-        str, typer.Option(metavar="X,Y,W,H", help="Detect only inside this region, in pixels.")
+        str,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Detect only inside this region: left, top, width and height in pixels.",
+        ),
     ] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing files; redo finished inputs.")
+        bool,
+        typer.Option("--overwrite", help="Replace existing files; process finished inputs again."),
     ] = False,
     hardware_decoding: Annotated[
         bool,
         typer.Option(
             "--hardware-decoding",
-            help="Decode on a GPU if it decodes exactly as the CPU does.",
+            help="Decode on a GPU if its pixels are exactly those of the CPU.",
         ),
     ] = False,
     jobs: Annotated[
@@ -301,15 +329,17 @@ def process(
             min=0,
             max=256,
             metavar="N",
-            help="Process N inputs at the same time; 0 chooses by the number of cores.",
+            help="Process N inputs at the same time; 0 chooses N by the number of CPU cores.",
         ),
     ] = 0,
     runner: Annotated[
-        RunnerName, typer.Option(help="Where to run: ray spreads inputs over a Ray cluster.")
+        RunnerName, typer.Option(help="Where to run: local is this machine, ray a Ray cluster.")
     ] = RunnerName.local,
     ray_address: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Ray cluster; default: start a local one."),
+        typer.Option(
+            metavar="HOST:PORT", help="Address of the Ray cluster; default: start a local cluster."
+        ),
     ] = None,
 ) -> None:
     """Annotate every frame of videos and images, in order, and write the detections."""
@@ -349,7 +379,8 @@ def bench(
         str | None,
         typer.Option(
             metavar="FILE|pattern|synthetic",
-            help="Source to measure, as in pattern:1920x1080; default: the sample clip.",
+            help="Source to measure: a file, a test pattern (for example pattern:1920x1080), or "
+            "synthetic (no video); default: the sample clip.",
         ),
     ] = None,
     models: Annotated[
@@ -364,33 +395,43 @@ def bench(
         typer.Option("--precision", help="Precision; repeat to compare several."),
     ] = None,
     batch: Annotated[
-        str, typer.Option(metavar="1,8", help="Batch sizes for the network alone.")
+        str,
+        typer.Option(
+            metavar="N,N,...",
+            help="Batch sizes at which to measure the network alone, for example 1,4,8.",
+        ),
     ] = "1",
     streams: Annotated[
         str,
         typer.Option(
-            metavar="1,2,4", help="Inputs at the same time, end to end, each in its own process."
+            metavar="N,N,...",
+            help="Numbers of inputs to process end to end at the same time, each in its own "
+            "process, for example 1,2,4.",
         ),
     ] = "1",
     kinds: Annotated[
-        str, typer.Option(metavar="network,detector,end-to-end", help="What to measure.")
+        str,
+        typer.Option(
+            metavar="network,detector,end-to-end", help="What to measure: all, or some of these."
+        ),
     ] = "all",
     seconds: Annotated[
         float,
         typer.Option(
             min=0.5,
             max=600,
-            help="Longest time for one figure, in seconds; it ends earlier once it is certain.",
+            help="Longest time for one measurement, in seconds; a measurement ends earlier when "
+            "its result is certain.",
         ),
     ] = 3.0,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all measurements.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all measurements to FILE.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Plot the figures as bars.")
+        Path | None, typer.Option(metavar="FILE.png", help="Plot the measurements as bars.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a report in one file.")
+        Path | None, typer.Option(metavar="FILE.html", help="Write a report as one HTML file.")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(metavar="OLD.json", help="Show what changed since OLD.json.")
@@ -438,7 +479,10 @@ def export(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|DIR", help="Frames to store for comparing backends."),
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Video, image or folder; some of its frames are stored to compare backends.",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
@@ -461,39 +505,62 @@ def build(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to write to; default: the engine store."
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for the engine; default: the engine store.",
         ),
     ] = None,
     runtime: Annotated[
-        RuntimeName, typer.Option(help="Library; tensorrt-rtx also builds without a GPU.")
+        RuntimeName,
+        typer.Option(help="Library to build with; tensorrt-rtx can also build without a GPU."),
     ] = RuntimeName.rtx,
     precision: Annotated[
-        str, typer.Option(help="fp16 (NMS, softmax and decoding stay in fp32) or fp32.")
+        str,
+        typer.Option(
+            help="Precision of the engine: fp16 (NMS, softmax and decoding stay in fp32) or fp32."
+        ),
     ] = "fp16",
     batch: Annotated[
-        str, typer.Option(metavar="N|MIN,USUAL,MAX", help="Batch sizes of the engine.")
+        str,
+        typer.Option(
+            metavar="N|MIN,USUAL,MAX",
+            help="Batch size, or the smallest, usual and largest batch size of the engine.",
+        ),
     ] = "1,1,8",
     workspace: Annotated[
         int,
-        typer.Option(min=0, metavar="MB", help="Most GPU memory for building, in MB; 0 for all."),
+        typer.Option(
+            min=0, metavar="MB", help="Most GPU memory to use while building, in MB; 0 for all."
+        ),
     ] = 0,
     targets: Annotated[
-        str, typer.Option(metavar="sm86,sm89", help="GPUs to build for; default: the one here.")
+        str,
+        typer.Option(
+            metavar="sm86,sm89",
+            help="GPU architectures to build for; default: the GPU of this machine.",
+        ),
     ] = "",
     version_compatible: Annotated[
         bool,
         typer.Option(
-            "--version-compatible", help="Make it run on later versions of the library; slower."
+            "--version-compatible",
+            help="Build a slower engine that also runs on later versions of the library.",
         ),
     ] = False,
     hardware_compatible: Annotated[
         bool,
-        typer.Option("--hardware-compatible", help="Make it run on all GPUs since Ampere; slower."),
+        typer.Option(
+            "--hardware-compatible",
+            help="Build a slower engine that runs on all GPUs since Ampere.",
+        ),
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Rebuild an existing engine; use it even if it disagrees with fp32."
+            "--force",
+            help="Build again if the engine exists; use the engine even if its results disagree "
+            "with fp32.",
         ),
     ] = False,
 ) -> None:
@@ -526,7 +593,9 @@ def engines_list(as_json: Json = False) -> None:
 
 @engines_app.command("clean")
 def engines_clean(
-    everything: Annotated[bool, typer.Option("--all", help="Remove every engine.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Remove all engines, also the usable ones.")
+    ] = False,
 ) -> None:
     """Remove engines that can no longer be used."""
     from ssd_live.commands.engines import clean
@@ -542,7 +611,9 @@ def engines_import(
             metavar="FILE", help="Engine file, with its manifest (.engine.json) beside it."
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Import without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Import without asking for confirmation.")
+    ] = False,
 ) -> None:
     """Import an engine that you built on another machine."""
     from ssd_live.commands.engines import import_file
@@ -562,7 +633,8 @@ def quantize(
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Images or video like those the model is for; default: the bundled ones.",
+            help="Images or video for the calibration, similar to what the model will see; "
+            "default: the bundled photos and clip.",
         ),
     ] = None,
     output: Annotated[
@@ -571,18 +643,22 @@ def quantize(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; default: where `--precision int8` finds it.",
+            help="Model file to write; default: the file that `--precision int8` uses.",
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Labelled images: compare mAP before and after."),
+        typer.Option(
+            metavar="DIR",
+            help="Labelled images on which to compare the mAP of the INT8 and the float32 model.",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Keep it even if its detections differ too much.")
+        bool,
+        typer.Option("--force", help="Write the file even if its detections differ too much."),
     ] = False,
 ) -> None:
     """Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."""
@@ -593,7 +669,7 @@ def quantize(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file; see recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file, as in recipes/.")],
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder or file to train on (VOC, COCO or YOLO)."),
@@ -609,7 +685,7 @@ def train(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a value of the recipe, as in train.steps=1000; may be repeated.",
+            help="Change a value of the recipe, for example train.steps=1000; may be repeated.",
         ),
     ] = None,
     resume: Annotated[
@@ -633,12 +709,17 @@ def check_data(
             metavar="DIR", help="Labelled images: a VOC, COCO or YOLO folder, or a COCO JSON file."
         ),
     ],
-    split: Annotated[str, typer.Option(help="Part of the data: trainval, val2017 ...")] = "",
+    split: Annotated[
+        str, typer.Option(help="Part of the data, for example trainval or val2017.")
+    ] = "",
     classes: Annotated[
-        str, typer.Option(metavar="A,B", help="Expected classes; others are reported.")
+        str,
+        typer.Option(
+            metavar="A,B", help="Expected class names; labels of other classes are reported."
+        ),
     ] = "",
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings to FILE.")
     ] = None,
     sheet: Annotated[
         Path | None,
@@ -658,31 +739,36 @@ def evaluate(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL [OTHER]", help="Model name or file; a second one is compared with it."
+            metavar="MODEL [OTHER]", help="Model name or model file, or two of them to compare."
         ),
     ],
     data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")],
-    split: Annotated[str, typer.Option(help="Part of the data: test, val2017 ...")] = "",
+    split: Annotated[str, typer.Option(help="Part of the data, for example test or val2017.")] = "",
     backend: Annotated[
-        str, typer.Option(help="Backend, or two to compare, as in openvino,onnxruntime.")
+        str, typer.Option(help="Backend, or two to compare, for example openvino,onnxruntime.")
     ] = "auto",
     precision: Annotated[
         str,
-        typer.Option(help="auto, fp32, fp16, bf16 or int8; or two to compare, as in fp32,bf16."),
+        typer.Option(
+            help="auto, fp32, fp16, bf16 or int8; or two to compare, for example fp32,bf16."
+        ),
     ] = "auto",
     metric: Annotated[
         MetricName,
         typer.Option(
-            help="voc07: 11 points; voc: area under the curve, as since 2010; coco: mean over "
-            "overlaps (IoU) from 0.50 to 0.95."
+            help="Rule for average precision. voc07: mean precision at 11 recall values; voc: area "
+            "under the curve, as VOC does since 2010; coco: mean over IoU thresholds from 0.50 to "
+            "0.95."
         ),
     ] = MetricName.voc,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all results to FILE.")
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the images with most mistakes as one image."),
+        typer.Option(
+            metavar="FILE", help="Write one image that shows the images with most mistakes."
+        ),
     ] = None,
     plots: Annotated[
         Path | None,
@@ -748,12 +834,13 @@ def reproduce(
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="VOC2007 with its test images; default: data/VOCdevkit/VOC2007."
+            metavar="DIR",
+            help="Folder VOC2007 with the test images; default: data/VOCdevkit/VOC2007.",
         ),
     ] = None,
     backend: Backend = "auto",
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all results to FILE.")
     ] = None,
 ) -> None:
     """Print the paper's results beside the results of the given models on this machine."""
@@ -783,7 +870,10 @@ def models_info(
 @models_app.command("pull")
 def models_pull(
     name: Annotated[
-        str, typer.Argument(help="ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco.")
+        str,
+        typer.Argument(
+            help="Name of the weights: ssd300-vgg16-coco or ssdlite320-mobilenetv3-large-coco."
+        ),
     ],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing model.")
@@ -815,7 +905,7 @@ def models_import(
         ),
     ] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a model of this name.")
+        bool, typer.Option("--overwrite", help="Replace the model that has this name.")
     ] = False,
 ) -> None:
     """Make a model from a weight file; no code in the file is run (needs PyTorch)."""
@@ -827,9 +917,9 @@ def models_import(
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
-    `arguments` are the words after the program's name; by default those of the process. The names
-    `run-trial`, `run-bench` and `run-worker` are internal: they start a child process of this
-    program.
+    `arguments` are the words after the program's name; by default they come from `sys.argv`. The
+    first words `run-trial`, `run-bench` and `run-worker` are internal: this program starts itself
+    with them as a child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
@@ -876,7 +966,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _start_logging(words: list[str]) -> list[str]:
-    """Start logging as the words ask for, wherever they stand, and return the other words."""
+    """Start logging at the level of the logging options in `words`, and return the other words.
+
+    The logging options may stand anywhere before `--`. Raises `UsageError` if there is no such
+    level.
+    """
     level, others = DEFAULT_LEVEL, []
     remaining = iter(words)
     for word in remaining:
@@ -897,10 +991,10 @@ def _start_logging(words: list[str]) -> list[str]:
 
 
 def _unexpected(error: Exception) -> int:
-    """Print an error that is not an `SsdLiveError` and return the exit code.
+    """Print an error that is not an `SsdLiveError`, and return the exit code of the program.
 
-    The command-line library reports wrong usage with its own exceptions. Anything else comes from
-    the operating system or is a bug of this program.
+    The command-line library reports wrong usage with its own exceptions. All other errors come from
+    the operating system or are bugs of this program.
     """
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         # The library's prefix and full stop do not fit into our sentence.

@@ -1,13 +1,14 @@
-"""`with` for whatever has a `close`."""
+"""Define `Closing`, a base class for objects that a with-block closes."""
 
 from typing import Self
 
 
 class Closing:
-    """Calls `close` at the end of a with-block."""
+    """A base class for objects that are closed at the end of their with-block."""
 
     def close(self) -> None:
-        raise AssertionError("a Closing must say how to close")
+        """Free the resources of the object. Each subclass must define this method."""
+        raise AssertionError("a subclass of Closing must define close")
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """The detections of one frame or image, sorted by falling score.
+    """The detections of one frame or image, sorted by score, the highest first.
 
     `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels of the source.
     `scores` (N,) float32 holds values in 0..1.

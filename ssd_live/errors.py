@@ -12,51 +12,51 @@ class SsdLiveError(Exception):
 
 
 class UsageError(SsdLiveError):
-    """An argument that the command cannot accept; the command line exits with code 2."""
+    """An argument or option is not valid; the command line exits with code 2."""
 
 
 class ModelFileError(SsdLiveError, ValueError):
-    """A file that is not a model file, is damaged, or lacks something that the program needs."""
+    """A file is not a model file, is damaged, or lacks something that the program needs."""
 
 
 class UnknownModelError(SsdLiveError, LookupError):
-    """A name that no model has."""
+    """No model has the given name."""
 
 
 class MissingPackageError(SsdLiveError, ImportError):
-    """An optional package that the chosen feature needs and that is not installed."""
+    """An optional package that the chosen feature needs is not installed."""
 
 
 class BackendError(SsdLiveError, RuntimeError):
-    """A backend that cannot load or run a model."""
+    """A backend cannot load or run a model."""
 
 
 class MediaError(SsdLiveError, OSError):
-    """A video, image or source that cannot be read."""
+    """A video, image or source cannot be read."""
 
 
 class DataError(SsdLiveError, ValueError):
-    """Labelled data that cannot be read or that are not valid."""
+    """Labelled data cannot be read or are not valid."""
 
 
 class TrainingError(SsdLiveError, RuntimeError):
-    """Training that cannot continue."""
+    """Training cannot continue."""
 
 
 class DownloadError(SsdLiveError, OSError):
-    """A download that failed, or whose content is not the expected one."""
+    """A download failed, or its content is not the expected one."""
 
 
 class OutputError(SsdLiveError, OSError):
-    """An output file that cannot be written."""
+    """An output file cannot be written."""
 
 
 class IncompleteError(SsdLiveError):
-    """An input of which only a part was processed.
+    """Only a part of an input was processed.
 
-    The finished part is kept as the `.part` file that the message names.
+    The finished part is kept in a file whose name contains `.part`; the message names this file.
     """
 
 
 class CancelledError(SsdLiveError):
-    """Work that the user cancelled; the message says where the finished part is kept."""
+    """The user cancelled the work; the message says where the finished part is kept."""

@@ -1,7 +1,7 @@
 """Load and save the user's settings.
 
-The content is validated when it is read. It is written atomically. A broken file is renamed, so
-that its content is not lost.
+The settings file is validated when it is read, and it is written completely or not at all. A file
+that is not valid is renamed, so that its content is not lost.
 """
 
 import os
@@ -49,9 +49,9 @@ class Settings(BaseModel):
     layout: Annotated[str, Field(max_length=100_000)] = ""
 
     def remember_source(self, text: str) -> None:
-        """Put a source string first in `recent_sources`, which keeps the last 10.
+        """Put `text`, the source that the user typed, first in `recent_sources`.
 
-        An address that contains a password is not remembered.
+        The list keeps the last 10 sources. An address that contains a password is not added.
         """
         if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
             return
@@ -79,11 +79,11 @@ def settings_path() -> Path:
 
 
 def load_settings(path: Path) -> tuple[Settings, str]:
-    """Return the settings and a message for the user, which is empty if all went well.
+    """Return (settings, message) for the settings file `path`; the message is empty on success.
 
-    If the file is missing, return the default settings. If the file is broken, rename it and return
-    the default settings and a message. If the file cannot be read, return the default settings and
-    a message. Raises nothing.
+    If the file is missing, return the default settings and an empty message. If the file is not
+    valid, rename it and return the default settings and a message for the user. If the file cannot
+    be read, return the default settings and a message. This function raises no error.
     """
     try:
         if path.stat().st_size > _LARGEST_BYTES:
@@ -102,18 +102,24 @@ def load_settings(path: Path) -> tuple[Settings, str]:
         return (
             Settings(),
             f"the settings in {path} cannot be read ({(error.strerror or str(error)).lower()}); "
-            "the defaults are used",
+            "the defaults are used; check the permissions of the file",
         )
 
 
 def save_settings(settings: Settings, path: Path) -> None:
-    """Write the settings to `path` atomically. Raises `OutputError` if that fails."""
+    """Write the settings to the file `path`, completely or not at all.
+
+    Raises `OutputError` if the file cannot be written.
+    """
     with atomic_write(path) as file:
         file.write(settings.model_dump_json(indent=1).encode() + b"\n")
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Rename the file to the first free `NAME.broken-N.EXT`. Return None if that fails."""
+    """Rename the file to `NAME.broken-N.EXT` and return the new path, or None if that fails.
+
+    N is the smallest number from 1 on for which no such file exists.
+    """
     number = 1
     while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
         number += 1

@@ -40,11 +40,11 @@
         <translation>취소(&amp;C)</translation>
     </message>
     <message>
-        <source>The measurement failed</source>
-        <translation>측정하지 못했습니다</translation>
+        <source>The measurement failed. Run the command `bench` in a terminal to see why.</source>
+        <translation>측정하지 못했습니다. 터미널에서 `bench` 명령을 실행하여 원인을 확인하십시오.</translation>
     </message>
     <message>
-        <source>Measured. Other programs affect the result, so compare only figures of one run.</source>
+        <source>The measurement is finished. Other programs affect the results, so compare only numbers of the same run.</source>
         <translation>측정했습니다. 다른 프로그램이 결과에 영향을 주므로, 한 번의 측정에서 나온 값끼리만 비교하십시오.</translation>
     </message>
     <message>
@@ -278,7 +278,7 @@
         <translation>다음 소스(&amp;N)</translation>
     </message>
     <message>
-        <source>Select next source; a click selects a source too</source>
+        <source>Select the next source; you can also click on a source</source>
         <translation>다음 소스를 선택합니다. 소스를 클릭해도 선택됩니다</translation>
     </message>
     <message>
@@ -412,11 +412,11 @@
         <translation>객체를 검출하는 모델</translation>
     </message>
     <message>
-        <source>Backend that runs the model; auto uses the fastest one measured here</source>
+        <source>Backend that runs the model; auto uses the fastest one on this machine</source>
         <translation>모델을 실행하는 백엔드. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 백엔드를 사용합니다</translation>
     </message>
     <message>
-        <source>Number format; auto uses the fastest one that finds the same objects</source>
+        <source>Number format of the model; auto uses the fastest one that finds the same objects</source>
         <translation>연산에 쓰는 수 형식. auto를 선택하면 같은 객체를 찾는 것 중 가장 빠른 형식을 사용합니다</translation>
     </message>
     <message>
@@ -531,8 +531,8 @@
         <translation>녹화 및 스냅샷 저장 폴더</translation>
     </message>
     <message>
-        <source>An export is already running.</source>
-        <translation>이미 내보내는 중입니다.</translation>
+        <source>An export is already running; wait until it ends or cancel it</source>
+        <translation>이미 내보내는 중입니다. 끝날 때까지 기다리거나 취소하십시오</translation>
     </message>
     <message>
         <source>Only a video file can be exported; record a camera or a stream instead</source>

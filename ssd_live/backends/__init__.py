@@ -24,7 +24,7 @@ ENGINE_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 def backend_module(name: str) -> BackendModule:
-    """Return the module of a backend.
+    """Return the module or object of the backend `name` that follows the `BackendModule` contract.
 
     Raises `UsageError` if there is no backend of this name, and `MissingPackageError` if its
     package is not installed.
@@ -47,11 +47,15 @@ def installed() -> list[str]:
 
 
 def load_backend(name: str, model: "ModelFile", options: LoadOptions) -> Backend:
-    """Load a model file on the backend `name`. INT8 needs the quantised model file.
+    """Load a model file on the backend `name` and return the loaded backend.
 
-    Raises `BackendError`, `MissingPackageError`, or `UsageError` if INT8 is requested for a model
-    that is not quantised.
+    The precision int8 needs a model file that `quantize` made. Raises `BackendError` if the backend
+    cannot load the model, `MissingPackageError` if the package of the backend is not installed, and
+    `UsageError` if there is no backend `name` or if int8 is requested for another model file.
     """
     if options.precision == "int8" and model.metadata.precision != "int8":
-        raise UsageError(f"{model.name} is not an INT8 model; make one with `quantize`")
+        raise UsageError(
+            f"{model.name} is not an INT8 model; run `quantize` to make its INT8 version, or "
+            "choose another --precision"
+        )
     return backend_module(name).load(model, options)

@@ -1,5 +1,8 @@
-"""Define the contract of a backend: load a model file, keep up to `slots` batches in flight, and
-return the four outputs of each.
+"""Define the contract that every backend follows.
+
+A backend loads a model file and returns four output arrays for each batch of images. A batch is in
+flight from when it is submitted until its outputs are taken. A backend has a fixed number of slots,
+the places for batches in flight.
 """
 
 from collections.abc import Callable
@@ -24,10 +27,10 @@ Workload = Literal["latency", "throughput"]
 
 
 class Outputs(NamedTuple):
-    """The detections of a batch of B images, with room for K each, in the layout of
-    EfficientNMS_TRT.
+    """The detections of a batch of B images, with room for K detections in each image.
 
-    Boxes are xyxy in 0..1. Rows after the first `num_detections` of an image are unspecified.
+    The layout is that of TensorRT's plugin EfficientNMS_TRT. Boxes are xyxy in 0..1. Rows after the
+    first `num_detections` of an image are unspecified.
     """
 
     num_detections: NDArray[np.int32]  # (B, 1)
@@ -40,9 +43,10 @@ class Outputs(NamedTuple):
 class LoadOptions:
     """Options for loading a backend.
 
-    `batch` is the number of images in every batch. `threads` is how many CPU threads the backend
-    may use, or 0 for one on each available core. `notify` is called with a line of text before and
-    during slow steps, such as building an engine.
+    `device` is a name that the backend's `devices` returns, such as `CPU` or `GPU.1`. `batch` is
+    the number of images in every batch. `threads` is how many CPU threads the backend may use, or 0
+    for one thread on each available core. `notify` is called with a line of text before and during
+    slow steps, such as building an engine.
     """
 
     device: str = "CPU"
@@ -59,34 +63,36 @@ class LoadOptions:
 
 
 def slots_for(at_once: int) -> int:
-    """Return how many slots a throughput backend needs that computes `at_once` batches in parallel.
+    """Return how many slots a backend needs for throughput.
 
-    Three times as many plus ten keep it busy while the caller that fills the slots is delayed.
+    `at_once` is how many batches the backend computes in parallel. Three times as many slots plus
+    ten keep the backend busy while the caller that fills the slots is delayed.
     """
     return 3 * at_once + 10
 
 
 class Pending(Protocol):
-    """A batch in flight, whose outputs can be waited for."""
+    """A batch in flight. The caller can wait for its outputs."""
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait at most `timeout` seconds for the outputs and return them; None waits forever.
+        """Wait for the outputs of the batch and return them.
 
-        The arrays are valid until the slot is used again. Raises `BackendError` if the backend
-        failed and `TimeoutError` if the time is up.
+        `timeout` is the longest time to wait in seconds, or None to wait forever. The arrays are
+        valid until the backend uses the slot of this batch for another one. Raises `BackendError`
+        if the backend failed, and `TimeoutError` if the time is up.
         """
         ...
 
 
 @runtime_checkable
 class CancellablePending(Pending, Protocol):
-    """A batch in flight that the backend can give up."""
+    """A batch in flight that can be cancelled."""
 
     def cancel(self) -> None:
         """Ask the backend to stop computing the batch.
 
-        `result` must still be called before the slot is used again. It raises `BackendError` if
-        the batch was stopped in time.
+        The caller must still call `result` before the slot is used again. `result` raises
+        `BackendError` if the batch was stopped in time.
         """
         ...
 
@@ -94,30 +100,32 @@ class CancellablePending(Pending, Protocol):
 class Backend(Protocol):
     """A model loaded on a backend, to be used in a with-block.
 
-    One thread submits batches. The same thread or one other thread waits for the results.
-    `slots` is how many batches may be in flight. `description` names the library, its version, the
-    device and the precision.
+    One thread submits batches. The same thread or one other thread waits for the results. `slots`
+    is how many batches may be in flight at a time. `description` is a text that names the library,
+    its version, the device and the precision.
     """
 
     slots: int
     description: str
 
     def submit(self, images: Pixels) -> Pending:
-        """Start to compute images (B, H, W, 3) uint8 BGR at the network's size.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        B must be the batch that the backend was loaded with. At most `slots` batches may be in
-        flight. The array must not change until the result is available.
+        `images` is (B, H, W, 3) uint8 BGR at the network's size. B must be the `batch` of the
+        options that the backend was loaded with. At most `slots` batches may be in flight. The
+        array must not change until the result is available.
         """
         ...
 
     def share(self) -> "Backend | None":
-        """Return a second handle to the same loaded model for use in another thread, or None if
-        the backend has only one. Close it before this one.
+        """Return a second handle to the same loaded model for use in another thread.
+
+        Return None if the backend has only one handle. Close the second handle before this one.
         """
         ...
 
     def close(self) -> None:
-        """Stop what is in flight and free the model."""
+        """Stop the batches in flight and free the model."""
 
     def __enter__(self) -> Self: ...
 
@@ -145,5 +153,9 @@ class BackendModule(Protocol):
         """
 
     def load(self, model: "ModelFile", options: LoadOptions) -> Backend:
-        """Load a model file. Raises `BackendError`, `MissingPackageError`."""
+        """Load a model file and return the loaded backend.
+
+        Raises `BackendError` if the backend cannot load the model, and `MissingPackageError` if the
+        backend is not installed.
+        """
         ...

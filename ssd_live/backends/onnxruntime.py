@@ -21,9 +21,9 @@ _PROVIDERS = {
 
 
 def runtime() -> Any:
-    """Import ONNX Runtime with its telemetry switched off, and return it.
+    """Import ONNX Runtime with its telemetry switched off, and return the module.
 
-    The user can set `ORT_DISABLE_TELEMETRY` in the environment to another value. Raises
+    A user who has set the environment variable `ORT_DISABLE_TELEMETRY` keeps that value. Raises
     `MissingPackageError` if ONNX Runtime is not installed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -31,7 +31,8 @@ def runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise MissingPackageError(
-            "ONNX Runtime is not installed; `pip install onnxruntime`, or choose --backend openvino"
+            "ONNX Runtime is not installed; run `pip install onnxruntime`, or choose --backend "
+            "openvino"
         ) from error
     onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)
@@ -115,7 +116,10 @@ class OrtBackend(Closing):
         )
 
     def submit(self, images: Pixels) -> OrtPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
+        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+
+        See `Backend.submit`.
+        """
         run_options = self._run_options()
         return OrtPending(
             self._workers.submit(self._session.run, OUTPUTS, {"image": images}, run_options),
@@ -127,7 +131,7 @@ class OrtBackend(Closing):
         return OrtShare(self)
 
     def close(self) -> None:
-        """Cancel batches that were not started, wait for the others, and end the threads."""
+        """Cancel the batches that have not started, wait for the others, and end the threads."""
         self._workers.shutdown(wait=True, cancel_futures=True)
 
 
@@ -147,5 +151,9 @@ class OrtShare(Closing):
 
 
 def load(model: ModelFile, options: LoadOptions) -> OrtBackend:
-    """Load a model file. Raises `BackendError`, `MissingPackageError`."""
+    """Load a model file and return the loaded backend.
+
+    Raises `BackendError` if ONNX Runtime cannot load the model, and `MissingPackageError` if ONNX
+    Runtime is not installed.
+    """
     return OrtBackend(model, options)

@@ -43,7 +43,7 @@ def _openvino() -> Any:
             import openvino
     except ImportError as error:
         raise MissingPackageError(
-            "OpenVINO is not installed; `pip install openvino`, or choose --backend onnxruntime"
+            "OpenVINO is not installed; run `pip install openvino`, or choose --backend onnxruntime"
         ) from error
     return openvino
 
@@ -118,9 +118,10 @@ class OpenVinoPending:
 
 
 class OpenVinoBackend(Closing):
-    """A model loaded with OpenVINO, with a ring of inference requests. See `Backend`.
+    """A model loaded with OpenVINO. See `Backend`.
 
-    The batch is fixed at load, because a dynamic batch costs a quarter of the speed.
+    Each slot has one inference request of OpenVINO, and the slots are used in turn. The batch is
+    fixed at load, because a dynamic batch costs a quarter of the speed.
     """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
@@ -174,7 +175,10 @@ class OpenVinoBackend(Closing):
         self._next = 0
 
     def submit(self, images: Pixels) -> OpenVinoPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
+        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+
+        See `Backend.submit`.
+        """
         slot, self._next = self._next, (self._next + 1) % self.slots
         request = self._requests[slot]
         # OpenVINO reads the array while it computes but keeps no reference to it.
@@ -184,13 +188,13 @@ class OpenVinoBackend(Closing):
         return OpenVinoPending(request, self._tables[slot])
 
     def share(self) -> "OpenVinoBackend":
-        """Return a second handle to the same compiled network, with requests of its own."""
+        """Return a second handle to the same compiled network, with its own inference requests."""
         other = copy.copy(self)
         other._make_slots()
         return other
 
     def close(self) -> None:
-        """Cancel the requests in flight and free all requests."""
+        """Cancel the inference requests in flight and free all requests."""
         for request in self._requests:
             request.cancel()
         self._requests = []
@@ -198,11 +202,12 @@ class OpenVinoBackend(Closing):
 
 @contextlib.contextmanager
 def _own_cache() -> Iterator[Path | None]:
-    """Give a folder with the networks that OpenVINO compiled before, or None if no folder can be
-    written. At the end of the with-block its new files move to the shared cache.
+    """Yield a folder with the networks that OpenVINO compiled before, or None if no folder can be
+    written. At the end of the with-block the new files of the folder move to the shared cache.
 
-    The folder belongs to this process alone and contains links to the shared files. OpenVINO writes
-    its files in place, and it crashes on a file that another process has only half written.
+    The folder belongs to this process alone and contains links to the shared files, because
+    OpenVINO writes its files in place, and it crashes on a file that another process has only half
+    written.
     """
     with contextlib.ExitStack() as stack:
         own: Path | None = None
@@ -227,9 +232,9 @@ def _own_cache() -> Iterator[Path | None]:
 def _cache_folder() -> Path:
     """Return the shared cache folder for networks that OpenVINO compiled, after removing old files.
 
-    Loading a compiled network takes a quarter of the time. Each network, precision, batch and
-    threshold has its own file, and OpenVINO checks that the file fits. Only the newest files are
-    kept. Raises `OSError` if the folder cannot be created.
+    A network that was compiled before loads in a quarter of the time. Each network, precision,
+    batch and threshold has its own file, and OpenVINO checks that the file fits. Only the newest
+    files are kept. Raises `OSError` if the folder cannot be created.
     """
     folder = cache_folder() / "openvino"
     _adopt_old_cache(folder)
@@ -248,7 +253,10 @@ def _cache_folder() -> Path:
 
 
 def _adopt_old_cache(folder: Path) -> None:
-    """Move what version 0.1.0 compiled, which it kept beside the user's models."""
+    """Move the compiled networks of version 0.1.0 to `folder`.
+
+    That version kept them beside the user's models.
+    """
     old = engines_folder() / "openvino"
     if old.is_dir() and not folder.exists():
         with contextlib.suppress(OSError):
@@ -256,11 +264,18 @@ def _adopt_old_cache(folder: Path) -> None:
 
 
 def load(model: ModelFile, options: LoadOptions) -> OpenVinoBackend:
-    """Load a model file. Raises `BackendError`, `MissingPackageError`."""
+    """Load a model file and return the loaded backend.
+
+    Raises `BackendError` if OpenVINO cannot load the model, and `MissingPackageError` if OpenVINO
+    is not installed.
+    """
     return OpenVinoBackend(model, options)
 
 
 def _first_line(error: Exception) -> str:
-    """Return the last line of an error, where OpenVINO gives the reason after its source lines."""
+    """Return the last line of an error's text, because OpenVINO gives the reason there.
+
+    The lines before name places in OpenVINO's source code.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,9 +1,9 @@
 """Replace the NMS of a model file by OpenVINO's own operator if few boxes are left to suppress.
 
-`DetectionOutput` is one operator with a fixed shape, and the last layer of SSD's first
-implementation, in Caffe. It takes the scores in the network's order (box by box) and returns the
-best ones in one table. The NMS of the model file is slower: it transposes the scores, scatters the
-kept ones into zeros and sorts them all again.
+`DetectionOutput` is one operator with a fixed shape. It was the last layer of the first
+implementation of SSD, in Caffe. It takes the scores in the network's order (box by box) and returns
+the best ones in one table. The NMS of the model file is slower: it transposes the scores, scatters
+the kept ones into zeros and sorts them all again.
 """
 
 from typing import Any
@@ -26,11 +26,11 @@ _COLUMNS = 7
 
 
 def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> Any | None:
-    """Return the network, which must have fixed shapes, with `DetectionOutput` after its boxes and
-    scores. Return None if the NMS of the model file should be used.
+    """Return a network that ends in `DetectionOutput`, or None if the file's own NMS must stay.
 
-    That is the case if the file's NMS suppresses nothing, looks only at its best boxes, or has a
-    score threshold below `LEAST_SCORE`.
+    `network` is the network of a model file as OpenVINO read it, with fixed shapes. Its own NMS
+    must stay if that suppresses nothing, looks only at the best boxes, or has a score threshold
+    below `LEAST_SCORE`.
     """
     tensors = {
         name: output
@@ -78,18 +78,18 @@ def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> An
 class Table:
     """A reusable buffer that holds the detections of one request in the layout of `Outputs`.
 
-    `most` is the largest number of detections per image.
+    `batch` is the number of images, and `most` the largest number of detections per image.
     """
 
     def __init__(self, batch: int, most: int) -> None:
         self._rows = np.zeros((batch, most, _COLUMNS), np.float32)
 
     def outputs(self, found: NDArray[np.float32]) -> Outputs:
-        """Convert the table of `DetectionOutput` and return the outputs. Boxes and scores are views
-        of this buffer.
+        """Convert the result of `DetectionOutput` and return it as `Outputs`.
 
         `found` has rows (1, 1, B * K, 7) of image, class, score and box (xyxy), one image after the
-        other. The first row whose image is -1 ends it.
+        other. The first row whose image is -1 marks the end. The boxes and scores that are returned
+        are views of this buffer, so the next call overwrites them.
         """
         rows = found.reshape(-1, _COLUMNS)
         end = int(rows[:, _IMAGE].argmin())

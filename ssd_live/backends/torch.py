@@ -1,6 +1,7 @@
 """Run models with PyTorch, for comparison with the other backends.
 
-The network is rebuilt from the zoo and takes its weights from the model file.
+The network is built from the PyTorch code of the zoo (`models.zoo`). Its weights come from the
+model file.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ try:
     from ssd_live.models.ssd import SSDNetwork
 except ImportError as error:
     raise MissingPackageError(
-        "PyTorch is not installed; `pip install '.[train]'`, or choose --backend openvino"
+        "PyTorch is not installed; run `pip install '.[train]'`, or choose --backend openvino"
     ) from error
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +73,8 @@ class TorchBackend(Closing):
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
         self._metadata = model.metadata
         self._answer = _answering(network_of(model), model.metadata, options)
-        # In the thread that computes: the setting of the user's own threads stays as it is.
+        # The number of threads is set in the thread that computes, so that PyTorch in other threads
+        # of the program keeps its own setting.
         self._worker = ThreadPoolExecutor(
             1,
             thread_name_prefix="torch",
@@ -82,7 +84,10 @@ class TorchBackend(Closing):
         self.description = _description(options)
 
     def submit(self, images: Pixels) -> TorchPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
+        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+
+        See `Backend.submit`.
+        """
         return TorchPending(self._worker.submit(self._run, images))
 
     @torch.inference_mode()
@@ -111,7 +116,7 @@ class TorchBackend(Closing):
 
 
 def load(model: ModelFile, options: LoadOptions) -> Backend:
-    """Load a model file on the CPU or on an NVIDIA GPU.
+    """Load a model file on the CPU or on an NVIDIA GPU, and return the loaded backend.
 
     Raises `BackendError` if a GPU is requested and there is none or it cannot be used, and
     `ModelFileError` if the weights do not fit the network.
@@ -139,9 +144,9 @@ def _description(options: LoadOptions) -> str:
 
 
 def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "NetworkPredictor":
-    """Return the network on its device in the requested precision.
+    """Return a predictor with the network on the device and in the precision of `options`.
 
-    The default boxes keep their own precision, because rounding them would move the boxes.
+    The default boxes keep their own precision, because rounding them would move the detections.
     """
     kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
     boxes = network.default_boxes.to(options.device.lower())

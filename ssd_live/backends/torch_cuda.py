@@ -1,8 +1,8 @@
 """Run models with PyTorch on an NVIDIA GPU.
 
-Each slot has one CUDA graph with all the work from pixels to detections, so that the CPU only
-starts it. NMS runs in this program's own kernel if `cuda-bindings` is installed, otherwise as fixed
-shape operations of PyTorch.
+Each slot (the place for one batch in flight) has one CUDA graph with all the work from pixels to
+detections, so that the CPU only starts the graph. NMS runs in this program's own kernel if
+`cuda-bindings` is installed, otherwise as PyTorch operations of fixed shapes.
 """
 
 import time
@@ -67,9 +67,10 @@ class CudaBackend(Closing):
                 raise _failure("PyTorch cannot use the GPU", error) from error
 
     def submit(self, images: Pixels) -> "_CudaPending":
-        """Copy the images (B, H, W, 3) uint8 BGR to pinned memory and start the slot's graph.
+        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
 
-        Raises `BackendError` if the GPU failed.
+        This copies the images to the pinned memory of the next slot and starts its graph. Raises
+        `BackendError` if the GPU failed.
         """
         slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
         try:
@@ -106,8 +107,8 @@ class _CudaPending:
         return self._slot.outputs
 
 
-# Takes boxes (B, N, 4) and scores (B, N, C). Returns int32 (B * (1 + 6 K),): the four outputs one
-# after the other, with float32 values as their bits.
+# A function that does NMS. It takes boxes (B, N, 4), scores (B, N, C) and the network. It returns
+# int32 (B * (1 + 6 K),): the four outputs one after the other, with float32 values as their bits.
 _Detect = Callable[["Tensor", "Tensor", "NetworkPredictor"], "Tensor"]
 
 
@@ -155,7 +156,10 @@ class _Slot:
             self._done.record(self._stream)
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until the graph is done. Raises `TimeoutError` after `timeout` seconds."""
+        """Wait until the graph is done.
+
+        Raises `TimeoutError` after `timeout` seconds. None waits forever.
+        """
         if timeout is None:
             self._done.synchronize()
             return
@@ -184,7 +188,10 @@ def _limit(answering: "NetworkPredictor") -> int:
 
 
 def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -> Outputs:
-    """Return views into the packed outputs (see `_Detect`)."""
+    """Return the four outputs as views into `packed`, the result of a `_Detect` function.
+
+    `batch` is the number of images, and `limit` the largest number of detections in each image.
+    """
     ends = np.cumsum([batch, 4 * batch * limit, batch * limit])
     counts, boxes, scores, classes = np.split(packed, ends)
     return Outputs(
@@ -248,7 +255,7 @@ class _ConvolutionReLU(nn.Module):
 def fuse_relus(network: nn.Module) -> None:
     """Replace each convolution of a `Sequential` and the ReLU after it by one fused layer.
 
-    This saves two passes over memory a layer. The network must be on a GPU.
+    This saves two passes over memory per layer. The network must be on a GPU.
     """
     for module in network.modules():
         if isinstance(module, nn.Sequential):

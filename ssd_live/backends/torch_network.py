@@ -1,4 +1,7 @@
-"""Rebuild the PyTorch network of a model file from the zoo, with the weights of the file."""
+"""Build the PyTorch network of a model file with the weights of the file.
+
+The code of the network comes from the zoo (`models.zoo`).
+"""
 
 import numpy as np
 import onnx
@@ -18,8 +21,9 @@ from ssd_live.models.zoo import create
 class NetworkPredictor:
     """A callable that predicts boxes and scores before NMS.
 
-    It takes images (B, H, W, 3) uint8 BGR on the network's device. It returns float32 boxes
-    (B, N, 4) xyxy in 0..1 and float32 scores (B, N, C) without the background class.
+    It takes images (B, H, W, 3) uint8 BGR on the network's device. For the N default boxes and the
+    C classes without the background, it returns float32 boxes (B, N, 4) xyxy in 0..1 and float32
+    scores (B, N, C).
     """
 
     def __init__(self, network: SSDNetwork, metadata: Metadata) -> None:
@@ -44,7 +48,11 @@ class NetworkPredictor:
 def answer_before_nms(
     network: SSDNetwork, metadata: Metadata, images: Pixels
 ) -> tuple[Tensor, Tensor]:
-    """Return boxes (B, N, 4) and scores (B, N, C) on the CPU. See `NetworkPredictor`."""
+    """Return the boxes and the scores of a network before NMS, on the CPU.
+
+    `images` is (B, H, W, 3) uint8 BGR at the network's size. The boxes are float32 (B, N, 4) xyxy
+    in 0..1, and the scores float32 (B, N, C). See `NetworkPredictor`.
+    """
     boxes, scores = NetworkPredictor(network, metadata)(
         torch.from_numpy(images).to(next(network.parameters()).device)
     )
@@ -52,9 +60,10 @@ def answer_before_nms(
 
 
 def network_of(model: ModelFile) -> SSDNetwork:
-    """Return the network of a model file in evaluation mode. It takes BGR.
+    """Return the PyTorch network of a model file in evaluation mode.
 
-    Raises `ModelFileError` if a weight is missing or has another shape.
+    Its input channels are in BGR order. Raises `ModelFileError` if a weight is missing or has
+    another shape.
     """
     network = create(model.metadata.network, len(model.metadata.classes) + 1, model.metadata.preset)
     load_weights_of_model_file(network, model)
@@ -62,12 +71,13 @@ def network_of(model: ModelFile) -> SSDNetwork:
 
 
 def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
-    """Load the weights of a model file into a newly created network. It then takes BGR like the
-    file.
+    """Load the weights of a model file into a newly created network.
+
+    The input channels of the network are then in BGR order, as in the file.
 
     The exporter keeps the names of the parameters and folds each BatchNorm into the convolution
-    before it, so every BatchNorm of the network becomes the identity plus the folded bias. Raises
-    `ModelFileError` if a weight is missing or has another shape.
+    before it. Every BatchNorm of the network therefore becomes the identity plus the folded bias.
+    Raises `ModelFileError` if a weight is missing or has another shape.
     """
     graph = onnx.load_model_from_string(model.data).graph
     stored = {
@@ -91,8 +101,8 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
     def bias(convolution: str, channels: int) -> Tensor:
         """Return the bias of a convolution, or zeros if the file has none.
 
-        It is found through the convolution's node, because the exporter gives a folded bias a name
-        of its own, shares equal ones, and leaves out one that is all zero.
+        The bias is found through the node of the convolution, because the exporter gives a folded
+        bias a new name, stores equal biases once, and leaves out a bias that is all zero.
         """
         found = value(biases.get(f"model.{convolution}.weight", ""))
         return torch.zeros(channels) if found is None else found
@@ -115,8 +125,8 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
             weight = value(f"{name}.weight")
             if weight is None:
                 raise ModelFileError(
-                    f"{model.path}: lacks {name}.weight, so PyTorch cannot run it; choose another "
-                    "backend"
+                    f"{model.path}: lacks {name}.weight, so PyTorch cannot run the model; choose "
+                    "--backend openvino"
                 )
             state[f"{name}.weight"] = weight
             if module.bias is not None:
@@ -127,14 +137,16 @@ def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ModelFileError(
-            f"{model.path}: its weights do not fit {model.metadata.network}; choose another backend"
+            f"{model.path}: its weights do not fit {model.metadata.network}; choose "
+            "--backend openvino"
         ) from error
 
 
 def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: ModelFile) -> Tensor:
-    """Return the learned norm of conv4_3, which the exporter may store in another shape.
+    """Return the learned factors that scale the normalised feature map of conv4_3.
 
-    Raises `ModelFileError` if the file has none.
+    `stored` has the tensors of the model file by name. The exporter may store the factors in
+    another shape. Raises `ModelFileError` if the file does not contain them.
     """
     expected = network.state_dict()["backbone.scale_weight"]
     for name, tensor in stored.items():
@@ -142,5 +154,6 @@ def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: Mode
         if "scale_weight" in name or values.shape == (1, len(expected), 1, 1):
             return torch.from_numpy(values.astype(np.float32)).reshape(expected.shape)
     raise ModelFileError(
-        f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run it; choose another backend"
+        f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run the model; choose "
+        "--backend openvino"
     )

@@ -1,4 +1,4 @@
-"""Write the test pattern to a file, for machines without a clip of the requested size."""
+"""Write the generated test pattern to a video file, so that `bench` needs no clip of that size."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +14,10 @@ _RATE = 30
 
 
 def pattern_clip(spec: SourceSpec, path: Path) -> Path:
-    """Write four seconds of the test pattern at its size as H.264, and return `path`.
+    """Write four seconds of the test pattern to the file `path` as H.264, and return `path`.
 
-    An odd width or height is reduced by one pixel. Raises `MediaError` if the file is empty.
+    `spec` is the specification of the pattern; its address gives the size. An odd width or height
+    is reduced by one pixel. Raises `MediaError` if the written file is empty.
     """
     source = PatternSource(spec.address, SourceOptions())
     first = source.picture(0)
@@ -36,5 +37,7 @@ def pattern_clip(spec: SourceSpec, path: Path) -> Path:
             )
         target.mux(stream.encode(None))
     if not path.stat().st_size:
-        raise MediaError(f"{path}: the test pattern could not be encoded")
+        raise MediaError(
+            f"{path}: the test pattern could not be encoded; choose a file with --source"
+        )
     return path

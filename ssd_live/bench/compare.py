@@ -1,4 +1,4 @@
-"""Compare two runs, with the uncertainty of each change."""
+"""Compare the results of two `bench` runs, with the uncertainty of each change."""
 
 import math
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """The change between two measurements.
+    """The change from an earlier measurement to a later one of the same thing.
 
-    `ratio` is new FPS over old FPS, plus or minus `uncertainty`. `verdict` is "faster", "slower",
-    "the same", or "unsure" if one of the runs has only one sample.
+    `ratio` is the FPS of `after` divided by the FPS of `before`, plus or minus `uncertainty`.
+    `verdict` is "faster", "slower", "the same", or "unsure" if a measurement has only one sample.
     """
 
     before: Measurement
@@ -32,7 +32,10 @@ class Change:
 
 
 def changes(old: Report, new: Report) -> list[Change]:
-    """Return the changes of everything that both runs measured."""
+    """Return one `Change` for each measurement that both reports have, in the order of `new`.
+
+    A measurement with 0 FPS in `old` is left out.
+    """
     known = {measurement.key: measurement for measurement in old.measurements}
     return [
         _change(known[after.key], after)
@@ -42,7 +45,11 @@ def changes(old: Report, new: Report) -> list[Change]:
 
 
 def differences(old: Report, new: Report) -> list[str]:
-    """Return what differs between the two machines; such results are hard to compare."""
+    """Return one line of text for each difference between the machines of two reports.
+
+    The lines cover the hardware, the power state and the package versions. If there are any, the
+    two reports are hard to compare.
+    """
     found = []
     for name, what in _FACTS.items():
         before, after = (_words(getattr(report.machine, name)) for report in (old, new))

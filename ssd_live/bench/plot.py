@@ -1,4 +1,4 @@
-"""Draw the measurements as bars."""
+"""Draw the measurements of a report as a bar chart."""
 
 from pathlib import Path
 
@@ -11,9 +11,11 @@ _COLOURS = {"network": "#3d6fd6", "detector": "#2f9e77", "end to end": "#d6733d"
 
 
 def plot(report: Report, path: Path) -> None:
-    """Draw the FPS of each measurement, with one panel for each kind, and save the image.
+    """Draw one bar for the FPS of each measurement, and save the chart to the file `path`.
 
-    The line across a bar is its bound. Raises `MissingPackageError`, `OutputError`.
+    Each kind of measurement has its own panel. The line across a bar is the measurement's
+    `bound_fps`. Raises `MissingPackageError` if matplotlib is not installed, and `OutputError` if
+    the file ending is not `.png`, `.svg` or `.pdf` or the file cannot be written.
     """
     panels = [(kind, [row for row in report.measurements if row.kind == kind]) for kind in KINDS]
     panels = [(kind, rows) for kind, rows in panels if rows]
@@ -47,6 +49,8 @@ def plot(report: Report, path: Path) -> None:
         axes.set_title(kind, loc="left", fontsize=10)
         axes.margins(x=0.12)
         axes.spines[["top", "right"]].set_visible(False)
-    parts[-1, 0].set_xlabel("frames per second; the black line is the bound that the stages set")
+    parts[-1, 0].set_xlabel(
+        "frames per second; the black line is the highest FPS that the stages allow"
+    )
     figure.suptitle(headline(report), fontsize=8)
     save_figure(figure, path)

@@ -1,4 +1,4 @@
-"""The measurements as they are stored in JSON."""
+"""The classes for the measurements of `bench`, as they are stored in JSON."""
 
 import math
 import statistics
@@ -19,13 +19,13 @@ _STUDENT_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 
 class Record(BaseModel):
-    """The base of all records: immutable, without unknown keys."""
+    """The base class of all records. Records are immutable, and unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Latency(Record):
-    """Percentiles of the latency in milliseconds."""
+    """The 50th, 95th and 99th percentiles of the latency, in milliseconds."""
 
     p50: float
     p95: float
@@ -35,10 +35,11 @@ class Latency(Record):
 class Measurement(Record):
     """A measurement of one kind, for one combination of model, backend and precision.
 
-    `fps` is the median of `samples`; each sample is the FPS of a short time, in the order of
-    measurement. `what` is the method: one at a time, many in flight, or the kind of output.
-    `bound_fps` is the highest FPS that the costs of the stages allow. `joules` is the energy per
-    frame.
+    `samples` holds the FPS of one short period after another, in the order of measurement. `what`
+    is the method ("one at a time", "many in flight", "a frame to its detections") or the kind of
+    output. `description` is the backend's text about itself. `source` is empty for the kind
+    "network". `frames` counts the measured frames. `memory_mb` is the peak memory. `bound_fps` is
+    the highest FPS that the CPU costs of the stages allow. `joules` is the energy per frame.
     """
 
     # The computed fields are in the JSON too. They are ignored when it is read and computed again.
@@ -63,24 +64,27 @@ class Measurement(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def fps(self) -> float:
-        """The median of the samples in frames per second, or 0 without samples."""
+        """The median of `samples` in frames per second, or 0 if there are no samples."""
         return statistics.median(self.samples) if self.samples else 0.0
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def uncertainty(self) -> float:
-        """Half of the 95 % interval of the median, as a share of the median."""
+        """Half of the 95 % confidence interval of `fps`, as a share of `fps`: 0.02 is 2 %."""
         return uncertainty(self.samples)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def share(self) -> float | None:
-        """`fps` as a share of `bound_fps`, or None without a bound."""
+        """The ratio of `fps` to `bound_fps`, or None if there is no `bound_fps`."""
         return self.fps / self.bound_fps if self.bound_fps else None
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The values that must be equal so that two measurements can be compared."""
+        """The values that identify what was measured.
+
+        Two measurements can be compared only if their keys are equal.
+        """
         return (
             self.kind,
             self.what,
@@ -94,9 +98,10 @@ class Measurement(Record):
 
 
 class Stage(Record):
-    """The CPU time of one stage, measured alone in one thread, in milliseconds per frame.
+    """The CPU time of one stage of `process`, in milliseconds per frame.
 
-    The backend does not busy-wait. `within` names the stage that this one is part of.
+    The stage is measured alone in one thread. `within` is the name of the stage that this one is a
+    part of, or empty. The backend does not busy-wait, so the time contains no waiting.
     """
 
     name: str
@@ -105,7 +110,7 @@ class Stage(Record):
 
 
 class StageCosts(Record):
-    """The stages of one combination of model, backend and precision."""
+    """The costs of all stages for one combination of model, backend and precision."""
 
     model: str
     backend: str
@@ -115,12 +120,13 @@ class StageCosts(Record):
 
 
 class Machine(Record):
-    """The machine, and its state during the measurements.
+    """The machine, and its state during the measurements. All shares are from 0 to 1.
 
     `load_before` is the load average before the start. `others_busy` is the share of all cores that
     other programs used. `steal` is the share of CPU time that the host took from this virtual
-    machine. `slowest_clock` is the clock of the fastest core as a share of its maximum; it was
-    higher for nine tenths of the time. `throttled` is how often a core slowed down because of heat.
+    machine. `slowest_clock` is a share of the maximum clock: the fastest core ran faster than this
+    for nine tenths of the time. `throttled` is how often a core slowed down because of heat.
+    `versions` maps package names to versions. `governor` is the power setting of the CPU on Linux.
     """
 
     processor: str
@@ -139,7 +145,11 @@ class Machine(Record):
 
 
 class Report(Record):
-    """The result of a whole run."""
+    """The result of a whole `bench` run.
+
+    `created` is the time in ISO 8601 format, `command` the command line, and `seconds` the length
+    of the run. `warnings` holds one line for each condition that makes the results unreliable.
+    """
 
     format: Literal[1] = 1
     created: str
@@ -152,9 +162,10 @@ class Report(Record):
 
 
 def uncertainty(samples: Sequence[float]) -> float:
-    """Return half of the 95 % interval of the median, as a share of the median.
+    """Return half of the 95 % confidence interval of the median of `samples`.
 
-    It is infinite for fewer than two samples, or if the median is 0.
+    The result is a share of the median: 0.02 is 2 %. It is infinite for fewer than two samples, or
+    if the median is 0.
     """
     if len(samples) < 2 or not (middle := statistics.median(samples)):
         return math.inf
@@ -164,7 +175,7 @@ def uncertainty(samples: Sequence[float]) -> float:
 
 
 def percentiles(milliseconds: Sequence[float]) -> Latency | None:
-    """Return the percentiles by nearest rank, or None without values."""
+    """Return the 50th, 95th and 99th percentiles (nearest rank), or None if there are no values."""
     if not milliseconds:
         return None
     ordered = sorted(milliseconds)

@@ -1,6 +1,6 @@
-"""Run the measurements of one combination after another, each in a process of its own.
+"""Run the measurements of `bench` one after another, each in a process of its own.
 
-End-to-end runs alternate with measurements of the stages that bound them.
+End-to-end runs alternate with measurements of the stages, whose CPU costs limit the FPS.
 """
 
 import json
@@ -52,10 +52,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure.
+    """The settings of a run: what to measure, and for how long.
 
-    `clip` is None if the source has no file; then there are no end-to-end measurements. `seconds`
-    is the longest time for one measurement. `load` is the machine's load average before the start.
+    `clip` is the video file to measure on. It is None if the source is not a file; then there are
+    no end-to-end measurements. `source` is the name of the source in the report. `batches` holds
+    the batch sizes and `streams` the numbers of parallel `process` runs to measure. `seconds` is
+    the longest time for one measurement. `load` is the load average before the start.
     """
 
     subjects: tuple[Subject, ...]
@@ -70,7 +72,7 @@ class Plan:
 
 
 class Bench:
-    """One run of a plan. `notify` is called with a line about each measurement."""
+    """One run of a plan. `notify` is called with one line of text before each measurement."""
 
     def __init__(self, plan: Plan, notify: Callable[[str], None]) -> None:
         self._plan = plan
@@ -82,8 +84,8 @@ class Bench:
     def run(self) -> Report:
         """Measure everything in the plan and return the report.
 
-        A combination that fails is reported and left out. Raises `BackendError` if nothing could be
-        measured.
+        If a combination of model and backend fails, its error is a warning in the report. Raises
+        `BackendError` if nothing could be measured.
         """
         began, watch, done = time.monotonic(), Watch(), threading.Event()
         watcher = threading.Thread(target=self._look, args=(watch, done), name="watch", daemon=True)
@@ -103,7 +105,13 @@ class Bench:
             done.set()
             watcher.join()
         if not self._measurements:
-            raise failures[0] if failures else BackendError("there was nothing to measure")
+            raise (
+                failures[0]
+                if failures
+                else BackendError(
+                    "there was nothing to measure; choose other measurements or another source"
+                )
+            )
         state = watch.machine(self._plan.load, self._cpu_seconds)
         return Report(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -137,7 +145,7 @@ class Bench:
             self._end_to_end(subject)
 
     def _end_to_end(self, subject: Subject) -> None:
-        """Measure end-to-end runs and stages in turns, so that a slower clock affects both."""
+        """Measure end-to-end runs and stages alternately, so that a slower clock affects both."""
         seconds = self._plan.seconds / _ROUNDS
         runs: dict[tuple[str, int], list[list[dict[str, Any]]]] = {}
         costs: list[dict[str, float]] = []
@@ -169,7 +177,7 @@ class Bench:
     def _children(
         self, subject: Subject, what: str, streams: int, seconds: float
     ) -> list[dict[str, Any]]:
-        """Run one child process for each stream, all at once."""
+        """Run one child process for each stream, all at once, and return the result of each."""
         self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting:
             order = self._order(subject, "end to end", what) | {
@@ -200,9 +208,9 @@ class Bench:
         }
 
     def _run_together(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run the orders in child processes, all at once, and return the results.
+        """Run each order in its own child process, all at once, and return the results in order.
 
-        If one fails, or at an interrupt, the lifeline closes and the others end.
+        If one child fails, or if the user interrupts, the lifeline closes and all children end.
         """
         with ThreadPoolExecutor(len(orders)) as pool, lifeline() as alive:
             jobs = [pool.submit(self._run_child, order, alive) for order in orders]
@@ -224,7 +232,8 @@ class Bench:
             result = Path(folder) / RESULT_NAME
             if code or not result.is_file():
                 raise BackendError(
-                    _last_line(told) or f"the measuring process ended with code {code}"
+                    _last_line(told)
+                    or f"the measuring process ended with code {code} and no message; try again"
                 )
             found: dict[str, Any] = json.loads(result.read_text())
             return found
@@ -240,7 +249,10 @@ class Bench:
         streams: int = 1,
         bound: float | None = None,
     ) -> None:
-        """Store a measurement; the FPS of the streams in each turn are added up."""
+        """Store a measurement made from the results `turns`: one list of results for each turn.
+
+        A turn has one result for each stream, and the FPS of its streams are added up.
+        """
         samples = [
             sum(values)
             for turn in turns
@@ -277,7 +289,10 @@ class Bench:
 
 
 def _bounded(choice: BackendChoice) -> bool:
-    """Whether the CPU cores bound the speed: inference on another device costs no CPU time."""
+    """Return whether the number of CPU cores limits the FPS.
+
+    This is so only if inference runs on the CPU; on other devices it costs no CPU time.
+    """
     return choice.device == "CPU"
 
 

@@ -1,6 +1,6 @@
-"""Measure what each stage of `process` costs alone in one thread.
+"""Measure the CPU time of each stage of `process`, alone in one thread.
 
-The costs give the bound for the end-to-end results.
+The sum of the costs gives the highest FPS that an end-to-end run can reach.
 """
 
 import time
@@ -41,13 +41,14 @@ _KEPT_EVERY, _TURNS = 5, 3
 
 
 def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
-    """Return CPU seconds per frame for each stage in `VIDEO`, and for `NMS`.
+    """Return the CPU seconds per frame of each stage: {name: seconds}.
 
-    They are measured on the first frames of the clip. Engines have no `NMS` cost. Raises
-    `MediaError`, `BackendError`.
+    The names are those in `VIDEO`, and `NMS` unless the backend runs engines. The first frames of
+    the clip are measured. Raises `MediaError` if the clip cannot be read, and `BackendError` if the
+    backend cannot load or run the model.
 
     Only one frame is held at a time. The decoder then reuses the memory of the previous frame,
-    which is still in the CPU caches. Frames that are kept cost a third more.
+    which is still in the CPU caches. Keeping the frames would make them cost a third more.
     """
     # OpenCV must use only one thread too.
     threads = cv2.getNumThreads()
@@ -138,7 +139,7 @@ def _write(
 
 
 class _Clock:
-    """The CPU seconds of this process inside its with-blocks, and the number of blocks."""
+    """A clock that adds up the CPU seconds of this process in its with-blocks, and counts them."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -157,7 +158,7 @@ class _Clock:
 
 
 def _single(form: ModelFile, choice: BackendChoice) -> Backend:
-    """Return a backend with one thread, loaded and warmed up."""
+    """Return a backend that has loaded the model `form` with one thread and is warmed up."""
     batch = batch_for_video(choice)
     backend = load_backend(
         choice.backend,
@@ -169,7 +170,10 @@ def _single(form: ModelFile, choice: BackendChoice) -> Backend:
 
 
 def _batches(images: Sequence[Pixels], choice: BackendChoice) -> Iterator[Pixels]:
-    """Yield batches of the size that `process` uses; the last image fills an incomplete one."""
+    """Yield the images in batches (B, H, W, 3) of the size that `process` uses.
+
+    Copies of the last image fill the last batch.
+    """
     size = batch_for_video(choice)
     for first in range(0, len(images), size):
         some = list(images[first : first + size])

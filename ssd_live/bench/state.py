@@ -1,4 +1,4 @@
-"""The state of the machine during the measurements, which can make two runs differ."""
+"""Observe the state of the machine during the measurements, because it affects the results."""
 
 import contextlib
 import platform
@@ -29,7 +29,7 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 
 class Watch:
-    """Watches the state of the machine from its creation until `machine` is called."""
+    """An observer of the machine's state, from its creation until `machine` is called."""
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
@@ -39,7 +39,7 @@ class Watch:
         self._throttled = throttle_count()
 
     def look(self) -> None:
-        """Sample the CPU clock. Call this regularly."""
+        """Store one sample of the CPU clock. Call this method regularly."""
         with contextlib.suppress(OSError, NotImplementedError, AttributeError):
             # Idle cores run at a low clock, so take the fastest core.
             clocks = [
@@ -51,8 +51,8 @@ class Watch:
     def machine(self, load_before: float, told: float) -> Machine:
         """Return the machine and its state since this object was created.
 
-        `told` is the CPU time in seconds that the child processes report. It is needed because some
-        systems do not count the time of children.
+        `load_before` is the load average before the start. `told` is the CPU time in seconds that
+        the child processes report; some systems do not count the time of children themselves.
         """
         after, cores = psutil.cpu_times(), machine.available_cores()
         own, children = _cpu_seconds()
@@ -88,7 +88,7 @@ class Watch:
 
 
 def warnings(state: Machine) -> tuple[str, ...]:
-    """Return a warning for each condition that makes the results unreliable."""
+    """Return one line of text for each condition that makes the results unreliable."""
     found = []
     if state.others_busy > _BUSY_SHARE:
         found.append(
@@ -97,24 +97,30 @@ def warnings(state: Machine) -> tuple[str, ...]:
     if state.load_before > 0.5 * state.cores:
         found.append(
             f"the machine was busy before the start (load {state.load_before:.1f} on "
-            f"{state.cores} cores)"
+            f"{state.cores} cores); close other programs and measure again"
         )
     if state.steal > _STEAL_SHARE:
-        found.append(f"the virtual machine had no CPU for {state.steal:.0%} of the time")
+        found.append(
+            f"the virtual machine had no CPU for {state.steal:.0%} of the time; measure again when "
+            "its host is less busy"
+        )
     if state.slowest_clock is not None and state.slowest_clock < _SLOW_CLOCK:
         found.append(
-            f"the clock fell to {state.slowest_clock:.0%} of its maximum: the machine saves power "
-            "or is hot"
+            f"the clock fell to {state.slowest_clock:.0%} of its maximum; turn off power saving or "
+            "let the machine cool, and measure again"
         )
     if state.throttled:
         found.append("the CPU slowed down because of heat; let it cool and measure again")
     if state.governor == "powersave" or state.on_battery:
-        found.append("the machine runs on battery or saves power; the results will be lower")
+        found.append(
+            "the machine runs on battery or saves power, so the results are too low; plug it in, "
+            "turn off power saving and measure again"
+        )
     return tuple(found)
 
 
 class Energy:
-    """The CPU's energy counters, on systems where this user may read them."""
+    """A reader of the CPU's energy counters, on systems where this user may read them."""
 
     def __init__(self, folder: Path = _RAPL) -> None:
         # There is one counter per socket. `psys`, if present, counts the same energy again.
@@ -128,23 +134,24 @@ class Energy:
         }
 
     def joules(self) -> float | None:
-        """Return the energy in joules since this object was created.
+        """Return the energy that the CPU used since this object was created, in joules.
 
-        Return None if there are no counters or if one of them wrapped around.
+        Return None if there are no counters, or if a counter started again from zero.
         """
         used = [(_microjoules(path) or 0) - before for path, before in self._before.items()]
         return sum(used) / 1e6 if used and min(used) > 0 else None
 
 
 def load_average() -> float:
-    """Return the load average: how many processes needed a core in the last minute."""
+    """Return the load average: the mean number of processes that needed a core in a minute."""
     return float(psutil.getloadavg()[0])
 
 
 def throttle_count(folder: Path = _CPUS) -> int | None:
     """Return how often cores slowed down because of heat since the machine started.
 
-    Return None if the system does not count this; only Linux does.
+    `folder` has a folder for each core. Return None if the system does not count this; only Linux
+    does.
     """
     counts = [
         int(text)
@@ -160,7 +167,7 @@ def _microjoules(path: Path) -> int | None:
 
 
 def _cpu_seconds() -> tuple[float, float]:
-    """Return the CPU seconds of this process and of its children that have ended.
+    """Return (CPU seconds of this process, CPU seconds of its children that have ended).
 
     The second value is 0 on Windows and macOS.
     """

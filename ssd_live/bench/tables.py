@@ -1,4 +1,4 @@
-"""Show a report as tables, in the terminal or as one HTML file."""
+"""Turn a report into tables of text for the terminal, or into one HTML page."""
 
 import html
 import math
@@ -31,8 +31,8 @@ _BAR_PIXELS = 160
 class Table:
     """A table of text cells.
 
-    `numbers` holds the names of the right-aligned columns. `bars` holds one value in 0..1 for each
-    row, or is empty.
+    `numbers` holds the names of the columns with numbers, which are right-aligned. `bars` holds the
+    length of a bar for each row, from 0 to 1, or is empty.
     """
 
     title: str
@@ -43,7 +43,7 @@ class Table:
 
 
 def tables(report: Report) -> list[Table]:
-    """Return one table for each kind of measurement, and one for each set of stages."""
+    """Return one table for each kind of measurement, then one for each `StageCosts`."""
     found = []
     for kind in KINDS:
         rows = [measurement for measurement in report.measurements if measurement.kind == kind]
@@ -54,7 +54,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def comparison(changes: Sequence[Change]) -> Table:
-    """Return a table of the changes since an earlier run."""
+    """Return a table with one row for each change since an earlier run."""
     rows = []
     for change in changes:
         before, after = change.before, change.after
@@ -79,7 +79,7 @@ def comparison(changes: Sequence[Change]) -> Table:
 
 
 def headline(report: Report) -> str:
-    """Return the machine in one line of text."""
+    """Return one line of text about the machine: CPU, cores, memory, GPUs and power setting."""
     where = report.machine
     parts = [where.processor, f"{where.cores} cores", f"{where.memory_gib:g} GiB", *where.gpus]
     if where.governor:
@@ -88,7 +88,10 @@ def headline(report: Report) -> str:
 
 
 def as_html(report: Report, changes: Sequence[Change] = ()) -> str:
-    """Return the report as one HTML file that needs no other files."""
+    """Return the report, and a table of `changes` if there are any, as the text of an HTML page.
+
+    The page needs no other files.
+    """
     every = [*tables(report), *([comparison(changes)] if changes else [])]
     versions = ", ".join(f"{name} {version}" for name, version in report.machine.versions.items())
     parts = [
@@ -195,7 +198,7 @@ def _ratio(change: Change) -> str:
 
 
 def _without_empty(table: Table) -> Table:
-    """Return the table without columns that are empty in every row."""
+    """Return the table without the columns whose cells are all empty."""
     kept = [
         number for number in range(len(table.columns)) if any(row[number] for row in table.rows)
     ]

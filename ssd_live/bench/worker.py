@@ -1,6 +1,7 @@
-"""The child process of `bench`: measure what ORDER (JSON) says, and write a file to FOLDER.
+"""The child process of `bench`, which makes one measurement.
 
-python -m ssd_live.bench.worker ORDER FOLDER
+The command line is `python -m ssd_live.bench.worker ORDER FOLDER`. ORDER is a JSON object that says
+what to measure. The result is written to the file `result.json` in FOLDER.
 """
 
 import json
@@ -55,7 +56,10 @@ Found = dict[str, Any]
 
 
 def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure the network alone, one batch at a time or with many batches in flight."""
+    """Measure the network alone and return the result: samples, frames, joules, latencies.
+
+    `order["what"]` selects the method: one batch at a time, or many batches in flight.
+    """
     batch, many = order["batch"], order["what"] == "many in flight"
     images = [np.repeat(image[None], batch, 0) for image in _network_inputs(model)]
     with load_chosen(model, choice, "throughput" if many else "latency", batch=batch) as backend:
@@ -69,7 +73,10 @@ def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure one frame at a time, as it comes from the decoder: scale, infer, filter."""
+    """Measure the way from a decoded frame to its detections, and return the result.
+
+    Each frame is scaled, inferred and filtered before the next one begins.
+    """
     wanted = detection_filter(model.metadata)
     frames = _frames(order, model)
     with load_chosen(model, choice) as backend:
@@ -91,9 +98,9 @@ def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure `process` itself by running it on the clip again and again.
+    """Measure `process` by running it on the clip again and again, and return the result.
 
-    The time for opening and closing files is included in the windows.
+    The measured time includes opening and closing the files.
     """
     config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
@@ -132,7 +139,7 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 class _Windows:
-    """Measures frames per second in one window after another.
+    """An object that measures FPS in one period of time (window) after another.
 
     A window begins and ends at a moment when a frame was done, because frames come in bursts.
     """
@@ -150,7 +157,7 @@ class _Windows:
 
 
 def stages(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure the costs of the stages on the clip."""
+    """Measure the CPU seconds per frame of each stage on the clip, and return the result."""
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 
@@ -163,9 +170,9 @@ KINDS: dict[str, Callable[[ModelFile, BackendChoice, Found], Found]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and return the exit code; `arguments` are ORDER and FOLDER.
+    """Make the measurement, write its result to a file, and return the exit code: 0, or 1 on error.
 
-    An error is printed to the standard error stream.
+    `arguments` are ORDER and FOLDER (see the module). An error is printed to standard error.
     """
     order, folder = json.loads(arguments[0]), Path(arguments[1])
     order["folder"] = str(folder)
@@ -187,22 +194,29 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
-    """Run `main`, but end with the parent process, because then no one needs the result."""
+    """Run `main` and return its exit code, but end at once if the parent process ends.
+
+    Without the parent process nobody needs the result.
+    """
     end_with_parent()
     return main(arguments)
 
 
 def _meet(place: Path, streams: int) -> None:
-    """Wait until all streams are ready to be measured at the same time."""
+    """Wait until the processes of all streams are ready, so that they are measured together.
+
+    Each process creates a file in the folder `place`, and waits until there are `streams` files.
+    """
     (place / str(os.getpid())).touch()
     while len(list(place.iterdir())) < streams:
         time.sleep(_POLL_SECONDS)
 
 
 def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Found:
-    """Return FPS over short windows, until their median is certain or time is up.
+    """Measure the FPS of one short window after another, and return the result.
 
-    Results of the warm-up are removed from `latencies`.
+    Each item of `steps` is the number of frames that were done. Measuring ends when the median is
+    certain or after `seconds`. The latencies of the warm-up are removed from `latencies`.
     """
     warm = time.perf_counter() + _WARM_UP_SECONDS
     next(steps)
@@ -265,7 +279,9 @@ def _frames(order: Found, model: ModelFile) -> list[Frame]:
             islice((item for item in reader.read() if isinstance(item, Frame)), _FRAMES_IN_MEMORY)
         )
     if not frames:
-        raise UsageError(f"{order['clip']}: has no frame; choose another source")
+        raise UsageError(
+            f"{order['clip']}: the file has no frame; choose another one with --source"
+        )
     return frames
 
 

@@ -58,7 +58,9 @@ class Request:
 def run(request: Request) -> None:
     """Check the request, measure, print the tables, and write the requested files.
 
-    Everything that can be checked is checked before anything is measured. Raises `SsdLiveError`.
+    Everything that can be checked is checked before anything is measured. Raises `UsageError` if an
+    option is not valid, `CancelledError` on Ctrl-C, and another `SsdLiveError` if a file cannot be
+    read or written or a measurement fails.
     """
     load = load_average()
     if not math.isfinite(request.seconds):
@@ -75,7 +77,8 @@ def run(request: Request) -> None:
         clip = _clip(request.source, stack)
         if clip is None and kinds == ("end to end",):
             raise UsageError(
-                f"{request.source} cannot be measured end to end; give --source a file or pattern"
+                f"{request.source} cannot be measured end to end; give a file or pattern with "
+                "--source"
             )
         subjects = _subjects(request)
         name = "the sample clip" if request.source is None else printable(request.source)
@@ -113,8 +116,8 @@ def run(request: Request) -> None:
 def _check_outputs(request: Request) -> None:
     """Check that every output can be written.
 
-    Raises `UsageError` if an output would overwrite another output or an input, `OutputError` if it
-    cannot be written, and `MissingPackageError` if a package for the plot is missing.
+    Raises `UsageError` if an output would overwrite another output or an input, `OutputError` if an
+    output cannot be written, and `MissingPackageError` if a package for the plot is missing.
     """
     sources = [Path(text) for text in (request.source, *request.models) if text]
     taken = {resolve(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
@@ -134,7 +137,7 @@ def _check_outputs(request: Request) -> None:
 def _subjects(request: Request) -> tuple[Subject, ...]:
     """Return every combination of model, backend and precision to measure.
 
-    Combinations that lead to the same model and backend choice are kept once.
+    If several combinations lead to the same model and backend, only the first one is returned.
     """
     found: dict[tuple[str, str], Subject] = {}
     for name in request.models:
@@ -149,10 +152,11 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
 
 
 def _clip(source: str | None, stack: ExitStack) -> Path | None:
-    """Return the video file to read, or None for the source `synthetic`.
+    """Return the video file to measure, or None if `source` is `synthetic`.
 
-    A `pattern` source is encoded to a temporary file, which `stack` removes. Raises `UsageError` if
-    the source is of another kind, and `MediaError` if the file cannot be read.
+    If `source` is None, this is the sample clip. A `pattern` source is encoded to a temporary file,
+    which `stack` removes. Raises `UsageError` if the source is not a file, `pattern` or
+    `synthetic`, and `MediaError` if the file cannot be read.
     """
     if source is None:
         return _SAMPLE
@@ -180,7 +184,7 @@ def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
     except ValueError:
         values = ()
     if not values or not all(1 <= value <= most for value in values):
-        raise UsageError(f"{option} {text!r} must be numbers from 1 to {most}, as in 1,8")
+        raise UsageError(f"{option} {text!r} must be numbers from 1 to {most}, for example 1,4,8")
     return values
 
 
@@ -195,17 +199,21 @@ def _kinds(text: str) -> tuple[Kind, ...]:
 
 
 def _earlier(path: Path) -> Report:
-    """Return the report of an earlier run. Raises `DataError` if the file is not such a report."""
+    """Return the report of an earlier run that `path` holds.
+
+    Raises `DataError` if the file cannot be read or is not such a report.
+    """
     try:
         return Report.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); give a file that "
-            "--json wrote"
+            "`bench --json` wrote"
         ) from error
     except (ValidationError, RecursionError) as error:
         raise DataError(
-            f"{path}: is not a report of this version of `bench`; measure again with --json"
+            f"{path}: is not a report of this version of `bench`; make a new one with "
+            "`bench --json`"
         ) from error
 
 
@@ -215,7 +223,7 @@ def _print_changes(changed: list[Change], different: list[str]) -> None:
     if changed:
         _print_table(comparison(changed))
     else:
-        print("note: no measurement of the earlier run was repeated")
+        print("note: no measurement of the earlier run was repeated, so nothing can be compared")
 
 
 def _print_table(table: Table) -> None:

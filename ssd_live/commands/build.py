@@ -51,8 +51,10 @@ class Request:
 def run(request: Request) -> None:
     """Build the engine, save it and check it against float32, unless the same engine exists.
 
-    Without a GPU here, or for other GPUs, the check is done when the engine is first loaded. Raises
-    `SsdLiveError`.
+    If there is no GPU here, or if the engine is for other GPUs, the check is done when the engine
+    is first loaded. Raises `UsageError` if an option is not valid, `BackendError` if the build or
+    the check fails, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the
+    library or the folder cannot be used.
     """
     precision, workspace_mb, runtime, force = (
         request.precision,
@@ -61,7 +63,9 @@ def run(request: Request) -> None:
         request.force,
     )
     if precision not in _PRECISIONS:
-        raise UsageError(f"engines compute in fp16 or fp32, not {precision}")
+        raise UsageError(
+            f"engines compute in fp16 or fp32, not {precision}; give --precision fp16 or fp32"
+        )
     if workspace_mb > _MOST_WORKSPACE_MB:
         raise UsageError(
             f"--workspace {workspace_mb} is too large; it is in MB, and can be "
@@ -92,7 +96,7 @@ def run(request: Request) -> None:
     gpu, no_gpu = (None, "the engine is for other GPUs") if wanted else _gpu()
     key = key_for(model, flavour.name, str(library.__version__), options, gpu)
     if not force and (manifest := _known(store, key)) is not None:
-        print(f"{store.folder / manifest.engine}: is there already; --force builds it again")
+        print(f"{store.folder / manifest.engine}: exists already; give --force to build it again")
         return
     store.prepare()
     started = time.monotonic()
@@ -103,13 +107,15 @@ def run(request: Request) -> None:
         f"{manifest.seconds:.1f} s)"
     )
     if gpu is None:
-        print(f"parity with float32: not run, because {no_gpu}; it runs at the engine's first use")
+        print(
+            f"parity with float32: not run, because {no_gpu}; it runs when the engine is first used"
+        )
     else:
         _hold_to_float32(model, flavour, manifest, store, force=force)
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    """Return the first GPU of this machine and "", or None and the reason why there is none."""
+    """Return the first GPU of this machine and "", or None and the reason if there is none."""
     try:
         present = gpus()
     except SsdLiveError as error:
@@ -120,9 +126,10 @@ def _gpu() -> tuple[Gpu | None, str]:
 def _hold_to_float32(
     model: ModelFile, flavour: Variant, manifest: Manifest, store: EngineStore, *, force: bool
 ) -> None:
-    """Run the new engine on this GPU, compare it with float32, and print the result.
+    """Run the new engine on this GPU, compare its results with float32, and print the agreement.
 
-    Raises `BackendError` if the engine finds too little and `force` is False.
+    `store` holds the engine that `manifest` describes. Raises `BackendError` if too few results
+    agree and `force` is False.
     """
     options = LoadOptions(
         "GPU", manifest.key.precision, batch=manifest.key.batches[0], notify=notify
@@ -136,9 +143,9 @@ def _hold_to_float32(
 
 
 def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
-    """Return the manifest of a usable engine for `key`, or None if the engine must be built.
+    """Return the manifest of the stored engine for `key`, or None if the engine must be built.
 
-    An engine that exists but is not usable is reported as a note.
+    If the stored engine cannot be used, a note is printed and None is returned.
     """
     try:
         found = store.find(key)
@@ -151,7 +158,8 @@ def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
 def _batches(text: str) -> tuple[int, int, int]:
     """Return the smallest, usual and largest batch size from a text like `1,4,8`.
 
-    A single number, as in `8`, stands for all three. Raises `UsageError`.
+    A single number, such as `8`, stands for all three. Raises `UsageError` if the text has another
+    form, if the sizes are not in ascending order, or if a size is not in 1..256.
     """
     try:
         values = [int(part) for part in text.split(",")]
@@ -161,17 +169,17 @@ def _batches(text: str) -> tuple[int, int, int]:
         values *= 3
     if len(values) != 3 or values != sorted(values) or not 1 <= values[0] <= values[2] <= 256:
         raise UsageError(
-            f"--batch {text!r} must be one number, or the smallest, usual and largest batch as in "
-            "1,4,8 (at most 256)"
+            f"--batch {text!r} must be one number, or the smallest, usual and largest batch, for "
+            "example 1,4,8 (at most 256)"
         )
     return values[0], values[1], values[2]
 
 
 def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: EngineStore) -> bytes:
-    """Build the engine with a progress bar and return its bytes.
+    """Build the engine, show a progress bar, and return the content of the engine file.
 
     The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, the
-    second one ends the process. Raises what `build` raises.
+    second Ctrl-C ends the process. Raises what `build` raises.
     """
     cancelled = threading.Event()
     answers: list[bytes] = []

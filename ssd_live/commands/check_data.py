@@ -38,8 +38,9 @@ def run(
 ) -> None:
     """Check the labelled images, print the findings, and write the contact sheet and the JSON file.
 
-    Raises `DataError` at the end if something is wrong, `UsageError` and `OutputError` for outputs
-    that cannot be written.
+    `folder` is a data set (VOC, COCO or YOLO), `split` a part of it. Raises `DataError` if the data
+    cannot be read, or at the end if a label or an image is wrong. Raises `UsageError` if an output
+    would overwrite an input or the other output, and `OutputError` if an output cannot be written.
     """
     # Check the outputs first, so that an error does not appear only after the work.
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
@@ -140,7 +141,7 @@ def _print(data: DataSet, checked: Checked, findings: list[Finding]) -> None:
         for finding in those[:_SHOWN_OF_A_KIND]:
             print(f"  {_one_line(str(finding))}")
         if len(those) > _SHOWN_OF_A_KIND:
-            print(f"  and {len(those) - _SHOWN_OF_A_KIND} more; --json FILE has all")
+            print(f"  and {len(those) - _SHOWN_OF_A_KIND} more; --json FILE writes all")
 
 
 def _one_line(text: str) -> str:
@@ -160,9 +161,10 @@ def _answer(data: DataSet, findings: list[Finding]) -> dict[str, object]:
 
 
 def _sheet(data: DataSet, checked: Checked, findings: list[Finding]) -> Pixels:
-    """Return a contact sheet (H, W, 3) BGR with the class histogram below it.
+    """Return a contact sheet (H, W, 3) uint8 BGR of at most 20 images and a class histogram.
 
-    Images with findings come first, then randomly chosen ones (always the same).
+    Images with findings come first, then randomly chosen images. The choice is always the same. If
+    no image can be read, the sheet has only the histogram.
     """
     kinds: dict[Path, Kind] = {}
     for finding in findings:

@@ -25,16 +25,16 @@ from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
 
-# Package -> advice for a machine that lacks it; no advice where it is empty. The program cannot run
-# without the first four.
+# The packages to report, and advice for a machine that lacks the package. An empty text means no
+# advice. The program cannot run without the first four packages.
 _PACKAGES = {
     "numpy": "",
     "opencv-python": "",
     "av": "",
     "onnx": "",
-    "openvino": "the fastest backend on most CPUs: pip install openvino",
-    "onnxruntime": "a second backend: pip install onnxruntime",
-    "torch": "training and export: pip install '.[train]'",
+    "openvino": "it is the fastest backend on most CPUs; run `pip install openvino`",
+    "onnxruntime": "it is another backend for CPUs; run `pip install onnxruntime`",
+    "torch": "training and export need it; run `pip install '.[train]'`",
     "nncf": "",
     "tensorrt": "",
     "tensorrt-rtx": "",
@@ -51,8 +51,9 @@ _RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 def run(model_name: str, as_json: bool) -> None:
     """Print a report about this machine, as text or as JSON.
 
-    The backends are measured if this machine has not measured them yet. A part of the report that
-    fails gives the reason instead. Raises `SsdLiveError` if the model cannot be found or read.
+    `model_name` is the model on which the backends are compared. They are measured if this machine
+    has not measured them yet. If a part of the report fails, it shows the reason instead. Raises
+    `UnknownModelError` if there is no such model, and `ModelFileError` if it cannot be read.
     """
     model = find_model(model_name)
     rows = measured(model, notify)
@@ -96,7 +97,11 @@ def _auto(model: ModelFile, workload: Any) -> str:
 
 
 def _gpus() -> list[str]:
-    """Return the NVIDIA GPUs as `nvidia-smi` lists them, and the paths of all render nodes."""
+    """Return a line for each NVIDIA GPU that `nvidia-smi` lists, and the paths of all render nodes.
+
+    A render node is a Linux device file for a GPU of any maker. If `nvidia-smi` does not respond, a
+    line says so.
+    """
     found: list[str] = []
     if tool := shutil.which("nvidia-smi"):
         query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -108,7 +113,7 @@ def _gpus() -> list[str]:
                 if line.strip() and answer.returncode == 0
             ]
         except (OSError, subprocess.TimeoutExpired):
-            found.append("nvidia-smi does not respond; reinstall the driver")
+            found.append("nvidia-smi does not respond; reinstall the NVIDIA driver")
     return found + [str(path) for path in sorted(Path("/dev/dri").glob("renderD*"))]
 
 
@@ -139,13 +144,16 @@ def _advice() -> list[str]:
 
 
 def _gpu_advice(has_driver: bool) -> list[str]:
-    """Return advice about NVIDIA GPUs: a library to install, or a driver that does not fit it."""
+    """Return lines of advice about NVIDIA GPUs, such as a library to install or a driver to update.
+
+    `has_driver` is whether the machine has an NVIDIA driver.
+    """
     if not has_driver:
         installed = [name for name in ("tensorrt", "tensorrt-rtx") if machine.package_version(name)]
         return (
             [
-                f"{' and '.join(installed)} can build engines here but not run them: there is no "
-                "NVIDIA driver"
+                f"{' and '.join(installed)} can build engines here but not run them, because there "
+                "is no NVIDIA driver; install the driver if there is an NVIDIA GPU"
             ]
             if installed
             else []
@@ -155,8 +163,8 @@ def _gpu_advice(has_driver: bool) -> list[str]:
         and machine.package_version("tensorrt-rtx") is None
     ):
         return [
-            "there is a GPU but no TensorRT: pip install '.[rtx]' (GeForce RTX and RTX PRO) or "
-            "'.[tensorrt]' (any NVIDIA GPU)"
+            "there is an NVIDIA GPU but no TensorRT; run `pip install '.[rtx]'` (for GeForce RTX "
+            "and RTX PRO) or `pip install '.[tensorrt]'` (for any NVIDIA GPU)"
         ]
     try:
         present = gpus()
@@ -171,15 +179,15 @@ def _gpu_advice(has_driver: bool) -> list[str]:
             and (major, minor) not in _RTX_CAPABILITIES
         ):
             advice.append(
-                f"TensorRT-RTX does not support {found.name} (sm{major}{minor}): pip install "
-                "'.[tensorrt]'"
+                f"TensorRT-RTX does not support {found.name} (sm{major}{minor}); run "
+                "`pip install '.[tensorrt]'`"
             )
     wheels = machine.package_version("cuda-bindings")
     cuda = cuda_version()
     if wheels and cuda and int(wheels.split(".")[0]) > cuda[0]:
-        fitting = f"pip install 'cuda-bindings<{cuda[0] + 1}'"
+        fitting = f"run `pip install 'cuda-bindings<{cuda[0] + 1}'`"
         advice.append(
-            f"the driver is for CUDA {cuda[0]}.{cuda[1]}, but cuda-bindings is for {wheels}: "
+            f"the driver is for CUDA {cuda[0]}.{cuda[1]}, but cuda-bindings is for {wheels}; "
             f"update the driver, or {fitting}"
         )
     return advice

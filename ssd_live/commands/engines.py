@@ -14,9 +14,9 @@ from ssd_live.system.atomic_files import sha256
 
 
 def show_list(as_json: bool) -> None:
-    """Print every engine in the store, as a table or as JSON.
+    """Print every engine in the engine store, as a table or as JSON.
 
-    The table also shows engines that are refused, each with a note that says why.
+    The table also shows engines that the program refuses to load, each with a note that says why.
     """
     store = EngineStore()
     rows = list(store.every())
@@ -67,9 +67,9 @@ def show_list(as_json: bool) -> None:
 def clean(everything: bool) -> None:
     """Remove engines that can no longer be used, or all engines if `everything` is True.
 
-    These are engines of models that changed since, engines that are refused, and files of builds
-    that did not finish. Engines of models that `models list` does not show stay, because they may
-    come from a model file elsewhere.
+    Engines can no longer be used if their model has changed or if the program refuses to load
+    them. Files of builds that did not finish are removed too. Engines of models that `models list`
+    does not show are kept, because their model file may be in another folder.
     """
     store = EngineStore()
     present = {name: sha256(path.read_bytes()) for name, path in model_paths().items()}
@@ -87,11 +87,11 @@ def clean(everything: bool) -> None:
 
 
 def import_file(file: Path, yes: bool) -> None:
-    """Copy an engine from another machine to the store; its manifest must be beside it.
+    """Copy the engine `file`, which was built on another machine, to the engine store.
 
-    Asks first, unless `yes` is True. Raises `UsageError` if the file does not exist,
-    `ModelFileError` if the manifest is missing or does not match, and `CancelledError` if the user
-    declines.
+    Its manifest must be in the same folder. The user is asked to confirm, unless `yes` is True.
+    Raises `UsageError` if the file does not exist, `ModelFileError` if the manifest is missing or
+    does not match, and `CancelledError` if the user declines.
     """
     if not file.is_file():
         raise UsageError(f"{file}: there is no such engine; check the path")
@@ -99,7 +99,8 @@ def import_file(file: Path, yes: bool) -> None:
     engine = file.read_bytes()
     if sha256(engine) != manifest.engine_sha256:
         raise ModelFileError(
-            f"{file}: is not the engine that its manifest describes; copy both files again"
+            f"{file}: is not the engine that its manifest describes; copy the engine and its "
+            "manifest again"
         )
     print(
         f"{file}: {manifest.key.model}, {manifest.key.flavour} {manifest.key.version}, "
@@ -117,10 +118,10 @@ def import_file(file: Path, yes: bool) -> None:
 
 
 def _foreign_manifest(file: Path) -> Manifest:
-    """Return the manifest (`NAME-DIGEST.engine.json`) beside the engine that names this engine.
+    """Return the manifest (`NAME-DIGEST.engine.json`) in the engine's folder that names `file`.
 
-    The signature is ignored, because it was made with the key of another user. Raises
-    `ModelFileError` if there is no such manifest.
+    The signature of the manifest is ignored, because it was made with the key of another user.
+    Raises `ModelFileError` if there is no such manifest.
     """
     for place in sorted(file.parent.glob("*.engine.json")):
         try:
@@ -132,8 +133,8 @@ def _foreign_manifest(file: Path) -> Manifest:
         if manifest.engine == file.name:
             return manifest
     raise ModelFileError(
-        f"{file}: has no manifest (.engine.json) beside it; copy that too, or build the engine "
-        "here with `build`"
+        f"{file}: has no manifest (.engine.json) beside it; copy the manifest to the same folder, "
+        "or build the engine here with `build`"
     )
 
 

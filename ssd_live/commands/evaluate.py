@@ -45,8 +45,8 @@ _PRECISIONS = ("auto", *PRECISIONS)
 class Request:
     """The options of `eval`, as typed on the command line.
 
-    `models`, `backend` and `precision` each give one value, or two values to compare. Two backends
-    or precisions are separated by a comma.
+    `models`, `backend` and `precision` each give one value, or two values to compare. A comma
+    separates two backends or two precisions. `output` is the JSON file to write.
     """
 
     models: tuple[str, ...]
@@ -62,7 +62,7 @@ class Request:
     def runs(self) -> list[tuple[str, str, str]]:
         """Return (model, backend, precision) of each run: one run, or two runs to compare.
 
-        Raises `UsageError` if a precision is not known or there are more than two values.
+        Raises `UsageError` if a precision is not known or if an option has more than two values.
         """
         backends, precisions = self.backend.split(","), self.precision.split(",")
         for precision in precisions:
@@ -73,7 +73,10 @@ class Request:
                 )
         count = max(len(self.models), len(backends), len(precisions))
         if count > 2:
-            raise UsageError(f"at most two runs can be compared, not {count}; give fewer values")
+            raise UsageError(
+                f"at most two runs can be compared, not {count}; give at most two models, "
+                "backends and precisions"
+            )
         columns = [
             values * count if len(values) == 1 else values
             for values in (list(self.models), backends, precisions)
@@ -84,7 +87,9 @@ class Request:
 def run(request: Request) -> None:
     """Evaluate the requested models, print the results, and write the requested files.
 
-    The last printed line is the mean of the first run. Raises `SsdLiveError`.
+    The last printed line is the mean average precision of the first run, in percent. Raises
+    `UsageError` if an option is not valid, and another `SsdLiveError` if the data, a model or an
+    output cannot be used.
     """
     runs = request.runs()
     # Check the outputs first, so that an error does not appear only after the work.
@@ -100,7 +105,9 @@ def run(request: Request) -> None:
     for trouble in data.troubles[:_SHOWN_MISTAKES]:
         notify(f"note: {trouble}")
     if len(data.troubles) > _SHOWN_MISTAKES:
-        notify(f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; `check-data` shows all")
+        notify(
+            f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; run `check-data` to see all"
+        )
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []
     models = [find_model(name) for name, _, _ in runs]
@@ -176,7 +183,10 @@ def _keep_inputs(request: Request, data: DataSet) -> None:
 
 
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
-    """Return a column's title: the model's name, with the backend if the name is not unique."""
+    """Return the column title of a run: the model's name, and the backend if needed.
+
+    The backend is added if several runs have this model. A title in `taken` gets "(2)" at its end.
+    """
     label = name if len(set(names)) == len(names) else f"{name} {choice}"
     return label if label not in taken else f"{label} (2)"
 
@@ -256,14 +266,14 @@ def _summary(evaluation: Evaluation) -> str:
     confused = int(counts[:-1, :-1].sum()) - right
     return (
         f"{right} right, {missed} missed, {confused} taken for another class, {invented} where "
-        "nothing is"
+        "there is no object"
     )
 
 
 def _mistake(there: str, found: str) -> str:
     if not found:
         return f"{there} missed"
-    return f"{there} taken for {found}" if there else f"{found} where nothing is"
+    return f"{there} taken for {found}" if there else f"{found} where there is no object"
 
 
 def _percent(value: float) -> str:
@@ -279,9 +289,10 @@ def _difference(values: list[float]) -> list[str]:
 
 
 def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
-    """Write the images with most mistakes as one image.
+    """Write one image to `path` that shows the images with most mistakes.
 
-    Detections are drawn in colour, the labelled objects in white. Raises `OutputError`.
+    Detections are drawn in colour, the labelled objects in white. If there are no mistakes, nothing
+    is written. Raises `OutputError` if the image cannot be written.
     """
     tiles = [_tile(labelled, found, data) for labelled, found in worst(evaluation, _SHEET_IMAGES)]
     if tiles:

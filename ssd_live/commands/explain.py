@@ -1,4 +1,4 @@
-"""`explain`: show what happens inside SSD on one image, as an image and as text."""
+"""`explain`: show how SSD finds the objects in one image, as an image and as text."""
 
 import dataclasses
 from collections import Counter
@@ -19,16 +19,19 @@ def run(
     threshold: float | None,
     output: Path | None,
 ) -> None:
-    """Print an explanation of each detection and object of an image, and draw it.
+    """Print which default box found each detection in an image, and draw these boxes.
 
-    `ground_truth` is a VOC XML, YOLO text or COCO JSON file, or None. Raises `SsdLiveError`.
+    `ground_truth` is a VOC XML, YOLO text or COCO JSON file that lists the objects in the image, or
+    None. If it is given, also show which default boxes match each object. `name` is the model's
+    name or file. Raises `UsageError` if an option is not valid, and another `SsdLiveError` if a
+    file, the model or PyTorch cannot be used.
     """
     try:
         from ssd_live.training.explain import describe, draw, explain
     except ImportError as error:
         raise MissingPackageError(
-            "explain needs PyTorch; `pip install '.[train]'` brings it (the README says how to "
-            "get the CPU build)"
+            "explain needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
+            "CPU build)"
         ) from error
 
     model = find_model(name)
@@ -69,13 +72,13 @@ def run(
             f"best overlap {matched.best_overlap:.2f}"
         )
     write_image(output, draw(image, explained, classes))
-    print(f"{len(explained.fired)} detections over {threshold:g}; picture: {output}")
+    print(f"{len(explained.fired)} detections over {threshold:g}; image: {output}")
 
 
 def _suppressed(maps: Counter[int]) -> str:
     if not maps:
         return ""
-    return "; gave way to it: " + ", ".join(
+    return "; suppressed boxes: " + ", ".join(
         f"{count} on map {number + 1}" for number, count in sorted(maps.items())
     )
 
@@ -83,10 +86,11 @@ def _suppressed(maps: Counter[int]) -> str:
 def _truth(
     path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]
 ) -> LabelledImage:
-    """Return the objects of one image from a VOC XML, YOLO text or COCO JSON file.
+    """Return the objects of the file `image` that the label file `path` lists.
 
-    `size` is (width, height) of the image in pixels. Raises `DataError` if the file cannot be read
-    or does not list the image, and `UsageError` if it is of another kind.
+    `path` is a VOC XML, YOLO text or COCO JSON file. `size` is (width, height) of the image in
+    pixels. Objects of a class that is not in `classes` are left out. Raises `DataError` if `path`
+    cannot be read or does not list the image, and `UsageError` if `path` has another ending.
     """
     from ssd_live.datasets import coco, voc, yolo
 

@@ -1,4 +1,7 @@
-"""`export`: write a model file with an agreement sample, which is chosen from given frames."""
+"""`export`: write a model file with an agreement sample.
+
+The agreement sample is a few frames in the model file on which backends are compared.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -21,10 +24,13 @@ _MAX_FRAMES = 2000
 
 
 def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> None:
-    """Export the trained model `name` to `output`, or to NAME.onnx.
+    """Export the trained model `name` to `output`, or to NAME.onnx if `output` is None.
 
-    The agreement sample comes from `data`, or from the bundled photos and clip. Raises
-    `MissingPackageError`, `UnknownModelError`, `MediaError`, `OutputError`.
+    The agreement sample comes from `data` (a video, image or folder), or from the bundled photos
+    and clip if `data` is None. Raises `UnknownModelError` if there is no such model,
+    `MissingPackageError` if PyTorch is not installed, `ModelFileError` if the model is damaged,
+    `MediaError` if `data` cannot be read, and `OutputError` if the output exists and `overwrite` is
+    False, or if it cannot be written.
     """
     path = output or Path(f"{name}.onnx")
     if path.exists() and not overwrite:
@@ -37,9 +43,9 @@ def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> N
 def _exported(name: str) -> ModelFile:
     """Return the model file of the model `name`.
 
-    A model that was imported or trained here has a model file already, which is read. A bundled
-    model is exported from its weights. Raises `MissingPackageError`, `UnknownModelError`,
-    `ModelFileError`.
+    If the model was imported or trained here, its model file exists and is read. A bundled model is
+    exported from its weights. Raises `MissingPackageError` if PyTorch is not installed,
+    `UnknownModelError` if there is no such model, and `ModelFileError` if the model is damaged.
     """
     made_here = engines_folder() / "models" / f"{name}.onnx"
     if made_here.is_file():
@@ -48,16 +54,18 @@ def _exported(name: str) -> ModelFile:
         from ssd_live.export.model_file import export_model
     except ImportError as error:
         raise MissingPackageError(
-            "export needs PyTorch; `pip install '.[train]'` brings it (the README says how to get "
-            "the CPU build)"
+            "export needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
+            "CPU build)"
         ) from error
     return export_model(name)
 
 
 def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
-    """Write a model file with an agreement sample chosen from `frames`, and return it.
+    """Write `model` to `path` with an agreement sample chosen from `frames`, and return it.
 
-    The sample is chosen with ONNX Runtime. Raises `MediaError`, `OutputError`.
+    The returned model includes the sample: the frames in which ONNX Runtime finds the most
+    detections. Raises `MediaError` if a frame cannot be read, `MissingPackageError` if ONNX Runtime
+    is not installed, and `OutputError` if the file cannot be written.
     """
     images = [
         frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)
@@ -79,7 +87,10 @@ def bundled_frames() -> Iterator[Frame]:
 
 
 def frames_of(data: Path) -> Iterator[Frame]:
-    """Yield the frames of a video, an image or a folder. Raises `MediaError`."""
+    """Yield the frames of a video, an image or a folder of them.
+
+    Raises `MediaError` if a file does not exist or cannot be read, or the folder has no media.
+    """
     for task in make_plan([str(data)], None, "h264").tasks:
         yield from _read(task.source)
 

@@ -1,4 +1,4 @@
-"""Handle Ctrl-C and SIGTERM: the first one stops in order, the second one at once."""
+"""Handle Ctrl-C and SIGTERM: cancel a command at once, or finish the current step first."""
 
 import signal
 import time
@@ -18,7 +18,7 @@ _SAME_SECONDS = 1.0
 def cancelled_at_once(line: str) -> Iterator[None]:
     """Raise `CancelledError` with the message `line` on Ctrl-C or SIGTERM inside the with-block.
 
-    The exception makes sure that temporary files are removed and child processes end.
+    Because it is an exception, open with-blocks remove temporary files and end child processes.
     """
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -31,9 +31,9 @@ def cancelled_at_once(line: str) -> Iterator[None]:
 
 @contextmanager
 def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
-    """On the first Ctrl-C or SIGTERM inside the with-block, print `line` and call `stop`.
+    """Print `line` and call `stop` on the first Ctrl-C or SIGTERM inside the with-block.
 
-    The second one raises `KeyboardInterrupt`.
+    `stop` asks the work to end in order. A second signal raises `KeyboardInterrupt`.
     """
     first: list[float] = []
 
@@ -41,7 +41,7 @@ def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
         now = time.monotonic()
         if not first:
             first.append(now)
-            notify(f"{line} (once more to stop at once)")
+            notify(f"{line} (press Ctrl-C again to stop at once)")
             stop()
         elif now - first[0] >= _SAME_SECONDS:
             signal.default_int_handler(number, frame)

@@ -47,9 +47,10 @@ class Words:
 
 
 def run(words: Words) -> int:
-    """Check the options, run until the window closes or Ctrl-C is pressed, return the exit code.
+    """Run `live` until the window closes or Ctrl-C is pressed, and return the exit code.
 
-    Raises `SsdLiveError`.
+    The options are checked first. Raises `UsageError` if an option is not valid, and another
+    `SsdLiveError` if a source, the model or an output cannot be used.
     """
     request = _checked(words)
     if words.window:
@@ -85,13 +86,13 @@ def _checked(words: Words) -> LiveRequest:
     if words.record is not None:
         if len(sources) > 1:
             raise UsageError(
-                "--record works with one source only; record each from the window (key R), or "
-                "run `live` once for each"
+                "--record works with one source only; record each source from the window (key R), "
+                "or run `live` once for each source"
             )
         if words.record.suffix.lower() != ".mkv":
             raise UsageError(
-                f"{words.record}: recordings are Matroska, which stays readable after a crash; "
-                "end the name in .mkv"
+                f"{words.record}: a recording is a Matroska file, which stays readable after a "
+                "crash; end the name in .mkv"
             )
         if words.record.exists():
             raise OutputError(f"{words.record}: exists already; choose another name")
@@ -114,7 +115,10 @@ def _checked(words: Words) -> LiveRequest:
 
 
 def _numbered(source: SourceSpec) -> SourceSpec:
-    """Return the source with its camera number if it is a camera given by its name."""
+    """Return `source`, but with the camera's number as its address if it is a camera by name.
+
+    Raises `MediaError` if no camera has such a name.
+    """
     if source.kind != "camera" or source.address.isdecimal():
         return source
     from ssd_live.video.sources.camera import find_camera
@@ -130,10 +134,10 @@ def _first_camera() -> SourceSpec | None:
 
 
 class _Terminal:
-    """A live session without a window, which prints numbers to the terminal.
+    """A live session without a window, which prints frame rates and latencies to the terminal.
 
-    It uses the same pipeline as the window. A frame counts as shown when it is taken from the
-    pipeline.
+    The session uses the same pipeline as the window. A frame counts as shown when the session takes
+    it from the pipeline.
     """
 
     def __init__(self, request: LiveRequest) -> None:
@@ -145,8 +149,8 @@ class _Terminal:
     def run(self) -> int:
         """Run until Ctrl-C, the time limit, or the failure of all sources; return the exit code.
 
-        Raises `SsdLiveError` if the model cannot be loaded, the recording fails, or a source gave
-        no frame.
+        Raises `SsdLiveError` if the model cannot be loaded, the recording fails, a source fails
+        without a frame, or the measurements cannot be written.
         """
         from ssd_live.live.display_filter import DisplayFilters
         from ssd_live.live.outputs import write_numbers
@@ -187,7 +191,7 @@ class _Terminal:
         ):
             self._failure = OutputError(
                 f"{request.record}: nothing was recorded, because the model was still loading; "
-                "run it for longer"
+                "let the command run for longer"
             )
         if self._failure is not None:
             raise self._failure
@@ -295,7 +299,7 @@ def _run_in_terminal(request: LiveRequest) -> int:
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on Ctrl-C and SIGTERM inside the with-block."""
+    """Call `stop` on each Ctrl-C or SIGTERM inside the with-block."""
     earlier = {
         name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)
     }
@@ -307,9 +311,10 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _leave_nothing_behind(code: int) -> None:
-    """Wait half a second for the capture threads, then end the process if any is left.
+    """Wait for the capture threads, but end the process with `code` after half a second.
 
-    A source that never responds blocks its thread, and must not keep the program running.
+    A source that never responds blocks its thread, and such a thread must not keep the program
+    running.
     """
     ends = time.monotonic() + _LEFT_BEHIND_SECONDS
     while any(thread.name == "capture" for thread in threading.enumerate()):

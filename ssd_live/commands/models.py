@@ -14,7 +14,7 @@ from ssd_live.modelfile.file import ModelFile, read_model_file
 def show_list(as_json: bool) -> None:
     """Print every model by name, as a table or as JSON.
 
-    A damaged model file is reported on stderr and does not end the list.
+    A damaged model file is reported on stderr, and the other models are still printed.
     """
     models: list[ModelFile] = []
     troubles: list[str] = []
@@ -53,9 +53,10 @@ def show_list(as_json: bool) -> None:
 
 
 def show_info(name: str, as_json: bool) -> None:
-    """Print the metadata of one model, as text or as JSON.
+    """Print the metadata of the model with this name or file, as text or as JSON.
 
-    Raises `UnknownModelError`, `ModelFileError`.
+    Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file is not a
+    model file.
     """
     facts = _facts(find_model(name))
     if as_json:

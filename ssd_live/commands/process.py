@@ -35,7 +35,7 @@ _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 # One input keeps about this many cores busy, because decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
-# The one of our codecs that WebM takes (webmproject.org, "WebM Container Guidelines").
+# WebM can hold only this one of the offered codecs (webmproject.org, "WebM Container Guidelines").
 _WEBM_CODEC: Codec = "av1"
 
 
@@ -70,8 +70,9 @@ class Request:
 def run(request: Request) -> None:
     """Process all inputs and print a summary.
 
-    Everything that can be checked is checked before a model is loaded. Raises `SsdLiveError`:
-    `CancelledError` if the user stopped the work, `IncompleteError` if an input failed.
+    Everything that can be checked is checked before a model is loaded. Raises `UsageError` if an
+    option is not valid, `CancelledError` if the user stopped the work, `IncompleteError` if an
+    input failed, and another `SsdLiveError` if a file or the model cannot be used.
     """
     settings = _settings(request)
     if request.ray_address is not None and request.runner != "ray":
@@ -105,16 +106,18 @@ def run(request: Request) -> None:
         for line in totals.failures:
             notify(f"error: {line}")
         raise IncompleteError(
-            f"{len(totals.failures)} of {len(plan.tasks)} inputs failed; the others are done"
+            f"{len(totals.failures)} of {len(plan.tasks)} inputs failed, see the errors above; the "
+            "others are done"
         ) from totals.last_error
 
 
 def _workers(
     request: Request, config: ModelConfig, settings: ProcessOptions, inputs: int, stack: ExitStack
 ) -> list[Worker]:
-    """Return as many workers as are useful; `stack` closes them.
+    """Return the workers that will process the inputs; `stack` closes them.
 
-    Raises what `load_model_config` and `ray_workers` raise.
+    There are never more workers than `inputs`, the number of inputs. Raises what
+    `load_model_config` or `ray_workers` raises.
     """
     if request.runner == "ray":
         from ssd_live.process.ray_workers import ray_workers
@@ -135,17 +138,19 @@ def _workers(
 def _settings(request: Request) -> ProcessOptions:
     for name, seconds in (("--start", request.start), ("--duration", request.duration)):
         if seconds is not None and not seconds < _LONGEST_SECONDS:
-            raise UsageError(f"{name} {seconds} is not a time in a video; give a number of seconds")
+            raise UsageError(
+                f"{name} {seconds} is not a time in a video; give less than one year, in seconds"
+            )
     codec = _codec(request)
     low, high = CRF_RANGE[codec]
     crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
     if not low <= crf <= high:
         raise UsageError(
-            f"--crf {crf} is outside {codec}'s range {low} to {high}; leave it out for "
+            f"--crf {crf} is outside {codec}'s range {low} to {high}; leave out --crf to use "
             f"{DEFAULT_CRF[codec]}"
         )
     if request.preset != DEFAULT_PRESET and not software_encoder(codec).presets:
-        raise UsageError(f"--preset {request.preset}: {codec} has no presets; leave it out")
+        raise UsageError(f"--preset {request.preset}: {codec} has no presets; leave out --preset")
     return ProcessOptions(
         Quality(codec, crf, cast(Preset, request.preset)),
         request.every,
@@ -158,9 +163,9 @@ def _settings(request: Request) -> ProcessOptions:
 
 
 def _codec(request: Request) -> Codec:
-    """Return the requested codec, or the default one of the output's container.
+    """Return the requested codec, or the default codec for the ending of the output.
 
-    Raises `UsageError` for a codec that WebM cannot hold.
+    Raises `UsageError` if the output is a WebM file, which cannot hold the requested codec.
     """
     is_webm = not request.no_video and (request.output or "").lower().endswith(".webm")
     if request.codec is None:
@@ -192,7 +197,8 @@ def _region(text: str) -> Region | None:
 def _plan(request: Request) -> Plan:
     if request.output is None and not request.no_video:
         raise UsageError(
-            "say where the annotated copy goes with -o OUT, or give --no-video for detections only"
+            "there is no output; name a file or folder for the annotated copy with -o OUT, or give "
+            "--no-video to write only detections"
         )
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
     check_places(plan, request.detections, overwrite=request.overwrite)

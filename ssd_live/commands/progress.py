@@ -35,8 +35,8 @@ def notify(line: str) -> None:
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
     """A progress display for `process`: frames, frames per second and time left of each input.
 
-    If there are several inputs, each finished one gets a line. Without a terminal, the environment
-    variable SSD_LIVE_PROGRESS=json makes the progress lines JSON.
+    If there are several inputs, a line is printed for each finished input. If stderr is not a
+    terminal, the environment variable SSD_LIVE_PROGRESS=json makes the progress lines JSON.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             self._bar.stop()
 
     def begin(self, task: Task, number: int, of: int) -> None:
-        """Show that a task starts, which is input `number` (from 1) of `of`."""
+        """Show that the work on one input starts. It is input `number` (from 1) of `of` inputs."""
         self._many = of > 1
         title = f"{number}/{of} {task.name}" if self._many else str(task.name)
         row = (
@@ -76,7 +76,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         self._shown[task] = _Shown(title, row)
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
-        """Show that `done` frames of `expected` are done; None if the total is not known."""
+        """Show that `done` frames of an input are done, of `expected` (None if not known)."""
         shown, now = self._shown[task], time.monotonic()
         fps = done / max(now - shown.started, 1e-6)
         frames = f"{done}/{expected}" if expected else str(done)
@@ -92,7 +92,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             notify(f"{shown.title}: {frames} frames, {fps:.1f} FPS{left}")
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None:
-        """Show that a task has ended, and how."""
+        """Show that the work on one input has ended: as done, skipped, failed or stopped."""
         shown = self._shown.pop(task)
         if self._bar is not None and shown.row is not None:
             self._bar.remove_task(shown.row)

@@ -39,10 +39,13 @@ def run(
     overwrite: bool,
     force: bool,
 ) -> None:
-    """Write the INT8 version of a model, and print how far it agrees with float32.
+    """Write the INT8 version of a float32 model, and print how far it agrees with that model.
 
-    With `labels`, also print the mAP of both on labelled images. Raises `SsdLiveError`;
-    `ModelFileError` if no attempt agrees with float32 and `force` is False.
+    `name` is the name or file of the model. `data` is a file or folder for the calibration. If
+    `labels` is given, also print the mAP of both models on these labelled images. Raises
+    `ModelFileError` if the INT8 version does not agree with float32 and `force` is False,
+    `OutputError` if the output exists and `overwrite` is False, and another `SsdLiveError` if the
+    model, the data or a package cannot be used.
     """
     model = find_model(name)
     if model.metadata.precision != "float32":
@@ -52,21 +55,22 @@ def run(
     path = output or int8_place(model)
     if path.exists() and not overwrite:
         raise OutputError(
-            f"{path}: exists already; give --overwrite to replace it, or another file with -o"
+            f"{path}: exists already; give --overwrite to replace the file, or another file with -o"
         )
     images = _calibration(model, data)
     notify(f"calibrating {model.name} on {len(images)} images")
     best = _best(model, images)
     if best is None:
         raise ModelFileError(
-            f"{model.name}: no backend here can run its INT8 version; see `doctor`"
+            f"{model.name}: no backend here can run its INT8 version; run `doctor` to see what "
+            "is missing"
         )
     form, agreement = best
     if not agreement.within("int8") and not force:
         raise ModelFileError(
             f"{model.name}: only {agreement.share:.1%} of its INT8 results agree with float32; "
-            "calibrate on more images like yours with --data, "
-            "or give --force to keep it"
+            "calibrate on more images of your own with --data, "
+            "or give --force to write the file anyway"
         )
     write_model_file(path, form)
     print(
@@ -79,9 +83,10 @@ def run(
 
 
 def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
-    """Return at most 100 network inputs, spread evenly over the frames of `data`.
+    """Return at most 100 images at the network's size, spread evenly over the frames of `data`.
 
-    Without `data`, the bundled photos and clip are used. Raises `MediaError`.
+    If `data` is None, the bundled photos and clip are used. Raises `MediaError` if `data` cannot be
+    read.
     """
     frames = frames_of(data) if data else bundled_frames()
     images = [
@@ -94,8 +99,9 @@ def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
 def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreement] | None:
     """Return the best INT8 version of the model with its agreement, or None if no backend runs one.
 
-    The first attempt has everything in INT8. If it does not agree with float32, the second attempt
-    keeps the predictors in float. If neither agrees, the better one is returned.
+    The first attempt computes everything in INT8. If its results do not agree with float32, the
+    second attempt computes the predictors (the last convolutions) in float32. If neither attempt
+    agrees, the better one is returned.
     """
     attempts: list[tuple[ModelFile, Agreement]] = []
     for kept, words in (
@@ -114,9 +120,10 @@ def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreem
 
 
 def _agreement(model: ModelFile, form: ModelFile) -> Agreement | None:
-    """Return the agreement with float32 on the model's own sample, or None.
+    """Return how far `form`, the INT8 version of `model`, agrees with it on the model's own sample.
 
-    It is the lowest agreement of the installed backends, and None if none is installed.
+    The result is the lowest agreement of the installed backends, or None if no backend is
+    installed.
     """
     images = sample_images(model)
     threshold = model.metadata.display_threshold
@@ -146,7 +153,10 @@ def _answers(
 
 
 def _tell_precision(model: ModelFile, form: ModelFile, labels: Path) -> None:
-    """Print the mAP of both models on labelled images. Raises `DataError`."""
+    """Print the mAP of the float32 model and of `form`, its INT8 version, on labelled images.
+
+    Raises `DataError` if the labelled images cannot be read.
+    """
     from ssd_live.datasets.load import load_data
     from ssd_live.evaluation.evaluate import detector_of, evaluate, known_classes
 

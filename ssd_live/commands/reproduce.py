@@ -35,21 +35,23 @@ _SECONDS = 3.0
 _RANDOM = "random weights"
 _USUAL_DATA = Path("data/VOCdevkit/VOC2007")
 _GET_DATA = (
-    "mAP needs PASCAL VOC 2007's test images: get VOCtest_06-Nov-2007.tar from the VOC site and "
-    "unpack it so that the folder data/VOCdevkit/VOC2007 exists, "
-    "or give that folder with --data"
+    "mAP needs PASCAL VOC 2007's test images: download VOCtest_06-Nov-2007.tar from the VOC site, "
+    "and unpack it so that the folder data/VOCdevkit/VOC2007 exists, or give the unpacked folder "
+    "VOC2007 with --data"
 )
 _GET_WEIGHTS = (
-    "for its mAP train it (recipes/{recipe}.toml) or import published VOC weights with `models "
-    "import FILE`, then give the model with --model"
+    "to measure its mAP, train it with recipes/{recipe}.toml or import published VOC weights with "
+    "`models import FILE`, then give the model with --model"
 )
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """A row of the paper's table: mAP on VOC 2007 test in percent, and FPS on a Titan X by batch.
+    """A row of the paper's table on PASCAL VOC 2007 test.
 
-    A star after the method marks training with zoomed-out images, as in the paper's later version.
+    `mean_average_precision` is in percent. `fps` maps the batch size to frames per second on a
+    Titan X. `source` is the place in the paper. A star after the method marks training with
+    zoomed-out images, as in the paper's later version.
     """
 
     method: str
@@ -71,9 +73,11 @@ PAPER = (
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement on this machine: `fps` by batch, and `mean_average_precision` in percent.
+    """A measurement of one network on this machine.
 
-    The latter is None if there were no data or the weights are random.
+    `weights` is the model's name, or "random weights". `mean_average_precision` is in percent, and
+    None if there were no data or the weights are random. `fps` maps the batch size to frames per
+    second.
     """
 
     network: str
@@ -84,10 +88,12 @@ class Measured:
 
 
 def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path | None) -> None:
-    """Measure the models on this machine and print the table; the last line is the best FPS.
+    """Measure the models on this machine, and print the results beside those of the paper.
 
-    Without `models`, all VOC models of the catalogue are measured. A network of the paper without a
-    model is measured with random weights, for its speed only. Raises `SsdLiveError`.
+    If `models` is empty, all installed SSD300 and SSD512 models with the VOC classes are measured.
+    If a network of the paper has no model, only its speed is measured, with random weights. The
+    last printed line is the best FPS. Raises `UsageError` if a model has another network, and
+    another `SsdLiveError` if a model, the data, a package or the output cannot be used.
     """
     folder = data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
     given = [find_model(name) for name in models] or _known_models()
@@ -95,7 +101,7 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
         if model.metadata.network not in _NETWORKS:
             raise UsageError(
                 f"{model.name} is a {model.metadata.network}; give a model of "
-                f"{' and '.join(_NETWORKS)}"
+                f"{' or '.join(_NETWORKS)}"
             )
     results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
     for network in _NETWORKS:
@@ -120,7 +126,7 @@ def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path 
 
 
 def _known_models() -> list[ModelFile]:
-    """Return the models of the catalogue that are networks of the paper with the VOC classes."""
+    """Return all installed SSD300 and SSD512 models that have the VOC classes."""
     from ssd_live.models.labels import VOC
 
     found = []
@@ -178,17 +184,18 @@ def _photos(model: ModelFile) -> list[Pixels]:
 
 
 def _measure_random(network: str, backend: str) -> list[Measured]:
-    """Return the speed of a network with random weights, in each precision of the backend.
+    """Measure the speed of a network with random weights, and return one result per precision.
 
-    The speed hardly depends on the weights. All precisions are measured, because with random
-    weights there are no detections whose agreement could exclude one. Raises `MissingPackageError`.
+    The speed hardly depends on the weights. All precisions of the backend are measured, because
+    random weights give no detections that could show which precisions agree with float32. Raises
+    `MissingPackageError` if PyTorch is not installed.
     """
     try:
         from ssd_live.export.random_weights import random_model
     except ImportError as error:
         raise MissingPackageError(
-            "measuring untrained networks needs PyTorch; `pip install '.[train]'` brings it, or "
-            "give --model"
+            "measuring untrained networks needs PyTorch; run `pip install '.[train]'`, or give "
+            "trained models with --model"
         ) from error
     notify(f"{network} with random weights ...")
     model = random_model(network)
@@ -240,7 +247,7 @@ def _print(results: Sequence[Measured]) -> None:
     print("here: " + ", ".join(f"{name} {value}" for name, value in _machine().items() if value))
     print(
         "FPS here: from pixels to detections, with box decoding and non-maximum suppression; "
-        "without reading and drawing"
+        "without reading frames and drawing boxes"
     )
 
 

@@ -37,15 +37,17 @@ def run(
     """Train a network as the recipe says, and write its model file, weights and curves.
 
     `data` and `changes` (`key=value`) replace values of the recipe. `output` is the folder for
-    checkpoints and the log. Each process of a distributed run calls this; the one of rank 0 prints
-    and writes. Raises `SsdLiveError`; `CancelledError` if the user stopped the training.
+    checkpoints and the log. `resume` continues an earlier run. Each process of a distributed run
+    calls this function, and only the process of rank 0 prints and writes. Raises `CancelledError`
+    if the user stopped the training, `UsageError` if an option or the recipe is not valid, and
+    another `SsdLiveError` if the data, a package or an output cannot be used.
     """
     try:
         from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:
         raise MissingPackageError(
-            "training needs PyTorch; `pip install '.[train]'` brings it (the README says how to "
-            "get the CPU build)"
+            "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
+            "CPU build)"
         ) from error
     from ssd_live.training.recipe import read_recipe
     from ssd_live.training.start import begin
@@ -57,15 +59,15 @@ def run(
     place = Place(output or engines_folder() / "training" / recipe.name)
     if place.last.exists() and not resume:
         raise UsageError(
-            f"{place.folder}: has a run already; continue it with --resume, or give another folder "
-            "with -o"
+            f"{place.folder}: contains a training run already; continue it with --resume, or give "
+            "another folder with -o"
         )
     place.folder.mkdir(parents=True, exist_ok=True)
     with ranks(prepare(device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
             raise UsageError(
                 f"train.batch is {recipe.train.batch}, which {world} processes cannot share "
-                "evenly; make it a multiple of their number"
+                "evenly; make train.batch a multiple of the number of processes"
             )
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
@@ -89,8 +91,8 @@ def run(
 def _data(recipe: Any) -> tuple[Any, Any]:
     """Return the training data and the validation data (or None) of a recipe.
 
-    Several training sets are joined and must have the same classes. Raises `UsageError` if they do
-    not, and `DataError`.
+    Several training sets are joined. Raises `UsageError` if they have different classes, and
+    `DataError` if a data set cannot be read.
     """
     from ssd_live.datasets.load import load_data
     from ssd_live.datasets.types import DataSet
@@ -121,7 +123,7 @@ def _data(recipe: Any) -> tuple[Any, Any]:
     for trouble in troubles[:_SHOWN_TROUBLES]:
         notify(f"note: {trouble}")
     if len(troubles) > _SHOWN_TROUBLES:
-        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; `check-data` shows all")
+        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; run `check-data` to see all")
     validation = (
         load_data(Path(part.validation).expanduser(), part.validation_split, classes)
         if part.validation
@@ -168,16 +170,17 @@ def _evaluator(validation: Any, how: Any, device: str) -> Any:
 
 
 def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
-    """Yield the first images that can be read, as frames."""
+    """Yield the readable images among the first 200 labelled images, as frames."""
     for labelled in images[:_SAMPLE_IMAGES]:
         with suppress(MediaError):
             yield read_image(labelled.path)
 
 
 def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
-    """Compare the model file, run by ONNX Runtime, with the trained network.
+    """Compare the results of the model file on ONNX Runtime with those of the trained network.
 
-    Raises `ModelFileError` if they do not agree.
+    `normalise` prepares the pixels for the network. Raises `ModelFileError` if the results do not
+    agree.
     """
     from ssd_live.training.exported import agreement_with
 
@@ -187,15 +190,17 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
         f"{agreement.expected})"
     )
     if not agreement.within("fp32"):
-        raise ModelFileError(f"{model.path}: only {line}; report it")
+        raise ModelFileError(f"{model.path}: only {line}; report this as a bug")
     notify(line)
 
 
 def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: Path) -> None:
-    """Write the weights, the model file and the curves of the best step.
+    """Write the weights and the model file of the best step, and the training curves.
 
-    The model file is compared with the network. The weights serve for further training. Raises
-    `ModelFileError` if the file and the network do not agree, and `OutputError`.
+    The best step has the highest validation mAP; without validation it is the last step. Frames of
+    `data` serve as the agreement sample of the model file. The weights can start another training.
+    Raises `ModelFileError` if the file and the network do not agree, and `OutputError` if a file
+    cannot be written.
     """
     from ssd_live.commands.export import write
     from ssd_live.evaluation.plots import training_curves
@@ -240,4 +245,4 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     except MissingPackageError as error:
         notify(f"note: {error}")
     print(f"log, curves and checkpoints: {folder}")
-    print(f"use it with --model {recipe.name}")
+    print(f"use the model with --model {recipe.name}")

@@ -19,14 +19,19 @@ _DISPLAY_THRESHOLD = 0.5
 
 
 def pull(name: str, overwrite: bool) -> None:
-    """Download published weights, check them, and make a model from them. Raises `SsdLiveError`."""
+    """Download the published weights `name`, check them, and make a model from them.
+
+    Raises `UnknownModelError` if there are no such weights, `OutputError` if the model exists and
+    `overwrite` is False, `DownloadError` if the download fails, and `MissingPackageError` if
+    PyTorch is not installed.
+    """
     _needs_torch()
     from ssd_live.models.published import PUBLISHED
 
     if name not in PUBLISHED:
         raise UnknownModelError(
             f"there are no published weights {name!r}; choose {', '.join(sorted(PUBLISHED))}, or "
-            "use `models import` for a file"
+            "import a weight file with `models import`"
         )
     published = PUBLISHED[name]
     _refuse_existing(name, overwrite)
@@ -38,10 +43,13 @@ def pull(name: str, overwrite: bool) -> None:
 
 
 def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrite: bool) -> None:
-    """Make a model from a weight file. Raises `SsdLiveError`.
+    """Make a model from the weight file `path`.
 
-    By default the model is named after the file, and the classes are those of VOC or COCO if their
-    number fits.
+    If `name` is None, the model is named after the file. If `classes` is empty, the class names are
+    those of VOC or COCO if the weights have as many classes, and numbers otherwise. Raises
+    `UsageError` if the number of class names is wrong or a bundled model has this name,
+    `OutputError` if the model exists and `overwrite` is False, `ModelFileError` if the file cannot
+    be used, and `MissingPackageError` if PyTorch is not installed.
     """
     _needs_torch()
     name = name or path.stem.lower().replace("_", "-")
@@ -68,7 +76,7 @@ def _make(
     if len(names) != found.classes - 1:
         raise UsageError(
             f"{path}: the weights have {found.classes - 1} classes but {len(names)} names were "
-            "given; give one name for each class"
+            "given; give one name for each class with --classes"
         )
     how = PREPROCESSING[found.family, found.network]
     notify(f"{path.name}: {found.family}'s {found.network}, {found.classes - 1} classes")
@@ -95,7 +103,7 @@ def _make(
     }
     save_weights(engines_folder() / "weights" / f"{name}.safetensors", found.model, facts)
     write(export_network(found.model, described), _place(name), bundled_frames())
-    print(f"use it with --model {name}")
+    print(f"use the model with --model {name}")
 
 
 def _place(name: str) -> Path:
@@ -110,7 +118,8 @@ def _refuse_existing(name: str, overwrite: bool) -> None:
         raise UsageError(f"{name} is the name of a bundled model; give another name with --name")
     if path is not None and not overwrite:
         raise OutputError(
-            f"{path}: exists already; give --overwrite to replace it, or another --name"
+            f"{path}: exists already; give --overwrite to replace it (`models import` also takes "
+            "another --name)"
         )
 
 
@@ -119,8 +128,8 @@ def _needs_torch() -> None:
 
     if importlib.util.find_spec("torch") is None:
         raise MissingPackageError(
-            "this needs PyTorch; `pip install '.[train]'` brings it (the README says how to get "
-            "the CPU build)"
+            "making a model from weights needs PyTorch; run `pip install '.[train]'` (the README "
+            "says how to get the CPU build)"
         )
 
 

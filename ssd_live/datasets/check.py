@@ -1,4 +1,4 @@
-"""Find errors in labelled data: what makes training fail, and what it would learn wrongly."""
+"""Find errors in labelled data that make training fail or make a network learn wrong objects."""
 
 import difflib
 import hashlib
@@ -24,17 +24,20 @@ _RESEMBLING = 0.85
 
 @dataclass(frozen=True)
 class Checked:
-    """The findings of a check, and the size (width, height) of each readable image in pixels."""
+    """The findings of a check, and the size (width, height) in pixels of each readable image.
+
+    `sizes` maps the path of an image to its size.
+    """
 
     findings: tuple[Finding, ...]
     sizes: dict[Path, tuple[int, int]]
 
 
 def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Checked:
-    """Read every image, check its size and its boxes, and return the findings.
+    """Read every image of `data`, check its size and its boxes, and return the findings.
 
-    The findings include `data.troubles`. `on_image` is called for each image with its number, from
-    1.
+    The findings include `data.troubles`. `on_image` is called for each image with the number of the
+    image, counted from 1.
     """
     findings = list(data.troubles)
     sizes: dict[Path, tuple[int, int]] = {}
@@ -62,7 +65,7 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
 
 
 def unlabelled(data: DataSet) -> list[Finding]:
-    """Return a finding for each image that lies beside the labelled images but has no label."""
+    """Return a finding for each image without a label in the folders of the labelled images."""
     # `resolve` also accepts paths whose links form a ring.
     known = {resolve(labelled.path) for labelled in data.images} | {
         resolve(finding.path) for finding in data.troubles
@@ -162,9 +165,9 @@ def _of_boxes(
 
 
 def _resembling(data: DataSet) -> Iterator[Finding]:
-    """Yield a finding for each rare class name that looks like a misspelt common one.
+    """Yield a finding for each rare class whose name looks like a misspelt common class name.
 
-    This matters for VOC data without a given class list, where every name becomes a class.
+    This matters for VOC data without a given class list, because every name becomes a class there.
     """
     counts = np.bincount(
         np.concatenate([image.classes for image in data.images] or [np.zeros(0, np.int64)]),

@@ -16,9 +16,10 @@ from ssd_live.system.atomic_files import os_error_text
 
 
 def annotation_file(folder: Path, split: str) -> Path:
-    """Return the JSON file of a split in `folder`/annotations, or the only one without a split.
+    """Return the JSON file in `folder`/annotations that holds the labels of `split`.
 
-    Raises `DataError` if there is no such file, or more than one without a split.
+    If `split` is empty, return the only instances file there. Raises `DataError` if there is no
+    such file, or if `split` is empty and there are several.
     """
     found = sorted((folder / "annotations").glob("*.json"))
     instances = [path for path in found if path.stem.startswith("instances")] or found
@@ -41,12 +42,13 @@ def annotation_file(folder: Path, split: str) -> Path:
 
 
 def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
-    """Load the labelled images of a COCO JSON file.
+    """Load and return the labelled images of a COCO JSON file.
 
-    `folder` is the root of the data set, by default the folder above the file's folder. `classes`
-    fixes the class names and their order; if it is empty, all categories are used in the order of
-    their ids. Objects of other classes are left out. What cannot be used becomes a finding in
-    `troubles`. Raises `DataError` if the file cannot be read or has no usable image.
+    `folder` is the root of the data set; if it is None, the root is the folder above the file's
+    folder. `classes` gives the class names and their order; if it is empty, all categories are used
+    in the order of their ids. Objects of other classes are left out. A label that cannot be used
+    becomes a finding in `troubles`. Raises `DataError` if the file cannot be read or has no usable
+    image.
     """
     content = _content(path)
     try:
@@ -56,11 +58,17 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         for annotation in content.get("annotations", []):
             annotations.setdefault(annotation["image_id"], []).append(annotation)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{path}: is not a COCO file: {error} is missing or wrong") from error
+        raise DataError(
+            f"{path}: is not a COCO file: {error} is missing or wrong; correct the file"
+        ) from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     lost = [number for number in annotations if number not in entries]
     troubles = [
-        Finding("missing image", path, f"annotations of image {number}, which is not listed")
+        Finding(
+            "missing image",
+            path,
+            f"has annotations of image {number}, which is not listed among its images",
+        )
         for number in lost
     ]
     if len(entries) < len(content["images"]):
@@ -99,7 +107,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     if not images:
         raise DataError(
             f"{path}: has no image that can be used "
-            f"({troubles[0] if troubles else 'it lists none'})"
+            f"({troubles[0] if troubles else 'the file lists none'})"
         )
     return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
 
@@ -113,16 +121,18 @@ def _of_no_category(
         Finding(
             "unknown class",
             path,
-            f"{name} has category {number}, which is not listed; its objects are left out",
+            f"{name} has category {number}, which the file does not define; its objects are "
+            "left out",
         )
         for number in unknown
     ]
 
 
 def _ids(names: Sequence[str], categories: dict[int, str]) -> tuple[int, ...]:
-    """Return the category id of each class in the file.
+    """Return the category id of each class name, in the order of `names`.
 
-    A class that the file does not have gets an id that the file does not use.
+    `categories` maps the category ids of the file to class names. A class that the file does not
+    have gets an id that the file does not use.
     """
     known = {name.casefold(): number for number, name in categories.items()}
     free = (number for number in itertools.count(1) if number not in categories)
@@ -135,11 +145,13 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
+        raise DataError(
+            f"{path}: cannot be read ({os_error_text(error)}); check the path and its permissions"
+        ) from error
     except ValueError as error:
-        raise DataError(f"{path}: is not valid JSON ({error})") from error
+        raise DataError(f"{path}: is not valid JSON ({error}); give a COCO JSON file") from error
     except RecursionError as error:
-        raise DataError(f"{path}: is not a COCO file: it is nested too deeply") from error
+        raise DataError(f"{path}: is not a COCO file: the JSON is nested too deeply") from error
     if not isinstance(content, dict):
         raise DataError(
             f"{path}: is not a COCO file: it must have images, annotations and categories"
@@ -148,10 +160,11 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _images_folder(path: Path, folder: Path | None) -> list[Path]:
-    """Return the folders where the images may be, in the order in which they are searched.
+    """Return the folders in which to look for the images, in this order.
 
-    They follow the usual COCO layouts: images/ or train2017/ beside annotations/, or images beside
-    the JSON file.
+    The folders are those of the usual COCO layouts: images/ or train2017/ beside annotations/, or
+    the folder of the JSON file. `folder` is the root of the data set, or None if it is the folder
+    above that of the JSON file `path`.
     """
     root = folder or path.parent.parent
     split = path.stem.removeprefix("instances_")
@@ -199,9 +212,10 @@ def _labelled(
 
 
 def _image_path(name: str, folders: Sequence[Path]) -> Path:
-    """Return the path of the image in the first folder that has it, else in the first folder.
+    """Return the path of the image `name` in the first folder that contains it.
 
-    Raises `ValueError` if `name` cannot be a file name.
+    If no folder contains the image, return its path in the first folder. Raises `ValueError` if
+    `name` cannot be a file name.
     """
     try:
         if b"\0" in os.fsencode(name):

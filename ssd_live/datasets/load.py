@@ -8,11 +8,13 @@ from ssd_live.errors import DataError
 
 
 def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataSet:
-    """Load the data set in a folder or file; its format (VOC, COCO or YOLO) is recognised.
+    """Load and return the data set in a folder or file; the format is recognised.
 
-    `split` names a part of the data set (VOC: a list in ImageSets/Main; COCO: a JSON file; YOLO: a
-    folder). `classes` fixes the class names and their order; without it, VOC data have the classes
-    that they contain, in alphabetical order. Raises `DataError`.
+    The formats are VOC, COCO and YOLO. `split` names a part of the data set (VOC: a list in
+    ImageSets/Main; COCO: a JSON file; YOLO: a folder). `classes` gives the class names and their
+    order; if it is empty, COCO and YOLO data name their classes, and VOC data have the classes that
+    they contain, in alphabetical order. Raises `DataError` if `path` is not a data set of these
+    formats, has no such split, or has no usable image.
     """
     from ssd_live.datasets import coco, voc, yolo
 

@@ -25,11 +25,11 @@ def tile(
     texts: Sequence[str],
     size: Size,
 ) -> Pixels:
-    """Return a tile of `size` (width, height) that shows the image with its boxes.
+    """Return a tile, an image of `size` (width, height) that shows `image` with its boxes.
 
-    `image` is (H, W, 3) uint8 BGR; it keeps its aspect ratio. `boxes` are (M, 4) x1, y1, x2, y2 in
-    pixels of the image; each has a class id, which gives the colour, and a text. The result is
-    (height, width, 3) uint8 BGR.
+    `image` is (H, W, 3) uint8 BGR and keeps its aspect ratio. `boxes` are (M, 4) x1, y1, x2, y2 in
+    pixels of `image`. `class_ids` (M,) choose the colours of the boxes, and `texts` are their M
+    labels. The tile is (height, width, 3) uint8 BGR.
     """
     scale, left, top = _fit(image, size)
     sides = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -43,10 +43,10 @@ def tile(
 
 
 def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
-    """Return where boxes of the image lie in its tile of `size` (width, height).
+    """Return the boxes of an image in the coordinates of its tile of `size` (width, height).
 
-    `boxes` are (M, 4) x1, y1, x2, y2 in pixels of the image; the result is float32 (M, 4) in pixels
-    of the tile.
+    `boxes` are (M, 4) x1, y1, x2, y2 in pixels of `image`. The result is float32 (M, 4) x1, y1, x2,
+    y2 in pixels of the tile.
     """
     scale, left, top = _fit(image, size)
     spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [
@@ -64,23 +64,26 @@ def outline(
     colour: tuple[int, int, int] = (255, 255, 255),
     thickness: int = 1,
 ) -> None:
-    """Draw the outlines of boxes (M, 4) x1, y1, x2, y2 into an image, in place.
+    """Draw the outlines of `boxes` into the image `picture`, in place.
 
-    `colour` is BGR; `thickness` is in pixels.
+    `boxes` are (M, 4) x1, y1, x2, y2 in pixels. `colour` is BGR, and `thickness` is in pixels.
     """
     for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
         cv2.rectangle(picture, (x1, y1), (x2, y2), colour, thickness)
 
 
 def captioned(picture: Pixels, text: str) -> Pixels:
-    """Return the image (H, W, 3) with a line of text below it."""
+    """Return a copy of the image (H, W, 3) uint8 BGR with a row below it that shows `text`."""
     line = _paper((picture.shape[1], _ROW_PIXELS))
     _write(line, text, 4, 0)
     return np.vstack([picture, line])
 
 
 def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
-    """Return one image with the tiles in rows of `columns`; all tiles must have the same size."""
+    """Return one image (H, W, 3) uint8 BGR that shows the tiles in rows of `columns` tiles.
+
+    There must be at least one tile, and all tiles must have the same size.
+    """
     filled = [*tiles, *[np.full_like(tiles[0], _PAPER)] * (-len(tiles) % columns)]
     return np.vstack(
         [np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)]
@@ -88,9 +91,9 @@ def contact_sheet(tiles: Sequence[Pixels], columns: int) -> Pixels:
 
 
 def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels:
-    """Return an image, `width` pixels wide, with a bar and a count for each class.
+    """Return an image (H, `width`, 3) uint8 BGR with a bar and a count for each class.
 
-    The classes are arranged in as many columns as fit.
+    `names` and `counts` are in the same order. Many classes are arranged in several columns.
     """
     columns = max(1, min(width // 400, -(-len(names) // 12)))
     rows = -(-len(names) // columns)

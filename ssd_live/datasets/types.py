@@ -1,4 +1,4 @@
-"""The types for labelled images, which all formats (VOC, COCO and YOLO) are read into.
+"""Define the types for labelled images of all formats (VOC, COCO and YOLO).
 
 Boxes are (M, 4) float32 x1, y1, x2, y2 in pixels, from the outer edge of the first pixel to the
 outer edge of the last one: a box around the whole image is 0, 0, width, height. VOC counts pixels
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
-    """One image and its objects: `boxes` (M, 4) and `classes` (M,).
+    """One image and its M objects.
 
-    `ignored` (M,) marks objects that evaluation leaves out: difficult ones in VOC, crowds in COCO.
-    `size` is (width, height) of the image and `areas` (M,) are the areas of the objects, in pixels,
-    as the label gives them; each is None if the label does not give it. `label_path` is None if the
-    label is not a file of its own.
+    `boxes` (M, 4) are x1, y1, x2, y2 in pixels, and `classes` (M,) are the class ids. `ignored`
+    (M,) marks objects that evaluation leaves out: difficult objects in VOC, crowds in COCO. `size`
+    is (width, height) of the image in pixels as the label gives it, and `areas` (M,) are the areas
+    of the objects in square pixels. Both are None if the label does not give them. `label_path` is
+    the label file of this image, or None if one file holds the labels of all images.
     """
 
     path: Path
@@ -54,7 +55,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Finding:
-    """An error in labelled data: its kind, the file to look into, and one line of detail."""
+    """An error in labelled data: its kind, the file with the error, and one line of detail."""
 
     kind: Kind
     path: Path
@@ -66,10 +67,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Labelled images with objects of the given classes.
+    """A set of labelled images with objects of the given classes.
 
-    `category_ids` are the COCO ids of the classes: those of the file for COCO, else counted from 1.
-    `troubles` are labels, or parts of labels, that could not be used and were left out.
+    `classes` holds the class names by class id. `category_ids` are the COCO category ids of the
+    classes: those of the file for COCO data, otherwise 1, 2 and so on. `troubles` are findings
+    about labels, or parts of labels, that could not be used and were left out.
     """
 
     name: str
@@ -83,13 +85,16 @@ class DataSet:
 
 
 def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    """Return boxes as a float32 array (M, 4); without boxes, the shape is (0, 4)."""
+    """Return M boxes of four numbers as a float32 array (M, 4), which is (0, 4) without boxes."""
     # A number that is too large becomes infinite, which `check-data` reports.
     with np.errstate(over="ignore"):
         return np.asarray(boxes, np.float32).reshape(-1, 4)
 
 
 def class_index(classes: Sequence[str], name: str) -> int | None:
-    """Return the index of the class `name`, ignoring case and outer spaces, or None."""
+    """Return the index of the class `name` in `classes`, or None if it is not among them.
+
+    Upper and lower case and outer spaces do not matter.
+    """
     wanted = name.strip().casefold()
     return next((index for index, known in enumerate(classes) if known.casefold() == wanted), None)

@@ -29,11 +29,11 @@ class _Label:
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Load the labelled images of a VOC folder.
+    """Load and return the labelled images of a VOC folder.
 
-    `split` names a list in ImageSets/Main; without it, all labels are read. `classes` fixes the
+    `split` names a list in ImageSets/Main; if it is empty, all labels are read. `classes` gives the
     class names and their order; if it is empty, the names in the labels are used in alphabetical
-    order. Objects of other classes are left out. Single labels that cannot be used become
+    order. Objects of other classes are left out. A label that cannot be used becomes a finding in
     `troubles`. Raises `DataError` if no label can be read or there is no such list.
     """
     labels, troubles = [], []
@@ -45,7 +45,8 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     if not labels:
         raise DataError(
             f"{folder}: has no readable labels "
-            f"({troubles[0] if troubles else 'Annotations is empty'})"
+            f"({troubles[0] if troubles else 'Annotations is empty'}); correct or add XML files "
+            "in Annotations"
         )
     # Names that differ only in case are the same class.
     found = {
@@ -95,7 +96,11 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
 
 
 def _read(path: Path) -> _Label:
-    """Return the label in an XML file. Raises `DataError`, whose message lacks the file name."""
+    """Return the label in an XML file.
+
+    Raises `DataError` if the file cannot be read or is not a VOC label. Its message does not name
+    the file.
+    """
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError as error:
@@ -137,9 +142,10 @@ def _object(node: ElementTree.Element) -> _Object:
 
 
 def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
-    """Load the label of one image from an XML file; objects of other classes are left out.
+    """Return the file `image` with its objects, which the XML file `path` lists.
 
-    Raises `DataError`.
+    Objects of a class that is not in `names` are left out. Raises `DataError` if `path` cannot be
+    read or is not a VOC label.
     """
     try:
         return _labelled(image, _read(path), names)
@@ -161,10 +167,10 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
 
 
 def _image_path(folder: Path, label: _Label) -> Path:
-    """Return the path of the image that has the same name as its label.
+    """Return the path of the image of a label: the image in JPEGImages with the label's name.
 
-    The file name inside the label is often wrong. It is used only to choose between several
-    endings, and if no image with the label's name exists.
+    The label also contains a file name, but that name is often wrong. It is used only to choose
+    between several endings, or if there is no image with the label's name.
     """
     images = folder / "JPEGImages"
     inside = Path(label.file_name).name

@@ -20,11 +20,13 @@ _Row = tuple[int, float, float, float, float]
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Load the labelled images of a YOLO folder.
+    """Load and return the labelled images of a YOLO folder.
 
-    The lines of a label are `class cx cy w h`, relative to the image. An image without a text file
-    has no objects. `classes` replaces the names in the folder. Files that cannot be used become
-    `troubles`. Raises `DataError` if there is no usable image or no class names.
+    `split` is a folder in images/ and labels/, or a folder that holds both; if it is empty, all
+    images are read. A label is a text file with a line `class cx cy w h` for each object, relative
+    to the image. An image without such a file has no objects. `classes` replaces the class names
+    in the folder. A file that cannot be used becomes a finding in `troubles`. Raises `DataError` if
+    there is no usable image or no class names.
     """
     root, images_folder, labels_folder = _folders(folder, split)
     paths = sorted(
@@ -32,7 +34,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         key=natural_order,
     )
     if not paths:
-        raise DataError(f"{root}: has no images")
+        raise DataError(f"{root}: has no images; add some, or give another folder or split")
     names = tuple(classes) or _names(folder)
     images, troubles = [], []
     for path in paths:
@@ -62,7 +64,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         key=natural_order,
     )
     troubles += [
-        Finding("missing image", label, "there is no image of this name")
+        Finding("missing image", label, "there is no image with the name of this label")
         for label in texts
         if label not in named
     ]
@@ -78,10 +80,10 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
-    """Return the folder of a split's images, the root of the images and the root of the labels.
+    """Return the folder of a split's images, the root of all images, and the root of all labels.
 
-    An image and its label have the same path below the two roots. The layout is images/SPLIT beside
-    labels/SPLIT, or SPLIT/images beside SPLIT/labels.
+    An image and its label have the same path below the two roots, apart from the ending. The layout
+    is images/SPLIT beside labels/SPLIT, or SPLIT/images beside SPLIT/labels.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"
@@ -93,7 +95,7 @@ def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
 
 
 def is_yolo(folder: Path, split: str) -> bool:
-    """Return whether the folder, or the given split of it, has YOLO labels."""
+    """Return whether the folder, or the given split of it, has a labels/ folder."""
     return (folder / "labels").is_dir() or bool(split and (folder / split / "labels").is_dir())
 
 
@@ -117,7 +119,11 @@ def _names_text(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file. Raises `DataError`, whose message lacks the file name."""
+    """Return the text of a UTF-8 file.
+
+    Raises `DataError` if the file cannot be read or is not UTF-8. Its message does not name the
+    file.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -127,9 +133,10 @@ def _text(path: Path) -> str:
 
 
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
-    """Return the `names` of a data.yaml: a list, or a mapping from numbers to names.
+    """Return the class names of a data.yaml, in the order of their class ids.
 
-    Raises `DataError`.
+    The entry `names` of the file is a list, or a mapping from class ids to names. Raises
+    `DataError` if the file cannot be read, is not YAML, or has no valid names.
     """
     try:
         described = yaml.safe_load(_names_text(path))
@@ -151,15 +158,16 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
     # YAML reads 1, yes and null as other things than text.
     odd = next((name for name in names if not isinstance(name, str) or not name.strip()), None)
     if odd is not None or None in names:
-        raise DataError(f"{path}: the name {odd!r} is not text; put it in quotes")
+        raise DataError(f"{path}: the name {odd!r} is not text; put the name in quotes")
     return tuple(name.strip() for name in names)
 
 
 def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:
-    """Load the label of one image from a text file.
+    """Return the file `image` with its objects, which the text file `path` lists.
 
-    `size` is (width, height) of the image in pixels. Objects whose class is not below `classes` are
-    left out. Raises `DataError`.
+    `size` is (width, height) of the image in pixels. `classes` is the number of classes; objects
+    with a higher class id are left out. Raises `DataError` if `path` cannot be read or is not a
+    YOLO label.
     """
     try:
         return _labelled(image, path, size, [row for row in _rows(path) if 0 <= row[0] < classes])
@@ -182,7 +190,8 @@ def _labelled(
 def _rows(label: Path) -> list[_Row]:
     """Return the objects in a text file, which has five numbers on each line.
 
-    A sixth number, a score, is ignored. Raises `DataError`, whose message lacks the file name.
+    A sixth number, the score of the object, is ignored. Raises `DataError` if the file cannot be
+    read or a line has another form. Its message does not name the file.
     """
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):

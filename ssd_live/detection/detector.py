@@ -22,8 +22,9 @@ from ssd_live.selection.load import load_chosen
 class Detector:
     """A model on a backend that detects objects in images.
 
-    Call it with an image to get its `Detections`. Use it in a `with` block, or call `close`.
-    Threads may share one detector; their images are computed one after the other.
+    Call a detector with an image to get its `Detections`. Use it in a `with` block, or call
+    `close`. `choice` says which backend, device and precision run the model. Threads may share one
+    detector; their images are computed one after the other.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Detector:
         """Return the detections in an image (H, W, 3) uint8 BGR.
 
         Boxes are x1, y1, x2, y2 in pixels of the image. Raises `UsageError` if the image is not
-        such an array, or after `close` or a fork, and `BackendError` if inference fails.
+        such an array, after `close`, or in a forked process, and `BackendError` if inference fails.
         """
         if not isinstance(image, np.ndarray):
             raise UsageError(
@@ -50,18 +51,20 @@ class Detector:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise UsageError(
                 f"an image must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}; "
-                "convert it first"
+                "convert the image first"
             )
         if os.getpid() != self._process:
             # Threads do not survive a fork, neither the backend's nor OpenCV's: waiting for them
             # would never end.
-            raise UsageError("a detector does not survive a fork; load one in each process")
+            raise UsageError(
+                "a detector does not work in a forked process; load a detector in each process"
+            )
         frame = Frame((image,))
         pixels = frame.network_input(self.model.metadata.input_size)[None]
         # The outputs are valid only until the next image is submitted.
         with self._lock:
             if self._backend is None:
-                raise UsageError("the detector is closed; load another one")
+                raise UsageError("the detector is closed; load a new detector")
             outputs = self._backend.submit(pixels).result()
             return self._filter.detections(outputs, 0, (frame.width, frame.height))
 
@@ -92,11 +95,13 @@ def load(
 
     `backend` and `precision` choose how the model runs; "auto" chooses by measuring the backends at
     first use. `threshold` is the lowest score of a detection, by default the model's own display
-    threshold. `classes` are the names of the classes to detect; none means all. `notify` receives
-    a line of text before a step that takes long, such as measuring the backends.
+    threshold. `classes` are the names of the classes to detect; an empty sequence means all
+    classes. `notify` receives a line of text before a step that takes long, such as measuring the
+    backends.
 
-    Raises `UnknownModelError`, `ModelFileError`, `UsageError`, `BackendError` and
-    `MissingPackageError`.
+    Raises `UnknownModelError` if there is no such model, `ModelFileError` if the file is not a
+    model file, `UsageError` if another argument is not valid, `MissingPackageError` if the backend
+    is not installed, and `BackendError` if the backend cannot load the model.
     """
     file = find_model(model)
     wanted = detection_filter(file.metadata, threshold, classes)

@@ -19,7 +19,7 @@ class DetectionFilter:
     """A filter that turns a backend's outputs into `Detections` in pixels.
 
     It keeps the detections whose score is at least `threshold` and whose class is requested.
-    `wanted` is a mask (C,) bool over `classes`.
+    `wanted` is a mask (C,) bool over the C class names in `classes`: true for a requested class.
     """
 
     classes: tuple[str, ...]
@@ -29,7 +29,7 @@ class DetectionFilter:
     def detections(
         self, outputs: Outputs, index: int, size: tuple[int, int], region: Region | None = None
     ) -> Detections:
-        """Return the detections of image `index` of a batch, sorted by falling score.
+        """Return the detections of image `index` of a batch, the highest score first.
 
         Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
         only a `region` of the frame, the boxes are moved to the region's place. The arrays are
@@ -48,7 +48,10 @@ class DetectionFilter:
         )
 
     def of(self, found: Detections) -> Detections:
-        """Return the detections in `found`, which has the same classes, that pass this filter."""
+        """Return the detections in `found` that pass this filter.
+
+        `found` must have the same list of classes as the filter.
+        """
         return found.where((found.scores >= self.threshold) & self.wanted[found.class_ids])
 
 
@@ -77,7 +80,7 @@ def detection_filter(
     if threshold < metadata.score_threshold:
         raise UsageError(
             f"the threshold {threshold:g} is below the model's own {metadata.score_threshold:g}, "
-            "and the model has no detections with lower scores; choose a higher threshold"
+            "and the model gives no detections with lower scores; choose a higher threshold"
         )
     known = {name.casefold(): index for index, name in enumerate(metadata.classes)}
     wanted = np.full(len(metadata.classes), not classes)
@@ -89,6 +92,6 @@ def detection_filter(
                 if near
                 else f"its classes are {', '.join(metadata.classes)}"
             )
-            raise UsageError(f"{metadata.name} has no class {name.strip()!r}; {hint}")
+            raise UsageError(f"the model {metadata.name} has no class {name.strip()!r}; {hint}")
         wanted[known[name.strip().casefold()]] = True
     return DetectionFilter(metadata.classes, threshold, wanted)

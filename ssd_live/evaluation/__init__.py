@@ -1,1 +1,1 @@
-"""Measure how good a model is: average precision, confusion, plots."""
+"""Measure the quality of a model by average precision and by confused classes, and draw plots."""

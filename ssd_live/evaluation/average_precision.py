@@ -14,11 +14,11 @@ MIN_OVERLAP = 0.5
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """The objects of one image.
+    """The M labelled objects of one image.
 
-    `boxes` (M, 4) are xyxy in pixels. `classes` are (M,). `ignored` (M,) is true for objects that
-    do not count (difficult). `areas` (M,) are in pixels, for COCO's small, medium and large; None
-    stands for the areas of the boxes.
+    `boxes` (M, 4) are x1, y1, x2, y2 in pixels. `classes` (M,) count from 0. `ignored` (M,) is true
+    for objects that do not count, such as difficult ones. `areas` (M,) are in square pixels; they
+    decide which objects are small, medium and large for COCO. None means the areas of the boxes.
     """
 
     boxes: NDArray[np.float32]
@@ -29,7 +29,11 @@ class GroundTruth:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The detections in one image: boxes (N, 4) xyxy in pixels, scores (N,), classes (N,)."""
+    """The N detections in one image.
+
+    `boxes` (N, 4) are x1, y1, x2, y2 in pixels. `scores` (N,) are between 0 and 1. `classes` (N,)
+    count from 0.
+    """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -38,9 +42,11 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Recall and precision after each detection, best first.
+    """The precision-recall curve of one class.
 
-    `objects` is the number of objects to find.
+    `recall`, `precision` and `scores` have one value (0 to 1) for each detection, highest score
+    first: the recall and precision of this detection and all before it. `objects` is the number of
+    labelled objects that count.
     """
 
     recall: NDArray[np.float64]
@@ -55,15 +61,16 @@ def curve_of(
     class_id: int,
     min_overlap: float = MIN_OVERLAP,
 ) -> Curve:
-    """Return the precision-recall curve of one class.
+    """Return the precision-recall curve of the class `class_id`, which counts from 0.
 
-    Detections are taken by falling score. A detection is compared with the object of its image that
-    it overlaps most:
-    - it is left out if the overlap is at least `min_overlap` but the object does not count;
-    - it is right if the overlap is at least `min_overlap` and the object was not found before;
+    `truths` and `founds` hold the objects and the detections of the same images. Detections are
+    taken in the order of their scores, highest first. Each is compared with the object of its image
+    and class with which it has the highest IoU:
+    - the detection is left out if the IoU is at least `min_overlap` but the object is ignored;
+    - it is right if the IoU is at least `min_overlap` and no earlier detection found the object;
     - it is wrong otherwise.
 
-    Equal scores keep the order of the images and of their detections.
+    Detections of equal score keep the order of the images and of the detections in an image.
     """
     images = np.concatenate(
         [np.full((found.classes == class_id).sum(), number) for number, found in enumerate(founds)]
@@ -103,10 +110,11 @@ def curve_of(
 
 
 def average_precision(curve: Curve, rule: VocRule) -> float:
-    """Return the average precision of a curve, or nan if there was nothing to find.
+    """Return the average precision (0 to 1) of a curve, or nan if the class has no objects.
 
-    The rule `voc07` is the mean of the best precision at the recalls 0, 0.1 ... 1. The rule `voc`
-    is the area under the falling envelope (from 2010 on).
+    The rule `voc07` is the mean of the best precisions at the recalls 0, 0.1 ... 1. The rule `voc`,
+    of VOC from 2010 on, is the area under the curve after each precision is raised to the highest
+    one at the same or a higher recall.
     """
     if not curve.objects:
         return float("nan")
@@ -123,7 +131,7 @@ def average_precision(curve: Curve, rule: VocRule) -> float:
 
 
 def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the Jaccard overlap of a box (4,) with others (M, 4), as (M,)."""
+    """Return the IoU (M,) of a box (4,) with each of the others (M, 4), all x1, y1, x2, y2."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).astype(np.float64).prod(1)
     areas = (box[2:] - box[:2]).astype(np.float64).prod() + (others[:, 2:] - others[:, :2]).astype(

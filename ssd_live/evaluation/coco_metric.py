@@ -1,7 +1,7 @@
-"""Compute COCO's average precision by faster-coco-eval.
+"""Compute COCO's average precision with the package faster-coco-eval.
 
-COCO averages over ten overlaps from 0.50 to 0.95, and gives small, medium and large objects
-separately.
+COCO takes the mean over ten IoU thresholds from 0.50 to 0.95, and also gives separate values for
+small, medium and large objects.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,10 @@ FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 
 @dataclass(frozen=True)
 class CocoFigures:
-    """The twelve figures of COCO by name, and AP by class; nan if there is nothing to find."""
+    """The twelve figures of COCO by their names in `FIGURES`, and the AP of each class.
+
+    All are between 0 and 1, or nan if there are no objects to find.
+    """
 
     figures: dict[str, float]
     by_class: tuple[float, ...]
@@ -28,16 +31,16 @@ class CocoFigures:
 def coco_figures(
     truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int
 ) -> CocoFigures:
-    """Return COCO's figures for the detections in `founds` against the objects in `truths`.
+    """Return COCO's figures for the detections `founds` and the labelled objects `truths`.
 
-    Objects that do not count are treated as crowds. Raises `MissingPackageError` if
-    faster-coco-eval is not installed.
+    Both hold one entry for each image, and `classes` is the number of classes. Ignored objects are
+    treated as COCO's crowds. Raises `MissingPackageError` if faster-coco-eval is not installed.
     """
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as error:
         raise MissingPackageError(
-            "COCO's metric needs faster-coco-eval; `pip install '.[train]'` brings it"
+            "COCO's metric needs faster-coco-eval; run `pip install '.[train]'`"
         ) from error
     # `loadRes` is not used, because it cannot load an empty list in every version.
     content = _content(len(truths), classes)

@@ -1,4 +1,4 @@
-"""Count which classes are confused: detections over a score against objects of all classes."""
+"""Count how often the objects of each class were detected as each class."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,13 @@ _NONE, _IGNORED = -1, -2
 def confusion(
     truths: Sequence[GroundTruth], founds: Sequence[Predictions], classes: int, score: float = 0.5
 ) -> NDArray[np.int64]:
-    """Return the counts (classes + 1, classes + 1) of each pair of true and predicted class.
+    """Return how often each true class was detected as each class: (classes + 1, classes + 1).
 
-    Rows are the classes of the objects, columns those of the detections; the last row and column
-    stand for nothing. Detections with at least `score` are matched to objects of their own class
-    first, as in average precision, then to the remaining objects of any class. Objects that do not
-    count, and detections of them, are left out.
+    Rows are the classes of the objects, columns those of the detections. The last column counts
+    objects without a detection, the last row detections without an object. Only detections that
+    score at least `score` are used. They are matched to objects of their own class first, as for
+    average precision, and then to the remaining objects of any class. Ignored objects, and
+    detections of them, are left out.
     """
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     for truth, found in zip(truths, founds, strict=True):
@@ -55,10 +56,11 @@ def _count(counts: NDArray[np.int64], truth: GroundTruth, found: Predictions, sc
 
 
 def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.bool_]) -> int:
-    """Return the candidate that the box overlaps most, if by enough.
+    """Return the index of the candidate with the highest IoU with the box, if it is at least 0.5.
 
-    An object that counts goes before one that does not. `_NONE` is returned if no candidate
-    overlaps enough, `_IGNORED` if only objects that do not count do.
+    `candidates` (M,) is true for the objects to choose from. Objects that count are preferred to
+    ignored ones. The result is `_IGNORED` if only an ignored object has such an IoU, and `_NONE` if
+    no candidate has.
     """
     if not candidates.any():
         return _NONE
@@ -75,7 +77,8 @@ def frequent(
 ) -> list[tuple[str, str, int]]:
     """Return the `most` most frequent mistakes as (true class, predicted class, count).
 
-    An empty name stands for nothing.
+    The true class is empty for a detection without an object, and the predicted class is empty for
+    an object without a detection.
     """
     names = [*classes, ""]
     wrong = counts.copy()

@@ -40,12 +40,14 @@ Detect = Callable[[Pixels], Predictions]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The average precision by class, and what it was computed from.
+    """The average precision of each class, and what it was computed from.
 
-    `precision` is nan for a class that has nothing to find or that the model does not know.
-    `curves` are by class, at an overlap of one half. `figures` are COCO's twelve if that rule was
-    requested, else empty. `confusion` is as in `confusion.py`. In `truths`, objects of classes that
-    the model does not know are ignored. `unreadable` are lines about images that were left out.
+    `precision` is between 0 and 1, or nan for a class that has no objects or that the model does
+    not know. `curves` are those at an IoU threshold of 0.5. `figures` are the twelve of COCO if
+    that rule was requested, and empty otherwise. `confusion` holds the counts that the function
+    `confusion` returns. `founds` and `truths` have one entry for each of the `images`; objects of
+    classes that the model does not know are ignored. `unreadable` holds an error message for each
+    image that was left out.
     """
 
     classes: tuple[str, ...]
@@ -60,7 +62,7 @@ class Evaluation:
 
     @property
     def mean(self) -> float:
-        """The mean over the classes that have objects; 0 if none has."""
+        """The mean of the average precisions that are not nan; 0 if all are nan."""
         values = [value for value in self.precision.values() if not np.isnan(value)]
         return float(np.mean(values)) if values else 0.0
 
@@ -72,11 +74,12 @@ def evaluate(
     known: Collection[str] | None = None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Run `detect` on all images and evaluate its detections.
+    """Return the evaluation of the detections that `detect` finds in all images of `data`.
 
-    If `known` is given, only its classes count. `on_image` is called with the number of each image
-    that was done, from 1. Raises `DataError` if no image can be read, and `MissingPackageError` if
-    the rule `coco` needs a package that is not installed.
+    `rule` says how average precision is computed. If `known` is given, only the classes with these
+    names count. `on_image` is called after each readable image with the image's number, from 1.
+    Raises `DataError` if no image can be read, and `MissingPackageError` if the rule is `coco` and
+    faster-coco-eval is not installed.
     """
     if rule == "coco":
         # This fails before the work, not after it, if the package is missing.
@@ -100,7 +103,8 @@ def evaluate(
     if not images:
         raise DataError(
             f"{data.name}: none of the images can be read "
-            f"({unreadable[0] if unreadable else 'there are no images'})"
+            f"({unreadable[0] if unreadable else 'there are no images'}); give a data set with "
+            "readable images"
         )
     curves = {name: curve_of(truths, founds, index) for index, name in enumerate(data.classes)}
     if known is not None:
@@ -134,9 +138,10 @@ def evaluate(
 
 
 def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
-    """Return the classes of the data that the model has too; upper and lower case are the same.
+    """Return the names in `classes` that the model knows too, whatever their upper and lower case.
 
-    Raises `DataError` if there is none, or if a class of the data appears twice.
+    `classes` are those of the data. Raises `DataError` if the model knows none of them, or if two
+    of them differ only in upper and lower case.
     """
     own = {name.casefold() for name in metadata.classes}
     known = [name for name in classes if name.casefold() in own]
@@ -144,24 +149,25 @@ def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
         theirs = ", ".join(classes[:5]) or "none at all"
         raise DataError(
             f"{metadata.name} and the data have no class in common (the model has "
-            f"{', '.join(metadata.classes[:5])}; the data have {theirs})"
+            f"{', '.join(metadata.classes[:5])}; the data have {theirs}); give data "
+            "with class names of the model, or choose another model"
         )
     twice = [
         name for name, count in Counter(name.casefold() for name in classes).items() if count > 1
     ]
     if twice:
         raise DataError(
-            f"the data have more than one class {', '.join(twice)}; give the classes names that "
-            "differ in more than upper and lower case"
+            f"the data have more than one class {', '.join(twice)}; rename classes so that no "
+            "two names differ only in upper and lower case"
         )
     return known
 
 
 def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) -> Detect:
-    """Return a function that runs a deployed model on its backend.
+    """Return a function that detects objects in an image with a model that a backend has loaded.
 
-    The classes of the model are matched with those of the data by name, without regard to case.
-    Detections of other classes are left out.
+    The classes of the model are matched by name with `classes`, those of the data, whatever their
+    upper and lower case. Detections of other classes are left out.
     """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
@@ -178,9 +184,11 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
 
 
 def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], device: str) -> Detect:
-    """Return a function that runs a PyTorch network, which must be in evaluation mode.
+    """Return a function that detects objects in an image with a PyTorch network.
 
-    `size` is (width, height) of the network input.
+    `network` must be in evaluation mode. `normalise` makes its input from uint8 RGB images (B, 3,
+    H, W). `size` is the (width, height) of the network input in pixels, `device` a name such as
+    `cuda`.
     """
     import torch
 
@@ -205,9 +213,10 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
 
 
 def worst(evaluation: Evaluation, count: int) -> Iterator[tuple[LabelledImage, Predictions]]:
-    """Yield the `count` images with most mistakes at a score of one half, with their detections.
+    """Yield up to `count` images with the most mistakes, and their detections.
 
-    Mistakes are objects that were not found and detections that are wrong.
+    Mistakes are objects that were not found and wrong detections, counting only detections that
+    score at least 0.5. Images without mistakes are left out.
     """
     mistakes = [
         _mistakes(truth, found, len(evaluation.classes))

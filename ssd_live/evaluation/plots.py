@@ -15,10 +15,11 @@ _MOST_PANELS = 24
 
 
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
-    """Save a plot with one panel for each class and one line for each model.
+    """Save a plot of precision over recall, with a panel for each class and a line for each model.
 
-    If there are too many classes, those with the lowest precision are shown. Raises
-    `MissingPackageError`, `OutputError`.
+    `evaluations` are by the name of the model. If there are more than 24 classes, those with the
+    lowest average precision of the first model are shown. Raises `MissingPackageError` if
+    matplotlib is not installed, and `OutputError` if the file cannot be written.
     """
     first = next(iter(evaluations.values()))
     names = [
@@ -58,10 +59,11 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
 
 
 def training_curves(path: Path, log: Path) -> None:
-    """Save a plot of both losses and of the validation figure over the steps of a `log.csv`.
+    """Save a plot of both losses and of the validation mAP over the steps of a training run.
 
-    The learning rate is shown instead of the validation figure if there was no validation. Raises
-    `MissingPackageError`, `OutputError`.
+    `log` is the path of the `log.csv` of the run. If there was no validation, the learning rate is
+    shown instead of the mAP. Raises `MissingPackageError` if matplotlib is not installed, and
+    `OutputError` if the file cannot be written.
     """
     with log.open(newline="", encoding="utf-8") as file:
         # The last line of an interrupted run may be incomplete.

@@ -24,8 +24,9 @@ class PixelsToDetections(nn.Module):
     """A module that maps pixels to decoded boxes and class scores, before NMS.
 
     The input is uint8 (B, H, W, 3) BGR. The outputs are boxes float32 (B, N, 4) x1, y1, x2, y2,
-    clipped to 0..1, and scores float32 (B, N, C) without the background. `mean` and `scale` are in
-    RGB order; `activation` is "sigmoid" or "softmax".
+    relative to the image and clipped to 0..1, and scores float32 (B, N, C) without the background.
+    The network gets `(pixel - mean) * scale`; `mean` and `scale` are in RGB order. `activation`,
+    "sigmoid" or "softmax", turns the logits into scores.
     """
 
     scale: Tensor
@@ -47,7 +48,7 @@ class PixelsToDetections(nn.Module):
         self.activation = activation
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the boxes and scores of a batch of images."""
+        """Return the boxes and scores of a batch of images, as the class describes them."""
         # Cast before the transpose: TensorRT-RTX refuses to transpose uint8.
         x = image.to(torch.float32).permute(0, 3, 1, 2)
         box_regression, class_logits = self.model(x * self.scale + self.shift)
@@ -59,7 +60,7 @@ class PixelsToDetections(nn.Module):
 
 
 def flip_input_channels(model: SSDNetwork) -> None:
-    """Change a network for RGB into the same network for BGR, or back, in place.
+    """Change a network that takes RGB into the same network for BGR, or the reverse, in place.
 
     The weights of the first convolution are reversed along its input channels.
     """
@@ -69,10 +70,10 @@ def flip_input_channels(model: SSDNetwork) -> None:
 
 
 def to_onnx(module: PixelsToDetections, input_size: tuple[int, int]) -> onnx.ModelProto:
-    """Return the ONNX graph of the module, with a dynamic batch.
+    """Return the module as an ONNX model that accepts any batch size.
 
-    `input_size` is (width, height) in pixels. The input is `image`, the outputs are `decoded_boxes`
-    and `class_scores`.
+    `input_size` is (width, height) of the network input in pixels. The input of the graph is
+    `image`, and its outputs are `decoded_boxes` and `class_scores`.
     """
     width, height = input_size
     # A batch of two, because the exporter would treat a batch of one as a constant.

@@ -34,10 +34,12 @@ MAX_DETECTIONS = 200
 
 @dataclass(frozen=True)
 class Description:
-    """The metadata of a model file that differ from network to network.
+    """The part of a model file's metadata that differs from model to model.
 
-    `input_size` is (width, height) in pixels; `mean` and `scale` are in RGB order; thresholds are
-    0..1.
+    `classes` are the class names without the background. `input_size` is (width, height) in pixels.
+    The network gets `(pixel - mean) * scale`, in RGB order. `activation` turns logits into scores.
+    `iou_threshold` is that of NMS, and only scores of at least `display_threshold` are shown; both
+    are in 0..1. `preset` chooses the default boxes.
     """
 
     name: str
@@ -56,9 +58,11 @@ class Description:
 
 
 def export_model(name: str) -> ModelFile:
-    """Return the trained model `name` as a model file in memory, without an agreement sample.
+    """Return the bundled model `name` as a model file in memory, without an agreement sample.
 
-    Raises `UnknownModelError`, `ModelFileError`.
+    The agreement sample is the frames on which backends are compared. Raises `UnknownModelError` if
+    there is no such model, and `ModelFileError` if its weights are damaged or its graph is not
+    valid.
     """
     network, classes = load_trained(name)
     trained = TRAINED_MODELS[name]
@@ -67,9 +71,9 @@ def export_model(name: str) -> ModelFile:
 
 
 def export_network(network: SSDNetwork, described: Description) -> ModelFile:
-    """Return a network as a model file in memory, without an agreement sample.
+    """Return a network with its metadata as a model file in memory, without an agreement sample.
 
-    Raises `ModelFileError`.
+    Raises `ModelFileError` if the exported graph is not valid ONNX.
     """
     metadata = Metadata(
         name=described.name,
@@ -107,7 +111,7 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
 
 
 def _forget_the_exporter(proto: ModelProto) -> None:
-    """Remove the exporter's notes, because they hold stack traces with paths of this machine."""
+    """Remove the texts that the exporter adds, because they contain file paths of this machine."""
     proto.doc_string = ""
     proto.producer_name, proto.producer_version = "ssd_live", ""
     del proto.graph.metadata_props[:]

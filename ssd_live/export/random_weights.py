@@ -1,4 +1,4 @@
-"""Make model files with random weights, to measure speed, which hardly depends on weights."""
+"""Make model files with random weights to measure speed, which hardly depends on the weights."""
 
 import torch
 
@@ -10,15 +10,16 @@ from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.zoo import create
 
 _SEED = 0
-# The bias of the background. With it, few scores are over the threshold, as in a trained network.
+# The bias of the background class. It keeps most scores under the threshold, as training does.
 _BACKGROUND_LOGIT = 8.0
 
 
 def random_model(network: str, background_logit: float = _BACKGROUND_LOGIT) -> ModelFile:
-    """Return one of the VGG16 networks with random weights and VOC's 20 classes, in memory.
+    """Return a model file in memory of a VGG16 network with random weights and VOC's 20 classes.
 
-    With a `background_logit` of 0, nearly every box of each class is over the score threshold,
-    which is the most work that NMS can have. Raises `KeyError` if the network has no published
+    `network` is a network name such as `ssd300-vgg16`. `background_logit` is the bias of the
+    background class. If it is 0, nearly every box of each class is over the score threshold, which
+    is the most work that NMS can have. Raises `KeyError` if the network has no published
     preprocessing.
     """
     torch.manual_seed(_SEED)

@@ -18,10 +18,11 @@ _Icon = QStyle.StandardPixmap
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """The description of one action.
+    """The description of one action: something that the user can do from a menu or with a key.
 
-    `keys` are key sequences in Qt's portable form. Menus show the first one. `tip` is the tooltip
-    and the text in the status bar.
+    `text` is the text in menus, with "&" before the access key. `keys` are shortcuts in Qt's
+    portable form, such as "Ctrl+O"; menus show the first one. `tip` is the tooltip and the text in
+    the status bar. `checkable` means that the action can be on or off.
     """
 
     name: str
@@ -33,7 +34,7 @@ class ActionSpec:
 
 
 def action_specs() -> list[ActionSpec]:
-    """Return the specifications of all actions, with texts in the installed language."""
+    """Return the descriptions of all actions, with their texts in the installed language."""
     translate = QCoreApplication.translate
     return [
         ActionSpec(
@@ -220,7 +221,7 @@ def action_specs() -> list[ActionSpec]:
             "next_source",
             translate("Actions", "&Next source"),
             ("N",),
-            translate("Actions", "Select next source; a click selects a source too"),
+            translate("Actions", "Select the next source; you can also click on a source"),
         ),
         ActionSpec(
             "hud",
@@ -290,10 +291,7 @@ def action_specs() -> list[ActionSpec]:
 
 
 class Actions:
-    """The QActions of the window, by name.
-
-    `connect` sets the function that an action calls.
-    """
+    """The Qt actions of the window. `actions[name]` is the action with that name."""
 
     def __init__(self, parent: QObject) -> None:
         self.specs = action_specs()
@@ -312,7 +310,7 @@ class Actions:
         return self._by_name[name]
 
     def colour_icons(self, colour: QColor) -> None:
-        """Draw all icons in one colour, so that they are readable in the current theme."""
+        """Draw all icons in `colour`, so that they are readable in the current theme."""
         for spec in self.specs:
             if spec.icon is not None:
                 self._by_name[spec.name].setIcon(
@@ -324,13 +322,13 @@ class Actions:
         self._by_name[name].triggered.connect(lambda _=False: slot())
 
     def all(self) -> list[QAction]:
-        """Return all actions, in the order of the table."""
+        """Return all actions, in the order of `action_specs`."""
         return list(self._by_name.values())
 
 
 def plain(text: str) -> str:
-    """Return a menu text without its access key and without a final ellipsis.
+    """Return a menu text without the mark of its access key and without a final ellipsis.
 
-    Korean texts have the access key in brackets at the end.
+    For example, "&Open…" becomes "Open". Korean texts have the access key in brackets at the end.
     """
     return re.sub(r"\s*\(&.\)", "", text).replace("&", "").rstrip("…")

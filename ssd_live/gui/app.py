@@ -1,4 +1,4 @@
-"""The application around the window: it turns the request of a command into an exit code."""
+"""The application around the window: it shows the window and returns the exit code."""
 
 import contextlib
 import signal
@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 
 
 class Application:
-    """One run of the window, from its settings to its exit code."""
+    """One run of the window. `request` holds the sources and options of the command line."""
 
     def __init__(self, request: LiveRequest) -> None:
         self._request = request
@@ -39,10 +39,11 @@ class Application:
         self._screenshot_error = self._load_error = ""
 
     def run(self) -> int:
-        """Show the window until it closes, and return the exit code.
+        """Show the window until it closes, and return the exit code: 0, or 130 after a signal.
 
-        Raises `OutputError` if a screenshot or recording that the command line asked for was not
-        written. Raises `SsdLiveError` if the model did not load or a source gave no frame.
+        Raises `OutputError` if a screenshot, a recording or statistics that the command line asked
+        for were not written. Raises `SsdLiveError` if no model was loaded or if a source failed
+        before its first frame.
         """
         request, settings = self._request, self._settings
         model_request = request.model_request(settings.model, settings.backend, settings.precision)
@@ -188,5 +189,8 @@ class Application:
 
 
 def run(request: LiveRequest) -> int:
-    """Show the window for a request and return the exit code; see `Application.run`."""
+    """Show the window until it closes, and return the exit code.
+
+    Raises what `Application.run` raises.
+    """
     return Application(request).run()

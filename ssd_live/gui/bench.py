@@ -27,11 +27,12 @@ _SIZE = (860, 560)
 
 
 class BenchDialog(QDialog):
-    """A dialog that measures this machine and shows and saves the report.
+    """A dialog that runs the command `bench`, and shows and saves its report.
 
-    `model_request` is the model to measure, and `file` a video file that is offered as the source.
-    `hold(True)` must pause the video while the measurement runs, because both would compete for the
-    CPU; `hold(False)` must resume it. `words` are extra arguments for the command.
+    `model_request` is the model to measure. `file` is the current video file, which is offered as
+    the source, or None. `hold(True)` must pause the videos in the window, because they would
+    compete with the measurement for the CPU. `hold(False)` must resume them. `words` are extra
+    arguments for the command.
     """
 
     def __init__(
@@ -141,11 +142,17 @@ class BenchDialog(QDialog):
         self._source.setEnabled(True)
         self._measure.setText(self.tr("&Measure"))
         if code:
-            self._status.setText(last.removeprefix("error: ") or self.tr("The measurement failed"))
+            self._status.setText(
+                last.removeprefix("error: ")
+                or self.tr(
+                    "The measurement failed. Run the command `bench` in a terminal to see why."
+                )
+            )
             return
         self._status.setText(
             self.tr(
-                "Measured. Other programs affect the result, so compare only figures of one run."
+                "The measurement is finished. Other programs affect the results, so compare only "
+                "numbers of the same run."
             )
         )
         self._report.setHtml(self._html.read_text(encoding="utf-8"))

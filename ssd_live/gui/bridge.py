@@ -11,15 +11,19 @@ from ssd_live.live.session import SessionEvents
 class Bridge(QObject):
     """A set of Qt signals that any thread may emit; they arrive in the thread of the window.
 
-    The events of a session wait in the queue of the event loop. The session starts network and
-    source before the window exists, so the window receives these early events once it is built. The
-    exception is `picture`: it is emitted directly, so it is lost while nothing is connected to it.
+    The events of a session wait in the queue of the event loop. The session loads the model and
+    opens the sources before the window exists. The window receives these early events after it is
+    built. The signal `picture` does not wait, so it is lost while nothing is connected to it.
 
-    `picture`: a new frame is ready to be fetched. `loading`: a line of progress. `loaded`:
-    `ModelRequest` and `ModelInfo` of the model now in use. `load_failed`: `ModelRequest` and
-    `SsdLiveError`. `trouble`: an error message. `recorded`: a `Recorded`, when a recording ended.
-    `snapshot_saved`: the path and an error message, empty on success. `cameras_listed`: a list of
-    `Camera`.
+    The signals and their values are:
+    - `picture`: no value; a new frame is ready to be fetched.
+    - `loading`: a line of text about the progress of loading a model.
+    - `loaded`: the `ModelRequest` and the `ModelInfo` of the model that is now in use.
+    - `load_failed`: the `ModelRequest` and the `SsdLiveError`.
+    - `trouble`: an error message.
+    - `recorded`: a `Recorded`; a recording ended.
+    - `snapshot_saved`: the path, and an error message that is empty on success.
+    - `cameras_listed`: a list of `Camera`.
     """
 
     picture = Signal()
@@ -38,7 +42,7 @@ class Bridge(QObject):
         self._told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
     def events(self) -> SessionEvents:
-        """Return the callbacks to give to a session; each emits the signal of its name."""
+        """Return the callbacks for a session. Each callback emits the signal of the same name."""
 
         def later(signal: Any) -> Callable[..., None]:
             return lambda *news: self._told.emit(lambda: signal.emit(*news))

@@ -25,8 +25,8 @@ from ssd_live.system.paths import printable
 class CaptureActions(QObject):
     """The actions that record, save, copy and export the selected source of a window.
 
-    They report results and errors in the notice bar. `model_request` must return the model that an
-    export uses.
+    The actions show their results and errors in the notice bar. `model_request` is a function that
+    returns the model for an export.
     """
 
     def __init__(
@@ -69,31 +69,31 @@ class CaptureActions(QObject):
         self._export.ended.connect(self._export_ended)
 
     def show_time(self) -> None:
-        """Show in each view how long its recording has lasted, and update the record action."""
+        """Show the length of each running recording in its view, and update the record action."""
         for view in self._grid.views:
             since = view.stream.recording_since
             view.set_badge("" if since is None else clock(time.monotonic() - since))
         self._record_action.setChecked(self._session.stream.recorder is not None)
 
     def close(self) -> None:
-        """Stop a running export."""
+        """Stop a running export and wait at most two seconds for its end."""
         self._export.kill()
 
     def record_when_ready(self, path: Path) -> None:
-        """Record to `path` as soon as the model is loaded or has failed to load.
+        """Start to record to `path` as soon as the model is loaded or has failed to load.
 
-        The recording waits because it must show the same detections as the window.
+        The recording waits for the model, because it must show the same detections as the window.
         """
         self._record_to = path
 
     def never_recorded(self) -> str:
-        """Return an error message if `record_when_ready` was called but no recording started.
+        """Return an error message if the recording of `record_when_ready` never started, else "".
 
-        This happens if the window closes while the model is still loading. Otherwise return "".
+        This happens if the window closes while the model is still loading.
         """
         return (
-            f"{self._record_to}: nothing was recorded because the model was still loading; run it "
-            "for longer"
+            f"{self._record_to}: nothing was recorded because the model was still loading; keep "
+            "the window open until the model is loaded"
             if self._record_to
             else ""
         )
@@ -101,7 +101,7 @@ class CaptureActions(QObject):
     def record_if_asked(self) -> None:
         """Start the recording that `record_when_ready` asked for, if there is one.
 
-        If it does not start, `failure` gives the reason.
+        If the recording does not start, store the error message in `failure`.
         """
         path, self._record_to = self._record_to, None
         if path is not None:
@@ -110,10 +110,10 @@ class CaptureActions(QObject):
                 self.failure = self._notice.text
 
     def record(self, on: bool, path: Path | None = None) -> None:
-        """Start or stop a recording of the selected source.
+        """Start a recording of the selected source if `on` is true, else stop it.
 
-        Without `path` the file gets a new name in the output folder. The notice bar shows an error
-        if the recording cannot start.
+        If `path` is None, the file gets a new name in the output folder. If the recording cannot
+        start, the notice bar shows the error.
         """
         if not on:
             self._session.stream.stop_recording()
@@ -144,7 +144,7 @@ class CaptureActions(QObject):
     def save_picture(self) -> None:
         """Save the current frame with its boxes as a PNG file in the output folder.
 
-        A thread of its own writes the file. Do nothing if there is no frame yet.
+        A separate thread writes the file. Do nothing if there is no frame yet.
         """
         if (picture := self._grid.view.picture) is None:
             return
@@ -163,7 +163,10 @@ class CaptureActions(QObject):
             self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
 
     def copy_picture(self) -> None:
-        """Copy the current frame with its boxes to the clipboard; do nothing without a frame."""
+        """Copy the current frame with its boxes to the clipboard.
+
+        Do nothing if there is no frame yet.
+        """
         if (picture := self._grid.view.picture) is None:
             return
         image = annotated(picture, self._grid.view.visible_detections())
@@ -180,20 +183,25 @@ class CaptureActions(QObject):
         return Path(movies or Path.home())
 
     def ask_output_folder(self) -> None:
-        """Let the user choose the folder for recordings and snapshots."""
+        """Ask the user for the folder of recordings and snapshots, and store it as a setting."""
         if name := QFileDialog.getExistingDirectory(
             self._window, self.tr("Folder for recordings and snapshots"), str(self._output_folder())
         ):
             self._settings.output_folder = name
 
     def ask_export(self) -> None:
-        """Ask for a file name and export an annotated copy of the current video file to it.
+        """Ask the user for an output file, and start to export the current video file to it.
 
-        The notice bar shows an error if an export is running or the source is not a video file.
+        If an export is already running or the source is not a file, show an error in the notice bar
+        instead.
         """
         state = self._session.pipeline.state
         if self._export.is_running:
-            self._notice.say("error", self.tr("An export is already running."), "export")
+            self._notice.say(
+                "error",
+                self.tr("An export is already running; wait until it ends or cancel it"),
+                "export",
+            )
             return
         if state is None or state.spec.kind != "file":
             self._notice.say(
@@ -215,9 +223,10 @@ class CaptureActions(QObject):
             self.export(source, Path(name))
 
     def export(self, source: Path, output: Path) -> None:
-        """Write an annotated copy of the file `source` to `output`.
+        """Start to write an annotated copy of the file `source` to `output`, and return at once.
 
-        The export uses the current model, threshold and classes.
+        The export uses the current model, threshold and classes. Call this only when no export is
+        running.
         """
         model_request = self._model_request()
         options = [

@@ -1,4 +1,4 @@
-"""Runs a command of this program in a child process, without blocking the window."""
+"""Run a command of this program in a child process, without blocking the window."""
 
 import os
 import sys
@@ -11,10 +11,11 @@ _KILL_MS = 1000
 
 
 class Child(QObject):
-    """A child process that runs one command of this program at a time.
+    """An object that runs a command of this program in a child process, one at a time.
 
-    `told` is emitted with each line of its standard error that is not blank. `ended` is emitted
-    with the exit code and the last such line; the exit code is -1 if the process failed to start.
+    `told` is emitted with each line of the process's standard error that is not blank. `ended` is
+    emitted with the exit code and the last of these lines, or "" if there was none. The exit code
+    is -1 if the process failed to start.
     """
 
     told = Signal(str)
@@ -32,9 +33,10 @@ class Child(QObject):
         return self._process is not None
 
     def start(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-        """Start the command with the arguments `words` and additional environment variables.
+        """Start a command in a child process, and return at once.
 
-        No other command may be running.
+        `words` are the command and its arguments. `variables` are additional environment variables.
+        Call it only when no command is running.
         """
         assert self._process is None
         process = self._process = QProcess(self)
@@ -57,12 +59,18 @@ class Child(QObject):
         process.start(sys.executable, [*entry, *words])
 
     def cancel(self) -> None:
-        """Ask the process to stop; it cleans up, and `ended` is emitted when it has stopped."""
+        """Ask the running process to stop, and return at once.
+
+        The process cleans up first. `ended` is emitted when the process has stopped.
+        """
         if self._process is not None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """Stop the process and wait at most two seconds for its end; `ended` is not emitted."""
+        """Stop the running process and wait at most two seconds for its end.
+
+        `ended` is not emitted.
+        """
         if self._process is not None:
             self._process.finished.disconnect()
             self._process.terminate()

@@ -1,6 +1,6 @@
-"""The panel for the model and for what is shown of its detections.
+"""The panel for the model and its detections.
 
-It has controls for model, backend, precision, threshold, classes, and the style of the boxes.
+The panel has controls for model, backend, precision, threshold, classes, and style of the boxes.
 """
 
 import re
@@ -39,10 +39,17 @@ _PERCENT = 100
 
 
 class DetectionPanel(QWidget):
-    """A panel that emits a signal for each change by the user and shows the current state.
+    """A panel that shows the current settings of detection, and emits a signal when the user
+    changes one.
 
-    `wished` has a `ModelRequest`, `threshold_changed` a score (0 to 1), `hidden_changed` the names
-    of the hidden classes, and `style_changed` a `BoxStyle`. `loading_cancelled` has no value.
+    The signals and their values are:
+    - `wished`: a `ModelRequest`; the user chose a model, backend or precision.
+    - `threshold_changed`: the new threshold, a score from 0 to 1.
+    - `hidden_changed`: a frozenset of the names of all hidden classes.
+    - `style_changed`: a `BoxStyle`.
+    - `loading_cancelled`: no value; the user pressed "Cancel" while a model was loading.
+
+    `models` and `backends` are the names to offer.
     """
 
     wished = Signal(object)
@@ -58,11 +65,13 @@ class DetectionPanel(QWidget):
         self._model = self._picker(models, self.tr("Model that detects objects"))
         self._backend = self._picker(
             ["auto", *backends],
-            self.tr("Backend that runs the model; auto uses the fastest one measured here"),
+            self.tr("Backend that runs the model; auto uses the fastest one on this machine"),
         )
         self._precision = self._picker(
             ["auto", *PRECISIONS],
-            self.tr("Number format; auto uses the fastest one that finds the same objects"),
+            self.tr(
+                "Number format of the model; auto uses the fastest one that finds the same objects"
+            ),
         )
         self._status = QLabel()
         self._status.setWordWrap(True)
@@ -123,7 +132,7 @@ class DetectionPanel(QWidget):
         self._connect()
 
     def show_settings(self, model_request: ModelRequest, style: BoxStyle) -> None:
-        """Show the requested model and the box style, without emitting a signal."""
+        """Show the requested model and the style of the boxes, without emitting a signal."""
         for picker, value in (
             (self._model, model_request.model),
             (self._backend, model_request.backend),
@@ -140,7 +149,10 @@ class DetectionPanel(QWidget):
         self._width.blockSignals(False)
 
     def show_loading(self, line: str) -> None:
-        """Show a line of progress; a percentage at its end moves the progress bar."""
+        """Show `line`, a text about the progress of loading a model.
+
+        If the line ends in a percentage, the progress bar shows this percentage.
+        """
         share = _SHARE.search(line)
         self._busy.setRange(0, _PERCENT if share else 0)
         if share:
@@ -150,7 +162,7 @@ class DetectionPanel(QWidget):
         self._status.setText(line)
 
     def show_loaded(self, loaded: ModelInfo, shown: DisplayFilter) -> None:
-        """Show the model in use, its threshold and its classes with the hidden ones unchecked."""
+        """Show the model in use, its threshold, and its classes. Hidden classes are unchecked."""
         self._end_loading()
         self._status.setText(loaded.description)
         self.show_threshold(shown.threshold)
@@ -171,7 +183,11 @@ class DetectionPanel(QWidget):
         self._filter(self._search.text())
 
     def show_not_loaded(self, in_use: ModelRequest | None) -> None:
-        """Show that loading failed, and the model that is still in use, if there is one."""
+        """Show that loading has ended without success.
+
+        `in_use` is the model that is still in use; the panel shows it again. It is None if there is
+        no such model.
+        """
         self._end_loading()
         self._status.clear()
         if in_use is not None:
@@ -194,7 +210,7 @@ class DetectionPanel(QWidget):
             widget.blockSignals(False)
 
     def show_counts(self, found: Detections | None) -> None:
-        """Show beside each class how many detections it has; None means no detections."""
+        """Show beside each class the number of its detections in `found`; None counts as empty."""
         counts = Counter(found.names if found is not None else [])
         if counts == self._counts:
             return

@@ -40,7 +40,7 @@ _LICENCES = {
 
 
 class ShortcutsDialog(QDialog):
-    """A dialog that lists every action that has keys."""
+    """A dialog that lists every action that has a keyboard shortcut."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,7 +114,7 @@ class AboutDialog(QDialog):
 class PreferencesDialog(QDialog):
     """A dialog for the language, the colours and the frame rate limit.
 
-    It changes nothing by itself; call `change` when the user has accepted it.
+    The dialog does not change `settings`; call `change` when the user has accepted the dialog.
     """
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
@@ -163,9 +163,9 @@ class PreferencesDialog(QDialog):
 
 
 def ask_address(parent: QWidget, recent: list[str]) -> str:
-    """Ask the user for an address and return it, or return "" if the user cancels.
+    """Ask the user for the address of a source and return it, or return "" if the user cancels.
 
-    The dialog offers the addresses among the sources in `recent`.
+    `recent` holds the recent sources; the dialog offers those that are addresses.
     """
     known = [text for text in recent if "://" in text] or ["rtsp://"]
     dialog = QInputDialog(parent)

@@ -1,6 +1,7 @@
-"""Measures how long the event loop of the window was blocked.
+"""Measure how long the event loop of the window was blocked.
 
-A timer is due every 10 ms. The longest time between two timer events is the longest block.
+A timer is due every 10 ms. While the event loop is blocked, the timer has no event. So the longest
+time between two timer events shows the longest block.
 """
 
 import time
@@ -12,7 +13,7 @@ _INTERVAL_MS = 10
 
 
 class EventLoopMonitor(QObject):
-    """A timer that records the longest gap between its events, from `start` on."""
+    """A timer that measures the longest time (gap) between two of its events, from `start` on."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -24,19 +25,21 @@ class EventLoopMonitor(QObject):
         self._longest, self._longest_at = 0.0, 0.0
 
     def start(self) -> None:
-        """Start the timer."""
+        """Start the timer and the measurement."""
         self._started = self._last = time.monotonic()
         self._timer.start(_INTERVAL_MS)
 
     def forget(self) -> float:
-        """Return the longest gap so far in seconds, and start again from zero."""
+        """Return the longest gap so far in seconds, and set the stored gap to zero."""
         longest, self._longest = self._longest, 0.0
         return longest
 
     def numbers(self) -> dict[str, Any]:
-        """Return the interval (ms), the number of timer events, and the longest gap.
+        """Return the measurements as a dictionary.
 
-        The gap has its length (ms) and the time of its end (s after the start).
+        `interval_ms` is the timer's interval and `beats` the number of timer events.
+        `longest_gap_ms` is the length of the longest gap, and `longest_gap_at_s` the time of its
+        end in seconds after `start`.
         """
         return {
             "interval_ms": _INTERVAL_MS,

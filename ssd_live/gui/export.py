@@ -1,4 +1,4 @@
-"""Runs the command `process` on the current file, with progress and cancelling."""
+"""Run the command `process` on a video file in a child process, for the window."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from ssd_live.gui.child import Child
 
 
 class Export(QObject):
-    """An export of a video file, one at a time.
+    """An object that writes an annotated copy of a video file, one file at a time.
 
     `advanced` is emitted with the number of frames done and the number expected (0 if unknown).
     `ended` is emitted with the output path and an error message, which is empty on success.
@@ -31,9 +31,10 @@ class Export(QObject):
         return self._child.is_running
 
     def start(self, source: Path, output: Path, options: list[str]) -> None:
-        """Export `source` to `output`, with more options for the command `process`.
+        """Start to write an annotated copy of `source` to `output`, and return at once.
 
-        An existing output is overwritten. No other export may be running.
+        `options` are more arguments for the command `process`. An existing output is overwritten.
+        Call it only when no export is running.
         """
         self._output, self._trouble = str(output), ""
         self._child.start(
@@ -42,11 +43,17 @@ class Export(QObject):
         )
 
     def cancel(self) -> None:
-        """Ask the export to stop; the frames already written stay in a `.part` file."""
+        """Ask the running export to stop, and return at once.
+
+        The frames that are already written stay in a file `NAME.part.EXT` beside the output.
+        """
         self._child.cancel()
 
     def kill(self) -> None:
-        """Stop the export and wait for its end, when the window closes."""
+        """Stop the running export and wait at most two seconds for its end.
+
+        The window calls this when it closes. `ended` is not emitted.
+        """
         self._child.kill()
 
     def _hear(self, line: str) -> None:
@@ -60,6 +67,8 @@ class Export(QObject):
         trouble = (
             ""
             if code == 0
-            else (self._trouble or f"export failed with exit code {code}").removeprefix("error: ")
+            else (
+                self._trouble or f"the export failed with exit code {code}; try again"
+            ).removeprefix("error: ")
         )
         self.ended.emit(self._output, trouble)

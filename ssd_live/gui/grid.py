@@ -13,11 +13,12 @@ _GAP = 2
 
 
 class VideoGrid(QWidget):
-    """A grid of video views with as many columns as rows, or one more.
+    """A grid with one video view for each source of the session.
 
-    One view is selected, and its source is `session.stream`. A view is selected when it gets the
-    focus. `chosen` is emitted when another view is selected, `double_clicked` when a view is
-    double-clicked.
+    The number of columns is the square root of the number of views, rounded up. One view is
+    selected, and `session.stream` is its source. A view becomes selected when it gets the keyboard
+    focus. `chosen` is emitted when another view is selected, and `double_clicked` when the user
+    double-clicks a view.
     """
 
     chosen = Signal()
@@ -44,7 +45,7 @@ class VideoGrid(QWidget):
 
     @property
     def index(self) -> int:
-        """The index of the selected view."""
+        """The index of the selected view in `views`."""
         return self._session.streams.index(self._session.stream)
 
     @property
@@ -53,7 +54,7 @@ class VideoGrid(QWidget):
         return self.views[self.index]
 
     def choose(self, index: int) -> None:
-        """Select the view at `index`; indices wrap around, so the first view follows the last."""
+        """Select the view at `index` in `views`. After the last index the first one follows."""
         index %= len(self.views)
         is_new = index != self.index
         self._session.stream = self._session.streams[index]
@@ -66,28 +67,31 @@ class VideoGrid(QWidget):
             self.chosen.emit()
 
     def _cell(self, index: int) -> tuple[int, int]:
-        """Return the row and column of a view."""
+        """Return the (row, column) of the view at `index`."""
         return divmod(index, self._columns)
 
     def _share_out(self) -> None:
-        """Give every row and column with a shown view the same share of the space."""
+        """Give each row and each column that has a shown view the same share of the space."""
         used = [self._cell(index) for index, view in enumerate(self.views) if not view.isHidden()]
         for number in range(self._columns):
             self._layout.setRowStretch(number, int(number in {row for row, _ in used}))
             self._layout.setColumnStretch(number, int(number in {column for _, column in used}))
 
     def choose_at(self, place: QPoint) -> None:
-        """Select the view at a point of this widget (logical pixels), if there is one."""
+        """Select the view at the point `place`, if there is a view at this point.
+
+        `place` is in logical pixels of this widget.
+        """
         for index, view in enumerate(self.views):
             if view.isVisible() and view.geometry().contains(place):
                 self.choose(index)
 
     @property
     def is_alone(self) -> bool:
-        """Whether only the selected view is shown although there are several."""
+        """Whether only the selected view is shown although there are several views."""
         return self._is_alone
 
     def show_alone(self, on: bool) -> None:
-        """Show only the selected view, or all views."""
+        """Show only the selected view if `on` is true, else show all views."""
         self._is_alone = on and len(self.views) > 1
         self.choose(self.index)

@@ -17,8 +17,8 @@ _DONE_MS = 6000
 class NoticeBar(QFrame):
     """A bar that shows one message at a time.
 
-    An error stays until the user closes it or `resolved` is called for its topic. A message of kind
-    "done" disappears after six seconds.
+    A message of the kind "error" stays until the user closes it, or until `resolved` is called with
+    its topic. A message of the kind "done" (a result) disappears after six seconds.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -57,7 +57,7 @@ class NoticeBar(QFrame):
     def say(self, kind: Kind, text: str, topic: str = "") -> None:
         """Show a message in place of the current one.
 
-        `topic` names what the message is about, so that `resolved` can remove it.
+        `topic` is a name for the subject of the message; `resolved` uses it to hide the message.
         """
         background, ink = _COLOURS[kind]
         self.setStyleSheet(
@@ -73,6 +73,6 @@ class NoticeBar(QFrame):
             self._timer.start(_DONE_MS)
 
     def resolved(self, topic: str) -> None:
-        """Hide the current message if it is about `topic`."""
+        """Hide the current message if it was shown with this `topic`."""
         if self._topic == topic:
             self.hide()

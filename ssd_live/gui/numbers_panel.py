@@ -1,4 +1,4 @@
-"""Rolling plots of frame rates, time by stage, dropped frames by cause, CPU and memory."""
+"""The panel with plots of frame rates, times, dropped frames, CPU and memory."""
 
 from collections import deque
 from typing import Any
@@ -14,9 +14,9 @@ _COLOURS = ("#3b82f6", "#22c55e", "#f59e0b", "#ef4444", "#a855f7", "#14b8a6", "#
 
 
 class Plot:
-    """A plot with one line per name over the last minute.
+    """A plot of the last minute, with one line for each name of a value.
 
-    A line is added when its name first gets a value.
+    `unit` is the text beside the vertical axis. A line is added when a new name first appears.
     """
 
     def __init__(self, title: str, unit: str) -> None:
@@ -34,7 +34,10 @@ class Plot:
         self._lines: dict[str, tuple[Any, deque[float]]] = {}
 
     def add(self, values: dict[str, float]) -> None:
-        """Append one value to each named line, and fit the vertical axis to the highest value."""
+        """Append one point to each line, and fit the vertical axis to the highest value.
+
+        `values` maps the names of the lines to their new values.
+        """
         for name, value in values.items():
             if name not in self._lines:
                 pen = pyqtgraph.mkPen(_COLOURS[len(self._lines) % len(_COLOURS)], width=2)
@@ -52,7 +55,7 @@ class Plot:
         self._item.setYRange(0, max(highest * 1.1, 1.0), padding=0)
 
     def recolour(self, palette: QPalette) -> None:
-        """Draw background, axes, title and legend in the colours of a palette."""
+        """Draw background, axes, title and legend in the colours of `palette`."""
         self.widget.setBackground(palette.base().color())
         ink = palette.text().color()
         for side in ("left", "bottom"):
@@ -64,7 +67,7 @@ class Plot:
 
 
 class NumbersPanel(QWidget):
-    """A panel of plots; `add` appends one sample to each plot."""
+    """A panel with five plots: frame rates, times, dropped frames, CPU and memory."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,10 +103,11 @@ class NumbersPanel(QWidget):
         self._recolour()
 
     def add(self, *samples: dict[str, float]) -> None:
-        """Append one sample to each plot: rates, stages, drops, CPU and memory, in this order.
+        """Append one sample to each of the five plots.
 
-        The keys are the names that the counters use. Rates and drops are in frames per second,
-        stages in ms, CPU in percent, and memory in MB.
+        `samples` are five dictionaries {name: value}, in this order: frame rates (frames per
+        second), times by stage (ms), dropped frames by cause (frames per second), CPU (percent) and
+        memory (MB). The names are those of the pipeline's counters.
         """
         for plot, values in zip(self._plots, samples, strict=True):
             plot.add({self._names.get(name, name): value for name, value in values.items()})

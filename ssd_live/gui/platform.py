@@ -1,4 +1,4 @@
-"""Checks whether a window can be shown on this machine.
+"""Check whether a window can be shown on this machine.
 
 Qt ends the program if it cannot open a window, so this check runs first and raises an error.
 """
@@ -19,10 +19,11 @@ _WITHOUT = "give --no-window to run in the terminal, or use `process` for files"
 
 
 def prepare() -> None:
-    """Check that a window can be shown.
+    """Check that Qt can show a window on this machine.
 
-    Raises `SsdLiveError` if there is no display or it does not answer. Raises `MissingPackageError`
-    if PySide6 or a system library is missing, or if this PySide6 crashes on this Python.
+    Raises `SsdLiveError` if there is no display or the display does not answer. Raises
+    `MissingPackageError` if PySide6 or a system library is missing, or if the installed PySide6
+    crashes on this version of Python.
     """
     _forget_opencv_plugins()
     wanted = os.environ.get("QT_QPA_PLATFORM", "")
@@ -38,15 +39,15 @@ def prepare() -> None:
     except ImportError as error:
         if not getattr(error, "name", None):
             raise MissingPackageError(
-                f"a system library that the window needs is missing ({error}); on Debian: apt "
-                f"install {_LIBRARIES}; or {_WITHOUT}"
+                f"a system library that the window needs is missing ({error}); on Debian, run "
+                f"`apt install {_LIBRARIES}`, or {_WITHOUT}"
             ) from error
         raise MissingPackageError(
-            f"PySide6 is not installed; `pip install PySide6-Essentials`, or {_WITHOUT}"
+            f"PySide6 is not installed; run `pip install PySide6-Essentials`, or {_WITHOUT}"
         ) from error
     if sys.version_info < (3, 12) and PySide6.__version_info__[:2] >= (6, 12):
         raise MissingPackageError(
-            f"PySide6 {PySide6.__version__} crashes on Python before 3.12; `pip install "
+            f"PySide6 {PySide6.__version__} crashes on Python before 3.12; run `pip install "
             f"'PySide6-Essentials<6.12'`, or {_WITHOUT}"
         )
     if (
@@ -69,10 +70,10 @@ def _forget_opencv_plugins() -> None:
 
 
 def _check_x11(package: Path) -> None:
-    """Load Qt's X11 plugin and connect to the X server.
+    """Check that Qt's X11 plugin can be loaded and that the X server answers.
 
-    Raises `MissingPackageError` if a library is missing, `SsdLiveError` if the server does not
-    answer.
+    `package` is the folder of PySide6. Raises `MissingPackageError` if a system library is missing,
+    and `SsdLiveError` if the X server does not answer.
     """
     plugin = package / "Qt" / "plugins" / "platforms" / "libqxcb.so"
     try:
@@ -81,8 +82,8 @@ def _check_x11(package: Path) -> None:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
         raise MissingPackageError(
-            f"a system library that the window needs is missing ({error}); on Debian: apt install "
-            f"{_LIBRARIES}; or {_WITHOUT}"
+            f"a system library that the window needs is missing ({error}); on Debian, run `apt "
+            f"install {_LIBRARIES}`, or {_WITHOUT}"
         ) from error
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
@@ -91,5 +92,6 @@ def _check_x11(package: Path) -> None:
     xcb.xcb_disconnect(connection)
     if failed:
         raise SsdLiveError(
-            f"the display {os.environ['DISPLAY']} does not answer; check DISPLAY, or {_WITHOUT}"
+            f"the display {os.environ['DISPLAY']} does not answer; set DISPLAY to one that "
+            f"answers, or {_WITHOUT}"
         )

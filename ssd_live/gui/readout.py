@@ -1,6 +1,7 @@
-"""The statistics that the window shows.
+"""Show the statistics of the session in the window.
 
-They appear in the overlay on the video, in the status bar, beside the classes and in the plots.
+Statistics appear in the overlay on the video, in the status bar, beside the classes and in the
+plots.
 """
 
 import time
@@ -45,12 +46,15 @@ class Readout(QObject):
         grid.chosen.connect(self.begin_anew)
 
     def begin_anew(self) -> None:
-        """Start counting again, for the source that is now selected."""
+        """Start a new count of frames, for the source that is now selected."""
         self._last_counts = self._session.pipeline.frame_counter.counts()
         self._last_sample = time.monotonic()
 
     def sample(self) -> None:
-        """Take one sample and show it: overlay, class counts, status bar, and plots if visible."""
+        """Read the counters once, and update all widgets that show statistics.
+
+        The plots get a new point only while they are visible.
+        """
         self.show_hud()
         self._panel.show_counts(self._grid.view.visible_detections())
         pipeline = self._session.pipeline
@@ -81,9 +85,10 @@ class Readout(QObject):
             view.set_hud(self._hud(view.stream.pipeline))
 
     def _hud(self, pipeline: LivePipeline) -> tuple[str, ...]:
-        """Return the lines of the overlay for one source.
+        """Return the lines of the statistics overlay for one source.
 
-        With several sources each view is small, so it has fewer lines; the first one is the title.
+        If there are several sources, each view is small. The overlay then has fewer lines, and the
+        first line is the title of the source.
         """
         is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
         title = (state.spec.title,) if is_one_of_several and state is not None else ()

@@ -1,4 +1,4 @@
-"""Gives keys to the focused widget although the window uses them as shortcuts of actions."""
+"""Let the focused widget use keys that are also shortcuts of the window's actions."""
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QListWidget, QWidget
 
 
 class ShortcutFilter(QObject):
-    """An event filter that lets a focused widget handle its own keys.
+    """An event filter that gives a key to the focused widget and not to the window's shortcut.
 
-    Space presses a button, opens a combo box, or checks a class in a list. Printable characters
-    find an entry in a combo box or list.
+    In a focused widget, Space presses a button, opens a combo box, or checks a class in a list.
+    Printable characters find an entry in a combo box or list.
     """
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

@@ -16,10 +16,10 @@ from ssd_live.video.sources.camera import Camera, cameras
 
 
 class SourceMenus(QObject):
-    """The menus `cameras` and `recent`, and dialogs for a file, a folder and an address.
+    """The menus `cameras` and `recent`, and the dialogs for a file, a folder and an address.
 
-    The menus are filled each time they open. `open_source` is called with the text of the chosen
-    source, and with its options or None.
+    The menus are filled each time they open. `open_source` is called when the user has chosen a
+    source: with its text (a camera number, a path or an address), and with its options or None.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class SourceMenus(QObject):
         bridge.cameras_listed.connect(self._show_cameras)
 
     def ask_file(self) -> None:
-        """Ask for a video or image file and open it."""
+        """Ask the user for a video or image file, and open it as the source."""
         suffixes = " ".join(f"*{suffix}" for suffix in sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         videos, everything = self.tr("Videos and images"), self.tr("All files")
         filters = f"{videos} ({suffixes});;{everything} (*)"
@@ -50,12 +50,12 @@ class SourceMenus(QObject):
             self._open(name, None)
 
     def ask_folder(self) -> None:
-        """Ask for a folder of images and open it."""
+        """Ask the user for a folder of images, and open it as the source."""
         if name := QFileDialog.getExistingDirectory(self._window, self.tr("Open folder of images")):
             self._open(name, None)
 
     def ask_address(self) -> None:
-        """Ask for the address of a network camera or video and open it."""
+        """Ask the user for the address of a network camera or video, and open it as the source."""
         if address := ask_address(self._window, self._settings.recent_sources):
             self._open(address, None)
 

@@ -1,4 +1,4 @@
-"""Translations of the texts in the window, from Qt Linguist files.
+"""Load the translations of the window's texts from Qt Linguist files.
 
 The files are `assets/translations/ssd_live_<language>.ts`. Qt itself reads only compiled files.
 This module reads the `.ts` files directly, so that a checkout needs no build step and the texts
@@ -16,14 +16,15 @@ LANGUAGES = {"en": "English", "ko": "한국어"}
 
 
 def translation_file(language: str) -> Path:
-    """Return the path of the translation file for a language code such as "ko"."""
+    """Return the path of the translation file (`.ts`) for a language code such as "ko"."""
     return assets_folder() / "translations" / f"ssd_live_{language}.ts"
 
 
 def read_texts(path: Path) -> dict[tuple[str, str], str]:
-    """Return the finished translations of a file: (context, source text) -> translation.
+    """Return the finished translations in a `.ts` file.
 
-    Of a text with plural forms only the first form is used, because Korean has only one.
+    A key is (context, English text), where the context is usually a class name; the value is the
+    translation. If a text has plural forms, only the first is used, because Korean has only one.
     """
     texts = {}
     for context in ElementTree.parse(path).getroot().iter("context"):
@@ -39,9 +40,10 @@ def read_texts(path: Path) -> dict[tuple[str, str], str]:
 
 
 class Texts(QTranslator):
-    """A Qt translator that looks up texts in a dictionary (see `read_texts`).
+    """A Qt translator that takes translations from a dictionary (see `read_texts`).
 
-    English has an empty dictionary. The translator still forms its plurals, as in `%n frame(s)`.
+    For English the dictionary is empty, but the translator still forms the plurals: "frame(s)"
+    becomes "frame" or "frames".
     """
 
     def __init__(self, texts: dict[tuple[str, str], str], parent: QObject) -> None:
@@ -65,9 +67,10 @@ class Texts(QTranslator):
 
 
 def chosen_language(setting: str) -> str:
-    """Return the language code to use: "en" or a language with a translation.
+    """Return the code of the language for the window, a key of `LANGUAGES`.
 
-    The setting comes first, then the languages of the system, then English.
+    This is `setting` if it is a key of `LANGUAGES`. Otherwise it is the first language of the
+    system that is a key, and "en" if there is none.
     """
     if setting in LANGUAGES:
         return setting
@@ -78,9 +81,10 @@ def chosen_language(setting: str) -> str:
 
 
 def install(application: QCoreApplication, language: str) -> None:
-    """Install the translation of this program and of Qt itself.
+    """Install the translations of this program's texts and of Qt's own texts.
 
-    Call it before any widget is created, because a widget's texts are translated only once.
+    `language` is a key of `LANGUAGES`. Call this function before any widget is created, because a
+    widget's texts are translated only once.
     """
     texts = {} if language == "en" else read_texts(translation_file(language))
     application.installTranslator(Texts(texts, application))

@@ -16,7 +16,7 @@ _STEPS_A_SECOND = 100
 
 
 class SeekSlider(QSlider):
-    """A slider that jumps to the point that is clicked."""
+    """A slider whose handle jumps to the point that the user clicks."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         option = QStyleOptionSlider()
@@ -34,9 +34,9 @@ class SeekSlider(QSlider):
 
 
 class TransportBar(QWidget):
-    """A bar with a button for each given action, a seek slider, and the time.
+    """A bar with a button for each of `actions`, a seek slider, and the time.
 
-    `sought` is emitted with the position in seconds when the user moves the slider.
+    `sought` is emitted when the user moves the slider; its value is the new position in seconds.
     """
 
     sought = Signal(float)
@@ -66,8 +66,8 @@ class TransportBar(QWidget):
     def follow(self, position: float, duration: float | None) -> None:
         """Show the position and the duration of the source, in seconds.
 
-        The slider is disabled if the duration is None or 0; no time is shown if it is None. The
-        slider does not move while the user drags it.
+        The slider is disabled if `duration` is None or 0. If `duration` is None, no time is shown.
+        The slider does not move while the user drags it.
         """
         self._slider.setEnabled(bool(duration))
         if duration:
@@ -87,7 +87,7 @@ class TransportBar(QWidget):
 
 
 def clock(seconds: float) -> str:
-    """Return a time as text: "1:02", or "1:02:03" from one hour on."""
+    """Return a time in seconds as text: "1:02" (minutes:seconds), or "1:02:03" with hours."""
     whole = int(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

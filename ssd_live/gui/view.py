@@ -1,7 +1,7 @@
-"""The video view: it paints the newest frame, and boxes and labels over it.
+"""The video view, which paints the newest frame of a source, and boxes and labels over the frame.
 
-The pipeline renders the frame at the size of the view, so the view only copies its pixels. Boxes
-and labels are drawn as vectors.
+The pipeline renders the frame at the size of the view, so the view only copies the pixels. The view
+draws boxes and labels itself, as vectors.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _RECORDING_RED = QColor("#ef4444")
 
 @dataclass(frozen=True)
 class BoxStyle:
-    """The style in which detections are drawn.
+    """The style in which the boxes of detections are drawn.
 
     `labels` is "full" (class and score), "class" or "none". `line_width` is in logical pixels.
     """
@@ -53,10 +53,11 @@ class BoxStyle:
 
 
 class VideoView(QWidget):
-    """A widget that shows one source of a session.
+    """A widget that shows the video of one source, `stream`, of a session.
 
-    The pipeline of the source renders frames for exactly the size, zoom and position of this view.
-    `double_clicked` is emitted on a double click, `focused` when the view gets the focus.
+    The view tells the source's pipeline which part of the frame to render, and at which size.
+    `double_clicked` is emitted on a double click, and `focused` when the view gets the keyboard
+    focus.
     """
 
     double_clicked = Signal()
@@ -89,7 +90,7 @@ class VideoView(QWidget):
     # Content.
 
     def fetch(self) -> None:
-        """Take the newest rendered frame from the pipeline and repaint."""
+        """Take the newest rendered frame from the pipeline, if there is one, and repaint."""
         picture = self.stream.pipeline.picture()
         if picture is None:
             return
@@ -111,24 +112,25 @@ class VideoView(QWidget):
         self.update()
 
     def clear(self) -> None:
-        """Show the text of the empty state instead of a frame."""
+        """Remove the frame and show the text of `set_empty_text` instead."""
         self._picture, self._image = None, QImage()
         self.update()
 
     @property
     def picture(self) -> Picture | None:
-        """The rendered frame that is shown, or None."""
+        """The rendered frame that is shown, or None if there is no frame."""
         return self._picture
 
     def visible_detections(self) -> Detections | None:
-        """Return the detections that are drawn, or None without a frame or without detections.
+        """Return the detections that are drawn: those over the threshold, without hidden classes.
 
-        Threshold and hidden classes are applied.
+        Return None if there is no frame, if inference did not run on it, or if its detections are
+        from another model.
         """
         return self._session.visible(self._picture.detections) if self._picture else None
 
     def set_style(self, style: BoxStyle) -> None:
-        """Draw boxes and labels in another style."""
+        """Set the style of boxes and labels, and repaint."""
         self._style = style
         self.update()
 
@@ -144,13 +146,13 @@ class VideoView(QWidget):
             self.update()
 
     def set_badge(self, text: str) -> None:
-        """Set the text beside the red recording mark in the corner; "" hides the mark."""
+        """Show the red recording mark with `text` beside it; "" hides the mark."""
         if text != self._badge:
             self._badge = text
             self.update()
 
     def set_framed(self, framed: bool) -> None:
-        """Draw or remove the frame that marks the selected view."""
+        """Draw the border that marks the selected view if `framed` is true, else remove it."""
         if framed != self._framed:
             self._framed = framed
             self.update()
@@ -166,7 +168,7 @@ class VideoView(QWidget):
         """Set the zoom factor, limited to 1 to 16; 1 fits the whole frame into the view.
 
         The point `around` (logical pixels of this widget) keeps showing the same point of the
-        frame.
+        frame. If `around` is None, the centre of the view keeps showing the same point.
         """
         zoom = min(max(zoom, 1.0), _MAX_ZOOM)
         if self._picture is not None and around is not None:
@@ -183,7 +185,11 @@ class VideoView(QWidget):
         self.update()
 
     def pan(self, across: float, down: float) -> None:
-        """Move the visible part by fractions of its own width and height."""
+        """Move the visible part of the frame to the right and down.
+
+        `across` and `down` are fractions of the part's width and height; negative values move it to
+        the left and up.
+        """
         if self._picture is None:
             return
         x1, y1, x2, y2 = self._part()
@@ -197,7 +203,7 @@ class VideoView(QWidget):
         return max(round(self.width() * ratio), 1), max(round(self.height() * ratio), 1)
 
     def _scale(self) -> float:
-        """Return the device pixels per pixel of the frame."""
+        """Return how many device pixels of the screen one pixel of the frame covers."""
         assert self._picture is not None
         width, height = self._device_size()
         return (
@@ -205,7 +211,7 @@ class VideoView(QWidget):
         )
 
     def _part(self) -> tuple[float, float, float, float]:
-        """Return the visible part of the frame as fractions (0 to 1): x1, y1, x2, y2."""
+        """Return the visible part of the frame: (x1, y1, x2, y2), from 0 to 1."""
         assert self._picture is not None
         scale = self._scale()
         width, height = self._device_size()
@@ -241,9 +247,9 @@ class VideoView(QWidget):
         self.stream.pipeline.set_viewport(Viewport(width, height, part))
 
     def _origin(self) -> tuple[float, float, float]:
-        """Return the left and top of the frame in this widget, and the scale.
+        """Return (left, top, scale) of the frame in this widget.
 
-        The position is in logical pixels; the scale is logical pixels per pixel of the frame.
+        `left` and `top` are in logical pixels; `scale` is logical pixels per pixel of the frame.
         """
         assert self._picture is not None
         scale = self._scale() / self.devicePixelRatio()
@@ -255,7 +261,7 @@ class VideoView(QWidget):
         )
 
     def _to_frame(self, point: QPointF) -> QPointF:
-        """Convert a point of this widget to fractions (0 to 1) of the frame."""
+        """Return a point of this widget as fractions (0 to 1) of the frame's width and height."""
         assert self._picture is not None
         left, top, scale = self._origin()
         return QPointF(
@@ -410,9 +416,10 @@ class VideoView(QWidget):
         self.stream.pipeline.set_viewport(None)
 
     def set_minimised(self, minimised: bool) -> None:
-        """Stop or resume rendering when the window is minimised or restored.
+        """Stop rendering if `minimised` is true, else resume it.
 
-        Qt still reports the widgets of a minimised window as visible.
+        The window calls this when it is minimised or restored, because Qt still reports the widgets
+        of a minimised window as visible.
         """
         self._minimised = minimised
         self._ask()

@@ -1,7 +1,7 @@
 """The main window.
 
-It builds its parts, passes the user's requests to the session, and shows the session's events in
-the parts.
+The window builds its parts, passes the user's requests to the session, and shows the session's
+events in its parts.
 """
 
 import base64
@@ -52,12 +52,12 @@ _PLOTS_HEIGHT = 340
 
 
 class MainWindow(QMainWindow):
-    """The main window of a session.
+    """The main window, which shows a session.
 
     `model_request` is the model that the session is already loading. `options` are the source
-    options of the command line. `models` and `backends` are the choices to offer. `shown` has the
-    threshold and hidden classes of each model. `settings` is changed in place. `closed` is emitted
-    when the window closes.
+    options of the command line. `models` and `backends` are the names to offer. `shown` has the
+    threshold and the hidden classes of each model. `settings` is changed when the user changes a
+    setting. `closed` is emitted when the window closes.
     """
 
     settings_changed = Signal()
@@ -100,7 +100,7 @@ class MainWindow(QMainWindow):
 
     @property
     def view(self) -> VideoView:
-        """The selected view."""
+        """The video view of the selected source."""
         return self.grid.view
 
     # Building.
@@ -312,8 +312,9 @@ class MainWindow(QMainWindow):
     def open(self, text: str, options: SourceOptions | None = None) -> None:
         """Open another source in the selected view.
 
-        If `text` is not a valid source, the notice bar shows the error and the current source
-        stays. If `options` is None, the options of the last source are used.
+        `text` names the source: a path, an address, a camera number, "screen" or "pattern". If it
+        is not valid, the notice bar shows the error and the current source stays. If `options` is
+        None, the last options that were given are used.
         """
         try:
             spec = parse_source(text)
@@ -341,7 +342,7 @@ class MainWindow(QMainWindow):
         self._pulse()
 
     def say_no_camera(self) -> None:
-        """Show the notice that no camera was found and the sample clip is used instead."""
+        """Show the notice that no camera was found and that the sample clip is shown instead."""
         self.notice.say(
             "done",
             self.tr(
@@ -385,7 +386,7 @@ class MainWindow(QMainWindow):
         BenchDialog(self._model_request, file, hold, self).exec()
 
     def _captures(self) -> list[Capture]:
-        """Return the captures of all sources that have one."""
+        """Return the captures (the readers of the sources), without sources that have none."""
         return [
             capture
             for stream in self._session.streams
@@ -428,7 +429,10 @@ class MainWindow(QMainWindow):
     # Detection.
 
     def model_request(self, model_request: ModelRequest) -> None:
-        """Load another model; the current one stays in use until the new one is ready."""
+        """Start to load another model, and return at once.
+
+        The current model stays in use until the new one is ready.
+        """
         self._model_request = model_request
         self.panel.show_settings(
             model_request, BoxStyle(self._settings.labels, self._settings.line_width)
@@ -483,20 +487,26 @@ class MainWindow(QMainWindow):
             view.set_style(style)
 
     def record(self, on: bool, path: Path | None = None) -> None:
-        """Start or stop a recording of the selected source; see `CaptureActions.record`."""
+        """Start a recording of the selected source if `on` is true, else stop it.
+
+        If `path` is None, the file gets a new name in the output folder.
+        """
         self._keeping.record(on, path)
 
     def record_when_ready(self, path: Path) -> None:
-        """Start a recording as soon as the model is loaded or has failed to load."""
+        """Start to record to `path` as soon as the model is loaded or has failed to load."""
         self._keeping.record_when_ready(path)
 
     @property
     def recording_failure(self) -> str:
-        """The reason why the recording that the command line asked for did not start, or ""."""
+        """The error message if the recording of `record_when_ready` did not start, else ""."""
         return self._keeping.failure or self._keeping.never_recorded()
 
     def export(self, source: Path, output: Path) -> None:
-        """Write an annotated copy of the file `source` to `output`."""
+        """Start to write an annotated copy of the file `source` to `output`, and return at once.
+
+        Call it only when no export is running.
+        """
         self._keeping.export(source, output)
 
     def _search_classes(self) -> None:
@@ -513,7 +523,7 @@ class MainWindow(QMainWindow):
     # Appearance.
 
     def set_full_screen(self, on: bool) -> None:
-        """Show only the video on the whole screen, or return to the window."""
+        """Show only the video on the whole screen if `on` is true, else return to the window."""
         self.actions_by_name["full_screen"].setChecked(on)
         self.actions_by_name["leave_full_screen"].setEnabled(on)
         for part in (self.menuBar(), self.statusBar(), self._transport):
@@ -532,7 +542,10 @@ class MainWindow(QMainWindow):
     _docks_before = (True, False)
 
     def show_plots(self, on: bool) -> None:
-        """Show or hide the plots; they are created on first use, because this takes time."""
+        """Show the panel of plots if `on` is true, else hide it.
+
+        The plots are created when they are first shown, because this takes time.
+        """
         if on and self._readout.plots is None:
             from ssd_live.gui.numbers_panel import NumbersPanel
 
@@ -560,7 +573,7 @@ class MainWindow(QMainWindow):
         self.set_theme()
 
     def set_theme(self) -> None:
-        """Apply the theme of the settings to all widgets and icons."""
+        """Use the theme that the settings name for all widgets and icons."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         theme.apply(application, self._settings.theme)
@@ -591,7 +604,7 @@ class MainWindow(QMainWindow):
         self._keeping.show_time()
 
     def _follow(self, view: VideoView) -> None:
-        """Report the state of a source in the notice bar and the view, if it has changed."""
+        """Show the state of a view's source in the notice bar and the view, if it has changed."""
         state = view.stream.pipeline.state
         # With several sources do not report each attempt, because its message would replace the
         # messages of the others.
@@ -617,7 +630,7 @@ class MainWindow(QMainWindow):
             self.actions_by_name["play"].setChecked(False)
 
     def _topic(self, view: VideoView) -> str:
-        """Return the topic of the notices about the source of a view."""
+        """Return the topic (see `NoticeBar.say`) of the notices about the source of a view."""
         return f"source {self.grid.views.index(view)}"
 
     # Several sources.
@@ -641,7 +654,7 @@ class MainWindow(QMainWindow):
         self.grid.show_alone(on)
 
     def _show_play_icon(self) -> None:
-        """Show on the button what a click will do: pause or play."""
+        """Show the icon of the next action on the play button: pause or play."""
         playing = self.actions_by_name["play"].isChecked()
         if playing != self._icon_playing:
             self._icon_playing = playing
@@ -656,9 +669,9 @@ class MainWindow(QMainWindow):
     _icon_playing: bool | None = None
 
     def _no_source_text(self, trouble: str) -> str:
-        """Return the text for a view without video.
+        """Return the text to show in a view that has no video. `trouble` is the error message.
 
-        With several sources the view is small, so the text is only the error.
+        If there are several sources, each view is small, so the text is only the error message.
         """
         if len(self.grid.views) > 1:
             return trouble

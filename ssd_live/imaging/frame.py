@@ -58,8 +58,8 @@ class Frame:
     def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
         """Return the network input: the frame, or a region of it, resized to `size`.
 
-        `size` is (width, height). The result is (height, width, 3) uint8 BGR. Nothing else is
-        resized before inference.
+        `size` is (width, height). The result is (height, width, 3) uint8 BGR. This is the only
+        resizing before inference.
         """
         if self.pixel_format == "bgr24":
             return resize_bgr(_cut(self.planes[0], region, 1), size)
@@ -80,7 +80,10 @@ class Frame:
 
 
 def _cut(plane: Pixels, region: Region | None, subsampling: int) -> Pixels:
-    """Return a view of the region in a plane that has one pixel for `subsampling` frame pixels."""
+    """Return a view of the part of `plane` that shows `region`, or `plane` itself without a region.
+
+    Along each axis, the plane has one pixel for every `subsampling` pixels of the frame.
+    """
     if region is None:
         return plane
     top, left = region.y // subsampling, region.x // subsampling

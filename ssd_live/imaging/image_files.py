@@ -45,12 +45,12 @@ _JPEG_QUALITY = 95
 
 
 def read_image(path: Path) -> Frame:
-    """Return an image as a `bgr24` frame, turned upright as its EXIF orientation says.
+    """Return an image file as a `bgr24` frame, turned upright as its EXIF orientation says.
 
     Raises `MediaError` if the file cannot be read or is not an image.
     """
     if path.exists() and not path.is_file():
-        raise MediaError(f"{path}: is not a regular file; give a video or an image")
+        raise MediaError(f"{path}: is not a regular file; give a video or image file")
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -60,16 +60,17 @@ def read_image(path: Path) -> Frame:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except cv2.error as error:
-        raise MediaError(f"{path}: is too large or damaged; check the file") from error
+        raise MediaError(f"{path}: the image is too large or damaged; replace the file") from error
     if image is None:
-        raise MediaError(f"{path}: is not an image that can be read; check the file")
+        raise MediaError(f"{path}: is not an image that can be read; replace the file")
     return Frame((np.asarray(image, np.uint8),))
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return width and height of an image file in pixels, turned as its EXIF says.
+    """Return (width, height) of the upright image in an image file, in pixels.
 
-    Only the header is read where its format allows that. Raises `MediaError`.
+    The image is turned as its EXIF orientation says. Only the header is read if the format allows
+    that. Raises `MediaError` if the file cannot be read or is not an image.
     """
     try:
         width, height = imagesize.get(path, exif_rotation=True)
@@ -82,10 +83,11 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def write_image(path: Path, image: Pixels) -> None:
-    """Write an image (H, W, 3) uint8 BGR atomically, in the format of the file ending.
+    """Write an image (H, W, 3) uint8 BGR to `path`, in the format of the file ending.
 
-    Raises `OutputError` if the ending is not in `IMAGE_SUFFIXES`, if the format cannot hold an
-    image of this size, or if the file cannot be written.
+    The file is written completely or not at all. Raises `OutputError` if the ending is not in
+    `IMAGE_SUFFIXES`, if the format cannot hold an image of this size, or if the file cannot be
+    written.
     """
     parameters = (
         [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
@@ -94,7 +96,7 @@ def write_image(path: Path, image: Pixels) -> None:
     )
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(
-            f"{path}: the file ending is not an image format; end the name in "
+            f"{path}: the file ending is not an image format; end the name in one of "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     try:
@@ -104,13 +106,13 @@ def write_image(path: Path, image: Pixels) -> None:
     if not encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise OutputError(
-            f"{path}: this format cannot hold an image of {size}; end the name in .png or .tif"
+            f"{path}: this format cannot hold {size} pixels; end the name in .png or .tif"
         )
     with atomic_write(path) as file:
         file.write(data.tobytes())
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts `frame2` before `frame10`."""
+    """Return a sort key for a path, which puts `frame2` before `frame10`."""
     parts = re.split(r"([0-9]+)", str(path).casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

@@ -78,10 +78,11 @@ class Overlay:
         *,
         stale: bool = False,
     ) -> None:
-        """Draw boxes in the colours of their classes, with a text each, onto the planes in place.
+        """Draw boxes in the colours of their classes, and their labels, onto the planes in place.
 
-        `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `class_ids` is (N,) and `texts` has N
-        entries. The first box is drawn on top. If `stale`, only the corners of the boxes are drawn.
+        `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `class_ids` is (N,) and `texts` holds
+        the N labels. The first box is drawn on top. If `stale` is true, because the boxes are from
+        an earlier frame, only their corners are drawn.
         """
         snapped = [self._snap(box) for box in boxes]
         colours = [class_colour(int(class_id)) for class_id in class_ids]
@@ -109,9 +110,10 @@ class Overlay:
     def _place(
         self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]
     ) -> Rectangle:
-        """Return the place of a label: the best one that covers no label in `placed`.
+        """Return the rectangle of a label: the best place that covers no label in `placed`.
 
-        If every place covers another label, return the best place.
+        `width` and `height` are those of the label. If every place covers another label, return the
+        best place.
         """
         inside = [
             self._inside(round(x), round(y), width, height)
@@ -123,13 +125,16 @@ class Overlay:
         )
 
     def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
-        """Return a label's rectangle moved into the frame, with an even corner."""
+        """Return a label's rectangle with its corner at x, y, moved into the frame.
+
+        The corner is rounded down to even coordinates.
+        """
         x = max(min(x, self._width - width), 0) // 2 * 2
         y = max(min(y, self._height - height), 0) // 2 * 2
         return x, y, x + width, y + height
 
     def _render_tile(self, text: str, colour: Colour) -> tuple[Pixels, ...]:
-        """Return a label as planes in the frame's pixel format.
+        """Return a label with `text` on the background `colour`, as planes in the pixel format.
 
         The sides are even, and the label is not wider or taller than the frame.
         """
@@ -183,7 +188,7 @@ def class_colour(class_id: int) -> Colour:
 
 @lru_cache(maxsize=1024)
 def yuv_colour(colour: Colour, matrix: YuvMatrix) -> tuple[int, int, int]:
-    """Convert a colour (b, g, r) to (y, u, v), with all values in 0..255."""
+    """Return a colour (b, g, r) as (y, u, v), with all values in 0..255."""
     y, u, v = (
         np.clip(np.rint(bgr_to_yuv_matrix(matrix) @ np.array([*colour, 1.0])), 0, 255)
         .astype(int)
@@ -193,7 +198,7 @@ def yuv_colour(colour: Colour, matrix: YuvMatrix) -> tuple[int, int, int]:
 
 
 def _oklch_to_bgr(lightness: float, chroma: float, hue: float) -> Colour:
-    """Convert an OKLCH colour (Ottosson 2020, hue in radians) to an sRGB colour (b, g, r)."""
+    """Return an OKLCH colour (Ottosson 2020, hue in radians) as sRGB (b, g, r) in 0..255."""
     a, b = chroma * math.cos(hue), chroma * math.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
@@ -208,12 +213,12 @@ def _oklch_to_bgr(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def _gamma(value: float) -> float:
-    """Apply the transfer function of sRGB (IEC 61966-2-1) to a linear value in 0..1."""
+    """Return a linear value in 0..1 after the transfer function of sRGB (IEC 61966-2-1)."""
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
 def ink_on(colour: Colour) -> Colour:
-    """Return black or white, whichever is easier to read on the colour."""
+    """Return black or white, whichever is easier to read as text on the colour (b, g, r)."""
     return (0, 0, 0) if _luminance(colour) > _BLACK_INK_LUMINANCE else (255, 255, 255)
 
 
@@ -236,7 +241,7 @@ def _outline(box: Rectangle, line: int) -> Iterator[Rectangle]:
 
 
 def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
-    """Yield only the corners of a box, as rectangles `line` pixels thick."""
+    """Yield the corners of a box, as eight rectangles `line` pixels thick."""
     x1, y1, x2, y2 = box
     across, down = max(line, (x2 - x1) // 8 * 2), max(line, (y2 - y1) // 8 * 2)
     for left, right in ((x1, min(x1 + across, x2)), (max(x2 - across, x1), x2)):
@@ -252,9 +257,10 @@ def label_spots(
 ) -> list[tuple[float, float]]:
     """Return the places for the top left corner of a label, best first.
 
-    `box` is x1, y1, x2, y2. `width` and `height` are the label's. The best place is above the box,
-    then inside it, then below it, and so on. Places above or below the frame are left out. The
-    result has at least one place. All values are in pixels.
+    `box` is x1, y1, x2, y2. `width` and `height` are those of the label, and `picture_height` is
+    that of the frame. The best place is above the box, then inside it, then below it, and so on.
+    Places above or below the frame are left out. The result has at least one place (x, y). All
+    values are in pixels.
     """
     x1, y1, x2, y2 = box
     spots = (

@@ -21,9 +21,9 @@ LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0
 
 @dataclass(frozen=True)
 class YuvMatrix:
-    """The meaning of YUV values as colours.
+    """The rule by which YUV values stand for colours.
 
-    `standard` is a key of `LUMA_WEIGHTS`. `full_range` says that luma spans 0..255 instead of
+    `standard` is a key of `LUMA_WEIGHTS`. If `full_range` is true, luma spans 0..255 instead of
     16..235.
     """
 
@@ -60,7 +60,9 @@ def bgr_to_yuv_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
 
 
 def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize an image (H, W, 3) uint8 to `size` (width, height) without keeping its aspect ratio.
+    """Return an image (H, W, 3) uint8 resized to `size` (width, height).
+
+    The aspect ratio is not kept.
 
     The interpolation is linear without antialiasing, because the networks were trained on images
     that were resized in this way.
@@ -71,7 +73,7 @@ def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
 def resize_yuv420_to_bgr(
     planes: tuple[Pixels, Pixels, Pixels], size: tuple[int, int], matrix: YuvMatrix
 ) -> Pixels:
-    """Resize YUV planes to `size` (width, height) and convert the result to BGR.
+    """Return YUV planes resized to `size` (width, height) and converted to BGR.
 
     `planes` are Y (H, W) and U, V (about half the size), all uint8. The result is (height, width,
     3) uint8 BGR. The aspect ratio is not kept.
@@ -86,7 +88,7 @@ def resize_yuv420_to_bgr(
 
 
 def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pixels]:
-    """Convert a BGR image (H, W, 3) uint8 to Y (H, W) and U, V (H/2, W/2), all uint8.
+    """Return the planes Y (H, W) and U, V (H/2, W/2) of a BGR image (H, W, 3), all uint8.
 
     H and W must be even. Each chroma value is the average of 2 x 2 pixels.
     """
@@ -101,6 +103,6 @@ def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pix
 
 
 def yuv420_to_bgr(planes: tuple[Pixels, Pixels, Pixels], matrix: YuvMatrix) -> Pixels:
-    """Convert Y (H, W) and U, V (about half the size) to a BGR image (H, W, 3), all uint8."""
+    """Return a BGR image (H, W, 3) made from Y (H, W) and U, V (about half the size), all uint8."""
     height, width = planes[0].shape
     return resize_yuv420_to_bgr(planes, (width, height), matrix)

@@ -1,4 +1,4 @@
-"""View FFmpeg frames as NumPy planes, and convert their orientation, size and pixel format."""
+"""Give the planes of FFmpeg frames as NumPy arrays, and turn, resize and convert frames."""
 
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -64,7 +64,8 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 def matrix_of(frame: av.VideoFrame) -> YuvMatrix:
     """Return the frame's YUV matrix.
 
-    If the frame does not name its colour space, it is guessed from the frame's height.
+    If the frame does not name its colour space, the standard is guessed: BT.709 from a height of
+    720 pixels on, BT.601 below.
     """
     space = int(frame.colorspace)
     guess = "bt709" if frame.height >= _HD_HEIGHT else "bt601"

@@ -12,7 +12,7 @@ _FORMATS = (".png", ".svg", ".pdf")
 
 
 def check_plot(path: Path) -> None:
-    """Check that a plot can be made and that its file name is valid.
+    """Check that matplotlib is installed and that a plot can be saved under the name `path`.
 
     Raises `MissingPackageError` if matplotlib is not installed, and `OutputError` if the file
     ending is not `.png`, `.svg` or `.pdf`.
@@ -32,14 +32,16 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("plots need matplotlib; `pip install matplotlib`") from error
+        raise MissingPackageError("plots need matplotlib; run `pip install matplotlib`") from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure to `path` atomically, in the format of the file ending.
+    """Write a matplotlib figure to `path`, in the format of the file ending.
 
-    Raises `OutputError` if the ending is not supported or the file cannot be written.
+    The file is written completely or not at all. Raises `OutputError` if the ending is not `.png`,
+    `.svg` or `.pdf` or if the file cannot be written, and `MissingPackageError` if matplotlib is
+    not installed.
     """
     check_plot(path)
     content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The user's choice of which detections of each model are shown."""
+"""Keep the user's choice of which detections of each model are shown."""
 
 from dataclasses import dataclass, replace
 
@@ -18,9 +18,10 @@ class DisplayFilter:
 class DisplayFilters:
     """The display filters by model name.
 
-    The values come from the settings. For the first model that is asked for, the command line
-    overrides them. A new choice is stored in the settings; the values of the command line are not.
-    Any thread may read, and one thread may change values.
+    The values come from the settings. For the first model whose filter is requested, the values of
+    the command line (`overrides`) replace them. A later choice of the user is stored in the
+    settings; the values of the command line are not. Any thread may read values, but only one
+    thread may change them.
     """
 
     def __init__(self, settings: Settings, overrides: Overrides) -> None:
@@ -29,7 +30,7 @@ class DisplayFilters:
         self._by_network: dict[str, DisplayFilter] = {}
 
     def of(self, metadata: Metadata) -> DisplayFilter:
-        """Return the filter of a model."""
+        """Return the display filter of the model that `metadata` describes."""
         if metadata.name not in self._by_network:
             overrides, self._overrides = self._overrides, Overrides()
             self._by_network[metadata.name] = self._remembered(metadata, overrides)
@@ -46,12 +47,12 @@ class DisplayFilters:
         return DisplayFilter(threshold, hidden)
 
     def choose_threshold(self, metadata: Metadata, threshold: float) -> None:
-        """Set the lowest score that is shown, and store it in the settings."""
+        """Set the lowest score that is shown for a model, and store this score in the settings."""
         self._by_network[metadata.name] = replace(self.of(metadata), threshold=threshold)
         self._settings.thresholds = self._settings.thresholds | {metadata.name: threshold}
 
     def choose_hidden(self, metadata: Metadata, hidden: frozenset[str]) -> None:
-        """Set the hidden classes, and store them in the settings."""
+        """Set the names of the hidden classes of a model, and store them in the settings."""
         self._by_network[metadata.name] = replace(self.of(metadata), hidden=hidden)
         self._settings.hidden_classes = self._settings.hidden_classes | {
             metadata.name: sorted(hidden)

@@ -1,4 +1,4 @@
-"""The files of a live session: snapshots, names of recordings, statistics."""
+"""Make the files of a live session: snapshots, names of recordings, statistics."""
 
 import glob
 import json
@@ -17,7 +17,7 @@ from ssd_live.system.paths import printable
 
 
 def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Return the whole frame with the boxes drawn on it, as uint8 BGR (H, W, 3)."""
+    """Return the whole frame with the detections `found` drawn on it, as uint8 BGR (H, W, 3)."""
     image = np.array(picture.frame.bgr())
     if found is not None:
         Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
@@ -25,19 +25,19 @@ def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np
 
 
 def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
-    """Write the statistics as JSON. Raises `OutputError`.
+    """Write the statistics to `path` as JSON.
 
-    The file is written completely or not at all.
+    The file is written completely or not at all. Raises `OutputError` if it cannot be written.
     """
     with atomic_write(path) as file:
         file.write(json.dumps(numbers, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
 def default_recording(folder: Path, now: time.struct_time, taken: Collection[Path] = ()) -> Path:
-    """Return a path with the time in its name: ssd_live 2026-11-22 14.03.59.mkv.
+    """Return a path in `folder` with the time in its name: ssd_live 2026-11-22 14.03.59.mkv.
 
-    A number is added if the path is in `taken`, or if the folder has a file with this name and any
-    suffix.
+    `taken` are paths that other recordings will use. A number is added if the path is in `taken`,
+    or if the folder has a file with this name and any suffix.
     """
     stem = time.strftime("ssd_live %Y-%m-%d %H.%M.%S", now)
     number = 1

@@ -1,4 +1,4 @@
-"""Record what is shown; the file is playable even if the program is killed."""
+"""Record the shown frames to a video that is playable even if the program is killed."""
 
 import contextlib
 import queue
@@ -33,8 +33,9 @@ _POLL_SECONDS = 0.1
 class RecordingPlan:
     """What to record, and to which file.
 
-    If `boxes` is true, the detections that the filter `shown` accepts are drawn. `header` returns
-    the description of source and model at the first frame.
+    `path` is that of the video. `shown` returns the current filter, and only detections that this
+    filter accepts are recorded. If `boxes` is true, they are also drawn onto the video. `header` is
+    called at the first frame and returns the description of source and model.
     """
 
     path: Path
@@ -47,9 +48,10 @@ class RecordingPlan:
 class Recorded:
     """The result of a recording.
 
-    `detections` is the path of the JSON lines. `lost` counts frames that came faster than they
-    could be written. `seconds` is the length. `trouble` is the message if an error ended the
-    recording.
+    `path` is that of the video, and `detections` is that of the detections as JSON lines. `frames`
+    counts the recorded frames, and `lost` those that came faster than they could be written.
+    `seconds` is the length. `trouble` is the message of the error that ended the recording, or
+    empty.
     """
 
     path: Path
@@ -64,9 +66,11 @@ class Recorder:
     """A recorder that takes frames from any thread and writes them in a thread of its own.
 
     `offer` never waits. The recorder writes a Matroska video with the capture times, and the
-    detections as JSON lines. Both are part files until `stop`. The first frame sets the size; later
-    frames are scaled to it. The constructor raises `OutputError` if the file cannot be written.
-    `on_end` is called in the recording thread.
+    detections as JSON lines. Both are part files (with `.part` in their names) until the recording
+    has ended. The first frame sets the size; later frames are scaled to this size. `on_end` is
+    called in the recording thread when the recording has ended. The constructor raises
+    `OutputError` if the path does not end in .mkv, if one of the two files exists already, or if
+    the video cannot be written.
     """
 
     def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
@@ -77,7 +81,7 @@ class Recorder:
             )
         for path in (plan.path, plan.path.with_suffix(".jsonl")):
             if path.exists():
-                raise OutputError(f"{path}: exists already; choose another name")
+                raise OutputError(f"{path}: the file exists already; choose another name")
         self._plan = plan
         self._on_end = on_end
         self._shots: queue.Queue[LiveFrame] = queue.Queue(_QUEUE_FRAMES)
@@ -98,14 +102,17 @@ class Recorder:
         return self._plan.path
 
     def offer(self, live_frame: LiveFrame) -> None:
-        """Take a frame without waiting; count it as lost if the queue is full."""
+        """Put a frame into the queue without waiting; count the frame as lost if it is full."""
         try:
             self._shots.put_nowait(live_frame)
         except queue.Full:
             self.lost += 1
 
     def stop(self) -> None:
-        """Write the waiting frames, close the files and rename them; return at once."""
+        """Begin to end the recording, and return at once.
+
+        The recording thread then writes the waiting frames, closes the files and renames them.
+        """
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
@@ -126,11 +133,11 @@ class Recorder:
             )
             self._abandon()
             left = (
-                f"what was written is in {self._part.name}"
+                f"the frames so far are in {self._part.name}, which you can play"
                 if self._part.exists()
-                else "nothing was written"
+                else "nothing was written; start a new recording"
             )
-            trouble = f"{self._plan.path}: recording ended ({detail}); {left}"
+            trouble = f"{self._plan.path}: the recording ended with an error ({detail}); {left}"
         seconds = max(self._last_pts, 0) / 1000
         self._on_end(
             Recorded(
@@ -197,14 +204,14 @@ class Recorder:
 
     def _finish(self) -> None:
         if self._log is None:
-            raise OutputError("no frame came")
+            raise OutputError("the source gave no frame")
         self._film.close()
         self._log.close_part()
         rename_new(self._part, self._plan.path)
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
-        """Keep the part files if anything was written; delete empty ones."""
+        """Close the part files, and delete them if nothing was written to the video."""
         self._film.abandon()
         # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):

@@ -1,4 +1,4 @@
-"""The request of the command `live`."""
+"""Define `LiveRequest`, the validated arguments of the command `live`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +9,10 @@ from ssd_live.video.sources import SourceOptions, SourceSpec
 
 @dataclass(frozen=True)
 class Overrides:
-    """Values of the command line for the first model, in this run only.
+    """Values of the command line that replace the settings for the first model, in this run only.
 
-    `classes` are the only classes to show; empty shows all.
+    `threshold` is the lowest score to show; None keeps the threshold of the settings. `classes` are
+    the only classes to show; an empty tuple keeps the classes of the settings.
     """
 
     threshold: float | None = None
@@ -20,10 +21,11 @@ class Overrides:
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """A validated request.
+    """The validated arguments of the command `live`.
 
-    Model, backend and precision are None where the settings decide. `exit_after` is in seconds.
-    `no_camera` means that no camera was found when one was searched for.
+    `model`, `backend` and `precision` are None if the settings decide. `record`, `screenshot` and
+    `stats` are the paths of the files to write, or None. `exit_after` is in seconds. `no_camera`
+    means that the program looked for a camera and found none.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -41,9 +43,10 @@ class LiveRequest:
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:
-        """The rate cap of each source in frames per second, or None.
+        """For each source, the most frames per second to process, or None without a limit.
 
-        Only files and streams have a cap, because they cannot be asked for a rate.
+        Only files and network streams have a limit, because other sources are opened at the
+        requested rate.
         """
         return tuple(
             self.options.rate if source.kind in ("file", "stream") else None
@@ -51,7 +54,10 @@ class LiveRequest:
         )
 
     def model_request(self, model: str, backend: str, precision: str) -> ModelRequest:
-        """Return the request for a model; the arguments are the values of the settings."""
+        """Return which model to load, and how.
+
+        The arguments are the values of the settings, used where the command line gives no value.
+        """
         return ModelRequest(
             self.model or model, self.backend or backend, self.precision or precision
         )

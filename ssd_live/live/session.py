@@ -1,4 +1,4 @@
-"""One live session: pipelines, network and recordings together, without a window."""
+"""Define `LiveSession`: pipelines, network and recordings together, without a window."""
 
 import contextlib
 import threading
@@ -43,10 +43,10 @@ class SessionEvents:
     """Callbacks of a session. They are called in any thread, and none of them may wait.
 
     - `picture`: a rendered image is ready to fetch.
-    - `loading`: a line of progress.
-    - `loaded`: a network is in use.
-    - `load_failed`: a network could not be loaded, and the previous one stays in use.
-    - `trouble`: the message of an error.
+    - `loading`: gets a line about the progress of loading a network.
+    - `loaded`: a network was loaded and is in use.
+    - `load_failed`: a network could not be loaded; the previous network stays in use.
+    - `trouble`: gets the message of an error.
     - `recorded`: a recording ended.
     """
 
@@ -59,10 +59,10 @@ class SessionEvents:
 
 
 class LiveSession(Closing):
-    """A live session: a with-block. All methods except `close` return at once.
+    """A live session. Use it in a `with` block, or call `close`.
 
-    `shown` holds the display filters; it is asked before the first detections of a network are
-    shown. All sources in `streams` share one network.
+    All methods except `close` return at once. `shown` holds the display filters. `streams` is the
+    number of live sources, which share one network. `show` is the option of `LivePipeline`.
     """
 
     def __init__(
@@ -120,25 +120,25 @@ class LiveSession(Closing):
         return self._in_use.filter
 
     def load(self, model_request: ModelRequest) -> None:
-        """Load another model; switch to it when it is ready."""
+        """Begin to load another model; the session switches to this model when it is ready."""
         self._model_request = model_request
         self._loader.load(model_request)
 
     def cancel_loading(self) -> None:
-        """Cancel loading; keep the network in use, if there is one."""
+        """Cancel the loading of a model; the network in use, if any, stays in use."""
         self._loader.cancel()
 
     def set_threshold(self, threshold: float) -> None:
         """Set the lowest score that is shown, for the model in use.
 
-        A threshold below the model's own shows all detections of the model.
+        A threshold below the score threshold of the model itself shows all its detections.
         """
         if self.loaded is not None:
             self._shown.choose_threshold(self.loaded.metadata, threshold)
             self._make_filter(self.loaded.metadata)
 
     def set_hidden_classes(self, names: frozenset[str]) -> None:
-        """Set the classes that are not shown, for the model in use."""
+        """Set the names of the classes that are not shown, for the model in use."""
         if self.loaded is not None:
             self._shown.choose_hidden(self.loaded.metadata, names)
             self._make_filter(self.loaded.metadata)
@@ -152,9 +152,9 @@ class LiveSession(Closing):
         self._in_use.filter = replace(checked, wanted=wanted)
 
     def visible(self, found: Detections | None) -> Detections | None:
-        """Return the detections that are shown.
+        """Return the detections in `found` that the display filter lets through.
 
-        Return None if there are no detections, or if they are from another model.
+        Return None if `found` is None, or if the detections are from another model.
         """
         shown = self.filter
         if found is None or shown is None or found.classes != shown.classes:
@@ -185,9 +185,10 @@ class LiveSession(Closing):
         self._events.load_failed(model_request, error)
 
     def _network_died(self, error: BaseException) -> None:
-        """Load the network again, unless it died too often.
+        """Load the network again after its failure, unless it failed too often.
 
-        Each pipeline calls this in its infer thread. Only the first call counts.
+        If it failed too often on the GPU, load it for the CPU. Each pipeline calls this method in
+        its infer thread, and only the first call after a failure counts.
         """
         with self._dying:
             if not self._is_alive:
@@ -205,7 +206,7 @@ class LiveSession(Closing):
             self._loader.load(model_request)
 
     def _go_on_without_gpu(self, model_request: ModelRequest, error: BaseException) -> None:
-        self._events.trouble(f"{error}; going on without the GPU")
+        self._events.trouble(f"{error}; the CPU is used instead of the GPU")
         self._model_request = replace(model_request, backend="cpu", precision="auto")
         self._loader.load(self._model_request)
 
@@ -234,15 +235,18 @@ class LiveSession(Closing):
     # Statistics.
 
     def tick(self) -> None:
-        """Note when the steady time begins. Call this regularly."""
+        """Begin the steady counts of all sources when the start of the session is over.
+
+        The steady counts leave out the first `START_SECONDS`. Call this method regularly.
+        """
         if time.monotonic() - self._started >= START_SECONDS:
             for stream in self.streams:
                 stream.tick()
 
     def numbers(self) -> dict[str, Any]:
-        """Return all counts and measurements so far.
+        """Return all counts and measurements so far, as a dictionary for JSON.
 
-        For several sources these are the totals, with the numbers of each source in "streams".
+        For several sources the values are totals, and "streams" holds the numbers of each source.
         """
         loaded = self.loaded
         # Measure each source only once, so that the totals match the parts.
@@ -260,7 +264,10 @@ class LiveSession(Closing):
         }
 
     def settled(self, numbers: dict[str, Any]) -> dict[str, Any]:
-        """Return earlier `numbers` with the final counts. Call this after `close`."""
+        """Return a copy of `numbers`, made before `close`, with the final counts.
+
+        Call this method after `close`.
+        """
         all_counts = [stream.pipeline.frame_counter.counts() for stream in self.streams]
         settled = numbers | counts(total(all_counts))
         if "streams" in settled:
@@ -295,7 +302,7 @@ class LiveSession(Closing):
             return [self._process]
 
     def close(self) -> None:
-        """End everything. Recordings are finished first, for at most two seconds."""
+        """End all threads and the network; wait at most two seconds for each recording to end."""
         self._loader.close()
         for stream in self.streams:
             stream.stop()

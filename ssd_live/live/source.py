@@ -1,4 +1,4 @@
-"""One of the sources of a session: its pipeline and its recording."""
+"""Define `LiveSource`, one source of a session with its pipeline and its recording."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +29,11 @@ class ActiveModel:
 
 
 class LiveSource(Closing):
-    """A source of a session. `close` waits for the end of all threads, `stop` does not wait."""
+    """One source of a session, with its pipeline and its recording.
+
+    `in_use` is the model of the session. `recorded` is called when a recording has ended. `close`
+    waits for the end of all threads, and `stop` does not wait.
+    """
 
     def __init__(
         self, pipeline: LivePipeline, in_use: ActiveModel, recorded: Callable[[Recorded], None]
@@ -45,7 +49,7 @@ class LiveSource(Closing):
         self.recording_since: float | None = None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Show another source; a recording of the previous source ends."""
+        """Switch to the source `spec`; a recording of the previous source ends."""
         if self._spec is not None:
             self.stop_recording()
         self._spec = spec
@@ -53,7 +57,7 @@ class LiveSource(Closing):
 
     @property
     def recorder(self) -> Recorder | None:
-        """The recorder in use, or None."""
+        """The recorder of the recording in progress, or None."""
         return self._recorder
 
     def start_recording(self, path: Path, *, boxes: bool) -> None:
@@ -107,12 +111,12 @@ class LiveSource(Closing):
         self._tell_recorded(recorded)
 
     def tick(self) -> None:
-        """Save the counts at the first call, when the steady time begins."""
+        """Begin the steady counts at the first call; later calls do nothing."""
         self._after_start = self._after_start or self.pipeline.frame_counter.counts()
 
     @property
     def steady(self) -> FrameCounts | None:
-        """The counts since the steady time began, or None before that."""
+        """The counts since the first call of `tick`, or None before that call."""
         return (
             self.pipeline.frame_counter.counts().since(self._after_start)
             if self._after_start
@@ -130,7 +134,7 @@ class LiveSource(Closing):
         )
 
     def numbers(self, measured: "Measured") -> dict[str, Any]:
-        """Return the measurements together with the source's title and phase."""
+        """Return `measured` and the title and phase of the source, as a dictionary for JSON."""
         state = self.pipeline.state
         return {
             "source": state.spec.title if state else None,
@@ -144,7 +148,7 @@ class LiveSource(Closing):
         self.pipeline.stop()
 
     def close(self) -> None:
-        """End everything. A recording is finished first, for at most two seconds."""
+        """End all threads; wait at most two seconds for a recording to end."""
         self.stop()
         self.pipeline.close()
         for recorder in self._ending:
@@ -155,8 +159,9 @@ class LiveSource(Closing):
 class Measured:
     """The measurements of one source, or of several together.
 
-    `steady` counts the steady time only. `rates` are events per second and `durations` are in
-    seconds; both are by stage.
+    `steady` holds the counts without the start of the session, or None during the start. `rates`
+    maps the name of each stage to its events per second, and `durations` maps it to a histogram of
+    durations in seconds.
     """
 
     frame_counts: FrameCounts
@@ -165,7 +170,7 @@ class Measured:
     durations: dict[str, Durations]
 
     def numbers(self) -> dict[str, Any]:
-        """Return the measurements as values for JSON."""
+        """Return the measurements as a dictionary for JSON, with durations in milliseconds."""
         durations = {stage: taken.milliseconds() for stage, taken in self.durations.items()}
         latency = durations.pop("latency")
         return {
@@ -178,7 +183,7 @@ class Measured:
 
 
 def together(each: Sequence[Measured]) -> Measured:
-    """Return the measurements of several sources together.
+    """Return the measurements of several sources as those of one.
 
     Counts and rates are added up. The durations are merged as if they were those of one source.
     """
@@ -195,7 +200,7 @@ def together(each: Sequence[Measured]) -> Measured:
 
 
 def counts(frame_counts: FrameCounts) -> dict[str, Any]:
-    """Return the counts as values for JSON."""
+    """Return the counts as a dictionary for JSON."""
     return {
         "captured": frame_counts.captured,
         "shown": frame_counts.shown,

@@ -1,1 +1,1 @@
-"""The model file: one ONNX file with the network, its NMS and its description."""
+"""Work with model files: single ONNX files with a network, its NMS and its description."""

@@ -1,4 +1,4 @@
-"""Find model files by name: those that ship, and those that the user made."""
+"""Find model files by name: those that ship with the program, and those that the user made."""
 
 import difflib
 from pathlib import Path
@@ -14,10 +14,10 @@ DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
 
 def model_paths() -> dict[str, Path]:
-    """Return the path of each model file by name.
+    """Return the paths of all model files that can be named, by the name of the model.
 
-    A name is the file's name without its ending. A shipped file takes precedence over a user's file
-    of the same name.
+    The name is the file name without `.onnx`. A shipped file takes precedence over a user's file of
+    the same name.
     """
     folders = (assets_folder() / "models", engines_folder() / "models")
     return {
@@ -26,10 +26,10 @@ def model_paths() -> dict[str, Path]:
 
 
 def find_model(name_or_file: str) -> "ModelFile":
-    """Return a model by its name in the catalogue, or by the path of its file.
+    """Return a model, given its name in the catalogue or the path of its file.
 
-    Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file is not a
-    model file.
+    Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file cannot be
+    read or is not a model file.
     """
     # The import is here, so that `model_paths` does not need the ONNX library.
     from ssd_live.modelfile.file import read_model_file
@@ -43,6 +43,6 @@ def find_model(name_or_file: str) -> "ModelFile":
     near = difflib.get_close_matches(name_or_file, paths, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UnknownModelError(
-        f"there is no model {name_or_file!r}; {hint}`models list` shows all; a path to an .onnx "
-        "file works too"
+        f"there is no model {name_or_file!r}; {hint}run `models list` to see all names, or give "
+        "the path of an .onnx file"
     )

@@ -19,9 +19,9 @@ MAX_BYTES = 2 * 1024**3 - 1
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file: its bytes and its description.
+    """A checked model file: its content and its description.
 
-    A backend loads `data`, and `sha256` is the hash of it.
+    `data` is the content, which backends load. `sha256` is the hexadecimal hash of the content.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class ModelFile:
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read and check a model file.
+    """Read the model file `path`, check it, and return it.
 
     Raises `ModelFileError` if the file is missing, is not ONNX, keeps weights in another file, has
     no `ssd_live` metadata, or has the wrong input or outputs.
@@ -55,7 +55,8 @@ def read_model_file(path: Path) -> ModelFile:
         data = path.read_bytes()
     except OSError as error:
         raise ModelFileError(
-            f"{path}: the model file cannot be read ({os_error_text(error)}); check the path"
+            f"{path}: the model file cannot be read ({os_error_text(error)}); give the path of a "
+            "model file made by `export`"
         ) from error
     model = parse(data, path)
     return ModelFile(path, data, sha256(data), metadata_of(model, path))
@@ -64,7 +65,8 @@ def read_model_file(path: Path) -> ModelFile:
 def parse(data: bytes, path: Path) -> ModelProto:
     """Return the ONNX model in `data`, after checking that `ssd_live` can run it.
 
-    `path` is only for messages. Raises `ModelFileError`.
+    `path` is only for messages. Raises `ModelFileError` if the data are not ONNX, keep weights in
+    another file, or have the wrong input or outputs.
     """
     try:
         model = onnx.load_model_from_string(data)
@@ -84,16 +86,17 @@ def parse(data: bytes, path: Path) -> ModelProto:
             )
             raise ModelFileError(
                 f"{path}: keeps weights in another file ({place!r}), which is not allowed; save "
-                "it with its weights inside, as `export` does"
+                "the model with its weights inside, or make the file with `export`"
             )
     _check_ends(model, path)
     return model
 
 
 def metadata_of(model: ModelProto, path: Path) -> Metadata:
-    """Return the checked `ssd_live` description in the model's metadata.
+    """Return the description that the metadata of a model file contains, after checking it.
 
-    Raises `ModelFileError` if it is missing, wrong, or does not fit the graph.
+    `path` is only for messages. Raises `ModelFileError` if the description is missing, has a wrong
+    value, or differs from the graph.
     """
     texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
     if not texts:
@@ -107,17 +110,18 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the top level"
         raise ModelFileError(
-            f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); export "
-            "it again"
+            f"{path}: its {METADATA_KEY!r} metadata is wrong at {where} ({first['msg']}); make "
+            "the file again with `export`"
         ) from error
     _check_against_graph(model, metadata, path)
     return metadata
 
 
 def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
-    """Return the model with this description, serialised the same way every time.
+    """Return the content of a model file: the model with `metadata` as its description.
 
-    Raises `ModelFileError` if ONNX's own checker finds an error.
+    The same model and description always give the same bytes. Raises `ModelFileError` if ONNX's
+    checker finds an error in the model.
     """
     del model.metadata_props[:]
     entry = model.metadata_props.add()
@@ -126,15 +130,17 @@ def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelFileError(
-            f"the graph made for {metadata.name} is not valid ONNX: {str(error).splitlines()[0]}"
+            f"the graph made for {metadata.name} is not valid ONNX: {str(error).splitlines()[0]}; "
+            "please report this error"
         ) from error
     return bytes(model.SerializeToString(deterministic=True))
 
 
 def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: object) -> ModelFile:
-    """Return a copy in memory, with its graph edited in place by `edit`.
+    """Return a changed copy of a model file in memory.
 
-    `updates` replace fields of its metadata.
+    `edit` changes the graph of the copy in place, and `updates` replace fields of its metadata.
+    Raises `ModelFileError` if ONNX's checker finds an error in the changed model.
     """
     proto = onnx.load_model_from_string(model.data)
     edit(proto)
@@ -144,7 +150,10 @@ def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: obj
 
 
 def write_model_file(path: Path, model: ModelFile) -> None:
-    """Write a model file to `path`, whole or not at all. Raises `OutputError`."""
+    """Write a model file to `path`, completely or not at all.
+
+    Raises `OutputError` if the file cannot be written.
+    """
     with atomic_write(path) as file:
         file.write(model.data)
 
@@ -156,28 +165,28 @@ def _check_ends(model: ModelProto, path: Path) -> None:
         0
     ].type.tensor_type.elem_type != TensorProto.UINT8:
         raise ModelFileError(
-            f"{path}: must have exactly one input, `image` (uint8, B x H x W x 3); export it with "
-            "`export`"
+            f"{path}: must have exactly one input, `image` (uint8, B x H x W x 3); make the file "
+            "with `export`"
         )
     outputs = {value.name for value in model.graph.output}
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
         raise ModelFileError(
             f"{path}: the output {missing[0]!r} is missing; a model file has the outputs "
-            f"{', '.join(OUTPUTS)}; export it with `export`"
+            f"{', '.join(OUTPUTS)}; make the file with `export`"
         )
     made = {name for node in model.graph.node for name in node.output}
     for name in (BOXES, SCORES):
         if name not in made:
             raise ModelFileError(
-                f"{path}: has no tensor {name!r} before its NMS; export it with `export`"
+                f"{path}: has no tensor {name!r} before its NMS; make the file with `export`"
             )
 
 
 def _all_tensors(model: ModelProto) -> list[TensorProto]:
-    """Return all tensors of the model.
+    """Return all tensors with constant values in the model.
 
-    They are the initializers and constants of the graph, of every graph inside it, and of the
+    These are the initializers and constants of the graph, of every graph inside it, and of the
     model's functions and training graphs.
     """
     tensors: list[TensorProto] = []
@@ -212,9 +221,9 @@ def _all_tensors(model: ModelProto) -> list[TensorProto]:
 
 
 def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:
-    """Check that the sizes in the metadata are those of the graph.
+    """Check that the metadata have the same input size and number of classes as the graph.
 
-    A size that the graph leaves open passes. Raises `ModelFileError`.
+    A size that the graph leaves open is accepted. Raises `ModelFileError` if a size differs.
     """
     values = {value.name: value for value in (*model.graph.input, *model.graph.value_info)}
 
@@ -233,10 +242,10 @@ def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> N
     ):
         raise ModelFileError(
             f"{path}: its metadata says {width} x {height} but its graph takes {found_input[2]} x "
-            f"{found_input[1]}; export it again"
+            f"{found_input[1]}; make the file again with `export`"
         )
     if len(found_scores) == 3 and found_scores[2] not in (0, len(metadata.classes)):
         raise ModelFileError(
             f"{path}: its metadata names {len(metadata.classes)} classes but its graph has "
-            f"{found_scores[2]}; export it again"
+            f"{found_scores[2]}; make the file again with `export`"
         )

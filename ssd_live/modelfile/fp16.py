@@ -1,6 +1,6 @@
-"""Write float16 into a graph, as TensorRT takes it since version 11.
+"""Convert the network of a graph to float16, as TensorRT requires since version 11.
 
-Nodes that would lose too much stay in float32.
+Nodes that would lose too much precision stay in float32.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ _NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
 
 
 def in_half_precision(proto: ModelProto) -> ModelProto:
-    """Return a float32 graph with its network in float16; its nodes are topologically sorted.
+    """Return a copy of a float32 graph whose network computes in float16.
 
-    The graph must end in `decoded_boxes` and `class_scores`. Scaling of the pixels, L2
-    normalisation, softmax or sigmoid and box decoding stay in float32, and so do the input and the
-    outputs.
+    The graph must end in `decoded_boxes` and `class_scores`. Its input, its outputs and these nodes
+    stay in float32: the scaling of the pixels, L2 normalisation, softmax or sigmoid, and box
+    decoding. The nodes of the copy are topologically sorted.
 
     ONNX Runtime's own converter is not used, because it makes invalid graphs of ours: it casts a
     tensor again for every node that stays in float32.
@@ -77,7 +77,7 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
 
 
 def in_float32(graph: GraphProto) -> set[str]:
-    """Return the names of the nodes that stay in float32."""
+    """Return the names of the nodes that stay in float32 when the graph becomes float16."""
     before_predictors = with_ancestors(graph, set(predictors(graph)))
     moves = _moves_after(graph, before_predictors)
     kept = {node.name for node in graph.node} - before_predictors - moves
@@ -85,9 +85,10 @@ def in_float32(graph: GraphProto) -> set[str]:
 
 
 def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
-    """Return the names of the nodes that only move the outputs of float16 nodes.
+    """Return the names of the nodes that only move values that float16 nodes made.
 
-    The nodes of the graph must be topologically sorted.
+    Such nodes transpose, reshape or join. `half` names the float16 nodes. The nodes of the graph
+    must be topologically sorted.
     """
     made = {output for node in graph.node if node.name in half for output in node.output}
     constants = {tensor.name for tensor in graph.initializer}

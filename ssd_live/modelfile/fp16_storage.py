@@ -1,6 +1,6 @@
 """Make model files smaller without changing a bit of the weights.
 
-Float32 weights that are exact as float16 are stored as float16, followed by a cast.
+A float32 tensor of which every value is exact in float16 is stored as float16, followed by a cast.
 """
 
 import numpy as np
@@ -11,9 +11,10 @@ _MIN_VALUES = 64
 
 
 def store_as_float16_where_exact(graph: GraphProto) -> int:
-    """Store every large float32 initializer as float16 if that loses nothing; return how many.
+    """Store float32 initializers as float16 where this changes no value; return how many they are.
 
-    All values of the initializer must survive the conversion to float16 and back.
+    All values of the initializer must stay the same after conversion to float16 and back.
+    Initializers with fewer than 64 values stay as they are. The graph is changed in place.
     """
     casts = []
     for tensor in graph.initializer:

@@ -1,8 +1,8 @@
-"""Find the INT8 form of a model: a second file, made by `quantize`, with the network in INT8.
+"""Find the INT8 version of a model: a second file, made by `quantize`, that computes in INT8.
 
-It replaces the model's own file if it finds the same and is faster. It has the same file name and
-lies in a folder `int8`, beside the model's own file or in `engines/models`. Its metadata says which
-file it was quantised from.
+The program uses it instead of the model's own file if it finds the same objects and is faster. It
+has the same file name and lies in a folder `int8`, beside the model's own file or in
+`engines/models`. Its metadata say which file it was made from.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ _FOLDER = "int8"
 
 
 def int8_place(model: ModelFile) -> Path:
-    """Return the path to which `quantize` writes the INT8 form of a model."""
+    """Return the path to which `quantize` writes the INT8 version of a model."""
     return engines_folder() / "models" / _FOLDER / model.path.name
 
 
 def int8_form(model: ModelFile) -> ModelFile | None:
-    """Return the INT8 form of a model, or None if none was made from exactly this file."""
+    """Return the INT8 version of a model, or None if none was made from exactly this file."""
     for path in _places(model):
         try:
             form = read_model_file(path)
@@ -34,20 +34,24 @@ def int8_form(model: ModelFile) -> ModelFile | None:
 
 
 def int8_identity(model: ModelFile) -> str:
-    """Return a text that changes when the INT8 form changes, without parsing the file."""
+    """Return a text that changes whenever the INT8 version of a model changes.
+
+    It consists of the SHA-256 of each file that may be the INT8 version, and is empty if there is
+    none.
+    """
     return " ".join(sha256(path.read_bytes()) for path in _places(model))
 
 
 def file_for_precision(model: ModelFile, precision: str) -> ModelFile:
-    """Return the model file for a precision: the INT8 form for int8, else the model itself.
+    """Return the model file for a precision: the INT8 version for "int8", otherwise `model`.
 
-    Raises `UsageError` if there is no INT8 form.
+    Raises `UsageError` if `precision` is "int8" and the model has no INT8 version.
     """
     if precision != "int8" or model.metadata.precision == "int8":
         return model
     form = int8_form(model)
     if form is None:
-        raise UsageError(f"{model.name} has no INT8 form; make one with `quantize {model.name}`")
+        raise UsageError(f"{model.name} has no INT8 version; make one with `quantize {model.name}`")
     return form
 
 

@@ -1,6 +1,6 @@
-"""The description in a model file.
+"""Define the description that a model file contains.
 
-It is one JSON value in the ONNX metadata, under the key `ssd_live`.
+It is one JSON value in the metadata of the ONNX file, under the key `ssd_live`.
 """
 
 from typing import Annotated, Literal, Self
@@ -15,12 +15,13 @@ Channels = tuple[float, float, float]
 
 
 class Metadata(BaseModel):
-    """A checked description of a model file.
+    """The checked description of a model file.
 
-    Sizes are (width, height) in pixels; thresholds are scores or IoUs in 0..1. `mean` and `scale`
-    are per RGB channel: the network takes `(pixel - mean) * scale`. `agreement_sample` holds frames
-    at the network's input size as base64 of JPEG files, on which backends and precisions are
-    compared.
+    `input_size` is (width, height) in pixels; thresholds are scores or IoUs between 0 and 1. `mean`
+    and `scale` are for each RGB channel of pixels in 0..255: the network takes `(pixel - mean) *
+    scale`. `classes` and `category_ids` are in the order of the network's outputs, without the
+    background. `agreement_sample` holds frames at the input size, as base64 of JPEG files, on which
+    backends and precisions are compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -1,6 +1,6 @@
-"""Take the network out of a model file: without NMS, with float32 weights.
+"""Take the network out of a model file, without its NMS and with float32 weights.
 
-This module also finds the network's predictors.
+This module also finds the convolutions that predict boxes and classes.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from ssd_live.modelfile.nms import strip_nms
 def body_of(model: ModelFile) -> ModelProto:
     """Return the graph of a model file from `image` to `decoded_boxes` and `class_scores`.
 
-    Weights are float32, and every node has a name of its own.
+    Its weights are float32, and every node has a unique name.
     """
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
@@ -31,9 +31,9 @@ def body_of(model: ModelFile) -> ModelProto:
 
 
 def predictors(graph: GraphProto) -> list[str]:
-    """Return the names of the last convolutions on every path to the outputs.
+    """Return the names of the last convolutions before the outputs of the graph.
 
-    They predict the boxes and classes.
+    These convolutions predict the box offsets and the class logits.
     """
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[str, None] = {}
@@ -66,9 +66,9 @@ def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
 
 
 def _widen(graph: GraphProto) -> None:
-    """Turn weights that are stored as float16 with a cast into float32 again.
+    """Turn weights that are stored as float16 with a cast into float32 weights, in place.
 
-    The casts would hide them from tools that look for weights.
+    The casts would hide the weights from programs that look for them.
     """
     casts = {
         node.input[0]: node.output[0]

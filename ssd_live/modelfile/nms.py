@@ -1,8 +1,9 @@
-"""NMS tails: the nodes that turn `decoded_boxes` and `class_scores` into a model file's outputs.
+"""Append NMS tails: nodes that compute the outputs of a model file from its boxes and scores.
 
-Every tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B, 1),
-`detection_boxes` float32 (B, K, 4) xyxy in 0..1, `detection_scores` float32 (B, K) and
-`detection_classes` int32 (B, K), best first. Rows past `num_detections` are unspecified.
+The boxes are the tensor `decoded_boxes` (B, N, 4), the scores are `class_scores` (B, N, C). Every
+tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B, 1),
+`detection_boxes` float32 (B, K, 4) as x1, y1, x2, y2 in 0..1, `detection_scores` float32 (B, K) and
+`detection_classes` int32 (B, K), best first. Rows after `num_detections` are unspecified.
 """
 
 from collections.abc import Sequence
@@ -31,15 +32,15 @@ OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_c
 def graft_onnx_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append per-class NMS made of standard ONNX operators (opset 18) to a graph.
+    """Append an NMS tail of standard ONNX operators (opset 18) to a graph.
 
     The graph must end in `decoded_boxes` and `class_scores`, and it must have at least
-    `max_detections` pairs of box and class. `NonMaxSuppression` selects the survivors. Their scores
-    are scattered into zeros, and the largest `max_detections` of these are the result. If there are
-    more than `ONNX_BOXES` boxes, only that many of the best are used, each judged by its best
-    class.
+    `max_detections` pairs of a box and a class. NMS runs for each class. `NonMaxSuppression`
+    selects the pairs to keep, their scores are scattered into zeros, and the largest
+    `max_detections` of these values are the result. If there are more than `ONNX_BOXES` boxes, only
+    the `ONNX_BOXES` boxes with the highest score in any class are used.
 
-    At exactly the IoU threshold, ONNX keeps a box and OpenVINO does not.
+    If the IoU of two boxes is exactly the threshold, ONNX Runtime keeps both and OpenVINO does not.
     """
     kept = _graft_cut(graph, ONNX_BOXES) if _boxes(graph) > ONNX_BOXES else (BOXES, SCORES)
     constants: dict[str, np.ndarray] = {
@@ -61,10 +62,11 @@ def graft_onnx_nms(
 
 
 def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
-    """Append nodes that keep the `count` boxes with the best score in any class.
+    """Append nodes that keep the `count` boxes with the highest score in any class.
 
-    Returns the names of these boxes and of their scores. Boxes that score little in every class
-    would cost all later nodes as much as the others: an untrained SSD has 8732 boxes over 0.01.
+    Returns the names of the tensors with these boxes and with their scores. Boxes that score little
+    in every class would cost all later nodes as much as the others: an untrained SSD has 8732 boxes
+    over 0.01.
     """
     constants = {
         "nms_cut_axis": np.array([2], np.int64),
@@ -93,7 +95,7 @@ def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
-    """Append a tail that suppresses nothing: its result is the `max_detections` best pairs.
+    """Append a tail without NMS, whose result is the `max_detections` best pairs.
 
     A pair is a box and a class. The tail is for comparing networks.
     """
@@ -105,13 +107,16 @@ def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
 def graft_fixed_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append per-class NMS made of plain operators with fixed shapes.
+    """Append an NMS tail of plain operators, in which all tensors have fixed shapes.
 
-    It is for backends that have no NMS of their own. The best `FIXED_CANDIDATES` pairs of box and
-    class are compared with each other, all at once, in `FIXED_ROUNDS` rounds. In each round, a pair
-    survives if no better survivor of the round before suppresses it. The result is exact as long as
-    no chain of boxes, each suppressing the next, is longer than `FIXED_ROUNDS`, and no more than
-    `FIXED_CANDIDATES` pairs score over the threshold.
+    It is for backends that have no NMS of their own. NMS runs for each class. The
+    `FIXED_CANDIDATES` best pairs of a box and a class are compared with each other, all at once, in
+    `FIXED_ROUNDS` rounds. In each round, a pair is kept if none of the better pairs that the round
+    before kept suppresses it.
+
+    The result is exact under two conditions: at most `FIXED_CANDIDATES` pairs score more than
+    `score_threshold`, and no chain of boxes in which each suppresses the next is longer than
+    `FIXED_ROUNDS`.
     """
     pairs = _pairs(graph)
     count = min(FIXED_CANDIDATES, pairs) if pairs else FIXED_CANDIDATES
@@ -174,9 +179,10 @@ def graft_fixed_nms(
 def graft_efficient_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append TensorRT's `EfficientNMS_TRT` plugin.
+    """Append TensorRT's NMS plugin `EfficientNMS_TRT` as the tail of a graph.
 
-    It uses at most 4096 pairs of box and class, and suppresses at an IoU >= the threshold.
+    The plugin uses at most 4096 pairs of a box and a class. It suppresses a box at an IoU of
+    `iou_threshold` or more.
     """
     attributes: dict[str, Any] = {
         "plugin_version": "1",
@@ -207,7 +213,8 @@ def _graft_best(
 ) -> None:
     """Append `nodes`, and nodes that turn their best scores into the four outputs.
 
-    `nodes` compute the tensor `scores` (B, C, N) from `nms_scores` (B, C, N).
+    `nodes` compute the tensor named `scores` (B, C, N) from `nms_scores` (B, C, N). `kept` are the
+    names of the tensors with the boxes and scores to choose from.
     """
     best = [
         *nodes,
@@ -229,7 +236,7 @@ def _graft(
     """Append `nodes`, and nodes that make the four outputs from their results.
 
     `nodes` compute `detection_scores` and `nms_index`, both (B, K), from `nms_scores` (B, C, N).
-    `kept` are the names of the boxes and scores to choose from.
+    `kept` are the names of the tensors with the boxes and scores to choose from.
     """
     constants = constants | {
         "nms_flat": np.array([0, -1], np.int64),
@@ -263,9 +270,10 @@ def _graft(
 
 
 def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
-    """Return nodes that turn pair numbers into classes (B, M) and box rows (B, M, 1).
+    """Return nodes that compute classes (B, M) and box rows (B, M, 1) from pair numbers (B, M).
 
-    The pair numbers are (B, M); pairs are counted class by class.
+    The arguments are the names of the tensors. A pair is a box and a class; the pairs are numbered
+    class by class.
     """
     return [
         helper.make_node("Div", [index, "nms_box_count"], [class_id]),
@@ -275,7 +283,7 @@ def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
 
 
 def _overlap_nodes() -> list[NodeProto]:
-    """Return nodes that compute the overlap of every two candidates.
+    """Return nodes that compute how much every two of the K candidates overlap.
 
     `nms_overlap` (B, K, K) is the area that two candidates have in common. `nms_shared` (B, K, K)
     is the largest such area that the IoU threshold allows.
@@ -311,7 +319,7 @@ def _overlap_nodes() -> list[NodeProto]:
 def _same_class_nodes() -> list[NodeProto]:
     """Return nodes that compute `nms_same` (B, K, K).
 
-    It is whether two candidates have the same class.
+    It is true where two candidates have the same class.
     """
     return [
         helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_last"], ["nms_class_down"]),
@@ -323,8 +331,9 @@ def _same_class_nodes() -> list[NodeProto]:
 def _better_nodes() -> list[NodeProto]:
     """Return nodes that compute `nms_better` (B, K, K).
 
-    It is whether the column's candidate goes before the row's. Of equal scores, the lower pair
-    number goes first; TopK need not order them so.
+    It is true where the candidate of the column has a higher score than the candidate of the row.
+    Of equal scores, the one with the lower pair number counts as higher, because TopK does not
+    promise to sort them in this way.
     """
     return [
         # float32 holds whole numbers of this size exactly.
@@ -349,13 +358,13 @@ def _better_nodes() -> list[NodeProto]:
 
 
 def _pairs(graph: GraphProto) -> int:
-    """Return the number of pairs of box and class; 0 if the graph leaves it open."""
+    """Return the number of pairs of a box and a class, or 0 if the graph leaves it open."""
     _, boxes, classes = _score_sizes(graph)
     return boxes * classes
 
 
 def _boxes(graph: GraphProto) -> int:
-    """Return the number of boxes; 0 if the graph leaves it open."""
+    """Return the number of boxes, or 0 if the graph leaves it open."""
     return _score_sizes(graph)[1]
 
 
@@ -365,9 +374,9 @@ def _score_sizes(graph: GraphProto) -> list[int]:
 
 
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
-    """Change the score that a pair must exceed in the tail of a graph.
+    """Change the score threshold of the NMS tail of a graph, in place.
 
-    Raises `KeyError` if the graph has no tail with a score threshold of its own.
+    Raises `KeyError` if the graph has no tail with a score threshold as a constant of its own.
     """
     for tensor in graph.initializer:
         if tensor.name == "nms_score":
@@ -379,9 +388,10 @@ def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
 
 
 def strip_nms(graph: GraphProto) -> None:
-    """Remove all nodes after `decoded_boxes` and `class_scores`, which become the outputs.
+    """Remove the NMS tail of a graph, in place.
 
-    Raises `KeyError` if one of them is missing.
+    The outputs then are `decoded_boxes` and `class_scores`. Raises `KeyError` if one of them is
+    missing.
     """
     shapes = {value.name: value for value in (*graph.value_info, *graph.output)}
     outputs = [shapes[BOXES], shapes[SCORES]]
@@ -402,7 +412,7 @@ def strip_nms(graph: GraphProto) -> None:
 
 
 def _set_outputs(graph: GraphProto, max_detections: int) -> None:
-    """Declare the four outputs.
+    """Declare the four outputs of a model file as the outputs of the graph.
 
     `decoded_boxes` and `class_scores` stay declared with their shapes, as intermediate values.
     """

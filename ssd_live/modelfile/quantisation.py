@@ -1,6 +1,7 @@
-"""Make the INT8 form of a model with NNCF.
+"""Make the INT8 version of a model with NNCF.
 
-It is a calibrated model file with QDQ nodes. Weights have one scale for each output channel.
+It is a calibrated model file with QDQ nodes, which convert values to INT8 and back. Weights have
+one scale for each output channel.
 """
 
 import contextlib
@@ -25,11 +26,11 @@ from ssd_live.system.atomic_files import sha256
 def quantised(
     model: ModelFile, images: Sequence[Pixels], in_float: Collection[str] = ()
 ) -> ModelFile:
-    """Return the INT8 form of a float32 model file.
+    """Return the INT8 version of a float32 model file.
 
-    It is calibrated on `images` (height, width, 3) BGR at the network's size. Convolutions and the
-    nodes between them compute in INT8, except the nodes named by `in_float`. Box decoding and NMS
-    stay in float32. Raises `MissingPackageError`.
+    It is calibrated on `images` (height, width, 3) uint8 BGR at the network's input size.
+    Convolutions and the nodes between them compute in INT8, except the nodes named in `in_float`.
+    Box decoding and NMS stay in float32. Raises `MissingPackageError` if NNCF is not installed.
     """
     metadata = model.metadata
     proto = body_of(model)
@@ -76,9 +77,10 @@ def quantised(
 
 
 def _make_unsigned(graph: GraphProto) -> None:
-    """Store activations as 0 to 255 instead of -128 to 127.
+    """Store activations as integers 0 to 255 instead of -128 to 127, in place.
 
-    The values stay the same. ONNX Runtime convolves only if input and output are of the same kind.
+    The values that they stand for stay the same. ONNX Runtime runs a convolution in INT8 only if
+    its input and output have the same type.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     activations = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
@@ -101,13 +103,13 @@ def _make_unsigned(graph: GraphProto) -> None:
 
 
 def _feed_pixels(graph: GraphProto) -> None:
-    """Let the first convolution take the image's own bytes, without a float image in between.
+    """Let the first convolution take the bytes of the image, without a float image in between.
 
-    This is done if one scale and one zero point for all channels turn the bytes into the network's
-    input. Nothing is then rounded on the way, and ONNX Runtime need not scale a float image, which
-    takes a fifth of its time. If the zero point lies between two bytes, the bias is corrected for
-    the difference. At the border, where zeros lie outside the image, an error of up to half a
-    byte's step remains.
+    This is done only if one scale and one zero point for all channels turn the bytes into the
+    network's input. Then nothing is rounded on the way, and ONNX Runtime does not have to scale a
+    float image, which takes a fifth of its time. If the zero point lies between two bytes, the bias
+    is corrected for the difference. At the border of the image, which is padded with zeros, an
+    error of up to half a byte remains.
     """
     found = _normalisation(graph)
     if found is None:
@@ -148,10 +150,10 @@ def _feed_pixels(graph: GraphProto) -> None:
 
 
 def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray, np.ndarray] | None:
-    """Return how the image reaches the first convolution, or None if it is another way.
+    """Return how the image is normalised before the first convolution.
 
-    The tuple is the transpose of the image, the INT8 convolution that takes it, and the scale and
-    shift (channels) between them.
+    The result is the transpose of the image, the INT8 convolution that takes it, and the scale and
+    shift (channels,) between them. It is None if the graph normalises the image in another way.
     """
     constants = {
         tensor.name: numpy_helper.to_array(tensor)
@@ -197,7 +199,7 @@ def _nncf() -> Any:
         import nncf
     except ImportError as error:
         raise MissingPackageError(
-            "quantizing needs NNCF; `pip install '.[quantize]'` brings it"
+            "quantizing needs NNCF; run `pip install '.[quantize]'`"
         ) from error
     nncf.set_log_level(logging.ERROR)
     return nncf

@@ -1,4 +1,4 @@
-"""SSD itself, in PyTorch: default boxes, box code, networks and their weights."""
+"""Build SSD networks in PyTorch: default boxes, box code, loss, networks and their weights."""
 
 from ssd_live.models.multibox_loss import Loss, Target, multibox_loss
 from ssd_live.models.ssd import SSD, SSDNetwork

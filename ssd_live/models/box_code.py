@@ -1,7 +1,8 @@
-"""The box code: how a box is written as offsets from a default box.
+"""Write boxes as offsets from default boxes, and compute boxes from such offsets.
 
-Equation (2) of the SSD paper, with the prior variances by which its released code divides. Boxes
-are cx, cy, w, h in the unit square.
+This is equation (2) of the SSD paper. The offsets are also divided by the prior variances, as in
+the code that was released with the paper. Boxes are cx, cy, w, h (centre, width, height) relative
+to the sides of the image, so an image spans 0 to 1.
 """
 
 import torch
@@ -17,7 +18,8 @@ def encode(
 ) -> Tensor:
     """Return the offsets (..., 4) that lead from `default_boxes` (..., 4) to `boxes` (..., 4).
 
-    Both are cx, cy, w, h.
+    Both are cx, cy, w, h. The offsets of the centre are divided by `variances[0]`, those of the
+    size by `variances[1]`.
     """
     centre = (boxes[..., :2] - default_boxes[..., :2]) / (default_boxes[..., 2:] * variances[0])
     size = torch.log(boxes[..., 2:] / default_boxes[..., 2:]) / variances[1]
@@ -27,9 +29,9 @@ def encode(
 def decode(
     offsets: Tensor, default_boxes: Tensor, variances: tuple[float, float] = PRIOR_VARIANCES
 ) -> Tensor:
-    """Return the boxes (..., 4) cx, cy, w, h that `offsets` (..., 4) stand for.
+    """Return the boxes (..., 4) that lie at `offsets` (..., 4) from `default_boxes` (..., 4).
 
-    This is the inverse of `encode`.
+    Boxes are cx, cy, w, h. This is the inverse of `encode`, with the same `variances`.
     """
     centre = offsets[..., :2] * variances[0] * default_boxes[..., 2:] + default_boxes[..., :2]
     size = torch.exp(offsets[..., 2:] * variances[1]) * default_boxes[..., 2:]
@@ -37,13 +39,13 @@ def decode(
 
 
 def to_corners(boxes: Tensor) -> Tensor:
-    """Convert boxes (..., 4) from cx, cy, w, h to x1, y1, x2, y2."""
+    """Return the boxes (..., 4), which are given as cx, cy, w, h, as x1, y1, x2, y2."""
     half = boxes[..., 2:] / 2
     return torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], dim=-1)
 
 
 def to_centres(boxes: Tensor) -> Tensor:
-    """Convert boxes (..., 4) from x1, y1, x2, y2 to cx, cy, w, h."""
+    """Return the boxes (..., 4), which are given as x1, y1, x2, y2, as cx, cy, w, h."""
     return torch.cat(
         [(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=-1
     )

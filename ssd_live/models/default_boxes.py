@@ -16,9 +16,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BoxShape:
-    """The shape of one default box of a cell.
+    """The shape of one default box, relative to the sides of the image.
 
-    `scale` is relative to the side of the image; `ratio` is width over height.
+    `scale` is the square root of width times height; `ratio` is width divided by height.
     """
 
     scale: float
@@ -26,12 +26,12 @@ class BoxShape:
 
     @property
     def width(self) -> float:
-        """The width relative to the side of the image."""
+        """The width of the box, as a share of the width of the image."""
         return self.scale * math.sqrt(self.ratio)
 
     @property
     def height(self) -> float:
-        """The height relative to the side of the image."""
+        """The height of the box, as a share of the height of the image."""
         return self.scale / math.sqrt(self.ratio)
 
 
@@ -39,9 +39,10 @@ class BoxShape:
 class FeatureMapBoxes:
     """The default boxes of one feature map.
 
-    `grid` is (rows, columns). `shapes` are in the order of the channels of the prediction layer.
-    `step` is the distance between two cell centres relative to the side of the image; if it is
-    None, the cells divide the image evenly (1 / grid).
+    `grid` is its number of cells (rows, columns). Each cell has one default box of each of the
+    `shapes`, in the order of the channels of the prediction layer. `step` is the distance between
+    the centres of two neighbouring cells relative to the side of the image; if it is None, the
+    cells divide the image evenly (1 / grid).
     """
 
     grid: tuple[int, int]
@@ -52,16 +53,16 @@ class FeatureMapBoxes:
 def linear_scales(smallest: float, largest: float, count: int) -> tuple[float, ...]:
     """Return `count` scales, evenly spaced from `smallest` to `largest`.
 
-    Equation (4) of the paper.
+    This is equation (4) of the SSD paper. `count` must be at least 2.
     """
     return tuple(smallest + (largest - smallest) * k / (count - 1) for k in range(count))
 
 
 def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False) -> Tensor:
-    """Return all default boxes, (N, 4) float32, as cx, cy, w, h in the unit square.
+    """Return all default boxes, (N, 4) float32, as cx, cy, w, h relative to the image's sides.
 
-    They are ordered by feature map, then by cell (row-major), then by shape. With `clip`, the edges
-    of the boxes are cut at the unit square.
+    The boxes are ordered by feature map, then by cell (row by row), then by shape. If `clip` is
+    true, the parts of the boxes outside the image are cut off.
     """
     boxes = torch.cat([_boxes_of_map(feature_map) for feature_map in feature_maps])
     if clip:
@@ -72,9 +73,9 @@ def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False
 
 
 class Place(NamedTuple):
-    """Where a default box is.
+    """The place of a default box: its feature map, the row and column of its cell, and its shape.
 
-    `feature_map` counts from 0. `row` and `column` are those of its cell.
+    All numbers count from 0.
     """
 
     feature_map: int
@@ -84,9 +85,10 @@ class Place(NamedTuple):
 
 
 def place_of(index: int, feature_maps: Sequence[FeatureMapBoxes]) -> Place:
-    """Return the place of the default box number `index`.
+    """Return the place of the default box with the number `index`.
 
-    Raises `IndexError` if there is no such box.
+    The number counts from 0 in the order of the function `default_boxes`. Raises `IndexError` if
+    there is no box with this number.
     """
     for number, feature_map in enumerate(feature_maps):
         rows, columns = feature_map.grid

@@ -1,4 +1,4 @@
-"""Class names of the data sets that the published weights were trained on.
+"""List the class names of the data sets that the published weights were trained on.
 
 The background is left out.
 """
@@ -27,10 +27,10 @@ COCO = [
 
 
 def names_for(classes: int) -> list[str]:
-    """Return names for `classes` classes without the background.
+    """Return a list of `classes` class names; the background has none.
 
-    They are the names of VOC for 20 classes, those of COCO for 90 or 80 classes, and plain numbers
-    otherwise.
+    The names are those of VOC for 20 classes, those of COCO for 90 or 80 classes, and otherwise
+    "class 1", "class 2" and so on.
     """
     known = {
         len(VOC): VOC,

@@ -13,16 +13,21 @@ ConvBlock = Callable[..., nn.Module]
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return the padding before and after along one axis, as TensorFlow's `SAME` has it.
+    """Return the padding (before, after) that TensorFlow's `SAME` adds along one axis, in cells.
 
-    The output then has ceil(size / stride) cells. If the padding is odd, the extra cell goes after.
+    `size` is the number of cells of the input along this axis. With the padding, a convolution has
+    ceil(size / stride) cells of output. If the padding is odd, the extra cell comes after the
+    input.
     """
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Return x (B, C, H, W), zero-padded as TensorFlow's `SAME` does for this kernel and stride."""
+    """Return x (B, C, H, W) with the zeros around it that TensorFlow's `SAME` padding adds.
+
+    `kernel` and `stride` are those of the square convolution that follows.
+    """
     top, bottom = same_padding(x.shape[-2], kernel, stride)
     left, right = same_padding(x.shape[-1], kernel, stride)
     return F.pad(x, (left, right, top, bottom)) if top or bottom or left or right else x
@@ -45,7 +50,7 @@ class SameConv2d(nn.Conv2d):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, C, ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
+        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
         x = super().forward(pad_same(x, self.kernel_size[0], self.stride[0]))
         return x if self.linear else F.relu6(x)
 
@@ -69,6 +74,6 @@ class SameConvBatchNorm(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, C, ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
+        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
         x = self.bn(self.conv(pad_same(x, self.conv.kernel_size[0], self.conv.stride[0])))
         return x if self.linear else F.relu6(x)

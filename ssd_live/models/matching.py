@@ -1,4 +1,4 @@
-"""Match default boxes to objects: section 2.2 of the SSD paper, "matching strategy"."""
+"""Match default boxes to objects, as in section 2.2 of the SSD paper ("matching strategy")."""
 
 import torch
 from torch import Tensor
@@ -12,12 +12,14 @@ MATCH_OVERLAP = 0.5
 def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP) -> Tensor:
     """Return for each default box the index of the object that it is matched to, or -1; (N,) int64.
 
-    `boxes` (M, 4) are the objects, xyxy; `default_boxes` (N, 4) are cx, cy, w, h.
+    The objects are `boxes` (M, 4) as x1, y1, x2, y2; `default_boxes` (N, 4) are cx, cy, w, h. Both
+    are relative to the sides of the image.
 
-    First, every object gets the default box that overlaps it most. The best pair of all is taken
-    first, and each default box only once, so that every object gets one while default boxes are
-    left (as in MultiBox). Then every other default box is matched to the object that it overlaps
-    most, if the overlap is more than `threshold`. Of equal overlaps, the lower index wins.
+    First, every object is matched to one default box. Of all pairs of an object and a default box,
+    the pair with the highest IoU is matched first, then the best of the remaining objects and
+    boxes, and so on (as in MultiBox). Then each remaining default box is matched to the object with
+    which it has the highest IoU, if this IoU is more than `threshold`. Of equal IoUs, the lower
+    index wins.
     """
     matches = torch.full((len(default_boxes),), -1, dtype=torch.int64, device=default_boxes.device)
     if not len(boxes):
@@ -32,9 +34,10 @@ def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP
 
 
 def _best_pairs(overlaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return objects and one default box for each, from overlaps (M, N).
+    """Return object indices and the index of the default box of each, two int64 tensors (K,).
 
-    The best pair is taken first, then the best of the pairs that are left, and so on.
+    `overlaps` (M, N) are the IoUs of the objects with the default boxes. The pair with the highest
+    IoU is taken first, then the best of the remaining objects and boxes, and so on.
     """
     best = overlaps.argmax(dim=1)
     if len(torch.unique(best)) == len(best):

@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2) as the backbone of SSD."""
+"""Build MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2) as the backbone of SSD."""
 
 from torch import Tensor, nn
 
@@ -22,9 +22,11 @@ _TAP_BLOCK = 13
 
 
 class InvertedResidual(nn.Module):
-    """A block of MobileNetV2: expand 1 x 1, depthwise 3 x 3, project 1 x 1 (linear).
+    """A block of MobileNetV2 with three convolutions.
 
-    The input is added to the output if their shapes are the same.
+    The first is 1 x 1 and multiplies the channels by `expansion`, the second is 3 x 3 and
+    depthwise, the third is 1 x 1 to fewer channels and has no activation. The input is added to the
+    output if their shapes are the same.
     """
 
     def __init__(
@@ -38,14 +40,20 @@ class InvertedResidual(nn.Module):
         self.adds_input = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the output of the block, and its expansion (the feature map that SSD may take)."""
+        """Return the output of the block for x (B, C, H, W), and that of its first convolution.
+
+        The second output is the feature map that SSD takes from one of the blocks.
+        """
         expanded = self.expand(x)
         out = self.project(self.depthwise(expanded))
         return (x + out if self.adds_input else out), expanded
 
 
 class MobileNetV2(nn.Module):
-    """A backbone that makes two feature maps: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32)."""
+    """A backbone that makes two feature maps: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32).
+
+    The sizes are rounded up.
+    """
 
     channels = (576, _LAST_CHANNELS)
 
@@ -66,7 +74,7 @@ class MobileNetV2(nn.Module):
         self.last = conv(channels, _LAST_CHANNELS)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the two feature maps of normalised images (B, 3, H, W)."""
+        """Return the two feature maps of normalised images (B, 3, H, W), the larger first."""
         x = self.stem(images)
         taps = []
         for index, block in enumerate(self.blocks):

@@ -1,7 +1,8 @@
-"""MobileNetV3-Large (Howard et al. 2019, arXiv:1905.02244, table 1) as the backbone of SSDLite.
+"""Build MobileNetV3-Large as the backbone of SSDLite.
 
-It is changed as section 6.3 of that paper says. Modules are nested and named as in torchvision's
-SSDLite, so that its published weights load without renaming.
+The network is table 1 of Howard et al. 2019 (arXiv:1905.02244), changed for detection as section
+6.3 of that paper says. Modules are nested and named as in torchvision's SSDLite, so that its
+published weights load without renaming.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ _EXTRA_CHANNELS = (512, 256, 256, 128)
 
 @dataclass(frozen=True)
 class _Bottleneck:
-    """A row of table 1."""
+    """One row of table 1 of the paper: the settings of one block.
+
+    `expanded` and `outputs` are numbers of channels; `squeezes` is true if the block has a
+    `SqueezeExcitation`.
+    """
 
     kernel: int
     expanded: int
@@ -57,8 +62,9 @@ _TAP_BLOCK = 12
 class MobileNetV3Large(nn.Module):
     """A backbone that makes six feature maps of normalised images (B, 3, S, S).
 
-    The first has 672 channels at S / 16, the second 480 at S / 32. The next four have 512, 256, 256
-    and 128 channels; each is half the size of the one before.
+    The first has 672 channels and S / 16 cells a side, the second 480 channels and S / 32 cells.
+    The next four have 512, 256, 256 and 128 channels; each has half as many cells a side as the one
+    before, rounded up.
     """
 
     channels = (672, 480, *_EXTRA_CHANNELS)
@@ -93,9 +99,11 @@ class MobileNetV3Large(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """A block of table 1: expand 1 x 1, depthwise, squeeze and excite, project 1 x 1 (linear).
+    """A block of MobileNetV3: one row of table 1 of the paper.
 
-    The input is added to the output if their shapes are the same.
+    It has a 1 x 1 convolution to more channels, a depthwise convolution, in some blocks a
+    `SqueezeExcitation`, and a 1 x 1 convolution to fewer channels, which has no activation. The
+    input is added to the output if their shapes are the same.
     """
 
     def __init__(self, inputs: int, row: _Bottleneck) -> None:
@@ -121,9 +129,9 @@ class InvertedResidual(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """A layer that scales each channel by a factor from the means of all channels (Hu et al. 2018).
+    """A layer that multiplies each channel by a factor between 0 and 1 (Hu et al. 2018).
 
-    A small network with a hard sigmoid computes the factors.
+    A small network with a hard sigmoid computes the factors from the means of all channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -133,15 +141,15 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (B, C, H, W) with its channels scaled."""
+        """Return x (B, C, H, W) with each channel multiplied by its factor."""
         mean = x.mean((2, 3), keepdim=True)
         return nn.functional.hardsigmoid(self.fc2(nn.functional.relu(self.fc1(mean)))) * x
 
 
 def divisible_by_8(channels: int) -> int:
-    """Return the nearest multiple of 8 that is at least nine tenths of `channels`.
+    """Return the multiple of 8 nearest to `channels`, but at least nine tenths of `channels`.
 
-    This is MobileNet's rule for the widths of layers.
+    This is MobileNet's rule for the number of channels of a layer.
     """
     rounded = max(8, (channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
@@ -155,7 +163,11 @@ def conv_norm_activation(
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
 ) -> nn.Sequential:
-    """Return a convolution without a bias, followed by BatchNorm and by the activation, if any."""
+    """Return a convolution without bias, followed by BatchNorm and `activation` unless it is None.
+
+    `inputs` and `outputs` are numbers of channels. The input is padded with zeros, so that an odd
+    `kernel` at stride 1 keeps its size.
+    """
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs, eps=_EPSILON, momentum=_MOMENTUM),

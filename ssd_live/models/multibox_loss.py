@@ -1,4 +1,8 @@
-"""The training objective: equations (1) to (3) of the SSD paper, with hard negative mining."""
+"""Compute the loss that training minimises: equations (1) to (3) of the SSD paper.
+
+Of the default boxes without an object, only those with the highest loss count (hard negative
+mining).
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,10 +19,10 @@ BACKGROUND = 0
 
 
 class Target(NamedTuple):
-    """The objects of one image.
+    """The labelled objects of one image.
 
-    `boxes` (M, 4) are float xyxy in the unit square. `classes` (M,) are int64 from 1 on, because 0
-    is the background.
+    `boxes` (M, 4) are float x1, y1, x2, y2 relative to the sides of the image. `classes` (M,) are
+    int64 and count from 1, because 0 is the background.
     """
 
     boxes: Tensor
@@ -26,9 +30,9 @@ class Target(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The two parts of the loss, each divided by the number of matched default boxes of the batch.
+    """The two parts of the loss, each a scalar.
 
-    They are divided by 1 if no default box is matched.
+    Each is divided by the number of matched default boxes in the batch, or by 1 if there are none.
     """
 
     localisation: Tensor
@@ -44,10 +48,11 @@ def multibox_loss(
 ) -> Loss:
     """Return the loss of a batch, computed in float32.
 
-    Takes offsets (B, N, 4), logits (B, N, C) and default boxes (N, 4) cx, cy, w, h. The
-    localisation loss is the smooth L1 between the offsets and the encoded boxes of the matched
-    default boxes. The confidence loss is the softmax cross-entropy over the matched default boxes
-    and the hardest of the others: at most three for each matched one of the same image.
+    `box_regression` (B, N, 4) are the offsets and `class_logits` (B, N, C) the logits that the
+    network predicts, `default_boxes` (N, 4) are cx, cy, w, h, and `targets` holds the objects of
+    each image. The localisation loss is the smooth L1 loss between predicted and correct offsets of
+    the matched default boxes. The confidence loss is the softmax cross-entropy of the matched
+    default boxes and of the hardest others: at most three for each matched one of the same image.
 
     `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number that the
     loss is divided by. Processes that share a batch use it to divide by the number of all of them.
@@ -68,9 +73,11 @@ def multibox_loss(
 
 
 def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the network should predict for each default box: offsets (N, 4) and classes (N,).
+    """Return what the network should predict for each default box of one image.
 
-    The offsets of a default box that is background have no meaning.
+    The result is the offsets (N, 4) and the classes (N,) int64, where 0 is the background. The
+    offsets of a default box that is background have no meaning. `default_boxes` (N, 4) are cx, cy,
+    w, h.
     """
     matches = match(target.boxes, default_boxes)
     if not len(target.boxes):
@@ -81,11 +88,11 @@ def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hard_negatives(losses: Tensor, positive: Tensor, ratio: int = NEGATIVES_PER_POSITIVE) -> Tensor:
-    """Return the mask (B, N) of the unmatched default boxes with the highest losses.
+    """Return a mask (B, N) of the unmatched default boxes with the highest losses.
 
-    Takes losses (B, N) and the mask of the positives (B, N). Each image gets at most `ratio`
-    negatives for each of its positives: section 2.2, "hard negative mining". Of equal losses, the
-    lower index is taken.
+    `losses` (B, N) are those of the default boxes, and `positive` (B, N) is true for the matched
+    ones. The mask has at most `ratio` boxes for each matched box of the same image, as in section
+    2.2 of the SSD paper ("hard negative mining"). Of equal losses, the lower index is taken.
     """
     candidates = losses.masked_fill(positive, float("-inf"))
     order = candidates.argsort(dim=1, descending=True, stable=True)

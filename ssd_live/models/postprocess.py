@@ -1,6 +1,6 @@
 """Turn the raw output of a network into detections, in PyTorch.
 
-Section 3.7 of the paper, "Inference time".
+This is section 3.7 of the SSD paper ("Inference time").
 """
 
 from typing import Literal
@@ -17,10 +17,11 @@ def boxes_and_scores(
     default_boxes: Tensor,
     activation: Literal["softmax", "sigmoid"],
 ) -> tuple[Tensor, Tensor]:
-    """Return the boxes and scores that a network's raw output means, always in float32.
+    """Return the boxes and the scores that the raw output of a network stands for, as float32.
 
-    Takes offsets (B, N, 4) and logits (B, N, C). Returns boxes (B, N, 4) xyxy, clipped to the unit
-    square, and scores (B, N, C - 1) without the background.
+    The output is `regression`, offsets (B, N, 4) from `default_boxes` (N, 4) cx, cy, w, h, and
+    `logits` (B, N, C). The boxes (B, N, 4) are x1, y1, x2, y2, clipped to 0..1 of the image. The
+    scores (B, N, C - 1) leave out the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
@@ -28,9 +29,9 @@ def boxes_and_scores(
 
 
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
-    """Return the IoU of every box (N, 4) with every other (M, 4), xyxy, as (N, M).
+    """Return the IoU (N, M) of each of the `boxes` (N, 4) with each of the `others` (M, 4).
 
-    The IoU with an empty box is zero.
+    Boxes are x1, y1, x2, y2. The IoU with a box without area is 0.
     """
     low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
     high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
@@ -42,10 +43,10 @@ def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Return the indices of the boxes that survive greedy suppression, by falling score.
+    """Return the indices (K,) of the boxes that NMS keeps, highest score first.
 
-    `boxes` are (N, 4) xyxy, `scores` (N,). A box is suppressed by a better one at IoU >
-    `iou_threshold`.
+    `boxes` are (N, 4) x1, y1, x2, y2, `scores` are (N,). A box is dropped if its IoU with a kept
+    box of a higher score is more than `iou_threshold`. Of equal scores, the lower index goes first.
     """
     order = scores.argsort(descending=True, stable=True)
     overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
@@ -63,8 +64,9 @@ def detect(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the detections of one image: boxes (K, 4), scores (K,) and classes (K,), best first.
 
-    Takes boxes (N, 4) xyxy and scores (N, C). NMS runs per class over the scores above
-    `score_threshold`. K is at most `max_detections`.
+    `boxes` (N, 4) are x1, y1, x2, y2; `scores` (N, C) leave out the background, so classes count
+    from 0. NMS runs for each class on the boxes that score more than `score_threshold`. K is at
+    most `max_detections`.
     """
     found_boxes, found_scores, found_classes = [], [], []
     for class_id in range(scores.shape[1]):
@@ -94,12 +96,15 @@ def detect_in_fixed_shapes(
     candidates: int = 1024,
     rounds: int = 24,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the detections of a batch, in shapes that do not depend on what is found.
+    """Return the detections of a batch as tensors whose shapes do not depend on what is found.
 
-    A CUDA graph can hold such a computation. Takes boxes (B, N, 4) and scores (B, N, C); returns
-    counts (B, 1), boxes (B, K, 4), scores (B, K) and classes (B, K), best first. The result is that
-    of `detect` as long as no more than `candidates` pairs of box and class score over the
-    threshold, and no chain of boxes of which each suppresses the next is longer than `rounds`.
+    A CUDA graph can hold this computation. `boxes` are (B, N, 4) x1, y1, x2, y2, `scores` are (B,
+    N, C). The result is counts (B, 1), boxes (B, K, 4), scores (B, K) and classes (B, K), best
+    first; only the first `count` rows of each image are detections.
+
+    The detections are those of `detect` under two conditions: at most `candidates` pairs of a box
+    and a class score more than `score_threshold`, and no chain of boxes in which each suppresses
+    the next is longer than `rounds`.
     """
     classes = scores.shape[2]
     best, pair = _in_order(*scores.flatten(1).topk(min(candidates, scores[0].numel())))
@@ -128,7 +133,10 @@ def detect_in_fixed_shapes(
 
 
 def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Sort scores and places, both (B, M): best first; of equal scores, the lower place first."""
+    """Return scores and places, both (B, M), sorted by score with the highest first.
+
+    Of equal scores, the lower place goes first.
+    """
     by_place = places.argsort(1)
     order = by_place.gather(
         1, scores.gather(1, by_place).argsort(dim=1, descending=True, stable=True)

@@ -1,4 +1,4 @@
-"""Published weights by name: where they are, and the facts about them for their model files."""
+"""List the published weights by name, with their addresses and the facts for their model files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network was trained: its input, its normalisation, and what follows it.
+    """The preprocessing and post-processing that a network was trained for.
 
-    `input_size` is (width, height) in pixels. `mean` and `scale` are per RGB channel, for pixels of
-    0..255: the network takes `(pixel - mean) * scale`. `iou_threshold` is that of its NMS,
-    `activation` turns logits into scores.
+    `input_size` is (width, height) in pixels. `mean` and `scale` are for each RGB channel of pixels
+    in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns logits into scores,
+    and `iou_threshold` is the IoU over which NMS suppresses a box.
     """
 
     input_size: tuple[int, int]
@@ -38,9 +38,10 @@ PREPROCESSING: dict[tuple[str, str], Preprocessing] = {
 
 @dataclass(frozen=True)
 class Published:
-    """A file of weights that can be downloaded.
+    """A file of weights that can be downloaded from `url`.
 
-    The first eight digits of its SHA-256 are part of its name.
+    The name of the file ends in the first eight digits of its SHA-256. `training_data` and
+    `licence` become part of the metadata of the model file.
     """
 
     url: str

@@ -1,6 +1,6 @@
-"""The SSD network: a backbone, extra feature layers, and predictors on every feature map.
+"""Build the SSD network: a backbone, extra feature layers, and predictors on every feature map.
 
-Figure 2 of the paper. Every feature map has a box predictor and a class predictor.
+This is figure 2 of the SSD paper. Every feature map has a box predictor and a class predictor.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,11 @@ from ssd_live.models.layers import ConvBlock
 
 
 class ExtraLayer(nn.Module):
-    """A layer after the backbone that halves the size: reduce 1 x 1, then 3 x 3 at stride 2."""
+    """A layer after the backbone that makes a feature map of half the size.
+
+    A 1 x 1 convolution to `out_channels // 2` channels is followed by a 3 x 3 convolution at stride
+    2 to `out_channels`.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
         super().__init__()
@@ -27,9 +31,10 @@ class ExtraLayer(nn.Module):
 
 
 class DepthwiseExtraLayer(nn.Module):
-    """An extra layer of SSDLite.
+    """An extra layer of SSDLite, which makes a feature map of half the size.
 
-    The 3 x 3 convolution is split into a depthwise and a 1 x 1 one.
+    It is an `ExtraLayer` whose 3 x 3 convolution is replaced by a depthwise 3 x 3 convolution and a
+    1 x 1 convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
@@ -45,7 +50,10 @@ class DepthwiseExtraLayer(nn.Module):
 
 
 class Predictor(nn.Module):
-    """A 1 x 1 convolution that predicts `values` numbers for each default box of a cell."""
+    """A 1 x 1 convolution that predicts `values` numbers for each default box of a feature map.
+
+    `boxes` is the number of default boxes of each cell.
+    """
 
     def __init__(self, in_channels: int, boxes: int, values: int) -> None:
         super().__init__()
@@ -60,7 +68,7 @@ class Predictor(nn.Module):
 
 
 class DepthwisePredictor(Predictor):
-    """A predictor of SSDLite: a depthwise 3 x 3 convolution before the 1 x 1 one."""
+    """A predictor of SSDLite: a depthwise 3 x 3 convolution, followed by a 1 x 1 convolution."""
 
     def __init__(self, in_channels: int, boxes: int, values: int, conv: ConvBlock) -> None:
         super().__init__(in_channels, boxes, values)
@@ -74,10 +82,10 @@ class DepthwisePredictor(Predictor):
 class SSDNetwork(nn.Module):
     """A network that maps images to box offsets and class logits.
 
-    It takes normalised RGB images (B, 3, H, W) float, and returns offsets (B, N, 4) and logits (B,
-    N, C). Offsets are in the box code of `box_code`, relative to `default_boxes` (N, 4) cx, cy, w,
-    h. Column 0 of the logits is the background. `feature_maps` tells where each default box is:
-    they are ordered by feature map, then by cell (row-major), then by shape.
+    Its input is normalised RGB images (B, 3, H, W) float. Its output is offsets (B, N, 4) from the
+    N default boxes, as the module `box_code` defines them, and logits (B, N, C), where column 0 is
+    the background. `default_boxes` (N, 4) are cx, cy, w, h, ordered by feature map, then by cell
+    (row by row), then by shape. `feature_maps` describes the feature maps in the same order.
     """
 
     default_boxes: Tensor
@@ -92,9 +100,9 @@ class SSDNetwork(nn.Module):
 
 
 class SSD(SSDNetwork):
-    """A network of a backbone, extra layers and predictors.
+    """A network that is made of a backbone, extra layers and predictors.
 
-    `heads` holds for each feature map a module with the predictors `box` and `cls`.
+    `heads` holds for each feature map a module with two predictors, `box` and `cls`.
     """
 
     def __init__(

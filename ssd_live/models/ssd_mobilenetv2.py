@@ -15,9 +15,9 @@ _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 
 
 def boxes_300() -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map, 1917 in all.
+    """Return the default boxes of each feature map, 1917 boxes in all.
 
-    A cell of the first map has three small boxes, a cell of every other map has six.
+    A cell of the first map has three small boxes; a cell of each other map has six.
     """
     scales = (*linear_scales(0.2, 0.95, len(_GRIDS_300)), 1.0)
     shapes: list[tuple[BoxShape, ...]] = [
@@ -33,9 +33,10 @@ def boxes_300() -> tuple[FeatureMapBoxes, ...]:
 
 
 def ssd300_mobilenetv2(classes: int) -> SSD:
-    """Return a new SSD300 with dense extra layers and 1 x 1 predictors.
+    """Return a new SSD300 on MobileNetV2 with random weights.
 
-    BatchNorm is folded into the convolutions. `classes` counts the background.
+    Its extra layers have full (not depthwise) convolutions, its predictors are 1 x 1, and BatchNorm
+    is folded into the convolutions. `classes` is the number of classes with the background.
     """
     backbone = MobileNetV2(SameConv2d)
     boxes = boxes_300()
@@ -54,9 +55,10 @@ def ssd300_mobilenetv2(classes: int) -> SSD:
 
 
 def ssdlite300_mobilenetv2(classes: int) -> SSD:
-    """Return a new SSDLite300 with depthwise extra layers and predictors, and with BatchNorm.
+    """Return a new SSDLite300 on MobileNetV2 with random weights.
 
-    `classes` counts the background.
+    Its extra layers and predictors are depthwise, and it has BatchNorm. `classes` is the number of
+    classes with the background.
     """
     conv = SameConvBatchNorm
     backbone = MobileNetV2(conv)

@@ -1,6 +1,6 @@
 """Build SSD300 and SSD512 on VGG16, as in the paper, and SSDLite320 on MobileNetV3.
 
-Modules have torchvision's names.
+Modules have the names that torchvision gives them, so that its published weights load.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 
 
 class HeadedSSD(SSDNetwork):
-    """A network of a backbone that makes all feature maps, and one head for all of them."""
+    """A network with a backbone that makes all feature maps, and one head for all of them."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ MakePredictor = Callable[[int, int], nn.Module]
 
 
 class Head(nn.Module):
-    """A box predictor and a class predictor on every feature map."""
+    """A module with a box predictor and a class predictor for every feature map."""
 
     def __init__(
         self,
@@ -75,14 +75,17 @@ class Head(nn.Module):
         self.regression_head = _Columns(channels, counts, 4, predictor)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return box offsets (B, N, 4) and class logits (B, N, C) from all feature maps."""
+        """Return box offsets (B, N, 4) and class logits (B, N, C) from all feature maps.
+
+        `maps` are the feature maps (B, channels, H, W), the largest first.
+        """
         return self.regression_head(maps), self.classification_head(maps)
 
 
 class _Columns(nn.Module):
-    """Predictors of `columns` numbers for each default box.
+    """A module that predicts `columns` numbers for each default box of all feature maps.
 
-    The output holds the boxes of all maps together: (B, N, columns).
+    Its output is (B, N, columns), with the default boxes of all maps one after another.
     """
 
     def __init__(
@@ -104,10 +107,12 @@ class _Columns(nn.Module):
 
 
 def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map: 8732 in all for 300, 24564 for 512.
+    """Return the default boxes of each feature map.
 
-    A cell has a small and a larger square, then for each ratio a box of that ratio and of its
-    inverse.
+    `size` is the side of the network input in pixels: 300 (8732 boxes in all) or 512 (24564 boxes).
+    `preset` chooses the scales: "voc" for section 3.1 of the paper, "coco" for the smaller ones of
+    section 3.4. A cell has a small and a larger square, and for each ratio a box of the ratio and
+    one of its inverse.
     """
     grids, scales, last = _GRIDS[size], _SCALES[size, preset], len(_GRIDS[size]) - 1
     maps = []
@@ -122,9 +127,9 @@ def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
 
 
 def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map: 3234 in all, six per cell.
+    """Return the default boxes of each feature map, 3234 boxes in all and six for each cell.
 
-    The scales are 0.2 to 0.95, as in MobileNetV2's SSDLite (section 6.2 of that paper).
+    The scales are 0.2 to 0.95, as in the SSDLite of the MobileNetV2 paper (section 6.2).
     """
     scales = (*linear_scales(0.2, 0.95, len(_SSDLITE_GRIDS)), 1.0)
     return tuple(
@@ -134,7 +139,11 @@ def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
 
 
 def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
-    """Return a new network of the paper; `size` is 300 or 512, `classes` counts the background."""
+    """Return a new SSD network of the paper with random weights.
+
+    `size` is the side of the network input in pixels, 300 or 512. `classes` is the number of
+    classes with the background. `preset` chooses the default boxes, as in `boxes_vgg16`.
+    """
     backbone = VGG16(size)
     boxes = boxes_vgg16(size, preset)
     head = Head(
@@ -157,9 +166,10 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
 
 
 def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
-    """Return a new SSDLite (MobileNetV2 paper, section 6.2) on MobileNetV3-Large.
+    """Return a new SSDLite320 on MobileNetV3-Large with random weights.
 
-    `classes` counts the background.
+    SSDLite is section 6.2 of the MobileNetV2 paper. `classes` is the number of classes with the
+    background.
     """
     backbone = MobileNetV3Large()
     boxes = boxes_ssdlite320()
@@ -181,10 +191,11 @@ def limited(boxes: Tensor) -> Tensor:
 
 
 def _shapes(scale: float, following: float, ratios: Sequence[float]) -> tuple[BoxShape, ...]:
-    """Return the shapes of a cell's default boxes: section 2.2.
+    """Return the shapes of the default boxes of a cell, as in section 2.2 of the SSD paper.
 
-    They are a square of the scale, a square of its geometric mean with the following scale, then
-    for each ratio a box of that ratio and of its inverse.
+    The first is a square of `scale`. The second is a square of the geometric mean of `scale` and
+    `following`, the scale of the next feature map. Then come, for each ratio, a box of the ratio
+    and one of its inverse.
     """
     flat = [
         shape for ratio in ratios for shape in (BoxShape(scale, ratio), BoxShape(scale, 1 / ratio))

@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan and Zisserman 2014) as the backbone of SSD, and the layers that follow it.
+"""Build VGG16 (Simonyan and Zisserman 2014) as the backbone of SSD, with the layers after it.
 
 VGG16 is changed as section 3 of the SSD paper says. Modules are nested and named as in
 torchvision's SSD, so that its published weights load without renaming.
@@ -33,10 +33,11 @@ _EXTRAS_512 = (
 
 
 class VGG16(nn.Module):
-    """A backbone that makes the feature maps conv4_3 (512 channels), fc7 (1024), conv8_2 (512), ...
+    """A backbone that makes the feature maps conv4_3, fc7, conv8_2 and those that follow.
 
-    The maps after conv8_2 have 256 channels each. For `size` 300 the maps have 38, 19, 10, 5, 3 and
-    1 cells a side; for 512 they have 64, 32, 16, 8, 4, 2 and 1.
+    They have 512, 1024 and 512 channels, and the maps after conv8_2 have 256. If `size`, the side
+    of the network input in pixels, is 300, the maps have 38, 19, 10, 5, 3 and 1 cells a side; if it
+    is 512, they have 64, 32, 16, 8, 4, 2 and 1.
     """
 
     def __init__(self, size: int) -> None:
@@ -81,9 +82,9 @@ def _initialise(layers: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
 
 
 def _vgg16_layers() -> list[nn.Module]:
-    """Return the convolutions, ReLUs and poolings up to pool5.
+    """Return the convolutions, ReLUs and poolings of VGG16 up to pool5.
 
-    The third pooling rounds up, so that an input of 300 gives 38 cells.
+    The third pooling rounds its size up, so that an input of 300 pixels a side gives 38 cells.
     """
     layers: list[nn.Module] = []
     channels = 3
@@ -98,7 +99,7 @@ def _vgg16_layers() -> list[nn.Module]:
 def _fc6_fc7() -> nn.Sequential:
     """Return pool5 at stride 1, fc6 as a dilated ("a trous") convolution and fc7 as a 1 x 1 one.
 
-    Section 3 of the SSD paper.
+    Section 3 of the SSD paper changes these layers in this way.
     """
     return nn.Sequential(
         nn.MaxPool2d(3, 1, 1),

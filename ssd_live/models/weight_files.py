@@ -1,6 +1,6 @@
-"""Load published weights: recognise their network by the parameter names, and rename them to ours.
+"""Load published weights: recognise the network by the parameter names, and rename them to ours.
 
-Nothing in a file is ever executed.
+Code in a weight file is never run.
 """
 
 import json
@@ -28,10 +28,11 @@ _PARALLEL_PREFIX = "module."
 
 @dataclass(frozen=True)
 class Recognised:
-    """A network with the weights of a file.
+    """A network that was recognised from a weight file, with the weights of the file.
 
-    `network` is its name in the zoo. `classes` counts the background. `family` names the code base
-    whose parameter names the file has: "torchvision" or "ssd.pytorch".
+    `network` is its name in the zoo, and `preset` names its default boxes. `classes` is the number
+    of classes with the background. `family` names the code base whose parameter names the file has:
+    "torchvision" or "ssd.pytorch".
     """
 
     network: str
@@ -44,10 +45,10 @@ class Recognised:
 def recognise(path: Path) -> Recognised:
     """Return the network that a weight file is for, with its weights loaded, in evaluation mode.
 
-    The file is a .pth, .pt or .safetensors file, and its weights must fit the network strictly.
-    Known are torchvision's SSD300 and SSDLite320, ssd.pytorch's SSD300, and an SSD512 with
-    torchvision's names. Raises `ModelFileError` if the file cannot be read, is for an unknown
-    network or does not fit it, or if a weight is not a finite number.
+    `path` is a .pth, .pt or .safetensors file. Its names and shapes must all be those of the
+    network. The known networks are torchvision's SSD300 and SSDLite320, ssd.pytorch's SSD300, and
+    an SSD512 with torchvision's names. Raises `ModelFileError` if the file cannot be read, if it is
+    for an unknown network or does not fit the network, or if a weight is not a finite number.
     """
     state = read_state(path)
     network, preset, classes, family, state = _identified(state, path)
@@ -58,23 +59,26 @@ def recognise(path: Path) -> Recognised:
         detail = str(error).splitlines()[-1].strip()
         raise ModelFileError(
             f"{path}: the names are those of {family}'s {network}, but the weights do not fit it "
-            f"({detail}); use another file"
+            f"({detail}); give a weight file of the unchanged network"
         ) from error
     if not all(
         torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()
     ):
-        raise ModelFileError(f"{path}: some weights are not finite numbers; use another file")
+        raise ModelFileError(
+            f"{path}: some weights are not finite numbers; give weights from a run whose loss "
+            "stayed finite"
+        )
     return Recognised(network, preset, classes, model.eval(), family)
 
 
 def read_state(path: Path) -> State:
-    """Return the named tensors of a weight file; floating-point tensors become float32.
+    """Read and return the tensors of the weight file `path`, by name.
 
-    Code that a pickle may contain is never run. Raises `ModelFileError` if the file is missing,
-    cannot be read, or contains anything but named tensors.
+    Floating-point tensors become float32. Code that the file may contain is never run. Raises
+    `ModelFileError` if the file is missing, cannot be read, or contains anything but named tensors.
     """
     if not path.is_file():
-        raise ModelFileError(f"{path}: there is no such file; check the path")
+        raise ModelFileError(f"{path}: there is no such file; give the path of a weight file")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as archive:
@@ -84,11 +88,11 @@ def read_state(path: Path) -> State:
     except pickle.UnpicklingError as error:
         raise ModelFileError(
             f"{path}: contains more than weights, and ssd_live never runs code from a file; save "
-            "only the state_dict"
+            "only the weights, with torch.save(model.state_dict(), FILE)"
         ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise ModelFileError(
-            f"{path}: the weights cannot be read; get a new copy of the file"
+            f"{path}: the weights cannot be read; copy or download the file again"
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
@@ -98,7 +102,10 @@ def read_state(path: Path) -> State:
         or not content
         or not all(isinstance(value, Tensor) for value in content.values())
     ):
-        raise ModelFileError(f"{path}: contains no named weights; save a state_dict")
+        raise ModelFileError(
+            f"{path}: contains no named weights; save them with torch.save(model.state_dict(), "
+            "FILE)"
+        )
     state = {str(name).removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in content.items()}
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor
@@ -107,9 +114,10 @@ def read_state(path: Path) -> State:
 
 
 def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
-    """Write the weights of a network as safetensors, with `facts` about them in its metadata.
+    """Write the weights of a network to a safetensors file.
 
-    Each value of `facts` is stored as JSON. Raises `OutputError`.
+    `facts` about the network are stored as JSON values in the metadata of the file. Raises
+    `OutputError` if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -130,9 +138,10 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
 
 
 def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]:
-    """Return network, preset, classes with the background, family, and the weights by our names.
+    """Return (network, preset, classes, family, weights) for the weights of a file.
 
-    Raises `ModelFileError` if no known network has these parameter names.
+    They have the meanings of the fields of `Recognised`, and the weights have our names. Raises
+    `ModelFileError` if no known network has these parameter names, or if one of them is missing.
     """
     try:
         if "vgg.0.weight" in state and "conf.0.weight" in state:
@@ -157,20 +166,20 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
             return "ssdlite320-mobilenetv3-large", "coco", classes, "torchvision", state
     except KeyError as error:
         raise ModelFileError(
-            f"{path}: the weights {error} are missing; use a complete file"
+            f"{path}: the weights {error} are missing; give a file with all weights of the network"
         ) from error
     raise ModelFileError(
-        f"{path}: the weights belong to no known network (the first is {next(iter(state))!r}); "
-        "known networks are torchvision's ssd300_vgg16 and ssdlite320_mobilenet_v3_large, and "
-        "ssd.pytorch's SSD300"
+        f"{path}: the weights belong to no known network (the first one is named "
+        f"{next(iter(state))!r}); give weights of torchvision's ssd300_vgg16 or "
+        "ssdlite320_mobilenet_v3_large, or of ssd.pytorch's SSD300"
     )
 
 
 def _from_ssd_pytorch(state: State) -> State:
     """Return the weights of ssd.pytorch's SSD300 under our names.
 
-    ssd.pytorch numbers all layers of a list, poolings and ReLUs included. Its list of extra layers
-    has no ReLUs.
+    ssd.pytorch numbers all layers of a list, including poolings and ReLUs. Only its list of extra
+    layers contains no ReLUs.
     """
     renamed = {}
     for name, tensor in state.items():

@@ -1,4 +1,4 @@
-"""Create the networks that `ssd_live` knows, and load the trained weights that it ships for two."""
+"""Create the networks of the zoo, and load the trained weights that `ssd_live` ships for two."""
 
 import json
 from collections.abc import Callable
@@ -21,8 +21,9 @@ from ssd_live.system.paths import assets_folder
 class TrainedModel:
     """A network with shipped weights, and the facts about them for its model file.
 
-    `network` is its name in the zoo. `input_size` is (width, height) in pixels. `mean` and `scale`
-    are per RGB channel: the network takes `(pixel - mean) * scale`. Thresholds are in 0..1.
+    `network` is its name in the zoo, `weights` the name of the file with its weights. `input_size`
+    is (width, height) in pixels. `mean` and `scale` are for each RGB channel of pixels in 0..255:
+    the network takes `(pixel - mean) * scale`. Both thresholds are between 0 and 1.
     """
 
     network: str
@@ -39,7 +40,7 @@ class TrainedModel:
 
     @property
     def weights_path(self) -> Path:
-        """The path of the shipped file of weights."""
+        """The path of the shipped file with the weights."""
         return assets_folder() / "weights" / self.weights
 
 
@@ -87,14 +88,15 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 
 
 def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
-    """Return a new network with random weights; `num_classes` counts the background.
+    """Return a new network with random weights.
 
-    `preset` chooses the default boxes of the VGG16 networks: "voc" for those of the paper, "coco"
-    for those of the published COCO weights. Raises `UnknownModelError` for a name that is not in
-    the zoo, and `UsageError` for another preset or fewer than two classes.
+    `num_classes` is the number of classes with the background. `preset` chooses the default boxes
+    of the VGG16 networks: "voc" for those of the paper, "coco" for those of the published COCO
+    weights. Raises `UnknownModelError` if the zoo has no `network`, and `UsageError` if there is no
+    such preset or if there are fewer than two classes.
     """
     if preset not in ("voc", "coco"):
-        raise UsageError(f"there is no preset {preset!r}; choose voc or coco")
+        raise UsageError(f"there is no preset {preset!r} of default boxes; choose voc or coco")
     if num_classes < 2:
         raise UsageError(
             f"a network needs at least 2 classes, the background and one more, not {num_classes}"
@@ -110,8 +112,9 @@ def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork
 def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
     """Return a shipped network with its trained weights, and its class names without background.
 
-    The network is in evaluation mode, its weights are float32. Raises `UnknownModelError` for an
-    unknown name, and `ModelFileError` for weights that are damaged or do not fit strictly.
+    `name` is a key of `TRAINED_MODELS`. The network is in evaluation mode, and its weights are
+    float32. Raises `UnknownModelError` if the name is unknown, and `ModelFileError` if the weights
+    are damaged or if a name or shape differs from the network's.
     """
     if name not in TRAINED_MODELS:
         raise UnknownModelError(
@@ -126,11 +129,11 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
             tensors = {key: archive.get_tensor(key).float() for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelFileError(
-            f"{path}: the weights cannot be read ({error}); get a new copy of the file"
+            f"{path}: the weights cannot be read ({error}); install ssd_live again"
         ) from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ModelFileError(
-            f"{path}: its metadata does not list the class names; get a new copy of the file"
+            f"{path}: its metadata does not list the class names; install ssd_live again"
         )
     model = create(trained.network, len(classes) + 1)
     load_tensorflow_weights(model, tensors)
@@ -138,9 +141,10 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
 
 
 def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load weights whose box predictors give TensorFlow's order (ty, tx, th, tw), strictly.
+    """Load tensors into a network whose box predictors were trained with TensorFlow's order.
 
-    Raises `ModelFileError` if names or shapes differ.
+    TensorFlow's order of offsets is y, x, height, width; the loaded network has x, y, width,
+    height. Raises `ModelFileError` if a name or shape differs from the network's.
     """
     counters = {
         name: value
@@ -155,12 +159,16 @@ def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> Non
         model.load_state_dict(counters | state, strict=True)
     except RuntimeError as error:
         raise ModelFileError(
-            f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}"
+            f"the weights do not fit the network: {str(error).splitlines()[-1].strip()}; install "
+            "ssd_live again"
         ) from error
 
 
 def _swap_box_order(tensor: Tensor) -> Tensor:
-    """Reorder the first axis (boxes * 4) from y, x, h, w to x, y, w, h in each group of four."""
+    """Return the tensor with each four rows reordered from y, x, h, w to x, y, w, h.
+
+    The first axis counts boxes times 4.
+    """
     return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(
         tensor.shape
     )

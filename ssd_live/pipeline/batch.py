@@ -2,9 +2,9 @@
 
 Decoding, inference and writing overlap in three threads with bounded queues between them.
 
-A stage hands its results to the next one in bursts. Each thread then works in warm caches for a
-while, and threads rarely wake each other. On two cores the bursts save a tenth of the whole time
-(docs/benchmarks.md).
+A stage hands its results to the next stage in bursts, that is, several frames at once. Each thread
+then works in warm caches for a while, and threads rarely wake each other. On two cores the bursts
+save a tenth of the whole time (docs/benchmarks.md).
 """
 
 import threading
@@ -34,7 +34,7 @@ Other = TypeVar("Other")
 
 @dataclass
 class Counters:
-    """Counts and times of the stages.
+    """The counts and times of the stages of a `BatchPipeline`.
 
     `read` and `done` count frames. `seconds` holds the work of each stage in seconds, without the
     time in which it waits for another stage. `first_done_at` is on `time.time`'s clock,
@@ -49,7 +49,7 @@ class Counters:
     last_done_at: float = 0.0
 
     def add(self, stage: str, seconds: float) -> None:
-        """Add seconds of work to a stage."""
+        """Add a duration in seconds to the work of a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
@@ -60,7 +60,7 @@ class BatchPipeline(Generic[Other]):
     inference but keep their position in the order. One thread calls the sink in order: with
     `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
     frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
-    the network input is made.
+    the network input is made. `inference` says how inference runs.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class BatchPipeline(Generic[Other]):
         self.counters = Counters()
 
     def stop(self) -> None:
-        """Stop reading; frames that were already read are finished."""
+        """Stop reading the source; the frames that were already read are still processed."""
         self._stop.set()
 
     def abort(self) -> None:
-        """Cancel all stages at once; `run` raises `KeyboardInterrupt`."""
+        """Cancel all stages at once; `run` then raises `KeyboardInterrupt`."""
         with self._failure_lock:
             self._failure = self._failure or KeyboardInterrupt()
         self._tear_down()
@@ -95,7 +95,8 @@ class BatchPipeline(Generic[Other]):
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
         """Run until the source ends or `stop` is called.
 
-        Raises the first error of any stage, after the other stages have ended. An interrupt
+        `on_progress` is called with the counters every tenth of a second, and at the end. Raises
+        the first error of any stage, after the other stages have ended. An interrupt
         (`KeyboardInterrupt`) in the calling thread cancels all stages at once and is raised to the
         caller. Call `stop` from a signal handler to end in order instead.
         """
@@ -167,7 +168,10 @@ class BatchPipeline(Generic[Other]):
         self._decoded.finish()
 
     def _prepared(self, frame: Frame) -> PreparedFrame:
-        """Make the network input while the frame's pixels are still in this core's cache."""
+        """Return the frame with its network input, if inference runs on it.
+
+        The input is made in the decode thread, because the pixels are still in this core's cache.
+        """
         size, image = (frame.width, frame.height), None
         if frame.index % self._inference.every == 0:
             started = time.perf_counter()

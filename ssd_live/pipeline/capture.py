@@ -56,7 +56,11 @@ class CaptureState:
 
 @dataclass(frozen=True)
 class CaptureOptions:
-    """How to play a source. `mirror` flips left and right."""
+    """How to play a source.
+
+    `source` is the mode in which to open it. If `loop` is true, playing starts again at the end. If
+    `mirror` is true, left and right are flipped. If `paused` is true, the capture starts paused.
+    """
 
     source: SourceOptions = field(default_factory=SourceOptions)
     loop: bool = True
@@ -67,11 +71,13 @@ class CaptureOptions:
 class Capture:
     """One source, read in a thread of its own.
 
-    The thread calls `deliver` with every frame and with whether a pause holds the frame back.
+    The thread calls `deliver` with every frame and with a bool, which is true if the frame must not
+    be shown because a live source is paused.
 
-    A read that never returns blocks no other thread: `retire` does not wait. A retired capture
-    delivers nothing more and closes its source as soon as it can. `after` is the earlier capture
-    that this one replaces; this one waits for its end because a camera can be opened only once.
+    A read that never returns blocks no other thread, because `retire` does not wait. A retired
+    capture delivers nothing more and closes its source as soon as it can. `after` is an earlier
+    capture of a camera. The new capture waits for the end of the earlier one, because a camera can
+    be opened only once.
     """
 
     def __init__(
@@ -114,7 +120,7 @@ class Capture:
         self._thread.start()
 
     def retire(self) -> None:
-        """Deliver nothing more and end the thread; return without waiting."""
+        """Stop delivering frames and begin to end the thread, without waiting for its end."""
         with self._changed:
             self._retired = True
             self._changed.notify_all()
@@ -122,7 +128,7 @@ class Capture:
     def join(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for the thread to end; return whether it ended.
 
-        It cannot end while its source blocks.
+        The thread cannot end while a read of its source blocks.
         """
         self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -134,7 +140,7 @@ class Capture:
             self._changed.notify_all()
 
     def play(self) -> None:
-        """Continue; start from the beginning if the end was reached."""
+        """Play on; start from the beginning if the end was reached."""
         with self._changed:
             self._paused = False
             if self._state.phase is Phase.ENDED:
@@ -142,25 +148,25 @@ class Capture:
             self._changed.notify_all()
 
     def step(self, frames: int) -> None:
-        """Pause and show the next frame (1) or the previous one (-1)."""
+        """Pause, and go `frames` frames forward, or back if the number is negative."""
         with self._changed:
             self._paused = True
             self._steps += frames
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
-        """Continue at this time in seconds since the beginning of the source."""
+        """Continue at a time, in seconds since the beginning of the source."""
         with self._changed:
             self._seek_to = max(seconds, 0.0)
             self._changed.notify_all()
 
     def set_loop(self, loop: bool) -> None:
-        """Set whether to start again from the beginning at the end."""
+        """Set whether the source starts again from the beginning when it ends."""
         with self._changed:
             self._loop = loop
 
     def set_mirror(self, mirror: bool) -> None:
-        """Set whether to flip left and right."""
+        """Set whether left and right of the frames are flipped."""
         self._mirror = mirror
 
     def _run(self) -> None:
@@ -194,7 +200,10 @@ class Capture:
                 )
 
     def _play(self, source: Source) -> None:
-        """Play an open source until this capture is retired. Raises what `read` raises."""
+        """Play an open source until this capture is retired.
+
+        Raises `MediaError` if reading fails.
+        """
         pacer = Pacer()
         last_due = time.monotonic()
         self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
@@ -233,9 +242,11 @@ class Capture:
             )
 
     def _next_order(self, info: SourceInfo) -> tuple[float | None, int] | None:
-        """Return (time to seek to first or None, steps); wait and return None if nothing is to do.
+        """Return (time to seek to, steps) for the next frame, or None if nothing is to be read.
 
-        `steps` is 1 for one frame forward, negative for so many frames back, 0 while playing.
+        The time is in seconds, and None without a seek. `steps` is 1 for one frame forward, -N for
+        N frames back, and 0 while playing. If nothing is to be read, wait at most one second for a
+        command before returning None.
         """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
@@ -263,7 +274,10 @@ class Capture:
             return None
 
     def _wait_until(self, due: float) -> bool:
-        """Wait until `due`; return False if a command arrived before that time."""
+        """Wait until `due` and return True, or return False early if a command arrives.
+
+        `due` is in seconds on the monotonic clock.
+        """
         with self._changed:
             paused = self._paused
             while not (self._retired or self._seek_to is not None or self._paused != paused):
@@ -274,7 +288,10 @@ class Capture:
         return False
 
     def _end(self, source: Source, last_due: float) -> None:
-        """Start again one frame period after the last frame, or stay at the end."""
+        """Handle the end of the source: start again if it loops, or else stay at the end.
+
+        It starts again one frame period after `last_due`, the time at which the last frame was due.
+        """
         if self._loop and not self._paused:
             self._wait_until(last_due + 1 / (source.info.rate or _GUESSED_RATE))
         with self._changed:
@@ -306,10 +323,10 @@ class Capture:
 
 
 def _time_before(source: Source, position: float, steps: int) -> float:
-    """Return the time of the frame `steps` before the one at `position`, in seconds.
+    """Return the time of the frame that is `steps` frames before `position`, in seconds.
 
-    The frame is found by reading up to `position`. If there are fewer frames before it, this is the
-    time of the first one.
+    The frame is found by seeking back and reading up to `position`. If fewer frames are before
+    `position`, the result is the time of the first frame.
     """
     times: deque[float] = deque(maxlen=steps)
     for back in (*_BACK_SECONDS, position):

@@ -36,8 +36,9 @@ class Cause(str, Enum):
 class FrameCounts:
     """A snapshot of the frame counts.
 
-    captured = shown + failed + sum of dropped + in_flight. in_flight is 0 once the pipeline is
-    closed.
+    `inferred` counts the frames on which inference ran. `dropped` maps the text of a `Cause` to a
+    count. `captured` is `shown` + `failed` + the sum of `dropped` + `in_flight`, and `in_flight` is
+    0 after the pipeline was closed.
     """
 
     captured: int
@@ -52,7 +53,7 @@ class FrameCounts:
         return self.captured - self.shown - self.failed - sum(self.dropped.values())
 
     def since(self, earlier: "FrameCounts") -> "FrameCounts":
-        """Return what was counted after an earlier snapshot."""
+        """Return the counts since `earlier`, a previous snapshot of the same pipeline."""
         dropped = {
             cause: count - earlier.dropped.get(cause, 0) for cause, count in self.dropped.items()
         }
@@ -109,7 +110,7 @@ class FrameCounter:
             self._failed += 1
 
     def drop(self, cause: Cause) -> None:
-        """Count a frame that was dropped, by the cause."""
+        """Count a frame that was dropped for this cause."""
         with self._lock:
             self._dropped[cause] += 1
 
@@ -126,7 +127,7 @@ class FrameCounter:
 
 
 class Rate:
-    """A measurement of events per second over the last two seconds."""
+    """A measurement of the number of events per second during the last two seconds."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
@@ -139,10 +140,11 @@ class Rate:
             self._forget(now)
 
     def per_second(self, now: float | None = None) -> float:
-        """Return one over the mean time between events, or 0 for fewer than two events.
+        """Return the events per second, or 0 for fewer than two events.
 
-        If no event came for more than twice the mean time, the time since the last event counts as
-        well.
+        The result is 1 divided by the mean time between events in seconds. `now` is the time on the
+        monotonic clock, by default the current time. If no event came for more than twice the mean
+        time, the time since the last event counts as well.
         """
         now = time.monotonic() if now is None else now
         with self._lock:
@@ -190,7 +192,8 @@ class Durations:
     def percentile(self, percent: float) -> float:
         """Return a percentile of the durations in seconds, or 0 if there are none.
 
-        This is the upper edge of the bin that contains the percentile, but at most `longest`.
+        `percent` is in 0..100. The result is the upper edge of the bin that contains the
+        percentile, but at most `longest`.
         """
         with self._lock:
             total = self._counts.cumsum()
@@ -201,7 +204,7 @@ class Durations:
 
     @classmethod
     def merged(cls, several: Iterable["Durations"]) -> "Durations":
-        """Return one histogram of the durations of several pipelines."""
+        """Return a new histogram of all durations in `several` histograms."""
         everything = cls()
         for durations in several:
             with durations._lock:
@@ -210,7 +213,7 @@ class Durations:
         return everything
 
     def milliseconds(self) -> dict[str, float]:
-        """Return p50, p95, p99 and max in milliseconds, and the count."""
+        """Return the percentiles `p50`, `p95`, `p99` and `max` in milliseconds, and `count`."""
         named = {
             f"p{percent}": round(1000 * self.percentile(percent), 3) for percent in (50, 95, 99)
         }

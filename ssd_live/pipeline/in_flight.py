@@ -1,6 +1,6 @@
-"""A queue of frames that wait for their detections, in order.
+"""Define `InFlightQueue`, a queue of frames that wait for their detections, in order.
 
-As many batches are in flight as the backend accepts.
+The queue keeps as many batches in flight as the backend accepts.
 """
 
 import time
@@ -29,7 +29,7 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """A frame with its detections; `stale` if they were found on an earlier frame."""
+    """A frame with its detections; `stale` is true if they were found on an earlier frame."""
 
     frame: Frame
     detections: Detections
@@ -41,8 +41,8 @@ class InferenceConfig:
     """How to run inference on frames.
 
     `input_size` is (width, height) in pixels. `wanted` is the filter for the detections. Inference
-    runs on one of `every` frames, and on `region` only if it is given. `batch` is the batch size
-    that the backend was loaded with.
+    runs on the first of every `every` frames. If `region` is given, inference sees only this part
+    of the frame. `batch` is the batch size with which the backend was loaded.
     """
 
     backend: Backend
@@ -53,9 +53,10 @@ class InferenceConfig:
     batch: int = 1
 
     def weight(self, frame: Frame) -> int:
-        """Return how much of a burst the frame and its network input fill, in bytes.
+        """Return the weight of a frame and its network input in a burst, in bytes.
 
-        The result has a lower limit, so that a burst of small frames stays short.
+        A burst is the frames that one stage hands to the next at once; its weight is limited. The
+        weight of a frame has a lower limit, so that a burst of small frames stays short.
         """
         width, height = self.input_size
         return max(
@@ -78,7 +79,7 @@ class PreparedFrame:
 
 @dataclass
 class _Batch:
-    """Frames that go through the backend together."""
+    """The frames that the backend computes together."""
 
     images: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
@@ -87,7 +88,7 @@ class _Batch:
     found: list[Detections] = field(default_factory=list)
 
     def wait(self) -> None:
-        """Wait for the outputs. The backend is asked only once, also if that fails."""
+        """Wait for the outputs and store them. Only the first call waits, even if it fails."""
         pending, self.pending = self.pending, None
         if pending is not None:
             self.outputs = pending.result()
@@ -96,8 +97,8 @@ class _Batch:
 class InFlightQueue(Generic[Other]):
     """A queue that takes `PreparedFrame` objects and, between them, other items.
 
-    It gives everything back in the order of arrival. After each wait for a batch, it calls `waited`
-    with the duration in seconds. Methods raise `BackendError`.
+    The queue gives everything back in the order of arrival. After each wait for a batch, it calls
+    `waited` with the duration in seconds. The methods raise `BackendError` if inference fails.
     """
 
     def __init__(self, inference: InferenceConfig, waited: Callable[[float], None]) -> None:
@@ -116,12 +117,12 @@ class InFlightQueue(Generic[Other]):
 
     @property
     def in_flight(self) -> int:
-        """The number of batches whose outputs were not taken yet."""
+        """The number of submitted batches whose outputs were not taken yet."""
         return len(self._in_flight)
 
     @property
     def is_full(self) -> bool:
-        """Whether something must be taken before anything is added."""
+        """Whether no more batches may be in flight; take frames before you add another frame."""
         return 0 < self._most <= len(self._in_flight)
 
     def add(self, item: PreparedFrame | Other) -> None:
@@ -145,11 +146,11 @@ class InFlightQueue(Generic[Other]):
             self._start()
 
     def _most_in_flight(self, frame: Frame) -> int:
-        """Return how many batches to keep in flight.
+        """Return how many batches of frames like `frame` to keep in flight.
 
-        These are all slots of the backend, or fewer if the frames need too much memory. Two is the
-        least (where the backend has two slots), so that the backend computes one batch while
-        another waits.
+        The result is the number of the backend's slots, or less if the frames need too much memory.
+        It is at least two (if the backend has two slots), so that the backend computes one batch
+        while another batch waits.
         """
         inference = self._inference
         fitting = (
@@ -160,10 +161,10 @@ class InFlightQueue(Generic[Other]):
         return min(inference.backend.slots, max(fitting, 2))
 
     def _start(self) -> None:
-        """Submit the batch.
+        """Submit the batch that is being filled.
 
-        A single network input is submitted without a copy. The last network input fills an
-        incomplete batch.
+        A batch of one network input is submitted without a copy. Copies of the last network input
+        fill an incomplete batch.
         """
         batch, self._filling = self._filling, None
         assert batch is not None
@@ -176,21 +177,24 @@ class InFlightQueue(Generic[Other]):
         self._in_flight.append(batch)
 
     def drain_partial(self) -> list[FrameDetections | Other]:
-        """Make room in a full queue: take from the front until a third is left in flight.
+        """Remove and return items from the front of a full queue, to make room.
 
-        The backend works on the rest in the meantime.
+        About a third of the batches stay in flight, so that the backend has work in the meantime.
         """
         return self.take(self._most - max(2 * self._most // 3, 1))
 
     def take_all(self) -> list[FrameDetections | Other]:
-        """Take everything; submit an incomplete batch first."""
+        """Remove and return all items. An incomplete batch is submitted first."""
         taken = self.drain_partial() if self.is_full else []
         if self._filling is not None:
             self._start()
         return taken + self.take(0)
 
     def take(self, left: int) -> list[FrameDetections | Other]:
-        """Take from the front until `left` batches are in flight and the next item has to wait."""
+        """Remove and return items from the front, waiting until only `left` batches are in flight.
+
+        Then stop at the first frame whose batch is still in flight or not submitted.
+        """
         count = len(self._in_flight) - left
         if count > 0:
             started = time.perf_counter()
@@ -226,7 +230,7 @@ class InFlightQueue(Generic[Other]):
         ]
 
     def discard_in_flight(self) -> None:
-        """Cancel all requests in flight and wait until they ended, so that all slots are free."""
+        """Cancel all batches in flight and wait for their end, so that all slots are free."""
         for batch in self._in_flight:
             if isinstance(batch.pending, CancellablePending):
                 batch.pending.cancel()

@@ -1,6 +1,6 @@
-"""Live processing: capture, infer and render in three threads.
+"""Process a live source: capture, infer and render in three threads.
 
-Between two threads there is a slot for one frame; a newer frame replaces it.
+Between two threads there is a slot for one frame. A newer frame replaces the frame in the slot.
 """
 
 import threading
@@ -36,7 +36,8 @@ Show = Literal["inferred", "source"]
 class LiveFrame:
     """A captured frame in the pipeline, with its detections if inference ran on it.
 
-    Only a frame that is `for_show` is counted as shown, failed or dropped.
+    `stale` means that the detections were found on an earlier frame. Only a frame with `for_show`
+    is counted as shown, failed or dropped.
     """
 
     frame: Frame
@@ -48,23 +49,28 @@ class LiveFrame:
 
 
 class FrameListener(Protocol):
-    """A callback that gets every frame on its way to the view, also if it is then not shown.
+    """A callback that gets every frame before it is rendered, even if it is then not shown.
 
-    A recorder is one. It is called in the infer or capture thread and must not wait.
+    `Recorder.offer` is such a callback. The pipeline calls it in the infer thread or the capture
+    thread, so it must not wait.
     """
 
     def __call__(self, live_frame: LiveFrame) -> None: ...
 
 
 class LivePipeline(Closing):
-    """The live pipeline: a with-block that owns the threads.
+    """A pipeline that shows one live source. Use it in a `with` block, or call `close`.
 
     All methods may be called from any thread, and only `close` waits. The pipeline calls:
 
-    - `on_picture` in the render thread, when `picture` has something new. It is not called again
-      before that was fetched.
-    - `on_trouble` with the error of a frame that cannot be drawn.
-    - `on_death` with the error of the network in use, which is then removed.
+    - `on_picture` in the render thread, when `picture` has a new image. It is called again only
+      after that image was fetched.
+    - `on_trouble` in the render thread, with the error of a frame that cannot be drawn.
+    - `on_death` in the infer thread, with the error of the network in use. The network was then
+      removed already.
+
+    With `show` "inferred", every shown frame has its own boxes. With "source", every frame is
+    shown, with the newest boxes that exist.
     """
 
     def __init__(
@@ -114,7 +120,7 @@ class LivePipeline(Closing):
 
     @property
     def capture(self) -> Capture | None:
-        """The capture of the source: use it to play, pause, step and seek. None before `open`."""
+        """The capture of the source, which can play, pause, step and seek; None before `open`."""
         return self._capture
 
     @property
@@ -123,7 +129,10 @@ class LivePipeline(Closing):
         return self._capture.state if self._capture else None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Show another source; the capture of the previous source ends."""
+        """Switch to the source `spec`; the capture of the previous source ends.
+
+        This method does nothing after `stop`.
+        """
         with self._lock:
             earlier, closed = self._capture, self._stop.is_set()
             if closed:
@@ -142,13 +151,13 @@ class LivePipeline(Closing):
             self._capture.start()
 
     def cap_rate(self, rate: float | None) -> None:
-        """Process at most `rate` frames per second; None for all."""
+        """Process at most `rate` frames per second; None removes the limit."""
         self._period = 1 / rate if rate else 0.0
 
     def use(self, network: LiveModel) -> None:
         """Switch to another network from the next frame.
 
-        The thread that used the previous network closes it.
+        The infer thread closes the previous network.
         """
         with self._lock:
             replaced: LiveModel | None = network
@@ -166,13 +175,13 @@ class LivePipeline(Closing):
     # The interface for the view.
 
     def set_viewport(self, viewport: Viewport | None) -> None:
-        """Set what the view shows from now on; None while the view is not visible."""
+        """Set the size and the part of the frame that the view shows; None if it is not visible."""
         if viewport != self._viewport:
             self._viewport = viewport
             self._to_render.wake()
 
     def picture(self) -> Picture | None:
-        """Return the newest rendered image if it was not fetched before, else None.
+        """Return the newest rendered image, or None if it was fetched before.
 
         If the image of an earlier frame was fetched but not painted, that frame counts as dropped.
         """
@@ -188,7 +197,7 @@ class LivePipeline(Closing):
         return picture
 
     def painted(self, picture: Picture) -> None:
-        """Count a fetched image as shown. Call this when it is on the screen.
+        """Count the frame of a fetched image as shown. Call this when the image is on the screen.
 
         Only the first call for each frame counts.
         """
@@ -240,7 +249,10 @@ class LivePipeline(Closing):
     # The stages.
 
     def _deliver(self, turn: int, frame: Frame, held_back: bool) -> None:
-        """Take a frame from the source, in the capture thread."""
+        """Take a frame from the source, in the capture thread.
+
+        `turn` is the number of the source. `held_back` means that a pause holds the frame back.
+        """
         self.frame_counter.capture()
         self.rates["capture"].tick(frame.captured_at)
         live_frame = LiveFrame(frame, turn=turn)
@@ -258,7 +270,10 @@ class LivePipeline(Closing):
         self._hand_on(replace(live_frame, detections=self._newest, stale=self._newest is not None))
 
     def _is_too_soon(self, now: float) -> bool:
-        """Whether the rate cap drops this frame. A tenth of a period early counts as on time."""
+        """Return whether the rate cap drops a frame that was captured at `now`.
+
+        A frame that is a tenth of a period early counts as on time.
+        """
         if not self._period:
             return False
         if now < self._next_due - 0.1 * self._period:
@@ -281,7 +296,7 @@ class LivePipeline(Closing):
             self._network = None
 
     def _look_at(self, live_frame: LiveFrame) -> LiveFrame | None:
-        """Return the frame with its own detections, or None if inference failed.
+        """Run inference; return the frame with its own detections, or None if inference failed.
 
         Without a network the frame is returned unchanged.
         """
@@ -312,7 +327,7 @@ class LivePipeline(Closing):
     def _give_up(self, network: LiveModel, error: BaseException) -> None:
         """Remove a network that failed; frames are shown without boxes until another network comes.
 
-        If another network is already set, the error is not reported.
+        If another network is already waiting to be used, the error is not reported.
         """
         self._network = None
         network.backend.close()
@@ -399,9 +414,9 @@ class LivePipeline(Closing):
             self._on_picture()
 
     def _settle(self, live_frame: LiveFrame | None, cause: Cause) -> None:
-        """Count the newest frame as dropped: it will not be painted.
+        """Count the newest frame as dropped, because it will not be painted.
 
-        If it is drawn again later, that does not count.
+        If the frame is drawn again later, it is not counted a second time.
         """
         self._drop(live_frame, cause)
         with self._lock:
@@ -409,14 +424,20 @@ class LivePipeline(Closing):
             self._settled = self._number
 
     def _forget_picture(self, cause: Cause) -> None:
-        """Remove an image that was not fetched. The caller holds the lock."""
+        """Remove the image that was not fetched, and count its frame as dropped for `cause`.
+
+        The caller must hold the lock.
+        """
         picture, self._picture = self._picture, None
         if picture is not None and self._counts(picture):
             self.frame_counter.drop(cause)
             self._settled = max(self._settled, picture.number)
 
     def _counts(self, picture: Picture) -> bool:
-        """Whether a rendered image that was not fetched was the only one of its frame."""
+        """Return whether dropping `picture`, which was not fetched, drops its frame as well.
+
+        It does not if the frame was counted already, or if another image of it was fetched.
+        """
         return picture.number > self._settled and picture.number != self._unpainted
 
     def _drop(self, live_frame: LiveFrame | None, cause: Cause) -> None:

@@ -13,9 +13,10 @@ from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
 
 @dataclass(frozen=True)
 class Viewport:
-    """What a view shows: an image of at most `width` x `height` device pixels.
+    """The size of a view and the part of the frame that it shows.
 
-    It shows the `part` (x1, y1, x2, y2) of the frame, in 0..1; by default the whole frame.
+    The image has at most `width` x `height` device pixels. `part` is x1, y1, x2, y2 as shares of
+    the frame in 0..1, by default the whole frame.
     """
 
     width: int
@@ -28,9 +29,9 @@ class Picture:
     """A rendered image of a frame.
 
     `pixels` is a contiguous uint8 array (H, W', 4) in BGRA order; its first `width` columns show
-    `region` of the frame. `detections` are in pixels of the frame, and None if inference did not
-    run on it. `stale` means that they were found on an earlier frame. All images of one frame have
-    the same `number`.
+    `region` of the frame. `detections` are in pixels of the frame; they are None if inference did
+    not run on the frame. `stale` means that the detections were found on an earlier frame. All
+    images of one frame have the same `number`.
     """
 
     number: int
@@ -77,10 +78,10 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
 
 
 def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    """Scale and convert colours in one pass of FFmpeg's scaler.
+    """Return the frame as BGRA (H, W', 4) uint8, scaled to `size` (width, height).
 
-    This is about ten times as fast as the two passes of OpenCV. The result is a view of FFmpeg's
-    memory, and its rows include the padding.
+    FFmpeg scales and converts the colours in one pass. This is about ten times as fast as the two
+    passes of OpenCV. The result is a view of FFmpeg's memory, and its rows include the padding.
     """
     plane = native.reformat(width=size[0], height=size[1], format="bgra").planes[0]
     return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(  # type: ignore[call-overload,no-any-return]
@@ -89,7 +90,7 @@ def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
 
 
 def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
-    """Return the part in whole pixels, at least 2 x 2.
+    """Return the `part` of a frame (x1, y1, x2, y2 in 0..1) in whole pixels, at least 2 x 2.
 
     The edges are even, because the colour planes have half the resolution.
     """

@@ -1,4 +1,4 @@
-"""A bounded queue that the writer or the reader can close."""
+"""Define `BoundedQueue`, a queue of limited weight that writer and reader can close."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ class BoundedQueue(Generic[T]):
 
     `put` waits while the new item would raise the total weight above `capacity`. An item of weight
     0 (a sound packet) never waits, so that only large items are limited. An item heavier than
-    `capacity` waits until no other weight is inside. `is_awaited` tells the writer that the reader
-    waits, or has not started yet.
+    `capacity` waits until no other weight is in the queue. `is_awaited` is true while the reader
+    waits for an item or has not started yet.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -31,7 +31,10 @@ class BoundedQueue(Generic[T]):
         self._changed = Condition()
 
     def put(self, item: T, weight: int = 1) -> None:
-        """Add an item; wait for room. Raises `QueueClosedError` if the queue is closed."""
+        """Wait until there is room, and add an item of this weight.
+
+        Raises `QueueClosedError` if the queue is closed.
+        """
         with self._changed:
             while (
                 not self.is_closed
@@ -47,7 +50,7 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Declare that no more items will come; readers end once the queue is empty."""
+        """Declare that no more items will come; iteration ends when the queue is empty."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
@@ -60,7 +63,7 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def take(self, seconds: float | None = None) -> T | None:
-        """Return the next item; wait for it, at most `seconds` if given.
+        """Wait for the next item, at most `seconds` if given; remove and return the item.
 
         Return None if time is up, or if `finish` was called and the queue is empty. Raises
         `QueueClosedError` if the queue is closed.
@@ -79,6 +82,9 @@ class BoundedQueue(Generic[T]):
             return item
 
     def __iter__(self) -> Iterator[T]:
-        """Yield items until `finish`. Raises `QueueClosedError` if the queue is closed."""
+        """Yield the items until `finish` was called and the queue is empty.
+
+        Raises `QueueClosedError` if the queue is closed.
+        """
         while (item := self.take()) is not None:
             yield item

@@ -1,4 +1,4 @@
-"""A slot for one item that a newer item replaces."""
+"""Define `NewestSlot`, a place for one item that a newer item replaces."""
 
 from threading import Condition
 from typing import Generic, TypeVar
@@ -9,8 +9,8 @@ T = TypeVar("T")
 class NewestSlot(Generic[T]):
     """A slot that holds one item.
 
-    `put` never waits: it replaces an item that was not taken, so that a slow reader does not delay
-    the writer.
+    `put` never waits, because it replaces an item that was not taken. A slow reader thus does not
+    delay the writer.
     """
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class NewestSlot(Generic[T]):
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """Take the item out; wait at most `timeout` seconds for one.
+        """Remove and return the item; wait for an item at most `timeout` seconds.
 
-        Return None if there is none or `wake` was called.
+        Return None if no item came in time or if `wake` was called.
         """
         with self._changed:
             if self._item is None and timeout > 0:

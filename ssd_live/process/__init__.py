@@ -1,1 +1,1 @@
-"""`process`: make annotated copies and lists of detections from videos, images and folders."""
+"""Make annotated copies and lists of detections from videos, images and folders (`process`)."""

@@ -1,4 +1,4 @@
-"""Process one input: run the pipeline between a reader and a writer."""
+"""Process one input: read its frames, run inference on them, and write the results."""
 
 import shutil
 import time
@@ -35,7 +35,11 @@ _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model, the backend that runs it, the batch size, and the filter for its detections."""
+    """A model and how to run it.
+
+    `choice` is the backend, device and precision, `wanted` the filter for the detections, and
+    `batch` the number of images in a batch.
+    """
 
     model: ModelFile
     choice: BackendChoice
@@ -57,9 +61,11 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """Which part of each input is processed, and how the output is written.
+    """The settings for which part of each input is processed, and how the output is written.
 
-    `start` and `duration` are in seconds; `start` counts from the first frame.
+    Inference runs on one of `every` frames, and only on `region` if it is given. `start` and
+    `duration` are in seconds; `start` counts from the first frame. `max_frames` is the largest
+    number of frames to process, or None for all.
     """
 
     quality: Quality
@@ -72,16 +78,17 @@ class ProcessOptions:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole input is processed."""
+        """Whether all frames of the input are processed."""
         return self.start == 0 and self.duration is None and self.max_frames is None
 
 
 @dataclass
 class Report:
-    """What was done with one input.
+    """The statistics of one processed input.
 
-    `seconds` is the total time, and `stages` holds the seconds of each stage. `objects` counts the
-    detections by class. `first_done_at` is on `time.time`'s clock.
+    `frames` counts the finished frames. `seconds` is the total time, and `stages` holds the seconds
+    of work by stage. `objects` counts the detections by class name. `notes` are messages for the
+    user. `first_done_at` is when the first frame was finished (a `time.time` value), or None.
     """
 
     frames: int = 0
@@ -93,14 +100,15 @@ class Report:
 
     @property
     def fps(self) -> float:
-        """The mean number of frames per second, or 0 before the end."""
+        """The mean number of frames per second, or 0 while the input is processed."""
         return self.frames / self.seconds if self.seconds else 0.0
 
 
 class Job:
-    """The processing of one task.
+    """The processing of one task, which is an input and its output.
 
-    `stop` may be called from a signal handler; the work then ends in order.
+    `log` gives the paths for the detections as JSON lines, or is None. `frames_expected` is the
+    number of frames to process, or None if it is not known. A signal handler may call `stop`.
     """
 
     def __init__(
@@ -116,24 +124,26 @@ class Job:
         self.report = Report()
 
     def stop(self) -> None:
-        """Stop reading; frames that were already read are finished."""
+        """Stop reading the input; frames that were already read are still processed and written."""
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.stop()
 
     def abort(self) -> None:
-        """Cancel at once, as by an interrupt; nothing is finished."""
+        """Cancel at once; frames that are not finished are lost, and `run` raises an error."""
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.abort()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
-        """Process the task and return the report.
+        """Process the task and return the report. `on_progress` is called while frames are done.
 
-        Raises `MediaError`, `OutputError` or `BackendError`; `UsageError` if the region or the time
-        range does not fit the input; `IncompleteError` if a part of the input could not be read,
-        and `CancelledError` after `stop`. After the last two, the results so far are left in part
-        files.
+        Raises `MediaError` if the input cannot be read, `OutputError` if an output cannot be
+        written, `BackendError` if inference fails, `UsageError` if the region or the time range
+        does not fit the input, `IncompleteError` if only a part of the input could be read,
+        `CancelledError` after `stop`, and `KeyboardInterrupt` after `abort`. After
+        `IncompleteError` and `CancelledError`, the results so far are left in part files
+        (`NAME.part.EXT`).
         """
         started = time.perf_counter()
         try:
@@ -163,7 +173,7 @@ class Job:
 
             self._run_pipeline(iter([frame]), sink, lambda _: None, pixels=False)
             if not self.report.frames:
-                raise CancelledError(f"stopped before {self._task.source}")
+                raise CancelledError(f"stopped before {self._task.source} was processed")
             if log is not None:
                 log.finish()
 
@@ -252,7 +262,12 @@ class Job:
     def _end(
         self, reader: VideoReader, writer: VideoWriter | None, log: JsonlWriter | None
     ) -> None:
-        """Rename the results to their final names, or keep them as part files and raise."""
+        """Give the results their final names.
+
+        If the work was stopped, keep them as part files instead and raise `CancelledError`. If a
+        part of the input could not be read, keep them too and raise `IncompleteError`. Raises
+        `UsageError` if there was no frame.
+        """
         if self._stopped and not self.report.frames:
             raise CancelledError(f"stopped before the first frame of {self._task.source}")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
@@ -361,7 +376,7 @@ class Job:
 
 
 class _Annotator:
-    """Draws the boxes on frames before they are written."""
+    """A function object that draws the boxes on a frame and writes the frame."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -389,7 +404,10 @@ class _Annotator:
 
 
 def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:
-    """Check that the output will fit on the disk. Raises `OutputError` if not."""
+    """Raise `OutputError` if the free disk space is smaller than the estimated output.
+
+    `frames` is the expected number of frames, or None if it is not known.
+    """
     folder = next((parent for parent in output.parents if parent.is_dir()), Path())
     needed = (frames or 1) * info.width * info.height * _GUESSED_BITS_PER_PIXEL[quality.codec] / 8
     free = shutil.disk_usage(folder).free

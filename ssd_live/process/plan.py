@@ -1,4 +1,4 @@
-"""Plan the inputs of `process` and the output path of each one."""
+"""Find the input files of `process`, and choose an output path for each."""
 
 import glob
 import os
@@ -23,10 +23,10 @@ _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 
 @dataclass(frozen=True)
 class Task:
-    """One input and its output.
+    """One input file and its output file.
 
-    `name` is the path of the input relative to its tree; the output tree mirrors it. `output` is
-    None if only detections are written.
+    `name` is the path of the input relative to the folder that holds all inputs; the output folder
+    has the same structure. `output` is None if only detections are written.
     """
 
     source: Path
@@ -35,15 +35,16 @@ class Task:
 
     @property
     def is_image(self) -> bool:
-        """Whether the input is an image rather than a video."""
+        """Whether the input is an image and not a video, by its file ending."""
         return self.source.suffix.lower() in IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a command.
+    """All tasks of one `process` command.
 
-    `folder` is the output folder; None if the output is a single named file, or if there is none.
+    `folder` is the output folder. It is None if the output is a single named file, or if no video
+    or image is written.
     """
 
     tasks: tuple[Task, ...]
@@ -51,13 +52,17 @@ class Plan:
 
 
 def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
-    """Expand wildcards and folders, and give each input an output path of its own.
+    """Return a plan with one task for each input file.
 
-    Raises `UsageError` if the output path cannot be used or would overwrite an input, and
-    `MediaError` if a folder has no media or a file does not exist.
+    Wildcards and folders in `inputs` are expanded, and each input gets an output path of its own.
+    `output` is a file, a folder, or None if no video or image is written. Raises `UsageError` if an
+    input is a network address, or if the output path cannot be used or would overwrite an input.
+    Raises `MediaError` if a file does not exist, or if a folder has no video or image.
     """
     if "" in inputs or output in ("", "-"):
-        raise UsageError("an input or output is empty or `-`; name a file or folder")
+        raise UsageError(
+            "an input is empty, or the output is empty or `-`; give the path of a file or folder"
+        )
     target = Path(output) if output else None
     paths = [path for text in inputs for path in _expand_wildcards(text)]
     if target is not None and target.is_dir() and len(paths) > 1:
@@ -83,7 +88,7 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
         )
     elif (target.exists() and not target.is_dir()) or (media_name and not target.is_dir()):
         raise UsageError(
-            f"{target}: several inputs need a folder for their outputs; give -o a folder"
+            f"{target}: several inputs need a folder for their outputs; give a folder with -o"
         )
     else:
         names = [_name(source, base) for source in sources]
@@ -98,24 +103,25 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
 
 
 def _expand_wildcards(text: str) -> list[Path]:
-    """Return the paths that match `text`.
+    """Return the paths that match `text`, in natural order.
 
-    On Windows the shell leaves wildcards to the program. A file whose name is exactly `text` comes
-    first. Raises `MediaError` if nothing matches.
+    This is needed because a shell on Windows does not expand wildcards. If a file is named exactly
+    `text`, only this file is returned. Raises `MediaError` if nothing matches.
     """
     path = Path(text)
     if path.exists() or not glob.has_magic(text):
         return [path]
     found = sorted((Path(name) for name in glob.glob(str(path), recursive=True)), key=natural_order)
     if not found:
-        raise MediaError(f"{text}: nothing matches; check the pattern")
+        raise MediaError(f"{text}: nothing matches this pattern; correct the pattern")
     return found
 
 
 def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
-    """Return the input files, each once, with folders expanded.
+    """Return all input files, each only once; a folder gives the videos and images in it.
 
-    Files in the output folder are not inputs if that folder is inside an input folder.
+    `target` is the output folder or None. If it is inside an input folder, its files are left out.
+    Raises `MediaError` if a file does not exist, or if a folder has no video or image.
     """
     sources: dict[Path, Path] = {}
     for path in paths:
@@ -131,7 +137,7 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
             ]
             if not inside:
                 raise MediaError(
-                    f"{path}: there is no video or image in this folder; check the path"
+                    f"{path}: there is no video or image in this folder; give another folder"
                 )
             found = inside
         else:
@@ -164,7 +170,7 @@ def _is_within(path: Path, folder: Path) -> bool:
 
 
 def _base(paths: Sequence[Path]) -> Path:
-    """Return the folder whose tree the output mirrors: the deepest one that holds every input."""
+    """Return the deepest folder that holds every input, or an empty path if there is none."""
     parents = [str(resolve(path) if path.is_dir() else resolve(path).parent) for path in paths]
     try:
         return Path(os.path.commonpath(parents))
@@ -178,10 +184,11 @@ def _name(source: Path, base: Path) -> Path:
 
 
 def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
-    """Return a unique output name for each input; names that differ only in case are not unique.
+    """Return one relative output path for each input name, in the same order.
 
-    If two inputs would get the same name (clip.avi beside clip.mp4), each keeps its own suffix
-    before the new one. If that name is taken too, a number is added.
+    The paths are unique even on systems that ignore upper and lower case. If two inputs would get
+    the same path (clip.avi and clip.mp4), the new suffix is added to the whole name: clip.avi.mp4.
+    If that path is taken too, a number is added.
     """
     simple = [_output_name(name, codec) for name in names]
     wanted = Counter(str(name).casefold() for name in simple)

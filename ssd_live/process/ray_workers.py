@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: each is an actor with a model of its own.
+"""Workers on a Ray cluster: each worker is a Ray actor (a process) with its own loaded model.
 
 Inputs and outputs must be on storage that every machine of the cluster can access.
 """
@@ -38,7 +38,7 @@ _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 
 
 class _Worker:
-    """The actor in a Ray process: Ray calls `run` in one thread and the rest in another."""
+    """The actor in a Ray process. Ray calls `run` in one thread, the other methods in another."""
 
     def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
         self._settings = settings
@@ -76,7 +76,11 @@ class _Worker:
 
 
 class RayWorker:
-    """A worker that controls one actor, and starts another one if it dies."""
+    """A worker that controls one Ray actor, and starts a new actor if the old one dies.
+
+    `make` starts an actor and returns its handle. `notify` is called with a line of text when a
+    task is started again. `report` is about the last task.
+    """
 
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
         self._ray, self._make, self._notify = ray, make, notify
@@ -85,17 +89,18 @@ class RayWorker:
         self.report = Report()
 
     def ready(self) -> Any:
-        """Return a Ray reference that is ready once the model is loaded.
+        """Return a Ray object reference that becomes ready when the actor has loaded its model.
 
-        `ray.get` raises on it if the model cannot be loaded.
+        If the model cannot be loaded, `ray.get` of this reference raises an error.
         """
         return self._worker.frames.remote()
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
-        """Process a task; start it again in a new actor if the actor dies.
+        """Process a task, and start it again in a new actor if the actor dies.
 
-        Raises what `Job.run` raises, and `BackendError` if the model cannot be loaded or the actor
-        dies too often.
+        `log` and the errors are those of `Job.run`. `on_frames` is called with the number of frames
+        done and the number expected, or None. Also raises `BackendError` if the model cannot be
+        loaded or three actors died, and `CancelledError` if the actor died after `stop`.
         """
         ray = self._ray
         before = _parts(task, log)
@@ -115,10 +120,13 @@ class RayWorker:
                 self._worker = self._make()
                 if attempt == _ATTEMPTS:
                     raise BackendError(
-                        f"{task.source}: its Ray worker ended {attempt} times; run it without "
-                        "--runner ray to see why"
+                        f"{task.source}: its Ray worker ended unexpectedly {attempt} times; "
+                        "process this file without --runner ray to see the error"
                     ) from None
-                self._notify(f"{task.source}: its worker ended; another worker starts it again")
+                self._notify(
+                    f"{task.source}: its worker ended unexpectedly; another worker starts this "
+                    "file again"
+                )
                 continue
             if trouble is not None:
                 raise trouble
@@ -137,13 +145,16 @@ class RayWorker:
         return found
 
     def stop(self) -> None:
-        """End the task in order; may be called from any thread."""
+        """Stop the current task; frames that were already read are finished.
+
+        Later tasks stop at once. Any thread may call this method.
+        """
         self._stopped = True
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._worker.stop.remote()
 
     def abort(self) -> None:
-        """End the task at once."""
+        """Kill the actor, so that the current task ends at once and unfinished."""
         self._stopped = True
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._worker)
@@ -158,12 +169,14 @@ def ray_workers(
     address: str | None,
     notify: Callable[[str], None],
 ) -> Iterator[list[Worker]]:
-    """Yield workers on the cluster at `address`, or on a local cluster that exists only for this.
+    """Yield a list of workers on the Ray cluster at `address` (HOST:PORT).
 
-    If `count` is 0, there is one worker per CPU core, but never more workers than inputs.
+    If `address` is None, start a cluster on this machine and stop it after the with-block. `count`
+    is the number of workers; 0 means one for each CPU core of the cluster. There are never more
+    workers than `inputs`, the number of input files. `notify` gets lines about restarted tasks.
 
-    Raises `MissingPackageError` if Ray is not installed, `UsageError` if there is no cluster, and
-    `BackendError` if the model cannot be loaded there.
+    Raises `MissingPackageError` if Ray is not installed, `UsageError` if `address` is not valid or
+    the cluster does not answer or start, and `BackendError` if a worker cannot load the model.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -171,7 +184,7 @@ def ray_workers(
         import ray
     except ImportError as error:
         raise MissingPackageError(
-            "Ray is not installed; `pip install '.[ray]'` brings it, or leave out --runner ray"
+            "Ray is not installed; run `pip install '.[ray]'`, or leave out --runner ray"
         ) from error
     if address:
         _check_reachable(address)
@@ -191,12 +204,13 @@ def ray_workers(
         ray.init(address=address or "local", logging_level="error", log_to_driver=False, **local)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         hint = (
-            "does it run the same version of Ray, and does it need RAY_AUTH_MODE=token?"
+            "install the same version of Ray here as on the cluster, and set RAY_AUTH_MODE=token "
+            "if the cluster needs a token"
             if address
-            else "see Ray's own messages above"
+            else "read Ray's own messages above"
         )
         raise UsageError(
-            f"Ray does not start on {address or 'this machine'} ({_reason(error)}); {hint}"
+            f"Ray cannot be used on {address or 'this machine'} ({_reason(error)}); {hint}"
         ) from error
     try:
         cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
@@ -218,9 +232,10 @@ def ray_workers(
 
 
 def _wait_for_first(ray: Any, workers: Sequence[RayWorker]) -> None:
-    """Wait until one worker has loaded the model.
+    """Wait until the first worker has loaded the model.
 
-    An error in loading is then reported once and not for every input. Raises `BackendError`.
+    Raises `BackendError` if that worker cannot load the model. In this way the error is reported
+    once and not for every input.
     """
     (first, *_), _ = ray.wait([worker.ready() for worker in workers], num_returns=1)
     try:
@@ -236,9 +251,9 @@ def _cannot_load(ray: Any, error: Exception) -> bool:
 
 
 def _check_reachable(address: str) -> None:
-    """Check that a Ray cluster answers at `address`. Raises `UsageError` if not.
+    """Raise `UsageError` if `address` is not HOST:PORT, or if no Ray cluster answers there.
 
-    Ray itself would try for minutes.
+    This check takes seconds; Ray itself would try for minutes.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
@@ -258,25 +273,28 @@ def _check_reachable(address: str) -> None:
         ) from error
     if answer[3:] != bytes([_HTTP2_SETTINGS]):
         raise UsageError(
-            f"the program at {address} is not Ray; start a cluster with `ray start --head`"
+            f"the program at {address} is not Ray; give the address that `ray start --head` prints"
         )
 
 
 def _parts(task: Task, log: LogPaths | None) -> set[Path]:
-    """Return the part files beside the outputs of a task, including those of other runs."""
+    """Return the existing part files (`NAME.part.EXT`) of a task's outputs.
+
+    Part files of other runs are included.
+    """
     places = (task.output, log and log.beside.with_suffix(".jsonl"))
     return {part for place in places if place for part in parts_of(place)}
 
 
 def _absolute(task: Task) -> Task:
-    """Return the task with absolute paths, because a worker starts in a folder of its own."""
+    """Return the task with absolute paths, because an actor has its own current folder."""
     return Task(task.source.absolute(), task.name, task.output and task.output.absolute())
 
 
 def _reason(error: BaseException) -> str:
-    """Return the last line of the message.
+    """Return the last line of an error's message, or the name of its type if it has no message.
 
-    In a traceback of another process this line begins with the type of the error.
+    If the message is a traceback from another process, this line begins with the type of the error.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (

@@ -1,4 +1,8 @@
-"""The resume log of an output folder: which results are finished, and with which settings."""
+"""The resume log of an output folder and its summary file.
+
+The resume log stores which results are finished and with which settings they were made, so that a
+second run can skip them.
+"""
 
 import csv
 import hashlib
@@ -22,7 +26,11 @@ _COLUMNS = ("input", "output", "status", "frames", "seconds", "fps", "objects", 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One row of the summary."""
+    """The outcome of one input, which is one row of the summary file.
+
+    `seconds` is the processing time. `objects` is text such as "person 3, dog 1". `message` is the
+    error message, or empty.
+    """
 
     input: str
     output: str
@@ -35,7 +43,7 @@ class Outcome:
 
 
 class ResumeLog:
-    """The finished results of an output folder, by the relative path of the input."""
+    """The resume log of the output folder `folder`, stored in `.ssd_live/finished.json` there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,20 +59,23 @@ class ResumeLog:
 
     @property
     def summary_path(self) -> Path:
-        """The path of the summary file."""
+        """The path of the summary file, `summary.csv` in the output folder."""
         return self.folder / SUMMARY_NAME
 
     @property
     def exists(self) -> bool:
-        """Whether this program has worked in the folder before."""
+        """Whether the output folder has a `.ssd_live` folder from an earlier run."""
         return self._path.parent.is_dir()
 
     def owns(self, path: Path) -> bool:
-        """Whether a path is inside the resume log's own folder."""
+        """Return whether `path` is inside the resume log's own folder, `.ssd_live`."""
         return resolve(path).is_relative_to(resolve(self._path.parent))
 
     def log_path(self, task: Task) -> Path:
-        """Return the path of the detections of one input, used until they are combined."""
+        """Return the path of the JSON lines with the detections of one input.
+
+        The lines of all inputs are combined into the requested file at the end of a run.
+        """
         return (
             self.folder
             / MEMORY_FOLDER
@@ -73,9 +84,10 @@ class ResumeLog:
         )
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:
-        """Return the earlier outcome with status "skipped", or None if there is none to reuse.
+        """Return the earlier outcome of a task with the status "skipped", or None.
 
-        It is reused if the same settings made it from the same source, and its files are unchanged.
+        The result is None if `key` (see `settings_key`) differs from the stored one, or if an
+        output file is missing or changed. With `with_log`, the detections must exist too.
         """
         entry = self._finished.get(task.name.as_posix())
         if not isinstance(entry, dict):
@@ -89,7 +101,10 @@ class ResumeLog:
             return None
 
     def knows(self, task: Task) -> bool:
-        """Whether this program made the output from this input, and it is unchanged since then."""
+        """Return whether this program made the task's output from its input, and nobody changed it.
+
+        The size and the modification time of the output are compared.
+        """
         entry = self._finished.get(task.name.as_posix())
         return (
             isinstance(entry, dict)
@@ -98,7 +113,10 @@ class ResumeLog:
         )
 
     def note(self, task: Task, key: str, outcome: Outcome) -> None:
-        """Store a finished result. Raises `OutputError`."""
+        """Store the outcome of a finished task under `key` (see `settings_key`).
+
+        Raises `OutputError` if the resume log cannot be written.
+        """
         self._finished[task.name.as_posix()] = {
             "key": key,
             "source": str(resolve(task.source)),
@@ -108,12 +126,15 @@ class ResumeLog:
         self._save()
 
     def note_detections(self, path: Path) -> None:
-        """Store that this program made the combined detections. Raises `OutputError`."""
+        """Store that this program made the file `path` with the detections of all inputs.
+
+        Raises `OutputError` if the resume log cannot be written.
+        """
         self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path)}
         self._save()
 
     def made_detections(self, path: Path) -> bool:
-        """Whether this program made the combined detections, and they are unchanged since then."""
+        """Return whether this program made the detections file `path`, and nobody changed it."""
         entry = self._finished.get(_DETECTIONS)
         return isinstance(entry, dict) and entry.get(str(resolve(path))) == _fingerprint(path)
 
@@ -123,7 +144,7 @@ class ResumeLog:
 
 
 def _fingerprint(path: Path | None) -> list[int]:
-    """Return [size in bytes, modification time in ns], or an empty list without a file."""
+    """Return [size in bytes, modification time in ns] of a file, or [] if there is no such file."""
     if path is None or not path.is_file():
         return []
     status = path.stat()
@@ -131,9 +152,10 @@ def _fingerprint(path: Path | None) -> list[int]:
 
 
 def settings_key(task: Task, settings: Sequence[object]) -> str:
-    """Return a hash of everything that the result depends on.
+    """Return a SHA-256 hash (hexadecimal) of everything that the result of a task depends on.
 
-    It changes with the settings and with the input's path, size and modification time.
+    The hash depends on the settings and on the input's path, size and modification time. Raises
+    `OSError` if the input cannot be read.
     """
     status = task.source.stat()
     text = json.dumps(
@@ -155,7 +177,10 @@ def _printable(outcome: Outcome) -> dict[str, object]:
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> Path:
-    """Write a CSV with one row per input and return its path. Raises `OutputError`."""
+    """Write `summary.csv` to `folder`, with one row for each outcome, and return its path.
+
+    Raises `OutputError` if the file cannot be written.
+    """
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, _COLUMNS)
     table.writeheader()

@@ -1,7 +1,7 @@
-"""Run all inputs of one `process` command.
+"""Process all inputs of one `process` command.
 
-Inputs with a finished result are skipped, an input that fails is reported and the rest are
-processed, finished results are stored in the resume log, and a summary is written.
+Inputs with a finished result are skipped. An input that fails is reported, and the rest are
+processed. Finished results are stored in the resume log, and a summary file is written.
 """
 
 import tempfile
@@ -28,24 +28,27 @@ _POLL_SECONDS = 0.1
 
 
 class Progress(Protocol):
-    """Callbacks for progress, called in the thread that does the work."""
+    """The callbacks for progress. They are called in the thread that processes the task."""
 
     def begin(self, task: Task, number: int, of: int) -> None:
-        """Note that the task begins, the `number`-th `of` all tasks."""
+        """Report that a task begins. It has the number `number` (from 1) `of` all tasks."""
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
-        """Note how many frames are done, and how many are expected if that is known."""
+        """Report that `done` of `expected` frames are done; `expected` is None if not known."""
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None:
-        """Note that the task ended."""
+        """Report that a task ended with the given outcome; it may have failed or been skipped."""
 
 
 @dataclass
 class RunSummary:
     """The totals of all inputs.
 
-    `failures` are the error messages. `seconds` is elapsed time: with several workers the time of
-    the whole run, otherwise the sum over the inputs.
+    `seconds` is elapsed time: with several workers the time of the whole run, otherwise the sum
+    over the inputs. `stages` holds the seconds of work by stage, and `objects` the number of
+    detections by class name. `outcomes` has the order of the tasks. `failures` are error messages.
+    `first_done_at` is when the first frame was finished (a `time.time` value). `summary` and
+    `detections` are the paths of the written files, or None.
     """
 
     frames: int = 0
@@ -63,12 +66,16 @@ class RunSummary:
 
     @property
     def fps(self) -> float:
-        """The mean number of frames per second, or 0 before the end."""
+        """The mean number of frames per second, or 0 if no time was counted."""
         return self.frames / self.seconds if self.seconds else 0.0
 
 
 class BatchRunner:
-    """The work of one command, on as many inputs at once as there are workers."""
+    """The work of one `process` command. Each worker processes one input at a time.
+
+    `detections` is the file for the detections of all inputs, or None. With `overwrite`, existing
+    outputs are replaced and finished results are not reused.
+    """
 
     def __init__(
         self,
@@ -92,7 +99,7 @@ class BatchRunner:
         self._stopped = False
 
     def stop(self) -> None:
-        """End the current tasks in order and begin no others."""
+        """Stop the current tasks and begin no others; frames already read are finished."""
         self._stopped = True
         for worker in self._workers:
             worker.stop()
@@ -100,8 +107,8 @@ class BatchRunner:
     def run(self, progress: Progress) -> RunSummary:
         """Process all tasks and return the totals.
 
-        An error of one input is stored in the totals. Only an error that concerns every input is
-        raised.
+        An error of one input does not stop the others; it is stored in the totals. Raises
+        `OutputError` if the combined detections or the summary cannot be written.
         """
         totals = RunSummary()
         with ExitStack() as stack:
@@ -121,9 +128,9 @@ class BatchRunner:
     def _run_all(
         self, logs: dict[Task, LogPaths], totals: RunSummary, progress: Progress
     ) -> dict[Task, Outcome]:
-        """Run the tasks in order; each worker takes the next task when it is free.
+        """Process all tasks and return the outcome of each task that was begun.
 
-        A single worker runs in the calling thread.
+        Each worker takes the next task when it is free. A single worker runs in the calling thread.
         """
         tasks = iter(enumerate(self._plan.tasks, 1))
         finished: dict[Task, Outcome] = {}
@@ -241,10 +248,10 @@ class BatchRunner:
         )
 
     def _refuse_existing(self, task: Task) -> None:
-        """Check that the output may be written. Raises `OutputError` if it would overwrite a file.
+        """Raise `OutputError` if the output of a task exists and must not be replaced.
 
-        A single named output is never overwritten without --overwrite. In an output folder the
-        resume log decides, so that files which it does not know are safe too.
+        A single named output is replaced only with --overwrite. In an output folder, a file is also
+        replaced if the resume log shows that this program made it.
         """
         if task.output is None or self._overwrite or not task.output.exists():
             return
@@ -254,7 +261,11 @@ class BatchRunner:
             )
 
     def _log_places(self, stack: ExitStack) -> dict[Task, LogPaths]:
-        """Return where the detections of each input are written until they are combined."""
+        """Return the paths for the detections of each task, or {} if none are requested.
+
+        The JSON lines stay there until `_combine` joins them. `stack` deletes a temporary folder.
+        Raises `OutputError` if the folder cannot be made.
+        """
         wanted = self._detections
         if wanted is None:
             return {}
@@ -285,7 +296,10 @@ class BatchRunner:
         }
 
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
-        """Combine the finished detections into the requested file and set `totals.detections`."""
+        """Join the detections of all finished inputs in the requested file.
+
+        Set `totals.detections` to its path. Do nothing if no file is requested or nothing finished.
+        """
         wanted = self._detections
         finished = [
             logs[task].final
@@ -302,9 +316,11 @@ class BatchRunner:
 
 
 def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> None:
-    """Check that the run would not replace files that this program did not make.
+    """Check the output paths before any work, so that no file of the user is replaced.
 
-    Call this before any work. Raises `UsageError`, `OutputError`.
+    `detections` is the file for the detections, or None. Raises `UsageError` if its ending is not
+    supported, or if it is also an input, an output, the summary or a folder. Raises `OutputError`
+    if it or the summary exists, this program did not make it, and `overwrite` is false.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -315,7 +331,7 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
     ):
         raise OutputError(
             f"{resume_log.summary_path}: exists already and was not made by this program; give "
-            "--overwrite or another folder"
+            "--overwrite to replace it, or another folder with -o"
         )
     if detections is None:
         return
@@ -332,7 +348,7 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
     if resolve(detections) in taken or detections.is_dir() or reserved:
         raise UsageError(
             f"{detections}: the detections would overwrite an input, an output, the summary or a "
-            "folder; give them another name"
+            "folder; give another name with --detections"
         )
     if (
         detections.exists()
@@ -349,15 +365,15 @@ def _failure_line(error: Exception, task: Task) -> str:
         return str(error)
     if isinstance(error, OSError):
         return (
-            f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check "
-            "the file"
+            f"{error.filename or task.source}: {str(error.strerror or error).lower()}; check that "
+            "the file exists and that you have permission to use it"
         )
     detail = next(iter(str(error).splitlines()), "no message")
     return f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report it"
 
 
 def objects_text(objects: Counter[str]) -> str:
-    """Return the counts as text, most frequent first: "person 3, dog 1"."""
+    """Return the class names with their counts as text, most frequent first: "person 3, dog 1"."""
     return ", ".join(f"{name} {count}" for name, count in objects.most_common())
 
 

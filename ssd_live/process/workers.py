@@ -1,4 +1,4 @@
-"""Workers in this process: each processes one input at a time."""
+"""Workers that run in this process. Each worker processes one input at a time."""
 
 import gc
 import math
@@ -20,25 +20,35 @@ OnFrames = Callable[[int, int | None], None]
 
 
 class Worker(Protocol):
-    """A worker that processes tasks. `report` is about the last task, also if it failed."""
+    """A worker that processes one task at a time.
+
+    `report` is the report of the last task, even if the task failed.
+    """
 
     report: Report
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
-        """Process a task. Raises what `Job.run` raises."""
+        """Process a task and store its report in `report`.
+
+        `log` gives the paths for the detections, or is None. `on_frames` is called with the number
+        of frames done and the number expected, or None. Raises what `Job.run` raises.
+        """
         ...
 
     def stop(self) -> None:
-        """End the task in order; may be called from any thread."""
+        """Stop the current task; frames that were already read are finished.
+
+        Later tasks stop at once. Any thread may call this method.
+        """
         ...
 
     def abort(self) -> None:
-        """End the task at once."""
+        """Cancel the current task at once; frames that are not finished are lost."""
         ...
 
 
 class LocalWorker:
-    """A worker in this process, with a backend or a handle to a shared one."""
+    """A worker that runs in the thread that calls `run`."""
 
     def __init__(self, engine: LoadedModel, settings: ProcessOptions) -> None:
         self._engine, self._settings = engine, settings
@@ -47,7 +57,11 @@ class LocalWorker:
         self.report = Report()
 
     def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
-        """Process a task. Raises what `Job.run` raises."""
+        """Process a task and store its report in `report`.
+
+        `log` gives the paths for the detections, or is None. `on_frames` is called with the number
+        of frames done and the number expected, or None. Raises what `Job.run` raises.
+        """
         job = self._job = Job(task, self._engine, self._settings, log)
         self.report = job.report
         if self._stopped:
@@ -55,13 +69,16 @@ class LocalWorker:
         job.run(lambda counters: on_frames(counters.done, job.frames_expected))
 
     def stop(self) -> None:
-        """End the task in order; may be called from any thread."""
+        """Stop the current task; frames that were already read are finished.
+
+        Later tasks stop at once. Any thread may call this method.
+        """
         self._stopped = True
         if self._job is not None:
             self._job.stop()
 
     def abort(self) -> None:
-        """End the task at once."""
+        """Cancel the current task at once; frames that are not finished are lost."""
         self._stopped = True
         if self._job is not None:
             self._job.abort()
@@ -70,9 +87,10 @@ class LocalWorker:
 def load_model_config(
     config: ModelConfig, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None
 ) -> Backend:
-    """Return a loaded backend for high throughput beside decoding and encoding.
+    """Load the model for high throughput beside decoding and encoding, and return the backend.
 
-    Raises what `load_chosen` raises.
+    `threads` is the number of CPU threads for inference; 0 means all available cores. `notify` gets
+    lines about slow steps. Raises what `load_chosen` raises.
     """
 
     def load() -> Backend:
@@ -92,9 +110,10 @@ def load_model_config(
 
 
 def own_this_process() -> None:
-    """Tune this whole process for processing files, after the model is loaded.
+    """Change settings of this whole process to make file processing faster.
 
-    Commands and worker processes call it. A program that uses the library must not be changed so.
+    Call it after the model is loaded, and only in a command or a worker process. A program that
+    uses this package as a library must not be changed in this way.
     """
     # The stages keep all cores busy already, so threads of OpenCV would only wait for a core.
     cv2.setNumThreads(1)
@@ -107,9 +126,10 @@ def own_this_process() -> None:
 def local_workers(
     engine: LoadedModel, settings: ProcessOptions, count: int
 ) -> Iterator[list[Worker]]:
-    """Yield `count` workers, or fewer if the backend cannot be shared so often.
+    """Yield a list of `count` workers that share one model in memory.
 
-    All of them share one model in memory.
+    There are fewer workers if the backend cannot give so many handles. The handles are closed after
+    the with-block.
     """
     with ExitStack() as stack:
         backends: list[Backend] = [engine.backend]

@@ -1,5 +1,4 @@
-"""Networks in processes of their own.
+"""Load and run networks in child processes of the window.
 
-Loading and running a network then blocks no thread of the window, and a crash ends only that
-process.
+A network then blocks no thread of the window, and a crash of a network ends only its process.
 """

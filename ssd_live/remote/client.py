@@ -1,4 +1,7 @@
-"""The parent's side of the inference process: a backend that works over two pipes."""
+"""Start an inference process and use it over two pipes as a backend.
+
+This module runs in the parent process. `remote.server` is what runs in the inference process.
+"""
 
 import contextlib
 import json
@@ -39,7 +42,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A request for a model, in the words of the user."""
+    """The model, backend and precision that a user asks for.
+
+    `model` is a name or a path of a model file. `backend` and `precision` are values of the options
+    of those names.
+    """
 
     model: str
     backend: str = "auto"
@@ -48,7 +55,10 @@ class ModelRequest:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What the process loaded."""
+    """The model that an inference process loaded, and the backend choice that runs it.
+
+    `sha256` is that of the model file, and `description` the text of `Backend.description`.
+    """
 
     metadata: Metadata
     sha256: str
@@ -59,11 +69,12 @@ class ModelInfo:
 
 
 class RemoteBackend(Closing):
-    """A loaded network in a process of its own.
+    """A network in an inference process, a child process of its own. See `Backend`.
 
-    Images are submitted one by one, and the outputs come in the same order. `users` of them may be
-    in flight. The constructor starts the process; `wait` returns when it is ready. `kill` may be
-    called from any thread; a thread that waits for outputs then gets a `BackendError`.
+    Images are submitted one by one, and the outputs come in the same order. At most `users` images
+    may be in flight. The constructor starts the process, and `wait` returns when the network is
+    loaded. `kill` may be called from any thread. A thread that waits for outputs then gets a
+    `BackendError`.
     """
 
     def __init__(self, model_request: ModelRequest, users: int = 1) -> None:
@@ -103,9 +114,10 @@ class RemoteBackend(Closing):
         _widen(self._pictures.fileno())
 
     def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
-        """Wait until the network is loaded and warmed up.
+        """Wait until the network is loaded and warmed up, and return what was loaded.
 
-        Raises the error of the process, or `BackendError` if the process died.
+        `on_progress` gets lines of text during slow steps. Raises the `SsdLiveError` that the
+        process reports, or `BackendError` if the process ended.
         """
         while True:
             message = self._message()
@@ -121,9 +133,10 @@ class RemoteBackend(Closing):
                 return loaded
 
     def submit(self, images: Pixels) -> "_RemotePending":
-        """Send one image (1, H, W, 3) uint8 BGR at the network's size to the process.
+        """Send one image to the process and return the image in flight.
 
-        Raises `BackendError` if the process has ended.
+        `images` is (1, H, W, 3) uint8 BGR at the network's size. Raises `BackendError` if the
+        process has ended.
         """
         try:
             self._pictures.write(np.ascontiguousarray(images).data.cast("B"))
@@ -133,7 +146,7 @@ class RemoteBackend(Closing):
         return _RemotePending(self)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once. It may be called from any thread."""
         with contextlib.suppress(OSError):
             self._process.kill()
 
@@ -142,7 +155,7 @@ class RemoteBackend(Closing):
         return None
 
     def close(self) -> None:
-        """Let the process end by itself; kill it if it does not end within half a second."""
+        """Let the process end by itself. Kill it if it does not end within half a second."""
         if self._selector is not None:
             self._selector.close()
         for stream in (self._pictures, self._answers):
@@ -157,11 +170,12 @@ class RemoteBackend(Closing):
         self._stderr.close()
 
     def answer(self, timeout: float | None) -> Outputs:
-        """Return the outputs of the oldest submitted image; wait at most `timeout` seconds.
+        """Wait for the outputs of the oldest submitted image and return them.
 
-        Raises `TimeoutError` if time is up, and kills the process first, because it would not
-        answer later images either. Raises `BackendError` if the process died, or the error that it
-        reports.
+        `timeout` is the longest time to wait in seconds, or None to wait forever. If the time is
+        up, this kills the process, because it would not answer later images either, and raises
+        `TimeoutError`. Raises `BackendError` if the process ended, and the `SsdLiveError` that the
+        process reports if it failed on this image.
         """
         # Without a time limit the read itself waits. When several outputs arrive together, the
         # later ones are in the buffer and no longer in the pipe, where `select` would see them.
@@ -171,7 +185,7 @@ class RemoteBackend(Closing):
             and not self._selector.select(timeout)
         ):
             self.kill()
-            raise TimeoutError(f"no answer within {timeout:g} s")
+            raise TimeoutError(f"the inference process gave no answer within {timeout:g} s")
         if self._read(1)[0] == FAILED:
             raise _revived(self._message())
         return unpack(self._read(record_type(self._rows).itemsize), self._rows)
@@ -196,7 +210,10 @@ class RemoteBackend(Closing):
         return data
 
     def _log_stderr(self, code: int | None) -> None:
-        """Log what the process printed last, so that a crash can be diagnosed."""
+        """Log the last text that the process printed, so that a crash can be diagnosed.
+
+        `code` is the exit code of the process.
+        """
         with contextlib.suppress(OSError, ValueError):
             size = self._stderr.seek(0, os.SEEK_END)
             self._stderr.seek(max(size - _LOGGED_BYTES, 0))
@@ -236,9 +253,9 @@ def _revived(message: dict[str, Any]) -> SsdLiveError:
 
 
 def _widen(descriptor: int) -> None:
-    """Enlarge the pipe so that a whole image fits into it, if the system can.
+    """Enlarge the pipe to 1 MiB, if the system can, so that a whole image fits into the pipe.
 
-    This saves one process switch for every 64 KiB.
+    This saves one switch between the processes for every 64 KiB.
     """
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl

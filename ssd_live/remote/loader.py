@@ -1,4 +1,4 @@
-"""Load networks in the background; a new model request replaces the previous one."""
+"""Load networks in the background. A new model request replaces the previous request."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,10 @@ from ssd_live.system.atomic_files import os_error_text
 
 @dataclass(frozen=True)
 class LoaderEvents:
-    """Callbacks of the loader, called in the loading thread.
+    """The functions that a `NetworkLoader` calls, in the thread that loads.
 
-    `progress` gets a line of text, `ready` the loaded network, and `failed` the error.
+    `progress` gets a line of text. `ready` gets the request, what was loaded, and the loaded
+    network. `failed` gets the request and the error.
     """
 
     progress: Callable[[str], None]
@@ -27,9 +28,9 @@ _END_SECONDS = 2.0
 
 
 class NetworkLoader:
-    """A loader that loads networks in threads of its own.
+    """A loader that loads networks in threads of its own, and reports them to `events`.
 
-    A network is loaded for `users` pipelines, as in `RemoteBackend`.
+    Each network is loaded for `users` pipelines, which may have one image each in flight.
     """
 
     def __init__(self, events: LoaderEvents, users: int = 1) -> None:
@@ -42,7 +43,7 @@ class NetworkLoader:
         self._threads: list[threading.Thread] = []
 
     def load(self, model_request: ModelRequest) -> None:
-        """Cancel what is being loaded and begin to load another model; return at once."""
+        """Cancel an earlier request, begin to load the requested model, and return at once."""
         with self._lock:
             self._newest += 1
             thread = threading.Thread(
@@ -53,14 +54,14 @@ class NetworkLoader:
             self._threads = [*(earlier for earlier in self._threads if earlier.is_alive()), thread]
 
     def cancel(self) -> None:
-        """Cancel what is being loaded; `failed` then gets a `CancelledError`."""
+        """Cancel the request that is being loaded. `failed` then gets a `CancelledError`."""
         with self._lock:
             self._cancelled = self._newest
             if self._loading is not None:
                 self._loading.kill()
 
     def close(self) -> None:
-        """Cancel what is being loaded, and wait at most two seconds for each thread."""
+        """Cancel the request that is being loaded, and wait at most two seconds for each thread."""
         with self._lock:
             self._closed = True
             if self._loading is not None:
@@ -102,9 +103,11 @@ class NetworkLoader:
             )
 
     def _begin(self, model_request: ModelRequest, number: int) -> RemoteBackend | None:
-        """Start the process; return None if there is a newer request or the loader is closed.
+        """Start an inference process for a request and return its backend.
 
-        Raises `SsdLiveError`, and `CancelledError` if this request was cancelled.
+        `number` is the number of the request. Return None if there is a newer request or the loader
+        is closed. Raises `CancelledError` if this request was cancelled, and `SsdLiveError` if the
+        process cannot be started.
         """
         with self._lock:
             if self._closed or number != self._newest:
@@ -117,7 +120,8 @@ class NetworkLoader:
                 self._loading = RemoteBackend(model_request, self._users)
             except OSError as error:
                 raise SsdLiveError(
-                    f"the inference process cannot be started ({os_error_text(error)})"
+                    f"the inference process cannot be started ({os_error_text(error)}); close "
+                    "other programs and try again"
                 ) from error
             return self._loading
 
@@ -125,7 +129,10 @@ class NetworkLoader:
         return CancelledError("loading was cancelled") if self._cancelled == number else None
 
     def _is_current(self, backend: RemoteBackend, number: int) -> bool:
-        """Whether this is still the newest request. From now on it cannot be cancelled."""
+        """Return whether request `number`, which uses `backend`, is still the newest request.
+
+        After this the request can no longer be cancelled.
+        """
         with self._lock:
             if self._loading is backend:
                 self._loading = None

@@ -1,4 +1,4 @@
-"""The contract of a loaded network for the live pipeline."""
+"""Define the loaded network that a live pipeline uses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from ssd_live.detection.filter import DetectionFilter
 class LiveModel:
     """A backend that is ready to run, and the filter that makes detections of its outputs.
 
-    The filter accepts all detections of the model; each view filters them further. `input_size` is
-    (width, height) in pixels. `kill` releases a thread that waits for outputs that never come; it
-    may be called from any thread.
+    `accept_all` is the filter. It accepts all detections of the model, and each view filters them
+    further. `input_size` is (width, height) in pixels. `name` is the model's name. `kill` ends the
+    wait of a thread for outputs that never come. It may be called from any thread.
     """
 
     backend: Backend

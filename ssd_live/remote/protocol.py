@@ -1,4 +1,4 @@
-"""The data format of the pipes between a window and its inference process."""
+"""Define the data format of the pipes between a window and its inference process."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ DONE, FAILED = 0, 1
 
 
 def record_type(rows: int) -> np.dtype[Any]:
-    """Return the memory layout of one image's outputs, in little-endian order.
+    """Return the NumPy dtype of one image's outputs as they are sent, in little-endian order.
 
     `rows` is the highest number of detections per image.
     """
@@ -26,7 +26,10 @@ def record_type(rows: int) -> np.dtype[Any]:
 
 
 def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
-    """Return the outputs of image `index` of a batch as bytes."""
+    """Return the outputs of image `index` of a batch as bytes in the layout of `record_type`.
+
+    `rows` is the highest number of detections per image. Further detections are left out.
+    """
     record = np.zeros(1, record_type(rows))
     count = min(int(outputs.num_detections[index, 0]), rows)
     record["count"] = count
@@ -40,6 +43,9 @@ def pack(outputs: Outputs, rows: int, index: int = 0) -> bytes:
 
 
 def unpack(data: bytes, rows: int) -> Outputs:
-    """Return the outputs of one image from its bytes; the reverse of `pack`."""
+    """Return the outputs, a batch of 1, of the image that `pack` converted to `data`.
+
+    `rows` is the highest number of detections per image, as in `pack`.
+    """
     record = np.frombuffer(data, record_type(rows))
     return Outputs(record["count"][:, None], record["boxes"], record["scores"], record["classes"])

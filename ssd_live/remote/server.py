@@ -1,4 +1,4 @@
-"""The child process: choose and load a network, then run it on images over the pipes.
+"""Run the inference process: choose a backend, load a network, and run it on images from a pipe.
 
 The process writes lines of JSON to its standard output: any number of `{"progress": ...}`, then
 `{"ready": ...}` or `{"error": ...}`. After `ready` it reads the raw bytes of images from its
@@ -27,10 +27,10 @@ from ssd_live.selection.load import load_chosen
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the process and return its exit code.
+    """Run the inference process until its input ends, and return the exit code.
 
-    `arguments` are model, backend and precision, in the words of the user, and how many images may
-    be in flight at a time.
+    `arguments` are the model, the backend and the precision, as the user gives them for the options
+    of those names, and the largest number of images in flight.
     """
     # Text that a library prints must not get between the outputs.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -77,10 +77,10 @@ def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) ->
 
 
 class BatchingServer:
-    """A server that puts the images of several users into batches.
+    """A server that puts the images of several pipelines into batches.
 
-    It takes as many waiting images at once as a batch has room for. Three threads work: one reads,
-    one submits, and one waits for the outputs and writes them.
+    A batch takes as many of the waiting images as it has room for. Three threads work: one reads
+    images, one submits batches, and one waits for the outputs and writes them.
     """
 
     def __init__(
@@ -102,7 +102,10 @@ class BatchingServer:
         self._failure: BaseException | None = None
 
     def run(self) -> None:
-        """Serve until the input ends. Raises errors of the backend other than `SsdLiveError`."""
+        """Compute images until the input ends.
+
+        An `SsdLiveError` is written as the answer for its images. Other errors are raised.
+        """
         works = {"read": self._read_all, "answer": self._answer_all}
         threads = [
             threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()
@@ -124,8 +127,8 @@ class BatchingServer:
     def _waiting(self) -> list[Pixels]:
         """Wait for an image and a free slot, then return all waiting images, at most one batch.
 
-        Waiting for the slot gives more images time to arrive. Return an empty list at the end of
-        the input.
+        More images can arrive while the backend has no free slot. Return an empty list at the end
+        of the input.
         """
         first = self._read.get()
         self._free.acquire()
@@ -177,7 +180,7 @@ class BatchingServer:
 def _answer(
     result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]
 ) -> None:
-    """Write the outputs or the error for each of `count` images."""
+    """Call `result`, and write the outputs or the error for each of the first `count` images."""
     try:
         outputs = result()
     except SsdLiveError as error:
@@ -190,7 +193,7 @@ def _answer(
 
 
 def _read_into(stream: IO[bytes], buffer: memoryview) -> bool:
-    """Fill the buffer; return False at the end of the stream."""
+    """Fill `buffer` with bytes of the stream. Return False if the stream ends before that."""
     filled = 0
     while filled < len(buffer):
         count: int = stream.readinto(buffer[filled:])  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""One inference process for the images of several pipelines."""
+"""Share one inference process between several pipelines."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ _END_SECONDS = 0.5
 def client_backends(network: LiveModel, count: int) -> list[LiveModel]:
     """Return `count` handles to the same network, one for each pipeline.
 
-    They share one process.
+    The handles share one inference process.
     """
     if count == 1:
         return [network]
@@ -29,11 +29,12 @@ def client_backends(network: LiveModel, count: int) -> list[LiveModel]:
 
 
 class SharedBackend:
-    """A set of handles to one process; each is a backend for one thread.
+    """An inference process with several handles, each of which is a backend for one thread.
 
-    The process ends when the last handle is closed. Images are sent in the order in which they
-    come, and each handle waits only for its own outputs. When the process fails, every handle
-    fails.
+    `places` is the list of handles, and as an argument their number. The process ends when the last
+    handle is closed. Images are sent in the order in which they are submitted, and each handle
+    waits only for its own outputs. If the process fails, all images in flight and all later ones
+    fail.
     """
 
     def __init__(self, remote: RemoteBackend, places: int) -> None:
@@ -50,7 +51,10 @@ class SharedBackend:
         self._thread.start()
 
     def submit(self, images: Pixels) -> "_Ticket":
-        """Send an image, from any thread. Raises the error of the process if it has failed."""
+        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+
+        It may be called from any thread. Raises the error of the process if the process has failed.
+        """
         ticket = _Ticket(self)
         with self._writing:
             with self._lock:
@@ -62,11 +66,11 @@ class SharedBackend:
         return ticket
 
     def kill(self) -> None:
-        """End the process at once; may be called from any thread."""
+        """End the process at once. It may be called from any thread."""
         self._remote.kill()
 
     def leave(self) -> None:
-        """Count a handle as closed; end the process after the last one."""
+        """Count one handle as closed. End the process when all handles are closed."""
         with self._lock:
             self._open -= 1
             if self._open:
@@ -79,7 +83,7 @@ class SharedBackend:
         self._remote.close()
 
     def _hand_out(self) -> None:
-        """Pass on the outputs, which come in the order of the images."""
+        """Give each image in flight its outputs, which come in the order of the images."""
         while True:
             self._waiting.acquire()
             with self._lock:
@@ -106,7 +110,10 @@ class SharedBackend:
 
 
 class ClientHandle(Closing):
-    """A handle to a shared process: a backend for one thread, with one image in flight."""
+    """A handle to a shared inference process. It is a backend for one thread.
+
+    At most one image may be in flight. See `Backend`.
+    """
 
     slots = 1
 
@@ -115,7 +122,11 @@ class ClientHandle(Closing):
         self.description = description
 
     def submit(self, images: Pixels) -> "_Ticket":
-        """Send an image. Raises `BackendError` if this handle is closed."""
+        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+
+        Raises `BackendError` if this handle is closed, and the error of the process if the process
+        has failed.
+        """
         if self._shared is None:
             raise BackendError("this handle to the network is closed; load the model again")
         return self._shared.submit(images)
@@ -125,7 +136,7 @@ class ClientHandle(Closing):
         return None
 
     def close(self) -> None:
-        """Give up this handle; the process ends with the last one."""
+        """Close this handle. The process ends when its last handle is closed."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.leave()
@@ -147,10 +158,12 @@ class _Ticket:
         self._done.set()
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs. Raises `TimeoutError` after `timeout` seconds without any outputs.
+        """Wait for the outputs of the image and return them.
 
-        The outputs of other images restart the time: an image that waits behind many others does
-        not mean that the process hangs.
+        Raises `TimeoutError` after `timeout` seconds in which the process sent no outputs for any
+        image. The outputs of other images restart the time, because the process does not hang if an
+        image only waits behind many others. None waits forever. Raises the error of the process if
+        the process failed.
         """
         since = time.monotonic()
         left = timeout
@@ -159,7 +172,7 @@ class _Ticket:
             left = max(since, self._shared.last_answer) + timeout - time.monotonic()
             if left <= 0:
                 self._shared.kill()
-                raise TimeoutError(f"no answer within {timeout:g} s")
+                raise TimeoutError(f"the inference process gave no answer within {timeout:g} s")
         if self._outputs is None:
             assert self._failure is not None
             raise _again(self._failure)
@@ -167,5 +180,5 @@ class _Ticket:
 
 
 def _again(error: SsdLiveError) -> SsdLiveError:
-    """Return a copy of the error for another thread, so that each has its own traceback."""
+    """Return a copy of the error for another thread, so that each thread has its own traceback."""
     return type(error)(str(error))

@@ -47,10 +47,11 @@ def check_format(path: Path) -> None:
 
 @dataclass(frozen=True)
 class LogPaths:
-    """The two paths of a log.
+    """The two paths of a log, a file with the detections as JSON lines.
 
-    `final` is the path of the finished log. `beside` is the output file that the user knows: until
-    the log is finished, its part file is in the folder of `beside`, so that the user finds it.
+    `final` is the path of the finished log. `beside` is the output file that the user chose. Until
+    the log is finished, it is a part file (with `.part` in its name) beside that output file, so
+    that the user finds it.
     """
 
     final: Path
@@ -60,9 +61,9 @@ class LogPaths:
 class JsonlWriter:
     """A writer of JSON lines: one header line, then one line for each frame.
 
-    The file has the `.part` name until `finish`. Use it in a `with` block, which deletes the part
-    file if neither `finish` nor `close_part` was called. Raises `OutputError` if the file cannot be
-    written.
+    `header` is the content of the header line. Until `finish`, the file is a part file with `.part`
+    in its name. Use the writer in a `with` block, which deletes the part file if neither `finish`
+    nor `close_part` was called. The constructor raises `OutputError` if the file cannot be written.
     """
 
     def __init__(self, place: LogPaths, header: Record) -> None:
@@ -105,10 +106,10 @@ class JsonlWriter:
         self._write(record | ({"stale": True} if stale else {}))
 
     def flush(self) -> None:
-        """Hand everything written so far to the operating system.
+        """Hand all lines written so far to the operating system.
 
-        It then reaches the disk even if this program crashes. Raises `OutputError` if writing
-        fails.
+        These lines then reach the disk even if this program crashes. Raises `OutputError` if
+        writing fails.
         """
         try:
             self._file.flush()
@@ -126,7 +127,7 @@ class JsonlWriter:
         except OSError as error:
             raise OutputError(
                 f"{self._final}: cannot be written ({os_error_text(error)}); the lines are in "
-                f"{self.part}"
+                f"{self.part}, which you can rename"
             ) from error
 
     def close_part(self) -> None:
@@ -164,7 +165,7 @@ class JsonlWriter:
 
 
 def combine(logs: Iterable[Path], path: Path) -> None:
-    """Write the frames of finished logs to `path`, in the order of the logs.
+    """Write the detections of finished logs to the file `path`, in the order of the logs.
 
     The ending of `path` chooses the format: `.jsonl`, `.json` (COCO) or `.csv`. Raises
     `OutputError` if the file cannot be written.
@@ -182,7 +183,7 @@ def combine(logs: Iterable[Path], path: Path) -> None:
 
 
 def _records(log: Path) -> Iterator[tuple[Record, Record]]:
-    """Yield the log's header together with the record of each frame."""
+    """Yield (header of the log, record of the frame) for each frame of the log."""
     with log.open(encoding="utf-8") as lines:
         header = json.loads(next(lines))
         for line in lines:
@@ -208,7 +209,7 @@ def _write_csv(logs: list[Path], out: IO[str]) -> None:
 
 
 def _write_coco(logs: list[Path], out: IO[str]) -> None:
-    """Write COCO's instances format with an additional score for each annotation.
+    """Write the logs to `out` in COCO's instances format, with a score for each annotation.
 
     `bbox` is x, y, width, height in pixels. Category ids are those of the training data.
     """
@@ -233,7 +234,7 @@ def _write_coco(logs: list[Path], out: IO[str]) -> None:
 
 
 def _coco_images(logs: list[Path]) -> Iterator[tuple[Record, Record, Record]]:
-    """Yield the COCO image, the log's header and the frame's record for each frame."""
+    """Yield (COCO image, header of the log, record of the frame) for each frame of the logs."""
     number = 0
     for log in logs:
         for header, frame in _records(log):

@@ -1,6 +1,6 @@
 """Measure whether two backends or precisions find the same objects.
 
-Every part of the program where results could change uses this one measure.
+Every part of the program that could change results uses this one measure.
 """
 
 import base64
@@ -42,7 +42,7 @@ Basis = Literal["detections", "boxes"]
 
 @dataclass(frozen=True)
 class NormalisedDetections:
-    """The N detections of one image, best first.
+    """The N detections of one image, in descending order of score.
 
     `boxes` is float32 (N, 4) xyxy in 0..1, `scores` float32 (N,), and `classes` int32 (N,).
     """
@@ -56,9 +56,9 @@ class NormalisedDetections:
 class Agreement:
     """How far two sets of results match.
 
-    The other set contains `found` of the `expected` detections or boxes of the reference. The
-    reference contains `found_back` of the `expected_back` of the other set. `basis` is what was
-    compared.
+    Of the `expected` detections (or boxes) of the reference, `found` have a match in the other set.
+    Of the `expected_back` of the other set, `found_back` have a match in the reference. `basis` is
+    what was compared, `detections` or `boxes`.
     """
 
     found: int
@@ -71,22 +71,23 @@ class Agreement:
     def share(self) -> float:
         """The share that matches in the worse of the two directions, 0..1.
 
-        It is 1 if there is nothing to find.
+        The share is 1 if both sets are empty.
         """
         there = self.found / self.expected if self.expected else 1.0
         back = self.found_back / self.expected_back if self.expected_back else 1.0
         return min(there, back)
 
     def within(self, precision: Precision) -> bool:
-        """Return whether the share is large enough for a precision."""
+        """Return whether the share reaches the least share for a precision (`BUDGETS`)."""
         return self.share >= BUDGETS[precision]
 
 
 def sample_images(model: ModelFile) -> list[Pixels]:
-    """Return the agreement sample of a model file: images (height, width, 3) uint8 BGR at the
-    network's size.
+    """Return the images of the agreement sample of a model file.
 
-    Raises `ModelFileError` if an image is damaged.
+    The sample is for comparing backends. The images are (height, width, 3) uint8 BGR at the
+    network's size, and the list is empty if the file has no sample. Raises `ModelFileError` if an
+    image is damaged.
     """
     width, height = model.metadata.input_size
     images = []
@@ -98,20 +99,20 @@ def sample_images(model: ModelFile) -> list[Pixels]:
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
         if image is None or image.shape != (height, width, 3):
             raise ModelFileError(
-                f"{model.path}: a frame of its agreement sample is damaged; export it again"
+                f"{model.path}: a frame of its agreement sample is damaged; export the model again"
             )
         images.append(np.asarray(image, np.uint8))
     return images
 
 
 def encode_sample(images: Sequence[Pixels]) -> tuple[str, ...]:
-    """Encode images as base64 of JPEG files, for the metadata of a model file."""
+    """Return images as JPEG files in base64, one text each, for the metadata of a model file."""
     encoded = (cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1] for image in images)
     return tuple(base64.b64encode(jpeg.tobytes()).decode() for jpeg in encoded)
 
 
 def before_nms(model: ModelFile) -> ModelFile:
-    """Return a copy of a model in memory that outputs its best boxes without NMS."""
+    """Return a copy of a model in memory that outputs its best scoring boxes without NMS."""
     limit = min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)
 
     def let_everything_through(proto: ModelProto) -> None:
@@ -128,8 +129,8 @@ def with_sample(
 ) -> ModelFile:
     """Return a copy of a model in memory with an agreement sample chosen from `images`.
 
-    `found` has the detections of each image. The images with most detections over the display
-    threshold are chosen.
+    The sample is the images with the most detections over the display threshold. `found` has the
+    detections of each image.
     """
     counts = [int(_over(answer, model.metadata.display_threshold).sum()) for answer in found]
     best = sorted(range(len(images)), key=lambda index: (-counts[index], index))[:SAMPLE_FRAMES]
@@ -144,15 +145,19 @@ def with_sample(
 
 
 def answers(backend: Backend, images: Sequence[Pixels]) -> list[NormalisedDetections]:
-    """Return the detections in each image of a backend that was loaded with batch 1.
+    """Run a backend on images and return the detections in each image.
 
-    Images are (height, width, 3) uint8 BGR at the network's size. Raises `BackendError`.
+    The backend must be loaded with batch 1. Images are (height, width, 3) uint8 BGR at the
+    network's size. Raises `BackendError` if the backend fails.
     """
     return [answer_of(backend.submit(image[None]).result(), 0) for image in images]
 
 
 def answer_of(outputs: Outputs, index: int) -> NormalisedDetections:
-    """Return the detections of one image of a batch, copied out of the backend's slot."""
+    """Return a copy of the detections of image `index` of a batch.
+
+    The copy stays valid when the backend uses the slot of the batch again.
+    """
     count = int(outputs.num_detections[index, 0])
     return NormalisedDetections(
         outputs.boxes[index, :count].copy(),
@@ -166,7 +171,11 @@ def compare_detections(
     other: Sequence[NormalisedDetections],
     threshold: float,
 ) -> Agreement:
-    """Compare the detections over the display threshold in both directions, image by image."""
+    """Return how far two sets of detections match, compared image by image in both directions.
+
+    Each item is the detections of one image. Only detections over `threshold`, the display
+    threshold, must have a match.
+    """
     there = [_found(a, b, _over(a, threshold)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, _over(b, threshold)) for a, b in zip(reference, other, strict=True)]
     return _sum_up(there, back, "detections")
@@ -175,9 +184,9 @@ def compare_detections(
 def compare_boxes(
     reference: Sequence[NormalisedDetections], other: Sequence[NormalisedDetections]
 ) -> Agreement:
-    """Compare the best boxes before NMS in both directions, image by image.
+    """Return how far the best boxes before NMS match, compared image by image in both directions.
 
-    The results must come from `before_nms` models.
+    Each item is the boxes of one image. They must come from `before_nms` models.
     """
     there = [_found(a, b, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
@@ -185,15 +194,16 @@ def compare_boxes(
 
 
 def enough_detections(reference: Sequence[NormalisedDetections], threshold: float) -> bool:
-    """Return whether there are enough detections over the display threshold to compare them.
+    """Return whether there are enough detections over `threshold`, the display threshold, to
+    compare.
 
-    If not, compare boxes before NMS.
+    If there are too few, boxes before NMS must be compared instead.
     """
     return sum(int(_over(answer, threshold).sum()) for answer in reference) >= MIN_DETECTIONS
 
 
 def iou_matrix(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the IoU (N, M) of each box (N, 4) with each of the others (M, 4), all xyxy.
+    """Return the IoU (N, M) of each of `boxes` (N, 4) with each of `others` (M, 4), all xyxy.
 
     The IoU of two boxes without area is 0.
     """
@@ -219,7 +229,7 @@ def _found(
 ) -> tuple[int, int]:
     """Return how many of the chosen detections have a match in the pool, and how many were chosen.
 
-    Each detection of the pool matches at most one other.
+    `chosen` selects detections of `wanted`. Each detection of `pool` matches at most one of them.
     """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
     overlaps = iou_matrix(boxes, pool.boxes)

@@ -48,7 +48,7 @@ _IN_PAIRS = (("openvino", "int8"),)
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """A backend, one of its devices, and a precision."""
+    """A backend, one of its devices, and a precision, such as `openvino`, `CPU` and `bf16`."""
 
     backend: str
     device: str
@@ -60,10 +60,12 @@ class BackendChoice:
 
 @dataclass(frozen=True)
 class BackendMeasurement:
-    """The measured speed of a choice, for the network alone.
+    """The measured speed of a backend choice, for the network alone.
 
-    `agreement` is the share of results that match float32, 0..1, and `basis` is what was compared.
-    `trouble` is the reason if the choice cannot be used, otherwise empty.
+    `latency_ms` is the time from an image to its detections, and `throughput_fps` the images per
+    second with all slots in use. `agreement` is the share of results that match float32, 0..1, and
+    `basis` is what was compared, `detections` or `boxes`. `trouble` is the reason why the choice
+    cannot be used, or empty if it can.
     """
 
     choice: BackendChoice
@@ -79,15 +81,16 @@ class BackendMeasurement:
 
 
 def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:
-    """Return the batch to use if up to `pictures` frames wait at a time and each is needed soon.
+    """Return the batch to use for frames whose results are needed soon.
 
-    It is 1 on the CPU. On a GPU it is a power of two up to 8, so that few engines are built.
+    `pictures` is the largest number of frames that wait at a time. The batch is 1 on the CPU. On a
+    GPU it is a power of two up to 8, so that few engines are built.
     """
     return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
 
 
 def batch_for_video(choice: BackendChoice) -> int:
-    """Return the batch to use for the frames of a file, where no frame is urgent."""
+    """Return the batch to use for the frames of a video file, where no frame is urgent."""
     return (
         2
         if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS
@@ -103,13 +106,14 @@ def choose(
     workload: Workload = "latency",
     notify: Callable[[str], None] = lambda _: None,
 ) -> BackendChoice:
-    """Return the choice that is fastest on this machine and agrees with float32, among those that
-    `backend` and `precision` allow.
+    """Return the fastest backend, device and precision on this machine whose results agree with
+    float32.
 
-    `backend` is auto, cpu, a name, or a name and device as in `openvino:GPU`. Nothing is measured
-    if only one choice is allowed. `notify` gets a line for each choice that is measured. Raises
-    `UsageError` for a backend, device or precision that is not available, `MissingPackageError` for
-    a backend that is not installed, and `BackendError` if none of the allowed choices works.
+    `backend` is auto, cpu, the name of a backend, or a name and a device as in `openvino:GPU`.
+    `backend` and `precision` limit the choices. Nothing is measured if only one choice is left.
+    `notify` gets a line of text for each choice that is measured. Raises `UsageError` if the
+    backend, device or precision does not exist here, `MissingPackageError` if the backend is not
+    installed, and `BackendError` if none of the choices works.
     """
     name, _, device = backend.partition(":")
     if precision != "auto" and precision not in PRECISIONS:
@@ -147,17 +151,21 @@ def choose(
             "; ".join(f"{row.choice}: {row.trouble}" for row in rows)
             or f"no installed backend offers {precision}"
         )
-        raise BackendError(f"no backend can run {model.name} here ({troubles}); see `doctor`")
+        raise BackendError(
+            f"no backend can run {model.name} here ({troubles}); run `doctor` to see the "
+            "backends of this machine"
+        )
     return max(usable, key=lambda row: row.speed(workload)).choice
 
 
 def measured(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """Return the measurements of all installed backends.
+    """Return the measurements of all installed backends for a model.
 
-    They come from the engines folder. They are measured now if the model, the machine or a version
-    has changed since.
+    Stored measurements are returned if there are any. They are made now if there are none, or if
+    the model, the machine or the version of a package has changed. `notify` then gets a line of
+    text for each choice that is measured.
     """
     return _table(
         table_path(model),
@@ -169,9 +177,10 @@ def measured(
 def measured_without_gpu(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """Return the measurements of all installed backends on the CPU.
+    """Return the measurements of a model that include all installed backends on the CPU.
 
-    They stay valid when GPUs are added or removed. No GPU is used, because a lost GPU may hang.
+    Like `measured`, but no GPU is used, because a GPU that was lost may hang. The measurements stay
+    valid when GPUs are added or removed.
     """
     if (rows := _stored(table_path(model), _identity(model))) is None:
         path, identity = table_path(model, "cpu"), _identity(model) | {"gpus": []}
@@ -197,9 +206,10 @@ def candidates(
     notify: Callable[[str], None] = lambda _: None,
     names: Sequence[str] = BACKENDS,
 ) -> list[BackendChoice]:
-    """Return all choices of the backends `names` that are worth trying here, float32 first.
+    """Return all choices of the backends `names` that are worth measuring here, float32 first.
 
-    Backends that are not installed are left out. `notify` gets a line for each one that fails.
+    Backends that are not installed are left out. `notify` gets a line of text for each backend that
+    fails.
     """
     found = []
     for name in names:
@@ -232,7 +242,10 @@ def _int8(model: ModelFile, backend: str) -> list[Precision]:
 
 
 def table_path(model: ModelFile, scope: str = "backends") -> Path:
-    """Return the file that stores the measurements of a model."""
+    """Return the path of the file that stores the measurements of a model.
+
+    `scope` begins the file's name: `backends` for all devices, or `cpu`.
+    """
     name = f"{scope}-{model.name}-{model.sha256[:8]}.json"
     path = cache_folder() / name
     # Version 0.1.0 kept them beside the user's models.
@@ -255,9 +268,10 @@ def _check_device(backend: str, device: str, devices: list[str]) -> str:
 def _measure(
     model: ModelFile, choices: Sequence[BackendChoice], notify: Callable[[str], None]
 ) -> list[BackendMeasurement]:
-    """Measure every choice and compare its results with the first one that works.
+    """Measure every choice, compare its results with the reference, and return the measurements.
 
-    The choices must be sorted float32 first, so that a float32 one is the reference.
+    The reference is the first choice that works. The choices must be sorted float32 first, so that
+    the reference is in float32.
     """
     rows: list[BackendMeasurement] = []
     reference: Trial | None = None
@@ -311,7 +325,8 @@ def _identity(model: ModelFile) -> dict[str, Any]:
 def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
     """Return the measurements stored in `path`.
 
-    Return None if they are for another identity, or if the file is missing or damaged.
+    Return None if `identity` (the model, machine and versions) differs from that of the file, or if
+    the file is missing or damaged.
     """
     try:
         table = json.loads(path.read_text())

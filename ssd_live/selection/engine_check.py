@@ -33,11 +33,12 @@ _REFERENCES = ("onnxruntime", "openvino")
 def validate_against_fp32(
     model: ModelFile, name: str, backend: Backend, options: LoadOptions, *, force: bool = False
 ) -> "Parity":
-    """Check an engine against float32 if that was not done yet, store the result, and return it.
+    """Check an engine against float32, store the result in the engine's manifest, and return it.
 
-    `backend` must be an `EngineBackend`. Raises `BackendError` if the engine fails the check and
-    `force` is False, `MissingPackageError` if no backend for float32 is installed, and
-    `OutputError`.
+    An engine that was checked before is not checked again. `backend` must be an `EngineBackend`,
+    and `name` is its name. `force` is whether the engine may be used although it fails. Raises
+    `BackendError` if the engine fails the check and `force` is False, `MissingPackageError` if no
+    backend for float32 is installed, and `OutputError` if the manifest cannot be written.
     """
     engine = cast("EngineBackend", backend)
     if engine.manifest.parity.state != "not run":
@@ -65,9 +66,10 @@ def measure(
 ) -> "Parity":
     """Return how far the results of an engine match those of the float32 file.
 
-    Both run on the agreement sample of the model file, or on a black image if it has none. The
-    worse of both directions counts. `answer` runs the engine, and `answer_before_nms` runs it
-    without NMS. Raises `MissingPackageError` if no backend for float32 is installed.
+    Both run on the agreement sample of the model file, or on a black image if the file has no
+    sample. The worse of both directions counts. `answer` runs the engine on images and returns the
+    detections, and `answer_before_nms` runs it without NMS. Raises `MissingPackageError` if no
+    backend for float32 is installed.
     """
     from ssd_live.backends.tensorrt.store import Parity
 
@@ -90,7 +92,10 @@ def measure(
 
 
 def _reference(model: ModelFile) -> Backend:
-    """Load the float32 file on the CPU. Raises `MissingPackageError`."""
+    """Load the float32 file on the CPU and return the loaded backend.
+
+    Raises `MissingPackageError` if no backend for the CPU is installed.
+    """
     for name in _REFERENCES:
         try:
             backend_module(name).version()
@@ -98,14 +103,15 @@ def _reference(model: ModelFile) -> Backend:
         except MissingPackageError:
             continue
     raise MissingPackageError(
-        "comparing an engine with float32 on the CPU needs onnxruntime; `pip install onnxruntime`"
+        "comparing an engine with float32 on the CPU needs onnxruntime; run `pip install "
+        "onnxruntime`"
     )
 
 
 def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[NormalisedDetections]:
-    """Return the detections in each image of a backend that was loaded with a batch.
+    """Run a backend on images in batches of `batch`, and return the detections in each image.
 
-    The last batch is filled up with copies of the last image.
+    Copies of the last image fill up the last batch.
     """
     found: list[NormalisedDetections] = []
     for first in range(0, len(images), batch):

@@ -18,9 +18,10 @@ from ssd_live.selection.engine_check import validate_against_fp32
 def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
     """Return a copy of a model in memory whose NMS ignores scores below `threshold`.
 
-    Use it only if the display threshold will never be lower. The detections over the threshold
-    stay the same, because a box never suppresses one with a higher score. NMS has much less to do:
-    on the default model this saves a seventh of the whole time (docs/benchmarks.md).
+    Use the copy only if the display threshold will never be below `threshold`. The detections over
+    the threshold stay the same, because a box never suppresses one with a higher score. NMS has
+    much less to do: on the default model this saves a seventh of the whole time
+    (docs/benchmarks.md).
     """
     if threshold <= model.metadata.score_threshold:
         return model
@@ -45,11 +46,12 @@ def load_chosen(
     threshold: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Backend:
-    """Load a model file on the chosen backend, device and precision.
+    """Load a model file on the chosen backend, device and precision, and return the loaded backend.
 
-    NMS ignores scores below `threshold`, so the display threshold must never be lower. An engine is
-    built if there is none, and it is checked against float32 before its first use. `notify` gets
-    lines about both. Raises the errors of `load_backend` and `validate_against_fp32`.
+    NMS ignores scores below `threshold`, so the display threshold must never be lower. For a
+    TensorRT backend an engine is built if none fits, and the engine is checked against float32
+    before its first use. `notify` gets lines of text about the build and the check. Raises the
+    errors of `load_backend` and `validate_against_fp32`.
     """
     options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:

@@ -41,8 +41,10 @@ _ENGINE_TIMEOUT_SECONDS = 1800.0
 class Trial:
     """The measured speed and the results of one backend, from uint8 images to detections.
 
-    `detections` has the detections in each image of the agreement sample. `boxes` has the best
-    boxes before NMS, and is empty if there are enough detections.
+    `latency_ms` is the time for one image alone. `throughput_fps` is the number of images per
+    second with all slots in use. `detections` has the detections in each image of the agreement
+    sample. `boxes` has the best boxes before NMS in each image, and is empty if there are enough
+    detections to compare.
     """
 
     latency_ms: float
@@ -52,7 +54,11 @@ class Trial:
 
 
 def run_trial(model: Path, backend: str, device: str, precision: Precision) -> Trial:
-    """Run a trial in a child process. Raises `BackendError` if it fails, crashes or hangs."""
+    """Measure a backend on a model file in a child process, and return the results.
+
+    `device` is a name that the backend's `devices` returns. Raises `BackendError` if the process
+    fails, crashes or hangs.
+    """
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
         command = [
@@ -68,11 +74,13 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
             command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS
         )
         if code < 0:
-            raise BackendError(f"it crashed (signal {-code})")
+            raise BackendError(f"the test run crashed (signal {-code})")
         if code or not result.is_file():
             lines = [line for line in told.splitlines() if line.strip()]
             raise BackendError(
-                lines[-1].removeprefix("error: ") if lines else f"it ended with code {code}"
+                lines[-1].removeprefix("error: ")
+                if lines
+                else f"the test run ended with code {code}"
             )
         with np.load(result) as archive:
             speed = json.loads(str(archive["speed"]))
@@ -93,18 +101,19 @@ _ENTRY = (
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
-    """Run a trial as the child process of `run_trial`, which ends when its parent ends.
+    """Run a trial in this child process of `run_trial`, and return the exit code.
 
-    Return the exit code.
+    The process ends when its parent ends. `arguments` are those of `main`.
     """
     end_with_parent()
     return main(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the trial that the arguments describe and return the exit code.
+    """Run the trial that the arguments describe and return the exit code, 0 or 1.
 
-    The arguments are the model file, backend, device, precision and the file for the result.
+    The arguments are the model file, the backend, the device, the precision, and the file to which
+    the result is written.
     """
     path, backend, device, precision, result = arguments
     try:
@@ -136,7 +145,7 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
 
 
 def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
-    """Return the number of images computed a second with `slots` batches of one in flight."""
+    """Return the number of images computed per second with `slots` batches of 1 in flight."""
     pending: deque[Pending] = deque()
     count, started = 0, time.perf_counter()
     warm = started + _WARM_UP_SECONDS

@@ -21,9 +21,10 @@ _BINARY = getattr(os, "O_BINARY", 0)
 def reserve_part(path: Path) -> Path:
     """Create an empty part file beside `path` and return its path.
 
-    The output is written to the part file until it is complete. For clip.mp4 the part file is
-    clip.part.mp4, or clip.part-2.mp4 and so on. An existing file of such a name is never changed,
-    because it may belong to another run or to the user. Raises `OutputError`.
+    The part file is for the caller, who writes the output there until it is complete. For clip.mp4
+    the part file is clip.part.mp4, or clip.part-2.mp4 and so on. An existing file of such a name is
+    never changed, because it may belong to another run or to the user. Raises `OutputError` if the
+    file cannot be created.
     """
     stem = _part_stem(path)
     number = 1
@@ -48,7 +49,7 @@ def reserve_part(path: Path) -> Path:
 
 
 def parts_of(path: Path) -> set[Path]:
-    """Return the files beside `path` whose names are part file names of `reserve_part`."""
+    """Return the files beside `path` that are named as `reserve_part` names its part files."""
     name = re.compile(rf"{re.escape(_part_stem(path))}\.part(-\d+)?{re.escape(path.suffix)}")
     return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
@@ -60,7 +61,7 @@ def _part_stem(path: Path) -> str:
 
 
 def rename_new(source: Path, target: Path) -> None:
-    """Rename a file, but never over an existing file.
+    """Rename the file `source` to `target`, but never replace an existing file.
 
     Raises `FileExistsError` if `target` exists. On a file system without hard links, a file that
     another process creates at the same moment may be replaced.
@@ -78,14 +79,14 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Check that `atomic_write` can write to `path`. Call it before long work.
+    """Check that `atomic_write` can write to `path`. Call this before long work.
 
-    No file is left behind. Raises `OutputError`.
+    The check leaves no file behind. Raises `OutputError` if `path` cannot be written.
     """
     try:
         _refuse_special(path)
         if path.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file")
+            raise OutputError(f"{path}: is a folder; give the name of a file")
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         tempfile.TemporaryFile(dir=folder).close()
     except OutputError:
@@ -98,9 +99,10 @@ def check_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a binary file that gets the name `path` when the with-block ends.
+    """Yield a binary file to write to, which gets the name `path` when the with-block ends.
 
-    If the block raises an error, nothing is left behind. Raises `OutputError`.
+    If the block raises an error, no new file is left behind and an existing file at `path` stays as
+    it was. Raises `OutputError` if the file cannot be written.
     """
     _refuse_special(path)
     try:
@@ -141,5 +143,5 @@ def os_error_text(error: OSError) -> str:
 
 
 def sha256(data: bytes) -> str:
-    """Return the SHA-256 of data as hexadecimal digits."""
+    """Return the SHA-256 of `data` as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

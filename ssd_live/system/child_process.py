@@ -11,10 +11,12 @@ from ssd_live.errors import BackendError
 
 
 def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
-    """Run a child process and return its exit code and its standard error.
+    """Run a child process until it ends, and return its exit code and the text of its standard
+    error.
 
-    `limit` is the time limit in seconds. `alive` is a `lifeline` shared with other children, or
-    None to make one for this child. Raises `BackendError` if the time limit is exceeded.
+    `command` is the program and its arguments. `limit` is the time limit in seconds. `alive` is a
+    `lifeline` shared with other children, or None to make one for this child. The exit code is
+    negative if a signal ended the child. Raises `BackendError` if the time limit is exceeded.
     """
     with contextlib.ExitStack() as stack:
         stdin = stack.enter_context(lifeline()) if alive is None else alive
@@ -30,16 +32,16 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
                 env=_environment(),
             )
         except subprocess.TimeoutExpired:
-            raise BackendError(f"it gave no answer within {limit:.0f} s") from None
+            raise BackendError(f"the child process gave no answer within {limit:.0f} s") from None
     return child.returncode, child.stderr
 
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """Make a pipe for the standard input of child processes, and give its file descriptor.
+    """Make a pipe and yield the file descriptor that is the standard input of child processes.
 
-    The pipe closes when the with-block or this process ends. Children that called
-    `end_with_parent` end then too.
+    The pipe closes when the with-block or this process ends. Children that have called
+    `end_with_parent` then end too.
     """
     alive, held = os.pipe()
     try:
@@ -50,10 +52,10 @@ def lifeline() -> Iterator[int]:
 
 
 def end_with_parent() -> None:
-    """End this child process when its lifeline closes.
+    """Start a thread that ends this child process when its `lifeline` closes.
 
-    Without this a child could run on for minutes, for example to build an engine for a window that
-    is already closed.
+    Without it a child could run on for minutes, for example to build an engine for a window that is
+    already closed.
     """
 
     def watch() -> None:
@@ -64,7 +66,7 @@ def end_with_parent() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which a child imports this same package."""
+    """Return environment variables with which a child process imports this same package."""
     package = str(Path(__file__).resolve().parents[2])
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))

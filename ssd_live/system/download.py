@@ -29,11 +29,12 @@ def fetch(
 ) -> str:
     """Download `url` to `path` unless it exists, and return the SHA-256 of the file.
 
-    The SHA-256 must begin with `digits`. An interrupted download stays as `NAME.part` and is
-    resumed by the next call. `on_progress` is called with the bytes done and the total, or None if
-    the server does not send the total. The hash of the first complete file is recorded in
-    `hashes.json` beside it, and later calls compare the file with it. Raises `DownloadError` and
-    `OutputError`.
+    The SHA-256 (hexadecimal) must begin with `digits`. An interrupted download stays as
+    `NAME.part`, and the next call continues it. `on_progress` is called with the number of bytes
+    done and the total number, which is None if the server does not send it. The hash of the first
+    complete file is recorded in `hashes.json` beside the file, and later calls compare the file
+    with that hash. Raises `DownloadError` if the download fails or the hash is wrong, and
+    `OutputError` if the hash cannot be recorded.
     """
     if not path.is_file():
         part = path.with_name(f"{path.name}.part")
@@ -42,8 +43,7 @@ def fetch(
             _fetch_part(url, part, on_progress)
         except urllib.error.HTTPError as error:
             raise DownloadError(
-                f"{url}: the server answered {error.code} {error.reason}; check the name, or "
-                "try later"
+                f"{url}: the server answered {error.code} {error.reason}; try again later"
             ) from error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
             detail = str(getattr(error, "reason", error)).lower()
@@ -53,14 +53,15 @@ def fetch(
             ) from error
         except OSError as error:
             raise DownloadError(
-                f"{part}: cannot be written ({os_error_text(error)}); free some space"
+                f"{part}: cannot be written ({os_error_text(error)}); free some space or make the "
+                "folder writable"
             ) from error
         found = _sha256(part)
         if not found.startswith(digits):
             part.unlink()
             raise DownloadError(
-                f"{url}: the downloaded file has the hash {found[:8]}, not {digits}; it was "
-                "deleted, try again"
+                f"{url}: the downloaded file has the hash {found[:8]}, not {digits}; the file "
+                "was deleted; try again"
             )
         part.replace(path)
     return _held(path, digits)
@@ -91,7 +92,7 @@ def _fetch_part(url: str, part: Path, on_progress: Callable[[int, int | None], N
 
 
 def _held(path: Path, digits: str) -> str:
-    """Return the hash of a file, and record it if none was recorded.
+    """Return the SHA-256 of a file, and record it in `hashes.json` if none is recorded.
 
     Raises `DownloadError` if the hash differs from the recorded one or does not begin with
     `digits`.
@@ -104,7 +105,9 @@ def _held(path: Path, digits: str) -> str:
         known = {}
     wanted = known.get(path.name, found if found.startswith(digits) else "")
     if found != wanted:
-        raise DownloadError(f"{path}: has changed since it was fetched; delete it and try again")
+        raise DownloadError(
+            f"{path}: has changed since it was downloaded; delete the file and try again"
+        )
     if path.name not in known:
         with atomic_write(record) as file:
             file.write(json.dumps(known | {path.name: found}, indent=1).encode())

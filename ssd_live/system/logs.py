@@ -23,10 +23,11 @@ _handlers: list[logging.Handler] = []
 
 
 def start_logging(level: str = DEFAULT_LEVEL) -> None:
-    """Log lines of `level` and above: to the terminal one line each, to the file with details.
+    """Send the program's log records of `level` and above to the terminal and to the log file.
 
-    The file is made when the first line is written. Without a folder for it, only the terminal
-    gets the lines. Calling it again replaces the level. Raises `UsageError` for another level.
+    The terminal gets one line for each record, and the file gets the details too. The file is made
+    when the first record is written. If its folder cannot be made, only the terminal gets records.
+    Another call replaces the level. Raises `UsageError` if `level` is not one of `LEVELS`.
     """
     if level not in LEVELS:
         raise UsageError(f"there is no log level {level!r}; choose {', '.join(LEVELS)}")
@@ -43,7 +44,7 @@ def start_logging(level: str = DEFAULT_LEVEL) -> None:
 
 
 def stop_logging() -> None:
-    """Close the log file, and log nothing more than Python does by itself."""
+    """Close the log file, and leave the program's log records to Python's own defaults."""
     while _handlers:
         handler = _handlers.pop()
         _program.removeHandler(handler)
@@ -53,17 +54,17 @@ def stop_logging() -> None:
 
 
 def is_quiet() -> bool:
-    """Whether the user asked for errors only."""
+    """Return whether the user asked for errors only."""
     return _program.level >= logging.ERROR
 
 
 def without_password(text: str) -> str:
-    """Return a text in which the user names and passwords of addresses are left out."""
+    """Return `text` without the user names and passwords of the addresses in it."""
     return _PARAMETER.sub(r"\1...", _USER_INFO.sub("", text))
 
 
 class _TerminalFormatter(logging.Formatter):
-    """One line for each record: the level in lower case, and the first line of its text."""
+    """A formatter that makes one line of a record: the level and the first line of its text."""
 
     def format(self, record: logging.LogRecord) -> str:
         first, *more = record.getMessage().splitlines() or [""]
@@ -72,14 +73,14 @@ class _TerminalFormatter(logging.Formatter):
 
 
 class _LateFileHandler(logging.handlers.RotatingFileHandler):
-    """A file that is made, with its folder, when the first line is written."""
+    """A handler that makes its file, and the folder, when the first line is written."""
 
     def _open(self) -> io.TextIOWrapper:
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
         return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Ignore a file that cannot be written: the terminal has the line."""
+        """Ignore that the file cannot be written, because the terminal has the line."""
 
 
 def _without_passwords(record: logging.LogRecord) -> bool:

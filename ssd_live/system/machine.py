@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @cache
 def cpu_name() -> str:
-    """Return the name of the CPU, as exactly as the platform reports it."""
+    """Return the name of the CPU, on Linux with its family and model number."""
     if (info := _cpuinfo()).get("model name"):
         return (
             f"{info['model name']} (family {info.get('cpu family', '?')} model "
@@ -35,9 +35,9 @@ def cpu_name() -> str:
 
 @cache
 def cpu_features() -> tuple[str, ...]:
-    """Return the CPU's vector extensions that matter for inference.
+    """Return the CPU's vector extensions that matter for inference, by their Linux names.
 
-    The result is empty if the platform does not report them.
+    The tuple is empty if the platform does not report them.
     """
     wanted = (
         "avx2",
@@ -58,7 +58,7 @@ def cpu_features() -> tuple[str, ...]:
 
 
 def nvidia_gpus(folder: Path = _NVIDIA) -> list[str]:
-    """Return one line for the NVIDIA driver and one for each of its GPUs.
+    """Return a line of text for the NVIDIA driver, and a line for each of its GPUs.
 
     The lines come from the Linux kernel, which does not wake the GPUs. On other systems the list is
     empty.
@@ -95,8 +95,8 @@ def _cpuinfo() -> dict[str, str]:
 def available_cores() -> int:
     """Return the number of CPU cores that this process may use.
 
-    These are the cores of its affinity, or fewer if a control group (a container) limits its CPU
-    time.
+    These are the cores that the process may be scheduled on, or fewer if a control group (a
+    container) limits its CPU time.
     """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -107,7 +107,7 @@ def available_cores() -> int:
 
 @cache
 def cgroup_cores(groups: Path = _CGROUP_LIST, root: Path = _CGROUP_ROOT) -> float | None:
-    """Return how many cores Linux control groups allow this process, or None without a limit.
+    """Return how many cores Linux control groups allow this process, or None if there is no limit.
 
     `groups` is the file /proc/self/cgroup, and `root` is the folder that the groups are mounted at.
     Source: the admin guide of Linux, cgroup-v2 `cpu.max` and cgroup-v1 `cpu.cfs_quota_us`.
@@ -167,7 +167,7 @@ def at_low_priority(make: Callable[[], T]) -> T:
 
 
 def package_version(name: str) -> str | None:
-    """Return the installed version of a package, or None. The package is not imported."""
+    """Return the version of a package without importing it, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
 """Find the folders of the program, and convert paths.
 
-Only `cache_folder` creates a folder.
+Of the functions here only `cache_folder` creates a folder.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 def assets_folder() -> Path:
-    """Return the folder of the files that ship with the program.
+    """Return the folder of the files that ship with the program, such as its models.
 
     It is beside the package in a checkout and in a frozen app, and inside the package in an
     installed wheel.
@@ -34,8 +34,9 @@ def assets_folder() -> Path:
 def engines_folder() -> Path:
     """Return the folder of what users make: trained and imported models, weights, engines.
 
-    It is `SSD_LIVE_ENGINES` if that environment variable is set, then `engines/` in a checkout, and
-    otherwise `engines` in the user's data folder. It may not exist.
+    It is the folder that the environment variable `SSD_LIVE_ENGINES` names. If that is not set, it
+    is `engines` in a checkout of the project, or otherwise `engines` in the user's data folder. The
+    folder may not exist.
     """
     if "SSD_LIVE_ENGINES" in os.environ:
         return Path(os.environ["SSD_LIVE_ENGINES"])
@@ -49,9 +50,9 @@ def engines_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder for files that can be made again at any time. Create it if it is missing.
 
-    It is `cache` in `SSD_LIVE_ENGINES` or in the `engines/` of a checkout, and otherwise the user's
-    cache folder. If it cannot be written, return a folder among the temporary files, and log one
-    warning.
+    It is `cache` in `engines_folder()` if `SSD_LIVE_ENGINES` is set or in a checkout of the
+    project, and otherwise the user's cache folder. If that cannot be written, return a folder among
+    the temporary files, and log one warning.
     """
     if "SSD_LIVE_ENGINES" in os.environ or _is_checkout():
         return _writable(engines_folder() / "cache")
@@ -61,10 +62,10 @@ def cache_folder() -> Path:
 
 
 def log_folder() -> Path:
-    """Return the folder of log files, which may not exist.
+    """Return the folder of log files. The folder may not exist.
 
-    It is `logs` in `SSD_LIVE_ENGINES` if that environment variable is set, and otherwise `logs` in
-    the user's state folder.
+    It is `logs` in the folder `SSD_LIVE_ENGINES` if that environment variable is set, and otherwise
+    `logs` in the user's state folder.
     """
     if "SSD_LIVE_ENGINES" in os.environ:
         return engines_folder() / "logs"
@@ -75,7 +76,7 @@ def log_folder() -> Path:
 
 @functools.cache
 def _is_checkout() -> bool:
-    """Whether the package lies in a checkout of this project, and not beside others' packages."""
+    """Return whether this package is in a checkout of the project, not installed as a wheel."""
     try:
         return _OWN_PROJECT in (_CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -108,16 +109,16 @@ def _temporary_cache() -> Path:
 
 
 def resolve(path: Path) -> Path:
-    """Return the path with links followed as far as possible.
+    """Return the absolute path with symbolic links followed as far as possible.
 
-    Unlike `Path.resolve` it does not fail on links that form a loop.
+    Unlike `Path.resolve`, this does not fail on links that form a loop.
     """
     return Path(os.path.realpath(path))
 
 
 def printable(path: Path | str) -> str:
-    """Return a path as text that can be written anywhere.
+    """Return a path as text that can be written to any file or terminal that takes Unicode.
 
-    Bytes that are not UTF-8 become replacement characters.
+    Bytes of the path that are not UTF-8 become replacement characters.
     """
     return os.fsencode(path).decode("utf-8", "replace")

@@ -1,1 +1,1 @@
-"""Training SSD on one's own data, and explaining what it finds."""
+"""Train SSD networks on labelled images, and explain their detections."""

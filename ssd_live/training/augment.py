@@ -1,7 +1,7 @@
-"""Data augmentation as in the SSD paper: section 2.2 ("Data augmentation") and section 3.6.
+"""Augment training data as in the SSD paper: section 2.2 ("Data augmentation") and section 3.6.
 
-Section 3.6 is the zooming out. Images are (H, W, 3) uint8 BGR; boxes are (M, 4) float32 x1, y1, x2,
-y2 in pixels. All random numbers come from the given generator.
+Section 3.6 describes the zooming out. Images are (H, W, 3) uint8 BGR; boxes are (M, 4) float32 x1,
+y1, x2, y2 in pixels. All random numbers come from the given generator.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5)
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image with its objects; `boxes` are (M, 4), `classes` are (M,) int64."""
+    """An image with its M objects; `boxes` are (M, 4), `classes` are (M,) int64."""
 
     image: Pixels
     boxes: NDArray[np.float32]
@@ -47,10 +47,11 @@ def augment(
     mean: tuple[float, float, float],
     random: np.random.Generator,
 ) -> Example:
-    """Return a training example of `size` (width, height).
+    """Return a random variation of `example` with the size `size` (width, height) in pixels.
 
-    Its colours are distorted. It may be zoomed out onto a canvas of the colour `mean` (BGR). Then a
-    patch is taken, which may be the whole image, and it may be flipped.
+    The colours are distorted. By chance, the image is then zoomed out onto a larger canvas of the
+    colour `mean` (BGR). Then a random patch is cut out, which may be the whole image. By chance,
+    the patch is flipped. Finally it is resized.
     """
     example = replace(example, image=distort_colours(example.image, random))
     if random.random() < _EXPANSION_CHANCE:
@@ -62,9 +63,9 @@ def augment(
 
 
 def resized(example: Example, size: tuple[int, int]) -> Example:
-    """Return the example stretched to `size` (width, height) by linear interpolation.
+    """Return the example stretched to `size` (width, height) in pixels by linear interpolation.
 
-    The deployed network gets its images in the same way.
+    A model in use gets its images in the same way.
     """
     height, width = example.image.shape[:2]
     scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
@@ -83,9 +84,10 @@ def flip(example: Example) -> Example:
 def zoom_out(
     example: Example, mean: tuple[float, float, float], random: np.random.Generator
 ) -> Example:
-    """Return the example at a random place on a canvas of up to 16 times its area: section 3.6.
+    """Return the example at a random place on a canvas of up to 16 times its area (section 3.6).
 
-    This makes small objects.
+    The rest of the canvas has the colour `mean` (BGR). Objects become small relative to the image.
+    A large image is scaled down first, so that the canvas is at most 2048 pixels a side.
     """
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
     example = _limited(example, _LARGEST_CANVAS / ratio)
@@ -116,11 +118,13 @@ def _limited(example: Example, side: float) -> Example:
 
 
 def sample_patch(example: Example, random: np.random.Generator) -> Example:
-    """Return the whole image, a patch with a least overlap with some object, or any patch.
+    """Return a random part of the example, or the whole example.
 
-    Each least overlap, any patch and the whole image are equally likely. Objects whose centre lies
-    in the patch stay, cut at its edge. A patch without objects is not taken. If fifty trials find
-    no patch, another choice is drawn.
+    One of seven choices is drawn, all equally likely: a patch that has an IoU of at least 0.1, 0.3,
+    0.5, 0.7 or 0.9 with some object, any patch, or the whole image. An object stays if its centre
+    lies in the patch, and its box is cut at the edge of the patch. At least one object must stay.
+    If fifty trials find no such patch, another choice is drawn. An example without objects is
+    returned whole.
     """
     if not len(example.boxes):
         return example
@@ -132,7 +136,10 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
 
 
 def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
-    """Return the part x1, y1, x2, y2 of an image, with the objects whose centre lies in it."""
+    """Return the part `patch` (x1, y1, x2, y2 in pixels) of an example.
+
+    It has the objects whose centre lies in the patch; their boxes are cut at its edge.
+    """
     x1, y1, x2, y2 = patch
     example = example.kept(_centre_inside(example.boxes, patch))
     boxes = np.clip(example.boxes, [x1, y1, x1, y1], [x2, y2, x2, y2]) - np.array([x1, y1, x1, y1])
@@ -159,7 +166,7 @@ def _find_patch(
 
 
 def overlaps(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return the Jaccard overlap of each box (M, 4) with the patch, (M,)."""
+    """Return the IoU (M,) of each box (M, 4) with the patch x1, y1, x2, y2."""
     low, high = np.maximum(boxes[:, :2], patch[:2]), np.minimum(boxes[:, 2:], patch[2:])
     shared = np.clip(high - low, 0, None).prod(1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (patch[2] - patch[0]) * (patch[3] - patch[1])
@@ -174,9 +181,10 @@ def _centre_inside(
 
 
 def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
-    """Return the image with changed brightness, contrast, saturation and hue, each by chance.
+    """Return the image with randomly changed brightness, contrast, saturation and hue.
 
-    Contrast is changed before or after saturation and hue (Howard 2013, as cited in section 2.2).
+    Each change is made with a probability of one half. Contrast changes before or after saturation
+    and hue (Howard 2013, as cited in section 2.2).
     """
     brightness: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))

@@ -1,4 +1,4 @@
-"""Save and load checkpoints: everything that a run needs to continue exactly."""
+"""Save and load checkpoints, which hold everything that a run needs to continue exactly."""
 
 import io
 import pickle
@@ -17,11 +17,12 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run.
+    """The state of a training run.
 
-    `step` is the number of batches learned from. `recipe` is the recipe of the run as JSON. `best`
-    is the best validation figure so far. `average` and `scaler` are empty if the run has none.
-    `random` is the state of PyTorch's random generator.
+    `step` is the number of batches that the run has learned from. `average` holds the averaged
+    weights, and `scaler` the state of the gradient scaler of float16; they are empty if the run has
+    none. `random` is the state of PyTorch's random generator. `recipe` is the recipe of the run as
+    JSON. `best` is the best mean average precision in a validation so far.
     """
 
     step: int
@@ -36,9 +37,9 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint to the file `path`, completely or not at all.
 
-    Raises `OutputError`; an earlier file of that name then stays.
+    Raises `OutputError` if the file cannot be written; an earlier file of this name then stays.
     """
     # The content is made in memory first, because the error of torch.save for a full disk cannot be
     # understood.
@@ -49,7 +50,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; nothing in the file is executed. Raises `ModelFileError`."""
+    """Read and return the checkpoint in the file `path`. Code in the file is never run.
+
+    Raises `ModelFileError` if the file is missing, is not a checkpoint, or is a checkpoint of
+    another version.
+    """
     if not path.is_file():
         raise ModelFileError(
             f"{path}: there is no checkpoint to resume from; leave out --resume to start a new run"
@@ -58,8 +63,8 @@ def load(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content.pop("version") != _VERSION:
             raise ModelFileError(
-                f"{path}: is a checkpoint of another version of ssd_live; train again, or use "
-                "that version"
+                f"{path}: is a checkpoint of another version of ssd_live; train again, or "
+                "install that version"
             )
         return Checkpoint(**content)
     except pickle.UnpicklingError as error:
@@ -77,5 +82,5 @@ def load(path: Path) -> Checkpoint:
         AttributeError,
     ) as error:
         raise ModelFileError(
-            f"{path}: the checkpoint cannot be read; give one made by `train`"
+            f"{path}: the checkpoint cannot be read; give a checkpoint made by `train`"
         ) from error

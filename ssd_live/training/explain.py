@@ -1,7 +1,7 @@
 """Explain how SSD finds the objects of one image.
 
-It tells which default box of which feature map made each detection, and which default boxes are
-matched to each object.
+An explanation says which default box of which feature map made each detection, and which default
+boxes are matched to each labelled object in training.
 """
 
 from collections import Counter
@@ -33,10 +33,10 @@ Boxes = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class FiredBox:
-    """A detection and the default box that it came from.
+    """A detection, with the default box that made it and the place of that default box.
 
-    `suppressed` counts, by feature map, the default boxes that found the same and were suppressed
-    by NMS. Boxes (4,) are xyxy in pixels.
+    `box` and `default_box` (4,) are x1, y1, x2, y2 in pixels. `suppressed` counts, for each feature
+    map (from 0), the default boxes that also found the object and that NMS suppressed.
     """
 
     box: Boxes
@@ -49,10 +49,11 @@ class FiredBox:
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """An object and the default boxes that are matched to it in training.
+    """A labelled object, with the default boxes that are matched to it in training.
 
-    `default_boxes` (M, 4) and `box` (4,) are xyxy in pixels. `places` are those of the default
-    boxes, `best_overlap` is the largest overlap of one of them with the object.
+    `default_boxes` (M, 4) and `box` (4,) are x1, y1, x2, y2 in pixels. `places` are the places of
+    the default boxes. `best_overlap` is the highest IoU of one of them with the object, or 0 if
+    there are none.
     """
 
     box: Boxes
@@ -64,9 +65,10 @@ class Matched:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The detections of an image, its matched objects, and all default boxes of the network.
+    """The detections and matched objects of an image, and all default boxes of the network.
 
-    `default_boxes` (N, 4) are xyxy in pixels of the image.
+    `default_boxes` (N, 4) are x1, y1, x2, y2 in pixels of the image, in the order of
+    `feature_maps`.
     """
 
     feature_maps: tuple[FeatureMapBoxes, ...]
@@ -78,11 +80,12 @@ class Explanation:
 def explain(
     model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None
 ) -> Explanation:
-    """Explain the detections in an image (H, W, 3) BGR, by the model's network in PyTorch.
+    """Return an explanation of what the network of a model detects in an image (H, W, 3) BGR.
 
-    Detections score above `threshold`, or above the model's own threshold if that is higher.
-    `truth` may give the labelled objects; those without an area in the image match nothing and are
-    left out. Raises `ModelFileError`.
+    The network runs in PyTorch. Detections score more than `threshold`, or more than the score
+    threshold of the model if that is higher. `truth` is the labelled objects, or None; objects
+    without area inside the image match nothing and are left out. Raises `ModelFileError` if a
+    weight of the model is missing or has another shape.
     """
     threshold = max(threshold, model.metadata.score_threshold)
     network = network_of(model)
@@ -151,7 +154,7 @@ def _matched(
 
 
 def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
-    """Return words such as `map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2`.
+    """Return a text such as `map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2` for a place.
 
     Maps, rows and columns count from 1.
     """
@@ -164,10 +167,11 @@ def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
 
 
 def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
-    """Return a sheet of panels that shows an explanation.
+    """Return one image (H, W, 3) BGR with several panels that show an explanation.
 
-    The first panel has the detections, coloured by feature map. Then comes one panel for each
-    feature map with its default boxes, and one with the matched objects, if there are any.
+    The first panel shows the detections, coloured by feature map. One panel for each feature map
+    follows, with default boxes of the map. If there are labelled objects, the last panel shows them
+    with the default boxes matched to them.
     """
     panels = [_detections(image, explained, classes)]
     panels += [

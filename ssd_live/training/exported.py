@@ -24,10 +24,11 @@ from ssd_live.training.start import Normalise
 
 
 def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) -> Agreement:
-    """Return how well the file on ONNX Runtime agrees with the network, on the file's own sample.
+    """Return how many detections of a network and of its model file on ONNX Runtime agree.
 
-    The network must be in evaluation mode. If it finds too few detections in the sample, the best
-    boxes before NMS are compared instead.
+    Both run on the agreement sample of the model file. `network` must be in evaluation mode, and
+    `normalise` makes its input. If the network finds too few detections in the sample, the boxes
+    with the best scores before NMS are compared instead.
     """
     images = sample_images(model)
     raw = [_boxes_and_scores(network, normalise, model, image) for image in images]
@@ -60,7 +61,7 @@ def _boxes_and_scores(
 
 
 def _best_pairs(boxes: Tensor, scores: Tensor, count: int) -> NormalisedDetections:
-    """Return the best `count` pairs of box and class, with nothing suppressed."""
+    """Return the `count` pairs of a box and a class with the best scores, without NMS."""
     values, places = scores.flatten().topk(min(count, scores.numel()))
     return _answer(boxes[places // scores.shape[1]], values, places % scores.shape[1])
 

@@ -1,6 +1,6 @@
-"""Make batches for training: worker processes read and augment the images.
+"""Make the batches for training in worker processes, which read and augment the images.
 
-The batches depend only on the seed, so a resumed run gets the same ones.
+The batches depend only on the data, the settings and the seed, so a resumed run gets the same ones.
 """
 
 import signal
@@ -28,11 +28,11 @@ _THINNEST = 1e-3
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network takes.
+    """The input that a network takes, and how training images are made into it.
 
-    `size` is (width, height) in pixels. `mean` is the mean colour (BGR) of the canvas when an image
-    is zoomed out. `augments` is whether images are augmented, `use_ignored` whether ignored objects
-    are trained on.
+    `size` is (width, height) in pixels. `mean` is the colour (BGR) of the canvas when an image is
+    zoomed out. Images are augmented if `augments` is true. Objects that evaluation ignores are used
+    in training if `use_ignored` is true.
     """
 
     size: tuple[int, int]
@@ -43,10 +43,10 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of images, with their targets and names.
+    """A batch of B images, with their labelled objects and the paths of their files.
 
-    `images` are (B, 3, H, W) uint8 RGB. `unreadable` are lines about images that were left out
-    because they could not be read.
+    `images` are (B, 3, H, W) uint8 RGB. `unreadable` holds one error message for each image that
+    could not be read and is not in the batch.
     """
 
     images: Tensor
@@ -56,10 +56,11 @@ class Batch:
 
 
 class BatchOrder(Sampler[list[tuple[int, int]]]):
-    """A sampler of batches of (image, turn) from batch `start` up to batch `steps`.
+    """A sampler that yields the batches number `start` to `steps` - 1 of a run.
 
-    A turn is one pass over all images (an epoch); each turn has another random order. The process
-    of rank `rank` gets its own share of every batch, out of `world` processes.
+    A batch is a list of (image, turn): the index of an image, and the number of the pass over all
+    images (the epoch). Each pass has another random order. If `world` processes share the work, the
+    process number `rank` (from 0) gets its own share of each batch of `batch` images.
     """
 
     def __init__(
@@ -96,9 +97,10 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
 
 
 class Examples(Dataset[tuple[Tensor, Target, str] | str]):
-    """A data set of examples by (image, turn), read and augmented.
+    """A data set that reads and augments the image with the index (image, turn).
 
-    An image that cannot be read gives a line about the error instead of an example.
+    It returns the image (3, H, W) uint8 RGB, its target and its path, or an error message if the
+    image cannot be read.
     """
 
     def __init__(self, images: Sequence[LabelledImage], view: InputSpec, seed: int) -> None:
@@ -148,7 +150,10 @@ def _solid(boxes: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def collate(items: Sequence[tuple[Tensor, Target, str] | str]) -> Batch:
-    """Return one batch of the given examples; unreadable images are only listed."""
+    """Return the batch that consists of the given items of `Examples`.
+
+    The error messages among the items become the batch's list of unreadable images.
+    """
     read = [item for item in items if not isinstance(item, str)]
     images = (
         torch.stack([image for image, _, _ in read])
@@ -170,7 +175,8 @@ def _one_thread(worker: int) -> None:
 def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
     """Yield the batches of `order`, in that order, while `workers` processes read ahead.
 
-    Only the main thread may call it, because it changes the handling of Ctrl-C for a moment.
+    With 0 workers, the calling process reads the images. Call this function only from the main
+    thread, because it changes the handling of Ctrl-C for a moment.
     """
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]

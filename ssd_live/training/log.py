@@ -21,11 +21,11 @@ COLUMNS = (
 
 @dataclass
 class Progress:
-    """The progress of a run, as it is reported now and then.
+    """A report on a run after `step` of its `steps` batches.
 
     `localisation` and `confidence` are the means of the two losses since the last report.
-    `validation_map` is the mean average precision if the network was validated at this step.
-    `notes` are lines about images that could not be read.
+    `validation_map` is the mean average precision (0 to 1) if the network was validated at this
+    step, and None otherwise. `notes` are error messages about images that could not be read.
     """
 
     step: int
@@ -40,10 +40,10 @@ class Progress:
 
 
 class RunLog:
-    """A log of a run, to be used in a with-block.
+    """The log of a run in the folder `folder`; use it in a with-block.
 
-    A run that is resumed after `step` steps removes what was logged beyond them, because those
-    steps are run again.
+    A run that is resumed after `step` steps removes the rows of later steps, because it runs those
+    steps again.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -56,7 +56,10 @@ class RunLog:
             self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, progress: Progress) -> None:
-        """Append one row to `log.csv`, and to TensorBoard's event files. Raises `OSError`."""
+        """Append one report to `log.csv`, and to TensorBoard's event files.
+
+        Raises `OSError` if a file cannot be written.
+        """
         validated = "" if progress.validation_map is None else f"{progress.validation_map:.6f}"
         row = (
             progress.step,

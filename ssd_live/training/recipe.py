@@ -1,4 +1,4 @@
-"""Read recipes: everything about a training run in one TOML file, with every value checked."""
+"""Read recipes: TOML files with everything about a training run, in which each value is checked."""
 
 import difflib
 import tomllib
@@ -22,8 +22,9 @@ class _Part(BaseModel):
 class ModelPart(_Part):
     """The network of a recipe, and the weights that it starts from.
 
-    `weights` is empty for random weights, `trained:NAME` for a shipped or imported model, or a file
-    of weights, which may be of VGG16 alone.
+    `network` is a name in the zoo, and `preset` chooses the default boxes of the VGG16 networks.
+    `weights` is empty for random weights, `trained:NAME` for a shipped, imported or trained model,
+    or the path of a weight file, which may be of VGG16 alone.
     """
 
     network: str
@@ -32,10 +33,12 @@ class ModelPart(_Part):
 
 
 class DataPart(_Part):
-    """The data of a recipe.
+    """The labelled data of a recipe.
 
-    The values are folders or files that `load_data` accepts. If `train` has several, the run trains
-    on all of them together. `classes` fixes the class names and their order.
+    `train` and `validation` are folders or files that `load_data` accepts, and the splits name a
+    part of them. If `train` has several entries, the run trains on all of them together. `classes`
+    fixes the class names and their order. `use_difficult` is whether the run trains on objects that
+    evaluation ignores.
     """
 
     train: tuple[str, ...]
@@ -49,7 +52,11 @@ class DataPart(_Part):
 class TrainPart(_Part):
     """The settings of SGD, as in section 3 of the paper, and of the run.
 
-    A step is one batch. The learning rate is multiplied by `decay` at each of the `milestones`.
+    A step is one batch; `milestones`, `warm_up` and the intervals `save_every`, `evaluate_every`
+    and `log_every` count steps. The learning rate rises during `warm_up`, and is multiplied by
+    `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and `average` is
+    how much the averaged weights keep at each step; 0 turns either of them off. `workers` processes
+    read the images.
     """
 
     steps: Annotated[int, Field(ge=1)]
@@ -73,12 +80,12 @@ class TrainPart(_Part):
     @model_validator(mode="after")
     def _milestones_rise(self) -> "TrainPart":
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones must be in rising order")
+            raise ValueError("milestones must be in rising order, each only once")
         return self
 
 
 class Recipe(_Part):
-    """Everything about a training run. `name` also becomes part of file names."""
+    """A checked recipe for a training run. `name` also becomes part of file names."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
     model: ModelPart
@@ -96,24 +103,30 @@ def _found(path: Path) -> Path:
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe file, and apply `part.key=value` changes to it.
+    """Read and return the recipe in the TOML file `path`, with `changes` to its values.
 
     A name without an ending, such as `finetune-small`, is a recipe that ships with the program.
-    The values of changes are TOML, or plain words. Raises `UsageError` with a message of one line
-    if the file cannot be read, is not valid TOML, or has an unknown key or a wrong value.
+    A change is a text such as `train.steps=1000`; its value is TOML or a plain word. Raises
+    `UsageError` with a message of one line if the file cannot be read, is not valid TOML, or has an
+    unknown key or a wrong value, or if a change is wrong.
     """
     path = _found(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(found.name for found in path.parent.glob("*.toml")))
-        hint = f"; the folder has {known}" if known else ""
+        hint = (
+            f"; give one of the recipes in that folder: {known}"
+            if known
+            else "; give the path of a recipe"
+        )
         raise UsageError(
             f"{path}: cannot be read ({(error.strerror or str(error)).lower()}){hint}"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path}: is not valid TOML ({str(error).splitlines()[0]}); correct that line"
+            f"{path}: is not valid TOML ({str(error).splitlines()[0]}); correct the "
+            "file at that place"
         ) from error
     content.setdefault("name", path.stem)
     for change in changes:
@@ -128,12 +141,15 @@ def _apply(content: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise UsageError(f"--set {change!r} must be part.key=value, as in train.steps=1000")
+        raise UsageError(f"--set {change!r} must be part.key=value, for example train.steps=1000")
     place = content
     for part in parts[:-1]:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise UsageError(f"--set {change!r}: {part} is a single value and has no keys")
+            raise UsageError(
+                f"--set {change!r}: {part} is a single value and has no keys; set it as a whole, "
+                "for example train.steps=1000"
+            )
     try:
         place[parts[-1]] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""Make the network of a recipe, with the weights that the recipe names."""
+"""Create the network of a recipe, with the weights that the recipe names."""
 
 import json
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ _OF_NETWORK = {
 
 @dataclass(frozen=True)
 class InitialModel:
-    """A network to train.
+    """A network to train, and the preprocessing of its images.
 
-    `fresh` names the weights that start at random values, because none were given or their shapes
-    differ.
+    `fresh` names the weights that start at random values, because none were given for them or the
+    given ones have another shape.
     """
 
     network: SSDNetwork
@@ -42,14 +42,20 @@ class InitialModel:
 
 
 def preprocessing_of(network: str) -> Preprocessing:
-    """Return the preprocessing of a network of the zoo. Raises `KeyError` for another name."""
+    """Return the preprocessing for a network of the zoo, by its name.
+
+    Raises `KeyError` if the zoo has no network of this name.
+    """
     return _OF_NETWORK[network]
 
 
 def begin(part: ModelPart, classes: int) -> InitialModel:
     """Return the network of a recipe, with the weights that the recipe names.
 
-    `classes` counts the background. Raises `UnknownModelError`, `ModelFileError`, `UsageError`.
+    `classes` is the number of classes with the background. Raises `UnknownModelError` if the
+    network or the named weights do not exist, `ModelFileError` if the weights cannot be read or
+    none of them fit, and `UsageError` if the weights are those of another network or another
+    preset.
     """
     network = create(part.network, classes, part.preset)
     state = _given(part)
@@ -61,8 +67,7 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     }
     if state and not fitting:
         raise ModelFileError(
-            f"{part.weights}: none of its weights fit {part.network}; give weights of the same "
-            "network"
+            f"{part.weights}: none of its weights fit {part.network}; give weights of that network"
         )
     network.load_state_dict(own | fitting)
     return InitialModel(
@@ -106,7 +111,7 @@ def _trained(name: str, part: ModelPart) -> State:
             state = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, ValueError) as error:
         raise ModelFileError(
-            f"{path}: the weights cannot be read ({error}); import them again"
+            f"{path}: the weights cannot be read ({error}); train or import the model again"
         ) from error
     for what, wanted in (("network", part.network), ("preset", part.preset)):
         if facts.get(what, wanted) != wanted:
@@ -120,9 +125,10 @@ def _trained(name: str, part: ModelPart) -> State:
 def vgg16_weights(state: State, path: Path) -> State:
     """Return the weights of VGG16 alone under our names.
 
-    The file may name its layers `vgg.N`, `features.N` or `N`. It may have fc6 and fc7 already
-    reduced (31 and 33), or whole (`classifier.0` and `.3`). Of whole ones, every fourth value along
-    each axis is taken, and every third in space, as the paper does ("subsample parameters"). Raises
+    The file may name its layers `vgg.N`, `features.N` or `N`. It may have fc6 and fc7 as
+    convolutions that are already reduced (31 and 33), or in full size (`classifier.0` and
+    `classifier.3`). In full size, every fourth channel and every third row and column of the kernel
+    is taken, as the paper does ("subsample parameters"). `path` is only for messages. Raises
     `ModelFileError` if a convolution is missing.
     """
     plain = {
@@ -135,7 +141,7 @@ def vgg16_weights(state: State, path: Path) -> State:
         for kind in ("weight", "bias"):
             if f"{index}.{kind}" not in plain:
                 raise ModelFileError(
-                    f"{path}: {index}.{kind} of VGG16 is missing; give a complete VGG16"
+                    f"{path}: {index}.{kind} of VGG16 is missing; give all weights of VGG16"
                 )
             renamed[f"backbone.{place}.{kind}"] = plain[f"{index}.{kind}"]
     for name, place, whole in (("31", "7.1", "classifier.0"), ("33", "7.3", "classifier.3")):
@@ -150,10 +156,10 @@ def vgg16_weights(state: State, path: Path) -> State:
 
 
 def _reduced(tensor: Tensor, place: str) -> Tensor:
-    """Subsample fc6 or fc7 of VGG16.
+    """Return a subsampled weight or bias of fc6 or fc7 of VGG16.
 
-    fc6 goes from (4096, 512 x 7 x 7) to (1024, 512, 3, 3), fc7 from (4096, 4096) to (1024, 1024, 1,
-    1), biases to (1024,).
+    The weights of fc6 go from (4096, 512 x 7 x 7) to (1024, 512, 3, 3), those of fc7 from (4096,
+    4096) to (1024, 1024, 1, 1), and the biases from (4096,) to (1024,).
     """
     if tensor.dim() == 1:
         return tensor[::4]
@@ -163,7 +169,7 @@ def _reduced(tensor: Tensor, place: str) -> Tensor:
 
 
 class Normalise(nn.Module):
-    """A layer that turns uint8 RGB (B, 3, H, W) into what the network takes."""
+    """A layer that turns uint8 RGB images (B, 3, H, W) into the float32 input of a network."""
 
     mean: Tensor
     scale: Tensor
@@ -174,5 +180,5 @@ class Normalise(nn.Module):
         self.register_buffer("scale", torch.tensor(how.scale).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return `(images - mean) * scale` as float32, (B, 3, H, W)."""
+        """Return `(images - mean) * scale` as float32 (B, 3, H, W)."""
         return (images.float() - self.mean) * self.scale

@@ -27,18 +27,18 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Place:
-    """The folder in which a run keeps its files."""
+    """The folder in which a run keeps its checkpoints and its log."""
 
     folder: Path
 
     @property
     def last(self) -> Path:
-        """The checkpoint of the last saved step."""
+        """The path of the checkpoint of the last saved step."""
         return self.folder / "last.pt"
 
     @property
     def best(self) -> Path:
-        """The checkpoint of the best validation so far."""
+        """The path of the checkpoint of the best validation so far."""
         return self.folder / "best.pt"
 
 
@@ -50,7 +50,7 @@ Evaluate = Callable[[SSDNetwork], float]
 class Trainer:
     """One training run of a recipe on a data set.
 
-    `rank` is the number of this process, out of `world` that share the work.
+    If `world` processes share the work, `rank` is the number of this process (from 0).
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Trainer:
 
     @property
     def trained(self) -> SSDNetwork:
-        """The network to use: the average over the steps, if one is kept."""
+        """The network to use: the averaged one if the recipe averages weights, else `network`."""
         return self._average if self._average is not None else self.network
 
     def trained_on_cpu(self) -> SSDNetwork:
@@ -112,8 +112,8 @@ class Trainer:
     def take_best(self) -> int | None:
         """Load the weights of the best validation, and return the step at which they were saved.
 
-        The network is then for use, not for further training. Returns None if there was no
-        validation, or if the saved weights belong to another run.
+        After that, use the network but do not train it further. Returns None and changes nothing if
+        there was no validation, or if the saved weights belong to another run.
         """
         if not self._place.best.is_file():
             return None
@@ -129,20 +129,20 @@ class Trainer:
         )
 
     def stop(self) -> None:
-        """End the run after the current step; the checkpoint is saved."""
+        """Make `run` save the checkpoint and return after the current step."""
         self._stopped = True
 
     def resume(self) -> None:
         """Load the last checkpoint, so that `run` continues from it.
 
         Raises `ModelFileError` if the checkpoint cannot be read, and `TrainingError` if it belongs
-        to another run.
+        to a run with another recipe or other classes.
         """
         saved = checkpoint.load(self._place.last)
         if not self._is_of_this_run(saved):
             raise TrainingError(
                 f"{self._place.last}: belongs to another recipe or other classes; train into "
-                "another folder, or restore the recipe and the classes"
+                "another folder, or use the recipe and the classes of that run"
             )
         self.network.load_state_dict(saved.model)
         if self._average is not None:
@@ -159,7 +159,9 @@ class Trainer:
         """Train until the last step, or until `stop` is called.
 
         `on_progress` is called every `log_every` steps, after each validation and at the end.
-        Raises `TrainingError` if the loss is not a finite number; the message names the images.
+        `evaluate` validates the network every `evaluate_every` steps and at the end; without it,
+        there is no validation. Raises `TrainingError` if the loss is not a finite number; the
+        message names the images.
         """
         part = self._recipe.train
         order = BatchOrder(
@@ -214,9 +216,10 @@ class Trainer:
                 return
 
     def learn(self, batches: Iterable[Batch]) -> Iterator[float]:
-        """Train on the given batches, and yield the sum of both losses after each.
+        """Train on the given batches, and yield the sum of both losses after each batch.
 
-        Nothing is logged, validated or saved. Raises `TrainingError` as `run` does.
+        Nothing is logged, validated or saved. Raises `TrainingError` if the loss is not a finite
+        number.
         """
         self.network.train()
         for batch in batches:
@@ -228,7 +231,8 @@ class Trainer:
     def _stopping(self) -> bool:
         """Whether `stop` was called in any of the processes.
 
-        They must end together, because otherwise some would wait for the others for ever.
+        All processes must end after the same step, because otherwise some would wait for the others
+        for ever.
         """
         if self._world == 1:
             return self._stopped
@@ -271,7 +275,7 @@ class Trainer:
             raise TrainingError(
                 f"the loss is not a finite number at step {self._step + 1} (images "
                 f"{', '.join(Path(name).name for name in batch.names)}); "
-                "lower learning_rate, or set clip_norm or warm_up"
+                "lower learning_rate in the recipe, or set clip_norm or warm_up there"
             )
         self._optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
@@ -297,7 +301,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        """Move the weights of the averaged network towards those of the trained one."""
+        """Move the weights of the averaged network towards those of the trained network."""
         if self._average is None:
             return
         keep = min(self._recipe.train.average, (1 + self._step) / (10 + self._step))
@@ -342,9 +346,9 @@ class Trainer:
 
 
 class RunningMean:
-    """The sums of losses and images since the last report.
+    """The sums of the losses and the number of images since the last report.
 
-    Losses stay on the device until they are needed, because copying them would wait for it.
+    Losses stay on the device until they are needed, because reading a loss waits for the device.
     """
 
     def __init__(self) -> None:
@@ -355,21 +359,21 @@ class RunningMean:
         self.notes: list[str] = []
 
     def add(self, localisation: Tensor, confidence: Tensor, images: int) -> None:
-        """Add the losses of one step, and its number of images."""
+        """Add the two losses of one step, which are scalars, and its number of images."""
         self._localisation = self._localisation + localisation.detach()
         self._confidence = self._confidence + confidence.detach()
         self._steps += 1
         self._images += images
 
     def total(self) -> float:
-        """Return the mean of the sum of both losses per step."""
+        """Return the mean over the steps of the sum of both losses."""
         return float(self._localisation + self._confidence) / max(self._steps, 1)
 
     def progress(self, step: int, part: TrainPart, validated: float | None) -> Progress:
-        """Return the report after `step` steps.
+        """Return the report on the run after `step` steps.
 
-        `validated` is the validation figure, if there is one. `seconds_left` assumes the speed so
-        far.
+        `validated` is the mean average precision if the network was just validated, else None. The
+        `seconds_left` of the report assume the speed since the last report.
         """
         elapsed = max(time.monotonic() - self._started, 1e-6)
         steps = max(self._steps, 1)
@@ -388,9 +392,9 @@ class RunningMean:
 
 
 def learning_rate(part: TrainPart, step: int) -> float:
-    """Return the learning rate of the step that follows `step` steps.
+    """Return the learning rate of the step with the number `step`, which counts from 0.
 
-    It rises during the warm-up, and is multiplied by `decay` at each milestone that was passed.
+    The rate rises during the warm-up, and is multiplied by `decay` at each milestone.
     """
     rate = part.learning_rate * part.decay ** sum(
         step >= milestone for milestone in part.milestones
@@ -399,7 +403,10 @@ def learning_rate(part: TrainPart, step: int) -> float:
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the parameter groups: weights decay; biases, norms and scales do not."""
+    """Return two groups of parameters for SGD: one with weight decay and one without.
+
+    Biases, the parameters of norms, and scales have no weight decay.
+    """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():

@@ -13,10 +13,10 @@ _REPLACE_BROKEN_TAGS: dict[str, Any] = (
 
 
 def open_input(address: str, **options: Any) -> InputContainer:
-    """Open a file or network address for reading.
+    """Open a file or network address for reading and return its PyAV container.
 
-    In tags that are not UTF-8, unreadable bytes are replaced. `options` are passed to `av.open`.
-    Raises `av.FFmpegError`, `OSError` or `ValueError` if the address cannot be opened.
+    In metadata tags that are not UTF-8, unreadable bytes are replaced. `options` are passed to
+    `av.open`. Raises `av.FFmpegError`, `OSError` or `ValueError` if the address cannot be opened.
     """
     container: InputContainer = av.open(address, **_REPLACE_BROKEN_TAGS, **options)
     return container

@@ -32,11 +32,12 @@ _TRIAL_SIZE = (640, 360)
 def live_options(
     encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float
 ) -> dict[str, str]:
-    """Return the encoder options for frames like `pictures` that arrive every `interval` seconds.
+    """Return FFmpeg's encoder options for frames like `pictures`, one every `interval` seconds.
 
-    `pictures` are the first frames, in order. The result is the highest effort that leaves enough
-    CPU time for everything else. With fewer than two frames nothing can be measured, and the result
-    is the middle effort. A hardware encoder uses no CPU time, so it gets its usual options.
+    `pictures` are the first frames, in order. The result is the highest effort (the most work for a
+    smaller file) that leaves enough CPU time for everything else. With fewer than two frames
+    nothing can be measured, and the result is the middle effort. A hardware encoder uses no CPU
+    time, so it gets its usual options.
     """
     if encoder.name != "libx264":
         return encoder.options_for(DEFAULT_CRF["h264"])
@@ -51,9 +52,10 @@ def live_options(
 
 
 def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
-    """Return the CPU time to encode one frame, in seconds.
+    """Return the CPU time in seconds that encoding one whole frame takes.
 
-    It is measured on the centres of the frames. The first frame is not counted.
+    The time is measured on the centres of the frames and scaled to the whole frame. The first frame
+    is not counted, because it is a key frame.
     """
     parts = [_middle(picture) for picture in pictures]
     context = open_encoder(
@@ -70,7 +72,7 @@ def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str])
 
 
 def _middle(picture: av.VideoFrame) -> av.VideoFrame:
-    """Return a copy of the centre of a frame, of at most `_TRIAL_SIZE` and with even sides."""
+    """Return a copy of the centre of a frame, at most `_TRIAL_SIZE` (width, height) in size."""
     width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
     left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2
     part = av.VideoFrame(width, height, "yuv420p")

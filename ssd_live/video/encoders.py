@@ -1,6 +1,6 @@
 """List the video encoders, choose one that works on this machine, and give its options.
 
-The options set an encoder's quality and its effort.
+The options set an encoder's quality and its effort (how much work it does for a smaller file).
 """
 
 import contextlib
@@ -40,8 +40,10 @@ DEFAULT_PRESET: Preset = "fast"
 class Encoder:
     """An FFmpeg encoder and its options.
 
-    `quality` are the names of the options that take the constant rate factor (CRF). `presets` are
-    the encoder's own options for each of our presets, if it has any. `options` are always set.
+    `name` is FFmpeg's name of the encoder. `quality` holds the names of the options that take the
+    constant rate factor (CRF). `presets` maps each `Preset` to the encoder's own options for it,
+    and is empty if the encoder has none. `options` are always set. `pixel_format` is FFmpeg's name
+    of the format that the encoder takes.
     """
 
     name: str
@@ -51,12 +53,18 @@ class Encoder:
     pixel_format: str = "yuv420p"
 
     def options_for(self, crf: int, preset: Preset = DEFAULT_PRESET) -> dict[str, str]:
-        """Return the FFmpeg options for a CRF and a preset."""
+        """Return all FFmpeg options, by name, for a CRF and a preset.
+
+        `crf` is on the encoder's own scale.
+        """
         return self.options | dict.fromkeys(self.quality, str(crf)) | self.presets.get(preset, {})
 
 
 def _named(*names: str) -> dict[Preset, dict[str, str]]:
-    """Map our presets to an encoder's `preset` option. `names` are its own names, slow first."""
+    """Return, for each `Preset`, the encoder option `preset` with one of `names`.
+
+    `names` are the encoder's own names of its presets, the slowest first.
+    """
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 
 
@@ -94,14 +102,14 @@ _SOFTWARE: dict[Codec, Encoder] = {
 
 
 def software_encoder(codec: Codec) -> Encoder:
-    """Return the encoder that runs on the CPU."""
+    """Return the encoder for a codec that runs on the CPU."""
     return _SOFTWARE[codec]
 
 
 def hardware_encoders(codec: Codec) -> list[Encoder]:
-    """Return the hardware encoders of this platform whose device may be present.
+    """Return the hardware encoders for a codec whose device may be present, the best first.
 
-    They are in order of preference. Use `works` to find out whether one of them works.
+    Use `works` to find out whether an encoder works. The list is empty for MJPEG and FFV1.
     """
     if codec not in ("h264", "hevc", "av1"):
         return []
@@ -177,7 +185,10 @@ def open_encoder(
 
 @cache
 def works(name: str, pixel_format: str) -> bool:
-    """Return whether this encoder can encode a frame on this machine. The result is cached."""
+    """Return whether the FFmpeg encoder `name` can encode a frame on this machine.
+
+    `pixel_format` is FFmpeg's name of the format of the frame. The result is cached.
+    """
     try:
         context = open_encoder(
             name,
@@ -193,9 +204,9 @@ def works(name: str, pixel_format: str) -> bool:
 
 
 def choose_encoder(codec: Codec) -> Encoder:
-    """Return the first hardware encoder that works on this machine, or else the software encoder.
+    """Return the first hardware encoder for a codec that works, or else the software encoder.
 
-    Raises `OutputError` if this build of FFmpeg has none that works.
+    Raises `OutputError` if no encoder for the codec works with this build of FFmpeg.
     """
     for encoder in hardware_encoders(codec):
         if works(encoder.name, encoder.pixel_format):
@@ -203,14 +214,17 @@ def choose_encoder(codec: Codec) -> Encoder:
     encoder = _SOFTWARE[codec]
     if not works(encoder.name, encoder.pixel_format):
         raise OutputError(
-            f"this build of FFmpeg cannot encode {codec}; choose another with --codec "
+            f"this build of FFmpeg cannot encode {codec}; choose another codec with --codec "
             f"({', '.join(CODECS)})"
         )
     return encoder
 
 
 def working_encoders() -> dict[Codec, list[str]]:
-    """Return the names of all encoders that work on this machine, for the `doctor` command."""
+    """Return, for each codec, the names of its encoders that work on this machine.
+
+    Hardware encoders come first. The `doctor` command prints the result.
+    """
     found: dict[Codec, list[str]] = {}
     for codec in CODECS:
         with contextlib.suppress(OutputError):

@@ -22,7 +22,8 @@ _KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("v
 class Accelerator:
     """A hardware decoder.
 
-    `name` is FFmpeg's name of it. `hwaccel` is the argument for opening a file with it.
+    `name` is FFmpeg's name of the decoder, such as cuda. `hwaccel` is the argument with which PyAV
+    opens a file for this decoder.
     """
 
     name: str
@@ -32,10 +33,11 @@ class Accelerator:
 def working_accelerator(
     path: Path, options: dict[str, str], index: int, first: av.VideoFrame
 ) -> Accelerator | None:
-    """Return a hardware decoder that works for a file, or None if there is none.
+    """Return the first hardware decoder that works for a file, or None if no decoder works.
 
-    It works if it decodes the first frame of stream `index` to exactly the pixels of `first`, which
-    the CPU decoded. `options` are FFmpeg's options for opening the file.
+    A decoder works if it decodes the first frame of stream `index` to exactly the pixels of
+    `first`, which is the same frame as the CPU decoded it. `options` are FFmpeg's options for
+    opening the file.
     """
     for kind in _KINDS:
         if kind in hwdevices_available():

@@ -9,9 +9,10 @@ from pathlib import Path
 class VideoInfo:
     """The properties of a video, as its container gives them.
 
-    `width` and `height` are in pixels of the upright frame. `time_base` is in seconds, `rate` in
-    frames per second, `duration` in seconds. `frames` is the number of frames. `frames` and
-    `duration` are None if the container does not give them.
+    `width` and `height` are in pixels of the upright frame. `time_base` is the unit of the frame
+    times in seconds, `rate` is in frames per second, and `duration` is in seconds. `frames` is the
+    number of frames. `frames` and `duration` are None if the container does not give them. `codec`
+    and `pixel_format` are FFmpeg's names.
     """
 
     path: Path

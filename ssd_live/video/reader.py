@@ -40,8 +40,8 @@ _PIXELS_OF_AN_INFERENCE = 1_500_000
 class VideoReader:
     """A reader of one video file.
 
-    Use it in a `with` block, or call `close`. `info` is known at once. Iterate over `read` for the
-    frames.
+    Use it in a `with` block, or call `close`. `info` is available at once. Iterate over `read` for
+    the frames.
 
     After reading, `shortfall` describes what is missing from the file, or is empty.
     `concealed_frames` counts the frames of which the decoder had to guess a damaged part.
@@ -112,9 +112,9 @@ class VideoReader:
 
     @property
     def colour(self) -> tuple[int, int, int, int]:
-        """The colour range, matrix, primaries and transfer characteristic of the returned frames.
+        """The (range, matrix, primaries, transfer characteristic) of the frames' colours.
 
-        The values are FFmpeg's, which for the last three are those of ITU-T H.273.
+        The range is a value of FFmpeg's AVColorRange. The other three are codes of ITU-T H.273.
         """
         context = self._video.codec_context
         shown = as_yuv420p(self._first, *self._stored_size)
@@ -129,8 +129,8 @@ class VideoReader:
     def shortfall(self) -> str:
         """A description of what is missing from the file, or an empty string.
 
-        It names packets that could not be decoded or, after reading to the end, a file that ends
-        earlier than its header says.
+        It says how many places could not be decoded or, after reading to the end, that the file
+        ends earlier than its header says.
         """
         if self._damaged:
             return (
@@ -142,7 +142,7 @@ class VideoReader:
             and self._promised_end is not None
             and self._end < self._promised_end - _END_TOLERANCE_SECONDS
         ):
-            return f"the file ends after {self._end:.1f} s of {self._promised_end:.1f} s"
+            return f"the file ends after {self._end:.1f} s of its {self._promised_end:.1f} s"
         return ""
 
     def read(
@@ -150,9 +150,9 @@ class VideoReader:
     ) -> Iterator[Frame | av.Packet]:
         """Yield the frames in presentation order, and the packets of other streams between them.
 
-        `others` are the indices of these streams. Their packets come in the order of the file.
-        `start` and `duration` are in seconds; `start` counts from the video's first frame. Frames
-        and packets outside this time range are left out.
+        `others` are the indices of these streams in the file. Their packets come in the order of
+        the file. `start` and `duration` are in seconds; `start` counts from the video's first
+        frame. Frames and packets outside this time range are left out.
         """
         # Half a unit of the time base allows for the rounding of frame times.
         first = self._start_seconds + start - float(self.info.time_base) / 2
@@ -183,10 +183,11 @@ class VideoReader:
         return self._start_pts
 
     def _look_ahead(self) -> av.VideoFrame:
-        """Return the first frame, in such a way that `read` still yields everything.
+        """Return the first frame, which `read` will still yield.
 
-        The items before it are kept for `read`. If they are too many, the file is opened again
-        instead. Raises `MediaError` if the file has no frame that can be decoded.
+        The packets before the first frame are kept for `read`. If there are more than
+        `_MOST_AHEAD`, the file is opened again instead. Raises `MediaError` if the file has no
+        frame that can be decoded.
         """
         ahead: list[av.VideoFrame | av.Packet] = []
         items = self._unread
@@ -201,15 +202,16 @@ class VideoReader:
                 ahead.append(item)
         detail = f" ({self._trouble!s})" if self._trouble else ""
         raise MediaError(
-            f"{self.path}: has no frame that can be decoded{detail}; the file is damaged or not "
-            "a video"
+            f"{self.path}: no frame can be decoded{detail}; the file is damaged or not a video, so "
+            "give another file"
         )
 
     def _items_from(self, start: float) -> Iterator[av.VideoFrame | av.Packet]:
-        """Yield all items from the last key frame at or before `start` on.
+        """Yield all frames and packets from the last key frame at or before `start` on.
 
-        Seeking in some formats (MPEG-TS) ends after `start`. In that case the reader seeks farther
-        back, and in the end to the beginning of the file.
+        `start` is in seconds after the first frame. In some formats (MPEG-TS) a seek ends at a
+        frame after `start`. In that case the reader seeks farther back, and at last to the
+        beginning of the file.
         """
         wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
         for back in (0.0, *_SEEK_BACK_SECONDS):
@@ -235,9 +237,9 @@ class VideoReader:
         yield from self._items()
 
     def _items(self) -> Iterator[av.VideoFrame | av.Packet]:
-        """Yield the video's frames and the packets of all other streams.
+        """Yield the video's frames and the packets of all other streams, in the order of the file.
 
-        All streams are read, because the end of the longest one is the end of the file.
+        All streams are read, because the end of the longest stream is the end of the file.
         """
         self._is_begun = True
         packets = self._container.demux()
@@ -275,8 +277,10 @@ class VideoReader:
             self._end = max(self._end, seconds + float((packet.duration or 0) * packet.time_base))
 
     def _frame(self, native: av.VideoFrame, index: int, decoded: int) -> Frame:
-        """Convert a decoded frame. `decoded` counts those before it: it gives a frame without a
-        time its time.
+        """Return a decoded FFmpeg frame as an upright `Frame` with the number `index`.
+
+        `decoded` is the number of frames decoded before this frame. A frame without a time gets its
+        time from that number.
         """
         self.concealed_frames += native.is_corrupt
         if native.pts is None:
@@ -316,7 +320,7 @@ class VideoReader:
         self._unread = self._items()
 
     def _use_cores(self) -> None:
-        """Set the number of decoder threads."""
+        """Set the number of threads with which the CPU decodes."""
         context = self._video.codec_context
         self._video.thread_type, context.thread_count = "AUTO", self._cores
         if self._shared:
@@ -331,9 +335,9 @@ class VideoReader:
             )
 
     def _seek(self, seconds: float) -> None:
-        """Go to the last key frame at or before a time, in seconds after the first frame.
+        """Move to the last key frame at or before a time, in seconds after the first frame.
 
-        A format that cannot seek stays at the beginning.
+        A file whose format cannot seek stays at the beginning.
         """
         with contextlib.suppress(av.FFmpegError):
             self._container.seek(
@@ -370,7 +374,7 @@ class VideoReader:
         return 1 / ratio if self._turn.transpose else Fraction(ratio)
 
     def _header_end(self) -> float | None:
-        """Return the end time that the header promises, in seconds, or None if it gives none."""
+        """Return the end time in the file's header, in seconds, or None if the header has none."""
         if not self._container.duration:
             return None
         return ((self._container.start_time or 0) + self._container.duration) / av.time_base
@@ -381,9 +385,9 @@ def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
         if not path.exists():
             raise MediaError(f"{path}: there is no such file; check the path")
         if not path.is_file():
-            raise MediaError(f"{path}: is not a regular file; give a video or an image")
+            raise MediaError(f"{path}: is not a regular file; give a video or image file")
         if path.stat().st_size == 0:
-            raise MediaError(f"{path}: the file is empty; copy it again")
+            raise MediaError(f"{path}: the file is empty; copy it again or give another file")
         with path.open("rb"):
             pass
         return open_input(
@@ -393,14 +397,15 @@ def _open(path: Path, accelerator: Accelerator | None = None) -> InputContainer:
         )
     except av.error.InvalidDataError as error:
         raise MediaError(
-            f"{path}: is not a video that FFmpeg can read, or its index is missing; check the file"
+            f"{path}: is not a video that FFmpeg can read, or its index is missing; copy it again "
+            "or give another file"
         ) from error
     except MediaError:
         raise
     except (av.FFmpegError, OSError) as error:
         raise MediaError(
-            f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the file "
-            "and its permissions"
+            f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the path "
+            "and the permissions of the file"
         ) from error
 
 
@@ -415,13 +420,13 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic
     ]
     if not moving:
-        raise MediaError(f"{path}: has no video stream; give a video or an image")
+        raise MediaError(f"{path}: the file has no video stream; give a video or image file")
     if moving[0].codec_context is None:
-        raise MediaError(f"{path}: its codec is unknown to this FFmpeg; convert the file first")
+        raise MediaError(f"{path}: this FFmpeg does not know its codec; convert it to H.264 first")
     return moving[0]
 
 
 def _seconds(packet: av.Packet) -> float | None:
-    """Return the packet's presentation time (or else decoding time) in seconds, if it has one."""
+    """Return the packet's presentation or else decoding time in seconds, or None without both."""
     moment = packet.pts if packet.pts is not None else packet.dts
     return None if moment is None or packet.time_base is None else float(moment * packet.time_base)

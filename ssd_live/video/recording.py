@@ -28,7 +28,7 @@ _FIRST_SECONDS = 0.5
 
 
 class RecordingWriter:
-    """A writer of a Matroska video from yuv420p frames with even sides.
+    """A writer of the Matroska video `path` from yuv420p frames with even sides.
 
     All frames are written at the size of the first one. The methods raise `OutputError`,
     `av.FFmpegError` or `OSError` if writing fails.
@@ -64,9 +64,10 @@ class RecordingWriter:
         self.keep_going()
 
     def keep_going(self) -> None:
-        """Begin the file if enough frames have arrived or enough time has passed.
+        """Create the file and write the first frames, if enough frames or enough time have passed.
 
-        Call it regularly, also while no frames arrive.
+        Nothing happens if the file was created before. Call this method regularly, also while no
+        frames arrive.
         """
         if self._first and (
             len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at
@@ -74,7 +75,7 @@ class RecordingWriter:
             self._begin()
 
     def close(self) -> None:
-        """Write all remaining frames and close the file. Requires at least one frame."""
+        """Write all remaining frames and close the file. Call it only after at least one `add`."""
         if self._first:
             self._begin()
         for packet in self._stream.encode(None):
@@ -82,9 +83,10 @@ class RecordingWriter:
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file with the frames that were written so far.
+        """Close the file and keep the frames that were written so far.
 
-        Raises nothing, because the caller has already reported the error.
+        This method raises no error, because the caller already reports the error that ended the
+        recording.
         """
         with contextlib.suppress(Exception):
             if self._first:

@@ -29,7 +29,8 @@ class Route(Protocol):
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
         """Yield the output packets for one input packet.
 
-        Call it with None at the end, to get the packets that are still held back.
+        Call this method with None after the last packet, to get the packets that are still held
+        back.
         """
         ...
 
@@ -41,7 +42,7 @@ class CopyRoute:
         self._output = output
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Yield the input packet, assigned to the output stream."""
+        """Yield the input packet itself, assigned to the output stream; yield nothing for None."""
         if packet is not None:
             packet.stream = self._output
             yield packet
@@ -87,7 +88,7 @@ class AudioRoute:
 
         The input's times are not precise enough, because in some containers (AVI) the time unit of
         sound is longer than a frame of sound. If the input's time is later by more than
-        `_LARGEST_TIME_ERROR_SECONDS`, there is a real gap, which is kept.
+        `_LARGEST_TIME_ERROR_SECONDS`, the sound has a real gap, which is kept.
         """
         rate = self._output.sample_rate
         if frame.pts is not None and frame.time_base is not None:
@@ -147,9 +148,10 @@ class Routing:
 
 
 def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
-    """Add an output stream for every input stream that the container can hold.
+    """Add an output stream to `container` for every input stream that it can hold.
 
-    Return the routes to these streams.
+    A stream may be converted for this purpose. Return the routes to the output streams, and notes
+    about the streams that were converted or dropped.
     """
     routes: dict[int, Route] = {}
     notes: list[str] = []
@@ -165,7 +167,7 @@ def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
 def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, str]:
     label = f"{stream.type} stream {stream.index}"
     if stream.codec_context is None or stream.type not in ("audio", "subtitle"):
-        return None, f"{label} is dropped: only sound and subtitles are kept"
+        return None, f"{label} is dropped: the output keeps only sound and subtitles"
     codec = stream.codec_context.name
     if _holds(container, stream):
         return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
@@ -180,7 +182,7 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
         return _subtitle_route(
             stream, container
         ), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
-    return None, f"{label} is dropped: {why}; an .mkv output can hold it"
+    return None, f"{label} is dropped: {why}; name the output .mkv to keep the stream"
 
 
 def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:
@@ -203,8 +205,8 @@ def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute
 def _holds(container: OutputContainer, stream: Stream) -> bool:
     """Return whether the container can hold the stream without conversion.
 
-    FFmpeg's tables of supported codecs are incomplete, so this function tries it: it writes the
-    header of such a file to memory.
+    FFmpeg's tables of supported codecs are incomplete. Therefore this function writes the header of
+    a file with this stream to memory, and returns whether that succeeded.
     """
     try:
         with av.open(io.BytesIO(), "w", format=container.format.name) as trial:

@@ -1,7 +1,7 @@
 """Write a video so that a file with the final name is always complete.
 
-The video is written to the part file `NAME.part.EXT`. At the end its frames are counted, and the
-file is renamed.
+The video is written to the temporary file `NAME.part.EXT`, the part file. At the end the frames in
+this file are counted, and it gets its final name.
 """
 
 import contextlib
@@ -59,10 +59,11 @@ class VideoWriter:
     """A writer of an annotated copy of the video that a `VideoReader` reads.
 
     The copy has the same size, the same frame times and the same other streams. `shift_pts` is
-    subtracted from all frame times, in units of the video's time base.
+    subtracted from all frame times, in units of the video's time base. Until `finish`, the video is
+    in a part file beside `path`, with `.part` in its name.
 
-    One thread must write all frames in order. x264 starts its own threads for `cores` CPU cores
-    (0: all cores of the machine). `notes` are lines for the user about everything that could not be
+    One thread must write all frames in order. x264 starts its own threads for `cores` CPU cores (0:
+    all cores of the machine). `notes` are lines for the user about everything that could not be
     kept unchanged. Use the writer in a `with` block, which deletes the part file if the video was
     not finished.
 
@@ -91,7 +92,7 @@ class VideoWriter:
         container = CONTAINERS.get(path.suffix.lower())
         if container is None:
             raise OutputError(
-                f"{path}: the file ending is not a video format; end the name in "
+                f"{path}: the file ending is not a video format; end the name in one of "
                 f"{', '.join(CONTAINERS)}"
             )
         self.part = reserve_part(path)
@@ -114,7 +115,7 @@ class VideoWriter:
             detail = os_error_text(error) if isinstance(error, OSError) else str(error)
             raise OutputError(
                 f"{path}: {quality.codec} cannot be written into this file ({detail}); choose "
-                "another --codec, or .mp4 or .mkv"
+                "another codec with --codec, or end the name in .mp4 or .mkv"
             ) from error
         self.notes = [*self._routing.notes, *self._padding_note(reader)]
 
@@ -133,8 +134,8 @@ class VideoWriter:
         """Encode one frame.
 
         `frame.native` must be an upright yuv420p FFmpeg frame with even sides. A frame whose time
-        is not later than the frame before is written one tick after it. Raises `OutputError` if
-        writing fails.
+        is not later than the time of the frame before is written one unit of the time base after
+        that frame. Raises `OutputError` if writing fails.
         """
         picture = frame.native
         assert isinstance(picture, av.VideoFrame)
@@ -145,8 +146,8 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             if not any("times" in note for note in self.notes):
                 self.notes.append(
-                    "some frames have times that are not later than the frame before; they are "
-                    "written one tick after it"
+                    "some frames have times that are not later than the frame before; each of "
+                    "them is written one time unit after the frame before"
                 )
             pts = self._last_pts + 1
         self._last_pts = pts
@@ -161,7 +162,10 @@ class VideoWriter:
         self.frames += 1
 
     def write_packet(self, packet: av.Packet) -> None:
-        """Write a packet of one of `carried_streams`. Raises `OutputError` if writing fails."""
+        """Write a packet of an input stream whose index is in `carried_streams`.
+
+        Raises `OutputError` if writing fails.
+        """
         route = self._routing.routes[packet.stream.index]
         if self._shift:
             ticks = round(self._shift * self._time_base / packet.time_base)
@@ -194,7 +198,7 @@ class VideoWriter:
         except FileExistsError:
             raise OutputError(
                 f"{self.path}: another program made this file in the meantime; this result is "
-                f"kept as {self.part}"
+                f"kept as {self.part}, which you can rename"
             ) from None
 
     def close_part(self) -> None:
@@ -218,7 +222,7 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def discard(self) -> None:
-        """Close and delete the part file, unless the writer was closed or finished already."""
+        """Close and delete the part file, unless `finish` or `close_part` was called before."""
         if self._closed:
             return
         self._closed = True
@@ -270,7 +274,8 @@ class VideoWriter:
             self.discard()
             size = f"{context.width} x {context.height} at {float(reader.info.rate):g} FPS"
             raise OutputError(
-                f"{self.path}: the encoder for {codec} does not take {size}; choose another --codec"
+                f"{self.path}: the encoder for {codec} does not accept {size}; choose another "
+                "codec with --codec"
             ) from error
 
     def _padding_note(self, reader: VideoReader) -> list[str]:
@@ -278,8 +283,8 @@ class VideoWriter:
         if width % 2 == 0 and height % 2 == 0:
             return []
         return [
-            f"{width} x {height} has an odd side, which 4:2:0 video cannot have; it is padded to "
-            f"{width + width % 2} x {height + height % 2}"
+            f"{width} x {height} has an odd side, which 4:2:0 video cannot have; frames are "
+            f"padded to {width + width % 2} x {height + height % 2}"
         ]
 
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
@@ -289,7 +294,7 @@ class VideoWriter:
         advice = (
             "free some space or choose another place"
             if error.errno == errno.ENOSPC
-            else "try another --codec or place"
+            else "choose another codec with --codec, or another place"
         )
         return OutputError(
             f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}"
@@ -297,7 +302,7 @@ class VideoWriter:
 
 
 def _count_frames(path: Path) -> int:
-    """Return the number of frames by the file's index, or else by counting its packets."""
+    """Return the number of video frames by the file's index, or else by counting packets."""
     with av.open(f"file:{path}") as container:
         stream = container.streams.video[0]
         return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)

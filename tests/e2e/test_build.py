@@ -110,7 +110,10 @@ def test_what_is_built_already_is_not_built_again_unless_forced(
     assert ssd(*TINY).code == 0
     before = engine_in(places.store)
     again = ssd(*TINY)
-    assert (again.code, again.out) == (0, f"{before}: is there already; --force builds it again\n")
+    assert (again.code, again.out) == (
+        0,
+        f"{before}: exists already; give --force to build it again\n",
+    )
     assert ssd(*TINY, "--force").code == 0
     assert not before.exists()
     assert len(files(places.store)) == 2
@@ -130,7 +133,7 @@ def test_other_options_are_another_engine(ssd: Command) -> None:
 
 def test_the_same_targets_in_another_order_are_the_same_engine(ssd: Command) -> None:
     assert ssd(*TINY, "--targets", "sm86,sm89").out.startswith("written: ")
-    assert "is there already" in ssd(*TINY, "--targets", " SM89, sm86,sm86,").out
+    assert "exists already" in ssd(*TINY, "--targets", " SM89, sm86,sm86,").out
 
 
 def test_a_changed_engine_is_told_of_and_built_again(ssd: Command, places: Places) -> None:
@@ -141,7 +144,7 @@ def test_a_changed_engine_is_told_of_and_built_again(ssd: Command, places: Place
     assert "note: " in again.err
     assert "was changed since it was built" in again.err
     assert again.out.startswith("written: ")
-    assert "is there already" in ssd(*TINY).out
+    assert "exists already" in ssd(*TINY).out
 
 
 def test_a_changed_model_is_built_anew(ssd: Command, places: Places) -> None:
@@ -156,13 +159,13 @@ def test_another_folder_takes_the_engine_with_its_manifest(
     assert ssd(*TINY, "-o", tmp_path / "else" / "where").code == 0
     assert len(files(tmp_path / "else" / "where")) == 2
     assert files(places.store) == []
-    assert "is there already" in ssd(*TINY, "-o", tmp_path / "else" / "where").out
+    assert "exists already" in ssd(*TINY, "-o", tmp_path / "else" / "where").out
 
 
 def test_an_engine_for_other_gpus_is_another_engine(ssd: Command) -> None:
     assert ssd(*TINY).code == 0
     assert ssd(*TINY, "--hardware-compatible").out.startswith("written: ")
-    assert "is there already" in ssd(*TINY, "--hardware-compatible").out
+    assert "exists already" in ssd(*TINY, "--hardware-compatible").out
     assert sorted(entry["key"]["hardware_compatible"] for entry in listed(ssd)) == [False, True]  # type: ignore[index]
 
 
@@ -193,7 +196,7 @@ def test_without_a_gpu_force_builds_again_and_leaves_parity_to_the_first_use(
         assert written.startswith("written: ")
         assert (
             parity == "parity with float32: not run, because there is no NVIDIA driver here; "
-            "it runs at the engine's first use"
+            "it runs when the engine is first used"
         )
     (manifest,) = listed(ssd)
     assert manifest["parity"] == {"state": "not run", "share": 0.0, "expected": 0, "basis": ""}
@@ -212,7 +215,7 @@ def test_batches_that_make_no_sense_are_refused(ssd: Command, text: str) -> None
     ("words", "said"),
     [
         (("--precision", "int8"), "engines compute in fp16 or fp32, not int8"),
-        (("--targets", "sm1"), "there is no target 'sm1'; TensorRT-RTX knows sm120"),
+        (("--targets", "sm1"), "there is no target 'sm1'; choose targets that TensorRT-RTX knows"),
         (("--workspace", "-1"), "--workspace"),
         (
             ("--workspace", str(10**14)),
@@ -269,8 +272,8 @@ def test_tensorrt_itself_is_named_where_it_is_not_installed(
     said = error_of(ssd("build", DEFAULT_MODEL, "--runtime", "tensorrt"), 1)
     assert (
         said
-        == "error: TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an "
-        "NVIDIA driver"
+        == "error: TensorRT is not installed; run `pip install '.[tensorrt]'` on a machine with "
+        "an NVIDIA driver"
     )
 
 
@@ -280,7 +283,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_build(
 ) -> None:
     (tmp_path / "file").write_text("")
     answer = ssd(*TINY, "-o", tmp_path / "file" / below)
-    assert "engines cannot be written there (not a directory); choose another place" in error_of(
+    assert "engines cannot be written there (not a directory); choose another folder" in error_of(
         answer, 1
     )
     assert "building" not in answer.err
@@ -333,7 +336,7 @@ def test_the_list_names_what_is_refused_and_why(ssd: Command, places: Places) ->
 def test_cleaning_keeps_what_can_be_used(ssd: Command) -> None:
     ssd(*TINY)
     assert ssd("engines", "clean").out == "0 removed, 0.0 MiB freed\n"
-    assert "is there already" in ssd(*TINY).out
+    assert "exists already" in ssd(*TINY).out
 
 
 def test_cleaning_removes_engines_of_models_that_changed(ssd: Command, places: Places) -> None:
@@ -341,7 +344,7 @@ def test_cleaning_removes_engines_of_models_that_changed(ssd: Command, places: P
     write_tiny(places, score=0.8)
     ssd(*TINY)
     assert ssd("engines", "clean").out.startswith("1 removed, ")
-    assert "is there already" in ssd(*TINY).out
+    assert "exists already" in ssd(*TINY).out
     (places.engines / "models" / "tiny.onnx").unlink()
     # It may have been built from a file elsewhere.
     assert ssd("engines", "clean").out.startswith("0 removed, ")
@@ -354,7 +357,7 @@ def test_cleaning_removes_what_is_refused_but_no_sound_engine(ssd: Command, plac
     shutil.copy(manifest_in(places.store), places.store / "a-copy.engine.json")
     (places.store / "b.engine.json").write_text("[" * 100_000)
     assert ssd("engines", "clean").out.startswith("2 removed, ")
-    assert "is there already" in ssd(*TINY).out
+    assert "exists already" in ssd(*TINY).out
 
 
 def test_cleaning_removes_leftovers(ssd: Command, places: Places) -> None:
@@ -400,7 +403,7 @@ def test_a_foreign_engine_is_taken_over_once_agreed(
         True,
         foreign.read_bytes(),
     )
-    assert "is there already" in ssd(*TINY).out
+    assert "exists already" in ssd(*TINY).out
 
 
 def test_yes_agrees_beforehand(ssd: Command, foreign: Path) -> None:
@@ -544,7 +547,7 @@ def test_ctrl_c_in_the_middle_of_a_build_leaves_nothing(places: Places) -> None:
     child = interrupted(1)
     assert (child.returncode, child.stdout) == (130, ""), child.stderr
     assert child.stderr.splitlines()[1:] == [
-        "cancelling the build ... (once more to stop at once)",
+        "cancelling the build ... (press Ctrl-C again to stop at once)",
         "the build was cancelled; nothing was kept",
     ]
     assert files(places.store) == []
@@ -554,7 +557,7 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing(places: Places) -> Non
     child = interrupted(2)
     assert (child.returncode, child.stdout) == (130, ""), child.stderr
     assert child.stderr.splitlines()[1:] == [
-        "cancelling the build ... (once more to stop at once)",
+        "cancelling the build ... (press Ctrl-C again to stop at once)",
         "interrupted",
     ]
     assert files(places.store) == []

@@ -108,7 +108,7 @@ def test_of_many_findings_of_a_kind_the_first_are_shown_and_the_others_counted(
     )
     assert "box outside: 9" in answer.out
     assert answer.out.count("exceeds the") == 5
-    assert "and 4 more; --json FILE has all" in answer.out
+    assert "and 4 more; --json FILE writes all" in answer.out
 
 
 def test_hints_are_told_but_nothing_is_wrong(clean: Path, check: Command) -> None:

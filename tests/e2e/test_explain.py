@@ -70,8 +70,8 @@ def test_a_cat_is_explained_in_words_and_a_picture(ssd: Run) -> None:
     assert answer.code == 0, answer.err
     detection, summary = answer.out.splitlines()
     assert detection.startswith("Cat 8")
-    assert "map 6 (1 x 1), row 1, column 1, scale 0.95, ratio 1; gave way to it: " in detection
-    assert summary == "1 detections over 0.4; picture: chelsea-explained.png"
+    assert "map 6 (1 x 1), row 1, column 1, scale 0.95, ratio 1; suppressed boxes: " in detection
+    assert summary == "1 detections over 0.4; image: chelsea-explained.png"
     picture = cv2.imread("chelsea-explained.png")
     assert picture is not None
     assert picture.shape[1] == 3 * 480
@@ -81,7 +81,7 @@ def test_a_cat_is_explained_in_words_and_a_picture(ssd: Run) -> None:
 def test_a_photo_in_which_nothing_is_found_is_explained_too(ssd: Run) -> None:
     answer = ssd("explain", MEDIA / "rocket.jpg", "-o", "new/rocket.jpg")
     assert answer.code == 0, answer.err
-    assert answer.out.splitlines() == ["0 detections over 0.4; picture: new/rocket.jpg"]
+    assert answer.out.splitlines() == ["0 detections over 0.4; image: new/rocket.jpg"]
     assert cv2.imread("new/rocket.jpg") is not None
 
 

@@ -176,7 +176,7 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unreachable address": (
         ("http://127.0.0.1:9/video", "--exit-after", "1"),
         1,
-        "nothing listens there",
+        "no server listens there",
     ),
     "no such camera": (("95", "--exit-after", "1"), 1, "95"),
     "recording of another ending": (("pattern", "--record", "a.mp4"), 2, "end the name in .mkv"),
@@ -319,7 +319,8 @@ def test_a_recording_that_fails_fails_the_command(small_disk: Path) -> None:
     )
     assert answer.code == 1
     assert answer.err.splitlines()[-1].startswith(
-        f"error: {small_disk / 'a.mkv'}: recording ended (no space left on device)"
+        f"error: {small_disk / 'a.mkv'}: the recording ended with an error (no space left on "
+        "device)"
     )
 
 

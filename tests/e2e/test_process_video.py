@@ -164,7 +164,7 @@ def test_boxes_of_a_rotated_video_are_in_upright_pixels(tmp_path: Path, process:
 def test_odd_sizes_are_padded_by_one_and_said(tmp_path: Path, process: Process) -> None:
     source = write_clip(tmp_path / "in.mp4", 4, size=(321, 241), pixel_format="yuv444p")
     answer = process(source, "-o", tmp_path / "out.mp4", "--threshold", "1")
-    assert "321 x 241 is odd" in answer.err
+    assert "321 x 241 has an odd side" in answer.err
     assert stream_of(tmp_path / "out.mp4")["width"] == 322
     difference = np.abs(
         pictures(tmp_path / "out.mp4")[1][:241, :321].astype(float) - pictures(source)[1]

@@ -145,7 +145,10 @@ def _summary(place: Path) -> list[tuple[str, str, str, str]]:
 
 def test_the_input_of_a_killed_worker_is_begun_again_by_another(outcome: Outcome) -> None:
     name = outcome.killed.name.replace(".part.mp4", ".mp4")
-    assert f"{name}: its worker ended; another worker starts it again" in outcome.answer.err
+    assert (
+        f"{name}: its worker ended unexpectedly; another worker starts this file again"
+        in outcome.answer.err
+    )
     assert f"{name}: done" in outcome.answer.err
 
 
@@ -168,7 +171,10 @@ def test_what_failed_is_reported_as_without_ray(outcome: Outcome, folder: Path) 
     errors = [line for line in outcome.answer.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 2
     assert errors[0].startswith(f"error: {folder / '10-bad.mp4'}: is not a video")
-    assert errors[1] == f"error: 1 of {CLIPS + 1} inputs failed; the others are done"
+    assert (
+        errors[1]
+        == f"error: 1 of {CLIPS + 1} inputs failed, see the errors above; the others are done"
+    )
     assert _summary(outcome.place) == _summary(outcome.alone)
 
 

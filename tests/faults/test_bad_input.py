@@ -185,8 +185,8 @@ def test_a_size_that_an_encoder_does_not_take_is_named(
     clip = write_clip(tmp_path / "in.mkv", 3, codec="mjpeg", size=size, pixel_format="yuvj420p")
     answer = process(clip, "-o", tmp_path / "out.mp4", "--codec", codec)
     assert (
-        f"the encoder for {codec} does not take {size[0]} x {size[1]} at 25 FPS; choose another "
-        "--codec" in error_line(answer)
+        f"the encoder for {codec} does not accept {size[0]} x {size[1]} at 25 FPS; choose another "
+        "codec with --codec" in error_line(answer)
     )
     assert not list(tmp_path.glob("out*"))
 
@@ -228,9 +228,9 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "preset of none": (
         ("--codec", "mjpeg", "--preset", "slow"),
         2,
-        "mjpeg has no presets; leave it out",
+        "mjpeg has no presets; leave out --preset",
     ),
-    "crf outside": (("--crf", "99"), 2, "outside h264's 0 to 51"),
+    "crf outside": (("--crf", "99"), 2, "outside h264's range 0 to 51"),
     "region that is no region": (("--region", "1,2,3"), 2, "four whole numbers"),
     "region outside the picture": (("--region", "600,0,100,100"), 1, "reaches outside"),
     "start behind the end": (("--start", "99"), 1, "no frame in the requested time range"),

@@ -317,7 +317,7 @@ def test_what_falls_back_to_the_processor_says_so_and_is_not_remembered(
     )
     opened.wait_for_boxes()
     settle()
-    assert opened.window.notice.text.endswith("; going on without the GPU")
+    assert opened.window.notice.text.endswith("; the CPU is used instead of the GPU")
     assert picked(opened) == [cat_and_dog.model, "cpu", "auto"]
     assert opened.settings.backend == Settings().backend
     assert not is_busy(opened)

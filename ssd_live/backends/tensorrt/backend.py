@@ -1,5 +1,6 @@
-"""Define the backends `tensorrt` and `tensorrt-rtx`: an engine, its device, and the thread that
-owns both.
+"""Define the backends `tensorrt` and `tensorrt-rtx`.
+
+Each loaded model has an engine, a GPU, and a thread that owns both.
 """
 
 from collections.abc import Callable
@@ -47,10 +48,11 @@ class EnginePending:
 class EngineBackend(Closing):
     """A model loaded as an engine on an NVIDIA GPU. See `Backend`.
 
-    `manifest` describes the engine that runs. `chosen` is an engine and its store. Without it, an
-    engine that fits is taken from the user's store or built. Raises `UsageError` for a precision
-    other than fp16 and fp32, `BackendError` if there is no such GPU or the engine cannot be used,
-    and `MissingPackageError`.
+    `manifest` describes the engine that runs. `chosen` is a store and the manifest of the engine in
+    it to load. Without `chosen`, an engine that fits is taken from the user's store or built.
+    Raises `UsageError` if the precision is neither fp16 nor fp32, `BackendError` if there is no
+    such GPU or the engine cannot be used, and `MissingPackageError` if the library or the driver is
+    missing.
     """
 
     slots = _SLOTS
@@ -63,13 +65,16 @@ class EngineBackend(Closing):
         chosen: tuple[EngineStore, Manifest] | None = None,
     ) -> None:
         if options.precision not in ("fp16", "fp32"):
-            raise UsageError(f"{flavour.title} computes in fp16 or fp32, not {options.precision}")
+            raise UsageError(
+                f"{flavour.title} cannot compute in {options.precision}; choose --precision fp16 "
+                "or fp32"
+            )
         number = _number(options.device)
         present = gpus()
         if number >= len(present):
             raise BackendError(
-                f"there is no NVIDIA GPU {options.device} here; see `doctor`, or choose --backend "
-                "cpu"
+                f"this machine has no NVIDIA GPU {options.device}; run `doctor` to see its GPUs, "
+                "or choose --backend cpu"
             )
         precision: EnginePrecision = options.precision
         self._store, wanted = chosen or (EngineStore(), None)
@@ -92,13 +97,16 @@ class EngineBackend(Closing):
         self.description = f"{flavour.title} {version} {present[number].name} {options.precision}"
 
     def submit(self, images: Pixels) -> EnginePending:
-        """Start to compute images (B, H, W, 3) uint8 BGR. See `Backend.submit`."""
+        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+
+        See `Backend.submit`.
+        """
         number, self._next = self._next, (self._next + 1) % self.slots
         started = self._owner.call(lambda: self._opened().start(number, images))
         return EnginePending(self._owner, started, lambda: self._opened().finish(number))
 
     def note_parity(self, parity: Parity) -> None:
-        """Store the result of the engine check in the manifest.
+        """Store the result of the engine check, the comparison with float32, in the manifest.
 
         Raises `BackendError` if the engine failed the check and must not be used, and `OutputError`
         if the manifest cannot be written.
@@ -114,7 +122,7 @@ class EngineBackend(Closing):
     def close(self) -> None:
         """Free the engine and the device in the thread that opened them, then end that thread.
 
-        If the GPU does not respond, the thread is abandoned after some seconds.
+        If the GPU does not respond, the thread is abandoned after five seconds.
         """
         self._owner.call(self._release)
         self._owner.end()
@@ -167,11 +175,17 @@ class EngineModule:
         return ["fp32", "fp16"]
 
     def version(self) -> str:
-        """Return the version of the library. Raises `MissingPackageError`."""
+        """Return the version of the library.
+
+        Raises `MissingPackageError` if the library is not installed or does not load.
+        """
         return str(self._flavour.library().__version__)
 
     def load(self, model: ModelFile, options: LoadOptions) -> EngineBackend:
-        """Load a model file as an engine. See `EngineBackend` for the errors raised."""
+        """Load a model file as an engine and return the loaded backend.
+
+        It raises the errors of `EngineBackend`.
+        """
         return EngineBackend(model, self._flavour, options)
 
 

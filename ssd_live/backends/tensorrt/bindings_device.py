@@ -1,6 +1,6 @@
-"""Implement the device layer with cuda-bindings, NVIDIA's own wheels.
+"""Implement `Device` with cuda-bindings, NVIDIA's own Python package for CUDA.
 
-It also captures graphs for the pycuda layer, because pycuda cannot capture.
+This module also captures graphs for `PycudaDevice`, because pycuda cannot capture.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class BindingsGraph:
         self.handle = handle
 
     def launch(self, stream: int) -> None:
-        """Start the work of the graph on a stream. Raises `BackendError`."""
+        """Start the work of the graph on a stream. Raises `BackendError` if the GPU fails."""
         _call("computing", driver.cuGraphLaunch, self.handle, stream)
 
 
@@ -47,20 +47,20 @@ class BindingsDevice(Closing):
         self._frees.append(driver.cuCtxPopCurrent)
 
     def memory(self, size: int) -> int:
-        """Allocate `size` bytes of device memory. See `Device.memory`."""
+        """Allocate `size` bytes of device memory and return the address. See `Device.memory`."""
         pointer = _call(f"allocating {size / 2**20:.1f} MiB", driver.cuMemAlloc, max(size, 1))
         self._frees.append(lambda: driver.cuMemFree(pointer))
         return int(pointer)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Allocate page-locked host memory. See `Device.pinned`."""
+        """Allocate page-locked host memory and return it as an array. See `Device.pinned`."""
         size = array_size(shape, dtype)
         address = int(_call(f"pinning {size / 2**20:.1f} MiB", driver.cuMemHostAlloc, size, 0))
         self._frees.append(lambda: driver.cuMemFreeHost(address))
         return array_at(address, shape, dtype)
 
     def stream(self) -> int:
-        """Create a stream. See `Device.stream`."""
+        """Create a CUDA stream and return its handle. See `Device.stream`."""
         handle = _call(
             "creating a stream",
             driver.cuStreamCreate,
@@ -70,7 +70,7 @@ class BindingsDevice(Closing):
         return int(handle)
 
     def event(self) -> Any:
-        """Create an event. See `Device.event`."""
+        """Create a CUDA event and return it. See `Device.event`."""
         flags = int(driver.CUevent_flags.CU_EVENT_BLOCKING_SYNC) | int(
             driver.CUevent_flags.CU_EVENT_DISABLE_TIMING
         )
@@ -79,13 +79,13 @@ class BindingsDevice(Closing):
         return handle
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy pinned memory to the device. See `Device.upload`."""
+        """Start to copy from the host to the device address `target`. See `Device.upload`."""
         _call(
             "uploading", driver.cuMemcpyHtoDAsync, target, source.ctypes.data, source.nbytes, stream
         )
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy device memory to pinned memory. See `Device.download`."""
+        """Start to copy from the device address `source` to the host. See `Device.download`."""
         _call(
             "downloading",
             driver.cuMemcpyDtoHAsync,
@@ -96,7 +96,7 @@ class BindingsDevice(Closing):
         )
 
     def record(self, event: Any, stream: int) -> None:
-        """Record an event on a stream. See `Device.record`."""
+        """Put an event on a stream. See `Device.record`."""
         _call("computing", driver.cuEventRecord, event, stream)
 
     def wait(self, event: Any) -> None:
@@ -104,20 +104,20 @@ class BindingsDevice(Closing):
         _call("computing", driver.cuEventSynchronize, event)
 
     def drain(self, stream: int) -> None:
-        """Wait until a stream is empty. See `Device.drain`."""
+        """Wait until all work on a stream is done. See `Device.drain`."""
         _call("computing", driver.cuStreamSynchronize, stream)
 
     def capture(self, stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-        """Capture work as a graph. See `Device.capture`."""
+        """Call `work` and return what it puts on a stream as a graph. See `Device.capture`."""
         graph = captured(stream, work)
         if graph is not None:
             self._frees.append(lambda: driver.cuGraphExecDestroy(graph.handle))
         return graph
 
     def close(self) -> None:
-        """Free everything that was allocated, newest first, and the context.
+        """Free everything that was allocated, newest first, and then the context.
 
-        A lost GPU frees nothing any more, and each call then returns an error, which is ignored.
+        Errors are ignored, because a lost GPU frees nothing any more.
         """
         frees, self._frees = self._frees, []
         for free in reversed(frees):
@@ -125,9 +125,9 @@ class BindingsDevice(Closing):
 
 
 def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-    """Return the work that `work` puts on a stream of the current context, captured as a graph.
+    """Call `work` and return what it puts on a stream of the current context as a graph.
 
-    Return None if a part of it cannot be captured. The capture is in thread-local mode, so that
+    Return None if a part of that cannot be captured. The capture is in thread-local mode, so that
     other threads may continue to use the GPU.
     """
     _call(
@@ -156,7 +156,7 @@ def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
 
 
 def gpus() -> list[Gpu]:
-    """Return the GPUs that the driver shows. See `device.gpus`."""
+    """Return the GPUs that the driver shows, in the driver's order. See `device.gpus`."""
     _start()
     return [
         _gpu(_call("opening the GPU", driver.cuDeviceGet, number))
@@ -165,7 +165,7 @@ def gpus() -> list[Gpu]:
 
 
 def newest_cuda() -> int:
-    """Return the newest CUDA version that the driver supports, as 13000 for 13.0."""
+    """Return the newest CUDA version that the driver supports as a number, 13000 for CUDA 13.0."""
     _start()
     return int(_call("reading the driver version", driver.cuDriverGetVersion))
 

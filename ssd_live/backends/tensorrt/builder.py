@@ -13,7 +13,8 @@ from ssd_live.backends.tensorrt.variants import Variant
 from ssd_live.errors import BackendError, CancelledError, UsageError
 from ssd_live.modelfile.file import ModelFile
 
-# Called with the share that is done (0..1) and the name of the phase.
+# A function that is called with the share of the build that is done (0..1) and the name of the
+# phase.
 OnProgress = Callable[[float, str], None]
 _LEAN_RUNTIME = "libnvinfer_lean"
 
@@ -25,8 +26,9 @@ class BuildOptions:
     `batches` are the smallest, the usual and the largest batch. `workspace_mb` limits the memory of
     the library's kernels in MiB, and 0 allows all memory. `targets` are compute capabilities of
     other GPUs, such as `sm89`. Without targets the engine is for the GPU of this machine, or for
-    all supported GPUs if there is none. A version-compatible engine also runs on later versions of
-    the library, and a hardware-compatible one on GPUs from Ampere on. Both make it slower.
+    all supported GPUs if this machine has none. A version-compatible engine also runs on later
+    versions of the library. A hardware-compatible engine also runs on all GPUs from the Ampere
+    generation on. Each of the two options makes the engine slower.
     """
 
     precision: EnginePrecision = "fp16"
@@ -38,13 +40,13 @@ class BuildOptions:
 
 
 class TimingCache(Protocol):
-    """The library's measurements of kernels, kept from one build to the next."""
+    """A store that keeps the library's measurements of kernels from one build to the next."""
 
     def load(self) -> bytes:
-        """Return the stored measurements, or nothing if there are none."""
+        """Return the stored measurements, or empty bytes if there are none."""
 
     def save(self, data: bytes) -> None:
-        """Store the measurements."""
+        """Store the measurements `data`."""
 
 
 def build(
@@ -55,11 +57,13 @@ def build(
     cancelled: threading.Event,
     timings: TimingCache | None = None,
 ) -> bytes:
-    """Build an engine and return it serialised.
+    """Build an engine from a model file and return it as serialised bytes.
 
-    Raises `MissingPackageError`, `UsageError` for an unknown target, `BackendError` with a message
-    of one line if the build fails, `CancelledError` once `cancelled` is set, and `ModelFileError`
-    if fp16 is requested for a model without a convolution.
+    Set `cancelled` in another thread to cancel the build. `timings` is where the library's
+    measurements of kernels are kept. Raises `MissingPackageError` if the library is not installed,
+    `UsageError` if a target is unknown, `BackendError` if the build fails, `CancelledError` if
+    `cancelled` was set, and `ModelFileError` if fp16 is requested for a model without a
+    convolution.
     """
     trt = flavour.library()
     messages: list[str] = []
@@ -95,7 +99,8 @@ def build(
         raise CancelledError("the build was cancelled; nothing was kept")
     if plan is None:
         raise BackendError(
-            f"{model.name}: {flavour.title} cannot build it: {_build_trouble(messages, options)}"
+            f"{model.name}: {flavour.title} cannot build its engine: "
+            f"{_build_trouble(messages, options)}"
         )
     if timing is not None and timings is not None:
         timings.save(bytes(memoryview(timing.serialize())))
@@ -114,7 +119,7 @@ def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
 
 
 def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Variant) -> None:
-    """Set the GPUs to build for.
+    """Set the GPUs to build for, given as compute capabilities such as `sm89`.
 
     Raises `UsageError` if the library does not know a target or does not support targets.
     """
@@ -122,7 +127,7 @@ def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Varia
         return
     if not hasattr(trt, "ComputeCapability"):
         raise UsageError(
-            f"{flavour.title} builds for the GPU of this machine; leave out --targets, or use "
+            f"{flavour.title} only builds for the GPU of this machine; leave out --targets, or use "
             "--runtime tensorrt-rtx"
         )
     known = {
@@ -134,7 +139,8 @@ def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Varia
     for number, target in enumerate(targets):
         if target.lower() not in known:
             raise UsageError(
-                f"there is no target {target!r}; {flavour.title} knows {', '.join(sorted(known))}"
+                f"there is no target {target!r}; choose targets that {flavour.title} knows: "
+                f"{', '.join(sorted(known))}"
             )
         config.set_compute_capability(known[target.lower()], number)
 
@@ -151,13 +157,16 @@ def _parser_trouble(parser: Any) -> str:
 
 
 def _build_trouble(messages: list[str], options: BuildOptions) -> str:
-    """Return the first error and advice. Later errors follow from the first one."""
+    """Return the reason why a build failed, with advice for the user.
+
+    The reason is the first error, because later errors follow from it.
+    """
     if not messages:
-        return "no reason given; run with --debug"
+        return "no reason given; run again with --debug and report this error"
     first = _one_line(messages[0])
     if _LEAN_RUNTIME in first:
         return (
-            f"an engine for later versions carries the lean runtime ({_LEAN_RUNTIME}), which is "
+            f"an engine for later versions contains the lean runtime ({_LEAN_RUNTIME}), which is "
             "not installed; leave out --version-compatible"
         )
     if "memory" in first.lower():
@@ -170,7 +179,11 @@ def _build_trouble(messages: list[str], options: BuildOptions) -> str:
 
 
 def _advice(options: BuildOptions) -> str:
-    return "report it" if options.precision == "fp32" else "try --precision fp32, or report it"
+    return (
+        "report this error"
+        if options.precision == "fp32"
+        else "try --precision fp32, or report this error"
+    )
 
 
 def _one_line(text: str) -> str:
@@ -178,7 +191,7 @@ def _one_line(text: str) -> str:
 
 
 def keep_errors(trt: Any, messages: list[str]) -> Any:
-    """Return a logger for the library that appends errors, and nothing else, to `messages`."""
+    """Return a logger for the library. It appends error messages, and no others, to `messages`."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:

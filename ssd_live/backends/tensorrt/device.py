@@ -31,8 +31,9 @@ _LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
 class Gpu:
     """A GPU and its driver.
 
-    `capability` is the compute capability, as in `8.9`. `driver` is the version of the driver if
-    the system reports it, otherwise the CUDA version that the driver was made for.
+    `name` is the driver's name for the GPU. `capability` is the compute capability, as in `8.9`.
+    `driver` is the version of the driver if the system reports it, otherwise the CUDA version that
+    the driver was made for.
     """
 
     name: str
@@ -41,25 +42,26 @@ class Gpu:
 
 
 class Graph(Protocol):
-    """Work that was captured once and can be launched again as a whole."""
+    """A CUDA graph: work that was captured once and can be launched again as a whole."""
 
     def launch(self, stream: int) -> None:
-        """Start the work of the graph on a stream."""
+        """Start the work of the graph on the CUDA stream with the handle `stream`."""
 
 
 class Device(Protocol):
     """One GPU, opened by the thread that uses it in a with-block.
 
-    The end of the block frees everything that was allocated, and the context. Streams are CUDA's
-    own handles, as TensorRT takes them. Events are opaque. Every method raises `BackendError` with
-    one line if the GPU or its driver fails.
+    The end of the block frees everything that was allocated, and the context. `library` is the name
+    of the package that is used, `pycuda` or `cuda-bindings`. Streams are CUDA's own handles, as
+    TensorRT takes them. Events are opaque objects of that package. Every method raises
+    `BackendError` with one line if the GPU or its driver fails.
     """
 
     gpu: Gpu
     library: str
 
     def memory(self, size: int) -> int:
-        """Allocate `size` bytes of device memory and return the address."""
+        """Allocate `size` bytes of device memory and return the device address."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -71,21 +73,21 @@ class Device(Protocol):
         ...
 
     def stream(self) -> int:
-        """Create a stream and return its handle."""
+        """Create a CUDA stream and return its handle."""
 
     def event(self) -> Any:
-        """Create an event."""
+        """Create a CUDA event and return it. `record` puts it on a stream."""
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy pinned memory to the device address `target`."""
+        """Start to copy pinned memory to the device address `target`, on a stream."""
         ...
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy from the device address `source` into pinned memory."""
+        """Start to copy from the device address `source` into pinned memory, on a stream."""
         ...
 
     def record(self, event: Any, stream: int) -> None:
-        """Record an event, which happens once all work now on the stream is done."""
+        """Put an event on a stream. The event happens once all work put there before is done."""
         ...
 
     def wait(self, event: Any) -> None:
@@ -93,13 +95,13 @@ class Device(Protocol):
         ...
 
     def drain(self, stream: int) -> None:
-        """Wait until the stream is empty."""
+        """Wait until all work on the stream is done."""
         ...
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """Return the work that `work` puts on the stream as a graph, without running it.
+        """Call `work` and return what it puts on the stream as a graph, without running it.
 
-        Return None if it cannot be captured. Nothing was run in that case either.
+        Return None if that cannot be captured. Nothing was run in that case either.
         """
         ...
 
@@ -112,9 +114,10 @@ class Device(Protocol):
 
 
 def open_device(number: int = 0) -> Device:
-    """Open a GPU with pycuda if it is installed, otherwise with cuda-bindings.
+    """Open the GPU with the index `number` and return it as a `Device`.
 
-    Raises `MissingPackageError` if neither is installed, and `BackendError`.
+    pycuda is used if it is installed, otherwise cuda-bindings. Raises `MissingPackageError` if
+    neither is installed, and `BackendError` if the GPU cannot be opened.
     """
     layer = _layer()
     device: Device = (
@@ -124,9 +127,10 @@ def open_device(number: int = 0) -> Device:
 
 
 def gpus() -> list[Gpu]:
-    """Return the GPUs that the driver shows, without creating a context.
+    """Return the GPUs that the driver shows, in the driver's order, without creating a context.
 
-    Raises `MissingPackageError` if there is no package or no driver, and `BackendError`.
+    Raises `MissingPackageError` if neither pycuda nor cuda-bindings is installed or if there is no
+    driver, and `BackendError` if the driver fails.
     """
     found: list[Gpu] = _layer().gpus()
     return found
@@ -139,15 +143,15 @@ def _layer() -> Any:
         except ImportError:
             continue
     raise MissingPackageError(
-        "neither pycuda nor cuda-bindings is installed; `pip install '.[rtx]'` installs "
-        "cuda-bindings"
+        "neither pycuda nor cuda-bindings is installed; run `pip install '.[rtx]'` to "
+        "install cuda-bindings"
     )
 
 
 def cuda_version() -> tuple[int, int] | None:
     """Return the newest CUDA version that the driver supports as (major, minor).
 
-    Return None if there is no package or no driver to ask.
+    Return None if neither pycuda nor cuda-bindings is installed, or if no driver works.
     """
     try:
         version: int = _layer().newest_cuda()
@@ -157,22 +161,23 @@ def cuda_version() -> tuple[int, int] | None:
 
 
 def failure(code: int, name: str, doing: str) -> BackendError:
-    """Return the error for a code of the driver, with a message of one line.
+    """Return the error for an error code of the driver, with a message of one line.
 
     `name` is the driver's name for the code. `doing` is what failed, as in "creating a stream".
     """
     if code in _LOST:
         return BackendError(
             f"the GPU failed or was lost while {doing} ({name}); see the system's log, and "
-            f"{_ADVICE} until it is back"
+            f"{_ADVICE} until the GPU works again"
         )
     return BackendError(
-        f"{_TROUBLES.get(code, f'the GPU reported an error while {doing} ({name})')}; or {_ADVICE}"
+        f"{_TROUBLES.get(code, f'the GPU reported an error while {doing} ({name}); try again')}; "
+        f"or {_ADVICE}"
     )
 
 
 def driver_version(cuda: int) -> str:
-    """Return the version of the driver, which engines depend on.
+    """Return the version of the NVIDIA driver, because engines depend on it.
 
     It is the version of the kernel module if Linux reports it. Otherwise it is the CUDA version
     `cuda`, a number as cuDriverGetVersion returns it.
@@ -197,7 +202,10 @@ def driver_version(cuda: int) -> str:
 
 
 def array_at(address: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array over memory at an address. The caller keeps the memory allocated."""
+    """Return an array over the memory at `address`, without copying.
+
+    The caller must keep the memory allocated while the array is in use.
+    """
     import ctypes
 
     data = (ctypes.c_uint8 * array_size(shape, dtype)).from_address(address)
@@ -206,5 +214,5 @@ def array_at(address: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[
 
 
 def array_size(shape: tuple[int, ...], dtype: DTypeLike) -> int:
-    """Return the size of an array in bytes."""
+    """Return the size in bytes of an array with this shape and dtype."""
     return int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -1,4 +1,4 @@
-"""Run all work on objects that only one thread may use in a thread of its own."""
+"""Run work in a thread of its own, for objects that only one thread may use."""
 
 import threading
 import traceback
@@ -14,7 +14,7 @@ _END_SECONDS = 5.0
 
 
 class DeviceThread:
-    """A thread that runs the calls it is given, one after the other.
+    """A thread that runs the functions passed to `call`, one after the other.
 
     It is a daemon thread, so that a GPU that never responds cannot keep the program from exiting.
     """
@@ -29,7 +29,7 @@ class DeviceThread:
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run `work` in the thread and return the future of its result.
 
-        The future holds a `BackendError` if `end` was called before.
+        The future raises `BackendError` if `end` was called before.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -40,9 +40,9 @@ class DeviceThread:
         return future
 
     def end(self) -> bool:
-        """End the thread after the calls that were made before.
+        """End the thread when it has run all functions passed to `call` before.
 
-        Return whether it ended within some seconds.
+        Return whether the thread ended within five seconds.
         """
         with self._lock:
             self._ended = True
@@ -63,10 +63,10 @@ class DeviceThread:
 
 
 def clear_traceback_frames(error: BaseException | None) -> None:
-    """Clear the frames of an error and of its causes.
+    """Clear the stack frames in the traceback of an error and of its causes.
 
-    Another thread catches the error. It would free the objects that the frames hold in the wrong
-    thread and too late.
+    The error is passed to another thread. The objects that the frames hold would be freed in that
+    thread, which may not use them, and too late.
     """
     while error is not None:
         traceback.clear_frames(error.__traceback__)

@@ -27,11 +27,14 @@ def engine_for(
     notify: Notify,
     store: EngineStore | None = None,
 ) -> tuple[Manifest, bytes]:
-    """Return the best stored engine that fits and its manifest. Build and store one if none fits.
+    """Return the manifest and the bytes of the fastest stored engine that fits.
 
-    `notify` gets a note about each stored engine that cannot be trusted, and such an engine is not
-    used. An engine that failed the engine check is not used either, and none is built in its place,
-    because it would fail again. Raises `BackendError`, `MissingPackageError`, `OutputError`.
+    The engine fits if it runs on `gpu` with `batch` images in this version of the library. If no
+    engine fits, one is built and stored. `notify` gets a note about each stored engine that was
+    changed or that this user did not sign, and such an engine is not used. Raises `BackendError` if
+    only an engine fits that failed the engine check (another build would fail too) or if the build
+    fails, `MissingPackageError` if the library is not installed, and `OutputError` if the engine
+    cannot be stored.
     """
     store = store or EngineStore()
     version = str(flavour.library().__version__)
@@ -96,7 +99,7 @@ def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
 
 
 def _runs_in(key: EngineKey, version: str) -> bool:
-    """Return whether an engine runs in a version of the library.
+    """Return whether an engine runs in the version `version` of the library.
 
     A version-compatible engine also runs in later libraries of its major version (TensorRT's
     developer guide, "Version Compatibility").
@@ -150,9 +153,10 @@ def build_here(
     on_progress: OnProgress,
     store: EngineStore,
 ) -> bytes:
-    """Build an engine in another thread, so that Ctrl-C can cancel the build cleanly.
+    """Build an engine in another thread and return it as serialised bytes.
 
-    Raises the errors of `build`, and `KeyboardInterrupt`.
+    Ctrl-C in this thread cancels the build. Raises the errors of `build`, and `KeyboardInterrupt`
+    after Ctrl-C.
     """
     cancelled = threading.Event()
     timings = store.timings(flavour.name, str(flavour.library().__version__))
@@ -167,7 +171,10 @@ def build_here(
 
 
 def _told(notify: Notify, what: str) -> OnProgress:
-    """Return a progress callback that calls `notify` with a line at most once a second."""
+    """Return a progress callback that calls `notify` with a line at most once per second.
+
+    The line is `what` and the share that is done in percent.
+    """
     last = time.monotonic()
 
     def tell(share: float, phase: str) -> None:

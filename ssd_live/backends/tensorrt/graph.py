@@ -1,5 +1,7 @@
-"""Make the graph that an engine is built from: float16 if requested, and NMS that the library can
-run. This works for any model file and does not need PyTorch.
+"""Make the graph that an engine is built from.
+
+The graph computes in float16 if that is requested, and has NMS that the library can run. It can be
+made from any model file, without PyTorch.
 """
 
 from typing import Literal
@@ -15,10 +17,10 @@ EnginePrecision = Literal["fp16", "fp32"]
 
 
 def graph_for(model: ModelFile, flavour: Variant, precision: EnginePrecision) -> bytes:
-    """Return the graph of a model for an engine as serialised ONNX.
+    """Return the graph that an engine of a model is built from, as serialised ONNX.
 
-    It has the input `image` uint8 (B, H, W, 3) and the four outputs of every model file. Raises
-    `ModelFileError` if fp16 is requested for a model without a convolution.
+    The graph has the input `image` uint8 (B, H, W, 3) and the four outputs of every model file.
+    Raises `ModelFileError` if fp16 is requested for a model without a convolution.
     """
     metadata = model.metadata
     proto = body_of(model)

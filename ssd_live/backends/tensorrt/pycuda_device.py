@@ -1,4 +1,4 @@
-"""Implement the device layer with pycuda."""
+"""Implement `Device` with pycuda."""
 
 import contextlib
 import re
@@ -56,25 +56,25 @@ class PycudaDevice(Closing):
             raise
 
     def memory(self, size: int) -> int:
-        """Allocate `size` bytes of device memory. See `Device.memory`."""
+        """Allocate `size` bytes of device memory and return the address. See `Device.memory`."""
         allocation = _call(f"allocating {size / 2**20:.1f} MiB", cuda.mem_alloc, max(size, 1))
         self._kept.append(allocation)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Allocate page-locked host memory. See `Device.pinned`."""
+        """Allocate page-locked host memory and return it as an array. See `Device.pinned`."""
         array: NDArray[Any] = _call("pinning memory", cuda.pagelocked_empty, shape, dtype)
         self._kept.append(array.base)
         return array
 
     def stream(self) -> int:
-        """Create a stream. See `Device.stream`."""
+        """Create a CUDA stream and return its handle. See `Device.stream`."""
         stream = _call("creating a stream", cuda.Stream, _NON_BLOCKING)
         self._streams[stream.handle] = stream
         return int(stream.handle)
 
     def event(self) -> Any:
-        """Create an event. See `Device.event`."""
+        """Create a CUDA event and return it. See `Device.event`."""
         event = _call(
             "creating an event",
             cuda.Event,
@@ -84,15 +84,15 @@ class PycudaDevice(Closing):
         return event
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy pinned memory to the device. See `Device.upload`."""
+        """Start to copy from the host to the device address `target`. See `Device.upload`."""
         _call("uploading", cuda.memcpy_htod_async, target, source, self._streams[stream])
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy device memory to pinned memory. See `Device.download`."""
+        """Start to copy from the device address `source` to the host. See `Device.download`."""
         _call("downloading", cuda.memcpy_dtoh_async, target, source, self._streams[stream])
 
     def record(self, event: Any, stream: int) -> None:
-        """Record an event on a stream. See `Device.record`."""
+        """Put an event on a stream. See `Device.record`."""
         _call("computing", event.record, self._streams[stream])
 
     def wait(self, event: Any) -> None:
@@ -100,11 +100,11 @@ class PycudaDevice(Closing):
         _call("computing", event.synchronize)
 
     def drain(self, stream: int) -> None:
-        """Wait until a stream is empty. See `Device.drain`."""
+        """Wait until all work on a stream is done. See `Device.drain`."""
         _call("computing", self._streams[stream].synchronize)
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """Capture work as a graph. See `Device.capture`.
+        """Call `work` and return what it puts on a stream as a graph. See `Device.capture`.
 
         pycuda has no graphs, so cuda-bindings captures on the same context and stream. Return None
         if cuda-bindings is not installed.
@@ -121,9 +121,9 @@ class PycudaDevice(Closing):
         return graph
 
     def close(self) -> None:
-        """Free everything that was allocated, and the context.
+        """Free everything that was allocated, and then the context.
 
-        A lost GPU frees nothing any more, and pycuda then writes a line to standard error for each
+        A lost GPU frees nothing any more. pycuda then writes a line to standard error for each
         object.
         """
         while self._kept:
@@ -138,7 +138,10 @@ class PycudaDevice(Closing):
 
 
 def _free(kept: Any) -> None:
-    """Free memory now and in this thread, because other code may still refer to its array."""
+    """Free the memory of `kept` now and in this thread, if it is memory.
+
+    Other code may still refer to its array, so pycuda would free it later.
+    """
     if hasattr(kept, "free"):
         with contextlib.suppress(cuda.Error):
             kept.free()
@@ -150,7 +153,7 @@ class _CapturedGraph:
 
 
 def gpus() -> list[Gpu]:
-    """Return the GPUs that the driver shows. See `device.gpus`."""
+    """Return the GPUs that the driver shows, in the driver's order. See `device.gpus`."""
     _call("starting the CUDA driver", cuda.init)
     return [
         _gpu(_call("opening the GPU", cuda.Device, number))
@@ -159,7 +162,7 @@ def gpus() -> list[Gpu]:
 
 
 def newest_cuda() -> int:
-    """Return the newest CUDA version that the driver supports, as 13000 for 13.0."""
+    """Return the newest CUDA version that the driver supports as a number, 13000 for CUDA 13.0."""
     return int(_call("reading the driver version", cuda.get_driver_version))
 
 

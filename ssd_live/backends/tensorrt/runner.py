@@ -1,5 +1,6 @@
-"""Run an engine on a device, in slots that each have their own stream, memory, execution context
-and captured graph.
+"""Run an engine on a GPU.
+
+Each slot has its own stream, memory, execution context and captured CUDA graph.
 """
 
 import contextlib
@@ -27,9 +28,11 @@ INPUT = "image"
 class Slot:
     """The buffers and handles that take one batch through the GPU.
 
-    `images` (B, H, W, 3) uint8 BGR and `outputs` are in pinned host memory. `source` and `results`
-    are the device addresses that they are copied to and from. `done` is the event that follows the
-    last copy.
+    `images` (B, H, W, 3) uint8 BGR and `outputs` are in pinned host memory. `images` is copied to
+    the device address `source`, and `outputs` is copied from the device addresses `results`.
+    `context` is the library's execution context, and `stream` the handle of the CUDA stream. `done`
+    is the event that follows the last copy. `graph` is the captured work, or None if it is not
+    captured.
     """
 
     context: Any
@@ -46,8 +49,9 @@ class EngineRunner:
     """An engine with its execution contexts and slots on a device.
 
     It must be created, used and closed in the thread that opened the device. Nothing is allocated
-    per batch. Raises `BackendError` if the engine cannot be loaded or does not fit the model, and
-    `MissingPackageError`.
+    per batch. `graphs` is whether the work of each slot is captured as a CUDA graph. Raises
+    `BackendError` if the engine cannot be loaded or does not fit the model, and
+    `MissingPackageError` if the library is not installed.
     """
 
     def __init__(
@@ -84,13 +88,13 @@ class EngineRunner:
 
     @property
     def captured(self) -> bool:
-        """Whether every slot has a captured graph, which is launched as one."""
+        """Whether every slot has a captured CUDA graph, so that one launch starts all its work."""
         return all(slot.graph is not None for slot in self.slots)
 
     def start(self, number: int, images: NDArray[np.uint8]) -> None:
-        """Copy the images (B, H, W, 3) uint8 BGR into the slot and start to compute them.
+        """Copy the images (B, H, W, 3) uint8 BGR into slot `number` and start to compute them.
 
-        Raises `BackendError`.
+        Raises `BackendError` if the GPU fails.
         """
         slot = self.slots[number]
         np.copyto(slot.images, images)
@@ -101,18 +105,19 @@ class EngineRunner:
         self._device.record(slot.done, slot.stream)
 
     def finish(self, number: int) -> Outputs:
-        """Wait for the outputs of the slot and return them. They are valid until its next start.
+        """Wait for the outputs of slot `number` and return them.
 
-        Raises `BackendError`.
+        The arrays are valid until the next `start` of this slot. Raises `BackendError` if the GPU
+        fails.
         """
         slot = self.slots[number]
         self._device.wait(slot.done)
         return slot.outputs
 
     def close(self) -> None:
-        """Free the contexts, then the engine, then its runtime.
+        """Free the execution contexts, then the engine, then its runtime.
 
-        The library needs this order. The memory is freed with the device.
+        The library needs this order. The memory is freed when the device is closed.
         """
         self._drain()
         self.slots = []
@@ -162,7 +167,7 @@ class EngineRunner:
         results = [device.memory(output.nbytes) for output in outputs]
         if not context.set_input_shape(INPUT, self._shape):
             raise BackendError(
-                f"the engine does not accept a batch of {batch}; build it with --batch {batch}"
+                f"the engine does not accept a batch of {batch}; run `build` with --batch {batch}"
             )
         for name, address in ((INPUT, source), *zip(OUTPUTS, results, strict=True)):
             context.set_tensor_address(name, address)
@@ -180,7 +185,7 @@ class EngineRunner:
     def _warm(self, slot: Slot, *, graphs: bool) -> None:
         """Run the slot once, then capture its graph.
 
-        The first run compiles and allocates what is missing, and that cannot be captured.
+        The first run compiles kernels and allocates memory, and neither can be captured.
         """
         slot.images.fill(0)
         self._enqueue(slot)
@@ -202,13 +207,15 @@ class EngineRunner:
         return self._engine.create_execution_context(config)
 
     def _check(self) -> None:
-        """Raise `BackendError` if the engine's tensors are not those of a model file."""
+        """Raise `BackendError` if the inputs and outputs of the engine are not those of a model
+        file.
+        """
         trt, engine = self._trt, self._engine
         names = {engine.get_tensor_name(number) for number in range(engine.num_io_tensors)}
         if names != {INPUT, *OUTPUTS}:
             raise BackendError(
                 f"{self._title}: the engine of {self._name} has unexpected inputs or outputs; "
-                "`build --force` builds it again"
+                "run `build --force` to build it again"
             )
         types = {
             INPUT: trt.uint8,
@@ -223,7 +230,7 @@ class EngineRunner:
     def _check_shape(self, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
         """Raise `BackendError` if an output of the engine does not fit its buffer.
 
-        A size of -1 in `found` is one that the library does not know. It is not checked.
+        A size of -1 in `found` means that the library does not know it. Such a size is not checked.
         """
         if len(found) != len(wanted) or any(
             size not in (-1, room) for size, room in zip(found, wanted, strict=True)
@@ -233,13 +240,14 @@ class EngineRunner:
     def _other_form(self) -> BackendError:
         return BackendError(
             f"{self._title}: the engine of {self._name} has tensors of another type or shape; "
-            "`build --force` builds it again"
+            "run `build --force` to build it again"
         )
 
     def _made(self, make: Callable[[], Any], doing: str) -> Any:
-        """Return what `make` creates. Raises `BackendError` with the reason if it fails.
+        """Call `make` and return the object of the library that it creates.
 
-        The library then returns None or raises an error, and logs the reason.
+        Raises `BackendError` with the reason if `make` fails. It then returns None or raises an
+        error, and the library has logged the reason. `doing` begins the message.
         """
         self._messages.clear()
         try:
@@ -255,4 +263,4 @@ class EngineRunner:
         self._messages.clear()
         if "outofmemory" in reason.lower().replace(" ", ""):
             reason += "; close other programs that use the GPU"
-        return BackendError(f"{doing}: {reason}; or choose --backend cpu")
+        return BackendError(f"{doing}: {reason}; choose --backend cpu if this happens again")

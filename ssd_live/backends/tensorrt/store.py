@@ -1,11 +1,13 @@
-"""Store the engines of this user, with a record of what each was built from and a check that nobody
-changed it since.
+"""Store the engines of this user.
+
+The store keeps what each engine was built from, and checks that nobody has changed the engine
+since.
 
 An engine is native code, so only an engine that this user built or imported is ever loaded. Each
 engine has a manifest, a JSON file. The manifest contains the engine's SHA-256 and is signed
 (HMAC-SHA-256) with a key that only this user can read. Every engine file has a unique name, so that
-two processes that build the same engine at the same time do not mix their files. The manifest that
-is written last wins, and both engines are complete.
+two processes that build the same engine at the same time do not mix their files. Both engines are
+complete, and the manifest that is written last is kept.
 """
 
 import contextlib
@@ -47,10 +49,11 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class EngineKey(BaseModel):
-    """Everything that an engine depends on. If any of it differs, another engine is needed.
+    """Everything that an engine depends on. If any part differs, another engine is needed.
 
-    `flavour` is the library and `version` its version. `gpu`, `compute_capability` and `driver` are
-    empty if the engine was built without a GPU.
+    `flavour` is the library and `version` its version. `batches` are the smallest, the usual and
+    the largest batch. `gpu`, `compute_capability` and `driver` are empty if the engine was built
+    without a GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,9 +82,9 @@ class EngineKey(BaseModel):
 class Parity(BaseModel):
     """The result of the engine check: whether the engine finds what the float32 file finds.
 
-    `share` is the share, 0..1, of the `expected` detections or boxes that match, the worse of both
-    directions. `basis` is what was compared, `detections` or `boxes`. `forced` means that the check
-    failed and the user uses the engine anyway.
+    `share` is the share, 0..1, of detections or boxes that match, the worse of both directions.
+    `expected` is how many the float32 file finds. `basis` is what was compared, `detections` or
+    `boxes`. `forced` means that the check failed and the user uses the engine anyway.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,10 +96,10 @@ class Parity(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The description of an engine that is stored beside it.
+    """The description of an engine, which is stored beside the engine.
 
     `engine` is the name of the engine's file. `seconds` is how long the build took. `created` is
-    the time in UTC. `imported` engines were built elsewhere.
+    the time in UTC in ISO 8601. `imported` means that the engine was built elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,7 +121,11 @@ def key_for(
     options: BuildOptions,
     gpu: Gpu | None = None,
 ) -> EngineKey:
-    """Return the key of an engine of a model. `gpu` is the GPU that it is built on, if any."""
+    """Return the key of the engine of a model that is built with `options`.
+
+    `flavour` is the library and `version` its version. `gpu` is the GPU that the engine is built
+    on, or None if it is built without a GPU.
+    """
     here = gpu or Gpu("", "", "")
     return EngineKey(
         model=model.name,
@@ -138,13 +145,13 @@ def key_for(
 
 
 class SignedFile:
-    """A file that only this user can have written, because its content follows its HMAC."""
+    """A file that only this user can have written, because it begins with its HMAC."""
 
     def __init__(self, path: Path, key: bytes) -> None:
         self._path, self._key = path, key
 
     def load(self) -> bytes:
-        """Return the content, or nothing if the file is missing or its signature is wrong."""
+        """Return the content, or empty bytes if the file is missing or its signature is wrong."""
         try:
             content = self._path.read_bytes()
         except OSError:
@@ -158,7 +165,7 @@ class SignedFile:
     def save(self, data: bytes) -> None:
         """Write the content with its signature.
 
-        An error is ignored, because the file only saves time: without it the next build measures
+        Errors are ignored, because the file only saves time: without it the next build measures
         again.
         """
         with contextlib.suppress(OutputError), atomic_write(self._path) as file:
@@ -171,7 +178,7 @@ class SignedFile:
 class EngineStore:
     """A folder of engines with their manifests.
 
-    `secret` is the file of the signing key. Both paths have the user's own as the default.
+    `secret` is the file of the signing key. Both are in the user's own folders if they are None.
     """
 
     def __init__(self, folder: Path | None = None, secret: Path | None = None) -> None:
@@ -191,7 +198,8 @@ class EngineStore:
     ) -> Manifest:
         """Store an engine and return its manifest. An engine with the same key is replaced.
 
-        Raises `OutputError`.
+        `engine` is the serialised engine, and `seconds` how long its build took. Raises
+        `OutputError` if a file cannot be written.
         """
         manifest = Manifest(
             key=key,
@@ -216,7 +224,8 @@ class EngineStore:
     def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
         """Store the result of the engine check and return the new manifest.
 
-        Nothing is written if the engine was replaced since. Raises `OutputError`.
+        Nothing is written if another engine has replaced this one. Raises `OutputError` if the
+        manifest cannot be written.
         """
         noted = manifest.model_copy(update={"parity": parity})
         now = self._stored(self._place(manifest.key))
@@ -227,14 +236,17 @@ class EngineStore:
     def find(self, key: EngineKey) -> tuple[Manifest, bytes] | None:
         """Return the manifest and the content of the engine for a key, or None if there is none.
 
-        Both are checked. Raises `ModelFileError` if the engine cannot be trusted.
+        Raises `ModelFileError` if the manifest or the engine is damaged, was changed, or was not
+        signed by this user.
         """
         place = self._place(key)
         if not place.is_file():
             return None
         manifest = self.read(place)
         if manifest.key != key:
-            raise ModelFileError(f"{place}: is the manifest of another engine; build it again")
+            raise ModelFileError(
+                f"{place}: is the manifest of another engine; build the engine again"
+            )
         try:
             engine = (self.folder / manifest.engine).read_bytes()
         except OSError as error:
@@ -243,20 +255,21 @@ class EngineStore:
                 return self.find(key)
             raise ModelFileError(
                 f"{place}: its engine {manifest.engine} cannot be read ({os_error_text(error)}); "
-                "build it again"
+                "build the engine again"
             ) from error
         # The bytes that are hashed are the bytes that are used. The file is not read again, because
         # it could change in between.
         if not hmac.compare_digest(sha256(engine), manifest.engine_sha256):
             raise ModelFileError(
-                f"{self.folder / manifest.engine}: was changed since it was built; build it again"
+                f"{self.folder / manifest.engine}: was changed since it was built; build "
+                "the engine again"
             )
         return manifest, engine
 
     def read(self, place: Path) -> Manifest:
-        """Read a manifest.
+        """Read the manifest file `place`, check its signature, and return the manifest.
 
-        Raises `ModelFileError` if it is damaged or this user did not sign it.
+        Raises `ModelFileError` if the file is damaged or this user did not sign it.
         """
         try:
             content = json.loads(place.read_text(encoding="utf-8"))
@@ -278,18 +291,23 @@ class EngineStore:
             signature.encode("utf-8", "replace"), self._signature(manifest).encode()
         ):
             raise ModelFileError(
-                f"{place}: was not written by you, or was changed; build it again, or `engines "
-                "import` it if you trust it"
+                f"{place}: was not written by you, or was changed; build the engine again, or run "
+                "`engines import` if you trust it"
             )
         if Path(manifest.engine).name != manifest.engine:
-            raise ModelFileError(f"{place}: names an engine outside its folder; build it again")
+            raise ModelFileError(
+                f"{place}: names an engine outside its folder; build the engine again"
+            )
         if place.name != self._place(manifest.key).name:
-            raise ModelFileError(f"{place}: is the manifest of another engine; build it again")
+            raise ModelFileError(
+                f"{place}: is the manifest of another engine; build the engine again"
+            )
         return manifest
 
     def every(self) -> Iterator[tuple[Path, Manifest | ModelFileError]]:
-        """Yield the path of each manifest in the order of their names, and the manifest itself or
-        the error if it cannot be trusted.
+        """Yield the path of each manifest file, in the order of their names, and the manifest.
+
+        Instead of a manifest that is damaged or not signed by this user, yield the error.
         """
         for place in sorted(self.folder.glob(f"*{_MANIFEST_SUFFIX}")):
             if place.is_file():
@@ -299,9 +317,9 @@ class EngineStore:
                     yield place, error
 
     def remove(self, place: Path) -> int:
-        """Remove a manifest and its engine, and return how many bytes that freed.
+        """Remove the manifest file `place` and its engine, and return how many bytes that freed.
 
-        The engine stays if another valid manifest names it too.
+        The engine is kept if another valid manifest also names it.
         """
         try:
             named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
@@ -319,9 +337,9 @@ class EngineStore:
         return freed
 
     def orphans(self) -> list[Path]:
-        """Return the engines that no manifest names, and unfinished files.
+        """Return the paths of engines that no manifest names, and of unfinished files.
 
-        Builds that were killed leave them. Files younger than a minute are not returned.
+        Builds that were killed leave such files. Files younger than a minute are not returned.
         """
         named = self._named()
         paths = sorted((*self.folder.glob(f"*{_ENGINE_SUFFIX}"), *self.folder.glob(_UNFINISHED)))
@@ -332,14 +350,14 @@ class EngineStore:
         ]
 
     def remove_orphans(self) -> tuple[int, int]:
-        """Remove the orphans, and return how many there were and how many bytes that freed."""
+        """Remove the files of `orphans`. Return how many files and bytes that freed."""
         freed = [_unlinked(path) for path in self.orphans()]
         return len(freed), sum(freed)
 
     def prepare(self) -> None:
-        """Check that engines can be stored. Call it before a long build.
+        """Check that engines can be stored. Call this before a long build.
 
-        Raises `OutputError` if nothing can be written.
+        Raises `OutputError` if the folder or the signing key cannot be written.
         """
         self._own_key()
         try:
@@ -350,11 +368,15 @@ class EngineStore:
         except OSError as error:
             raise OutputError(
                 f"{self.folder}: engines cannot be written there ({os_error_text(error)}); choose "
-                "another place"
+                "another folder with -o or SSD_LIVE_ENGINES"
             ) from error
 
     def timings(self, flavour: VariantName, version: str) -> "SignedFile":
-        """Return the file of the builder's timing cache. Raises `OutputError`."""
+        """Return the file of the timing cache, which keeps a library's measurements of kernels.
+
+        `flavour` is the library and `version` its version. Raises `OutputError` if the signing key
+        cannot be read or created.
+        """
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 
     def _named(self) -> set[str]:
@@ -381,9 +403,10 @@ class EngineStore:
         ).hexdigest()
 
     def _own_key(self) -> bytes:
-        """Return this user's signing key.
+        """Return this user's signing key, 32 random bytes. Create its file if there is none.
 
-        It is created at first use, and only this user can read it. Raises `OutputError`.
+        Only this user can read the file. Raises `OutputError` if the key cannot be read or
+        created, or if its file has another size.
         """
         if not self._secret.is_file():
             self._make_key()
@@ -392,18 +415,19 @@ class EngineStore:
         except OSError as error:
             raise OutputError(
                 f"{self._secret}: the key that engines are signed with cannot be read "
-                f"({os_error_text(error)}); check its permissions"
+                f"({os_error_text(error)}); make the file readable"
             ) from error
         if len(key) != _KEY_BYTES:
             raise OutputError(
-                f"{self._secret}: is not a signing key; delete it and build the engines again"
+                f"{self._secret}: is not a signing key; delete this file and build the engines "
+                "again"
             )
         return key
 
     def _make_key(self) -> None:
         """Create the key file in one step, so that no process ever reads an incomplete key.
 
-        If another process creates the file at the same time, the first one stays.
+        If another process creates the file at the same time, the file that exists first is kept.
         """
         try:
             self._secret.parent.mkdir(parents=True, exist_ok=True)
@@ -427,7 +451,7 @@ class EngineStore:
 
 
 def _unlinked(path: Path) -> int:
-    """Remove a file and return how many bytes that freed, 0 if another process removed it."""
+    """Remove a file and return how many bytes that freed, or 0 if the file no longer exists."""
     try:
         size = path.stat().st_size
         path.unlink()

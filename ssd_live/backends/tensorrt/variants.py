@@ -18,10 +18,11 @@ VariantName = Literal["tensorrt", "tensorrt-rtx"]
 class Variant:
     """One of the two libraries.
 
-    `title` is its name for users, and `install` tells users how to install it. `package` is
-    imported when it is needed. `graft` appends the NMS nodes that the library can run to a graph.
-    `measures_kernels` is whether the library measures kernels when it builds. This takes long, so
-    the measurements are kept in a timing cache. TensorRT-RTX measures when an engine is loaded.
+    `title` is the name of the library for users, and `install` the part of a message that says how
+    to install it. `package` is the Python package, which is imported when it is needed. `graft`
+    appends the NMS nodes that the library can run to a graph. `measures_kernels` is whether the
+    library measures kernels when it builds an engine. This takes long, so the measurements are kept
+    in a timing cache. TensorRT-RTX measures when an engine is loaded.
     """
 
     name: VariantName
@@ -50,12 +51,16 @@ class Variant:
             ) from error
 
     def prepare(self, logger: Any) -> None:
-        """Load the plugins of TensorRT. Call this before a graph is parsed or an engine loaded."""
+        """Load the plugins of TensorRT, such as its NMS. For TensorRT-RTX this does nothing.
+
+        Call this before a graph is parsed or an engine is loaded. `logger` gets the library's
+        messages.
+        """
         if self.name == "tensorrt":
             self.library().init_libnvinfer_plugins(logger, "")
 
 
-_TENSORRT_INSTALL = "`pip install '.[tensorrt]'` on a machine with an NVIDIA driver"
+_TENSORRT_INSTALL = "run `pip install '.[tensorrt]'` on a machine with an NVIDIA driver"
 VARIANTS: dict[str, Variant] = {
     "tensorrt": Variant(
         "tensorrt",
@@ -70,7 +75,7 @@ VARIANTS: dict[str, Variant] = {
         "TensorRT-RTX",
         "tensorrt_rtx",
         graft_fixed_nms,
-        "`pip install '.[rtx]'`",
+        "run `pip install '.[rtx]'`",
         measures_kernels=False,
     ),
 }

@@ -10,10 +10,10 @@ Kind = Literal["camera", "stream", "file", "images", "screen", "pattern"]
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """The meaning of a source string.
+    """A source as parsed from the text that a user typed.
 
-    `address` tells the source of this `kind` what to open. `title` is the text for users; it never
-    contains a password.
+    `address` says what a source of this `kind` opens, such as a path, a URL or the number of a
+    camera. `title` is the name to show to users, and never contains a password.
     """
 
     kind: Kind
@@ -28,10 +28,10 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """The mode that is requested of a source that has several.
+    """The mode in which to open a source that has several modes, such as a camera.
 
     `size` is (width, height) in pixels. `rate` is in frames per second. `pixel_format` is a code of
-    four letters such as MJPG. The source chooses every value that is None.
+    four letters such as MJPG. The source itself chooses each value that is None.
     """
 
     size: tuple[int, int] | None = None
@@ -48,8 +48,8 @@ class SourceInfo:
     source has no end.
 
     If `paced` is true, `read` returns frames earlier than their times, and the caller must hold
-    them back. `seekable` says whether `seek` works. `mode` is a short text for users, such as the
-    pixel format or the codec.
+    each frame back until its time. `seekable` says whether `seek` works. `mode` is a short text for
+    users, such as the pixel format or the codec.
     """
 
     width: int
@@ -63,7 +63,7 @@ class SourceInfo:
 
     @property
     def is_live(self) -> bool:
-        """Whether frames are lost if they are not read in time."""
+        """Whether the source is live, so that frames are lost if they are not read in time."""
         return self.duration is None
 
 
@@ -83,9 +83,9 @@ class Source(Protocol):
         ...
 
     def seek(self, seconds: float) -> None:
-        """Continue with the first frame at or after a time.
+        """Continue with the first frame at or after `seconds` from the beginning of the source.
 
-        `seconds` counts from the beginning. Call this only if `info.seekable` is true.
+        Call this method only if `info.seekable` is true.
         """
         ...
 

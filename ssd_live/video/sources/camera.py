@@ -34,7 +34,11 @@ _COMMON_MODES = (
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera that the system lists, with its name and the modes that can be requested."""
+    """A camera that the system lists.
+
+    `index` is the number with which OpenCV opens the camera. `modes` are the modes that can be
+    requested.
+    """
 
     index: int
     name: str
@@ -60,7 +64,7 @@ def cameras() -> list[Camera]:
 
 
 def _modes(index: int) -> tuple[SourceOptions, ...]:
-    """Return the modes that the camera lists, or common modes if it lists none."""
+    """Return the modes that camera number `index` lists, or common modes if it lists none."""
     listed = [
         SourceOptions((mode.width, mode.height), mode.rate, mode.pixel_format)
         for mode in v4l2.modes(Path(f"/dev/video{index}"))
@@ -79,17 +83,18 @@ def find_camera(text: str) -> int:
     for camera in known:
         if text.casefold() in camera.name.casefold():
             return camera.index
-    listed = "; ".join(f"{camera.index}: {camera.name}" for camera in known) or "none is connected"
+    listed = "; ".join(f"{camera.index}: {camera.name}" for camera in known) or "none found"
     raise MediaError(
-        f"there is no file and no camera {text!r} ({listed}); give a camera, a file, an address, "
-        "a folder, screen or pattern"
+        f"there is no file or camera named {text!r} (cameras: {listed}); give a camera, a file, an "
+        "address, a folder, screen or pattern"
     )
 
 
 class CameraSource(Closing):
     """A source that reads a webcam.
 
-    `address` is the camera's number or a part of its name.
+    `address` is the camera's number or a part of its name. `options` is the requested mode. The
+    constructor raises `MediaError` if the camera does not exist or cannot be opened.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -137,7 +142,8 @@ def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
 
     If no pixel format is requested, use the camera's default format if it allows the requested size
     and rate. Otherwise use MJPG, because USB 2 is too slow for the raw pixels of large frames. If
-    MJPG is worse, use the default format.
+    MJPG gives a smaller width, or the same width and a lower rate, use the default format. Raises
+    `MediaError` if the camera cannot be opened.
     """
     size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
     capture = _try(index, size, rate, options.pixel_format)
@@ -195,16 +201,16 @@ def _why(index: int) -> str:
 
 
 def linux_trouble(device: Path) -> str:
-    """Return a message that says why a Video4Linux device delivers no frames.
+    """Return a message that says why a Video4Linux device delivers no frames, and what to do.
 
-    The device is missing, forbidden, busy, or not a working camera.
+    The device is missing, busy or not a working camera, or the user has no permission to use it.
     """
     try:
         handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     except FileNotFoundError:
         return (
-            f"there is no camera {device}; connect one, or give a file, an address, screen or "
-            "pattern"
+            f"there is no camera {device}; connect a camera, or give a file, an address, screen "
+            "or pattern"
         )
     except PermissionError:
         return (
@@ -220,9 +226,9 @@ def linux_trouble(device: Path) -> str:
     if v4l2.is_busy(device):
         return (
             f"{device}: another program is using it; close that program (`fuser {device}` shows "
-            "which)"
+            "its process id)"
         )
     return (
         f"{device}: delivers no frames; close other programs using it (`fuser {device}` shows "
-        "which), or reconnect it"
+        "their process ids), or reconnect the camera"
     )

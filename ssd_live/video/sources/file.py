@@ -15,7 +15,8 @@ from ssd_live.video.sources.base import SourceInfo
 class FileSource(Closing):
     """A source that plays a video file and can seek in it.
 
-    `path` is the path of the file.
+    `path` is the path of the file. The constructor raises `MediaError` if the file cannot be read
+    as a video.
     """
 
     def __init__(self, path: str) -> None:
@@ -40,13 +41,14 @@ class FileSource(Closing):
             frame = next(self._frames, None)
         except av.FFmpegError as error:
             raise MediaError(
-                f"{self._path}: reading failed ({error.strerror or error}); check the file"
+                f"{self._path}: reading failed ({error.strerror or error}); copy the file again "
+                "or give another file"
             ) from error
         assert frame is None or isinstance(frame, Frame)
         return frame
 
     def seek(self, seconds: float) -> None:
-        """Continue with the first frame at or after `seconds` from the beginning."""
+        """Continue with the first frame at or after `seconds` from the beginning of the file."""
         # The file is opened again, because a decoder that has reached the end accepts no more
         # packets, and because some formats cannot seek back to the beginning.
         self._reader.restart()

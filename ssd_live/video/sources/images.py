@@ -17,7 +17,8 @@ class ImagesSource(Closing):
     """A source that plays the images of a folder in natural order.
 
     `address` is the path of a folder or of one image. `options.rate` is the number of images per
-    second, by default 1. Images that cannot be read are skipped.
+    second, by default 1. Images that cannot be read are skipped. The constructor raises
+    `MediaError` if no image can be read.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -33,12 +34,12 @@ class ImagesSource(Closing):
             (item for item in listed if item.suffix.lower() in IMAGE_SUFFIXES), key=natural_order
         )
         if not self._paths:
-            raise MediaError(f"{path}: has no images; give a folder with some, or a video")
+            raise MediaError(f"{path}: the folder has no images; give a folder with images")
         self._rate = options.rate or _DEFAULT_RATE
         self._next = 0
         first = self.read()
         if first is None:
-            raise MediaError(f"{path}: none of its images can be read; check the files")
+            raise MediaError(f"{path}: none of its images can be read; give other images")
         self._next = 0
         duration = len(self._paths) / self._rate
         self.info = SourceInfo(
@@ -52,7 +53,7 @@ class ImagesSource(Closing):
         )
 
     def read(self) -> Frame | None:
-        """Return the next image as a frame, or None at the end."""
+        """Return the next image as a `bgr24` frame, or None after the last image."""
         while self._next < len(self._paths):
             number, self._next = self._next, self._next + 1
             try:
@@ -65,7 +66,7 @@ class ImagesSource(Closing):
         return None
 
     def seek(self, seconds: float) -> None:
-        """Continue with the first image at or after `seconds` from the beginning."""
+        """Continue with the first image at or after `seconds` from the first image."""
         self._next = min(max(int(np.ceil(seconds * self._rate - 1e-6)), 0), len(self._paths))
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ import time
 class Metronome:
     """A timer whose `wait` returns `rate` times per second.
 
-    If a caller is late, the missed ticks are not made up for. A `rate` of 0 never waits.
+    If a caller is late, the missed ticks are not made up for. With a `rate` of 0, `wait` returns at
+    once.
     """
 
     def __init__(self, rate: float) -> None:
@@ -28,7 +29,8 @@ class Metronome:
 class Pacer:
     """A clock that says when a frame is due, from the frame's own time.
 
-    The clock starts again if the frame times jump or if the caller is too late.
+    The clock starts again, with the next frame due at once, if the frame times jump or if the
+    caller is too late.
     """
 
     _FARTHEST_AHEAD_SECONDS, _FARTHEST_BEHIND_SECONDS = 2.0, 0.5

@@ -15,12 +15,13 @@ _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
 def parse_source(text: str) -> SourceSpec:
-    """Return the meaning of a source string.
+    """Return the kind, address and title of the source that a user's text names.
 
-    The string is a camera's number or name, a file, an address, a folder of images, `screen` or
-    `pattern`. An existing file or folder has priority over a camera of the same name.
+    The text is a camera's number or name, a file, an address, a folder of images, `screen` or
+    `pattern`. An existing file or folder has priority over a camera of the same name. Whether a
+    camera of this name exists is not checked.
 
-    Raises `UsageError` if the string is none of these.
+    Raises `UsageError` if the text is none of these.
     """
     text = text.strip()
     if not text:
@@ -68,7 +69,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = _SIZE.fullmatch(text.strip())
     if not match or not all(2 <= int(side) <= 16384 for side in match.groups()):
-        raise UsageError(f"the size {text!r} must be WIDTHxHEIGHT in pixels, as in 1280x720")
+        raise UsageError(f"the size {text!r} must be WIDTHxHEIGHT in pixels, for example 1280x720")
     return int(match[1]), int(match[2])
 
 
@@ -86,18 +87,21 @@ def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
         number = -1.0
     if number is not None and not 0 <= number <= _MAX_RATE:
         raise UsageError(
-            f"pattern:{address}: the rate must be 0 (as fast as possible) to {_MAX_RATE:.0f}; "
-            "write it as pattern:1280x720@60"
+            f"pattern:{address}: the rate must be from 0 (as fast as possible) to "
+            f"{_MAX_RATE:.0f} frames per second; give for example pattern:1280x720@60"
         )
     return parse_size(size) if size else None, number
 
 
 def _screen(address: str) -> str:
-    """Return the address of a `screen` source. Raises `UsageError` if its form is wrong."""
+    """Return `address`, the text after `screen:`, unchanged.
+
+    Raises `UsageError` if the address is not empty, N or X,Y,W,H.
+    """
     if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
         raise UsageError(
-            f"screen:{address} is not a part of the desktop; give screen, screen:N with a monitor "
-            "from 1, or screen:X,Y,W,H"
+            f"screen:{address} is not a part of the desktop; give screen, screen:N with the number "
+            "of a monitor from 1, or screen:X,Y,W,H in pixels"
         )
     return address
 
@@ -108,7 +112,10 @@ def _without_password(text: str) -> str:
 
 
 def _address(text: str) -> SourceSpec:
-    """Return the meaning of an address with `://`. Raises `UsageError` if it is not valid."""
+    """Return the source that an address with `://` names.
+
+    Raises `UsageError` if the address is not valid or its protocol is not supported.
+    """
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
@@ -121,12 +128,12 @@ def _address(text: str) -> SourceSpec:
         return parse_source(unquote(parts.path))
     if parts.scheme.lower() not in _NETWORK:
         raise UsageError(
-            f"{parts.scheme}:// is not supported; give an address that starts with "
-            f"{', '.join(f'{name}://' for name in _NETWORK)}"
+            f"{parts.scheme}:// is not supported; give an address that starts with one "
+            f"of {', '.join(f'{name}://' for name in _NETWORK)}"
         )
     if not host:
         raise UsageError(
-            f"{_without_password(text)}: has no host; write it as rtsp://host/path or "
+            f"{_without_password(text)}: the address has no host; write it as rtsp://host/path or "
             "http://host/path"
         )
     user = f"{parts.username}@" if parts.username else ""

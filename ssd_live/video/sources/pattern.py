@@ -25,8 +25,9 @@ _OBJECTS = (("chelsea.png", 0.45, 0.061, 0.043), ("astronaut.png", 0.6, -0.037, 
 class PatternSource(Closing):
     """A source that generates frames with moving objects.
 
-    `address` is empty, WxH or WxH@RATE. A rate of 0 means as fast as possible. A frame depends only
-    on its index and the size, so every run generates the same frames.
+    `address` is empty, WxH in pixels or WxH@RATE in frames per second. A rate of 0 means as fast as
+    possible. A frame depends only on its index and the size, so every run generates the same
+    frames.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -42,7 +43,7 @@ class PatternSource(Closing):
         )
 
     def read(self) -> Frame | None:
-        """Return the next frame. The pattern has no end."""
+        """Return the next frame. The result is never None, because the pattern has no end."""
         frame = Frame(
             (self.picture(self._index),),
             index=self._index,
@@ -86,7 +87,11 @@ def _background(width: int, height: int) -> Pixels:
 
 
 def _sprite(name: str, height: float, widest: int) -> Pixels:
-    """Return a photo scaled to `height`, or to the width `widest` if it would be wider."""
+    """Return a bundled photo as a BGR image (H, W, 3) uint8, `height` pixels high.
+
+    The photo is smaller if it would be wider than `widest` pixels. Raises `MediaError` if it cannot
+    be scaled.
+    """
     image = read_image(assets_folder() / "media" / name).planes[0]
     scale = min(height / image.shape[0], widest / image.shape[1])
     size = (max(int(image.shape[1] * scale), 1), max(int(image.shape[0] * scale), 1))
@@ -94,5 +99,6 @@ def _sprite(name: str, height: float, widest: int) -> Pixels:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     except cv2.error as error:
         raise MediaError(
-            f"{name}: cannot be scaled to {size[0]} x {size[1]}; give a smaller size"
+            f"{name}: cannot be scaled to {size[0]} x {size[1]}; give a smaller size, for "
+            "example pattern:1280x720"
         ) from error

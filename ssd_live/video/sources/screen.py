@@ -19,6 +19,9 @@ class ScreenSource(Closing):
 
     `address` is empty for the first monitor, the number of a monitor from 1, or X,Y,W,H in pixels
     of the whole desktop. `options.rate` is in frames per second, by default 30.
+
+    The constructor raises `MediaError` if the screen cannot be read, `MissingPackageError` if mss
+    is not installed, and `UsageError` if the region is not inside the desktop.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -29,11 +32,15 @@ class ScreenSource(Closing):
                     "give another source"
                 )
             if not os.environ.get("DISPLAY"):
-                raise MediaError("there is no screen to capture; give another source")
+                raise MediaError(
+                    "there is no screen to capture (DISPLAY is not set); give another source"
+                )
         try:
             import mss
         except ImportError as error:
-            raise MissingPackageError("reading the screen needs mss; `pip install mss`") from error
+            raise MissingPackageError(
+                "reading the screen needs mss; run `pip install mss`"
+            ) from error
         try:
             self._screen = mss.MSS()
             self._area = _area(address, self._screen.monitors)
@@ -72,10 +79,10 @@ class ScreenSource(Closing):
 
 
 def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
-    """Return the region of the desktop that `address` names, in the form that mss takes.
+    """Return the region of the desktop that `address` names, as left, top, width and height.
 
-    `monitors[0]` is the whole desktop, and the others are single monitors. Raises `UsageError` if
-    the region is not inside the desktop.
+    The result is a dictionary of pixels, which mss takes. `monitors[0]` is the whole desktop, and
+    the others are single monitors. Raises `UsageError` if the region is not inside the desktop.
     """
     if not address:
         return monitors[min(1, len(monitors) - 1)]
@@ -101,5 +108,5 @@ def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
     raise UsageError(
         f"screen:{address} is not a part of the desktop; give screen, screen:N with a monitor from "
         f"1 to {len(monitors) - 1}, "
-        f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']}"
+        f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']} pixels"
     )

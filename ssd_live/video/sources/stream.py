@@ -44,18 +44,19 @@ _RTSP_OPTIONS = {
 # bursts and are played by their times.
 _AS_THEY_COME = ("rtsp", "mpjpeg", "mjpeg", "rtp", "sdp")
 _HINTS = {
-    errno.ECONNREFUSED: "nothing listens there; check the address and that the camera is on",
-    errno.ETIMEDOUT: "it does not answer; check the address and the network",
-    errno.EHOSTUNREACH: "it cannot be reached; check the address and the network",
-    errno.EIO: "the connection broke or the name is unknown; check the address and the network",
+    errno.ECONNREFUSED: "no server listens there; check the address and that the camera is on",
+    errno.ETIMEDOUT: "the server does not answer; check the address and the network",
+    errno.EHOSTUNREACH: "the server cannot be reached; check the address and the network",
+    errno.EIO: "the connection broke or the host is unknown; check the address and the network",
 }
 
 
 class StreamSource(Closing):
     """A source that reads a network stream with FFmpeg.
 
-    Opening fails after `OPEN_TIMEOUT_SECONDS` without an answer, and each read after
-    `READ_TIMEOUT_SECONDS`.
+    Opening fails after `OPEN_TIMEOUT_SECONDS` without an answer, and reading fails after
+    `READ_TIMEOUT_SECONDS` without data. The constructor raises `MediaError` if the stream cannot be
+    opened or has no frame.
     """
 
     def __init__(self, address: str) -> None:
@@ -69,8 +70,8 @@ class StreamSource(Closing):
             self._first = next(self._frames, None)
             if self._first is None:
                 raise MediaError(
-                    f"{self._title}: the stream ended before its first frame; check what the "
-                    "address serves"
+                    f"{self._title}: the stream ended before its first frame; check that the "
+                    "address is that of a video"
                 )
         except BaseException:
             self._container.close()
@@ -95,7 +96,7 @@ class StreamSource(Closing):
         self._wanted = None
         if picture is None:
             if self.info.duration is None:
-                raise MediaError(f"{self._title}: the stream ended")
+                raise MediaError(f"{self._title}: the stream ended; check that the server runs")
             return None
         shown = as_yuv420p(picture, *self._size)
         turned = upright(shown, self._turn)
@@ -111,7 +112,7 @@ class StreamSource(Closing):
         )
 
     def seek(self, seconds: float) -> None:
-        """Continue with the first frame at or after `seconds` from the beginning.
+        """Continue with the first frame at or after `seconds` from the beginning of the stream.
 
         Raises `MediaError` if seeking fails.
         """
@@ -127,9 +128,9 @@ class StreamSource(Closing):
         self._wanted = self.info.start + seconds
 
     def _is_early(self, picture: av.VideoFrame) -> bool:
-        """Return whether a frame is before the requested time.
+        """Return whether a frame is before the time that `seek` requested.
 
-        Such frames follow a seek, because it goes to the key frame before the requested time.
+        Such frames follow a seek, because FFmpeg moves to the key frame before the requested time.
         """
         if self._wanted is None or self._time_base is None or picture.pts is None:
             return False
@@ -153,12 +154,12 @@ class StreamSource(Closing):
             if stream.codec_context is not None:
                 return stream
         raise MediaError(
-            f"{self._title}: has no video that this FFmpeg can decode; check what the address "
-            "serves"
+            f"{self._title}: the stream has no video that this FFmpeg can decode; give the address "
+            "of another stream"
         )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Yield the decoded frames. Skip damaged packets, because a lossy network has some."""
+        """Yield the decoded frames. Damaged packets, which a lossy network has, are skipped."""
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -192,10 +193,10 @@ class StreamSource(Closing):
         )
 
     def _trouble(self, error: Exception) -> MediaError:
-        """Return the error to raise, with a message that says what to do."""
+        """Return the `MediaError` to raise for an error, with a message that says what to do."""
         if isinstance(error, av.error.ExitError):
             return MediaError(
-                f"{self._title}: it does not answer; check the address and the network"
+                f"{self._title}: the server does not answer; check the address and the network"
             )
         number = getattr(error, "errno", None)
         if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
@@ -209,7 +210,7 @@ class StreamSource(Closing):
 
 
 def _lower(error: Exception) -> str:
-    """Return the error's text in lower case and without addresses."""
+    """Return the error's text in lower case and without network addresses."""
     text = getattr(error, "strerror", None) or str(error)
     # FFmpeg's text contains the address with its password.
     return re.sub(r"'?\w+://\S+", "", text).strip().lower()

@@ -43,9 +43,10 @@ class Mode:
 
 
 def modes(device: Path) -> list[Mode]:
-    """Return the discrete modes of a camera, sorted by falling size and then by falling rate.
+    """Return the modes of a camera that have a fixed size and rate.
 
-    Return an empty list if the camera lists none or cannot be opened.
+    The largest size comes first, and for equal sizes the highest rate. Return an empty list if the
+    camera lists none or cannot be opened.
     """
     found = _with_device(device, lambda handle, ioctl: list(_modes(handle, ioctl)))
     return sorted(
@@ -62,7 +63,11 @@ def is_busy(device: Path) -> bool:
 
 
 def _with_device(device: Path, ask: Callable[[int, Ioctl], T]) -> T | None:
-    """Open the device and return the result of `ask`, or None if the device or `ask` fails."""
+    """Open the device and return the result of `ask`, or None if one of the two fails.
+
+    `ask` is called with the file descriptor and with `fcntl.ioctl`. On other systems than Linux the
+    result is None.
+    """
     if not sys.platform.startswith("linux"):
         return None
     import fcntl
@@ -127,9 +132,9 @@ def _rates(
 
 
 def _asked(ioctl: Ioctl, handle: int, code: int, request: bytearray) -> bool:
-    """Make an ioctl call that fills `request`.
+    """Make the ioctl call `code`, which fills `request`, and return whether it succeeded.
 
-    Return False if it fails, as it does at the end of a list.
+    The call fails at the end of a list.
     """
     try:
         ioctl(handle, code, request)

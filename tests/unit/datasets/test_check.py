@@ -273,7 +273,11 @@ def test_an_image_that_is_not_there_is_missing(form: Form, tmp_path: Path) -> No
 def test_a_yolo_label_without_an_image_is_named(tmp_path: Path) -> None:
     folder = yolo(tmp_path, {"a": [("cat", INSIDE)], "b": [("cat", INSIDE)]})
     (folder / "images" / "a.jpg").unlink()
-    assert only(folder) == ("missing image", "a.txt", "there is no image of this name")
+    assert only(folder) == (
+        "missing image",
+        "a.txt",
+        "there is no image with the name of this label",
+    )
 
 
 def test_an_image_in_another_folder_is_not_that_of_a_yolo_label(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def test_a_second_image_of_the_same_id_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
-    assert "it lists none" in refusal(write_json(tmp_path / "a.json", []))
+    assert "the file lists none" in refusal(write_json(tmp_path / "a.json", []))
 
 
 @pytest.mark.parametrize(

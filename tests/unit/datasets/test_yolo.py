@@ -311,7 +311,7 @@ def test_names_are_read_as_yaml_has_them(
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        ("names: [cat, no]", "the name False is not text; put it in quotes"),
+        ("names: [cat, no]", "the name False is not text; put the name in quotes"),
         ("names: [cat, 3]", "the name 3 is not text"),
         ("names: [cat, ]]", "is not valid YAML"),
         ("names: {0: cat, 2: dog}", "numbered 0, 2; number them from 0 without gaps"),

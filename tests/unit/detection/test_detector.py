@@ -63,7 +63,7 @@ def assert_same(found: Detections, expected: Detections) -> None:
         ([[[0, 0, 0]]], "not list"),
         (None, "not NoneType"),
         (np.zeros((4, 4), np.uint8), r"not \(4, 4\) uint8"),
-        (np.zeros((4, 4, 3), np.float32), "float32; convert it first"),
+        (np.zeros((4, 4, 3), np.float32), "float32; convert the image first"),
         (np.zeros((0, 4, 3), np.uint8), r"not \(0, 4, 3\)"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_closed_detector_says_so_and_may_be_closed_again(
     detector = ssd_live.load(backend=backend, precision="fp32")
     detector.close()
     detector.close()
-    with pytest.raises(UsageError, match="the detector is closed; load another one"):
+    with pytest.raises(UsageError, match="the detector is closed; load a new detector"):
         detector(images[0])
 
 

@@ -175,7 +175,7 @@ def test_what_cannot_be_loaded_on_a_gpu_is_loaded_without(
     with machine.session() as session:
         machine.run_on(session, ModelRequest("tiny", backend, "fp16"))
     assert machine.loaded == [WITHOUT_GPU]
-    assert machine.told == [f"{error}; going on without the GPU"]
+    assert machine.told == [f"{error}; the CPU is used instead of the GPU"]
     assert not machine.failed
 
 
@@ -189,7 +189,7 @@ def test_what_uses_no_gpu_is_not_loaded_in_another_way(machine: Machine, backend
 
 
 def test_what_makes_no_sense_is_told_and_nothing_else_is_loaded(machine: Machine) -> None:
-    machine.troubles["tensorrt"] = UsageError("TensorRT computes in fp16 or fp32, not int8")
+    machine.troubles["tensorrt"] = UsageError("TensorRT cannot compute in int8")
     with machine.session() as session:
         session.load(ENGINE)
         wait_until(lambda: machine.failed)
@@ -235,7 +235,10 @@ def test_a_gpu_that_is_lost_is_tried_once_more_and_then_done_without(machine: Ma
         machine.die(session)
         machine.see(session)
     assert machine.loaded == [ENGINE, WITHOUT_GPU]
-    assert machine.told == ["the GPU failed or was lost", f"{REFUSED}; going on without the GPU"]
+    assert machine.told == [
+        "the GPU failed or was lost",
+        f"{REFUSED}; the CPU is used instead of the GPU",
+    ]
     assert not machine.failed
 
 
@@ -252,7 +255,7 @@ def test_an_engine_that_keeps_dying_is_done_without(machine: Machine) -> None:
             machine.die(session)
         machine.see(session)
     assert machine.loaded == [*[ENGINE] * 4, WITHOUT_GPU]
-    assert machine.told[-1] == "the GPU failed or was lost; going on without the GPU"
+    assert machine.told[-1] == "the GPU failed or was lost; the CPU is used instead of the GPU"
 
 
 def test_a_network_that_dies_comes_back_and_not_one_that_was_cancelled(machine: Machine) -> None:
@@ -332,8 +335,8 @@ def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_proce
         assert (session.loaded.backend, session.loaded.device) == ("onnxruntime", "CPU")
     assert machine.loaded == [ModelRequest(tiny, "cpu")]
     assert machine.told == [
-        "TensorRT is not installed; `pip install '.[tensorrt]'` on a machine with an NVIDIA "
-        "driver; going on without the GPU"
+        "TensorRT is not installed; run `pip install '.[tensorrt]'` on a machine with an NVIDIA "
+        "driver; the CPU is used instead of the GPU"
     ]
 
 

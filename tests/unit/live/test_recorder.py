@@ -306,7 +306,7 @@ def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_the
 ) -> None:
     ended = Recording(tmp_path / "a.mkv").stop()
     assert not _left(tmp_path)
-    assert "no frame came" in ended.trouble
+    assert "the source gave no frame" in ended.trouble
     assert "part" not in ended.trouble
 
 
@@ -344,7 +344,7 @@ def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(
     made.offer(_shots(1)[0])
     wait_until(lambda: made.ended)
     (ended,) = made.ended
-    assert "recording ended (no space left on device)" in ended.trouble
+    assert "the recording ended with an error (no space left on device)" in ended.trouble
     assert "a.part.mkv" in ended.trouble
     assert _left(tmp_path) == {"a.part.mkv", "a.part.jsonl"}
     assert len(_times(tmp_path / "a.part.mkv")) == 20
@@ -375,7 +375,9 @@ def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_shots(8))
     wait_until(lambda: made.ended)
-    assert made.ended[0].trouble.endswith("(no space left on device); nothing was written")
+    assert made.ended[0].trouble.endswith(
+        "(no space left on device); nothing was written; start a new recording"
+    )
     assert not _left(tmp_path)
 
 

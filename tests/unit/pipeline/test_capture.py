@@ -470,7 +470,7 @@ def test_attempts_are_counted_with_growing_pauses_while_nothing_listens() -> Non
                 return state.attempts >= 4
 
             wait_until(tried_four_times)
-            assert "nothing listens there" in playing.capture.state.trouble
+            assert "no server listens there" in playing.capture.state.trouble
             assert playing.phase is Phase.RECONNECTING
             assert moments[4] - moments[3] > moments[2] - moments[1]
 

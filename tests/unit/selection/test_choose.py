@@ -148,7 +148,7 @@ def test_a_runtime_that_crashes_is_left_out_with_one_line(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     lines: list[str] = []
     assert choose(model, notify=lines.append).backend == "onnxruntime"
-    assert "openvino fp32 is left out: it crashed (signal 11)" in lines
+    assert "openvino fp32 is left out: the test run crashed (signal 11)" in lines
 
 
 def test_when_nothing_works_the_line_says_why(
@@ -159,11 +159,11 @@ def test_when_nothing_works_the_line_says_why(
         "_measure",
         lambda *_: [
             BackendMeasurement(
-                BackendChoice("openvino", "CPU", "fp32"), trouble="it crashed (signal 11)"
+                BackendChoice("openvino", "CPU", "fp32"), trouble="the test run crashed (signal 11)"
             )
         ],
     )
-    with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: it crashed"):
+    with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: the test run"):
         choose(model)
 
 

@@ -27,7 +27,10 @@ _KEY_BYTES, _COUNT_BYTES = 8, 4
 
 
 def source_digest() -> str:
-    """Return the SHA-256 of the kernels' sources, which the first line of the PTX file records."""
+    """Return the SHA-256 of the kernels' source files as hexadecimal digits.
+
+    The first line of the PTX file contains the digits of the sources that it was made from.
+    """
     return hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
 
@@ -35,9 +38,9 @@ def source_digest() -> str:
 class NmsShape:
     """The sizes of one NMS call.
 
-    `images` is the batch (B), `boxes` the boxes per image (N), `classes` the classes without the
-    background (C), and `limit` the most detections per image (K). Raises `UsageError` if `limit` is
-    not between 1 and 1024.
+    `images` is the number of images in the batch (B), `boxes` the number of boxes per image (N),
+    `classes` the number of classes without the background (C), and `limit` the largest number of
+    detections per image (K). Raises `UsageError` if `limit` is not between 1 and 1024.
     """
 
     images: int
@@ -51,7 +54,7 @@ class NmsShape:
 
     @property
     def key_bytes(self) -> int:
-        """The bytes of device memory for the keys of the detections that each class keeps."""
+        """The bytes of device memory for the boxes that each class keeps, 8 bytes for each box."""
         return self.images * self.classes * self.limit * _KEY_BYTES
 
     @property
@@ -102,13 +105,14 @@ class Kernels:
         score_threshold: float,
         iou_threshold: float,
     ) -> None:
-        """Put per-class greedy NMS on a stream.
+        """Start per-class greedy NMS on a CUDA stream. The detections go to `outputs`.
 
-        It removes each box whose IoU with a higher scoring box of its class is over
-        `iou_threshold`. `decoded` is the address of float32 (B, N, 4) xyxy, `scores` of float32
-        (B, N, C), and `scratch` of `shape.scratch_bytes` bytes. At most the best 1024 boxes of a
-        class in an image whose score is over `score_threshold` (0 or more) take part. With no more
-        than that the result is exact. Raises `BackendError`.
+        NMS removes each box whose IoU with a higher scoring box of its class is over
+        `iou_threshold`. `decoded` is the device address of the boxes, float32 (B, N, 4) xyxy,
+        `scores` of the scores, float32 (B, N, C), and `scratch` of `shape.scratch_bytes` bytes of
+        working memory. Only boxes whose score is over `score_threshold` (0 or more) take part, and
+        of these the best 1024 of each class in an image. The result is exact if no class has more.
+        Raises `BackendError` if the driver reports an error.
         """
         counts = scratch + shape.key_bytes
         pointer, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
@@ -139,12 +143,12 @@ class Kernels:
         )
 
     def close(self) -> None:
-        """Unload the kernels. An error is ignored, because a lost GPU frees nothing any more."""
+        """Unload the kernels. Errors are ignored, because a lost GPU frees nothing any more."""
         driver.cuModuleUnload(self._module)
 
 
 def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[Any, ...]) -> None:
-    """Launch a kernel with one block per cell of `grid`.
+    """Launch a kernel with one block of threads per cell of `grid` (columns, rows).
 
     The arguments need not outlive the call, because the driver copies them before it returns.
     """

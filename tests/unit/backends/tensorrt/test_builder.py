@@ -210,7 +210,8 @@ def test_engines_are_built_for_other_gpus(model: ModelFile, targets: tuple[str, 
 @pytest.mark.parametrize("target", ["sm1", "89", "", "current", "none", "__init__"])
 def test_an_unknown_target_is_named_with_those_there_are(model: ModelFile, target: str) -> None:
     with pytest.raises(
-        UsageError, match=rf"there is no target '{target}'; TensorRT-RTX knows sm120, .*sm89"
+        UsageError,
+        match=rf"there is no target '{target}'; choose targets that TensorRT-RTX knows: sm1.*sm89",
     ):
         built(model, targets=("sm89", target))
 
@@ -230,16 +231,16 @@ def with_one_more_node(operator: str, **attributes: Any) -> Callable[..., None]:
 def test_an_operator_that_the_parser_does_not_know_is_named_with_its_node(model: ModelFile) -> None:
     said = refusal(model, replace(RTX, graft=with_one_more_node("Frobnicate")))
     assert "cannot read its graph: node the/odd node (Frobnicate): " in said
-    assert said.endswith("; try --precision fp32, or report it")
+    assert said.endswith("; try --precision fp32, or report this error")
 
 
 def test_full_precision_is_not_advised_to_who_has_it(model: ModelFile) -> None:
     said = refusal(model, replace(RTX, graft=with_one_more_node("Frobnicate")), precision="fp32")
-    assert said.endswith("; report it")
+    assert said.endswith("; report this error")
 
 
 def test_a_graph_that_only_the_builder_refuses_gets_one_line(model: ModelFile) -> None:
-    assert "cannot build it: " in refusal(model, replace(RTX, graft=graft_onnx_nms))
+    assert "cannot build its engine: " in refusal(model, replace(RTX, graft=graft_onnx_nms))
 
 
 def test_too_little_workspace_says_what_to_change(model: ModelFile) -> None:
@@ -268,7 +269,7 @@ def test_a_model_without_convolutions_is_built_in_full_precision_only() -> None:
 def test_a_library_that_is_not_there_says_how_to_get_it(model: ModelFile) -> None:
     with pytest.raises(
         MissingPackageError,
-        match=r"^TensorRT-RTX is not installed; `pip install '.\[rtx\]'`$",
+        match=r"^TensorRT-RTX is not installed; run `pip install '.\[rtx\]'`$",
     ):
         built(model, replace(RTX, package="no_such_library"))
 
@@ -395,7 +396,6 @@ def test_a_hardware_compatible_engine_is_built() -> None:
 def test_a_version_compatible_engine_without_the_lean_runtime_gets_a_line_that_says_so() -> None:
     """PyPI's TensorRT-RTX does not bring it."""
     assert refusal(TINY, precision="fp32", version_compatible=True) == (
-        "tiny: TensorRT-RTX cannot build it: an engine for later versions carries the lean "
-        "runtime (libnvinfer_lean), "
-        "which is not installed; leave out --version-compatible"
+        "tiny: TensorRT-RTX cannot build its engine: an engine for later versions contains the "
+        "lean runtime (libnvinfer_lean), which is not installed; leave out --version-compatible"
     )

@@ -306,22 +306,25 @@ def test_a_refused_engine_gets_the_first_line_of_why() -> None:
         refuses={"engine": ["Error Code 6: built by\n  another version", "and so it was refused"]}
     )
     assert (
-        said
-        == "TensorRT cannot load the engine: Error Code 6: built by another version; or choose "
-        "--backend cpu"
+        said == "TensorRT cannot load the engine: Error Code 6: built by another version; choose "
+        "--backend cpu if this happens again"
     )
 
 
 def test_a_refused_engine_without_a_reason_gets_a_line_too() -> None:
     assert (
         refusal(refuses={"engine": []})
-        == "TensorRT cannot load the engine: no reason given; or choose --backend cpu"
+        == "TensorRT cannot load the engine: no reason given; choose --backend cpu if this happens "
+        "again"
     )
 
 
 def test_an_engine_that_raises_gets_what_it_says() -> None:
     said = refusal(raises={"engine": RuntimeError("the plan\nis torn")})
-    assert said == "TensorRT cannot load the engine: the plan is torn; or choose --backend cpu"
+    assert (
+        said == "TensorRT cannot load the engine: the plan is torn; choose --backend cpu if this "
+        "happens again"
+    )
 
 
 def test_a_library_that_does_not_start_gets_one_line() -> None:
@@ -341,7 +344,9 @@ def test_a_gpu_without_room_for_the_engine_is_told_what_to_do() -> None:
         }
     )
     assert said.startswith("TensorRT cannot prepare the engine: ")
-    assert said.endswith("; close other programs that use the GPU; or choose --backend cpu")
+    assert said.endswith(
+        "; close other programs that use the GPU; choose --backend cpu if this happens again"
+    )
 
 
 def test_other_trouble_with_memory_is_not_taken_for_too_little() -> None:
@@ -355,7 +360,7 @@ def test_a_batch_that_the_engine_does_not_take_is_named() -> None:
     bench = Bench({"refuses": {"shape": ["IExecutionContext::setInputShape: out of range"]}})
     with pytest.raises(
         BackendError,
-        match=r"^the engine does not accept a batch of 4; build it with --batch 4$",
+        match=r"^the engine does not accept a batch of 4; run `build` with --batch 4$",
     ):
         bench.runner(batch=4)
 
@@ -369,7 +374,8 @@ def test_a_picture_that_is_refused_gets_one_line_and_the_next_one_its_own() -> N
             runner.start(0, picture(0))
         assert (
             one_line(caught.value)
-            == f"the GPU refused to compute: {reason}; or choose --backend cpu"
+            == f"the GPU refused to compute: {reason}; choose --backend cpu if this happens "
+            "again"
         )
 
 
@@ -392,7 +398,7 @@ def test_what_went_well_in_the_end_is_no_reason_later() -> None:
     assert "context 1" in noted
 
 
-ANOTHER = "`build --force` builds it again"
+ANOTHER = "run `build --force` to build it again"
 
 
 @pytest.mark.parametrize(

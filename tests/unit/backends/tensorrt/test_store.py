@@ -446,7 +446,7 @@ def test_a_key_of_the_wrong_length_is_named(
     ):
         with pytest.raises(
             OutputError,
-            match=r"engine\.key: is not a signing key; delete it and build the engines again",
+            match=r"engine\.key: is not a signing key; delete this file and build the engines",
         ):
             attempt()
 
@@ -516,7 +516,7 @@ def test_a_place_that_is_no_folder_is_named_before_the_build(
     (tmp_path / "file").write_text("")
     with pytest.raises(
         OutputError,
-        match=r"engines cannot be written there \(not a directory\); choose another place",
+        match=r"engines cannot be written there \(not a directory\); choose another folder with -o",
     ):
         EngineStore(tmp_path / folder).prepare()
 

@@ -190,7 +190,10 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
         f"{agreement.expected})"
     )
     if not agreement.within("fp32"):
-        raise ModelFileError(f"{model.path}: only {line}; report this as a bug")
+        raise ModelFileError(
+            f"{model.path}: the model file does not compute what the network does: only {line}; "
+            "report this as a bug"
+        )
     notify(line)
 
 

@@ -65,7 +65,10 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
 
 
 def unlabelled(data: DataSet) -> list[Finding]:
-    """Return a finding for each image without a label in the folders of the labelled images."""
+    """Return a finding for each image that has no label file.
+
+    Looks in the folders that hold the labelled images of the data set.
+    """
     # `resolve` also accepts paths whose links form a ring.
     known = {resolve(labelled.path) for labelled in data.images} | {
         resolve(finding.path) for finding in data.troubles

@@ -104,7 +104,9 @@ def _read(path: Path) -> _Label:
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError as error:
-        raise DataError("there is no such label file") from error
+        raise DataError(
+            "the label file does not exist; add it, or remove the image from the list of the split"
+        ) from error
     except OSError as error:
         raise DataError(f"cannot be read ({os_error_text(error)})") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:

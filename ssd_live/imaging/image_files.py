@@ -1,6 +1,8 @@
 """Read and write image files."""
 
+import contextlib
 import re
+import struct
 from pathlib import Path
 
 import cv2
@@ -72,12 +74,12 @@ def image_size(path: Path) -> tuple[int, int]:
     The image is turned as its EXIF orientation says. Only the header is read if the format allows
     that. Raises `MediaError` if the file cannot be read or is not an image.
     """
-    try:
-        width, height = imagesize.get(path, exif_rotation=True)
-    except (OSError, ValueError, TypeError, OverflowError):
-        width = height = -1
-    if width > 0 and height > 0:
-        return int(width), int(height)
+    # Opening a pipe would wait for somebody to write; `read_image` refuses it.
+    if path.is_file():
+        with contextlib.suppress(OSError, ValueError, TypeError, OverflowError, struct.error):
+            width, height = imagesize.get(path, exif_rotation=True)
+            if width > 0 and height > 0:
+                return int(width), int(height)
     frame = read_image(path)
     return frame.width, frame.height
 
@@ -106,7 +108,8 @@ def write_image(path: Path, image: Pixels) -> None:
     if not encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise OutputError(
-            f"{path}: this format cannot hold {size} pixels; end the name in .png or .tif"
+            f"{path}: this format cannot store an image of {size} pixels; end the name in .png or "
+            ".tif"
         )
     with atomic_write(path) as file:
         file.write(data.tobytes())

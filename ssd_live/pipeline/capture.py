@@ -58,8 +58,9 @@ class CaptureState:
 class CaptureOptions:
     """How to play a source.
 
-    `source` is the mode in which to open it. If `loop` is true, playing starts again at the end. If
-    `mirror` is true, left and right are flipped. If `paused` is true, the capture starts paused.
+    `source` is the size and the rate to request when it is opened. If `loop` is true, playing
+    starts again at the end. If `mirror` is true, left and right are flipped. If `paused` is true,
+    the capture starts paused.
     """
 
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -155,7 +156,10 @@ class Capture:
             self._changed.notify_all()
 
     def seek(self, seconds: float) -> None:
-        """Continue at a time, in seconds since the beginning of the source."""
+        """Jump to a time, in seconds since the beginning of the source.
+
+        A paused capture stays paused there.
+        """
         with self._changed:
             self._seek_to = max(seconds, 0.0)
             self._changed.notify_all()

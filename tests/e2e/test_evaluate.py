@@ -425,7 +425,11 @@ def test_a_class_name_that_is_no_text_is_let_through(ssd: Run, tmp_path: Path) -
         (("--backend", "openvino,"), 2, "no backend ''"),
         (("--backend", "openvino,nope"), 2, "no backend 'nope'"),
         (("--backend", "openvino:NOPE"), 2, "'NOPE'"),
-        (("--backend", "onnxruntime", "--precision", "fp32,bf16"), 2, "has no bf16"),
+        (
+            ("--backend", "onnxruntime", "--precision", "fp32,bf16"),
+            2,
+            "cannot run this model in bf16",
+        ),
         (("--metric", "foo"), 2, "--metric"),
         (("--split", "test"), 1, "there is no such list"),
         (("--data", "nowhere"), 1, "nowhere: there is no such file or folder"),

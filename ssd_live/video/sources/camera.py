@@ -177,7 +177,10 @@ def _try(
 
 
 def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bool:
-    """Return whether the camera uses this size and (nearly) this rate."""
+    """Return whether an open camera is set to this size and to nearly this rate.
+
+    `size` is (width, height) in pixels, and `rate` is in frames per second. Nothing is changed.
+    """
     granted = (
         int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),

@@ -44,7 +44,7 @@ def _check_same(one: Outputs, other: Outputs) -> None:
 
 
 def _blobs(engines: Path) -> list[Path]:
-    return sorted((engines / "openvino").glob("*.blob"))
+    return sorted((engines / "cache" / "openvino").glob("*.blob"))
 
 
 def test_what_was_compiled_once_is_used_again(engines: Path) -> None:
@@ -88,11 +88,12 @@ def test_what_others_see_is_never_half_written(engines: Path) -> None:
         done.set()
         watcher.join()
     assert [len(seen) for seen in sizes.values()] == [1]
-    assert [path.suffix for path in (engines / "openvino").iterdir()] == [".blob"]
+    assert [path.suffix for path in (engines / "cache" / "openvino").iterdir()] == [".blob"]
 
 
 def test_what_killed_processes_left_is_cleared_away(engines: Path) -> None:
-    left, at_work = engines / "openvino" / "own-left", engines / "openvino" / "own-at-work"
+    cache = engines / "cache" / "openvino"
+    left, at_work = cache / "own-left", cache / "own-at-work"
     for folder in (left, at_work):
         folder.mkdir(parents=True)
         (folder / "1.blob").write_bytes(b"half of a netw")
@@ -102,6 +103,7 @@ def test_what_killed_processes_left_is_cleared_away(engines: Path) -> None:
     assert at_work.exists()
 
 
+@pytest.mark.expects_warnings
 def test_where_nothing_can_be_kept_it_loads_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

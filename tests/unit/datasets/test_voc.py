@@ -264,7 +264,7 @@ def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_listed_label_that_is_not_there_is_named(tmp_path: Path) -> None:
     add(tmp_path, "good")
     add_list(tmp_path, "train", "good\ngone\n")
-    assert "gone.xml: there is no such label file" in only_trouble(tmp_path, "train")
+    assert "gone.xml: the label file does not exist" in only_trouble(tmp_path, "train")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Print the three walks of docs/architecture.md, and hold them against the imports.
+
+    python tools/walks.py
+
+A module belongs to a walk if another module of the walk imports it, or if it imports one.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PAGE = CHECKOUT / "docs" / "architecture.md"
+PACKAGE = "ssd_live"
+
+
+def main() -> int:
+    """Print the walks; return 1 if a module is missing or stands apart from its walk."""
+    failed = False
+    for title, modules in walks().items():
+        print(f"{title}: {len(modules)} modules")
+        for module in modules:
+            note = "" if module not in apart(modules) else "  NOT CONNECTED WITH THE OTHERS"
+            failed = failed or bool(note)
+            print(f"  {module}{note}")
+    return int(failed)
+
+
+def walks() -> dict[str, list[str]]:
+    """Return the modules of each walk, by its title."""
+    found: dict[str, list[str]] = {}
+    title = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("### "):
+            title = line.removeprefix("### ")
+            found[title] = []
+        elif title and (match := re.match(r"- `([\w.]+)` ", line)):
+            found[title].append(match[1])
+    return found
+
+
+def apart(modules: list[str]) -> list[str]:
+    """Return the modules that neither import another module of the walk nor are imported by one."""
+    imports = {module: imported_by(module) & set(modules) for module in modules}
+    return [
+        module
+        for module in modules
+        if not imports[module] and not any(module in others for others in imports.values())
+    ]
+
+
+def imported_by(module: str) -> set[str]:
+    """Return the modules of the package that a module imports, without the package's name.
+
+    Raises `FileNotFoundError` for a module that does not exist.
+    """
+    path = CHECKOUT / PACKAGE / f"{module.replace('.', '/')}.py"
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(PACKAGE)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

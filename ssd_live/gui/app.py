@@ -106,12 +106,12 @@ class Application:
         self, application: QApplication, window: MainWindow, session: LiveSession, bridge: Bridge
     ) -> dict[str, Any]:
         request = self._request
-        heartbeat = EventLoopMonitor(window)
+        monitor = EventLoopMonitor(window)
         numbers: dict[str, Any] = {}
 
         def close() -> None:
             # Take the numbers and the screenshot before the window starts to close.
-            numbers.update(session.numbers(), heartbeat=heartbeat.numbers())
+            numbers.update(session.numbers(), heartbeat=monitor.numbers())
             if request.screenshot is not None:
                 self._take_screenshot(window, request.screenshot)
             application.exit(0)
@@ -141,7 +141,7 @@ class Application:
         saver.timeout.connect(self._save_in_background)
         saver.start(5000)
         with self._signals_close(window):
-            heartbeat.start()
+            monitor.start()
             application.exec()
         window.hide()
         window.deleteLater()

@@ -60,7 +60,6 @@ class MainWindow(QMainWindow):
     setting. `closed` is emitted when the window closes.
     """
 
-    settings_changed = Signal()
     closed = Signal()
 
     def __init__(
@@ -122,9 +121,9 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._transport)
         self.setCentralWidget(middle)
         self.panel = DetectionPanel(models, backends)
-        self._key_keeper = ShortcutFilter(self)
+        self._shortcut_filter = ShortcutFilter(self)
         for widget in (*self.panel.findChildren(QWidget), *self._transport.findChildren(QWidget)):
-            widget.installEventFilter(self._key_keeper)
+            widget.installEventFilter(self._shortcut_filter)
         self._panel_dock = self._dock(
             self.tr("Detection"), self.panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection"
         )
@@ -138,7 +137,7 @@ class MainWindow(QMainWindow):
         self._sources = SourceMenus(
             self, self._bridge, self._settings, lambda text, options: self.open(text, options)
         )
-        self._keeping = CaptureActions(
+        self._capture_actions = CaptureActions(
             self,
             self._session,
             self._bridge,
@@ -211,7 +210,7 @@ class MainWindow(QMainWindow):
         connect("open_address", self._sources.ask_address)
         connect("open_screen", lambda: self.open("screen"))
         connect("open_pattern", lambda: self.open("pattern"))
-        connect("export", self._keeping.ask_export)
+        connect("export", self._capture_actions.ask_export)
         connect("quit", self.close)
         connect("play", lambda: self._play(action["play"].isChecked()))
         connect("step", lambda: self._step(1))
@@ -225,9 +224,9 @@ class MainWindow(QMainWindow):
             "record_boxes",
             lambda: setattr(self._settings, "record_boxes", action["record_boxes"].isChecked()),
         )
-        connect("snapshot", self._keeping.save_picture)
-        connect("copy", self._keeping.copy_picture)
-        connect("folder", self._keeping.ask_output_folder)
+        connect("snapshot", self._capture_actions.save_picture)
+        connect("copy", self._capture_actions.copy_picture)
+        connect("folder", self._capture_actions.ask_output_folder)
         connect("full_screen", lambda: self.set_full_screen(action["full_screen"].isChecked()))
         connect("leave_full_screen", lambda: self.set_full_screen(False))
         connect("zoom_in", lambda: self.view.set_zoom(self.view.zoom * _ZOOM_STEP))
@@ -456,7 +455,7 @@ class MainWindow(QMainWindow):
             self.panel.show_settings(model_request, BoxStyle(settings.labels, settings.line_width))
         self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
         self._show_boxes_anew()
-        self._keeping.record_if_asked()
+        self._capture_actions.record_if_asked()
 
     def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
         if model_request == self._model_request:
@@ -464,7 +463,7 @@ class MainWindow(QMainWindow):
         self.notice.say(
             "done" if isinstance(error, CancelledError) else "error", str(error), "network"
         )
-        self._keeping.record_if_asked()
+        self._capture_actions.record_if_asked()
         self.panel.show_not_loaded(self._request_in_use)
         if (loaded := self._session.loaded) is not None:
             self.panel.show_loaded(loaded, self._shown.of(loaded.metadata))
@@ -491,23 +490,23 @@ class MainWindow(QMainWindow):
 
         If `path` is None, the file gets a new name in the output folder.
         """
-        self._keeping.record(on, path)
+        self._capture_actions.record(on, path)
 
     def record_when_ready(self, path: Path) -> None:
         """Start to record to `path` as soon as the model is loaded or has failed to load."""
-        self._keeping.record_when_ready(path)
+        self._capture_actions.record_when_ready(path)
 
     @property
     def recording_failure(self) -> str:
         """The error message if the recording of `record_when_ready` did not start, else ""."""
-        return self._keeping.failure or self._keeping.never_recorded()
+        return self._capture_actions.failure or self._capture_actions.never_recorded()
 
     def export(self, source: Path, output: Path) -> None:
         """Start to write an annotated copy of the file `source` to `output`, and return at once.
 
         Call it only when no export is running.
         """
-        self._keeping.export(source, output)
+        self._capture_actions.export(source, output)
 
     def _search_classes(self) -> None:
         self._panel_dock.show()
@@ -601,7 +600,7 @@ class MainWindow(QMainWindow):
         )
         self._source_label.setText(f"{state.spec.title}   {mode}")
         self._show_play_icon()
-        self._keeping.show_time()
+        self._capture_actions.show_time()
 
     def _follow(self, view: VideoView) -> None:
         """Show the state of a view's source in the notice bar and the view, if it has changed."""
@@ -701,7 +700,7 @@ class MainWindow(QMainWindow):
         self._settings.layout = base64.b64encode(bytes(self.saveState().data())).decode()
         self._pulse_timer.stop()
         self._sample_timer.stop()
-        self._keeping.close()
+        self._capture_actions.close()
         self.closed.emit()
         event.accept()
 

@@ -84,11 +84,11 @@ class Recorder:
                 raise OutputError(f"{path}: the file exists already; choose another name")
         self._plan = plan
         self._on_end = on_end
-        self._shots: queue.Queue[LiveFrame] = queue.Queue(_QUEUE_FRAMES)
+        self._frames: queue.Queue[LiveFrame] = queue.Queue(_QUEUE_FRAMES)
         self._stop = threading.Event()
         self._part = reserve_part(plan.path)
         self._log: JsonlWriter | None = None
-        self._film = RecordingWriter(self._part)
+        self._writer = RecordingWriter(self._part)
         self._overlay: Overlay | None = None
         self._started: float | None = None
         self._last_pts = -1
@@ -104,7 +104,7 @@ class Recorder:
     def offer(self, live_frame: LiveFrame) -> None:
         """Put a frame into the queue without waiting; count the frame as lost if it is full."""
         try:
-            self._shots.put_nowait(live_frame)
+            self._frames.put_nowait(live_frame)
         except queue.Full:
             self.lost += 1
 
@@ -154,11 +154,11 @@ class Recorder:
         flushed = time.monotonic()
         while True:
             try:
-                live_frame = self._shots.get(timeout=_POLL_SECONDS)
+                live_frame = self._frames.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 if self._stop.is_set():
                     return
-                self._film.keep_going()
+                self._writer.keep_going()
                 continue
             self._write(live_frame)
             if time.monotonic() - flushed >= _FLUSH_SECONDS:
@@ -182,7 +182,7 @@ class Recorder:
         found = self._visible(live_frame)
         if self._plan.boxes and found is not None and len(found):
             self._draw(picture, found, stale=live_frame.stale)
-        self._film.add(picture, pts)
+        self._writer.add(picture, pts)
         placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
         self._log.add(placed, found if found is not None else _nothing(), stale=live_frame.stale)
         self.frames += 1
@@ -205,14 +205,14 @@ class Recorder:
     def _finish(self) -> None:
         if self._log is None:
             raise OutputError("the source gave no frame")
-        self._film.close()
+        self._writer.close()
         self._log.close_part()
         rename_new(self._part, self._plan.path)
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
         """Close the part files, and delete them if nothing was written to the video."""
-        self._film.abandon()
+        self._writer.abandon()
         # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):
             is_empty = not self._part.exists() or not self._part.stat().st_size

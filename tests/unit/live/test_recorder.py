@@ -56,7 +56,7 @@ class Recording:
     def offer(self, *live_frames: LiveFrame) -> None:
         """Without losing any."""
         for live_frame in live_frames:
-            wait_until(lambda: not self.recorder._shots.full())
+            wait_until(lambda: not self.recorder._frames.full())
             self.recorder.offer(live_frame)
 
     def stop(self) -> Recorded:
@@ -76,7 +76,7 @@ def _found(*boxes: tuple[float, float, float, float], score: float = 0.8) -> Det
     )
 
 
-def _shots(
+def _live_frames(
     count: int, size: tuple[int, int] = SIZE, found: Detections | None = None
 ) -> list[LiveFrame]:
     """Taken at uneven times."""
@@ -107,7 +107,7 @@ def _left(folder: Path) -> set[str]:
 
 def test_a_recording_plays_every_frame_at_the_time_it_was_taken(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(40))
+    made.offer(*_live_frames(40))
     ended = made.stop()
     times = _times(tmp_path / "a.mkv")
     assert times == pytest.approx([_moment(index) for index in range(40)], abs=0.0011)
@@ -117,7 +117,7 @@ def test_a_recording_plays_every_frame_at_the_time_it_was_taken(tmp_path: Path) 
 
 
 def test_the_pictures_recorded_are_the_pictures_taken(tmp_path: Path) -> None:
-    live_frames = _shots(3)
+    live_frames = _live_frames(3)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*live_frames)
     made.stop()
@@ -130,7 +130,7 @@ def test_detections_stand_beside_it_frame_by_frame(tmp_path: Path) -> None:
     box = (10.0, 20.0, 50.0, 60.0)
     live_frames = [
         replace(live_frame, detections=_found(*[box] * (index % 3)))
-        for index, live_frame in enumerate(_shots(9))
+        for index, live_frame in enumerate(_live_frames(9))
     ]
     made.offer(*live_frames)
     ended = made.stop()
@@ -155,7 +155,7 @@ def test_what_is_hidden_is_neither_drawn_nor_written(tmp_path: Path) -> None:
         shown=DetectionFilter(CLASSES, 0.9, np.array([True, True])),
     )
     plain = Recording(tmp_path / "plain.mkv", boxes=False)
-    live_frames = _shots(3, found=_found((10, 20, 50, 60), score=0.8))
+    live_frames = _live_frames(3, found=_found((10, 20, 50, 60), score=0.8))
     for made in (hidden, plain):
         made.offer(*live_frames)
         made.stop()
@@ -166,7 +166,7 @@ def test_what_is_hidden_is_neither_drawn_nor_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("boxes", [True, False])
 def test_boxes_are_drawn_if_they_are_wanted_and_nowhere_else(boxes: bool, tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv", boxes=boxes)
-    (live_frame,) = _shots(1, (320, 180), _found((40, 60, 140, 160)))
+    (live_frame,) = _live_frames(1, (320, 180), _found((40, 60, 140, 160)))
     before = live_frame.frame.planes[0].copy()
     made.offer(live_frame)
     made.stop()
@@ -224,9 +224,9 @@ def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> 
             live_frame,
             frame=replace(live_frame.frame, captured_at=live_frame.frame.captured_at + 1),
         )
-        for live_frame in _shots(3, (320, 240), _found((1, 1, 90, 90)))
+        for live_frame in _live_frames(3, (320, 240), _found((1, 1, 90, 90)))
     ]
-    made.offer(*_shots(3), *later)
+    made.offer(*_live_frames(3), *later)
     assert made.stop().trouble == ""
     assert {picture.shape for picture in pictures(tmp_path / "a.mkv")} == {(90, 160, 3)}
     assert len(_times(tmp_path / "a.mkv")) == 6
@@ -235,14 +235,14 @@ def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> 
 def test_detections_of_another_network_are_not_taken_for_this_ones(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv", boxes=True)
     other = replace(_found((1, 1, 9, 9)), classes=("person",))
-    made.offer(*_shots(2, found=other))
+    made.offer(*_live_frames(2, found=other))
     assert made.stop().trouble == ""
     assert all(not line["detections"] for line in _lines(tmp_path / "a.jsonl")[1:])
 
 
 def test_a_frame_no_later_than_the_one_before_is_left_out(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    live_frames = _shots(3)
+    live_frames = _live_frames(3)
     made.offer(live_frames[0], live_frames[2], live_frames[1], live_frames[2])
     assert made.stop().frames == 2
     assert len(_times(tmp_path / "a.mkv")) == len(_lines(tmp_path / "a.jsonl")) - 1 == 2
@@ -250,7 +250,7 @@ def test_a_frame_no_later_than_the_one_before_is_left_out(tmp_path: Path) -> Non
 
 def test_names_of_parts_are_used_until_the_end(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(2))
+    made.offer(*_live_frames(2))
     wait_until(lambda: made.recorder.frames == 2)
     assert _left(tmp_path) == {"a.part.mkv", "a.part.jsonl"}
     made.stop()
@@ -285,14 +285,14 @@ def test_detections_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
     except OutputError:
         pass
     else:
-        made.offer(*_shots(2))
+        made.offer(*_live_frames(2))
         made.stop()
     assert (tmp_path / "a.jsonl").read_text() == "precious"
 
 
 def test_a_file_made_meanwhile_is_not_replaced_and_the_recording_is_kept(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(3))
+    made.offer(*_live_frames(3))
     wait_until(lambda: made.recorder.frames == 3)
     (tmp_path / "a.mkv").write_text("precious")
     ended = made.stop()
@@ -321,7 +321,7 @@ def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(
 
     monkeypatch.setattr(recording, "copied", held_up)
     made = Recording(tmp_path / "a.mkv")
-    for live_frame in _shots(60):
+    for live_frame in _live_frames(60):
         made.recorder.offer(live_frame)
     gate.set()
     ended = made.stop()
@@ -334,14 +334,14 @@ def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(20))
+    made.offer(*_live_frames(20))
     wait_until(lambda: made.recorder.frames == 20)
 
     def broken(frame: Frame) -> av.VideoFrame:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(recording, "copied", broken)
-    made.offer(_shots(1)[0])
+    made.offer(_live_frames(1)[0])
     wait_until(lambda: made.ended)
     (ended,) = made.ended
     assert "the recording ended with an error (no space left on device)" in ended.trouble
@@ -355,10 +355,10 @@ def test_what_came_before_a_failure_is_kept_however_little_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(2))
+    made.offer(*_live_frames(2))
     wait_until(lambda: made.recorder.frames == 2)
     monkeypatch.setattr(recording, "copied", lambda frame: 1 // 0)
-    made.offer(_shots(1)[0])
+    made.offer(_live_frames(1)[0])
     wait_until(lambda: made.ended)
     assert "a.part.mkv" in made.ended[0].trouble
     assert len(_times(tmp_path / "a.part.mkv")) == 2
@@ -373,7 +373,7 @@ def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
 
     monkeypatch.setattr("ssd_live.video.recording.RecordingWriter._encode", full)
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(8))
+    made.offer(*_live_frames(8))
     wait_until(lambda: made.ended)
     assert made.ended[0].trouble.endswith(
         "(no space left on device); nothing was written; start a new recording"
@@ -383,7 +383,7 @@ def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
 
 def test_slow_frames_are_not_waited_for(tmp_path: Path) -> None:
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(1))
+    made.offer(*_live_frames(1))
     wait_until(lambda: (tmp_path / "a.part.mkv").stat().st_size > 0)
     assert made.stop().frames == 1
 
@@ -394,7 +394,7 @@ def test_the_faster_they_come_the_less_is_done_for_each(
 ) -> None:
     monkeypatch.setattr(machine, "available_cores", lambda: 1)
     made = Recording(tmp_path / "a.mkv")
-    live_frames = _shots(8, (640, 360))
+    live_frames = _live_frames(8, (640, 360))
     made.offer(
         *[
             replace(live_frame, frame=replace(live_frame.frame, captured_at=index * seconds))
@@ -420,7 +420,7 @@ def test_an_encoder_that_does_not_open_is_reported(
 
     monkeypatch.setattr("ssd_live.video.recording.choose_encoder", none)
     made = Recording(tmp_path / "a.mkv")
-    made.offer(*_shots(1))
+    made.offer(*_live_frames(1))
     wait_until(lambda: made.ended)
     assert "this FFmpeg has no encoder" in made.ended[0].trouble
     assert not _left(tmp_path)

@@ -4,7 +4,7 @@ Decoding, inference and writing overlap in three threads with bounded queues bet
 
 A stage hands its results to the next stage in bursts, that is, several frames at once. Each thread
 then works in warm caches for a while, and threads rarely wake each other. On two cores the bursts
-save a tenth of the whole time (docs/benchmarks.md).
+save a tenth of the whole time (docs/benchmarks-log.md).
 """
 
 import threading

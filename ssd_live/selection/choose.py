@@ -42,7 +42,7 @@ _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKEN
 _TABLE_VERSION = 1
 _GPU_BATCH = 8
 # The backends and precisions that are faster on the CPU with batches of two frames. In float32 such
-# batches are slower (docs/benchmarks.md).
+# batches are slower (docs/benchmarks-log.md).
 _IN_PAIRS = (("openvino", "int8"),)
 
 

@@ -21,7 +21,7 @@ def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
     Use the copy only if the display threshold will never be below `threshold`. The detections over
     the threshold stay the same, because a box never suppresses one with a higher score. NMS has
     much less to do: on the default model this saves a seventh of the whole time
-    (docs/benchmarks.md).
+    (docs/benchmarks-log.md).
     """
     if threshold <= model.metadata.score_threshold:
         return model

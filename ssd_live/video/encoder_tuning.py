@@ -14,7 +14,7 @@ from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder
 # lookahead.
 _TUNE = {"tune": "zerolatency"}
 # Sorted from the best compression to the fastest. Their times and file sizes are in
-# docs/benchmarks.md.
+# docs/benchmarks-log.md.
 _EFFORTS = (
     {"preset": "veryfast", "x264-params": "partitions=i8x8,i4x4"},
     {"preset": "superfast"},

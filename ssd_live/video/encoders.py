@@ -72,7 +72,7 @@ def _named(*names: str) -> dict[Preset, dict[str, str]]:
 # video is the same, but the threads wait less for each other.
 _APART = "sync-lookahead=8"
 # The steps between x264's own presets are uneven, so these lie between them. The time and file size
-# of each are in docs/benchmarks.md (measured with tools/bench_encoders.py).
+# of each are in docs/benchmarks-log.md (measured with tools/bench_encoders.py).
 _X264_PRESETS: dict[Preset, dict[str, str]] = {
     "slow": {"preset": "medium", "x264-params": _APART},
     # Small inter partitions cost more time than they save bits.

@@ -33,7 +33,7 @@ _SEEK_BACK_SECONDS = (2.0, 10.0)
 # How many packets of other streams are kept in memory until the first frame is decoded. If there
 # are more, the file is opened again instead.
 _MOST_AHEAD = 1000
-# Decoding this many pixels takes about as long as one inference (docs/benchmarks.md).
+# Decoding this many pixels takes about as long as one inference (docs/benchmarks-log.md).
 _PIXELS_OF_AN_INFERENCE = 1_500_000
 
 

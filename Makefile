@@ -20,7 +20,7 @@ run: env
 	fi
 
 test: dev-env lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python tools/run_tests.py
 
 test-quick: dev-env
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

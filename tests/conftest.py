@@ -20,6 +20,31 @@ OWN_THREADS = ("decode", "infer", "write", "capture", "render", "load", "record"
 FIXED_BACKEND = ("--backend", "openvino", "--precision", "fp32")
 
 
+TESTS = Path(__file__).resolve().parent
+# Folders and files of tests that take seconds each: processes, training, real networks, the window.
+SLOW = (
+    "e2e/",
+    "faults/",
+    "gui/",
+    "packaging/",
+    "unit/backends/",
+    "unit/bench/",
+    "unit/detection/",
+    "unit/live/",
+    "unit/modelfile/",
+    "unit/models/test_ssd_paper.py",
+    "unit/models/test_trained_networks.py",
+    "unit/models/test_weight_files.py",
+    "unit/pipeline/test_capture.py",
+    "unit/remote/",
+    "unit/selection/",
+    "unit/system/test_logs.py",
+    "unit/system/test_paths.py",
+    "unit/training/",
+    "unit/video/",
+)
+
+
 class Answer(NamedTuple):
     """What a command left: exit code, standard output and error."""
 
@@ -37,6 +62,14 @@ class WarningCollector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long, so that make test-quick leaves it out."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_configure() -> None:

@@ -92,11 +92,13 @@ def test_in_a_forked_process_a_detector_refuses_instead_of_hanging(
 ) -> None:
     child = os.fork()
     if child == 0:
+        code = 9
         try:
             detector(images[0])
         except UsageError as error:
-            os._exit(7 if "load one in each process" in str(error) else 8)
-        os._exit(9)
+            code = 7 if "in each process" in str(error) else 8
+        finally:
+            os._exit(code)
     try:
         assert wait_for(lambda: ended(child)) == 7
     except BaseException:

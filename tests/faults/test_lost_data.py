@@ -79,7 +79,7 @@ def test_two_runs_to_one_output_leave_one_whole_file(clip: Path, tmp_path: Path)
     winner = codes.index(0)
     assert len(frame_times(output)) == (5, 60)[winner]
     assert all(
-        "exists already" in error or "made by another program" in error
+        "exists already" in error or "another program made this file" in error
         for error, code in zip(errors, codes, strict=True)
         if code
     )

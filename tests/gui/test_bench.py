@@ -40,7 +40,7 @@ def test_it_measures_what_the_window_uses_shows_the_report_and_saves_it(
 ) -> None:
     QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)
     assert held == [True]
-    wait_until(lambda: says(dialog, "Measured."), "the report is there", 60)
+    wait_until(lambda: says(dialog, "The measurement is finished"), "the report is there", 60)
     assert held == [True, False]
     shown = part(dialog, QTextBrowser).toPlainText()
     assert "network alone" in shown

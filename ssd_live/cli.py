@@ -3,6 +3,7 @@
 Each command imports its modules only when it runs, so that `--help` is quick.
 """
 
+import inspect
 import io
 import logging
 import sys
@@ -912,6 +913,19 @@ def models_import(
     from ssd_live.commands.weights import import_file
 
     import_file(file, name, tuple(classes.split(",")) if classes else (), overwrite)
+
+
+def _join_help_lines() -> None:
+    """Make one line of each paragraph of the commands' help, so that it is wrapped only once."""
+    for group in (app, models_app, engines_app):
+        for command in group.registered_commands:
+            paragraphs = inspect.cleandoc(command.help or command.callback.__doc__ or "")
+            command.help = "\n\n".join(
+                " ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n")
+            )
+
+
+_join_help_lines()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -109,7 +109,7 @@ def display() -> Iterator[None]:
 
 def heartbeat(options: argparse.Namespace, report: Report) -> None:
     """The window's thread while everything happens that could hold it up."""
-    from ssd_live.remote.client import ModelRequest
+    from ssd_live.remote.network import ModelRequest
     from tests.servers import MjpegServer
 
     recording = options.folder / "heartbeat.mkv"
@@ -497,7 +497,7 @@ def child(request: dict[str, Any]) -> int:
     """One run of the window that quits at its moment; says when, and what was left."""
     from PySide6.QtCore import QTimer
 
-    from ssd_live.remote.client import ModelRequest
+    from ssd_live.remote.network import ModelRequest
 
     def walk(window: Any, beat: Any) -> None:
         def quit_now() -> None:

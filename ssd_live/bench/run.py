@@ -5,7 +5,6 @@ End-to-end runs alternate with measurements of the stages, whose CPU costs limit
 
 import json
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +23,7 @@ from ssd_live.errors import BackendError
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choose import BackendChoice
 from ssd_live.system import machine
-from ssd_live.system.child_process import lifeline, run_child
+from ssd_live.system.child_process import lifeline, own_program, run_child
 
 _ONE, _MANY = "one at a time", "many in flight"
 _FRAME = "a frame to its detections"
@@ -35,11 +34,7 @@ _LOOK_SECONDS = 0.5
 _POLL_SECONDS = 0.1
 # The time for a child process to start, load a network and end.
 _PATIENCE_SECONDS = 180.0
-# A frozen app has no `-m`, so its own program takes this command instead.
 WORKER_COMMAND = "run-bench"
-_ENTRY = (
-    [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.bench.worker"]
-)
 
 
 @dataclass(frozen=True)
@@ -226,9 +221,8 @@ class Bench:
     def _run_child(self, order: dict[str, Any], alive: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
             limit = _PATIENCE_SECONDS + 10 * self._plan.seconds
-            code, told = run_child(
-                [sys.executable, *_ENTRY, json.dumps(order), folder], limit, alive
-            )
+            program = own_program("ssd_live.bench.worker", WORKER_COMMAND)
+            code, told = run_child([*program, json.dumps(order), folder], limit, alive)
             result = Path(folder) / RESULT_NAME
             if code or not result.is_file():
                 raise BackendError(

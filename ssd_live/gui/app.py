@@ -21,7 +21,7 @@ from ssd_live.live.request import LiveRequest
 from ssd_live.live.session import LiveSession
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import load_settings, save_settings, settings_path
 
 _INTERRUPTED = 130

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.gui.child import Child
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 
 _SIZE = (860, 560)
 

@@ -17,7 +17,7 @@ from ssd_live.gui.transport import clock
 from ssd_live.live.outputs import annotated, default_recording
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.session import LiveSession
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable
 

@@ -1,11 +1,10 @@
 """Run a command of this program in a child process, without blocking the window."""
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+
+from ssd_live.system.child_process import own_environment, own_program
 
 _KILL_MS = 1000
 
@@ -40,12 +39,8 @@ class Child(QObject):
         """
         assert self._process is None
         process = self._process = QProcess(self)
-        environment = QProcessEnvironment.systemEnvironment()
-        package = str(Path(__file__).resolve().parents[2])
-        environment.insert(
-            "PYTHONPATH", os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        )
-        for name, value in (variables or {}).items():
+        environment = QProcessEnvironment()
+        for name, value in (own_environment() | dict(variables or {})).items():
             environment.insert(name, value)
         process.setProcessEnvironment(environment)
         process.setStandardOutputFile(QProcess.nullDevice())
@@ -55,8 +50,8 @@ class Child(QObject):
             lambda error: self._end(-1) if error == QProcess.ProcessError.FailedToStart else None
         )
         self._rest, self._last = b"", ""
-        entry = [] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live"]
-        process.start(sys.executable, [*entry, *words])
+        program, *arguments = own_program()
+        process.start(program, [*arguments, *words])
 
     def cancel(self) -> None:
         """Ask the running process to stop, and return at once.

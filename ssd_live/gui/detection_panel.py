@@ -31,7 +31,7 @@ from ssd_live.backends.base import PRECISIONS
 from ssd_live.detections import Detections
 from ssd_live.gui.view import BoxStyle
 from ssd_live.live.display_filter import DisplayFilter
-from ssd_live.remote.client import ModelInfo, ModelRequest
+from ssd_live.remote.network import ModelInfo, ModelRequest
 
 # A line of progress may end in a percentage.
 _SHARE = re.compile(r"(\d{1,3})%$")

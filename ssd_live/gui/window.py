@@ -40,7 +40,7 @@ from ssd_live.gui.view import BoxStyle, VideoView
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
 from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
-from ssd_live.remote.client import ModelInfo, ModelRequest
+from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 

@@ -26,10 +26,8 @@ from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pipeline.counters import total
 from ssd_live.pipeline.live import LivePipeline, Show
 from ssd_live.pipeline.picture import Picture
-from ssd_live.remote.client import ModelInfo, ModelRequest
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import LiveModel
-from ssd_live.remote.shared import client_backends
+from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.system import machine
 
 # The steady counts leave out the start.
@@ -166,10 +164,10 @@ class LiveSession(Closing):
         self._in_use.loaded = loaded
         self._make_filter(loaded.metadata)
         self._is_alive = True
-        for stream, place in zip(
-            self.streams, client_backends(network, len(self.streams)), strict=True
-        ):
-            stream.pipeline.use(place)
+        # Each pipeline uses the same network by a handle of its own.
+        networks = [network, *(_shared(network) for _ in self.streams[1:])]
+        for stream, its_network in zip(self.streams, networks, strict=True):
+            stream.pipeline.use(its_network)
         self._events.loaded(model_request, loaded)
 
     def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
@@ -315,6 +313,12 @@ class LiveSession(Closing):
             thread.start()
         for thread in closing:
             thread.join()
+
+
+def _shared(network: LiveModel) -> LiveModel:
+    other = network.backend.share()
+    assert other is not None
+    return replace(network, backend=other)
 
 
 def _may_use_gpu(model_request: ModelRequest) -> bool:

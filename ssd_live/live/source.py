@@ -13,7 +13,7 @@ from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.counters import Durations, FrameCounts, total
 from ssd_live.pipeline.live import LivePipeline
-from ssd_live.remote.client import ModelInfo
+from ssd_live.remote.network import ModelInfo
 from ssd_live.results.records import Record
 from ssd_live.video.sources import SourceSpec
 

@@ -25,6 +25,7 @@ from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_th
 from ssd_live.results.records import LogPaths
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import os_error_text, parts_of
+from ssd_live.system.child_process import own_environment
 
 _POLL_SECONDS = 0.3
 # If a worker dies, another one starts its input again. An input that ends every worker is reported
@@ -190,7 +191,7 @@ def ray_workers(
         _check_reachable(address)
     # The workers must run the same code as this process. Only a local cluster certainly has this
     # folder.
-    there = {"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}}
+    there = {"env_vars": {"PYTHONPATH": own_environment()["PYTHONPATH"]}}
     local: dict[str, Any] = (
         {}
         if address

@@ -11,9 +11,10 @@ import selectors
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,10 @@ from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
-from ssd_live.remote.protocol import FAILED, record_type, unpack
+from ssd_live.remote.network import FAILED, ModelInfo, ModelRequest, reply_type
+from ssd_live.system.child_process import own_environment, own_program
 
-# A frozen app has no `-m`, so its own program takes this command instead. -P keeps Python from
-# importing files in the user's current folder.
 WORKER_COMMAND = "run-worker"
-_ENTRY = (
-    [WORKER_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.remote.server"]
-)
 _PIPE_BYTES = 1 << 20
 _END_SECONDS = 0.5
 # The last part of the output of a process that crashed.
@@ -40,53 +37,27 @@ _LOGGED_BYTES = 8192
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ModelRequest:
-    """The model, backend and precision that a user asks for.
+class InferenceProcess(Closing):
+    """A child process that runs one network for several threads.
 
-    `model` is a name or a path of a model file. `backend` and `precision` are values of the options
-    of those names.
-    """
+    The constructor starts the process, and `wait` returns when the network is loaded. Each thread
+    uses a handle of its own, which `backend` returns. At most `users` images may be in flight. Any
+    thread may call the methods.
 
-    model: str
-    backend: str = "auto"
-    precision: str = "auto"
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """The model that an inference process loaded, and the backend choice that runs it.
-
-    `sha256` is that of the model file, and `description` the text of `Backend.description`.
-    """
-
-    metadata: Metadata
-    sha256: str
-    backend: str
-    device: str
-    precision: str
-    description: str
-
-
-class RemoteBackend(Closing):
-    """A network in an inference process, a child process of its own. See `Backend`.
-
-    Images are submitted one by one, and the outputs come in the same order. At most `users` images
-    may be in flight. The constructor starts the process, and `wait` returns when the network is
-    loaded. `kill` may be called from any thread. A thread that waits for outputs then gets a
-    `BackendError`.
+    The replies come in the order of the images. Of the threads that wait for a reply, one reads the
+    replies and passes them to the others, so that no thread switch delays a single user. If reading
+    or writing fails, or if the network fails on one image, the process is killed, and all images in
+    flight and all later ones fail.
     """
 
     def __init__(self, model_request: ModelRequest, users: int = 1) -> None:
-        self.slots = users
+        self.model_request = model_request
+        self.description = ""
         # Native libraries print there before they crash.
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the backend
-        package = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [
-                sys.executable,
-                *_ENTRY,
+                *own_program("ssd_live.remote.server", WORKER_COMMAND),
                 model_request.model,
                 model_request.backend,
                 model_request.precision,
@@ -94,24 +65,42 @@ class RemoteBackend(Closing):
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Without a buffer, everything that was not read yet is in the pipe, where the selector
+            # sees it.
+            bufsize=0,
             stderr=self._stderr,
-            env=os.environ | {"PYTHONPATH": paths},
+            env=own_environment(),
             # Ctrl-C in a terminal goes to the whole process group, but the parent ends the child
             # itself, in its own order.
             start_new_session=sys.platform != "win32",
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._pictures, self._answers = self._process.stdin, self._process.stdout
-        self._model_request = model_request
-        self.description = ""
-        self._rows = 0
+        self._images, self._replies = self._process.stdin, self._process.stdout
+        self._reply_type = reply_type(0)
         # Windows cannot wait for a pipe with a time limit. There, only `kill` ends a process that
         # hangs.
         self._selector = None if sys.platform == "win32" else selectors.DefaultSelector()
         if self._selector is not None:
-            self._selector.register(self._answers, selectors.EVENT_READ)
-        _widen(self._pictures.fileno())
+            self._selector.register(self._replies, selectors.EVENT_READ)
+        _widen(self._images.fileno())
+        # These are two locks, because replies must be read while a full pipe blocks an image.
+        self._sending, self._changed = threading.Lock(), threading.Condition()
+        self._in_flight: deque[_Reply] = deque()
+        self._is_reading = False
+        self._last_reply = 0.0
+        self._failure: SsdLiveError | None = None
+        self._handles = 0
+
+    @property
+    def pid(self) -> int:
+        """The number of the process in the operating system."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process.poll() is None
 
     def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
         """Wait until the network is loaded and warmed up, and return what was loaded.
@@ -129,37 +118,88 @@ class RemoteBackend(Closing):
                 ready = message["ready"]
                 loaded = ModelInfo(metadata=Metadata(**ready.pop("metadata")), **ready)
                 self.description = loaded.description
-                self._rows = loaded.metadata.max_detections
+                self._reply_type = reply_type(loaded.metadata.max_detections)
                 return loaded
 
-    def submit(self, images: Pixels) -> "_RemotePending":
-        """Send one image to the process and return the image in flight.
+    def backend(self) -> "RemoteBackend":
+        """Return a new handle. The process ends when its last handle is closed."""
+        with self._changed:
+            self._handles += 1
+        return RemoteBackend(self)
 
-        `images` is (1, H, W, 3) uint8 BGR at the network's size. Raises `BackendError` if the
-        process has ended.
+    def submit(self, images: Pixels) -> "_Reply":
+        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+
+        Raises `BackendError` if the process has ended, and the error of the process if it has
+        failed.
         """
-        try:
-            self._pictures.write(np.ascontiguousarray(images).data.cast("B"))
-            self._pictures.flush()
-        except (OSError, ValueError):
-            raise self._death() from None
-        return _RemotePending(self)
+        reply = _Reply(self)
+        data = np.ascontiguousarray(images).data.cast("B")
+        with self._sending:
+            with self._changed:
+                if self._failure is not None:
+                    raise _again(self._failure)
+                self._in_flight.append(reply)
+            try:
+                while data:
+                    data = data[self._images.write(data) :]
+            except (OSError, ValueError):
+                error = self._death()
+                self._fail(error)
+                raise _again(error) from None
+        return reply
+
+    def result(self, reply: "_Reply", timeout: float | None) -> Outputs:
+        """Wait for a reply and return its outputs; see `_Reply.result`."""
+        since = time.monotonic()
+        while (outputs := self._outputs_or_turn(reply, timeout, since)) is None:
+            self._read_reply(timeout)
+        return outputs
+
+    def _outputs_or_turn(
+        self, reply: "_Reply", timeout: float | None, since: float
+    ) -> Outputs | None:
+        """Wait until the outputs of a reply were read, and return them.
+
+        Return None if it is this thread's turn to read the next reply. `since` is the time at which
+        the wait began, on the monotonic clock.
+        """
+        with self._changed:
+            while reply.outputs is None:
+                if self._failure is not None:
+                    raise _again(self._failure)
+                if not self._is_reading:
+                    self._is_reading = True
+                    return None
+                left = (
+                    None
+                    if timeout is None
+                    else max(since, self._last_reply) + timeout - time.monotonic()
+                )
+                if left is not None and left <= 0:
+                    self.kill()
+                    raise _too_late(timeout)
+                self._changed.wait(left)
+            return reply.outputs
 
     def kill(self) -> None:
-        """End the process at once. It may be called from any thread."""
+        """End the process at once."""
         with contextlib.suppress(OSError):
             self._process.kill()
 
-    def share(self) -> None:
-        # This backend has only one handle.
-        return None
+    def leave(self) -> None:
+        """Count one handle as closed. End the process when all handles are closed."""
+        with self._changed:
+            self._handles -= 1
+            if self._handles:
+                return
+        self.close()
 
     def close(self) -> None:
         """Let the process end by itself. Kill it if it does not end within half a second."""
         if self._selector is not None:
             self._selector.close()
-        for stream in (self._pictures, self._answers):
-            # Data that was not sent yet is discarded.
+        for stream in (self._images, self._replies):
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
         try:
@@ -169,45 +209,72 @@ class RemoteBackend(Closing):
             self._process.wait()
         self._stderr.close()
 
-    def answer(self, timeout: float | None) -> Outputs:
-        """Wait for the outputs of the oldest submitted image and return them.
+    def _read_reply(self, timeout: float | None) -> None:
+        """Read one reply and give it to the oldest image in flight.
 
-        `timeout` is the longest time to wait in seconds, or None to wait forever. If the time is
-        up, this kills the process, because it would not answer later images either, and raises
-        `TimeoutError`. Raises `BackendError` if the process ended, and the `SsdLiveError` that the
-        process reports if it failed on this image.
+        The caller must have set `_is_reading`. Raises `TimeoutError` if no reply comes in time.
         """
-        # Without a time limit the read itself waits. When several outputs arrive together, the
-        # later ones are in the buffer and no longer in the pipe, where `select` would see them.
+        outputs: Outputs | None = None
+        try:
+            outputs = self._receive(timeout)
+        except SsdLiveError as error:
+            self._fail(error)
+        finally:
+            with self._changed:
+                self._is_reading = False
+                if outputs is not None:
+                    self._in_flight.popleft().outputs = outputs
+                    self._last_reply = time.monotonic()
+                self._changed.notify_all()
+
+    def _receive(self, timeout: float | None) -> Outputs:
+        """Wait for the outputs of the oldest image in flight and return them.
+
+        Raises `TimeoutError` if the time is up, `BackendError` if the process has ended, and the
+        error of the process if it failed on this image.
+        """
         if (
             timeout is not None
             and self._selector is not None
             and not self._selector.select(timeout)
         ):
+            # The process would not answer later images either.
             self.kill()
-            raise TimeoutError(f"the inference process gave no answer within {timeout:g} s")
-        if self._read(1)[0] == FAILED:
+            raise _too_late(timeout)
+        data = np.empty(self._reply_type.itemsize, np.uint8)
+        rest = data.data
+        while rest:
+            try:
+                count = self._replies.readinto(rest)  # type: ignore[attr-defined]
+            except (OSError, ValueError):
+                count = 0
+            if not count:
+                raise self._death()
+            rest = rest[count:]
+        reply = data.view(self._reply_type)
+        if reply["count"][0] == FAILED:
             raise _revived(self._message())
-        return unpack(self._read(record_type(self._rows).itemsize), self._rows)
+        return Outputs(reply["count"][:, None], reply["boxes"], reply["scores"], reply["classes"])
+
+    def _fail(self, error: SsdLiveError) -> None:
+        """Let all images in flight and all later ones fail with this error."""
+        # A user without images in flight does not notice the failure and keeps its handle. Kill the
+        # process here, so that the memory of the device is free for the next one.
+        self.kill()
+        with self._changed:
+            self._failure = self._failure or error
+            self._in_flight.clear()
+            self._changed.notify_all()
 
     def _message(self) -> dict[str, Any]:
         try:
-            line = self._answers.readline()
+            line = self._replies.readline()
         except (OSError, ValueError):
             line = b""
         if not line.endswith(b"\n"):
             raise self._death()
         message: dict[str, Any] = json.loads(line)
         return message
-
-    def _read(self, count: int) -> bytes:
-        try:
-            data = self._answers.read(count)
-        except (OSError, ValueError):
-            data = b""
-        if len(data) < count:
-            raise self._death()
-        return data
 
     def _log_stderr(self, code: int | None) -> None:
         """Log the last text that the process printed, so that a crash can be diagnosed.
@@ -231,19 +298,73 @@ class RemoteBackend(Closing):
         how = (
             f"crashed (signal {-code})" if code is not None and code < 0 else f"ended (code {code})"
         )
-        model_request = self._model_request
+        model_request = self.model_request
         return BackendError(
             f"the process that runs {model_request.model} on {model_request.backend} {how}; "
             "choose another backend, or try again"
         )
 
 
-class _RemotePending:
-    def __init__(self, backend: RemoteBackend) -> None:
-        self._backend = backend
+class RemoteBackend(Closing):
+    """A handle to an inference process. It is a backend for one thread; see `Backend`.
+
+    `InferenceProcess.backend` returns it. The handles of a process may be closed in any order.
+    """
+
+    slots = 1
+
+    def __init__(self, process: InferenceProcess) -> None:
+        self._process: InferenceProcess | None = process
+        self.description = process.description
+
+    def submit(self, images: Pixels) -> "_Reply":
+        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+
+        Raises `BackendError` if this handle is closed, and what `InferenceProcess.submit` raises.
+        """
+        return self._open().submit(images)
+
+    def share(self) -> "RemoteBackend":
+        """Return another handle to the same process, for use in another thread."""
+        return self._open().backend()
+
+    def close(self) -> None:
+        """Close this handle. The process ends when its last handle is closed."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.leave()
+
+    def _open(self) -> InferenceProcess:
+        if self._process is None:
+            raise BackendError("this handle to the network is closed; load the model again")
+        return self._process
+
+
+class _Reply:
+    """An image in flight. `outputs` is None until its reply was read."""
+
+    def __init__(self, process: InferenceProcess) -> None:
+        self._process = process
+        self.outputs: Outputs | None = None
 
     def result(self, timeout: float | None = None) -> Outputs:
-        return self._backend.answer(timeout)
+        """Wait for the outputs of the image and return them.
+
+        Raises `TimeoutError` after `timeout` seconds in which the process sent no outputs for any
+        image. The outputs of other images restart the time, because the process does not hang if an
+        image only waits behind many others. None waits forever. Raises `BackendError` if the
+        process ended, and the error of the process if it failed.
+        """
+        return self._process.result(self, timeout)
+
+
+def _too_late(seconds: float | None) -> TimeoutError:
+    return TimeoutError(f"the inference process gave no answer within {seconds:g} s")
+
+
+def _again(error: SsdLiveError) -> SsdLiveError:
+    """Return a copy of the error for another thread, so that each thread has its own traceback."""
+    return type(error)(str(error))
 
 
 def _revived(message: dict[str, Any]) -> SsdLiveError:

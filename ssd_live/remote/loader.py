@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ssd_live.detection.filter import accept_all
 from ssd_live.errors import CancelledError, SsdLiveError
-from ssd_live.remote.client import ModelInfo, ModelRequest, RemoteBackend
-from ssd_live.remote.network import LiveModel
+from ssd_live.remote.client import InferenceProcess
+from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.system.atomic_files import os_error_text
 
 
@@ -37,7 +37,7 @@ class NetworkLoader:
         self._events = events
         self._users = users
         self._lock = threading.Lock()
-        self._loading: RemoteBackend | None = None
+        self._loading: InferenceProcess | None = None
         self._closed = False
         self._newest = self._cancelled = 0
         self._threads: list[threading.Thread] = []
@@ -73,24 +73,24 @@ class NetworkLoader:
 
     def _load(self, model_request: ModelRequest, number: int) -> None:
         try:
-            backend = self._begin(model_request, number)
+            process = self._begin(model_request, number)
         except SsdLiveError as error:
             self._events.failed(model_request, error)
             return
-        if backend is None:
+        if process is None:
             return
         try:
-            loaded = backend.wait(self._events.progress)
+            loaded = process.wait(self._events.progress)
         except SsdLiveError as error:
-            backend.close()
-            if self._is_current(backend, number):
+            process.close()
+            if self._is_current(process, number):
                 self._events.failed(model_request, self._cancellation(number) or error)
             return
-        if not self._is_current(backend, number):
-            backend.close()
+        if not self._is_current(process, number):
+            process.close()
         elif (cancelled := self._cancellation(number)) is not None:
             # It was cancelled after it reported that it is ready.
-            backend.close()
+            process.close()
             self._events.failed(model_request, cancelled)
         else:
             metadata = loaded.metadata
@@ -98,12 +98,16 @@ class NetworkLoader:
                 model_request,
                 loaded,
                 LiveModel(
-                    backend, metadata.input_size, accept_all(metadata), metadata.name, backend.kill
+                    process.backend(),
+                    metadata.input_size,
+                    accept_all(metadata),
+                    metadata.name,
+                    process.kill,
                 ),
             )
 
-    def _begin(self, model_request: ModelRequest, number: int) -> RemoteBackend | None:
-        """Start an inference process for a request and return its backend.
+    def _begin(self, model_request: ModelRequest, number: int) -> InferenceProcess | None:
+        """Start an inference process for a request and return it.
 
         `number` is the number of the request. Return None if there is a newer request or the loader
         is closed. Raises `CancelledError` if this request was cancelled, and `SsdLiveError` if the
@@ -117,7 +121,7 @@ class NetworkLoader:
             if (cancelled := self._cancellation(number)) is not None:
                 raise cancelled
             try:
-                self._loading = RemoteBackend(model_request, self._users)
+                self._loading = InferenceProcess(model_request, self._users)
             except OSError as error:
                 raise SsdLiveError(
                     f"the inference process cannot be started ({os_error_text(error)}); close "
@@ -128,12 +132,12 @@ class NetworkLoader:
     def _cancellation(self, number: int) -> CancelledError | None:
         return CancelledError("loading was cancelled") if self._cancelled == number else None
 
-    def _is_current(self, backend: RemoteBackend, number: int) -> bool:
-        """Return whether request `number`, which uses `backend`, is still the newest request.
+    def _is_current(self, process: InferenceProcess, number: int) -> bool:
+        """Return whether request `number`, which uses `process`, is still the newest request.
 
         After this the request can no longer be cancelled.
         """
         with self._lock:
-            if self._loading is backend:
+            if self._loading is process:
                 self._loading = None
             return not self._closed and number == self._newest

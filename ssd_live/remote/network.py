@@ -1,10 +1,45 @@
-"""Define the loaded network that a live pipeline uses."""
+"""Define what the pipelines and the inference process agree on: the network contract."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ssd_live.backends.base import Backend
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.modelfile.metadata import Metadata
+
+# The `count` of a reply that carries an error instead of detections.
+FAILED = -1
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """The model, backend and precision that a user asks for.
+
+    `model` is a name or a path of a model file. `backend` and `precision` are values of the options
+    of those names.
+    """
+
+    model: str
+    backend: str = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model that an inference process loaded, and the backend choice that runs it.
+
+    `sha256` is that of the model file, and `description` the text of `Backend.description`.
+    """
+
+    metadata: Metadata
+    sha256: str
+    backend: str
+    device: str
+    precision: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -21,3 +56,19 @@ class LiveModel:
     accept_all: DetectionFilter
     name: str
     kill: Callable[[], None] = lambda: None
+
+
+def reply_type(rows: int) -> np.dtype[Any]:
+    """Return the NumPy dtype of the reply to one image, in little-endian order.
+
+    `rows` is the highest number of detections per image. If `count` is `FAILED`, the other fields
+    are unspecified, and a line of JSON with the error follows.
+    """
+    return np.dtype(
+        [
+            ("count", "<i4"),
+            ("boxes", "<f4", (rows, 4)),
+            ("scores", "<f4", (rows,)),
+            ("classes", "<i4", (rows,)),
+        ]
+    )

@@ -2,8 +2,8 @@
 
 The process writes lines of JSON to its standard output: any number of `{"progress": ...}`, then
 `{"ready": ...}` or `{"error": ...}`. After `ready` it reads the raw bytes of images from its
-standard input. For each image it writes one status byte: 0 and the raw outputs, or 1 and a line of
-JSON. The outputs come in the order of the images.
+standard input. For each image it writes a reply (`reply_type`), and after a reply that says
+`FAILED` a line of JSON. The replies come in the order of the images.
 """
 
 import json
@@ -21,7 +21,7 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.metadata import Metadata
-from ssd_live.remote.protocol import DONE, FAILED, pack
+from ssd_live.remote.network import FAILED, reply_type
 from ssd_live.selection.choose import batch_for, choose
 from ssd_live.selection.load import load_chosen
 
@@ -180,16 +180,23 @@ class BatchingServer:
 def _answer(
     result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]
 ) -> None:
-    """Call `result`, and write the outputs or the error for each of the first `count` images."""
+    """Call `result`, and write a reply for each of the first `count` images of the batch."""
+    replies = np.zeros(count, reply_type(metadata.max_detections))
     try:
         outputs = result()
     except SsdLiveError as error:
-        for _ in range(count):
-            answers.write(bytes([FAILED]))
+        replies["count"] = FAILED
+        for reply in replies:
+            answers.write(reply.tobytes())
             _tell(answers, {"error": str(error), "kind": type(error).__name__})
         return
-    for index in range(count):
-        answers.write(bytes([DONE]) + pack(outputs, metadata.max_detections, index))
+    for index, reply in enumerate(replies):
+        found = min(int(outputs.num_detections[index, 0]), metadata.max_detections)
+        reply["count"] = found
+        reply["boxes"][:found] = outputs.boxes[index, :found]
+        reply["scores"][:found] = outputs.scores[index, :found]
+        reply["classes"][:found] = outputs.classes[index, :found]
+        answers.write(reply.tobytes())
 
 
 def _read_into(stream: IO[bytes], buffer: memoryview) -> bool:

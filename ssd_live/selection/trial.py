@@ -28,8 +28,9 @@ from ssd_live.selection.agreement import (
     enough_detections,
     sample_images,
 )
-from ssd_live.system.child_process import end_with_parent, run_child
+from ssd_live.system.child_process import end_with_parent, own_program, run_child
 
+TRIAL_COMMAND = "run-trial"
 MEASURE_SECONDS = 1.0
 _WARM_UP_SECONDS = 0.2
 _TIMEOUT_SECONDS = 120.0
@@ -62,8 +63,7 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
         command = [
-            sys.executable,
-            *_ENTRY,
+            *own_program("ssd_live.selection.trial", TRIAL_COMMAND),
             str(model.resolve()),
             backend,
             device,
@@ -90,14 +90,6 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
                 _unpack(archive, "detections"),
                 _unpack(archive, "boxes"),
             )
-
-
-# A frozen app has no `-m` option, so its own program accepts this command instead.
-TRIAL_COMMAND = "run-trial"
-# -P keeps Python from importing modules from the user's current folder.
-_ENTRY = (
-    [TRIAL_COMMAND] if getattr(sys, "frozen", False) else ["-P", "-m", "ssd_live.selection.trial"]
-)
 
 
 def run_as_child(arguments: Sequence[str]) -> int:

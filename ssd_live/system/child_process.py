@@ -3,11 +3,32 @@
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from ssd_live.errors import BackendError
+
+
+def own_program(module: str = "ssd_live", command: str = "") -> list[str]:
+    """Return the first words of a command line that runs a part of this program.
+
+    `module` is the module to run, by default the command line. A frozen app has no `-m` option, so
+    there the program itself takes `command`, if it is given, as its first word.
+    """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *([command] if command else [])]
+    # -P keeps Python from importing modules from the user's current folder.
+    return [sys.executable, "-P", "-m", module]
+
+
+def own_environment() -> dict[str, str]:
+    """Return environment variables with which a child process imports this same package."""
+    package = str(Path(__file__).resolve().parents[2])
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    }
 
 
 def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
@@ -29,7 +50,7 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
                 errors="backslashreplace",
                 timeout=limit,
                 check=False,
-                env=_environment(),
+                env=own_environment(),
             )
         except subprocess.TimeoutExpired:
             raise BackendError(f"the child process gave no answer within {limit:.0f} s") from None
@@ -63,11 +84,3 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
-
-
-def _environment() -> dict[str, str]:
-    """Return environment variables with which a child process imports this same package."""
-    package = str(Path(__file__).resolve().parents[2])
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    }

@@ -15,7 +15,7 @@ from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from ssd_live.gui import translation
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, open_desk, write_model
 from tests.gui.waiting import settle, wait_until

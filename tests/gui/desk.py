@@ -22,7 +22,7 @@ from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession
 from ssd_live.pipeline.capture import CaptureOptions, CaptureState, Phase
 from ssd_live.pipeline.counters import FrameCounts
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions, parse_source
 from tests.gui.waiting import settle, wait_until

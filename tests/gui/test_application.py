@@ -17,7 +17,7 @@ from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.gui import app
 from ssd_live.gui.window import MainWindow
 from ssd_live.live.request import LiveRequest, Overrides
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings, load_settings, save_settings
 from ssd_live.video.sources import parse_source
 from tests.clips import frame_times

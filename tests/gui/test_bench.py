@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QTextBrowser
 
 from ssd_live.gui.bench import BenchDialog
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from tests.gui.desk import part
 from tests.gui.waiting import wait_until
 

@@ -7,7 +7,7 @@ import pytest
 
 from ssd_live.gui.bridge import Bridge
 from ssd_live.live.session import LiveSession
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from tests.gui.desk import Desk
 from tests.gui.waiting import wait_until
 from tests.waiting import wait_until as wait_without_events

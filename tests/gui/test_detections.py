@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.request import Overrides
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, part, toggle
 from tests.gui.waiting import wait_until

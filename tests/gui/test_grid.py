@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.view import VideoView
 from ssd_live.pipeline.capture import Phase
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.pattern import PatternSource

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QComboBox, QProgressBar, QToolButton
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.counters import FrameCounts
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.gui.desk import Desk, part, write_model

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.imaging.overlay import class_colour
-from ssd_live.remote.client import ModelRequest
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.clips import SAMPLE, frame_times, pictures, write_clip
 from tests.gui.desk import Desk, red_green_blue

@@ -19,7 +19,6 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.live import session
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents
@@ -27,7 +26,7 @@ from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.picture import Viewport
 from ssd_live.remote import loader
-from ssd_live.remote.client import ModelInfo, ModelRequest
+from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import parse_source
 from tests.fake_engine import answer_to, know_the_fastest, without_tensorrt
@@ -84,8 +83,11 @@ class Network:
     def kill(self) -> None:
         self._killed.set()
 
-    def share(self) -> None:
-        return None
+    def backend(self) -> "Network":
+        return self
+
+    def share(self) -> "Network":
+        return self
 
     def close(self) -> None:
         self.kill()
@@ -155,7 +157,7 @@ class Machine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     monkeypatch.setattr(
-        loader, "RemoteBackend", lambda model_request, users: Network(made, model_request)
+        loader, "InferenceProcess", lambda model_request, users: Network(made, model_request)
     )
     return made
 
@@ -342,9 +344,8 @@ def test_an_engine_that_cannot_be_loaded_is_replaced_by_the_fastest_on_the_proce
 
 @pytest.mark.parametrize("still", [0, 1])
 def test_a_lost_gpu_is_done_without_whichever_of_two_sources_stands_still(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, still: int
+    machine: Machine, still: int
 ) -> None:
-    monkeypatch.setattr(session, "client_backends", lambda network, count: [network] * count)
     with machine.session(streams=2) as both:
         both.load(ModelRequest("tiny", "tensorrt", "fp16"))
         wait_until(lambda: all(stream.pipeline.network is not None for stream in both.streams))

@@ -26,7 +26,7 @@ from ssd_live.live.session import START_SECONDS, LiveSession, SessionEvents
 from ssd_live.pipeline import capture, live
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.picture import Picture, Viewport, render
-from ssd_live.remote.client import ModelInfo, ModelRequest
+from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import parse_source
 from tests.live_parts import Painter, check_closed

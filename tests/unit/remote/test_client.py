@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
-from ssd_live.backends.base import Outputs
 from ssd_live.errors import (
     BackendError,
     CancelledError,
@@ -24,11 +24,10 @@ from ssd_live.errors import (
 )
 from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.remote import client, loader
-from ssd_live.remote.client import ModelInfo, ModelRequest, RemoteBackend
+from ssd_live.remote import loader
+from ssd_live.remote.client import InferenceProcess, RemoteBackend
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import LiveModel
-from ssd_live.remote.protocol import pack, record_type, unpack
+from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.selection.choose import BackendChoice
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.paths import assets_folder
@@ -58,8 +57,12 @@ def _black() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.zeros((1, SIDE, SIDE, 3), np.uint8)
 
 
-def _pid(backend: RemoteBackend) -> int:
-    return int(backend._process.pid)
+@contextmanager
+def running(model_request: ModelRequest) -> Iterator[tuple[InferenceProcess, RemoteBackend]]:
+    """A process that has loaded its network, and a handle to it."""
+    with InferenceProcess(model_request) as process:
+        process.wait()
+        yield process, process.backend()
 
 
 # One network.
@@ -73,8 +76,9 @@ def test_answers_are_those_of_the_same_backend_in_this_process(model: str, runti
     frames = [
         read_image(assets_folder() / "media" / name) for name in ("chelsea.png", "astronaut.png")
     ]
-    with RemoteBackend(ModelRequest(model, runtime, "fp32")) as backend:
-        loaded = backend.wait()
+    with InferenceProcess(ModelRequest(model, runtime, "fp32")) as process:
+        loaded = process.wait()
+        backend = process.backend()
         file = find_model(model)
         assert (loaded.metadata.name, loaded.sha256, loaded.backend, loaded.precision) == (
             model,
@@ -104,8 +108,7 @@ def test_answers_are_those_of_the_same_backend_in_this_process(model: str, runti
 
 
 def test_many_pictures_are_answered_one_after_the_other(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
+    with running(tiny) as (_, backend):
         for _ in range(50):
             outputs = backend.submit(_black()).result(10)
             assert int(outputs.num_detections[0, 0]) == 2
@@ -124,47 +127,43 @@ def test_many_pictures_are_answered_one_after_the_other(tiny: ModelRequest) -> N
 def test_what_goes_wrong_in_the_process_comes_through_as_the_same_error(
     model_request: ModelRequest, kind: type[SsdLiveError], part: str
 ) -> None:
-    with RemoteBackend(model_request) as backend, pytest.raises(kind, match=part) as raised:
-        backend.wait()
+    with InferenceProcess(model_request) as process, pytest.raises(kind, match=part) as raised:
+        process.wait()
     assert "\n" not in str(raised.value)
 
 
 def test_a_killed_process_is_a_failure_that_says_so(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
-        os.kill(_pid(backend), signal.SIGKILL)
-        wait_until(lambda: is_zombie(psutil.Process(_pid(backend))))
+    with running(tiny) as (process, backend):
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: is_zombie(psutil.Process(process.pid)))
         with pytest.raises(BackendError, match=r"crashed \(signal 9\); choose another backend"):
             backend.submit(_black()).result(10)
 
 
 def test_a_process_killed_in_the_middle_of_a_picture_is_a_failure(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
-        os.kill(_pid(backend), signal.SIGSTOP)
+    with running(tiny) as (process, backend):
+        os.kill(process.pid, signal.SIGSTOP)
         pending = backend.submit(_black())
-        os.kill(_pid(backend), signal.SIGKILL)
+        os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(BackendError, match="crashed"):
             pending.result(10)
 
 
 def test_a_process_that_hangs_is_given_up_and_ended(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
-        os.kill(_pid(backend), signal.SIGSTOP)
+    with running(tiny) as (process, backend):
+        os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(TimeoutError, match="no answer within"):
             backend.submit(_black()).result(0.1)
         wait_until(
-            lambda: is_zombie(psutil.Process(_pid(backend))) or not psutil.pid_exists(_pid(backend))
+            lambda: is_zombie(psutil.Process(process.pid)) or not psutil.pid_exists(process.pid)
         )
 
 
 def test_killing_from_another_thread_frees_who_waits(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
-        os.kill(_pid(backend), signal.SIGSTOP)
+    with running(tiny) as (process, backend):
+        os.kill(process.pid, signal.SIGSTOP)
         pending = backend.submit(_black())
-        timer = threading.Timer(0.05, backend.kill)
+        timer = threading.Timer(0.05, process.kill)
         timer.start()
         with pytest.raises(BackendError):
             pending.result(20)
@@ -172,34 +171,36 @@ def test_killing_from_another_thread_frees_who_waits(tiny: ModelRequest) -> None
 
 
 def test_closing_ends_the_process_and_frees_its_pipes_whatever_it_does(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
-        backend.wait()
+    with running(tiny):
+        pass
     before = open_files()
     for stopped in (False, True):
-        backend = RemoteBackend(tiny)
-        backend.wait()
+        process = InferenceProcess(tiny)
+        process.wait()
+        backend = process.backend()
         if stopped:
-            os.kill(_pid(backend), signal.SIGSTOP)
+            os.kill(process.pid, signal.SIGSTOP)
         started = time.monotonic()
         backend.close()
         assert time.monotonic() - started < 5
-        assert not psutil.pid_exists(_pid(backend))
+        assert not psutil.pid_exists(process.pid)
     assert open_files() == before
 
 
 def test_closing_while_it_loads_ends_the_process(tiny: ModelRequest) -> None:
-    with RemoteBackend(tiny) as backend:
+    with InferenceProcess(tiny) as process:
         pass
-    assert not psutil.pid_exists(_pid(backend))
+    assert not psutil.pid_exists(process.pid)
 
 
 def test_the_process_ends_when_its_parent_is_killed(tiny: ModelRequest, tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
-        "from ssd_live.remote.client import ModelRequest, RemoteBackend\n"
-        f"backend = RemoteBackend(ModelRequest({tiny.model!r}, 'onnxruntime', 'fp32'))\n"
-        "backend.wait()\n"
-        "print(backend._process.pid, flush=True)\n"
+        "from ssd_live.remote.client import InferenceProcess\n"
+        "from ssd_live.remote.network import ModelRequest\n"
+        f"process = InferenceProcess(ModelRequest({tiny.model!r}, 'onnxruntime', 'fp32'))\n"
+        "process.wait()\n"
+        "print(process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=CHECKOUT)
@@ -217,29 +218,23 @@ def test_code_in_the_current_folder_is_not_run_by_the_process(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('stolen')")
     monkeypatch.chdir(tmp_path)
-    with RemoteBackend(tiny) as backend:
-        assert backend.wait().metadata.name == "tiny"
+    with InferenceProcess(tiny) as process:
+        assert process.wait().metadata.name == "tiny"
 
 
-def test_an_error_kind_that_this_program_does_not_know_is_a_backend_error() -> None:
-    assert type(client._revived({"kind": "NovelError", "error": "novel"})) is BackendError
-
-
-def test_answers_survive_the_wire() -> None:
-    rows = 5
-    outputs = Outputs(
-        np.array([[2]], np.int32),
-        np.arange(20, dtype=np.float32).reshape(1, 5, 4),
-        np.array([[0.9, 0.8, -1, -1, -1]], np.float32),
-        np.array([[3, 1, -1, -1, -1]], np.int32),
+def test_an_error_kind_that_this_program_does_not_know_is_a_backend_error(
+    tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'ssd_live.remote.server' in sys.orig_argv:\n"
+        """    print('{"kind": "NovelError", "error": "novel"}', flush=True)\n"""
+        "    os._exit(1)\n"
     )
-    data = pack(outputs, rows)
-    assert len(data) == record_type(rows).itemsize
-    back = unpack(data, rows)
-    assert int(back.num_detections[0, 0]) == 2
-    assert back.boxes[0, :2].tolist() == outputs.boxes[0, :2].tolist()
-    assert back.scores[0, :2].tolist() == outputs.scores[0, :2].tolist()
-    assert back.classes[0, :2].tolist() == [3, 1]
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with InferenceProcess(tiny) as process, pytest.raises(BackendError, match="novel") as raised:
+        process.wait()
+    assert type(raised.value) is BackendError
 
 
 # Loading in the background.
@@ -423,7 +418,7 @@ def test_what_is_cancelled_before_its_process_is_there_starts_none(
 ) -> None:
     begin = held_back(monkeypatch)
     started: list[ModelRequest] = []
-    monkeypatch.setattr(loader, "RemoteBackend", started.append)
+    monkeypatch.setattr(loader, "InferenceProcess", started.append)
     told.loader.load(tiny)
     told.loader.cancel()
     begin.set()
@@ -437,13 +432,13 @@ def test_what_is_cancelled_at_the_last_moment_is_not_used(
 ) -> None:
     """Its process was killed: it would die at its first picture, and be started again."""
 
-    class Late(RemoteBackend):
+    class Late(InferenceProcess):
         def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
             loaded = super().wait(on_progress)
             told.loader.cancel()
             return loaded
 
-    monkeypatch.setattr(loader, "RemoteBackend", Late)
+    monkeypatch.setattr(loader, "InferenceProcess", Late)
     told.loader.load(tiny)
     wait_until(lambda: told.failed or told.ready)
     assert not told.ready
@@ -477,15 +472,15 @@ def test_the_failure_of_an_earlier_wish_is_not_told(
 ) -> None:
     """It ends while the process for the next one does not run yet."""
 
-    class Slow(RemoteBackend):
+    class Slow(InferenceProcess):
         def wait(self, on_progress: Callable[[str], None] = lambda _: None) -> ModelInfo:
             try:
                 return super().wait(on_progress)
             finally:
-                if self._model_request != tiny:
+                if self.model_request != tiny:
                     told.loader.load(tiny)
 
-    monkeypatch.setattr(loader, "RemoteBackend", Slow)
+    monkeypatch.setattr(loader, "InferenceProcess", Slow)
     told.loader.load(ModelRequest("no-such-model"))
     wait_until(lambda: told.ready)
     assert not told.failed

@@ -5,9 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from ssd_live.remote.client import ModelRequest
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
-from ssd_live.remote.network import LiveModel
+from ssd_live.remote.network import LiveModel, ModelRequest
 
 A_MOMENT = 0.2
 

@@ -14,7 +14,7 @@ from ssd_live.backends.base import Outputs
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.remote.protocol import DONE, FAILED, record_type, unpack
+from ssd_live.remote.network import FAILED, reply_type
 from ssd_live.remote.server import BatchingServer
 from ssd_live.selection.choose import BackendChoice, batch_for
 from tests.tiny_model import SIDE, tiny_metadata
@@ -118,14 +118,14 @@ class Worker:
 
     def _listen(self, answers: int) -> None:
         with open(answers, "rb") as stream:
-            while status := stream.read(1):
-                if status[0] == FAILED:
+            kind = reply_type(ROWS)
+            while data := stream.read(kind.itemsize):
+                (reply,) = np.frombuffer(data, kind)
+                if reply["count"] == FAILED:
                     self._said.append(stream.readline().decode())
                 else:
-                    assert status[0] == DONE
-                    self._said.append(
-                        int(unpack(stream.read(record_type(ROWS).itemsize), ROWS).scores[0, 0])
-                    )
+                    assert reply["count"] == 1
+                    self._said.append(int(reply["scores"][0]))
 
 
 def test_pictures_that_wait_go_on_as_one_batch_in_their_order() -> None:

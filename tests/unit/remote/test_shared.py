@@ -11,26 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd_live.backends.base import Backend, Outputs
-from ssd_live.detection.filter import accept_all
+from ssd_live.backends.base import Backend
 from ssd_live.errors import BackendError
 from ssd_live.imaging.image_files import read_image
-from ssd_live.remote.client import ModelRequest, RemoteBackend
-from ssd_live.remote.network import LiveModel
-from ssd_live.remote.shared import SharedBackend, client_backends
+from ssd_live.remote.client import InferenceProcess, RemoteBackend
+from ssd_live.remote.network import FAILED, ModelRequest
 from ssd_live.system.paths import assets_folder
-from tests.tiny_model import SIDE, tiny_metadata, tiny_model
-from tests.waiting import LIMIT_SECONDS, children, threads_named, wait_until
+from tests.tiny_model import SIDE, tiny_model
+from tests.waiting import LIMIT_SECONDS, children, wait_until
 
 MODEL = "ssd300-mobilenetv2-oid"
 USERS = 3
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     yield
     wait_until(lambda: not children(), what="all children to end")
-    assert not threads_named("answers")
 
 
 @pytest.fixture
@@ -40,14 +38,14 @@ def tiny(tmp_path: Path) -> ModelRequest:
     return ModelRequest(str(path), "onnxruntime", "fp32")
 
 
-def _shared(model_request: ModelRequest) -> tuple[RemoteBackend, list[Backend]]:
-    remote = RemoteBackend(model_request, USERS)
-    remote.wait()
-    network = LiveModel(remote, (SIDE, SIDE), accept_all(tiny_metadata()), "shared", remote.kill)
-    return remote, [place.backend for place in client_backends(network, USERS)]
+def _shared(model_request: ModelRequest) -> tuple[InferenceProcess, list[RemoteBackend]]:
+    process = InferenceProcess(model_request, USERS)
+    process.wait()
+    first = process.backend()
+    return process, [first, *(first.share() for _ in range(USERS - 1))]
 
 
-def _close(backends: list[Backend]) -> None:
+def _close(backends: list[RemoteBackend]) -> None:
     for backend in backends:
         backend.close()
 
@@ -63,9 +61,9 @@ def test_each_user_gets_the_answers_to_its_own_pictures(runtime: str) -> None:
         read_image(assets_folder() / "media" / name).network_input((300, 300))[None]
         for name in names
     ]
-    with RemoteBackend(ModelRequest(MODEL, runtime, "fp32")) as alone:
+    with InferenceProcess(ModelRequest(MODEL, runtime, "fp32")) as alone:
         alone.wait()
-        expected = [_best(alone, image) for image in images]
+        expected = [_best(alone.backend(), image) for image in images]
     assert len({classes for _, classes in expected}) == len(names)
     _, backends = _shared(ModelRequest(MODEL, runtime, "fp32"))
     try:
@@ -94,23 +92,23 @@ def _best(
 
 
 def test_the_process_goes_on_until_its_last_user_has_left(tiny: ModelRequest) -> None:
-    remote, backends = _shared(tiny)
+    process, backends = _shared(tiny)
     for backend in backends[:-1]:
         backend.close()
     with pytest.raises(BackendError, match="closed"):
         backends[0].submit(_picture())
     assert int(backends[-1].submit(_picture()).result(10).num_detections[0, 0]) == 2
-    assert remote._process.poll() is None
+    assert process.is_running
     backends[-1].close()
-    assert remote._process.poll() is not None
+    assert not process.is_running
 
 
 def test_when_the_process_dies_every_user_is_told_now_and_later(tiny: ModelRequest) -> None:
-    remote, backends = _shared(tiny)
+    process, backends = _shared(tiny)
     try:
-        os.kill(remote._process.pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGSTOP)
         pending = [backend.submit(_picture()) for backend in backends[:-1]]
-        os.kill(remote._process.pid, signal.SIGKILL)
+        os.kill(process.pid, signal.SIGKILL)
         for waiting in pending:
             with pytest.raises(BackendError, match="crashed"):
                 waiting.result(10)
@@ -122,9 +120,9 @@ def test_when_the_process_dies_every_user_is_told_now_and_later(tiny: ModelReque
 
 
 def test_a_process_that_hangs_is_given_up_and_ended(tiny: ModelRequest) -> None:
-    remote, backends = _shared(tiny)
+    process, backends = _shared(tiny)
     try:
-        os.kill(remote._process.pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGSTOP)
         waiting = backends[0].submit(_picture())
         with pytest.raises(TimeoutError, match="no answer within"):
             backends[1].submit(_picture()).result(0.1)
@@ -149,8 +147,8 @@ def test_leaving_while_an_answer_is_on_its_way_takes_nothing_from_the_others(
 
 
 def test_the_last_one_leaves_a_process_that_hangs_all_the_same(tiny: ModelRequest) -> None:
-    remote, backends = _shared(tiny)
-    os.kill(remote._process.pid, signal.SIGSTOP)
+    process, backends = _shared(tiny)
+    os.kill(process.pid, signal.SIGSTOP)
     backends[0].submit(_picture())
     started = time.monotonic()
     _close(backends)
@@ -159,8 +157,8 @@ def test_the_last_one_leaves_a_process_that_hangs_all_the_same(tiny: ModelReques
 
 def test_killing_frees_one_who_cannot_get_rid_of_a_picture() -> None:
     """A pipe that nobody reads holds so much and no more."""
-    remote, backends = _shared(ModelRequest(MODEL, "onnxruntime", "fp32"))
-    os.kill(remote._process.pid, signal.SIGSTOP)
+    process, backends = _shared(ModelRequest(MODEL, "onnxruntime", "fp32"))
+    os.kill(process.pid, signal.SIGSTOP)
     failures: list[BaseException] = []
 
     def fill() -> None:
@@ -174,76 +172,81 @@ def test_killing_frees_one_who_cannot_get_rid_of_a_picture() -> None:
     thread.start()
     thread.join(0.5)
     assert thread.is_alive()
-    remote.kill()
+    process.kill()
     thread.join(10)
     _close(backends)
     assert len(failures) == 1
 
 
 @pytest.mark.parametrize("rows", [20, 100, 200])
-def test_answers_that_came_together_are_all_handed_out(tmp_path: Path, rows: int) -> None:
-    """Small ones lie in Python's buffer together, and no longer in the pipe."""
+def test_replies_that_came_together_are_all_handed_out(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "small.onnx"
     path.write_bytes(tiny_model([(0.25, 0.25, 0.75, 0.75)], [(0.9, 0.1)], max_detections=rows).data)
-    remote = RemoteBackend(ModelRequest(str(path), "onnxruntime", "fp32"), USERS)
-    remote.wait()
-    os.kill(remote._process.pid, signal.SIGSTOP)
-    for _ in range(USERS):
-        remote.submit(_picture())
-    os.kill(remote._process.pid, signal.SIGCONT)
-    answers: list[Outputs] = []
-    thread = threading.Thread(
-        target=lambda: answers.extend(remote.answer(None) for _ in range(USERS))
-    )
-    thread.start()
-    thread.join(LIMIT_SECONDS)
-    remote.kill()
-    thread.join()
-    remote.close()
-    assert len(answers) == USERS
+    process, backends = _shared(ModelRequest(str(path), "onnxruntime", "fp32"))
+    os.kill(process.pid, signal.SIGSTOP)
+    pending = [backend.submit(_picture()) for backend in backends]
+    os.kill(process.pid, signal.SIGCONT)
+    counts = [int(waiting.result(LIMIT_SECONDS).num_detections[0, 0]) for waiting in pending]
+    _close(backends)
+    assert counts == [2] * USERS
 
 
-class Slow:
-    """In place of a process: answers a picture every twentieth of a second."""
+# Python runs a module of this name first of all. It stands in for the inference process.
+STAND_IN = """
+import json, os, sys, time
+if "ssd_live.remote.server" in sys.orig_argv:
+    import numpy as np
+    from ssd_live.remote.network import FAILED, reply_type
+    from tests.tiny_model import SIDE, tiny_metadata
+    metadata = tiny_metadata()
+    said = dict(backend="a", device="CPU", precision="fp32", description="stand-in", sha256="0")
+    said["metadata"] = metadata.model_dump(mode="json")
+    os.write(1, json.dumps({"ready": said}).encode() + b"\\n")
+    number = 0
+    while sys.stdin.buffer.read(SIDE * SIDE * 3):
+        number += 1
+        reply = np.zeros(1, reply_type(metadata.max_detections))
+        reply["count"] = answer(number)
+        os.write(1, reply.tobytes())
+        if reply["count"] == FAILED:
+            os.write(1, b'{"error": "the GPU ran out of memory", "kind": "BackendError"}\\n')
+    os._exit(0)
+"""
 
-    description = "slow"
-    killed = False
 
-    def submit(self, images: object) -> None:
-        pass
-
-    def answer(self, timeout: float | None) -> str:
-        time.sleep(0.05)
-        return "answer"
-
-    def kill(self) -> None:
-        self.killed = True
-
-    def close(self) -> None:
-        pass
+def _stand_in(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int
+) -> tuple[InferenceProcess, list[RemoteBackend]]:
+    """A process that answers image `number` with the count that the body `answer` returns."""
+    body = f"def answer(number):\n    import time\n    {answer}\n{STAND_IN}"
+    (tmp_path / "sitecustomize.py").write_text(body)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(CHECKOUT)]))
+    process = InferenceProcess(ModelRequest("any"), users)
+    process.wait()
+    return process, [process.backend() for _ in range(users)]
 
 
-def test_a_slow_process_that_answers_all_the_time_is_not_given_up() -> None:
-    slow = Slow()
-    backends = SharedBackend(slow, 12).places  # type: ignore[arg-type]
+def test_a_slow_process_that_answers_all_the_time_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, backends = _stand_in("time.sleep(0.1); return 0", tmp_path, monkeypatch, 12)
     with ThreadPoolExecutor(12) as users:
-        answers = list(users.map(lambda place: place.submit(_picture()).result(0.4), backends))
-    for backend in backends:
-        backend.close()
-    assert answers == ["answer"] * 12
-    assert not slow.killed
+        replies = list(users.map(lambda backend: backend.submit(_picture()).result(0.8), backends))
+    assert process.is_running
+    _close(backends)
+    assert len(replies) == 12
 
 
 def test_a_process_that_said_it_failed_ends_though_a_user_has_not_left(
-    tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote, backends = _shared(tiny)
-
-    def fail(timeout: float | None) -> Outputs:
-        raise BackendError("the GPU ran out of memory")
-
-    monkeypatch.setattr(remote, "answer", fail)
+    process, backends = _stand_in(
+        f"return {FAILED} if number == 2 else 0", tmp_path, monkeypatch, 3
+    )
+    assert int(backends[0].submit(_picture()).result(10).num_detections[0, 0]) == 0
     with pytest.raises(BackendError, match="out of memory"):
-        backends[0].submit(_picture()).result(10)
-    wait_until(lambda: remote._process.poll() is not None)
+        backends[1].submit(_picture()).result(10)
+    wait_until(lambda: not process.is_running)
+    with pytest.raises(BackendError, match="out of memory"):
+        backends[2].submit(_picture())
     _close(backends)

@@ -10,7 +10,8 @@ import pytest
 
 from ssd_live.errors import BackendError, UsageError
 from ssd_live.modelfile.file import write_model_file
-from ssd_live.remote.client import ModelRequest, RemoteBackend
+from ssd_live.remote.client import InferenceProcess
+from ssd_live.remote.network import ModelRequest
 from ssd_live.system.logs import is_quiet, start_logging, stop_logging, without_password
 from tests.clips import SAMPLE
 from tests.conftest import FIXED_BACKEND, Answer
@@ -122,7 +123,7 @@ def test_what_an_inference_process_prints_before_it_dies_is_logged(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *sys.path]))
     model = tmp_path / "tiny.onnx"
     write_model_file(model, tiny_model())
-    backend = RemoteBackend(ModelRequest(str(model), "onnxruntime", "fp32"))
-    with backend, pytest.raises(BackendError, match=r"ended \(code 3\)"):
-        backend.wait()
+    process = InferenceProcess(ModelRequest(str(model), "onnxruntime", "fp32"))
+    with process, pytest.raises(BackendError, match=r"ended \(code 3\)"):
+        process.wait()
     assert "a native library gave up" in log_file.read_text(encoding="utf-8")

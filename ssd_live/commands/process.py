@@ -13,6 +13,7 @@ from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
@@ -92,10 +93,17 @@ def run(request: Request) -> None:
     with ExitStack() as stack:
         workers = _workers(request, config, settings, len(plan.tasks), stack)
         own_this_process()
+        cancellation = Cancellation()
         work = BatchRunner(
-            plan, config, settings, workers, request.detections, overwrite=request.overwrite
+            plan,
+            config,
+            settings,
+            workers,
+            request.detections,
+            overwrite=request.overwrite,
+            cancellation=cancellation,
         )
-        with ends_in_order(work.stop, "stopping ..."), TerminalProgress() as progress:
+        with ends_in_order(cancellation.stop, "stopping ..."), TerminalProgress() as progress:
             totals = work.run(progress)
     _print_summary(plan, totals)
     if totals.stopped:

@@ -7,13 +7,16 @@ then works in warm caches for a while, and threads rarely wake each other. On tw
 save a tenth of the whole time (docs/benchmarks-log.md).
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from ssd_live.imaging.frame import Frame
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import (
     BURST_BYTES,
     FrameDetections,
@@ -21,7 +24,6 @@ from ssd_live.pipeline.in_flight import (
     InFlightQueue,
     PreparedFrame,
 )
-from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
 
 # How long to wait for new frames while requests are in flight; the detections of those may be ready
 # by then.
@@ -29,7 +31,97 @@ _PATIENCE_SECONDS = 0.1
 _POLL_SECONDS = 0.1
 _JOIN_SECONDS = 30.0
 
+T = TypeVar("T")
 Other = TypeVar("Other")
+
+
+class QueueClosedError(Exception):
+    """The queue was closed because another stage failed."""
+
+
+class QueueFinishedError(Exception):
+    """The queue is empty, and no more items will come."""
+
+
+class BoundedQueue(Generic[T]):
+    """A first-in, first-out queue between two stages, which limits the total weight of its items.
+
+    `put` waits while the new item would raise the total weight above `capacity`. An item of weight
+    0 (a sound packet) never waits, so that only large items are limited. An item heavier than
+    `capacity` waits until no other weight is in the queue. `is_awaited` is true while the reader
+    waits for an item or has not started yet.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._items: deque[tuple[T, int]] = deque()
+        self._weight = 0
+        self._finished = False
+        self.is_closed = False
+        self.is_awaited = True
+        self._changed = threading.Condition()
+
+    def put(self, item: T, weight: int = 1) -> None:
+        """Wait until there is room, and add an item of this weight.
+
+        Raises `QueueClosedError` if the queue is closed.
+        """
+        with self._changed:
+            while (
+                not self.is_closed
+                and weight
+                and self._weight
+                and self._weight + weight > self._capacity
+            ):
+                self._changed.wait()
+            if self.is_closed:
+                raise QueueClosedError
+            self._items.append((item, weight))
+            self._weight += weight
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Declare that no more items will come; iteration ends when the queue is empty."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Discard all items; every waiting `put` and read raises `QueueClosedError`."""
+        with self._changed:
+            self.is_closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def take(self, seconds: float | None = None) -> T | None:
+        """Wait for the next item, at most `seconds` if given; remove and return the item.
+
+        Return None if time is up. Raises `QueueFinishedError` if `finish` was called and the queue
+        is empty, and `QueueClosedError` if the queue is closed.
+        """
+        with self._changed:
+            self.is_awaited = not self._items
+            self._changed.wait_for(lambda: self._items or self._finished or self.is_closed, seconds)
+            self.is_awaited = False
+            if self.is_closed:
+                raise QueueClosedError
+            if not self._items:
+                if self._finished:
+                    raise QueueFinishedError
+                return None
+            item, weight = self._items.popleft()
+            self._weight -= weight
+            self._changed.notify_all()
+            return item
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the items until `finish` was called and the queue is empty.
+
+        Raises `QueueClosedError` if the queue is closed.
+        """
+        with contextlib.suppress(QueueFinishedError):
+            while (item := self.take()) is not None:
+                yield item
 
 
 @dataclass
@@ -60,7 +152,8 @@ class BatchPipeline(Generic[Other]):
     inference but keep their position in the order. One thread calls the sink in order: with
     `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
     frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
-    the network input is made. `inference` says how inference runs.
+    the network input is made. `inference` says how inference runs. After `cancellation.stop`, the
+    pipeline reads no more of the source. After `cancellation.abort`, it cancels all stages at once.
     """
 
     def __init__(
@@ -70,6 +163,7 @@ class BatchPipeline(Generic[Other]):
         sink: Callable[[FrameDetections | Other], None],
         *,
         pixels: bool = True,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._source = source
         self._inference = inference
@@ -77,29 +171,27 @@ class BatchPipeline(Generic[Other]):
         self._pixels = pixels
         self._decoded: BoundedQueue[list[PreparedFrame | Other]] = BoundedQueue(BURST_BYTES)
         self._inferred: BoundedQueue[list[FrameDetections | Other]] = BoundedQueue(BURST_BYTES)
-        self._stop = threading.Event()
+        self._cancellation = cancellation or Cancellation()
         self._failure: BaseException | None = None
         self._failure_lock = threading.Lock()
         self.counters = Counters()
 
-    def stop(self) -> None:
-        """Stop reading the source; the frames that were already read are still processed."""
-        self._stop.set()
-
-    def abort(self) -> None:
-        """Cancel all stages at once; `run` then raises `KeyboardInterrupt`."""
-        with self._failure_lock:
-            self._failure = self._failure or KeyboardInterrupt()
-        self._tear_down()
-
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> None:
-        """Run until the source ends or `stop` is called.
+        """Run until the source ends or the work is cancelled.
 
         `on_progress` is called with the counters every tenth of a second, and at the end. Raises
-        the first error of any stage, after the other stages have ended. An interrupt
-        (`KeyboardInterrupt`) in the calling thread cancels all stages at once and is raised to the
-        caller. Call `stop` from a signal handler to end in order instead.
+        the first error of any stage, after the other stages have ended, and `KeyboardInterrupt`
+        after `cancellation.abort`. An interrupt (`KeyboardInterrupt`) in the calling thread cancels
+        all stages at once and is raised to the caller.
         """
+        with self._cancellation.calls(self._end_if_aborted):
+            self._run(on_progress)
+
+    def _end_if_aborted(self) -> None:
+        if self._cancellation.is_aborted:
+            self._fail(KeyboardInterrupt())
+
+    def _run(self, on_progress: Callable[[Counters], None]) -> None:
         stages = (("decode", self._decode), ("infer", self._infer), ("write", self._write))
         threads = [
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
@@ -132,12 +224,14 @@ class BatchPipeline(Generic[Other]):
         except QueueClosedError:
             pass
         except BaseException as error:
-            with self._failure_lock:
-                self._failure = self._failure or error
-            self._tear_down()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._failure_lock:
+            self._failure = self._failure or error
+        self._tear_down()
 
     def _tear_down(self) -> None:
-        self._stop.set()
         self._decoded.close()
         self._inferred.close()
 
@@ -145,7 +239,7 @@ class BatchPipeline(Generic[Other]):
         source = iter(self._source)
         burst: list[PreparedFrame | Other] = []
         weight = each = 0
-        while not self._stop.is_set():
+        while not (self._cancellation.is_stopped or self._decoded.is_closed):
             started = time.perf_counter()
             item = next(source, None)
             self.counters.add("decode", time.perf_counter() - started)
@@ -186,18 +280,22 @@ class BatchPipeline(Generic[Other]):
             self._inference, lambda seconds: self.counters.add("inference", seconds)
         )
         try:
-            while (
-                burst := self._decoded.take(None if line.is_empty else _PATIENCE_SECONDS)
-            ) is not None or not line.is_empty:
-                for item in burst or ():
+            while True:
+                burst = self._decoded.take(None if line.is_empty else _PATIENCE_SECONDS)
+                if burst is None:
+                    self._hand_on(line.flush())
+                    continue
+                for item in burst:
                     if line.is_full:
-                        self._hand_on(line.drain_partial())
+                        self._hand_on(line.make_room())
                     line.add(item)
-                self._hand_on(line.take(line.in_flight) if burst else line.take_all())
+                self._hand_on(line.take_ready())
+        except QueueFinishedError:
+            self._hand_on(line.flush())
+            self._inferred.finish()
         finally:
             # Another file may follow on the same backend.
             line.discard_in_flight()
-        self._inferred.finish()
 
     def _hand_on(self, items: list[FrameDetections | Other]) -> None:
         if items:

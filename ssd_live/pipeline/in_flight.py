@@ -176,24 +176,31 @@ class InFlightQueue(Generic[Other]):
         images.clear()
         self._in_flight.append(batch)
 
-    def drain_partial(self) -> list[FrameDetections | Other]:
-        """Remove and return items from the front of a full queue, to make room.
+    def take_ready(self) -> list[FrameDetections | Other]:
+        """Remove and return the items at the front that need no batch in flight, without waiting.
+
+        A frame is left in the queue if the outputs of its batch were not taken yet.
+        """
+        return self._take(len(self._in_flight))
+
+    def make_room(self) -> list[FrameDetections | Other]:
+        """Wait for the oldest batches of a full queue; remove and return the items at the front.
 
         About a third of the batches stay in flight, so that the backend has work in the meantime.
         """
-        return self.take(self._most - max(2 * self._most // 3, 1))
+        return self._take(self._most - max(2 * self._most // 3, 1))
 
-    def take_all(self) -> list[FrameDetections | Other]:
-        """Remove and return all items. An incomplete batch is submitted first."""
-        taken = self.drain_partial() if self.is_full else []
+    def flush(self) -> list[FrameDetections | Other]:
+        """Wait for all batches; remove and return all items. Submit an incomplete batch first."""
+        taken = self.make_room() if self.is_full else []
         if self._filling is not None:
             self._start()
-        return taken + self.take(0)
+        return taken + self._take(0)
 
-    def take(self, left: int) -> list[FrameDetections | Other]:
+    def _take(self, left: int) -> list[FrameDetections | Other]:
         """Remove and return items from the front, waiting until only `left` batches are in flight.
 
-        Then stop at the first frame whose batch is still in flight or not submitted.
+        Stop at the first frame whose batch is then in flight or not submitted.
         """
         count = len(self._in_flight) - left
         if count > 0:
@@ -202,17 +209,16 @@ class InFlightQueue(Generic[Other]):
             # wakes up once and not once for each batch.
             self._in_flight[count - 1].wait()
             self._waited(time.perf_counter() - started)
+        for _ in range(count):
+            self._find(self._in_flight.popleft())
         taken: list[FrameDetections | Other] = []
         while self._items:
             item, batch, index = self._items[0]
-            if batch is not None and not batch.found:
-                if count <= 0:
-                    break
-                self._find(self._in_flight.popleft())
-                count -= 1
-            self._items.popleft()
             if batch is not None:
+                if not batch.found:
+                    break
                 self._last = batch.found[index]
+            self._items.popleft()
             if isinstance(item, Frame):
                 assert self._last is not None
                 taken.append(FrameDetections(item, self._last, stale=batch is None))

@@ -20,6 +20,7 @@ from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
@@ -107,33 +108,26 @@ class Report:
 class Job:
     """The processing of one task, which is an input and its output.
 
-    `log` gives the paths for the detections as JSON lines, or is None. `frames_expected` is the
-    number of frames to process, or None if it is not known. A signal handler may call `stop`.
+    `log` gives the paths for the detections as JSON lines, or is None. After `cancellation.stop`,
+    the job reads no more of the input; frames that were already read are still processed and
+    written. `frames_expected` is the number of frames to process, or None if it is not known.
     """
 
     def __init__(
-        self, task: Task, engine: LoadedModel, settings: ProcessOptions, log: LogPaths | None
+        self,
+        task: Task,
+        engine: LoadedModel,
+        settings: ProcessOptions,
+        log: LogPaths | None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._task = task
         self._engine = engine
         self._settings = settings
         self._log_place = log
-        self._pipeline: BatchPipeline[av.Packet] | None = None
-        self._stopped = False
+        self._cancellation = cancellation or Cancellation()
         self.frames_expected: int | None = None
         self.report = Report()
-
-    def stop(self) -> None:
-        """Stop reading the input; frames that were already read are still processed and written."""
-        self._stopped = True
-        if self._pipeline is not None:
-            self._pipeline.stop()
-
-    def abort(self) -> None:
-        """Cancel at once; frames that are not finished are lost, and `run` raises an error."""
-        self._stopped = True
-        if self._pipeline is not None:
-            self._pipeline.abort()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
         """Process the task and return the report. `on_progress` is called while frames are done.
@@ -141,7 +135,7 @@ class Job:
         Raises `MediaError` if the input cannot be read, `OutputError` if an output cannot be
         written, `BackendError` if inference fails, `UsageError` if the region or the time range
         does not fit the input, `IncompleteError` if only a part of the input could be read,
-        `CancelledError` after `stop`, and `KeyboardInterrupt` after `abort`. After
+        `CancelledError` after a stop, and `KeyboardInterrupt` after an abort. After
         `IncompleteError` and `CancelledError`, the results so far are left in part files
         (`NAME.part.EXT`).
         """
@@ -247,13 +241,13 @@ class Job:
         inference = InferenceConfig(
             self._engine.backend, size, config.wanted, settings.every, settings.region, config.batch
         )
-        self._pipeline = BatchPipeline(source, inference, sink, pixels=pixels)
-        if self._stopped:
-            self._pipeline.stop()
+        pipeline = BatchPipeline(
+            source, inference, sink, pixels=pixels, cancellation=self._cancellation
+        )
         try:
-            self._pipeline.run(on_progress)
+            pipeline.run(on_progress)
         finally:
-            counters, self._pipeline = self._pipeline.counters, None
+            counters = pipeline.counters
             self.report.frames = counters.done
             self.report.first_done_at = counters.first_done_at
             for stage, seconds in counters.seconds.items():
@@ -268,17 +262,18 @@ class Job:
         part of the input could not be read, keep them too and raise `IncompleteError`. Raises
         `UsageError` if there was no frame.
         """
-        if self._stopped and not self.report.frames:
+        is_stopped = self._cancellation.is_stopped
+        if is_stopped and not self.report.frames:
             raise CancelledError(f"stopped before the first frame of {self._task.source}")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
         where = f"; the results so far were kept in {' and '.join(kept)}" if kept else ""
         trouble = reader.shortfall
-        if self._stopped or trouble:
+        if is_stopped or trouble:
             if writer is not None:
                 writer.close_part()
             if log is not None:
                 log.close_part()
-        if self._stopped:
+        if is_stopped:
             raise CancelledError(f"stopped after {self.report.frames} frames{where}")
         if trouble:
             raise IncompleteError(

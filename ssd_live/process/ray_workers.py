@@ -19,6 +19,7 @@ from ssd_live.errors import (
     SsdLiveError,
     UsageError,
 )
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
 from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_this_process
@@ -46,15 +47,12 @@ class _Worker:
         threads = min(threads, machine.available_cores())
         self._engine = LoadedModel(config, load_model_config(config, threads=threads), threads)
         own_this_process()
-        self._job: Job | None = None
+        self._cancellation = Cancellation()
         self._frames: tuple[int, int | None] = (0, None)
-        self._stopped = False
 
     def run(self, task: Task, log: LogPaths | None) -> tuple[Report, Exception | None]:
-        job = self._job = Job(task, self._engine, self._settings, log)
+        job = Job(task, self._engine, self._settings, log, self._cancellation)
         self._frames = (0, None)
-        if self._stopped:
-            job.stop()
 
         def note(counters: Any) -> None:
             self._frames = (counters.done, job.frames_expected)
@@ -71,9 +69,7 @@ class _Worker:
         return self._frames
 
     def stop(self) -> None:
-        self._stopped = True
-        if self._job is not None:
-            self._job.stop()
+        self._cancellation.stop()
 
 
 class RayWorker:
@@ -86,7 +82,6 @@ class RayWorker:
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
         self._ray, self._make, self._notify = ray, make, notify
         self._worker = make()
-        self._stopped = False
         self.report = Report()
 
     def ready(self) -> Any:
@@ -96,18 +91,22 @@ class RayWorker:
         """
         return self._worker.frames.remote()
 
-    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+    def run(
+        self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
+    ) -> None:
         """Process a task, and start it again in a new actor if the actor dies.
 
         `log` and the errors are those of `Job.run`. `on_frames` is called with the number of frames
         done and the number expected, or None. Also raises `BackendError` if the model cannot be
-        loaded or three actors died, and `CancelledError` if the actor died after `stop`.
+        loaded or three actors died, and `CancelledError` if the actor died after the work was
+        cancelled. An abort kills the actor.
         """
         ray = self._ray
         before = _parts(task, log)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self.report, trouble = self._attempt(task, log, on_frames)
+                with cancellation.calls(lambda: self._pass_on(cancellation)):
+                    self.report, trouble = self._attempt(task, log, on_frames)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
                 if _cannot_load(ray, error):
                     raise BackendError(
@@ -116,7 +115,7 @@ class RayWorker:
                 # Nobody finishes the part files of the dead actor.
                 for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
-                if self._stopped:
+                if cancellation.is_stopped:
                     raise CancelledError(f"stopped before {task.source} was done") from None
                 self._worker = self._make()
                 if attempt == _ATTEMPTS:
@@ -145,20 +144,12 @@ class RayWorker:
         found: tuple[Report, Exception | None] = self._ray.get(work)
         return found
 
-    def stop(self) -> None:
-        """Stop the current task; frames that were already read are finished.
-
-        Later tasks stop at once. Any thread may call this method.
-        """
-        self._stopped = True
+    def _pass_on(self, cancellation: Cancellation) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._worker.stop.remote()
-
-    def abort(self) -> None:
-        """Kill the actor, so that the current task ends at once and unfinished."""
-        self._stopped = True
-        with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._worker)
+            if cancellation.is_aborted:
+                self._ray.kill(self._worker)
+            else:
+                self._worker.stop.remote()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, Task
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
@@ -74,7 +75,8 @@ class BatchRunner:
     """The work of one `process` command. Each worker processes one input at a time.
 
     `detections` is the file for the detections of all inputs, or None. With `overwrite`, existing
-    outputs are replaced and finished results are not reused.
+    outputs are replaced and finished results are not reused. After `cancellation.stop`, the current
+    tasks end in order and no others begin.
     """
 
     def __init__(
@@ -86,8 +88,10 @@ class BatchRunner:
         detections: Path | None,
         *,
         overwrite: bool,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._plan = plan
+        self._cancellation = cancellation or Cancellation()
         self._resume_log = ResumeLog(plan.folder) if plan.folder else None
         self._config = config
         self._workers = workers
@@ -96,13 +100,6 @@ class BatchRunner:
         self._settings = settings
         self._detections = detections
         self._overwrite = overwrite
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Stop the current tasks and begin no others; frames already read are finished."""
-        self._stopped = True
-        for worker in self._workers:
-            worker.stop()
 
     def run(self, progress: Progress) -> RunSummary:
         """Process all tasks and return the totals.
@@ -119,7 +116,7 @@ class BatchRunner:
             totals.failures = [outcome.message for outcome in totals.outcomes if outcome.message]
             if len(self._workers) > 1:
                 totals.seconds = time.perf_counter() - began
-            totals.stopped = self._stopped
+            totals.stopped = self._cancellation.is_stopped
             self._combine(logs, totals)
             if self._plan.folder is not None:
                 totals.summary = write_summary(self._plan.folder, totals.outcomes)
@@ -136,7 +133,7 @@ class BatchRunner:
         finished: dict[Task, Outcome] = {}
 
         def work(worker: Worker) -> None:
-            while not self._stopped:
+            while not self._cancellation.is_stopped:
                 with self._lock:
                     number, task = next(tasks, (0, None))
                 if task is None:
@@ -162,9 +159,7 @@ class BatchRunner:
                         future.result()
             except BaseException:
                 # The interrupt is raised in this thread only; the workers do not see it.
-                self._stopped = True
-                for worker in self._workers:
-                    worker.abort()
+                self._cancellation.abort()
                 raise
         return finished
 
@@ -191,7 +186,12 @@ class BatchRunner:
                     return earlier, report
                 self._refuse_existing(task)
             try:
-                worker.run(task, log, lambda done, expected: progress.advance(task, done, expected))
+                worker.run(
+                    task,
+                    log,
+                    lambda done, expected: progress.advance(task, done, expected),
+                    self._cancellation,
+                )
             finally:
                 report = worker.report
             outcome = Outcome(

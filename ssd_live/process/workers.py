@@ -9,6 +9,7 @@ from typing import Protocol
 import cv2
 
 from ssd_live.backends.base import Backend
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
 from ssd_live.results.records import LogPaths
@@ -27,23 +28,14 @@ class Worker(Protocol):
 
     report: Report
 
-    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+    def run(
+        self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
+    ) -> None:
         """Process a task and store its report in `report`.
 
         `log` gives the paths for the detections, or is None. `on_frames` is called with the number
         of frames done and the number expected, or None. Raises what `Job.run` raises.
         """
-        ...
-
-    def stop(self) -> None:
-        """Stop the current task; frames that were already read are finished.
-
-        Later tasks stop at once. Any thread may call this method.
-        """
-        ...
-
-    def abort(self) -> None:
-        """Cancel the current task at once; frames that are not finished are lost."""
         ...
 
 
@@ -52,36 +44,19 @@ class LocalWorker:
 
     def __init__(self, engine: LoadedModel, settings: ProcessOptions) -> None:
         self._engine, self._settings = engine, settings
-        self._job: Job | None = None
-        self._stopped = False
         self.report = Report()
 
-    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+    def run(
+        self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
+    ) -> None:
         """Process a task and store its report in `report`.
 
         `log` gives the paths for the detections, or is None. `on_frames` is called with the number
         of frames done and the number expected, or None. Raises what `Job.run` raises.
         """
-        job = self._job = Job(task, self._engine, self._settings, log)
+        job = Job(task, self._engine, self._settings, log, cancellation)
         self.report = job.report
-        if self._stopped:
-            job.stop()
         job.run(lambda counters: on_frames(counters.done, job.frames_expected))
-
-    def stop(self) -> None:
-        """Stop the current task; frames that were already read are finished.
-
-        Later tasks stop at once. Any thread may call this method.
-        """
-        self._stopped = True
-        if self._job is not None:
-            self._job.stop()
-
-    def abort(self) -> None:
-        """Cancel the current task at once; frames that are not finished are lost."""
-        self._stopped = True
-        if self._job is not None:
-            self._job.abort()
 
 
 def load_model_config(

@@ -19,6 +19,7 @@ from ssd_live.errors import BackendError, MediaError, OutputError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.batch import BatchPipeline, Counters
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 
 SIDE = 8
@@ -322,10 +323,12 @@ def test_a_pipeline_that_is_given_up_raises_an_interrupt() -> None:
     def sink_that_gives_up(item: FrameDetections | str) -> None:
         sink(item)
         if len(sink.items) == 10:
-            pipeline.abort()
+            cancellation.abort()
 
-    backend = MemoryBackend(2)
-    pipeline = BatchPipeline(map(_frame, count()), _inference(backend), sink_that_gives_up)
+    backend, cancellation = MemoryBackend(2), Cancellation()
+    pipeline = BatchPipeline(
+        map(_frame, count()), _inference(backend), sink_that_gives_up, cancellation=cancellation
+    )
     with pytest.raises(KeyboardInterrupt):
         pipeline.run()
     assert (len(sink.items), backend.in_flight) == (10, 0)
@@ -347,10 +350,14 @@ def test_stopping_ends_in_order_and_everything_read_is_written(slots: int, every
     def sink_that_stops(item: FrameDetections | str) -> None:
         sink(item)
         if len(sink.items) == 10:
-            pipeline.stop()
+            cancellation.stop()
 
+    cancellation = Cancellation()
     pipeline = BatchPipeline(
-        map(_frame, count()), _inference(MemoryBackend(slots), every), sink_that_stops
+        map(_frame, count()),
+        _inference(MemoryBackend(slots), every),
+        sink_that_stops,
+        cancellation=cancellation,
     )
     pipeline.run()
     assert pipeline.counters.read == pipeline.counters.done == len(sink.detected) >= 10
@@ -358,9 +365,11 @@ def test_stopping_ends_in_order_and_everything_read_is_written(slots: int, every
 
 
 def test_a_pipeline_stopped_before_it_runs_reads_nothing() -> None:
-    sink = Collected()
-    pipeline = _pipeline(map(_frame, count()), MemoryBackend(1), sink)
-    pipeline.stop()
+    sink, cancellation = Collected(), Cancellation()
+    cancellation.stop()
+    pipeline = BatchPipeline(
+        map(_frame, count()), _inference(MemoryBackend(1)), sink, cancellation=cancellation
+    )
     pipeline.run()
     assert (sink.items, pipeline.counters.read) == ([], 0)
 

@@ -12,6 +12,7 @@ import pytest
 
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import CancelledError, MediaError
+from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, Task
 from ssd_live.process.resume_log import Outcome
@@ -41,25 +42,19 @@ class MemoryLane:
         self.log: LogPaths | None = None
         self.done: list[str] = []
         self.ended = threading.Event()
-        self.stopped = self.aborted = False
         self._work = work
 
-    def run(self, task: Task, log: LogPaths | None, on_frames: OnFrames) -> None:
+    def run(
+        self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
+    ) -> None:
         self.log = log
         self.report = Report(frames=1, seconds=1.0)
-        self._work(self, task)
+        with cancellation.calls(self.ended.set):
+            self._work(self, task)
         if log is not None:
             log.final.write_text(f'{{"of":"{task.name}"}}\n')
         on_frames(1, 1)
         self.done.append(str(task.name))
-
-    def stop(self) -> None:
-        self.stopped = True
-        self.ended.set()
-
-    def abort(self) -> None:
-        self.aborted = True
-        self.ended.set()
 
 
 class Watcher:
@@ -80,7 +75,11 @@ class Watcher:
 
 
 def make(
-    folder: Path, workers: list[MemoryLane], inputs: int = 6, detections: Path | None = None
+    folder: Path,
+    workers: list[MemoryLane],
+    inputs: int = 6,
+    detections: Path | None = None,
+    cancellation: Cancellation | None = None,
 ) -> BatchRunner:
     for number in range(inputs):
         (folder / f"{number}.mp4").write_bytes(b"video")
@@ -90,7 +89,15 @@ def make(
         ),
         None,
     )
-    return BatchRunner(plan, RECIPE, SETTINGS, workers, detections, overwrite=False)
+    return BatchRunner(
+        plan,
+        RECIPE,
+        SETTINGS,
+        workers,
+        detections,
+        overwrite=False,
+        cancellation=cancellation,
+    )
 
 
 def test_lanes_work_at_the_same_time(tmp_path: Path) -> None:
@@ -201,8 +208,10 @@ def test_a_signal_that_another_thread_takes_is_heard(count: int, tmp_path: Path)
         assert worker.ended.wait(_LIMIT_SECONDS)
         raise CancelledError(f"stopped in {task.name}")
 
-    work = make(tmp_path, [MemoryLane(interrupted) for _ in range(count)], inputs=count)
-    with _on_interrupt(work.stop):
+    cancellation = Cancellation()
+    workers = [MemoryLane(interrupted) for _ in range(count)]
+    work = make(tmp_path, workers, inputs=count, cancellation=cancellation)
+    with _on_interrupt(cancellation.stop):
         totals = work.run(Watcher())
     assert totals.stopped
     assert totals.failures == [f"stopped in {number}.mp4" for number in range(count)]
@@ -213,15 +222,15 @@ def test_after_a_stop_no_other_input_is_begun(tmp_path: Path) -> None:
 
     def stop_all(worker: MemoryLane, task: Task) -> None:
         if both.wait(_LIMIT_SECONDS) == 0:
-            work.stop()
+            cancellation.stop()
         assert worker.ended.wait(_LIMIT_SECONDS)
 
+    cancellation, watcher = Cancellation(), Watcher()
     workers = [MemoryLane(stop_all) for _ in range(2)]
-    work, watcher = make(tmp_path, workers), Watcher()
-    totals = work.run(watcher)
+    totals = make(tmp_path, workers, cancellation=cancellation).run(watcher)
     assert totals.stopped
     assert len(watcher.begun) == len(totals.outcomes) == 2
-    assert all(worker.stopped and not worker.aborted for worker in workers)
+    assert not cancellation.is_aborted
 
 
 def test_an_interrupt_gives_up_what_is_being_done_and_goes_on_upwards(tmp_path: Path) -> None:
@@ -233,10 +242,12 @@ def test_an_interrupt_gives_up_what_is_being_done_and_goes_on_upwards(tmp_path: 
         assert worker.ended.wait(_LIMIT_SECONDS)
         raise KeyboardInterrupt
 
+    cancellation = Cancellation()
     workers = [MemoryLane(busy) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path, workers).run(Watcher())
-    assert all(worker.aborted and worker.done == [] for worker in workers)
+        make(tmp_path, workers, cancellation=cancellation).run(Watcher())
+    assert cancellation.is_aborted
+    assert all(worker.done == [] for worker in workers)
 
 
 def test_what_goes_wrong_with_a_lane_itself_ends_all_of_them(tmp_path: Path) -> None:
@@ -246,9 +257,10 @@ def test_what_goes_wrong_with_a_lane_itself_ends_all_of_them(tmp_path: Path) -> 
                 raise BrokenPipeError("nobody reads")
 
     workers = [MemoryLane(lambda worker, task: _until_ended(worker)) for _ in range(2)]
+    cancellation = Cancellation()
     with pytest.raises(BrokenPipeError):
-        make(tmp_path, workers).run(Deaf())
-    assert all(worker.aborted for worker in workers)
+        make(tmp_path, workers, cancellation=cancellation).run(Deaf())
+    assert cancellation.is_aborted
 
 
 def _until_ended(worker: MemoryLane) -> None:

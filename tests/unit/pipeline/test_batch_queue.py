@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ssd_live.pipeline.queue import BoundedQueue, QueueClosedError
+from ssd_live.pipeline.batch import BoundedQueue, QueueClosedError, QueueFinishedError
 from tests.waiting import wait_until
 
 # Far more than any test needs: it only keeps a broken queue from hanging the run.
@@ -97,7 +97,8 @@ def test_taking_ends_when_time_is_up_and_goes_on_later() -> None:
     queue.put("late")
     assert queue.take(0.01) == "late"
     queue.finish()
-    assert queue.take() is None
+    with pytest.raises(QueueFinishedError):
+        queue.take()
 
 
 def test_a_queue_tells_that_its_reader_waits() -> None:

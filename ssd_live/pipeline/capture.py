@@ -69,6 +69,28 @@ class CaptureOptions:
     paused: bool = False
 
 
+@dataclass(frozen=True)
+class Play:
+    """An order to read the next frame and to deliver it when it is due."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """An order to deliver one frame at once.
+
+    `frames` is 1 for the next frame, or -N for the frame that is N frames before the current one.
+    """
+
+    frames: int
+
+
+@dataclass(frozen=True)
+class Seek:
+    """An order to deliver the frame at a time at once. `seconds` counts from the beginning."""
+
+    seconds: float
+
+
 class Capture:
     """One source, read in a thread of its own.
 
@@ -212,14 +234,11 @@ class Capture:
         last_due = time.monotonic()
         self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
         while not self._retired:
-            wanted = self._next_order(source.info)
-            if wanted is None:
+            order = self._next_order(source.info)
+            if order is None:
                 continue
-            seeking, steps = wanted
-            if steps < 0 and source.info.seekable:
-                seeking = _time_before(source, self._state.position, -steps)
-            if seeking is not None:
-                source.seek(seeking)
+            if (target := self._target(source, order)) is not None:
+                source.seek(target)
                 pacer.restart()
             started = time.monotonic()
             frame = source.read()
@@ -231,51 +250,55 @@ class Capture:
             last_due = (
                 pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
             )
-            if (
-                source.info.paced
-                and not (steps or seeking is not None)
-                and not self._wait_until(last_due)
-            ):
+            plays = isinstance(order, Play)
+            if plays and source.info.paced and not self._wait_until(last_due):
                 # A command arrived during the wait. A frame that still waits does not count as
                 # captured.
                 if self._retired or self._seek_to is not None:
                     continue
                 pacer.restart()
             self._hand_over(
-                frame, source.info, held_back=not steps and self._paused and source.info.is_live
+                frame, source.info, held_back=plays and self._paused and source.info.is_live
             )
 
-    def _next_order(self, info: SourceInfo) -> tuple[float | None, int] | None:
-        """Return (time to seek to, steps) for the next frame, or None if nothing is to be read.
+    def _next_order(self, info: SourceInfo) -> Play | Step | Seek | None:
+        """Return what to do for the next frame, or None if nothing is to be read.
 
-        The time is in seconds, and None without a seek. `steps` is 1 for one frame forward, -N for
-        N frames back, and 0 while playing. If nothing is to be read, wait at most one second for a
-        command before returning None.
+        In that case, wait at most one second for a command before returning None.
         """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
             if seeking is not None and info.seekable:
                 self._set(phase=Phase.PAUSED if self._paused else Phase.PLAYING)
-                return seeking, int(self._paused)
+                return Seek(seeking)
             if not self._paused and self._state.phase is not Phase.ENDED:
                 if self._state.phase is Phase.PAUSED:
                     self._set(phase=Phase.PLAYING)
                 self._steps = 0
-                return None if self._retired else (None, 0)
+                return None if self._retired else Play()
             if self._steps:
-                steps = 1 if self._steps > 0 else self._steps
-                self._steps -= steps
+                step = Step(1 if self._steps > 0 else self._steps)
+                self._steps -= step.frames
                 self._set(phase=Phase.PAUSED)
-                return None, steps
+                return step
             if info.is_live and self._state.phase is not Phase.ENDED:
                 # Reading must go on, because the frames in a camera's queue would become old. The
                 # frames are dropped as paused.
                 self._set(phase=Phase.PAUSED)
-                return None, 0
+                return Play()
             if self._state.phase is not Phase.ENDED:
                 self._set(phase=Phase.PAUSED)
             self._changed.wait(1.0)
             return None
+
+    def _target(self, source: Source, order: Play | Step | Seek) -> float | None:
+        """Return the time in seconds to which the source must be moved for an order, or None."""
+        match order:
+            case Seek(seconds):
+                return seconds
+            case Step(frames) if frames < 0 and source.info.seekable:
+                return _time_before(source, self._state.position, -frames)
+        return None
 
     def _wait_until(self, due: float) -> bool:
         """Wait until `due` and return True, or return False early if a command arrives.

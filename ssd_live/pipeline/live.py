@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from ssd_live.closing import Closing
 from ssd_live.detections import Detections
@@ -16,8 +16,7 @@ from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate
-from ssd_live.pipeline.picture import Picture, Viewport, render
-from ssd_live.pipeline.slot import NewestSlot
+from ssd_live.pipeline.picture import Picture, PictureSlot, Viewport, render
 from ssd_live.remote.network import LiveModel
 from ssd_live.video.sources import SourceSpec
 
@@ -30,6 +29,43 @@ _INFERENCE_TIMEOUT_SECONDS = 20.0
 # inferred: every shown frame has its own boxes. source: every frame is shown, with the newest boxes
 # that exist.
 Show = Literal["inferred", "source"]
+
+T = TypeVar("T")
+
+
+class NewestSlot(Generic[T]):
+    """A slot for one item between two threads.
+
+    `put` never waits, because it replaces an item that was not taken. A slow reader thus does not
+    delay the writer.
+    """
+
+    def __init__(self) -> None:
+        self._item: T | None = None
+        self._changed = threading.Condition()
+
+    def put(self, item: T) -> T | None:
+        """Store an item; return the item that it replaced, or None."""
+        with self._changed:
+            replaced, self._item = self._item, item
+            self._changed.notify()
+        return replaced
+
+    def take(self, timeout: float = 0.0) -> T | None:
+        """Remove and return the item; wait for an item at most `timeout` seconds.
+
+        Return None if no item came in time or if `wake` was called.
+        """
+        with self._changed:
+            if self._item is None and timeout > 0:
+                self._changed.wait(timeout)
+            item, self._item = self._item, None
+        return item
+
+    def wake(self) -> None:
+        """Let a waiting `take` return at once."""
+        with self._changed:
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +129,8 @@ class LivePipeline(Closing):
         }
         self._to_infer: NewestSlot[LiveFrame] = NewestSlot()
         self._to_render: NewestSlot[LiveFrame] = NewestSlot()
+        self._display = PictureSlot(self.frame_counter)
         self._lock = threading.Lock()
-        self._picture: Picture | None = None
-        # Frame numbers: the frame that was fetched and not yet painted, and the last frame that was
-        # counted.
-        self._unpainted: int | None = None
-        self._settled = 0
-        self._announced = False
         self._capture: Capture | None = None
         self._viewport: Viewport | None = None
         self._network: LiveModel | None = None
@@ -142,7 +173,7 @@ class LivePipeline(Closing):
             self._turn += 1
             for slot in (self._to_infer, self._to_render):
                 self._drop(slot.take(), Cause.CHANGED)
-            self._forget_picture(Cause.CHANGED)
+            self._display.discard(Cause.CHANGED)
             self._newest = None
             same_camera = earlier is not None and spec.kind == "camera"
             deliver = partial(self._deliver, self._turn)
@@ -185,16 +216,7 @@ class LivePipeline(Closing):
 
         If the image of an earlier frame was fetched but not painted, that frame counts as dropped.
         """
-        with self._lock:
-            self._announced = False
-            picture, self._picture = self._picture, None
-            if picture is None:
-                return None
-            if self._unpainted is not None and self._unpainted != picture.number:
-                self.frame_counter.drop(Cause.DISPLAY)
-            fresh = picture.number > self._settled or picture.number == self._unpainted
-            self._unpainted = picture.number if fresh else None
-        return picture
+        return self._display.take()
 
     def painted(self, picture: Picture) -> None:
         """Count the frame of a fetched image as shown. Call this when the image is on the screen.
@@ -202,12 +224,8 @@ class LivePipeline(Closing):
         Only the first call for each frame counts.
         """
         now = time.monotonic()
-        with self._lock:
-            if picture.number != self._unpainted:
-                return
-            self._unpainted = None
-            self._settled = max(self._settled, picture.number)
-        self.frame_counter.show()
+        if not self._display.painted(picture):
+            return
         self.rates["display"].tick(now)
         self.durations["latency"].add(now - picture.frame.captured_at)
 
@@ -234,17 +252,7 @@ class LivePipeline(Closing):
             thread.join(_JOIN_SECONDS)
         for slot in (self._to_infer, self._to_render):
             self._drop(slot.take(), Cause.STOPPED)
-        with self._lock:
-            picture, self._picture = self._picture, None
-            if (
-                picture is not None
-                and picture.number > self._settled
-                and picture.number != self._unpainted
-            ):
-                self.frame_counter.drop(Cause.STOPPED)
-            if self._unpainted is not None:
-                self.frame_counter.drop(Cause.STOPPED)
-                self._unpainted = None
+        self._display.close()
 
     # The stages.
 
@@ -398,18 +406,11 @@ class LivePipeline(Closing):
         )
         with self._lock:
             if live_frame.turn != self._turn:
-                self._settled = self._number
                 if is_new:
                     self.frame_counter.drop(Cause.CHANGED)
+                self._display.discard(Cause.CHANGED, counted=self._number)
                 return
-            replaced, self._picture = self._picture, picture
-            if (
-                replaced is not None
-                and replaced.number != picture.number
-                and self._counts(replaced)
-            ):
-                self.frame_counter.drop(Cause.DISPLAY)
-            announce, self._announced = not self._announced, True
+            announce = self._display.put(picture)
         if announce:
             self._on_picture()
 
@@ -419,26 +420,7 @@ class LivePipeline(Closing):
         If the frame is drawn again later, it is not counted a second time.
         """
         self._drop(live_frame, cause)
-        with self._lock:
-            self._forget_picture(cause)
-            self._settled = self._number
-
-    def _forget_picture(self, cause: Cause) -> None:
-        """Remove the image that was not fetched, and count its frame as dropped for `cause`.
-
-        The caller must hold the lock.
-        """
-        picture, self._picture = self._picture, None
-        if picture is not None and self._counts(picture):
-            self.frame_counter.drop(cause)
-            self._settled = max(self._settled, picture.number)
-
-    def _counts(self, picture: Picture) -> bool:
-        """Return whether dropping `picture`, which was not fetched, drops its frame as well.
-
-        It does not if the frame was counted already, or if another image of it was fetched.
-        """
-        return picture.number > self._settled and picture.number != self._unpainted
+        self._display.discard(cause, counted=self._number)
 
     def _drop(self, live_frame: LiveFrame | None, cause: Cause) -> None:
         if live_frame is not None and live_frame.for_show:

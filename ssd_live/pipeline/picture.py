@@ -1,5 +1,8 @@
-"""Render a frame as an image of exactly the pixels that the view will show."""
+"""Render a frame as an image of exactly the pixels that the view will show, and keep the newest
+image for the view.
+"""
 
+import threading
 from dataclasses import dataclass
 
 import av
@@ -9,6 +12,7 @@ import numpy as np
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
+from ssd_live.pipeline.counters import Cause, FrameCounter
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,95 @@ class Picture:
     region: Region
     detections: Detections | None
     stale: bool = False
+
+
+class PictureSlot:
+    """The place where the newest rendered image waits for the view.
+
+    The slot also decides the fate of each rendered frame: it counts the frame once, as shown or as
+    dropped. A frame may be rendered several times, when the view changes; all its images have the
+    same number. Numbers only grow. Any thread may call the methods.
+    """
+
+    def __init__(self, frame_counter: FrameCounter) -> None:
+        self._frame_counter = frame_counter
+        self._lock = threading.Lock()
+        self._waiting: Picture | None = None
+        # The number of the frame that was taken and not yet painted.
+        self._unpainted: int | None = None
+        # The highest number of a frame that was counted. All lower ones were counted too.
+        self._counted = 0
+        self._is_announced = False
+
+    def put(self, picture: Picture) -> bool:
+        """Store an image in place of the one that waits, and return whether to announce it.
+
+        The view is told once, and again only after it took an image.
+        """
+        with self._lock:
+            if self._waiting is not None and self._waiting.number != picture.number:
+                self._drop_waiting(Cause.DISPLAY)
+            self._waiting = picture
+            announce, self._is_announced = not self._is_announced, True
+        return announce
+
+    def take(self) -> Picture | None:
+        """Remove and return the image that waits, or None.
+
+        If an image of an earlier frame was taken and not painted, that frame counts as dropped.
+        """
+        with self._lock:
+            self._is_announced = False
+            picture, self._waiting = self._waiting, None
+            if picture is None:
+                return None
+            if self._unpainted is not None and self._unpainted != picture.number:
+                self._frame_counter.drop(Cause.DISPLAY)
+            is_uncounted = picture.number > self._counted or picture.number == self._unpainted
+            self._unpainted = picture.number if is_uncounted else None
+        return picture
+
+    def painted(self, picture: Picture) -> bool:
+        """Count the frame of an image that was taken as shown, and return whether it was counted.
+
+        Only the first call for each frame counts.
+        """
+        with self._lock:
+            if picture.number != self._unpainted:
+                return False
+            self._unpainted = None
+            self._counted = max(self._counted, picture.number)
+        self._frame_counter.show()
+        return True
+
+    def discard(self, cause: Cause, counted: int = 0) -> None:
+        """Remove the image that waits, and count its frame as dropped.
+
+        `counted` is the number of a frame that the caller counted itself. If that frame is rendered
+        later, it is not counted again.
+        """
+        with self._lock:
+            self._drop_waiting(cause)
+            self._counted = max(self._counted, counted)
+
+    def close(self) -> None:
+        """Count the frames of the image that waits and of the one that was taken as dropped."""
+        with self._lock:
+            self._drop_waiting(Cause.STOPPED)
+            if self._unpainted is not None:
+                self._frame_counter.drop(Cause.STOPPED)
+                self._unpainted = None
+
+    def _drop_waiting(self, cause: Cause) -> None:
+        """Remove the image that waits; count its frame, unless it was counted or is being painted.
+
+        The caller must hold the lock.
+        """
+        picture, self._waiting = self._waiting, None
+        if picture is None or picture.number <= self._counted or picture.number == self._unpainted:
+            return
+        self._frame_counter.drop(cause)
+        self._counted = picture.number
 
 
 def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:

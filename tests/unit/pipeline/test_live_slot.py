@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ssd_live.pipeline.slot import NewestSlot
+from ssd_live.pipeline.live import NewestSlot
 from tests.waiting import LIMIT_SECONDS, wait_until
 
 

@@ -43,9 +43,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ssd_live.backends import onnxruntime
 from ssd_live.bench.records import Report
 from ssd_live.bench.stages import ANALYSIS, VIDEO, stage_costs
-from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, file_for_precision, find_model, int8_form
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import file_for_precision, int8_form
 from ssd_live.modelfile.nms import strip_nms
 from ssd_live.selection.agreement import iou_matrix, sample_images
 from ssd_live.selection.choose import choose

@@ -10,9 +10,8 @@ from ssd_live.commands.export import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.catalogue import find_model, int8_place
 from ssd_live.modelfile.file import ModelFile, write_model_file
-from ssd_live.modelfile.int8 import int8_place
 from ssd_live.modelfile.network_graph import body_of, predictors
 from ssd_live.modelfile.quantisation import quantised
 from ssd_live.selection.agreement import (

@@ -1,15 +1,11 @@
-"""Define `Frame`, one picture of a source, and `Region`, a rectangle of it."""
+"""Define `Frame`, one picture of a source, and resize it to a network's input size."""
 
 from dataclasses import dataclass, field
 
-from ssd_live.imaging.pixels import (
-    PixelFormat,
-    Pixels,
-    YuvMatrix,
-    resize_bgr,
-    resize_yuv420_to_bgr,
-    yuv420_to_bgr,
-)
+import cv2
+import numpy as np
+
+from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, yuv_to_bgr_matrix
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,14 @@ class Frame:
         `size` is (width, height). The result is (height, width, 3) uint8 BGR. This is the only
         resizing before inference.
         """
+        return self.resized(size, region)
+
+    def resized(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+        """Return the frame, or a region of it, as BGR (height, width, 3) uint8 of another size.
+
+        `size` is (width, height). The aspect ratio is not kept. The interpolation is linear without
+        antialiasing; see `resize_bgr`.
+        """
         if self.pixel_format == "bgr24":
             return resize_bgr(_cut(self.planes[0], region, 1), size)
         luma, u, v = self.planes
@@ -92,3 +96,37 @@ def _cut(plane: Pixels, region: Region | None, subsampling: int) -> Pixels:
         -(-(region.x + region.width) // subsampling),
     )
     return plane[top:bottom, left:right]
+
+
+def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return an image (H, W, 3) uint8 resized to `size` (width, height).
+
+    The aspect ratio is not kept.
+
+    The interpolation is linear without antialiasing, because the networks were trained on images
+    that were resized in this way.
+    """
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def resize_yuv420_to_bgr(
+    planes: tuple[Pixels, Pixels, Pixels], size: tuple[int, int], matrix: YuvMatrix
+) -> Pixels:
+    """Return YUV planes resized to `size` (width, height) and converted to BGR.
+
+    `planes` are Y (H, W) and U, V (about half the size), all uint8. The result is (height, width,
+    3) uint8 BGR. The aspect ratio is not kept.
+
+    Converting first and resizing afterwards gives nearly the same pixels because both steps are
+    linear. The only difference is that colour is interpolated once instead of twice. Resizing first
+    is much faster because only the pixels of the network input are converted. The tests compare
+    this function with that slower reference.
+    """
+    small = cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes])
+    return np.asarray(cv2.transform(small, yuv_to_bgr_matrix(matrix)), np.uint8)
+
+
+def yuv420_to_bgr(planes: tuple[Pixels, Pixels, Pixels], matrix: YuvMatrix) -> Pixels:
+    """Return a BGR image (H, W, 3) made from Y (H, W) and U, V (about half the size), all uint8."""
+    height, width = planes[0].shape
+    return resize_yuv420_to_bgr(planes, (width, height), matrix)

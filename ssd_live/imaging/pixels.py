@@ -1,4 +1,4 @@
-"""Convert between YUV planes and BGR, and resize frames to a network's input size.
+"""Define pixels, and how YUV values stand for colours.
 
 The matrices use the luma weights of ITU-R BT.601, BT.709 and BT.2020 and their 8-bit limited range
 (luma 16..235, chroma 16..240).
@@ -59,34 +59,6 @@ def bgr_to_yuv_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
     return np.column_stack([inverse, -inverse @ forward[:, 3]]).astype(np.float32)
 
 
-def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Return an image (H, W, 3) uint8 resized to `size` (width, height).
-
-    The aspect ratio is not kept.
-
-    The interpolation is linear without antialiasing, because the networks were trained on images
-    that were resized in this way.
-    """
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def resize_yuv420_to_bgr(
-    planes: tuple[Pixels, Pixels, Pixels], size: tuple[int, int], matrix: YuvMatrix
-) -> Pixels:
-    """Return YUV planes resized to `size` (width, height) and converted to BGR.
-
-    `planes` are Y (H, W) and U, V (about half the size), all uint8. The result is (height, width,
-    3) uint8 BGR. The aspect ratio is not kept.
-
-    Converting first and resizing afterwards gives nearly the same pixels because both steps are
-    linear. The only difference is that colour is interpolated once instead of twice. Resizing first
-    is much faster because only the pixels of the network input are converted. The tests compare
-    this function with that slower reference.
-    """
-    small = cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes])
-    return np.asarray(cv2.transform(small, yuv_to_bgr_matrix(matrix)), np.uint8)
-
-
 def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pixels]:
     """Return the planes Y (H, W) and U, V (H/2, W/2) of a BGR image (H, W, 3), all uint8.
 
@@ -100,9 +72,3 @@ def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pix
         np.ascontiguousarray(chroma[..., 0]),
         np.ascontiguousarray(chroma[..., 1]),
     )
-
-
-def yuv420_to_bgr(planes: tuple[Pixels, Pixels, Pixels], matrix: YuvMatrix) -> Pixels:
-    """Return a BGR image (H, W, 3) made from Y (H, W) and U, V (about half the size), all uint8."""
-    height, width = planes[0].shape
-    return resize_yuv420_to_bgr(planes, (width, height), matrix)

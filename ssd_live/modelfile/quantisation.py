@@ -16,8 +16,8 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from ssd_live.errors import MissingPackageError
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.modelfile.catalogue import int8_place
 from ssd_live.modelfile.file import ModelFile, to_bytes
-from ssd_live.modelfile.int8 import int8_place
 from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
 from ssd_live.system.atomic_files import sha256

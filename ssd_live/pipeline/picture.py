@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import Frame, Region
-from ssd_live.imaging.pixels import Pixels, resize_yuv420_to_bgr
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.counters import Cause, FrameCounter
 
 
@@ -161,12 +161,7 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
                 np.uint8,
             )
     else:
-        luma, u, v = frame.planes
-        x, y, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
-        halves = (slice(y // 2, (bottom + 1) // 2), slice(x // 2, (right + 1) // 2))
-        bgr = resize_yuv420_to_bgr(
-            (luma[y:bottom, x:right], u[halves], v[halves]), size, frame.matrix
-        )
+        bgr = frame.resized(size, region)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA), np.uint8), size[0], region
 
 

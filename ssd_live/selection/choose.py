@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ssd_live.backends import BACKENDS, ENGINE_BACKENDS, backend_module
 from ssd_live.backends.base import PRECISIONS, Precision, Workload
 from ssd_live.errors import BackendError, MissingPackageError, OutputError, UsageError
+from ssd_live.modelfile.catalogue import int8_form, int8_identity
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import int8_form, int8_identity
 from ssd_live.selection.agreement import (
     Agreement,
     compare_boxes,
@@ -35,8 +35,6 @@ _PACKAGES = (
     "pycuda",
     "cuda-bindings",
 )
-# `auto` chooses among all backends, and `cpu` among those that need no GPU.
-_AUTOMATIC = ("auto", "cpu")
 # The backends worth trying on the CPU. PyTorch is ten times slower there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
@@ -80,6 +78,28 @@ class BackendMeasurement:
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
 
 
+@dataclass(frozen=True)
+class BackendConstraint:
+    """What a user allows to choose. None allows any backend, device or precision."""
+
+    backend: str | None = None
+    device: str | None = None
+    precision: str | None = None
+
+    @property
+    def is_cpu_only(self) -> bool:
+        """Whether any backend may be chosen, but only on the CPU."""
+        return self.backend is None and self.device == "CPU"
+
+    def allows(self, choice: BackendChoice) -> bool:
+        """Return whether the user allows a choice."""
+        return (
+            self.backend in (None, choice.backend)
+            and self.device in (None, choice.device)
+            and self.precision in (None, choice.precision)
+        )
+
+
 def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:
     """Return the batch to use for frames whose results are needed soon.
 
@@ -115,36 +135,16 @@ def choose(
     backend, device or precision does not exist here, `MissingPackageError` if the backend is not
     installed, and `BackendError` if none of the choices works.
     """
-    name, _, device = backend.partition(":")
-    if precision != "auto" and precision not in PRECISIONS:
-        raise UsageError(
-            f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}"
-        )
-    if name == "cpu":
-        device = "CPU"
-    if name not in _AUTOMATIC:
-        module = backend_module(name)
-        device = _check_device(name, device, module.devices())
-        offered = [*module.precisions(device), *_int8(model, name)]
-        if precision != "auto" and precision not in offered:
-            raise UsageError(
-                f"{name} on this machine's {device} cannot run this model in {precision}; choose "
-                f"auto or {', '.join(offered)}"
-            )
-        if precision != "auto" or len(offered) == 1:
-            return BackendChoice(name, device, offered[0] if precision == "auto" else precision)
-
-    def allowed(choice: BackendChoice) -> bool:
-        return (
-            (name in (*_AUTOMATIC, choice.backend))
-            and (not device or device == choice.device)
-            and (precision in ("auto", choice.precision))
-        )
-
-    table = measured_without_gpu(model, notify) if name == "cpu" else measured(model, notify)
-    rows = [row for row in table if allowed(row.choice)]
-    if not rows and name not in _AUTOMATIC:
-        return BackendChoice(name, device, "fp32")
+    constraint = parse_constraint(backend, precision)
+    if constraint.backend is not None:
+        constraint, offered = _checked(model, constraint, constraint.backend)
+        if len(offered) == 1:
+            return offered[0]
+    table = measured_without_gpu if constraint.is_cpu_only else measured
+    rows = [row for row in table(model, notify) if constraint.allows(row.choice)]
+    if not rows and constraint.backend is not None and constraint.device is not None:
+        # Backends that are slow on this device are not measured.
+        return BackendChoice(constraint.backend, constraint.device, "fp32")
     usable = [row for row in rows if not row.trouble]
     if not usable:
         troubles = (
@@ -156,6 +156,45 @@ def choose(
             "backends of this machine"
         )
     return max(usable, key=lambda row: row.speed(workload)).choice
+
+
+def parse_constraint(backend: str, precision: str) -> BackendConstraint:
+    """Return what the options `--backend` and `--precision` allow; see `choose`.
+
+    Raises `UsageError` if there is no such precision.
+    """
+    if precision != "auto" and precision not in PRECISIONS:
+        raise UsageError(
+            f"there is no precision {precision!r}; choose auto, {', '.join(PRECISIONS)}"
+        )
+    name, _, device = backend.partition(":")
+    return BackendConstraint(
+        None if name in ("auto", "cpu") else name,
+        "CPU" if name == "cpu" else device or None,
+        None if precision == "auto" else precision,
+    )
+
+
+def _checked(
+    model: ModelFile, constraint: BackendConstraint, name: str
+) -> tuple[BackendConstraint, list[BackendChoice]]:
+    """Return the constraint with the exact name of a device, and the choices that it allows.
+
+    `name` is the backend of the constraint. Raises `UsageError` if the backend, device or precision
+    does not exist here, and `MissingPackageError` if the backend is not installed.
+    """
+    module = backend_module(name)
+    device = _check_device(name, constraint.device, module.devices())
+    constraint = replace(constraint, device=device)
+    precisions = [*module.precisions(device), *_int8(model, name)]
+    choices = [BackendChoice(name, device, precision) for precision in precisions]
+    offered = [choice for choice in choices if constraint.allows(choice)]
+    if not offered:
+        raise UsageError(
+            f"{name} on this machine's {device} cannot run this model in {constraint.precision}; "
+            f"choose auto or {', '.join(precisions)}"
+        )
+    return constraint, offered
 
 
 def measured(
@@ -253,8 +292,8 @@ def table_path(model: ModelFile, scope: str = "backends") -> Path:
     return old if old.is_file() and not path.exists() else path
 
 
-def _check_device(backend: str, device: str, devices: list[str]) -> str:
-    if not device:
+def _check_device(backend: str, device: str | None, devices: list[str]) -> str:
+    if device is None:
         return devices[0]
     for known in devices:
         if known.lower() == device.lower():

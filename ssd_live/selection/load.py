@@ -8,8 +8,8 @@ import onnx
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions, Workload
+from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.int8 import file_for_precision
 from ssd_live.modelfile.nms import set_score_threshold
 from ssd_live.selection.choose import BackendChoice
 from ssd_live.selection.engine_check import validate_against_fp32

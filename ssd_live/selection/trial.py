@@ -19,8 +19,8 @@ from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile, read_model_file
-from ssd_live.modelfile.int8 import file_for_precision
 from ssd_live.selection.agreement import (
     NormalisedDetections,
     answers,

@@ -1,6 +1,7 @@
 """Measuring combination after combination."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ except FileExistsError:
     threading.Event().wait()
 sys.exit("error: one failed")
 """
-    monkeypatch.setattr(bench_run, "_ENTRY", ["-c", code])
+    monkeypatch.setattr(bench_run, "own_program", lambda *_: [sys.executable, "-c", code])
     with pytest.raises(BackendError, match="one failed"):
         _report(plan(kinds=("end to end",), streams=(2,)))
     assert not children()

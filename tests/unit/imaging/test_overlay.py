@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
+from ssd_live.imaging.frame import yuv420_to_bgr
 from ssd_live.imaging.overlay import Overlay, class_colour, yuv_colour
-from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, bgr_to_yuv420, yuv420_to_bgr
+from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, bgr_to_yuv420
 from ssd_live.system.paths import assets_folder
 
 GREY = 128

@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ssd_live.imaging.frame import resize_bgr, resize_yuv420_to_bgr, yuv420_to_bgr
 from ssd_live.imaging.pixels import (
     Pixels,
     YuvMatrix,
     bgr_to_yuv420,
     bgr_to_yuv_matrix,
-    resize_bgr,
-    resize_yuv420_to_bgr,
-    yuv420_to_bgr,
     yuv_to_bgr_matrix,
 )
 from ssd_live.system.paths import assets_folder

@@ -10,9 +10,16 @@ import pytest
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.errors import ModelFileError, UsageError
-from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model, model_paths
+from ssd_live.modelfile.catalogue import (
+    DEFAULT_MODEL,
+    file_for_precision,
+    find_model,
+    int8_form,
+    int8_identity,
+    int8_place,
+    model_paths,
+)
 from ssd_live.modelfile.file import ModelFile, changed, write_model_file
-from ssd_live.modelfile.int8 import file_for_precision, int8_form, int8_identity, int8_place
 from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.modelfile.quantisation import quantised

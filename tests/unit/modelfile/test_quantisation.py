@@ -11,8 +11,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
-from ssd_live.modelfile.int8 import file_for_precision
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, file_for_precision, find_model
 from ssd_live.modelfile.quantisation import _feed_pixels, _make_unsigned
 
 

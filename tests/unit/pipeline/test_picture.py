@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.imaging.frame import Frame, Region
-from ssd_live.imaging.pixels import Pixels, YuvMatrix, yuv420_to_bgr
+from ssd_live.imaging.frame import Frame, Region, yuv420_to_bgr
+from ssd_live.imaging.pixels import Pixels, YuvMatrix
 from ssd_live.pipeline.picture import Viewport, render
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.sources import SourceOptions

@@ -144,7 +144,7 @@ def test_a_runtime_that_crashes_is_left_out_with_one_line(
         "if sys.argv[2] == 'openvino': os.kill(os.getpid(), signal.SIGSEGV)\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    monkeypatch.setattr(trial, "_ENTRY", [str(crash)])
+    monkeypatch.setattr(trial, "own_program", lambda *_: [sys.executable, str(crash)])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     lines: list[str] = []
     assert choose(model, notify=lines.append).backend == "onnxruntime"

@@ -26,7 +26,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ssd_live.detections import Detections
-from ssd_live.imaging.overlay import class_colour, ink_on, label_spots, overlap
+from ssd_live.imaging.overlay import class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
@@ -359,14 +359,7 @@ class VideoView(QWidget):
                 else f"{found.classes[class_id]} {score:.0%}"
             )
             width = metrics.horizontalAdvance(text) + 8
-            spots = []
-            for x, y in label_spots(box, width, height, self.height()):
-                x, y = max(min(x, self.width() - width), 0), max(min(y, self.height() - height), 0)
-                spots.append((x, y, x + width, y + height))
-            spot = next(
-                (spot for spot in spots if not any(overlap(spot, other) for other in placed)),
-                spots[0],
-            )
+            spot = place_label(box, (width, height), (self.width(), self.height()), placed)
             placed.append(spot)
             area = QRectF(spot[0], spot[1], width, height)
             painter.fillRect(area, _colour(class_id))

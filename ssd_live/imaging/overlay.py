@@ -6,7 +6,7 @@ cached.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import cv2
@@ -94,7 +94,10 @@ class Overlay:
         for box, colour, text in zip(snapped, colours, texts, strict=True):
             tile = self._tile(text, colour)
             height, width = tile[0].shape[:2]
-            spot = self._place(box, width, height, placed)
+            x1, y1, x2, y2 = place_label(
+                box, (width, height), (self._width, self._height), placed, _even
+            )
+            spot = (int(x1), int(y1), int(x2), int(y2))
             placed.append(spot)
             self._blit(planes, tile, spot)
 
@@ -106,32 +109,6 @@ class Overlay:
         x1, y1, x2, y2 = (round(float(value) / 2) * 2 for value in box)
         x1, y1 = min(max(x1, 0), self._width - 2), min(max(y1, 0), self._height - 2)
         return x1, y1, min(max(x2, x1 + 2), self._width), min(max(y2, y1 + 2), self._height)
-
-    def _place(
-        self, box: Rectangle, width: int, height: int, placed: Sequence[Rectangle]
-    ) -> Rectangle:
-        """Return the rectangle of a label: the best place that covers no label in `placed`.
-
-        `width` and `height` are those of the label. If every place covers another label, return the
-        best place.
-        """
-        inside = [
-            self._inside(round(x), round(y), width, height)
-            for x, y in label_spots(box, width, height, self._height)
-        ]
-        return next(
-            (spot for spot in inside if not any(overlap(spot, other) for other in placed)),
-            inside[0],
-        )
-
-    def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
-        """Return a label's rectangle with its corner at x, y, moved into the frame.
-
-        The corner is rounded down to even coordinates.
-        """
-        x = max(min(x, self._width - width), 0) // 2 * 2
-        y = max(min(y, self._height - height), 0) // 2 * 2
-        return x, y, x + width, y + height
 
     def _render_tile(self, text: str, colour: Colour) -> tuple[Pixels, ...]:
         """Return a label with `text` on the background `colour`, as planes in the pixel format.
@@ -252,17 +229,23 @@ def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
         yield max(x2 - line, x1), top, x2, bottom
 
 
-def label_spots(
-    box: Sequence[float], width: float, height: float, picture_height: float
-) -> list[tuple[float, float]]:
-    """Return the places for the top left corner of a label, best first.
+def place_label(
+    box: Sequence[float],
+    size: tuple[float, float],
+    area: tuple[float, float],
+    placed: Sequence[Sequence[float]],
+    snap: Callable[[float], float] = float,
+) -> tuple[float, float, float, float]:
+    """Return the rectangle x1, y1, x2, y2 for the label of a box.
 
-    `box` is x1, y1, x2, y2. `width` and `height` are those of the label, and `picture_height` is
-    that of the frame. The best place is above the box, then inside it, then below it, and so on.
-    Places above or below the frame are left out. The result has at least one place (x, y). All
-    values are in pixels.
+    `box` is x1, y1, x2, y2. `size` is (width, height) of the label, and `area` that of the frame.
+    `placed` are the rectangles of earlier labels. The best place is above the box, then inside it,
+    then below it, and so on. The result is the best place that covers no label in `placed`, or the
+    best place if every place covers one. The label is moved into the frame, and `snap` rounds its
+    corner. All values are in pixels.
     """
     x1, y1, x2, y2 = box
+    width, height = size
     spots = (
         (x1, y1 - height),
         (x1, y1),
@@ -274,9 +257,23 @@ def label_spots(
         (x1, y1 + height),
         (x1, y1 + 2 * height),
     )
-    return [(x, y) for x, y in spots if 0 <= y <= picture_height - height] or [(x1, y1)]
+    rectangles = []
+    # Places above or below the frame are left out.
+    for x, y in [spot for spot in spots if 0 <= spot[1] <= area[1] - height] or [(x1, y1)]:
+        left = snap(max(min(x, area[0] - width), 0))
+        top = snap(max(min(y, area[1] - height), 0))
+        rectangles.append((left, top, left + width, top + height))
+    return next(
+        (spot for spot in rectangles if not any(_overlap(spot, other) for other in placed)),
+        rectangles[0],
+    )
 
 
-def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
     """Return whether two rectangles x1, y1, x2, y2 overlap. Touching edges do not count."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _even(value: float) -> float:
+    """Return a coordinate rounded down to an even number."""
+    return value // 2 * 2

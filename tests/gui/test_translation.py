@@ -218,7 +218,7 @@ def test_a_failure_is_told_in_a_korean_sentence(desk: Desks) -> None:
     ("count", "text"), [(0, "0 frames dropped"), (1, "1 frame dropped"), (2, "2 frames dropped")]
 )
 def test_english_has_its_plurals(application: QApplication, count: int, text: str) -> None:
-    assert application.translate("MainWindow", "%n frame(s) dropped", None, count) == text
+    assert application.translate("Readout", "%n frame(s) dropped", None, count) == text
 
 
 def test_a_language_that_is_set_goes_before_the_systems() -> None:

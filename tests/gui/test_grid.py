@@ -112,12 +112,12 @@ def test_each_view_tells_its_own_numbers_and_its_name(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, LARGE_PATTERN)
     wait_for_pictures(opened)
     wait_until(
-        lambda: all("FPS" in "".join(view._hud) for view in views(opened)), "numbers over the video"
+        lambda: all("FPS" in "".join(view.hud) for view in views(opened)), "numbers over the video"
     )
-    assert [view._hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
+    assert [view.hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
     opened.trigger("hud")
     settle()
-    assert [view._hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
+    assert [view.hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
 
 
 def test_a_click_says_which_one_is_worked_on(desk: Desks, clip: Path) -> None:
@@ -221,7 +221,7 @@ def test_with_one_source_there_is_nothing_to_choose(desk: Desks) -> None:
 def test_a_source_that_is_not_there_says_so_in_its_place_and_the_others_go_on(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
     wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
-    assert "127.0.0.1:9" in views(opened)[1]._empty_text
+    assert "127.0.0.1:9" in views(opened)[1].empty_text
     before = captured(views(opened)[0])
     wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
     opened.trigger("next_source")
@@ -238,14 +238,14 @@ def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: 
         assert not opened.is_on("record")
         opened.window.record(True, tmp_path / f"{index}.mkv")
         assert opened.is_on("record")
-    assert [bool(view._badge) for view in views(opened)] == [True, True]
+    assert [bool(view.badge) for view in views(opened)] == [True, True]
     recorders = [view.stream.recorder for view in views(opened)]
     wait_until(
         lambda: all(recorder is not None and recorder.frames > 5 for recorder in recorders),
         "both record",
     )
     opened.trigger("record")
-    assert [bool(view._badge) for view in views(opened)] == [True, False]
+    assert [bool(view.badge) for view in views(opened)] == [True, False]
     opened.trigger("next_source")
     assert opened.is_on("record")
     opened.trigger("record")

@@ -124,7 +124,7 @@ def test_the_numbers_over_the_video_are_those_that_are_counted(playing: Desk) ->
     playing.trigger("hud")
     dropped = sum(playing.counts.dropped.values())
     frames = "frame" if dropped == 1 else "frames"
-    assert f"{dropped} {frames} dropped" in playing.view._hud
+    assert f"{dropped} {frames} dropped" in playing.view.hud
 
 
 def test_the_plots_open_and_get_data(playing: Desk) -> None:

@@ -183,7 +183,7 @@ def test_numbers_stand_in_korean_texts(desk: Desks) -> None:
     opened.trigger("hud")
     opened.trigger("hud")
     dropped = sum(opened.counts.dropped.values())
-    assert f"프레임 {dropped}개 누락" in opened.view._hud
+    assert f"프레임 {dropped}개 누락" in opened.view.hud
 
 
 @pytest.mark.usefixtures("korean")

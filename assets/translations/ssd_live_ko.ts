@@ -552,7 +552,7 @@
     </message>
 </context>
 <context>
-    <name>MainWindow</name>
+    <name>Docks</name>
     <message>
         <source>Detection</source>
         <translation>검출</translation>
@@ -561,6 +561,9 @@
         <source>Plots</source>
         <translation>그래프</translation>
     </message>
+</context>
+<context>
+    <name>Menus</name>
     <message>
         <source>&amp;Source</source>
         <translation>소스(&amp;S)</translation>
@@ -581,31 +584,12 @@
         <source>&amp;Help</source>
         <translation>도움말(&amp;H)</translation>
     </message>
+</context>
+<context>
+    <name>ModelController</name>
     <message>
         <source>Loading {network} …</source>
         <translation>{network} 불러오는 중…</translation>
-    </message>
-    <message>
-        <source>Opening …</source>
-        <translation>여는 중…</translation>
-    </message>
-    <message>
-        <source>No camera was found, so the sample clip is shown. Choose another source in the Source menu.</source>
-        <translation>카메라를 찾지 못하여 예제 영상을 표시합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
-    </message>
-    <message>
-        <source>{trouble} Trying again (attempt {attempts}) …</source>
-        <translation>{trouble} 다시 시도하는 중({attempts}번째 시도)…</translation>
-    </message>
-    <message>
-        <source>This source gives no video.
-
-Connect a camera and choose it in the Source menu, drop a file here,
-or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
-        <translation>이 소스에서 영상을 받지 못했습니다.
-
-카메라를 연결하고 소스 메뉴에서 선택하거나, 여기에 파일을 끌어다 놓으십시오.
-파일은 {open_file}, 네트워크 카메라는 {open_address}, 테스트 패턴은 {open_pattern} 키를 누르면 열립니다.</translation>
     </message>
 </context>
 <context>
@@ -842,6 +826,31 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     <message>
         <source>No recent sources</source>
         <translation>최근 소스 없음</translation>
+    </message>
+</context>
+<context>
+    <name>SourceStatus</name>
+    <message>
+        <source>Opening …</source>
+        <translation>여는 중…</translation>
+    </message>
+    <message>
+        <source>No camera was found, so the sample clip is shown. Choose another source in the Source menu.</source>
+        <translation>카메라를 찾지 못하여 예제 영상을 표시합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
+    </message>
+    <message>
+        <source>{trouble} Trying again (attempt {attempts}) …</source>
+        <translation>{trouble} 다시 시도하는 중({attempts}번째 시도)…</translation>
+    </message>
+    <message>
+        <source>This source gives no video.
+
+Connect a camera and choose it in the Source menu, drop a file here,
+or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
+        <translation>이 소스에서 영상을 받지 못했습니다.
+
+카메라를 연결하고 소스 메뉴에서 선택하거나, 여기에 파일을 끌어다 놓으십시오.
+파일은 {open_file}, 네트워크 카메라는 {open_address}, 테스트 패턴은 {open_pattern} 키를 누르면 열립니다.</translation>
     </message>
 </context>
 <context>

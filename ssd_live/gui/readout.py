@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 class Readout(QObject):
     """An object that reads the session's counters and updates the widgets that show them.
 
-    `rates` is the label for the status bar. `plots` is the panel of plots, or None until it is
-    first opened.
+    `rates` is the label for the status bar.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Readout(QObject):
         self._grid = grid
         self._panel = panel
         self.rates = QLabel()
-        self.plots: NumbersPanel | None = None
+        self._plots: NumbersPanel | None = None
         self.begin_anew()
         grid.chosen.connect(self.begin_anew)
 
@@ -49,6 +48,14 @@ class Readout(QObject):
         """Start a new count of frames, for the source that is now selected."""
         self._last_counts = self._session.pipeline.frame_counter.counts()
         self._last_sample = time.monotonic()
+
+    def make_plots(self) -> "NumbersPanel":
+        """Return a new panel of plots, which `sample` updates from now on."""
+        # The import takes time, so it waits until the plots are needed.
+        from ssd_live.gui.numbers_panel import NumbersPanel
+
+        self._plots = NumbersPanel()
+        return self._plots
 
     def sample(self) -> None:
         """Read the counters once, and update all widgets that show statistics.
@@ -67,7 +74,7 @@ class Readout(QObject):
                 shown=f"{rates['display']:.1f}", captured=f"{rates['capture']:.1f}"
             )
         )
-        if self.plots is None or not self.plots.isVisible():
+        if self._plots is None or not self._plots.isVisible():
             return
         names = {"inference": "infer"}
         stages = {
@@ -77,7 +84,7 @@ class Readout(QObject):
         }
         drops = {cause: new.dropped.get(cause, 0) / elapsed for cause in frame_counts.dropped}
         processor, memory = self._session.usage()
-        self.plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
+        self._plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 
     def show_hud(self) -> None:
         """Update the statistics overlay of every view."""

@@ -134,16 +134,31 @@ class VideoView(QWidget):
         self._style = style
         self.update()
 
+    @property
+    def empty_text(self) -> str:
+        """The text that is shown while there is no frame."""
+        return self._empty_text
+
     def set_empty_text(self, text: str) -> None:
         """Set the text that is shown while there is no frame."""
         self._empty_text = text
         self.update()
+
+    @property
+    def hud(self) -> tuple[str, ...]:
+        """The lines of the statistics overlay."""
+        return self._hud
 
     def set_hud(self, lines: tuple[str, ...]) -> None:
         """Set the lines of the statistics overlay; an empty tuple hides it."""
         if lines != self._hud:
             self._hud = lines
             self.update()
+
+    @property
+    def badge(self) -> str:
+        """The text beside the red recording mark, or "" without the mark."""
+        return self._badge
 
     def set_badge(self, text: str) -> None:
         """Show the red recording mark with `text` beside it; "" hides the mark."""

@@ -265,6 +265,12 @@ def test_control_f_goes_to_the_class_search_even_when_the_panel_is_away(opened: 
     assert focus.placeholderText() == "Search classes"
 
 
+def test_the_video_has_the_keyboard_when_the_window_opens(opened: Desk) -> None:
+    opened.window.activateWindow()
+    wait_until(opened.window.isActiveWindow, "the window is active")
+    assert QApplication.focusWidget() is opened.view
+
+
 def test_escape_does_nothing_while_the_window_is_not_full_screen(opened: Desk) -> None:
     opened.press("Escape")
     assert opened.window.isVisible()
@@ -274,8 +280,9 @@ def test_escape_does_nothing_while_the_window_is_not_full_screen(opened: Desk) -
 def test_the_network_is_changed_with_the_keyboard_alone(desk: Desks) -> None:
     opened = desk(models=["one", "two"])
     model_requests: list[object] = []
+    # The models do not exist, so nothing may load them.
+    opened.panel.wished.disconnect()
     opened.panel.wished.connect(model_requests.append)
-    opened.panel.wished.disconnect(opened.window.model_request)
     picker = opened.panel.findChildren(QComboBox)[0]
     picker.setCurrentText("one")
     picker.setFocus()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.view import VideoView
@@ -43,6 +43,10 @@ def phase(view: VideoView) -> Phase:
     state = view.stream.pipeline.state
     assert state is not None
     return state.phase
+
+
+def is_framed(view: VideoView) -> bool:
+    return view.grab().toImage().pixelColor(0, 0).name() == "#3b82f6"
 
 
 def captured(view: VideoView) -> int:
@@ -108,12 +112,12 @@ def test_each_view_tells_its_own_numbers_and_its_name(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, LARGE_PATTERN)
     wait_for_pictures(opened)
     wait_until(
-        lambda: all("FPS" in "".join(view._hud) for view in views(opened)), "numbers over the video"
+        lambda: all("FPS" in "".join(view.hud) for view in views(opened)), "numbers over the video"
     )
-    assert [view._hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
+    assert [view.hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
     opened.trigger("hud")
     settle()
-    assert [view._hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
+    assert [view.hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
 
 
 def test_a_click_says_which_one_is_worked_on(desk: Desks, clip: Path) -> None:
@@ -135,8 +139,7 @@ def test_only_the_one_that_is_worked_on_has_a_frame(desk: Desks, tmp_path: Path)
 
     def framed() -> list[bool]:
         settle()
-        corners = [view.grab().toImage().pixelColor(0, 0).name() for view in views(opened)]
-        return [corner == "#3b82f6" for corner in corners]
+        return [is_framed(view) for view in views(opened)]
 
     assert framed() == [True, False]
     opened.trigger("next_source")
@@ -212,13 +215,13 @@ def test_with_one_source_there_is_nothing_to_choose(desk: Desks) -> None:
     assert not actions["alone"].isEnabled()
     assert not actions["next_source"].isEnabled()
     assert opened.view.size() == opened.window.grid.size()
-    assert not opened.view._framed
+    assert not is_framed(opened.view)
 
 
 def test_a_source_that_is_not_there_says_so_in_its_place_and_the_others_go_on(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
     wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
-    assert "127.0.0.1:9" in views(opened)[1]._empty_text
+    assert "127.0.0.1:9" in views(opened)[1].empty_text
     before = captured(views(opened)[0])
     wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
     opened.trigger("next_source")
@@ -235,14 +238,14 @@ def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: 
         assert not opened.is_on("record")
         opened.window.record(True, tmp_path / f"{index}.mkv")
         assert opened.is_on("record")
-    assert [bool(view._badge) for view in views(opened)] == [True, True]
+    assert [bool(view.badge) for view in views(opened)] == [True, True]
     recorders = [view.stream.recorder for view in views(opened)]
     wait_until(
         lambda: all(recorder is not None and recorder.frames > 5 for recorder in recorders),
         "both record",
     )
     opened.trigger("record")
-    assert [bool(view._badge) for view in views(opened)] == [True, False]
+    assert [bool(view.badge) for view in views(opened)] == [True, False]
     opened.trigger("next_source")
     assert opened.is_on("record")
     opened.trigger("record")
@@ -331,13 +334,15 @@ def test_measuring_holds_all_of_them_and_lets_go_on_what_played(desk: Desks, cli
             if view.stream.pipeline.capture
         ]
 
-    def measure(dialog: QWidget) -> None:
+    def start(dialog: QWidget) -> None:
         assert isinstance(dialog, BenchDialog)
-        dialog._hold(True)
+        measure = next(
+            button for button in dialog.findChildren(QPushButton) if button.text() == "&Measure"
+        )
+        QTest.mouseClick(measure, Qt.MouseButton.LeftButton)
         assert paused() == [True, True, True]
-        dialog._hold(False)
 
-    in_dialog(lambda: opened.trigger("bench"), measure)
+    in_dialog(lambda: opened.trigger("bench"), start)
     assert paused() == [True, False, False]
 
 
@@ -349,14 +354,17 @@ def test_a_source_that_tries_again_does_not_cover_what_is_said_of_another(desk: 
     assert capture is not None
     before = capture.state.attempts
     wait_until(lambda: capture.state.attempts > before + 1, "two more tries")
-    opened.window._pulse()
+    # The window looks at the sources when another one is selected.
+    opened.trigger("next_source")
     assert opened.window.notice.text == "the recording ended: disk full"
 
 
 def test_a_mirror_is_before_every_camera(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, SMALL_PATTERN)
     wait_for_pictures(opened)
-    for capture in opened.window._captures():
+    for view in views(opened):
+        capture = view.stream.pipeline.capture
+        assert capture is not None
         # There is no camera here: what follows goes by the kind alone.
         capture._set(spec=replace(capture.state.spec, kind="camera"))
     with PatternSource("320x180", SourceOptions()) as source:

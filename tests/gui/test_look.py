@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyqtgraph import PlotWidget
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtTest import QTest
@@ -123,7 +124,7 @@ def test_the_numbers_over_the_video_are_those_that_are_counted(playing: Desk) ->
     playing.trigger("hud")
     dropped = sum(playing.counts.dropped.values())
     frames = "frame" if dropped == 1 else "frames"
-    assert f"{dropped} {frames} dropped" in playing.view._hud
+    assert f"{dropped} {frames} dropped" in playing.view.hud
 
 
 def test_the_plots_open_and_get_data(playing: Desk) -> None:
@@ -139,7 +140,7 @@ def test_the_plots_open_and_get_data(playing: Desk) -> None:
 
 
 def _plot(panel: NumbersPanel, place: int) -> Any:
-    return panel._plots[place].widget.getPlotItem()
+    return panel.findChildren(PlotWidget)[place].getPlotItem()
 
 
 def _points(panel: NumbersPanel, place: int) -> int:
@@ -217,7 +218,8 @@ def test_plots_follow_the_theme(playing: Desk) -> None:
         playing.settings.theme = theme  # type: ignore[assignment]
         playing.window.set_theme()
         settle()
-        assert (panel._plots[0].widget.backgroundBrush().color().lightness() < 100) is is_dark
+        background = part(panel, PlotWidget).backgroundBrush().color()
+        assert (background.lightness() < 100) is is_dark
 
 
 def test_leaving_the_settings_dialog_changes_nothing(playing: Desk) -> None:

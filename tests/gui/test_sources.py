@@ -215,9 +215,11 @@ def test_a_camera_opens_in_the_mode_that_is_chosen_for_it(
     desk: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = desk()
-    chosen: list[tuple[str, SourceOptions | None]] = []
+    chosen: list[tuple[str, SourceOptions]] = []
     monkeypatch.setattr(
-        opened.window, "open", lambda text, options=None: chosen.append((text, options))
+        opened.session.stream,
+        "open",
+        lambda spec, options: chosen.append((spec.address, options.source)),
     )
     modes = (SourceOptions((1280, 720), 30.0, "MJPG"), SourceOptions((640, 480), 30.0, "YUYV"))
     opened.bridge.cameras_listed.emit([Camera(2, "Desk camera", modes)])

@@ -183,7 +183,7 @@ def test_numbers_stand_in_korean_texts(desk: Desks) -> None:
     opened.trigger("hud")
     opened.trigger("hud")
     dropped = sum(opened.counts.dropped.values())
-    assert f"프레임 {dropped}개 누락" in opened.view._hud
+    assert f"프레임 {dropped}개 누락" in opened.view.hud
 
 
 @pytest.mark.usefixtures("korean")
@@ -218,7 +218,7 @@ def test_a_failure_is_told_in_a_korean_sentence(desk: Desks) -> None:
     ("count", "text"), [(0, "0 frames dropped"), (1, "1 frame dropped"), (2, "2 frames dropped")]
 )
 def test_english_has_its_plurals(application: QApplication, count: int, text: str) -> None:
-    assert application.translate("MainWindow", "%n frame(s) dropped", None, count) == text
+    assert application.translate("Readout", "%n frame(s) dropped", None, count) == text
 
 
 def test_a_language_that_is_set_goes_before_the_systems() -> None:

@@ -37,6 +37,10 @@ def wait_for_time(desk: Desk, seconds: float) -> None:
     )
 
 
+def seek(desk: Desk, seconds: float) -> None:
+    desk.seek_bar.setValue(round(100 * seconds))
+
+
 def test_pausing_holds_the_picture_and_playing_goes_on(held: Desk) -> None:
     at = held.time
     assert not held.is_on("play")
@@ -65,7 +69,7 @@ def test_stepping_shows_exactly_the_next_frame(held: Desk) -> None:
 
 
 def test_stepping_back_shows_exactly_the_frame_before(held: Desk) -> None:
-    held.window._seek(2.0)
+    seek(held, 2.0)
     wait_for_time(held, 2.0)
     held.trigger("step_back")
     wait_for_time(held, 2.0 - FRAME)
@@ -102,7 +106,7 @@ def test_keys_move_the_seek_bar_that_has_the_focus(held: Desk) -> None:
 
 
 def test_five_seconds_forward_and_back(held: Desk) -> None:
-    held.window._seek(1.0)
+    seek(held, 1.0)
     wait_for_time(held, 1.0)
     held.trigger("forward")
     wait_until(lambda: held.time == pytest.approx(6.0, abs=2 * FRAME), "6 s is shown")
@@ -116,16 +120,21 @@ def test_seeking_before_the_beginning_shows_the_first_frame(held: Desk) -> None:
 
 
 def test_seeking_past_the_end_keeps_the_window_working(held: Desk) -> None:
-    held.window._seek(LENGTH + 5)
-    held.window._seek(3.0)
+    seek(held, LENGTH - 1)
+    wait_for_time(held, LENGTH - 1)
+    held.trigger("forward")
+    held.wait_for_phase(Phase.ENDED)
+    seek(held, 3.0)
     wait_for_time(held, 3.0)
 
 
 def test_the_seek_bar_and_the_clock_follow_the_film(held: Desk) -> None:
-    held.window._seek(4.0)
-    wait_for_time(held, 4.0)
-    wait_until(lambda: held.seek_bar.value() == pytest.approx(400, abs=4), "the bar follows")
-    assert "0:04 / 0:10" in [
+    held.trigger("back")
+    wait_for_time(held, 0.0)
+    held.trigger("forward")
+    wait_for_time(held, 5.0)
+    wait_until(lambda: held.seek_bar.value() == pytest.approx(500, abs=4), "the bar follows")
+    assert "0:05 / 0:10" in [
         label.text() for label in held.child(TransportBar).findChildren(QLabel)
     ]
 

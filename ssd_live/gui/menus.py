@@ -1,0 +1,75 @@
+"""The menus of the window, made from a table of the actions in each menu."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from ssd_live.gui.actions import Actions
+from ssd_live.gui.source_menus import SourceMenus
+
+# The entries between two separators: the names of actions, and menus.
+Group = Sequence[str | QMenu]
+
+
+def fill_menu_bar(
+    bar: QMenuBar, actions: Actions, source_menus: SourceMenus, source_count: int
+) -> None:
+    """Add all menus to an empty menu bar.
+
+    The actions that choose between sources are left out if there is only one source.
+    """
+    translate = QCoreApplication.translate
+    video: Group = ("full_screen", "zoom_in", "zoom_out", "zoom_fit")
+    if source_count > 1:
+        video = (*video, "alone", "next_source")
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "&Source"),
+        (
+            source_menus.cameras,
+            "open_file",
+            "open_folder",
+            "open_address",
+            "open_screen",
+            "open_pattern",
+            source_menus.recent,
+        ),
+        ("export",),
+        ("quit",),
+    )
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "&Playback"),
+        ("play", "step", "step_back", "back", "forward", "loop", "mirror"),
+    )
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "&Record"),
+        ("record", "record_boxes", "snapshot", "copy", "folder"),
+    )
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "&View"),
+        video,
+        ("hud", "detection_panel", "numbers_panel", "source_rate"),
+        ("threshold_up", "threshold_down", "search_classes", "preferences"),
+    )
+    _add_menu(bar, actions, translate("Menus", "&Help"), ("bench", "shortcuts", "about"))
+
+
+def _add_menu(bar: QMenuBar, actions: Actions, title: str, *groups: Group) -> None:
+    menu = bar.addMenu(title)
+    menu.setToolTipsVisible(True)
+    for group in groups:
+        if not menu.isEmpty():
+            menu.addSeparator()
+        for entry in group:
+            if isinstance(entry, QMenu):
+                menu.addMenu(entry)
+            else:
+                menu.addAction(actions[entry])

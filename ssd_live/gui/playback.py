@@ -1,0 +1,186 @@
+"""Play, pause, step and seek the sources of the window."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMainWindow, QStyle
+
+from ssd_live.gui import theme
+from ssd_live.gui.actions import Actions
+from ssd_live.gui.transport import TransportBar
+from ssd_live.live.session import LiveSession
+from ssd_live.pipeline.capture import Capture, Phase
+from ssd_live.settings import Settings
+
+_SEEK_SECONDS = 5.0
+
+
+class Playback(QObject):
+    """The playback of the sources of a window.
+
+    Playing, pausing, stepping and seeking change the selected source. The settings, for example for
+    repeating and mirroring, hold for all sources. `bar` is the transport bar of the selected
+    source.
+    """
+
+    def __init__(
+        self, window: QMainWindow, session: LiveSession, settings: Settings, actions: Actions
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session = session
+        self._settings = settings
+        self._actions = actions
+        self._play_action = actions["play"]
+        # Whether the icon on the play action is the one for a source that plays. None if the icon
+        # must be drawn again.
+        self._icon_is_for_playing: bool | None = None
+        self.bar = TransportBar([actions[name] for name in ("step_back", "play", "step", "loop")])
+        self.bar.hide()
+        self.bar.sought.connect(self.seek)
+
+    # What the user can do.
+
+    def play_or_pause(self) -> None:
+        """Play the selected source if the play action is checked, else pause it."""
+        if (capture := self._session.pipeline.capture) is not None:
+            if self._play_action.isChecked():
+                capture.play()
+            else:
+                capture.pause()
+        self._show_play_icon()
+
+    def step(self) -> None:
+        """Show the next frame of the selected source, and pause it there."""
+        self._step_by(1)
+
+    def step_back(self) -> None:
+        """Show the previous frame of the selected source, and pause it there."""
+        self._step_by(-1)
+
+    def _step_by(self, frames: int) -> None:
+        if (capture := self._session.pipeline.capture) is not None:
+            capture.step(frames)
+        self.show_paused()
+        self._show_play_icon()
+
+    def seek(self, seconds: float) -> None:
+        """Move the selected source to the position `seconds`."""
+        if (capture := self._session.pipeline.capture) is not None:
+            capture.seek(seconds)
+
+    def back(self) -> None:
+        """Move the selected source five seconds back, but not before its start."""
+        self._seek_by(-_SEEK_SECONDS)
+
+    def forward(self) -> None:
+        """Move the selected source five seconds forward."""
+        self._seek_by(_SEEK_SECONDS)
+
+    def _seek_by(self, seconds: float) -> None:
+        if (state := self._session.pipeline.state) is not None:
+            self.seek(max(state.position + seconds, 0.0))
+
+    def set_loop(self) -> None:
+        """Repeat files at their end if the loop action is checked; store this as a setting."""
+        self._settings.loop = self._actions["loop"].isChecked()
+        for capture in self._captures():
+            capture.set_loop(self._settings.loop)
+
+    def set_mirror(self) -> None:
+        """Mirror all cameras if the mirror action is checked; store this as a setting."""
+        self._settings.mirror = self._actions["mirror"].isChecked()
+        for capture in self._captures():
+            if capture.state.spec.kind == "camera":
+                capture.set_mirror(self._settings.mirror)
+
+    def set_show(self) -> None:
+        """Show every frame if its action is checked, else only the frames that were inferred.
+
+        This is stored as a setting.
+        """
+        self._settings.show = "source" if self._actions["source_rate"].isChecked() else "inferred"
+        for stream in self._session.streams:
+            stream.pipeline.show = self._settings.show
+
+    def limit_rate(self) -> None:
+        """Limit the frame rate of all sources as the settings say."""
+        for stream in self._session.streams:
+            stream.pipeline.cap_rate(self._settings.rate_cap or None)
+
+    def holder(self) -> Callable[[bool], None]:
+        """Return a function that pauses the sources that are playing now, and resumes them.
+
+        The function pauses these sources when it is called with True. It resumes them when it is
+        called with False.
+        """
+        playing = [capture for capture in self._captures() if _is_playing(capture)]
+
+        def hold(on: bool) -> None:
+            for capture in playing:
+                if on:
+                    capture.pause()
+                else:
+                    capture.play()
+
+        return hold
+
+    def _captures(self) -> list[Capture]:
+        """Return the captures (the readers of the sources), without sources that have none."""
+        return [
+            capture
+            for stream in self._session.streams
+            if (capture := stream.pipeline.capture) is not None
+        ]
+
+    # What the user sees.
+
+    def follow(self) -> None:
+        """Show the position of the selected source in the transport bar.
+
+        The bar is hidden if the source has no length, and in full-screen mode.
+        """
+        state = self._session.pipeline.state
+        if state is None:
+            return
+        duration = state.info.duration if state.info else None
+        self.bar.follow(state.position, duration)
+        has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
+        self.bar.setVisible(has_length and not self._window.isFullScreen())
+        self._show_play_icon()
+
+    def show_selected(self) -> None:
+        """Set the play action to the state of the source that was just selected."""
+        capture = self._session.pipeline.capture
+        self._play_action.setChecked(capture is None or _is_playing(capture))
+
+    def show_playing(self) -> None:
+        """Set the play action for a source that plays, without a change of the source."""
+        self._play_action.setChecked(True)
+
+    def show_paused(self) -> None:
+        """Set the play action for a source that does not play, without a change of the source."""
+        self._play_action.setChecked(False)
+
+    def forget_icon(self) -> None:
+        """Draw the icon of the play action again at the next update.
+
+        Call this after the theme has changed.
+        """
+        self._icon_is_for_playing = None
+
+    def _show_play_icon(self) -> None:
+        """Show the icon of the next action on the play button: pause or play."""
+        playing = self._play_action.isChecked()
+        if playing == self._icon_is_for_playing:
+            return
+        self._icon_is_for_playing = playing
+        name = (
+            QStyle.StandardPixmap.SP_MediaPause if playing else QStyle.StandardPixmap.SP_MediaPlay
+        )
+        ink = self._window.palette().buttonText().color()
+        self._play_action.setIcon(theme.tinted(self._window.style().standardIcon(name), ink))
+
+
+def _is_playing(capture: Capture) -> bool:
+    return not (capture.is_paused or capture.state.phase is Phase.ENDED)

@@ -219,7 +219,7 @@ def live(
     """Show detections live, in a window or in the terminal. Several sources are shown side by side.
     Without SOURCE, open the first webcam, or the sample clip if there is no webcam.
     """
-    from ssd_live.commands.live import Words, run
+    from ssd_live.commands.live.run import Words, run
 
     code = run(
         Words(
@@ -344,7 +344,7 @@ def process(
     ] = None,
 ) -> None:
     """Annotate every frame of videos and images, in order, and write the detections."""
-    from ssd_live.commands.process import Request, run
+    from ssd_live.commands.process.run import Request, run
 
     run(
         Request(
@@ -439,7 +439,7 @@ def bench(
     ] = None,
 ) -> None:
     """Measure frames per second (FPS), latency and the cost of each stage on this machine."""
-    from ssd_live.commands.bench import Request, run
+    from ssd_live.commands.bench.run import Request, run
 
     run(
         Request(
@@ -464,7 +464,7 @@ def doctor(model: Model = "ssd300-mobilenetv2-oid", as_json: Json = False) -> No
     """Show what this machine can do: packages, CPU and GPUs, backends with their measured speed,
     encoders, cameras, and what is missing.
     """
-    from ssd_live.commands.doctor import run
+    from ssd_live.commands.doctor.run import run
 
     run(model, as_json)
 
@@ -490,7 +490,7 @@ def export(
     ] = False,
 ) -> None:
     """Export a trained network as one ONNX model file (needs PyTorch)."""
-    from ssd_live.commands.export import run
+    from ssd_live.commands.export.run import run
 
     run(name, output, data, overwrite)
 
@@ -566,7 +566,7 @@ def build(
     ] = False,
 ) -> None:
     """Build a TensorRT engine from a model."""
-    from ssd_live.commands.build import Request, run
+    from ssd_live.commands.build_engine.run import Request, run
 
     run(
         Request(
@@ -587,7 +587,7 @@ def build(
 @engines_app.command("list")
 def engines_list(as_json: Json = False) -> None:
     """List the engines on this machine, and what each was built for."""
-    from ssd_live.commands.engines import show_list
+    from ssd_live.commands.engines.run import show_list
 
     show_list(as_json)
 
@@ -599,7 +599,7 @@ def engines_clean(
     ] = False,
 ) -> None:
     """Remove engines that can no longer be used."""
-    from ssd_live.commands.engines import clean
+    from ssd_live.commands.engines.run import clean
 
     clean(everything)
 
@@ -617,7 +617,7 @@ def engines_import(
     ] = False,
 ) -> None:
     """Import an engine that you built on another machine."""
-    from ssd_live.commands.engines import import_file
+    from ssd_live.commands.engines.run import import_file
 
     import_file(file, yes)
 
@@ -663,7 +663,7 @@ def quantize(
     ] = False,
 ) -> None:
     """Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."""
-    from ssd_live.commands.quantize import run
+    from ssd_live.commands.quantize.run import run
 
     run(name, data, output, labels, overwrite, force)
 
@@ -697,7 +697,7 @@ def train(
     ] = "",
 ) -> None:
     """Train a network on your own labelled images (needs PyTorch)."""
-    from ssd_live.commands.train import run
+    from ssd_live.commands.train.run import run
 
     run(recipe, data, output, changes or [], resume, device)
 
@@ -730,7 +730,7 @@ def check_data(
     """Find errors in labelled images, and draw a contact sheet of the images with their boxes and a
     class histogram.
     """
-    from ssd_live.commands.check_data import run
+    from ssd_live.commands.check_data.run import run
 
     run(folder, split, tuple(classes.split(",")) if classes else (), json_file, sheet)
 
@@ -777,7 +777,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure the average precision of a model file on the backend that runs it."""
-    from ssd_live.commands.evaluate import Request, run
+    from ssd_live.commands.evaluate.run import Request, run
 
     run(
         Request(
@@ -816,7 +816,7 @@ def explain(
     """Draw the default boxes, the feature map behind each detection, and which default boxes match
     which object (needs PyTorch).
     """
-    from ssd_live.commands.explain import run
+    from ssd_live.commands.explain.run import run
 
     run(image, ground_truth, model, threshold, output)
 
@@ -845,7 +845,7 @@ def reproduce(
     ] = None,
 ) -> None:
     """Print the paper's results beside the results of the given models on this machine."""
-    from ssd_live.commands.reproduce import run
+    from ssd_live.commands.reproduce.run import run
 
     run(models or [], data, backend, json_file)
 
@@ -853,7 +853,7 @@ def reproduce(
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
     """List the models by name."""
-    from ssd_live.commands.models import show_list
+    from ssd_live.commands.models.run import show_list
 
     show_list(as_json)
 
@@ -863,7 +863,7 @@ def models_info(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
 ) -> None:
     """Show everything about one model."""
-    from ssd_live.commands.models import show_info
+    from ssd_live.commands.models.run import show_info
 
     show_info(name, as_json)
 
@@ -881,7 +881,7 @@ def models_pull(
     ] = False,
 ) -> None:
     """Download published weights and make a model from them (needs PyTorch)."""
-    from ssd_live.commands.weights import pull
+    from ssd_live.commands.models.weights import pull
 
     pull(name, overwrite)
 
@@ -910,7 +910,7 @@ def models_import(
     ] = False,
 ) -> None:
     """Make a model from a weight file; no code in the file is run (needs PyTorch)."""
-    from ssd_live.commands.weights import import_file
+    from ssd_live.commands.models.weights import import_file
 
     import_file(file, name, tuple(classes.split(",")) if classes else (), overwrite)
 

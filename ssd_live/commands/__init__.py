@@ -1,1 +1,1 @@
-"""The commands of the command line, one module for each command."""
+"""The commands of the command line, one package for each command."""

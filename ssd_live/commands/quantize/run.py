@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
-from ssd_live.commands.export import bundled_frames, frames_of
+from ssd_live.commands.export.run import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
 from ssd_live.imaging.pixels import Pixels

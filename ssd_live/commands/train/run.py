@@ -205,7 +205,7 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     Raises `ModelFileError` if the file and the network do not agree, and `OutputError` if a file
     cannot be written.
     """
-    from ssd_live.commands.export import write
+    from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.weight_files import save_weights

@@ -1,0 +1,1 @@
+"""`bench`: measure FPS, latency and the cost of each stage."""

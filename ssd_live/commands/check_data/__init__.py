@@ -1,0 +1,1 @@
+"""`check-data`: find errors in labelled images and draw a contact sheet."""

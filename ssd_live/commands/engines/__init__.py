@@ -1,0 +1,1 @@
+"""`engines list`, `engines clean` and `engines import`: manage the engines on this machine."""

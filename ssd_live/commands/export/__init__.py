@@ -1,0 +1,1 @@
+"""`export`: write a model file with an agreement sample."""

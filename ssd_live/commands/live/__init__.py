@@ -1,0 +1,1 @@
+"""`live`: show detections live in a window, or run in the terminal."""

@@ -1,0 +1,1 @@
+"""`process`: annotate videos and images, and write the detections."""

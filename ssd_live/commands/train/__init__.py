@@ -1,0 +1,1 @@
+"""`train`: train a network from a recipe and write its model file."""

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ _BACK_SECONDS = (2.0, 15.0)
 _SAME_SECONDS = 1e-4
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """What a capture is doing now."""
 
     OPENING = "opening"

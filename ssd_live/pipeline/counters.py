@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS, _BIN_RATIO = 1e-5, 1e2, 1.01
 _BINS = int(np.ceil(np.log(_LONGEST_SECONDS / _SHORTEST_SECONDS) / np.log(_BIN_RATIO)))
 
 
-class Cause(str, Enum):
+class Cause(StrEnum):
     """Why a captured frame was not shown."""
 
     INFERENCE = "inference busy"

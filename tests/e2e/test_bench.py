@@ -420,9 +420,9 @@ def test_with_no_options_the_default_model_runs_on_the_sample_clip(
         def run(self) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("ssd_live.commands.bench.Bench", NoBench)
+    monkeypatch.setattr("ssd_live.commands.bench.run.Bench", NoBench)
     monkeypatch.setattr(
-        "ssd_live.commands.bench.choose",
+        "ssd_live.commands.bench.run.choose",
         lambda model, backend, precision, **_: BackendChoice(backend, "CPU", precision),
     )
     assert main(["bench"]) == 130

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ssd_live.backends.tensorrt.device import Gpu
-from ssd_live.commands import build as command
+from ssd_live.commands.build_engine import run as command
 from ssd_live.errors import MissingPackageError
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 from ssd_live.modelfile.file import write_model_file
@@ -257,7 +257,7 @@ def test_a_mistake_of_ours_while_building_gets_one_line(
     def mistaken(*_: object) -> bytes:
         raise ValueError("of ours")
 
-    monkeypatch.setattr("ssd_live.commands.build.build", mistaken)
+    monkeypatch.setattr("ssd_live.commands.build_engine.run.build", mistaken)
     assert (
         error_of(ssd(*TINY), 1)
         == "error: ValueError: of ours; run again with --debug and report it"
@@ -503,7 +503,8 @@ def test_importing_what_is_no_file_is_refused(ssd: Command, tmp_path: Path, name
 _INTERRUPTED = """
 import os, signal, sys, threading
 from ssd_live import cli
-from ssd_live.commands import build as command, interrupts
+from ssd_live.commands import interrupts
+from ssd_live.commands.build_engine import run as command
 
 real, often = command.build, int(sys.argv.pop(1))
 
@@ -566,7 +567,7 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing(places: Places) -> Non
 _AT_ONCE = """
 import os, signal, sys
 from ssd_live import cli
-from ssd_live.commands import build as command
+from ssd_live.commands.build_engine import run as command
 
 real = command.notify
 

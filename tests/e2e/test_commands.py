@@ -201,8 +201,8 @@ def test_the_library_detects_in_an_array() -> None:
 
 def test_help_needs_nothing_heavy() -> None:
     code = (
-        "import sys; from ssd_live.cli import main; main(['--help']); print([m for m in "
-        "('cv2','numpy','av','torch','openvino') if m in sys.modules])"
+        "import sys; from ssd_live.cli import main; main(['process', '--help']); print([m for m in "
+        "('cv2','numpy','av','onnx','torch','openvino','PySide6') if m in sys.modules])"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT

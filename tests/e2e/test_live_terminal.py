@@ -15,7 +15,7 @@ import av
 import psutil
 import pytest
 
-from ssd_live.commands.live import _Terminal
+from ssd_live.commands.live.run import _Terminal
 from ssd_live.live.recorder import Recorded
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from ssd_live.commands import reproduce
+from ssd_live.commands.reproduce import run as reproduce
 from ssd_live.export.model_file import Description, export_network
 from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.file import write_model_file

@@ -1,13 +1,12 @@
 """`process`: annotate videos and images, and write the detections."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
 
 import psutil
 
 from ssd_live.commands.interrupts import ends_in_order
+from ssd_live.commands.options import names_in
+from ssd_live.commands.process import Request
 from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
@@ -25,7 +24,6 @@ from ssd_live.video.encoders import (
     DEFAULT_CRF,
     DEFAULT_PRESET,
     Codec,
-    Preset,
     software_encoder,
 )
 from ssd_live.video.writer import Quality
@@ -40,34 +38,6 @@ _CORES_FOR_ONE = 4
 _WEBM_CODEC: Codec = "av1"
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of `process`, as typed on the command line."""
-
-    inputs: tuple[str, ...]
-    output: str | None
-    detections: Path | None
-    no_video: bool
-    model: str
-    backend: str
-    precision: str
-    threshold: float | None
-    classes: tuple[str, ...]
-    codec: str | None
-    crf: int | None
-    preset: str
-    max_frames: int | None
-    start: float
-    duration: float | None
-    every: int
-    region: str
-    overwrite: bool
-    hardware_decoding: bool
-    jobs: int
-    runner: str
-    ray_address: str | None
-
-
 def run(request: Request) -> None:
     """Process all inputs and print a summary.
 
@@ -80,10 +50,8 @@ def run(request: Request) -> None:
         raise UsageError("--ray-address is for --runner ray; give both or neither")
     plan = _plan(request)
     model = find_model(request.model)
-    wanted = detection_filter(model.metadata, request.threshold, request.classes)
-    choice = choose(
-        model, request.backend, cast(Any, request.precision), workload="throughput", notify=notify
-    )
+    wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
+    choice = choose(model, request.backend, request.precision, workload="throughput", notify=notify)
     # Images come one at a time, so a larger batch would be computed mostly for nothing. With
     # --every, frames without detection would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
@@ -160,7 +128,7 @@ def _settings(request: Request) -> ProcessOptions:
     if request.preset != DEFAULT_PRESET and not software_encoder(codec).presets:
         raise UsageError(f"--preset {request.preset}: {codec} has no presets; leave out --preset")
     return ProcessOptions(
-        Quality(codec, crf, cast(Preset, request.preset)),
+        Quality(codec, crf, request.preset),
         request.every,
         _region(request.region),
         request.start,
@@ -183,7 +151,7 @@ def _codec(request: Request) -> Codec:
             f"{request.output}: WebM cannot hold {request.codec}; leave out --codec, or end the "
             "name in .mp4 or .mkv"
         )
-    return cast(Codec, request.codec)
+    return request.codec
 
 
 def _region(text: str) -> Region | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
+from ssd_live.commands.export import Request
 from ssd_live.commands.progress import notify
 from ssd_live.errors import MissingPackageError, OutputError
 from ssd_live.imaging.frame import Frame
@@ -23,21 +24,22 @@ from ssd_live.video.reader import VideoReader
 _MAX_FRAMES = 2000
 
 
-def run(name: str, output: Path | None, data: Path | None, overwrite: bool) -> None:
-    """Export the trained model `name` to `output`, or to NAME.onnx if `output` is None.
+def run(request: Request) -> None:
+    """Export a trained model as a model file.
 
-    The agreement sample comes from `data` (a video, image or folder), or from the bundled photos
-    and clip if `data` is None. Raises `UnknownModelError` if there is no such model,
-    `MissingPackageError` if PyTorch is not installed, `ModelFileError` if the model is damaged,
-    `MediaError` if `data` cannot be read, and `OutputError` if the output exists and `overwrite` is
-    False, or if it cannot be written.
+    The agreement sample comes from the requested data, or from the bundled photos and clip if no
+    data are requested. Raises `UnknownModelError` if there is no such model, `MissingPackageError`
+    if PyTorch is not installed, `ModelFileError` if the model is damaged, `MediaError` if the data
+    cannot be read, and `OutputError` if the output exists and may not be overwritten, or if it
+    cannot be written.
     """
-    path = output or Path(f"{name}.onnx")
-    if path.exists() and not overwrite:
+    path = request.output or Path(f"{request.name}.onnx")
+    if path.exists() and not request.overwrite:
         raise OutputError(
             f"{path}: exists already; give --overwrite to replace it, or another name with -o"
         )
-    write(_exported(name), path, frames_of(data) if data else bundled_frames())
+    frames = frames_of(request.data) if request.data else bundled_frames()
+    write(_exported(request.name), path, frames)
 
 
 def _exported(name: str) -> ModelFile:

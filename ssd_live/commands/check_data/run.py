@@ -10,6 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
+from ssd_live.commands.check_data import Request
+from ssd_live.commands.options import names_in
 from ssd_live.commands.progress import notify
 from ssd_live.datasets import sheets
 from ssd_live.datasets.check import Checked, check, unlabelled
@@ -33,28 +35,28 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HINTS: frozenset[Kind] = frozenset({"unlabelled image", "resembling names"})
 
 
-def run(
-    folder: Path, split: str, classes: tuple[str, ...], json_file: Path | None, sheet: Path | None
-) -> None:
+def run(request: Request) -> None:
     """Check the labelled images, print the findings, and write the contact sheet and the JSON file.
 
-    `folder` is a data set (VOC, COCO or YOLO), `split` a part of it. Raises `DataError` if the data
-    cannot be read, or at the end if a label or an image is wrong. Raises `UsageError` if an output
-    would overwrite an input or the other output, and `OutputError` if an output cannot be written.
+    Raises `DataError` if the data cannot be read, or at the end if a label or an image is wrong.
+    Raises `UsageError` if an output would overwrite an input or the other output, and `OutputError`
+    if an output cannot be written.
     """
+    folder, json_file, sheet = request.folder, request.json_file, request.sheet
     # Check the outputs first, so that an error does not appear only after the work.
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise OutputError(
             f"{sheet}: the contact sheet is an image; end the name in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    data = load_data(folder, split, tuple(name.strip() for name in classes if name.strip()))
+    classes = (name.strip() for name in names_in(request.classes))
+    data = load_data(folder, request.split, tuple(name for name in classes if name))
     sheet = sheet or Path(
         f"check-{resolve(folder).stem if folder.is_file() else resolve(folder).name}.png"
     )
     _keep_inputs(data, folder, sheet, json_file)
     checked = check(data, _tell)
-    findings = [*checked.findings, *([] if split or folder.is_file() else unlabelled(data))]
+    findings = [*checked.findings, *([] if request.split or folder.is_file() else unlabelled(data))]
     _print(data, checked, findings)
     write_image(sheet, _sheet(data, checked, findings))
     print(f"contact sheet: {sheet}")

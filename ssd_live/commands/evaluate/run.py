@@ -2,7 +2,6 @@
 
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +10,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from ssd_live.backends.base import PRECISIONS
+from ssd_live.commands.evaluate import Request
 from ssd_live.commands.progress import notify
 from ssd_live.datasets import sheets
 from ssd_live.datasets.load import load_data
 from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.evaluation.average_precision import Predictions, Rule
+from ssd_live.evaluation.average_precision import Predictions
 from ssd_live.evaluation.confusion import frequent
 from ssd_live.evaluation.evaluate import (
     SURE,
@@ -41,49 +41,6 @@ _SHOWN_MISTAKES = 10
 _PRECISIONS = ("auto", *PRECISIONS)
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of `eval`, as typed on the command line.
-
-    `models`, `backend` and `precision` each give one value, or two values to compare. A comma
-    separates two backends or two precisions. `output` is the JSON file to write.
-    """
-
-    models: tuple[str, ...]
-    data: Path
-    split: str
-    backend: str
-    precision: str
-    metric: Rule
-    output: Path | None
-    sheet: Path | None
-    plots: Path | None
-
-    def runs(self) -> list[tuple[str, str, str]]:
-        """Return (model, backend, precision) of each run: one run, or two runs to compare.
-
-        Raises `UsageError` if a precision is not known or if an option has more than two values.
-        """
-        backends, precisions = self.backend.split(","), self.precision.split(",")
-        for precision in precisions:
-            if precision not in _PRECISIONS:
-                raise UsageError(
-                    f"there is no precision {precision!r}; choose {', '.join(_PRECISIONS)}, or "
-                    "two of them as in fp32,bf16"
-                )
-        count = max(len(self.models), len(backends), len(precisions))
-        if count > 2:
-            raise UsageError(
-                f"at most two runs can be compared, not {count}; give at most two models, "
-                "backends and precisions"
-            )
-        columns = [
-            values * count if len(values) == 1 else values
-            for values in (list(self.models), backends, precisions)
-        ]
-        return list(zip(*columns, strict=True))
-
-
 def run(request: Request) -> None:
     """Evaluate the requested models, print the results, and write the requested files.
 
@@ -91,7 +48,7 @@ def run(request: Request) -> None:
     `UsageError` if an option is not valid, and another `SsdLiveError` if the data, a model or an
     output cannot be used.
     """
-    runs = request.runs()
+    runs = _runs(request)
     # Check the outputs first, so that an error does not appear only after the work.
     if request.plots is not None:
         check_plot(request.plots)
@@ -140,8 +97,8 @@ def run(request: Request) -> None:
         )
     _print(evaluations)
     first = next(iter(evaluations.values()))
-    if request.output is not None:
-        with atomic_write(request.output) as file:
+    if request.json_file is not None:
+        with atomic_write(request.json_file) as file:
             answer = {
                 "data": str(request.data),
                 "split": request.split,
@@ -165,6 +122,31 @@ def run(request: Request) -> None:
     print(f"{100 * first.mean:.2f} {'AP' if request.metric == 'coco' else 'mAP'}")
 
 
+def _runs(request: Request) -> list[tuple[str, str, str]]:
+    """Return (model, backend, precision) of each run: one run, or two runs to compare.
+
+    Raises `UsageError` if a precision is not known or if an option has more than two values.
+    """
+    backends, precisions = request.backend.split(","), request.precision.split(",")
+    for precision in precisions:
+        if precision not in _PRECISIONS:
+            raise UsageError(
+                f"there is no precision {precision!r}; choose {', '.join(_PRECISIONS)}, or two of "
+                "them as in fp32,bf16"
+            )
+    count = max(len(request.models), len(backends), len(precisions))
+    if count > 2:
+        raise UsageError(
+            f"at most two runs can be compared, not {count}; give at most two models, backends and "
+            "precisions"
+        )
+    columns = [
+        values * count if len(values) == 1 else values
+        for values in (request.models, backends, precisions)
+    ]
+    return list(zip(*columns, strict=True))
+
+
 def _keep_inputs(request: Request, data: DataSet) -> None:
     """Raise `UsageError` if an output would overwrite an image, a label or a model."""
     files = [
@@ -175,7 +157,7 @@ def _keep_inputs(request: Request, data: DataSet) -> None:
         *(request.data / "annotations").glob("*.json"),
         *map(Path, request.models),
     ]
-    for output in (request.output, request.sheet, request.plots):
+    for output in (request.json_file, request.sheet, request.plots):
         if output is not None and any(
             path.name == output.name and resolve(path) == resolve(output) for path in files
         ):

@@ -5,9 +5,7 @@ import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -20,11 +18,12 @@ from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
 from ssd_live.bench.state import load_average
 from ssd_live.bench.tables import Table, as_html, comparison, headline, tables
+from ssd_live.commands.bench import PrecisionChoice, Request
 from ssd_live.commands.interrupts import cancelled_at_once
 from ssd_live.commands.progress import notify
 from ssd_live.errors import DataError, UsageError
 from ssd_live.imaging.plotting import check_plot
-from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.selection.choose import choose
 from ssd_live.system.atomic_files import atomic_write, check_writable
 from ssd_live.system.paths import assets_folder, printable, resolve
@@ -35,24 +34,6 @@ _MOST_STREAMS, _MOST_BATCH = 64, 256
 _SAMPLE = assets_folder() / "media" / "bikes.mp4"
 # Tables that go to a file need not fit a terminal.
 _FILE_COLUMNS = 200
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of `bench`, as typed on the command line."""
-
-    source: str | None
-    models: tuple[str, ...]
-    backends: tuple[str, ...]
-    precisions: tuple[str, ...]
-    batches: str
-    streams: str
-    kinds: str
-    seconds: float
-    json: Path | None
-    plot: Path | None
-    html: Path | None
-    compare: Path | None
 
 
 def run(request: Request) -> None:
@@ -67,7 +48,7 @@ def run(request: Request) -> None:
         raise UsageError(f"--seconds {request.seconds} is not a duration; give a number of seconds")
     earlier = _earlier(request.compare) if request.compare else None
     batches, streams = (
-        _numbers("--batch", request.batches, _MOST_BATCH),
+        _numbers("--batch", request.batch, _MOST_BATCH),
         _numbers("--streams", request.streams, _MOST_STREAMS),
     )
     kinds = _kinds(request.kinds)
@@ -103,8 +84,8 @@ def run(request: Request) -> None:
         _print_changes(changed, differences(earlier, report))
     for line in report.warnings:
         print(f"warning: {line}")
-    if request.json is not None:
-        with atomic_write(request.json) as file:
+    if request.json_file is not None:
+        with atomic_write(request.json_file) as file:
             file.write(report.model_dump_json(indent=1).encode() + b"\n")
     if request.html is not None:
         with atomic_write(request.html) as file:
@@ -119,9 +100,9 @@ def _check_outputs(request: Request) -> None:
     Raises `UsageError` if an output would overwrite another output or an input, `OutputError` if an
     output cannot be written, and `MissingPackageError` if a package for the plot is missing.
     """
-    sources = [Path(text) for text in (request.source, *request.models) if text]
+    sources = [Path(text) for text in (request.source, *_models(request)) if text]
     taken = {resolve(path) for path in (_SAMPLE, request.compare, *sources) if path is not None}
-    for path in (request.json, request.html, request.plot):
+    for path in (request.json_file, request.html, request.plot):
         if path is None:
             continue
         check_writable(path)
@@ -140,15 +121,19 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
     If several combinations lead to the same model and backend, only the first one is returned.
     """
     found: dict[tuple[str, str], Subject] = {}
-    for name in request.models:
+    for name in _models(request):
         model = find_model(name)
-        for backend in request.backends:
-            for precision in request.precisions:
+        for backend in request.backends or ["auto"]:
+            for precision in request.precisions or [PrecisionChoice.auto]:
                 choice = choose(
-                    model, backend, cast(Any, precision), workload="throughput", notify=notify
+                    model, backend, precision.value, workload="throughput", notify=notify
                 )
                 found.setdefault((model.sha256, str(choice)), Subject(model, choice))
     return tuple(found.values())
+
+
+def _models(request: Request) -> list[str]:
+    return request.models or [DEFAULT_MODEL]
 
 
 def _clip(source: str | None, stack: ExitStack) -> Path | None:

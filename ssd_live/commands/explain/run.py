@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
+from ssd_live.commands.explain import Request
 from ssd_live.commands.progress import notify
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import DataError, MissingPackageError, UsageError
@@ -12,19 +13,12 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.system.paths import resolve
 
 
-def run(
-    image_path: Path,
-    ground_truth: Path | None,
-    name: str,
-    threshold: float | None,
-    output: Path | None,
-) -> None:
+def run(request: Request) -> None:
     """Print which default box found each detection in an image, and draw these boxes.
 
-    `ground_truth` is a VOC XML, YOLO text or COCO JSON file that lists the objects in the image, or
-    None. If it is given, also show which default boxes match each object. `name` is the model's
-    name or file. Raises `UsageError` if an option is not valid, and another `SsdLiveError` if a
-    file, the model or PyTorch cannot be used.
+    If a file lists the objects in the image, also show which default boxes match each object.
+    Raises `UsageError` if an option is not valid, and another `SsdLiveError` if a file, the model
+    or PyTorch cannot be used.
     """
     try:
         from ssd_live.training.explain import describe, draw, explain
@@ -34,20 +28,21 @@ def run(
             "CPU build)"
         ) from error
 
-    model = find_model(name)
+    ground_truth = request.ground_truth
+    model = find_model(request.model)
     classes = model.metadata.classes
-    threshold = model.metadata.display_threshold if threshold is None else threshold
+    threshold = model.metadata.display_threshold if request.threshold is None else request.threshold
     if not model.metadata.score_threshold <= threshold <= 1:
         raise UsageError(
             f"--threshold {threshold:g} is not between {model.metadata.score_threshold:g} (the "
             "lowest score of this model) and 1"
         )
-    output = output or Path(f"{image_path.stem}-explained.png")
-    if resolve(output) == resolve(image_path):
+    output = request.output or Path(f"{request.image.stem}-explained.png")
+    if resolve(output) == resolve(request.image):
         raise UsageError(f"{output}: is the input image itself; give another name with -o")
-    image = read_image(image_path).planes[0]
+    image = read_image(request.image).planes[0]
     truth = (
-        _truth(ground_truth, image_path, (image.shape[1], image.shape[0]), classes)
+        _truth(ground_truth, request.image, (image.shape[1], image.shape[0]), classes)
         if ground_truth is not None
         else None
     )

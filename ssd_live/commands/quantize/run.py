@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
-from ssd_live.commands.export import bundled_frames, frames_of
+from ssd_live.commands.export.run import bundled_frames, frames_of
 from ssd_live.commands.progress import notify
+from ssd_live.commands.quantize import Request
 from ssd_live.errors import MissingPackageError, ModelFileError, OutputError, UsageError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model, int8_place
@@ -30,33 +31,25 @@ _CALIBRATION_IMAGES = 100
 _RUNTIMES = ("openvino", "onnxruntime")
 
 
-def run(
-    name: str,
-    data: Path | None,
-    output: Path | None,
-    labels: Path | None,
-    overwrite: bool,
-    force: bool,
-) -> None:
+def run(request: Request) -> None:
     """Write the INT8 version of a float32 model, and print how far it agrees with that model.
 
-    `name` is the name or file of the model. `data` is a file or folder for the calibration. If
-    `labels` is given, also print the mAP of both models on these labelled images. Raises
-    `ModelFileError` if the INT8 version does not agree with float32 and `force` is False,
-    `OutputError` if the output exists and `overwrite` is False, and another `SsdLiveError` if the
-    model, the data or a package cannot be used.
+    If there are labelled images, also print the mAP of both models on them. Raises `ModelFileError`
+    if the INT8 version does not agree with float32 and is not forced, `OutputError` if the output
+    exists and may not be overwritten, and another `SsdLiveError` if the model, the data or a
+    package cannot be used.
     """
-    model = find_model(name)
+    model = find_model(request.name)
     if model.metadata.precision != "float32":
         raise UsageError(
             f"{model.name} is {model.metadata.precision} already; give the float32 model"
         )
-    path = output or int8_place(model)
-    if path.exists() and not overwrite:
+    path = request.output or int8_place(model)
+    if path.exists() and not request.overwrite:
         raise OutputError(
             f"{path}: exists already; give --overwrite to replace the file, or another file with -o"
         )
-    images = _calibration(model, data)
+    images = _calibration(model, request.data)
     notify(f"calibrating {model.name} on {len(images)} images")
     best = _best(model, images)
     if best is None:
@@ -65,7 +58,7 @@ def run(
             "is missing"
         )
     form, agreement = best
-    if not agreement.within("int8") and not force:
+    if not agreement.within("int8") and not request.force:
         raise ModelFileError(
             f"{model.name}: only {agreement.share:.1%} of its INT8 results agree with float32; "
             "calibrate on more images of your own with --data, "
@@ -76,8 +69,8 @@ def run(
         f"written: {path} ({len(form.data) / 1e6:.1f} MB; the float32 model has "
         f"{len(model.data) / 1e6:.1f} MB)"
     )
-    if labels is not None:
-        _tell_precision(model, form, labels)
+    if request.labels is not None:
+        _tell_precision(model, form, request.labels)
     print(f"{agreement.share:.1%} agreement with float32")
 
 

@@ -65,7 +65,7 @@ def _make(
     licence: str,
     provenance: str,
 ) -> None:
-    from ssd_live.commands.export import bundled_frames, write
+    from ssd_live.commands.export.run import bundled_frames, write
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.labels import names_for
     from ssd_live.models.published import PREPROCESSING

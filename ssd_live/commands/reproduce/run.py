@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 from ssd_live.backends import backend_module
 from ssd_live.commands.progress import notify
+from ssd_live.commands.reproduce import Request
 from ssd_live.errors import MissingPackageError, ModelFileError, UsageError
 from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
@@ -87,16 +88,18 @@ class Measured:
     fps: dict[int, float]
 
 
-def run(models: Sequence[str], data: Path | None, backend: str, json_file: Path | None) -> None:
+def run(request: Request) -> None:
     """Measure the models on this machine, and print the results beside those of the paper.
 
-    If `models` is empty, all installed SSD300 and SSD512 models with the VOC classes are measured.
-    If a network of the paper has no model, only its speed is measured, with random weights. The
-    last printed line is the best FPS. Raises `UsageError` if a model has another network, and
-    another `SsdLiveError` if a model, the data, a package or the output cannot be used.
+    If no model is requested, all installed SSD300 and SSD512 models with the VOC classes are
+    measured. If a network of the paper has no model, only its speed is measured, with random
+    weights. The last printed line is the best FPS. Raises `UsageError` if a model has another
+    network, and another `SsdLiveError` if a model, the data, a package or the output cannot be
+    used.
     """
-    folder = data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
-    given = [find_model(name) for name in models] or _known_models()
+    backend, json_file = request.backend, request.json_file
+    folder = request.data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
+    given = [find_model(name) for name in request.models or []] or _known_models()
     for model in given:
         if model.metadata.network not in _NETWORKS:
             raise UsageError(

@@ -4,8 +4,6 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from rich.console import Console
@@ -18,6 +16,7 @@ from ssd_live.backends.tensorrt.device import Gpu, gpus
 from ssd_live.backends.tensorrt.graph import EnginePrecision
 from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, key_for
 from ssd_live.backends.tensorrt.variants import VARIANTS, Variant
+from ssd_live.commands.build_engine import Request
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.errors import ModelFileError, SsdLiveError, UsageError
@@ -32,22 +31,6 @@ _MOST_WORKSPACE_MB = 1 << 20
 _EXIT_INTERRUPTED = 130
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of `build`, as typed on the command line."""
-
-    model: str
-    folder: Path | None
-    runtime: str
-    precision: str
-    batches: str
-    workspace_mb: int
-    targets: str
-    version_compatible: bool
-    hardware_compatible: bool
-    force: bool
-
-
 def run(request: Request) -> None:
     """Build the engine, save it and check it against float32, unless the same engine exists.
 
@@ -56,12 +39,7 @@ def run(request: Request) -> None:
     the check fails, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the
     library or the folder cannot be used.
     """
-    precision, workspace_mb, runtime, force = (
-        request.precision,
-        request.workspace_mb,
-        request.runtime,
-        request.force,
-    )
+    precision, workspace_mb, force = request.precision, request.workspace, request.force
     if precision not in _PRECISIONS:
         raise UsageError(
             f"engines compute in fp16 or fp32, not {precision}; give --precision fp16 or fp32"
@@ -71,27 +49,27 @@ def run(request: Request) -> None:
             f"--workspace {workspace_mb} is too large; it is in MB, and can be "
             f"{_MOST_WORKSPACE_MB} at most, or 0 for all memory"
         )
-    flavour = VARIANTS[runtime]
+    flavour = VARIANTS[request.runtime]
     # Sorted, because the same targets in another order are the same engine.
     wanted = tuple(
         sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()})
     )
     options = BuildOptions(
         cast(EnginePrecision, precision),
-        _batches(request.batches),
+        _batches(request.batch),
         workspace_mb,
         wanted,
         version_compatible=request.version_compatible,
         hardware_compatible=request.hardware_compatible,
     )
-    model = find_model(request.model)
+    model = find_model(request.name)
     if model.metadata.precision != "float32":
         raise UsageError(
             f"{model.name} is {model.metadata.precision}; give the float32 model, because "
             "engines are built from it"
         )
     library = flavour.library()
-    store = EngineStore(request.folder)
+    store = EngineStore(request.output)
     # An engine for other GPUs does not depend on the GPU of this machine.
     gpu, no_gpu = (None, "the engine is for other GPUs") if wanted else _gpu()
     key = key_for(model, flavour.name, str(library.__version__), options, gpu)

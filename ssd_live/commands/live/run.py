@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+from ssd_live.commands.live import Request
+from ssd_live.commands.options import names_in
 from ssd_live.commands.progress import notify
 from ssd_live.errors import OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source
 from ssd_live.video.sources.parse import parse_size
@@ -23,52 +25,32 @@ _POLL_SECONDS = 0.05
 _LEFT_BEHIND_SECONDS = 0.5
 _MOST_SOURCES = 64
 _SAMPLE = assets_folder() / "media" / "bikes.mp4"
-_DEFAULT_MODEL = "ssd300-mobilenetv2-oid"
 
 
-@dataclass(frozen=True)
-class Words:
-    """The options of `live`, as typed on the command line."""
-
-    sources: tuple[str, ...]
-    model: str | None
-    backend: str | None
-    precision: str | None
-    threshold: float | None
-    classes: tuple[str, ...]
-    record: Path | None
-    size: str
-    rate: float | None
-    full_screen: bool
-    exit_after: float | None
-    screenshot: Path | None
-    stats: Path | None
-    window: bool
-
-
-def run(words: Words) -> int:
+def run(request: Request) -> int:
     """Run `live` until the window closes or Ctrl-C is pressed, and return the exit code.
 
     The options are checked first. Raises `UsageError` if an option is not valid, and another
     `SsdLiveError` if a source, the model or an output cannot be used.
     """
-    request = _checked(words)
-    if words.window:
+    checked = _checked(request)
+    if not request.no_window:
         from ssd_live.gui import platform
 
         platform.prepare()
         from ssd_live.gui import app
 
-        code = app.run(request)
+        code = app.run(checked)
     else:
-        code = _run_in_terminal(request)
+        code = _run_in_terminal(checked)
     _leave_nothing_behind(code)
     return code
 
 
-def _checked(words: Words) -> LiveRequest:
-    camera = _first_camera() if not words.sources else None
-    sources = [_numbered(parse_source(text)) for text in words.sources] or [
+def _checked(request: Request) -> LiveRequest:
+    classes = names_in(request.classes)
+    camera = _first_camera() if not request.sources else None
+    sources = [_numbered(parse_source(text)) for text in request.sources or ()] or [
         camera or parse_source(str(_SAMPLE))
     ]
     if len(sources) > _MOST_SOURCES:
@@ -76,41 +58,40 @@ def _checked(words: Words) -> LiveRequest:
             f"{len(sources)} sources are more than fit into the window; give at most "
             f"{_MOST_SOURCES}"
         )
-    if words.model is not None or words.threshold is not None or words.classes:
+    if request.model is not None or request.threshold is not None or classes:
         from ssd_live.detection.filter import detection_filter
-        from ssd_live.modelfile.catalogue import find_model
 
         detection_filter(
-            find_model(words.model or _DEFAULT_MODEL).metadata, words.threshold, words.classes
+            find_model(request.model or DEFAULT_MODEL).metadata, request.threshold, classes
         )
-    if words.record is not None:
+    if request.record is not None:
         if len(sources) > 1:
             raise UsageError(
                 "--record works with one source only; record each source from the window (key R), "
                 "or run `live` once for each source"
             )
-        if words.record.suffix.lower() != ".mkv":
+        if request.record.suffix.lower() != ".mkv":
             raise UsageError(
-                f"{words.record}: a recording is a Matroska file, which stays readable after a "
+                f"{request.record}: a recording is a Matroska file, which stays readable after a "
                 "crash; end the name in .mkv"
             )
-        if words.record.exists():
-            raise OutputError(f"{words.record}: exists already; choose another name")
-    if words.screenshot is not None and not words.window:
+        if request.record.exists():
+            raise OutputError(f"{request.record}: exists already; choose another name")
+    if request.screenshot is not None and request.no_window:
         raise UsageError("--screenshot needs the window; leave out --no-window")
     return LiveRequest(
         sources=tuple(sources),
-        options=SourceOptions(parse_size(words.size) if words.size else None, words.rate),
-        model=words.model,
-        backend=words.backend,
-        precision=words.precision,
-        overrides=Overrides(words.threshold, words.classes),
-        record=words.record,
-        full_screen=words.full_screen,
-        exit_after=words.exit_after,
-        screenshot=words.screenshot,
-        stats=words.stats,
-        no_camera=not words.sources and camera is None,
+        options=SourceOptions(parse_size(request.size) if request.size else None, request.rate),
+        model=request.model,
+        backend=request.backend,
+        precision=request.precision,
+        overrides=Overrides(request.threshold, classes),
+        record=request.record,
+        full_screen=request.full_screen,
+        exit_after=request.exit_after,
+        screenshot=request.screenshot,
+        stats=request.stats,
+        no_camera=not request.sources and camera is None,
     )
 
 
@@ -169,7 +150,7 @@ class _Terminal:
             _signals(self._interrupt),
         ):
             self._session = session
-            session.load(request.model_request(_DEFAULT_MODEL, "auto", "auto"))
+            session.load(request.model_request(DEFAULT_MODEL, "auto", "auto"))
             for stream, source, cap in zip(
                 session.streams, request.sources, request.rate_caps, strict=True
             ):

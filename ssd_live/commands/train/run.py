@@ -8,6 +8,7 @@ from typing import Any
 
 from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
+from ssd_live.commands.train import Request
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import (
     CancelledError,
@@ -26,21 +27,13 @@ _SHOWN_TROUBLES = 10
 _SAMPLE_IMAGES = 200
 
 
-def run(
-    recipe_path: Path,
-    data: Path | None,
-    output: Path | None,
-    changes: Sequence[str],
-    resume: bool,
-    device: str,
-) -> None:
+def run(request: Request) -> None:
     """Train a network as the recipe says, and write its model file, weights and curves.
 
-    `data` and `changes` (`key=value`) replace values of the recipe. `output` is the folder for
-    checkpoints and the log. `resume` continues an earlier run. Each process of a distributed run
-    calls this function, and only the process of rank 0 prints and writes. Raises `CancelledError`
-    if the user stopped the training, `UsageError` if an option or the recipe is not valid, and
-    another `SsdLiveError` if the data, a package or an output cannot be used.
+    Each process of a distributed run calls this function, and only the process of rank 0 prints and
+    writes. Raises `CancelledError` if the user stopped the training, `UsageError` if an option or
+    the recipe is not valid, and another `SsdLiveError` if the data, a package or an output cannot
+    be used.
     """
     try:
         from ssd_live.training.ranks import prepare, ranks
@@ -53,17 +46,19 @@ def run(
     from ssd_live.training.start import begin
     from ssd_live.training.trainer import Place, Trainer
 
-    given = [*changes, *([f'data.train=["{data.as_posix()}"]'] if data else [])]
-    recipe = read_recipe(recipe_path, given)
+    changes = list(request.changes or [])
+    if request.data:
+        changes.append(f'data.train=["{request.data.as_posix()}"]')
+    recipe = read_recipe(request.recipe, changes)
     train, validation = _data(recipe)
-    place = Place(output or engines_folder() / "training" / recipe.name)
-    if place.last.exists() and not resume:
+    place = Place(request.output or engines_folder() / "training" / recipe.name)
+    if place.last.exists() and not request.resume:
         raise UsageError(
             f"{place.folder}: contains a training run already; continue it with --resume, or give "
             "another folder with -o"
         )
     place.folder.mkdir(parents=True, exist_ok=True)
-    with ranks(prepare(device, recipe.train.seed)) as (rank, world, device):
+    with ranks(prepare(request.device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
             raise UsageError(
                 f"train.batch is {recipe.train.batch}, which {world} processes cannot share "
@@ -72,7 +67,7 @@ def run(
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
-        if resume:
+        if request.resume:
             trainer.resume()
             notify(f"continuing after step {trainer.step}")
         if rank == 0:
@@ -205,7 +200,7 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     Raises `ModelFileError` if the file and the network do not agree, and `OutputError` if a file
     cannot be written.
     """
-    from ssd_live.commands.export import write
+    from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
     from ssd_live.export.model_file import Description, export_network
     from ssd_live.models.weight_files import save_weights

@@ -1,0 +1,36 @@
+"""`export`: write a model file with an agreement sample."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssd_live.commands.options import Overwrite
+
+
+@dataclass(frozen=True)
+class Request:
+    """Export a trained network as one ONNX model file (needs PyTorch)."""
+
+    name: Annotated[str, typer.Argument(help="Name of a trained model.")]
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Model file to write; default: NAME.onnx."
+        ),
+    ] = None
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Video, image or folder; some of its frames are stored to compare backends.",
+        ),
+    ] = None
+    overwrite: Overwrite = False
+
+    def run(self) -> None:
+        """Run the command."""
+        from ssd_live.commands.export.run import run
+
+        run(self)

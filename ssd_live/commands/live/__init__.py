@@ -1,0 +1,81 @@
+"""`live`: show detections live in a window, or run in the terminal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssd_live.commands.options import BACKEND_HELP, MODEL_HELP, Classes, PrecisionName, Threshold
+
+
+@dataclass(frozen=True)
+class Request:
+    """Show detections live, in a window or in the terminal. Several sources are shown side by side.
+    Without SOURCE, open the first webcam, or the sample clip if there is no webcam.
+    """
+
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Camera number or name, file, rtsp:// or http:// address, folder of images, "
+            "screen (this screen) or pattern (a test pattern).",
+        ),
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help=MODEL_HELP),
+    ] = None
+    backend: Annotated[str | None, typer.Option(help=BACKEND_HELP)] = None
+    precision: Annotated[PrecisionName | None, typer.Option(help="Precision of the backend.")] = (
+        None
+    )
+    threshold: Threshold = None
+    classes: Classes = ""
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Record the video to this .mkv file, and the detections to a file beside it; the "
+            "recording starts when the model is loaded.",
+        ),
+    ] = None
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
+    ] = ""
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            min=0.01,
+            max=1000,
+            metavar="N",
+            help="Frames per second to request from a source.",
+        ),
+    ] = None
+    full_screen: Annotated[
+        bool, typer.Option("--full-screen", help="Show only the video, on the full screen.")
+    ] = False
+    no_window: Annotated[
+        bool,
+        typer.Option(
+            "--no-window", help="Open no window; print frame rates and latencies in the terminal."
+        ),
+    ] = False
+    exit_after: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this many seconds.")
+    ] = None
+    screenshot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save a screenshot of the window at the end (.png)."),
+    ] = None
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all measurements at the end (.json).")
+    ] = None
+
+    def run(self) -> int:
+        """Run the command."""
+        from ssd_live.commands.live.run import run
+
+        return run(self)

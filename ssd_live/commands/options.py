@@ -1,0 +1,43 @@
+"""Define the arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+# The precisions of `backends.base`, which is slow to import, and auto: the program chooses.
+PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+
+MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
+BACKEND_HELP = (
+    "Library that runs the model: auto (measures all once and takes the fastest), cpu (auto "
+    "without GPUs), openvino, onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, "
+    "for example openvino:GPU."
+)
+
+Model = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+Backend = Annotated[str, typer.Option(help=BACKEND_HELP)]
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        help="Precision of the backend; auto takes the fastest one whose results agree with fp32."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Keep only detections with at least this score, 0 to 1; default: the model's own."
+    ),
+]
+Classes = Annotated[str, typer.Option(metavar="A,B", help="Keep only detections of these classes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+ResultsFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write all results to FILE.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names in a text like `A,B`, or no names if the text is empty."""
+    return tuple(text.split(",")) if text else ()

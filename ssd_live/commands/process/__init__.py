@@ -1,0 +1,119 @@
+"""`process`: annotate videos and images, and write the detections."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ssd_live.commands.options import Backend, Classes, Model, Precision, Threshold
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class Request:
+    """Annotate every frame of videos and images, in order, and write the detections."""
+
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders or wildcards.")
+    ]
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File for the annotated copy; a folder if there are several inputs.",
+        ),
+    ] = None
+    detections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the detections to this .jsonl, .json (COCO) or .csv file."
+        ),
+    ] = None
+    no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False
+    model: Model = DEFAULT_MODEL
+    backend: Backend = "auto"
+    precision: Precision = "auto"
+    threshold: Threshold = None
+    classes: Classes = ""
+    codec: Annotated[
+        Literal["h264", "hevc", "av1", "mjpeg", "ffv1"] | None,
+        typer.Option(
+            help="Codec of the annotated video: h264 by default, av1 for .webm. A hardware encoder "
+            "is used if it works."
+        ),
+    ] = None
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            help="Quality on the codec's own scale; a lower value looks better, but makes larger "
+            "files."
+        ),
+    ] = None
+    preset: Annotated[
+        Literal["slow", "balanced", "fast", "fastest"],
+        typer.Option(help="Encoder preset: a slower one makes smaller files of the same quality."),
+    ] = "fast"
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after N frames of each input.")
+    ] = None
+    start: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Start at second S of each video.")
+    ] = 0.0
+    duration: Annotated[
+        float | None, typer.Option(min=0, metavar="S", help="Process only S seconds of each video.")
+    ] = None
+    every: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Detect on every Nth frame; the frames between show only the corners of the last "
+            "boxes.",
+        ),
+    ] = 1
+    region: Annotated[
+        str,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Detect only inside this region: left, top, width and height in pixels.",
+        ),
+    ] = ""
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace existing files; process finished inputs again."),
+    ] = False
+    hardware_decoding: Annotated[
+        bool,
+        typer.Option(
+            "--hardware-decoding",
+            help="Decode on a GPU if its pixels are exactly those of the CPU.",
+        ),
+    ] = False
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=256,
+            metavar="N",
+            help="Process N inputs at the same time; 0 chooses N by the number of CPU cores.",
+        ),
+    ] = 0
+    runner: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where to run: local is this machine, ray a Ray cluster."),
+    ] = "local"
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Address of the Ray cluster; default: start a local cluster."
+        ),
+    ] = None
+
+    def run(self) -> None:
+        """Run the command."""
+        from ssd_live.commands.process.run import run
+
+        run(self)

@@ -183,12 +183,12 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
     return detect
 
 
-def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], device: str) -> Detect:
+def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device: str) -> Detect:
     """Return a function that detects objects in an image with a PyTorch network.
 
     `network` must be in evaluation mode. `normalise` makes its input from uint8 RGB images (B, 3,
-    H, W). `size` is the (width, height) of the network input in pixels, `device` a name such as
-    `cuda`.
+    H, W). `metadata` is that of the model file that the network becomes: its activation, its
+    thresholds and its number of detections are used. `device` is a name such as `cuda`.
     """
     import torch
 
@@ -198,12 +198,22 @@ def detector_of_network(network: Any, normalise: Any, size: tuple[int, int], dev
     @torch.inference_mode()
     def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
-        rgb = np.ascontiguousarray(frame.network_input(size)[..., ::-1].transpose(2, 0, 1))
+        rgb = np.ascontiguousarray(
+            frame.network_input(metadata.input_size)[..., ::-1].transpose(2, 0, 1)
+        )
         regression, logits = network(normalise(torch.from_numpy(rgb)[None].to(device)))
-        boxes, scores = boxes_and_scores(regression, logits, network.default_boxes, "softmax")
+        boxes, scores = boxes_and_scores(
+            regression, logits, network.default_boxes, metadata.score_activation
+        )
         boxes, scores = boxes.cpu(), scores.cpu()
         best = scores[0].amax(1).topk(min(_CANDIDATES, scores.shape[1])).indices
-        found = keep(boxes[0, best], scores[0, best], 0.01, 0.45, 200)
+        found = keep(
+            boxes[0, best],
+            scores[0, best],
+            metadata.score_threshold,
+            metadata.iou_threshold,
+            metadata.max_detections,
+        )
         scale = np.array([frame.width, frame.height] * 2, np.float32)
         return Predictions(
             found[0].numpy() * scale, found[1].numpy(), found[2].numpy().astype(np.int64)

@@ -75,7 +75,29 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
 
     Raises `ModelFileError` if the exported graph is not valid ONNX.
     """
-    metadata = Metadata(
+    metadata = metadata_of(described)
+    proto = to_onnx(
+        PixelsToDetections(network, described.mean, described.scale, described.activation),
+        described.input_size,
+    )
+    _forget_the_exporter(proto)
+    graft_onnx_nms(
+        proto.graph,
+        score_threshold=metadata.score_threshold,
+        iou_threshold=metadata.iou_threshold,
+        max_detections=metadata.max_detections,
+    )
+    store_as_float16_where_exact(proto.graph)
+    data = to_bytes(proto, metadata)
+    return ModelFile(Path(f"{described.name}.onnx"), data, sha256(data), metadata)
+
+
+def metadata_of(described: Description) -> Metadata:
+    """Return the metadata of a model file that is made by `export_network`.
+
+    It has the score threshold and the number of detections that all exported files have.
+    """
+    return Metadata(
         name=described.name,
         network=described.network,
         preset=described.preset,
@@ -94,20 +116,6 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
         licence=described.licence,
         provenance=described.provenance,
     )
-    proto = to_onnx(
-        PixelsToDetections(network, described.mean, described.scale, described.activation),
-        described.input_size,
-    )
-    _forget_the_exporter(proto)
-    graft_onnx_nms(
-        proto.graph,
-        score_threshold=metadata.score_threshold,
-        iou_threshold=metadata.iou_threshold,
-        max_detections=metadata.max_detections,
-    )
-    store_as_float16_where_exact(proto.graph)
-    data = to_bytes(proto, metadata)
-    return ModelFile(Path(f"{described.name}.onnx"), data, sha256(data), metadata)
 
 
 def _forget_the_exporter(proto: ModelProto) -> None:

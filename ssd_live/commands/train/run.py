@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from ssd_live.system.paths import engines_folder
 _SHOWN_TROUBLES = 10
 # How many images of the data are candidates for the agreement sample of the model file.
 _SAMPLE_IMAGES = 200
+# The overlap for NMS of section 3.7 of the SSD paper.
+_IOU_THRESHOLD = 0.45
 
 
 def run(request: Request) -> None:
@@ -66,6 +69,7 @@ def run(request: Request) -> None:
             )
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
+        described = _description(recipe, train, how)
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
         if request.resume:
             trainer.resume()
@@ -75,12 +79,12 @@ def run(request: Request) -> None:
         with ends_in_order(trainer.stop, "stopping after this step ..."):
             trainer.run(
                 _tell if rank == 0 else lambda _: None,
-                _evaluator(validation, how, device) if validation else None,
+                _evaluator(validation, described, how, device) if validation else None,
             )
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
-            _finish(recipe, trainer, train, validation or train, how, place.folder)
+            _finish(trainer, described, recipe, how, validation or train, place.folder)
 
 
 def _data(recipe: Any) -> tuple[Any, Any]:
@@ -152,15 +156,40 @@ def _tell(progress: Any) -> None:
         notify(f"note: {note}")
 
 
-def _evaluator(validation: Any, how: Any, device: str) -> Any:
+def _description(recipe: Any, train: Any, how: Any) -> Any:
+    """Return the description of the model file that the training makes, without its step."""
+    from ssd_live.export.model_file import Description
+
+    return Description(
+        name=recipe.name,
+        network=recipe.model.network,
+        preset=recipe.model.preset,
+        classes=train.classes,
+        input_size=how.input_size,
+        mean=how.mean,
+        scale=how.scale,
+        # The confidence loss of section 2.2 of the SSD paper is a softmax loss.
+        activation="softmax",
+        iou_threshold=_IOU_THRESHOLD,
+        display_threshold=0.5,
+        training_data=train.name,
+        licence="as its data",
+        provenance=f"trained with ssd_live, recipe {recipe.name}",
+    )
+
+
+def _evaluator(validation: Any, described: Any, how: Any, device: str) -> Any:
+    """Return a function that computes the mAP of a network on the validation data.
+
+    It uses the thresholds that the model file will have.
+    """
     from ssd_live.evaluation.evaluate import detector_of_network, evaluate
+    from ssd_live.export.model_file import metadata_of
     from ssd_live.training.start import Normalise
 
-    normalise = Normalise(how).to(device)
+    normalise, metadata = Normalise(how).to(device), metadata_of(described)
     return lambda network: (
-        evaluate(
-            detector_of_network(network, normalise, how.input_size, device), validation, "voc"
-        ).mean
+        evaluate(detector_of_network(network, normalise, metadata, device), validation, "voc").mean
     )
 
 
@@ -192,7 +221,7 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
     notify(line)
 
 
-def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: Path) -> None:
+def _finish(trainer: Any, described: Any, recipe: Any, how: Any, data: Any, folder: Path) -> None:
     """Write the weights and the model file of the best step, and the training curves.
 
     The best step has the highest validation mAP; without validation it is the last step. Frames of
@@ -202,7 +231,7 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
     """
     from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
-    from ssd_live.export.model_file import Description, export_network
+    from ssd_live.export.model_file import export_network
     from ssd_live.models.weight_files import save_weights
     from ssd_live.training.start import Normalise
 
@@ -211,27 +240,13 @@ def _finish(recipe: Any, trainer: Any, train: Any, data: Any, how: Any, folder: 
         notify(f"step {best} was the best in validation; its weights are used")
     network = trainer.trained_on_cpu()
     facts = {
-        "classes": list(train.classes),
+        "classes": list(described.classes),
         "network": recipe.model.network,
         "preset": recipe.model.preset,
     }
     save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
-    described = Description(
-        name=recipe.name,
-        network=recipe.model.network,
-        preset=recipe.model.preset,
-        classes=train.classes,
-        input_size=how.input_size,
-        mean=how.mean,
-        scale=how.scale,
-        activation="softmax",
-        iou_threshold=0.45,
-        display_threshold=0.5,
-        training_data=train.name,
-        licence="as its data",
-        provenance=f"trained with ssd_live, recipe {recipe.name}, step {best or trainer.step} of "
-        f"{recipe.train.steps}",
-    )
+    reached = f"step {best or trainer.step} of {recipe.train.steps}"
+    described = replace(described, provenance=f"{described.provenance}, {reached}")
     model = write(
         export_network(network, described),
         engines_folder() / "models" / f"{recipe.name}.onnx",

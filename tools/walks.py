@@ -2,7 +2,7 @@
 
     python tools/walks.py
 
-A module belongs to a walk if another module of the walk imports it, or if it imports one.
+The modules of a walk must be connected by imports, directly or by a contract that both import.
 """
 
 import ast
@@ -13,6 +13,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE = CHECKOUT / "docs" / "architecture.md"
 PACKAGE = "ssd_live"
+# Modules that only say what two sides agree on. Data do not pass them.
+CONTRACTS = {"backends.base", "remote.network"}
 
 
 def main() -> int:
@@ -41,13 +43,17 @@ def walks() -> dict[str, list[str]]:
 
 
 def apart(modules: list[str]) -> list[str]:
-    """Return the modules that neither import another module of the walk nor are imported by one."""
-    imports = {module: imported_by(module) & set(modules) for module in modules}
-    return [
-        module
-        for module in modules
-        if not imports[module] and not any(module in others for others in imports.values())
-    ]
+    """Return the modules that imports do not connect with the first module of the walk."""
+    nodes = {*modules, *CONTRACTS}
+    imports = {node: imported_by(node) & nodes for node in nodes}
+    connected, pending = set(), [modules[0]]
+    while pending:
+        node = pending.pop()
+        if node in connected:
+            continue
+        connected.add(node)
+        pending += imports[node] | {other for other in nodes if node in imports[other]}
+    return [module for module in modules if module not in connected]
 
 
 def imported_by(module: str) -> set[str]:

@@ -7,10 +7,13 @@ tail has the outputs of the `EfficientNMS_TRT` plugin: `num_detections` int32 (B
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, TensorProto, helper, numpy_helper
+
+from ssd_live.modelfile.graph_builder import GraphBuilder
 
 BOXES = "decoded_boxes"
 SCORES = "class_scores"
@@ -21,12 +24,44 @@ PLUGIN_DOMAIN = "ssd_live.trt"
 # The limits of the fixed tail. Its cost grows with the square of the candidates, and each round
 # costs one matrix product. The sample clip needs 15 rounds.
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
-# The type of the counts. float16 holds every whole number up to 2048, and TensorRT-RTX has no
-# float32 matrix product on Turing GPUs.
-_COUNTS = TensorProto.FLOAT16
 # The limit of the standard tail. The bundled networks have fewer boxes.
 ONNX_BOXES = 2048
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
+# The constant that `set_score_threshold` changes.
+_SCORE_THRESHOLD = "nms_score"
+# The type of the counts. float16 holds every whole number up to 2048, and TensorRT-RTX has no
+# float32 matrix product on Turing GPUs.
+_COUNTS = TensorProto.FLOAT16
+_SECOND_AXIS, _THIRD_AXIS, _LAST_AXIS = (np.array([axis], np.int64) for axis in (1, 2, -1))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The names of the tensors that hold all pairs of a box and a class.
+
+    The pairs of an image are numbered class by class: class 0 with every box, then class 1.
+    `boxes` is float32 (B, N, 4), `scores` is float32 (B, C, N), `shape` is the shape of `scores` as
+    int64 (3,), and `box_count` is N as int64 ().
+    """
+
+    boxes: str
+    scores: str
+    shape: str
+    box_count: str
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The names of the tensors that hold the K best pairs of each image, best first.
+
+    `numbers` are the numbers of the pairs, int64 (B, K), `scores` is float32 (B, K), `classes` is
+    int64 (B, K), and `boxes` is float32 (B, K, 4).
+    """
+
+    numbers: str
+    scores: str
+    classes: str
+    boxes: str
 
 
 def graft_onnx_nms(
@@ -42,56 +77,26 @@ def graft_onnx_nms(
 
     If the IoU of two boxes is exactly the threshold, ONNX Runtime keeps both and OpenVINO does not.
     """
-    kept = _graft_cut(graph, ONNX_BOXES) if _boxes(graph) > ONNX_BOXES else (BOXES, SCORES)
-    constants: dict[str, np.ndarray] = {
-        "nms_limit": np.array([max_detections], np.int64),
-        "nms_iou": np.array([iou_threshold], np.float32),
-        "nms_score": np.array([score_threshold], np.float32),
-    }
-    nodes = [
-        helper.make_node(
-            "NonMaxSuppression",
-            [kept[0], "nms_scores", "nms_limit", "nms_iou", "nms_score"],
-            [KEPT],
-        ),
-        helper.make_node("GatherND", ["nms_scores", KEPT], ["nms_kept_scores"]),
-        helper.make_node("ConstantOfShape", ["nms_shape"], ["nms_zeros"]),
-        helper.make_node("ScatterND", ["nms_zeros", KEPT, "nms_kept_scores"], ["nms_scattered"]),
-    ]
-    _graft_best(graph, "nms_scattered", nodes, constants, max_detections, kept)
-
-
-def _graft_cut(graph: GraphProto, count: int) -> tuple[str, str]:
-    """Append nodes that keep the `count` boxes with the highest score in any class.
-
-    Returns the names of the tensors with these boxes and with their scores. Boxes that score little
-    in every class would cost all later nodes as much as the others: an untrained SSD has 8732 boxes
-    over 0.01.
-    """
-    constants = {
-        "nms_cut_axis": np.array([2], np.int64),
-        "nms_cut_count": np.array([count], np.int64),
-    }
-    graph.initializer.extend(
-        numpy_helper.from_array(value, name) for name, value in constants.items()
+    tail = GraphBuilder(graph, "nms")
+    boxes, scores = BOXES, SCORES
+    if _box_count(graph) > ONNX_BOXES:
+        boxes, scores = _add_cut(tail, ONNX_BOXES)
+    pairs = _add_pairs(tail, boxes, scores)
+    kept = tail.add(
+        "NonMaxSuppression",
+        pairs.boxes,
+        pairs.scores,
+        np.array([max_detections], np.int64),
+        np.array([iou_threshold], np.float32),
+        _score_constant(tail, score_threshold),
+        output=KEPT,
     )
-    graph.node.extend(
-        [
-            helper.make_node("ReduceMax", [SCORES, "nms_cut_axis"], ["nms_cut_best"], keepdims=0),
-            helper.make_node(
-                "TopK",
-                ["nms_cut_best", "nms_cut_count"],
-                ["nms_cut_scores", "nms_cut_number"],
-                axis=1,
-            ),
-            helper.make_node("Unsqueeze", ["nms_cut_number", "nms_cut_axis"], ["nms_cut_row"]),
-            helper.make_node("GatherND", [BOXES, "nms_cut_row"], ["nms_cut_boxes"], batch_dims=1),
-            helper.make_node(
-                "GatherND", [SCORES, "nms_cut_row"], ["nms_cut_classes"], batch_dims=1
-            ),
-        ]
-    )
-    return "nms_cut_boxes", "nms_cut_classes"
+    kept_scores = tail.add("GatherND", pairs.scores, kept)
+    zeros = tail.add("ConstantOfShape", pairs.shape)
+    scattered = tail.add("ScatterND", zeros, kept, kept_scores)
+    _, numbers = _add_top(tail, _add_flat(tail, scattered), max_detections, "detection_scores")
+    _add_other_outputs(tail, pairs, numbers)
+    _declare_outputs(graph, max_detections)
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
@@ -99,9 +104,11 @@ def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
 
     A pair is a box and a class. The tail is for comparing networks.
     """
-    _graft_best(
-        graph, "nms_scores", [], {"nms_limit": np.array([max_detections], np.int64)}, max_detections
-    )
+    tail = GraphBuilder(graph, "nms")
+    pairs = _add_pairs(tail, BOXES, SCORES)
+    _, numbers = _add_top(tail, _add_flat(tail, pairs.scores), max_detections, "detection_scores")
+    _add_other_outputs(tail, pairs, numbers)
+    _declare_outputs(graph, max_detections)
 
 
 def graft_fixed_nms(
@@ -118,62 +125,21 @@ def graft_fixed_nms(
     `score_threshold`, and no chain of boxes in which each suppresses the next is longer than
     `FIXED_ROUNDS`.
     """
-    pairs = _pairs(graph)
-    count = min(FIXED_CANDIDATES, pairs) if pairs else FIXED_CANDIDATES
-    constants: dict[str, np.ndarray] = {
-        "nms_count": np.array([count], np.int64),
-        "nms_limit": np.array([max_detections], np.int64),
-        "nms_iou": np.array(iou_threshold, np.float32),
-        "nms_score": np.array([score_threshold], np.float32),
-        "nms_half": np.array(0.5, np.float16),
-        "nms_second": np.array([1], np.int64),
-        "nms_sides": np.array([1, 1, 1, 1], np.int64),
-    }
-    nodes = [
-        helper.make_node("Reshape", ["nms_scores", "nms_flat"], ["nms_every"]),
-        helper.make_node(
-            "TopK", ["nms_every", "nms_count"], ["nms_candidates", "nms_pair"], axis=1
-        ),
-        *_place_nodes("nms_pair", "nms_candidate_class", "nms_candidate_row"),
-        helper.make_node(
-            "GatherND", [BOXES, "nms_candidate_row"], ["nms_candidate_boxes"], batch_dims=1
-        ),
-        *_overlap_nodes(),
-        *_same_class_nodes(),
-        *_better_nodes(),
-        helper.make_node("Greater", ["nms_overlap", "nms_shared"], ["nms_overlaps"]),
-        helper.make_node("And", ["nms_overlaps", "nms_same"], ["nms_conflict_anywhere"]),
-        helper.make_node(
-            "And", ["nms_conflict_anywhere", "nms_better"], ["nms_conflict_with_better"]
-        ),
-        helper.make_node("Cast", ["nms_conflict_with_better"], ["nms_conflict"], to=_COUNTS),
-        helper.make_node("Greater", ["nms_candidates", "nms_score"], ["nms_over"]),
-        helper.make_node("Cast", ["nms_over"], ["nms_over_number"], to=_COUNTS),
-        helper.make_node("Unsqueeze", ["nms_over_number", "nms_last"], ["nms_valid"]),
-    ]
-    alive = "nms_valid"
-    for number in range(FIXED_ROUNDS):
-        nodes += [
-            helper.make_node("MatMul", ["nms_conflict", alive], [f"nms_against_{number}"]),
-            helper.make_node("Less", [f"nms_against_{number}", "nms_half"], [f"nms_free_{number}"]),
-            helper.make_node(
-                "Cast", [f"nms_free_{number}"], [f"nms_free_number_{number}"], to=_COUNTS
-            ),
-            helper.make_node(
-                "Mul", [f"nms_free_number_{number}", "nms_valid"], [f"nms_alive_{number}"]
-            ),
-        ]
-        alive = f"nms_alive_{number}"
-    nodes += [
-        helper.make_node("Cast", [alive], ["nms_alive"], to=TensorProto.FLOAT),
-        helper.make_node("Squeeze", ["nms_alive", "nms_last"], ["nms_survives"]),
-        helper.make_node("Mul", ["nms_candidates", "nms_survives"], ["nms_surviving_scores"]),
-        helper.make_node(
-            "TopK", ["nms_surviving_scores", "nms_limit"], ["detection_scores", "nms_rank"], axis=1
-        ),
-        helper.make_node("GatherElements", ["nms_pair", "nms_rank"], ["nms_index"], axis=1),
-    ]
-    _graft(graph, nodes, constants, max_detections)
+    tail = GraphBuilder(graph, "nms")
+    pairs = _add_pairs(tail, BOXES, SCORES)
+    # A graph that leaves the number of pairs open must have enough of them.
+    count = min(FIXED_CANDIDATES, _pair_count(graph) or FIXED_CANDIDATES)
+    candidates = _add_candidates(tail, pairs, count)
+    conflicts = _add_conflicts(tail, candidates, iou_threshold)
+    over = tail.add("Greater", candidates.scores, _score_constant(tail, score_threshold))
+    valid = tail.add("Unsqueeze", tail.add("Cast", over, to=_COUNTS), _LAST_AXIS)
+    kept = _add_rounds(tail, conflicts, valid)
+    kept = tail.add("Squeeze", tail.add("Cast", kept, to=TensorProto.FLOAT), _LAST_AXIS)
+    kept_scores = tail.add("Mul", candidates.scores, kept)
+    _, ranks = _add_top(tail, kept_scores, max_detections, "detection_scores")
+    numbers = tail.add("GatherElements", candidates.numbers, ranks, axis=1)
+    _add_other_outputs(tail, pairs, numbers)
+    _declare_outputs(graph, max_detections)
 
 
 def graft_efficient_nms(
@@ -184,186 +150,201 @@ def graft_efficient_nms(
     The plugin uses at most 4096 pairs of a box and a class. It suppresses a box at an IoU of
     `iou_threshold` or more.
     """
-    attributes: dict[str, Any] = {
-        "plugin_version": "1",
-        "score_threshold": float(score_threshold),
-        "iou_threshold": float(iou_threshold),
-        "max_output_boxes": max_detections,
+    GraphBuilder(graph, "nms").add_several(
+        "EfficientNMS_TRT",
+        BOXES,
+        SCORES,
+        outputs=OUTPUTS,
+        domain=PLUGIN_DOMAIN,
+        plugin_version="1",
+        score_threshold=float(score_threshold),
+        iou_threshold=float(iou_threshold),
+        max_output_boxes=max_detections,
         # No column of the scores is background, boxes are corners, and scores need no activation.
-        "background_class": -1,
-        "box_coding": 0,
-        "score_activation": 0,
-        "class_agnostic": 0,
-    }
-    graph.node.append(
-        helper.make_node(
-            "EfficientNMS_TRT", [BOXES, SCORES], list(OUTPUTS), domain=PLUGIN_DOMAIN, **attributes
-        )
+        background_class=-1,
+        box_coding=0,
+        score_activation=0,
+        class_agnostic=0,
     )
-    _set_outputs(graph, max_detections)
+    _declare_outputs(graph, max_detections)
 
 
-def _graft_best(
-    graph: GraphProto,
-    scores: str,
-    nodes: Sequence[NodeProto],
-    constants: dict[str, np.ndarray],
-    max_detections: int,
-    kept: tuple[str, str] = (BOXES, SCORES),
-) -> None:
-    """Append `nodes`, and nodes that turn their best scores into the four outputs.
+def _score_constant(tail: GraphBuilder, score_threshold: float) -> str:
+    return tail.constant(np.array([score_threshold], np.float32), _SCORE_THRESHOLD)
 
-    `nodes` compute the tensor named `scores` (B, C, N) from `nms_scores` (B, C, N). `kept` are the
-    names of the tensors with the boxes and scores to choose from.
+
+def _add_cut(tail: GraphBuilder, count: int) -> tuple[str, str]:
+    """Keep the `count` boxes with the highest score in any class.
+
+    Returns the names of the tensors with these boxes and with their scores. Boxes that score little
+    in every class would cost all later nodes as much as the others: an untrained SSD has 8732 boxes
+    over 0.01.
     """
-    best = [
-        *nodes,
-        helper.make_node("Reshape", [scores, "nms_flat"], ["nms_candidates"]),
-        helper.make_node(
-            "TopK", ["nms_candidates", "nms_limit"], ["detection_scores", "nms_index"], axis=1
-        ),
-    ]
-    _graft(graph, best, constants, max_detections, kept)
+    best = tail.add("ReduceMax", SCORES, _THIRD_AXIS, keepdims=0)
+    _, numbers = _add_top(tail, best, count)
+    rows = tail.add("Unsqueeze", numbers, _THIRD_AXIS)
+    boxes = tail.add("GatherND", BOXES, rows, batch_dims=1)
+    scores = tail.add("GatherND", SCORES, rows, batch_dims=1)
+    return boxes, scores
 
 
-def _graft(
-    graph: GraphProto,
-    nodes: Sequence[NodeProto],
-    constants: dict[str, np.ndarray],
-    max_detections: int,
-    kept: tuple[str, str] = (BOXES, SCORES),
-) -> None:
-    """Append `nodes`, and nodes that make the four outputs from their results.
+def _add_pairs(tail: GraphBuilder, boxes: str, scores: str) -> _Pairs:
+    """Make pairs of the tensors `boxes` (B, N, 4) and `scores` (B, N, C)."""
+    by_class = tail.add("Transpose", scores, perm=[0, 2, 1])
+    shape = tail.add("Shape", by_class)
+    return _Pairs(boxes, by_class, shape, tail.add("Gather", shape, np.array(2, np.int64)))
 
-    `nodes` compute `detection_scores` and `nms_index`, both (B, K), from `nms_scores` (B, C, N).
-    `kept` are the names of the tensors with the boxes and scores to choose from.
+
+def _add_flat(tail: GraphBuilder, scores: str) -> str:
+    """Turn scores (B, C, N) into a tensor (B, C * N), and return its name."""
+    return tail.add("Reshape", scores, np.array([0, -1], np.int64))
+
+
+def _add_top(
+    tail: GraphBuilder, scores: str, count: int, output: str | None = None
+) -> tuple[str, str]:
+    """Find the `count` highest of the `scores` (B, M), highest first.
+
+    Returns the names of the tensors with these scores and with their indices, int64, both (B, K).
+    `output` is the name of the former if it is an output of the graph.
     """
-    constants = constants | {
-        "nms_flat": np.array([0, -1], np.int64),
-        "nms_last": np.array([-1], np.int64),
-        "nms_first": np.array([1], np.int64),
-        "nms_zero": np.array(0, np.float32),
-        "nms_box_axis": np.array(2, np.int64),
-    }
-    graph.initializer.extend(
-        numpy_helper.from_array(value, name) for name, value in constants.items()
+    top, indices = tail.add_several(
+        "TopK", scores, np.array([count], np.int64), outputs=[output, None], axis=1
     )
-    graph.node.extend(
-        [
-            helper.make_node("Transpose", [kept[1]], ["nms_scores"], perm=[0, 2, 1]),
-            helper.make_node("Shape", ["nms_scores"], ["nms_shape"]),
-            helper.make_node("Gather", ["nms_shape", "nms_box_axis"], ["nms_box_count"]),
-            *nodes,
-            *_place_nodes("nms_index", "nms_class", "nms_box_row"),
-            helper.make_node("Cast", ["nms_class"], ["detection_classes"], to=TensorProto.INT32),
-            helper.make_node(
-                "GatherND", [kept[0], "nms_box_row"], ["detection_boxes"], batch_dims=1
-            ),
-            helper.make_node("Greater", ["detection_scores", "nms_zero"], ["nms_real"]),
-            helper.make_node("Cast", ["nms_real"], ["nms_ones"], to=TensorProto.INT32),
-            helper.make_node(
-                "ReduceSum", ["nms_ones", "nms_first"], ["num_detections"], keepdims=1
-            ),
-        ]
+    return top, indices
+
+
+def _add_other_outputs(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> None:
+    """Make the other three outputs from `detection_scores`.
+
+    `numbers` (B, K) are the numbers of the detected pairs.
+    """
+    classes, rows = _add_places(tail, pairs, numbers)
+    tail.add("Cast", classes, output="detection_classes", to=TensorProto.INT32)
+    tail.add("GatherND", pairs.boxes, rows, output="detection_boxes", batch_dims=1)
+    is_real = tail.add("Greater", "detection_scores", np.float32(0))
+    ones = tail.add("Cast", is_real, to=TensorProto.INT32)
+    tail.add("ReduceSum", ones, _SECOND_AXIS, output="num_detections", keepdims=1)
+
+
+def _add_places(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> tuple[str, str]:
+    """Compute the classes (B, M) and the box rows (B, M, 1) of the pairs with these numbers (B, M).
+
+    Returns the names of both tensors.
+    """
+    classes = tail.add("Div", numbers, pairs.box_count)
+    rows = tail.add("Mod", numbers, pairs.box_count)
+    return classes, tail.add("Unsqueeze", rows, _LAST_AXIS)
+
+
+def _add_candidates(tail: GraphBuilder, pairs: _Pairs, count: int) -> _Candidates:
+    """Choose the `count` pairs of each image with the highest scores."""
+    scores, numbers = _add_top(tail, _add_flat(tail, pairs.scores), count)
+    classes, rows = _add_places(tail, pairs, numbers)
+    boxes = tail.add("GatherND", pairs.boxes, rows, batch_dims=1)
+    return _Candidates(numbers, scores, classes, boxes)
+
+
+def _add_conflicts(tail: GraphBuilder, candidates: _Candidates, iou_threshold: float) -> str:
+    """Compute which candidates suppress which others.
+
+    Returns the name of a tensor (B, K, K). It is 1 where the candidate of the column suppresses the
+    candidate of the row if the former is kept, and 0 elsewhere.
+    """
+    common, allowed = _add_common_areas(tail, candidates.boxes, iou_threshold)
+    is_same_class = tail.add("Equal", *_add_column_and_row(tail, candidates.classes))
+    is_better = _add_is_better(tail, candidates)
+    overlaps = tail.add("Greater", common, allowed)
+    overlaps_in_class = tail.add("And", overlaps, is_same_class)
+    conflicts = tail.add("And", overlaps_in_class, is_better)
+    return tail.add("Cast", conflicts, to=_COUNTS)
+
+
+def _add_common_areas(tail: GraphBuilder, boxes: str, iou_threshold: float) -> tuple[str, str]:
+    """Compute how much every two of the K candidates overlap.
+
+    Returns the names of two tensors (B, K, K). The first is the area that two candidates have in
+    common. The second is the largest such area that the IoU threshold allows.
+    """
+    x1, y1, x2, y2 = tail.add_several(
+        "Split", boxes, np.array([1, 1, 1, 1], np.int64), outputs=[None] * 4, axis=2
     )
-    _set_outputs(graph, max_detections)
+    x1_across, y1_across, x2_across, y2_across = (
+        _add_across(tail, corner) for corner in (x1, y1, x2, y2)
+    )
+    common_width, width = _add_common_side(tail, (x1, x2), (x1_across, x2_across))
+    common_height, height = _add_common_side(tail, (y1, y2), (y1_across, y2_across))
+    common = tail.add("Mul", common_width, common_height)
+    area = tail.add("Mul", width, height)
+    both_areas = tail.add("Add", area, _add_across(tail, area))
+    union = tail.add("Sub", both_areas, common)
+    # There is no division, because the union of two empty boxes is zero.
+    return common, tail.add("Mul", union, np.float32(iou_threshold))
 
 
-def _place_nodes(index: str, class_id: str, row: str) -> list[NodeProto]:
-    """Return nodes that compute classes (B, M) and box rows (B, M, 1) from pair numbers (B, M).
+def _add_across(tail: GraphBuilder, values: str) -> str:
+    """Turn a column (B, K, 1) into a row (B, 1, K), and return its name."""
+    return tail.add("Transpose", values, perm=[0, 2, 1])
 
-    The arguments are the names of the tensors. A pair is a box and a class; the pairs are numbered
-    class by class.
+
+def _add_common_side(
+    tail: GraphBuilder, down: tuple[str, str], across: tuple[str, str]
+) -> tuple[str, str]:
+    """Compute the sides of boxes along one axis.
+
+    `down` and `across` are the low and the high ends of the boxes, as columns (B, K, 1) and as rows
+    (B, 1, K). Returns the names of the length that every two boxes have in common (B, K, K), and of
+    the length of each box (B, K, 1).
     """
-    return [
-        helper.make_node("Div", [index, "nms_box_count"], [class_id]),
-        helper.make_node("Mod", [index, "nms_box_count"], [f"{row}_number"]),
-        helper.make_node("Unsqueeze", [f"{row}_number", "nms_last"], [row]),
-    ]
+    low = tail.add("Max", down[0], across[0])
+    high = tail.add("Min", down[1], across[1])
+    common = tail.add("Relu", tail.add("Sub", high, low))
+    return common, tail.add("Sub", down[1], down[0])
 
 
-def _overlap_nodes() -> list[NodeProto]:
-    """Return nodes that compute how much every two of the K candidates overlap.
+def _add_is_better(tail: GraphBuilder, candidates: _Candidates) -> str:
+    """Compute which candidates are better than which others, and return the tensor's name.
 
-    `nms_overlap` (B, K, K) is the area that two candidates have in common. `nms_shared` (B, K, K)
-    is the largest such area that the IoU threshold allows.
+    The tensor (B, K, K) is true where the candidate of the column has a higher score than the
+    candidate of the row. Of equal scores, the one with the lower pair number counts as higher,
+    because TopK does not promise to sort them in this way.
     """
-    corners = ["nms_x1", "nms_y1", "nms_x2", "nms_y2"]
-    nodes = [helper.make_node("Split", ["nms_candidate_boxes", "nms_sides"], corners, axis=2)]
-    nodes += [
-        helper.make_node("Transpose", [corner], [f"{corner}_across"], perm=[0, 2, 1])
-        for corner in corners
-    ]
-    for axis in "xy":
-        nodes += [
-            helper.make_node("Max", [f"nms_{axis}1", f"nms_{axis}1_across"], [f"nms_{axis}_low"]),
-            helper.make_node("Min", [f"nms_{axis}2", f"nms_{axis}2_across"], [f"nms_{axis}_high"]),
-            helper.make_node(
-                "Sub", [f"nms_{axis}_high", f"nms_{axis}_low"], [f"nms_{axis}_between"]
-            ),
-            helper.make_node("Relu", [f"nms_{axis}_between"], [f"nms_{axis}_common"]),
-            helper.make_node("Sub", [f"nms_{axis}2", f"nms_{axis}1"], [f"nms_{axis}_side"]),
-        ]
-    return [
-        *nodes,
-        helper.make_node("Mul", ["nms_x_common", "nms_y_common"], ["nms_overlap"]),
-        helper.make_node("Mul", ["nms_x_side", "nms_y_side"], ["nms_area"]),
-        helper.make_node("Transpose", ["nms_area"], ["nms_area_across"], perm=[0, 2, 1]),
-        helper.make_node("Add", ["nms_area", "nms_area_across"], ["nms_both_areas"]),
-        helper.make_node("Sub", ["nms_both_areas", "nms_overlap"], ["nms_union"]),
-        # There is no division, because the union of two empty boxes is zero.
-        helper.make_node("Mul", ["nms_union", "nms_iou"], ["nms_shared"]),
-    ]
+    # float32 holds whole numbers of this size exactly.
+    numbers = tail.add("Cast", candidates.numbers, to=TensorProto.FLOAT)
+    score_down, score_across = _add_column_and_row(tail, candidates.scores)
+    number_down, number_across = _add_column_and_row(tail, numbers)
+    is_higher = tail.add("Greater", score_across, score_down)
+    is_equal = tail.add("Equal", score_across, score_down)
+    is_first = tail.add("Less", number_across, number_down)
+    return tail.add("Or", is_higher, tail.add("And", is_equal, is_first))
 
 
-def _same_class_nodes() -> list[NodeProto]:
-    """Return nodes that compute `nms_same` (B, K, K).
+def _add_column_and_row(tail: GraphBuilder, values: str) -> tuple[str, str]:
+    """Return the names of the values (B, K) as a column (B, K, 1) and as a row (B, 1, K)."""
+    return tail.add("Unsqueeze", values, _LAST_AXIS), tail.add("Unsqueeze", values, _SECOND_AXIS)
 
-    It is true where two candidates have the same class.
+
+def _add_rounds(tail: GraphBuilder, conflicts: str, valid: str) -> str:
+    """Append the rounds of the fixed tail.
+
+    `conflicts` is (B, K, K). `valid` (B, K, 1) is 1 for candidates over the score threshold and 0
+    for the others. Returns the name of a tensor like `valid`, which is 1 for the kept candidates.
     """
-    return [
-        helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_last"], ["nms_class_down"]),
-        helper.make_node("Unsqueeze", ["nms_candidate_class", "nms_second"], ["nms_class_across"]),
-        helper.make_node("Equal", ["nms_class_down", "nms_class_across"], ["nms_same"]),
-    ]
+    kept = valid
+    for _ in range(FIXED_ROUNDS):
+        against = tail.add("MatMul", conflicts, kept)
+        is_free = tail.add("Less", against, np.float16(0.5))
+        kept = tail.add("Mul", tail.add("Cast", is_free, to=_COUNTS), valid)
+    return kept
 
 
-def _better_nodes() -> list[NodeProto]:
-    """Return nodes that compute `nms_better` (B, K, K).
-
-    It is true where the candidate of the column has a higher score than the candidate of the row.
-    Of equal scores, the one with the lower pair number counts as higher, because TopK does not
-    promise to sort them in this way.
-    """
-    return [
-        # float32 holds whole numbers of this size exactly.
-        helper.make_node("Cast", ["nms_pair"], ["nms_pair_number"], to=TensorProto.FLOAT),
-        *(
-            helper.make_node("Unsqueeze", [name, axis], [f"{name}_{way}"])
-            for name in ("nms_candidates", "nms_pair_number")
-            for axis, way in (("nms_last", "down"), ("nms_second", "across"))
-        ),
-        helper.make_node(
-            "Greater", ["nms_candidates_across", "nms_candidates_down"], ["nms_higher"]
-        ),
-        helper.make_node(
-            "Equal", ["nms_candidates_across", "nms_candidates_down"], ["nms_as_high"]
-        ),
-        helper.make_node(
-            "Less", ["nms_pair_number_across", "nms_pair_number_down"], ["nms_first_box"]
-        ),
-        helper.make_node("And", ["nms_as_high", "nms_first_box"], ["nms_tie_won"]),
-        helper.make_node("Or", ["nms_higher", "nms_tie_won"], ["nms_better"]),
-    ]
-
-
-def _pairs(graph: GraphProto) -> int:
+def _pair_count(graph: GraphProto) -> int:
     """Return the number of pairs of a box and a class, or 0 if the graph leaves it open."""
     _, boxes, classes = _score_sizes(graph)
     return boxes * classes
 
 
-def _boxes(graph: GraphProto) -> int:
+def _box_count(graph: GraphProto) -> int:
     """Return the number of boxes, or 0 if the graph leaves it open."""
     return _score_sizes(graph)[1]
 
@@ -379,12 +360,12 @@ def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
     Raises `KeyError` if the graph has no tail with a score threshold as a constant of its own.
     """
     for tensor in graph.initializer:
-        if tensor.name == "nms_score":
+        if tensor.name == _SCORE_THRESHOLD:
             tensor.CopyFrom(
                 numpy_helper.from_array(np.array([score_threshold], np.float32), tensor.name)
             )
             return
-    raise KeyError("nms_score")
+    raise KeyError(_SCORE_THRESHOLD)
 
 
 def strip_nms(graph: GraphProto) -> None:
@@ -411,7 +392,7 @@ def strip_nms(graph: GraphProto) -> None:
     _replace(graph.output, outputs)
 
 
-def _set_outputs(graph: GraphProto, max_detections: int) -> None:
+def _declare_outputs(graph: GraphProto, max_detections: int) -> None:
     """Declare the four outputs of a model file as the outputs of the graph.
 
     `decoded_boxes` and `class_scores` stay declared with their shapes, as intermediate values.

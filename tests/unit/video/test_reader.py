@@ -1,15 +1,18 @@
 """What is read to look at a video's first picture comes again, and counts once."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
 
 from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
+from ssd_live.video import demuxer
 from ssd_live.video import reader as reader_module
+from ssd_live.video.containers import open_input
 from ssd_live.video.reader import VideoReader
 from tests.clips import frame_times, sound_packets, write_clip
 
@@ -17,14 +20,15 @@ FRAMES = 12
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    seen: list[Path] = []
-    open_it: Callable[..., object] = reader_module._open
-    monkeypatch.setattr(
-        reader_module,
-        "_open",
-        lambda path, *words: seen.append(path) or open_it(path, *words),  # type: ignore[func-returns-value]
-    )
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The address of every file that a reader opened, once for each time."""
+    seen: list[str] = []
+
+    def note_and_open(address: str, **options: Any) -> InputContainer:
+        seen.append(address)
+        return open_input(address, **options)
+
+    monkeypatch.setattr(demuxer, "open_input", note_and_open)
     return seen
 
 
@@ -33,7 +37,7 @@ def _frames(reader: VideoReader, start: float = 0.0) -> list[Frame]:
 
 
 def test_a_file_that_is_read_from_the_beginning_is_opened_once(
-    tmp_path: Path, opened: list[Path]
+    tmp_path: Path, opened: list[str]
 ) -> None:
     clip = write_clip(tmp_path / "in.mp4", FRAMES)
     with VideoReader(clip) as reader:
@@ -55,9 +59,9 @@ def test_the_first_picture_is_the_one_that_was_looked_at_and_the_others_follow(
 
 @pytest.mark.parametrize("kept", [0, 1000])
 def test_sound_before_the_first_picture_is_not_lost(
-    kept: int, tmp_path: Path, opened: list[Path], monkeypatch: pytest.MonkeyPatch
+    kept: int, tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "_MOST_AHEAD", kept)
+    monkeypatch.setattr(reader_module, "MOST_AHEAD", kept)
     clip = write_clip(tmp_path / "in.mp4", FRAMES, sound="aac")
     with VideoReader(clip) as reader:
         (sound,) = reader.other_streams
@@ -74,7 +78,7 @@ def test_sound_before_the_first_picture_is_not_lost(
 def test_damage_before_the_first_picture_counts_once(
     kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "_MOST_AHEAD", kept)
+    monkeypatch.setattr(reader_module, "MOST_AHEAD", kept)
     clip = write_clip(tmp_path / "in.avi", FRAMES, codec="mjpeg", pixel_format="yuvj420p")
     _blank(clip, 1)
     with VideoReader(clip, cores=1) as reader:

@@ -1,9 +1,18 @@
 """Open files and network addresses with FFmpeg, with every supported version of PyAV."""
 
+from pathlib import Path
 from typing import Any
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ssd_live.errors import MediaError
+
+# Only local files may be opened, so that a playlist cannot make the program use the network.
+OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 
 # Before version 19, PyAV raises UnicodeDecodeError for tags that are not UTF-8, unless this option
 # makes it replace the unreadable bytes. Version 19 always replaces them and rejects the option.
@@ -20,3 +29,54 @@ def open_input(address: str, **options: Any) -> InputContainer:
     """
     container: InputContainer = av.open(address, **_REPLACE_BROKEN_TAGS, **options)
     return container
+
+
+def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
+    """Open a local video file for reading and return its PyAV container.
+
+    `hwaccel` is the hardware that decodes, or None. Raises `MediaError` if the file cannot be
+    opened as a video.
+    """
+    try:
+        if not path.exists():
+            raise MediaError(f"{path}: there is no such file; check the path")
+        if not path.is_file():
+            raise MediaError(f"{path}: is not a regular file; give a video or image file")
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path}: the file is empty; copy it again or give another file")
+        with path.open("rb"):
+            pass
+        return open_input(
+            f"file:{path}",
+            options=OPEN_OPTIONS,
+            hwaccel=hwaccel,
+        )
+    except av.error.InvalidDataError as error:
+        raise MediaError(
+            f"{path}: is not a video that FFmpeg can read, or its index is missing; copy it again "
+            "or give another file"
+        ) from error
+    except MediaError:
+        raise
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{path}: cannot be opened ({(error.strerror or str(error)).lower()}); check the path "
+            "and the permissions of the file"
+        ) from error
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the first video stream that is not a cover image.
+
+    Raises `MediaError` if there is none, or if FFmpeg does not know its codec.
+    """
+    moving = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not moving:
+        raise MediaError(f"{path}: the file has no video stream; give a video or image file")
+    if moving[0].codec_context is None:
+        raise MediaError(f"{path}: this FFmpeg does not know its codec; convert it to H.264 first")
+    return moving[0]

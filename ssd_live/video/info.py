@@ -1,8 +1,14 @@
-"""Define `VideoInfo`, the properties of a video."""
+"""Define `VideoInfo`, the properties of a video, and find them out."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from ssd_live.imaging.planes import Orientation
 
 
 @dataclass(frozen=True)
@@ -24,3 +30,41 @@ class VideoInfo:
     duration: float | None
     codec: str
     pixel_format: str
+
+
+def describe(
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    first: av.VideoFrame,
+    turn: Orientation,
+) -> VideoInfo:
+    """Return the properties of a video.
+
+    `container` is the open file, `stream` its video stream, `first` the first decoded frame, and
+    `turn` what makes the frame upright.
+    """
+    rate = stream.average_rate or stream.base_rate or stream.guessed_rate or Fraction(25)
+    time_base = stream.time_base or 1 / Fraction(rate)
+    width, height = (first.height, first.width) if turn.transpose else (first.width, first.height)
+    duration = container.duration / av.time_base if container.duration else None
+    frames = stream.frames or (round(duration * rate) if duration else None)
+    return VideoInfo(
+        path,
+        width,
+        height,
+        Fraction(time_base),
+        Fraction(rate),
+        frames,
+        duration,
+        stream.codec_context.name,
+        first.format.name,
+    )
+
+
+def sample_aspect_ratio(stream: VideoStream, turn: Orientation) -> Fraction:
+    """Return the width of an upright pixel divided by its height. `turn` makes frames upright."""
+    ratio = stream.sample_aspect_ratio
+    if not ratio:
+        return Fraction(1)
+    return 1 / ratio if turn.transpose else Fraction(ratio)

@@ -10,7 +10,7 @@ from av.container import InputContainer
 
 from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
-from ssd_live.video import demuxer
+from ssd_live.video import containers
 from ssd_live.video import reader as reader_module
 from ssd_live.video.containers import open_input
 from ssd_live.video.reader import VideoReader
@@ -28,7 +28,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(address)
         return open_input(address, **options)
 
-    monkeypatch.setattr(demuxer, "open_input", note_and_open)
+    monkeypatch.setattr(containers, "open_input", note_and_open)
     return seen
 
 

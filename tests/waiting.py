@@ -11,7 +11,7 @@ import psutil
 T = TypeVar("T")
 
 # Far more than anything needs: it only keeps what is broken from hanging the run.
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.005
 
 

@@ -286,7 +286,14 @@ def test_a_result_of_the_window_that_cannot_be_written_fails_in_one_line(
     (tmp_path / "file").touch()
     name = {"--record": "a.mkv", "--screenshot": "a.png"}[option]
     settings = str(tmp_path / "settings.json")
-    words = ("pattern:320x240", "--exit-after", 3, option, tmp_path / "file" / name, *FIXED_BACKEND)
+    words = (
+        "pattern:320x240",
+        "--exit-after",
+        10,
+        option,
+        tmp_path / "file" / name,
+        *FIXED_BACKEND,
+    )
     answer = _live(*words, QT_QPA_PLATFORM="offscreen", SSD_LIVE_SETTINGS=settings)
     assert answer.code == 1
     assert [line for line in answer.err.splitlines() if "cannot be written" in line] == [

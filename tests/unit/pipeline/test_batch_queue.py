@@ -9,7 +9,7 @@ from ssd_live.pipeline.batch import BoundedQueue, QueueClosedError, QueueFinishe
 from tests.waiting import wait_until
 
 # Far more than any test needs: it only keeps a broken queue from hanging the run.
-_LIMIT_SECONDS = 20.0
+_LIMIT_SECONDS = 60.0
 
 
 def _in_thread(work: Callable[[], None]) -> threading.Thread:

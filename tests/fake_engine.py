@@ -23,8 +23,13 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS, graft_efficient_nms
-from ssd_live.selection import choose as choosing
-from ssd_live.selection.choose import BackendChoice, BackendMeasurement, table_path
+from ssd_live.selection.choose import (
+    BackendChoice,
+    BackendMeasurement,
+    store_table,
+    table_identity,
+    table_path,
+)
 from tests.tiny_model import SIDE
 from tests.waiting import LIMIT_SECONDS
 
@@ -238,7 +243,8 @@ class Library:
     refuses: dict[str, list[str]] = field(default_factory=dict)
     raises: dict[str, BaseException] = field(default_factory=dict)
     contexts: int = 0
-    runtimes: list["Runtime"] = field(default_factory=list)
+    # Whether the engine that was loaded last was allowed to bring code for the processor.
+    allows_host_code: bool = False
     logger: Any = None
 
     __version__ = "10.9.0"
@@ -255,6 +261,9 @@ class Library:
         self.device.log.note("runtime")
         self.answer("runtime")
         return Runtime(self)
+
+    def engine(self) -> "Engine":
+        return Engine(self)
 
     def answer(self, what: str) -> bool:
         """Whether it goes well; the library tells its logger why not."""
@@ -287,7 +296,8 @@ class Runtime(_Freed):
         if not self.library.answer("engine"):
             return None
         assert engine == ENGINE
-        return Engine(self.library)
+        self.library.allows_host_code = self.engine_host_code_allowed
+        return self.library.engine()
 
 
 class Engine(_Freed):
@@ -406,4 +416,4 @@ def without_tensorrt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def know_the_fastest(model: ModelFile) -> None:
     """So that nothing has to be measured for the backend `cpu`."""
     row = BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1.0, 1000.0, 1.0, "boxes")
-    choosing._store(table_path(model, "cpu"), choosing._identity(model) | {"gpus": []}, [row])
+    store_table(table_path(model, "cpu"), table_identity(model) | {"gpus": []}, [row])

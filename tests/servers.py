@@ -52,7 +52,7 @@ class MjpegServer(Closing):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                camera._serve(self)
+                camera.serve(self)
 
             def log_message(self, *words: Any) -> None:
                 pass
@@ -84,7 +84,8 @@ class MjpegServer(Closing):
     def close(self) -> None:
         self.stop()
 
-    def _serve(self, request: Any) -> None:
+    def serve(self, request: Any) -> None:
+        """Send pictures to one client until it leaves or the camera stops."""
         connection = request.connection
         self._connections.add(connection)
         try:

@@ -23,7 +23,8 @@ from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.system.paths import cache_folder, engines_folder
 
 _TELEMETRY_PACKAGE = "openvino_telemetry"
-_MOST_COMPILED = 16
+# The number of compiled networks that the shared cache keeps.
+MOST_COMPILED = 16
 # A folder with this prefix belongs to a process that compiles. If it is older than this many
 # seconds, the process was killed.
 _OWN, _FORGOTTEN_SECONDS = "own-", 3600
@@ -243,7 +244,7 @@ def _cache_folder() -> Path:
     # is in use.
     with contextlib.suppress(OSError):
         for blob in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[
-            :-_MOST_COMPILED
+            :-MOST_COMPILED
         ]:
             blob.unlink(missing_ok=True)
         for left in folder.glob(f"{_OWN}*"):

@@ -108,7 +108,7 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     with load_model_config(config) as backend:
         own_this_process()
         engine = LoadedModel(config, backend)
-        windows = _Windows()
+        windows = Windows()
 
         def turn(most: int) -> Report:
             before = windows.count
@@ -123,8 +123,8 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
             return report
 
         rate = turn(_WARM_UP_FRAMES).fps
-        _meet(Path(order["meeting"]), order["streams"])
-        windows, energy = _Windows(), Energy()
+        meet(Path(order["meeting"]), order["streams"])
+        windows, energy = Windows(), Energy()
         until = windows.began + order["seconds"]
         while (left := until - time.perf_counter()) > 0 or not windows.count:
             rate = max(rate, turn(max(round(rate * left), _WARM_UP_FRAMES)).fps)
@@ -138,10 +138,12 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
         }
 
 
-class _Windows:
+class Windows:
     """An object that measures FPS in one period of time (window) after another.
 
     A window begins and ends at a moment when a frame was done, because frames come in bursts.
+    `samples` are the FPS of the windows that have ended. `count` is the number of frames so far,
+    and `began` the time of the beginning in seconds of `time.perf_counter`.
     """
 
     def __init__(self) -> None:
@@ -150,6 +152,10 @@ class _Windows:
         self.began = self._opened = time.perf_counter()
 
     def note(self, count: int, last_done_at: float) -> None:
+        """Note that `count` frames are done, the last of them at the time `last_done_at`.
+
+        The time is in seconds of `time.perf_counter`. The window ends there if it is long enough.
+        """
         self.count = count
         if last_done_at - self._opened >= _LONG_WINDOW_SECONDS:
             self.samples.append((count - self._counted) / (last_done_at - self._opened))
@@ -202,7 +208,7 @@ def run_as_child(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
-def _meet(place: Path, streams: int) -> None:
+def meet(place: Path, streams: int) -> None:
     """Wait until the processes of all streams are ready, so that they are measured together.
 
     Each process creates a file in the folder `place`, and waits until there are `streams` files.

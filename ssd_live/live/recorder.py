@@ -101,6 +101,11 @@ class Recorder:
         """The path of the finished video."""
         return self._plan.path
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the queue is full, so that a frame offered now would be lost."""
+        return self._frames.full()
+
     def offer(self, live_frame: LiveFrame) -> None:
         """Put a frame into the queue without waiting; count the frame as lost if it is full."""
         try:

@@ -61,8 +61,8 @@ def quantised(
                 ]
             ),
         )
-    _make_unsigned(proto.graph)
-    _feed_pixels(proto.graph)
+    make_unsigned(proto.graph)
+    feed_pixels(proto.graph)
     # This also removes the nodes that nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(
@@ -76,7 +76,7 @@ def quantised(
     return ModelFile(int8_place(model), data, sha256(data), described)
 
 
-def _make_unsigned(graph: GraphProto) -> None:
+def make_unsigned(graph: GraphProto) -> None:
     """Store activations as integers 0 to 255 instead of -128 to 127, in place.
 
     The values that they stand for stay the same. ONNX Runtime runs a convolution in INT8 only if
@@ -102,7 +102,7 @@ def _make_unsigned(graph: GraphProto) -> None:
         graph.value_info.remove(value)
 
 
-def _feed_pixels(graph: GraphProto) -> None:
+def feed_pixels(graph: GraphProto) -> None:
     """Let the first convolution take the bytes of the image, without a float image in between.
 
     This is done only if one scale and one zero point for all channels turn the bytes into the

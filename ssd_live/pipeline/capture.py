@@ -138,6 +138,11 @@ class Capture:
         """Whether a pause was requested; the source itself may be disconnected."""
         return self._paused
 
+    @property
+    def is_looping(self) -> bool:
+        """Whether the source starts again from the beginning when it ends."""
+        return self._loop
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()

@@ -21,7 +21,8 @@ from ssd_live.remote.network import LiveModel
 from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
-_JOIN_SECONDS = 2.0
+# How long `close` waits for each thread to end.
+JOIN_SECONDS = 2.0
 # How long `close` waits for a request in flight before it kills the network's process.
 _PATIENCE_SECONDS = 0.5
 _INFERENCE_TIMEOUT_SECONDS = 20.0
@@ -243,13 +244,13 @@ class LivePipeline(Closing):
         """End all threads; every frame still in the pipeline counts as dropped."""
         self.stop()
         if (capture := self._capture) is not None:
-            capture.join(_JOIN_SECONDS)
+            capture.join(JOIN_SECONDS)
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)
         if (network := self._network) is not None:
             network.kill()
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            thread.join(JOIN_SECONDS)
         for slot in (self._to_infer, self._to_render):
             self._drop(slot.take(), Cause.STOPPED)
         self._display.close()

@@ -317,6 +317,14 @@ class RemoteBackend(Closing):
         self._process: InferenceProcess | None = process
         self.description = process.description
 
+    @property
+    def pid(self) -> int:
+        """The number of the process in the operating system.
+
+        Raises `BackendError` if this handle is closed.
+        """
+        return self._open().pid
+
     def submit(self, images: Pixels) -> "_Reply":
         """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
 

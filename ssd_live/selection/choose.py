@@ -208,7 +208,7 @@ def measured(
     """
     return _table(
         table_path(model),
-        _identity(model),
+        table_identity(model),
         lambda: _measure(model, candidates(model, notify), notify),
     )
 
@@ -221,8 +221,8 @@ def measured_without_gpu(
     Like `measured`, but no GPU is used, because a GPU that was lost may hang. The measurements stay
     valid when GPUs are added or removed.
     """
-    if (rows := _stored(table_path(model), _identity(model))) is None:
-        path, identity = table_path(model, "cpu"), _identity(model) | {"gpus": []}
+    if (rows := _stored(table_path(model), table_identity(model))) is None:
+        path, identity = table_path(model, "cpu"), table_identity(model) | {"gpus": []}
         rows = _table(
             path, identity, lambda: _measure(model, _for_processors(model, notify), notify)
         )
@@ -236,7 +236,7 @@ def _table(
         rows = measure()
         # If nothing worked, nothing is stored, so that the next start tries again.
         if any(not row.trouble for row in rows):
-            _store(path, identity, rows)
+            store_table(path, identity, rows)
     return rows
 
 
@@ -349,7 +349,11 @@ def _compare(reference: Trial, other: Trial, model: ModelFile) -> Agreement:
     return compare_boxes(reference.boxes, other.boxes)
 
 
-def _identity(model: ModelFile) -> dict[str, Any]:
+def table_identity(model: ModelFile) -> dict[str, Any]:
+    """Return what the measurements of a model depend on: the model, the machine and the versions.
+
+    Stored measurements are used again only if all of it is the same.
+    """
     return {
         "table": _TABLE_VERSION,
         "model": model.sha256,
@@ -383,7 +387,11 @@ def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | 
         return None
 
 
-def _store(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement]) -> None:
+def store_table(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement]) -> None:
+    """Store the measurements `rows` and the `table_identity` that they belong to in `path`.
+
+    Nothing is stored if the file cannot be written.
+    """
     table = {"identity": identity, "rows": [asdict(row) for row in rows]}
     try:
         with atomic_write(path) as file:

@@ -129,7 +129,7 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
     if not len(example.boxes):
         return example
     while (choice := int(random.integers(len(_MIN_OVERLAPS) + 1))) < len(_MIN_OVERLAPS):
-        patch = _find_patch(example, _MIN_OVERLAPS[choice], random)
+        patch = find_patch(example, _MIN_OVERLAPS[choice], random)
         if patch is not None:
             return cut(example, patch)
     return example
@@ -146,9 +146,15 @@ def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
     return replace(example, image=example.image[y1:y2, x1:x2], boxes=boxes.astype(np.float32))
 
 
-def _find_patch(
+def find_patch(
     example: Example, min_overlap: float | None, random: np.random.Generator
 ) -> tuple[int, int, int, int] | None:
+    """Return a random patch of an example, x1, y1, x2, y2 in pixels (section 2.2).
+
+    Its sides are 0.3 to 1 times those of the image, and it is at most twice as high as wide or as
+    wide as high. It has an IoU of at least `min_overlap` with some object (None: any IoU), and the
+    centre of an object lies in it. Return None if fifty trials find no such patch.
+    """
     height, width = example.image.shape[:2]
     for _ in range(_PATCH_TRIALS):
         w, h = width * random.uniform(*_PATCH_SCALE), height * random.uniform(*_PATCH_SCALE)

@@ -46,18 +46,18 @@ def live_options(
     if len(pictures) < 2:
         return efforts[1]
     return next(
-        (options for options in efforts[:-1] if _seconds_a_frame(pictures, options) <= budget),
+        (options for options in efforts[:-1] if seconds_per_frame(pictures, options) <= budget),
         efforts[-1],
     )
 
 
-def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
+def seconds_per_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
     """Return the CPU time in seconds that encoding one whole frame takes.
 
     The time is measured on the centres of the frames and scaled to the whole frame. The first frame
     is not counted, because it is a key frame.
     """
-    parts = [_middle(picture) for picture in pictures]
+    parts = [centre_of(picture) for picture in pictures]
     context = open_encoder(
         "libx264", "yuv420p", (parts[0].width, parts[0].height), options, threads=1
     )
@@ -71,7 +71,7 @@ def _seconds_a_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str])
     return (time.thread_time() - began) / (len(parts) - 1) * whole / tried
 
 
-def _middle(picture: av.VideoFrame) -> av.VideoFrame:
+def centre_of(picture: av.VideoFrame) -> av.VideoFrame:
     """Return a copy of the centre of a frame, at most `_TRIAL_SIZE` (width, height) in size."""
     width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
     left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2

@@ -11,9 +11,9 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from ssd_live.imaging.planes import as_yuv420p, planes_of
 from ssd_live.video.containers import open_input
 
-# FFmpeg's names, the most specific first. Names that this FFmpeg does not support or that have no
-# device on this machine are skipped.
-_KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("videotoolbox",)}.get(
+# FFmpeg's names of the hardware decoders to try, the most specific first. Names that this FFmpeg
+# does not support or that have no device on this machine are skipped.
+KINDS = {"win32": ("cuda", "qsv", "d3d12va", "d3d11va", "dxva2"), "darwin": ("videotoolbox",)}.get(
     sys.platform, ("cuda", "qsv", "vaapi")
 )
 
@@ -39,16 +39,16 @@ def working_accelerator(
     `first`, which is the same frame as the CPU decoded it. `options` are FFmpeg's options for
     opening the file.
     """
-    for kind in _KINDS:
+    for kind in KINDS:
         if kind in hwdevices_available():
             accelerator = Accelerator(kind, HWAccel(device_type=kind, allow_software_fallback=True))
-            picture = _first_picture(path, options, index, accelerator)
+            picture = first_picture(path, options, index, accelerator)
             if picture is not None and _same(picture, first):
                 return accelerator
     return None
 
 
-def _first_picture(
+def first_picture(
     path: Path, options: dict[str, str], index: int, accelerator: Accelerator
 ) -> av.VideoFrame | None:
     """Return the first frame of a stream as the hardware decodes it.

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd_live.system.atomic_files import reserve_part
+from ssd_live.system.atomic_files import rename_new, reserve_part
 from ssd_live.video import writer
 from tests.clips import frame_times, packet_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
@@ -281,14 +281,13 @@ def test_an_unforeseen_failure_of_one_input_leaves_the_others_alone(
     (tmp_path / "in").mkdir()
     for name in ("a.mp4", "b.mp4"):
         write_clip(tmp_path / "in" / name, 3)
-    real_count = writer._count_frames
 
-    def fails_once(path: Path) -> int:
-        if "a.part" in path.name:
+    def fails_once(source: Path, target: Path) -> None:
+        if target.name == "a.mp4":
             raise ZeroDivisionError("by chance")
-        return real_count(path)
+        rename_new(source, target)
 
-    monkeypatch.setattr(writer, "_count_frames", fails_once)
+    monkeypatch.setattr(writer, "rename_new", fails_once)
     answer = process(tmp_path / "in", "-o", tmp_path / "out")
     assert answer.code == 1
     assert "a.mp4: ZeroDivisionError: by chance" in answer.err

@@ -90,7 +90,7 @@ def build(
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
-    timing = _timing_cache(config, timings) if flavour.measures_kernels else None
+    timing = timing_cache(config, timings) if flavour.measures_kernels else None
     # Earlier messages, for example about a refused timing cache, are not the reason if the build
     # fails.
     messages.clear()
@@ -107,7 +107,12 @@ def build(
     return bytes(memoryview(plan))
 
 
-def _timing_cache(config: Any, timings: TimingCache | None) -> Any:
+def timing_cache(config: Any, timings: TimingCache | None) -> Any:
+    """Give the library's `config` the stored measurements of kernels, and return its cache of them.
+
+    The cache is empty if the library refuses the stored measurements. Return None if `timings` is
+    None or if the library also refuses an empty cache.
+    """
     if timings is None:
         return None
     # The library refuses a cache of another version or GPU. A new one is started then.

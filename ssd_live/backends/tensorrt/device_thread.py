@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from ssd_live.errors import BackendError
 
 T = TypeVar("T")
-_END_SECONDS = 5.0
+# How long `end` waits for the thread.
+END_SECONDS = 5.0
 
 
 class DeviceThread:
@@ -47,7 +48,7 @@ class DeviceThread:
         with self._lock:
             self._ended = True
             self._work.put(None)
-        self._thread.join(_END_SECONDS)
+        self._thread.join(END_SECONDS)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

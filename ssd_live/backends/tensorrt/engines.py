@@ -14,7 +14,8 @@ from ssd_live.errors import BackendError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
 
 Notify = Callable[[str], None]
-_NEWS_SECONDS = 1.0
+# The time between two lines about the progress of a build.
+NEWS_SECONDS = 1.0
 _AMPERE = (8, 0)
 
 
@@ -179,7 +180,7 @@ def _told(notify: Notify, what: str) -> OnProgress:
 
     def tell(share: float, phase: str) -> None:
         nonlocal last
-        if (now := time.monotonic()) - last >= _NEWS_SECONDS:
+        if (now := time.monotonic()) - last >= NEWS_SECONDS:
             last = now
             notify(f"{what}: {share:.0%}")
 

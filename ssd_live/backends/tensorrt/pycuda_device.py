@@ -180,10 +180,11 @@ def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except cuda.Error as error:
-        raise _trouble(str(error), doing) from error
+        raise failure_from_text(str(error), doing) from error
 
 
-def _trouble(words: str, doing: str) -> BackendError:
+def failure_from_text(words: str, doing: str) -> BackendError:
+    """Return the error for the text `words` of pycuda's error. `doing` is what failed."""
     code = next(
         (code for phrase, code in _CODES.items() if phrase in words),
         _LOST_CODE if _LOST_WORDS.search(words) else _OTHER_CODE,

@@ -98,7 +98,7 @@ def test_end_to_end_turns_are_whole_clips_and_leave_no_file(
 
 def test_windows_are_of_what_was_done_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: 100.0)
-    windows = worker._Windows()
+    windows = worker.Windows()
     for count, moment in ((10, 100.2), (20, 100.5), (22, 100.6), (47, 101.5)):
         windows.note(count, moment)
     assert windows.samples == pytest.approx([20 / 0.5, 27 / 1.0])
@@ -110,7 +110,7 @@ def test_bursts_do_not_make_windows_of_another_speed(monkeypatch: pytest.MonkeyP
     be 160 or 200 FPS.
     """
     monkeypatch.setattr("ssd_live.bench.worker.time.perf_counter", lambda: 0.0)
-    windows = worker._Windows()
+    windows = worker.Windows()
     for look in range(1, 200):
         bursts = look * 10 // 12
         windows.note(20 * bursts, 0.12 * bursts)
@@ -129,7 +129,7 @@ def test_streams_begin_once_all_of_them_are_ready(
     begun: list[int] = []
 
     def stream(number: int) -> None:
-        worker._meet(tmp_path, 3)
+        worker.meet(tmp_path, 3)
         begun.append(number)
 
     threads = [threading.Thread(target=stream, args=(number,), daemon=True) for number in range(3)]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.live import session as session_module
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.request import Overrides
 from ssd_live.live.session import LiveSession, SessionEvents
@@ -291,21 +293,21 @@ def test_a_network_that_dies_comes_back_and_not_one_that_could_not_be_loaded(
 def test_a_later_wish_is_not_put_aside_for_going_on_without_the_gpu(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user model requests for something else in the moment in which an engine is refused."""
+    """The user asks for something else in the moment in which an engine is refused."""
     later = ModelRequest("tiny", "openvino")
     machine.troubles["tensorrt"] = REFUSED
-    with machine.session() as session:
-        refused = session._load_failed
 
+    def loader_with_a_later_wish(
+        events: loader.LoaderEvents, users: int = 1
+    ) -> loader.NetworkLoader:
         def wish_first(model_request: ModelRequest, error: SsdLiveError) -> None:
             session.load(later)
-            refused(model_request, error)
+            events.failed(model_request, error)
 
-        monkeypatch.setattr(
-            session._loader,
-            "_events",
-            loader.LoaderEvents(machine.loading.append, session._ready, wish_first),
-        )
+        return loader.NetworkLoader(replace(events, failed=wish_first), users)
+
+    monkeypatch.setattr(session_module, "NetworkLoader", loader_with_a_later_wish)
+    with machine.session() as session:
         machine.run_on(session, ENGINE)
     assert machine.loaded == [later]
     assert not machine.told

@@ -56,7 +56,7 @@ class Recording:
     def offer(self, *live_frames: LiveFrame) -> None:
         """Without losing any."""
         for live_frame in live_frames:
-            wait_until(lambda: not self.recorder._frames.full())
+            wait_until(lambda: not self.recorder.is_full)
             self.recorder.offer(live_frame)
 
     def stop(self) -> Recorded:
@@ -368,10 +368,21 @@ def test_what_came_before_a_failure_is_kept_however_little_it_is(
 def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(film: object, picture: object) -> None:
-        raise OSError(28, "No space left on device")
+    real_open = av.open
 
-    monkeypatch.setattr("ssd_live.video.recording.RecordingWriter._encode", full)
+    class FullDisk:
+        """A container that has no room for any packet."""
+
+        def __init__(self, *words: Any, **options: Any) -> None:
+            self._container = real_open(*words, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._container, name)
+
+        def mux(self, packet: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(av, "open", FullDisk)
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_live_frames(8))
     wait_until(lambda: made.ended)

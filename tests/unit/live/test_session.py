@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -18,14 +18,16 @@ import pytest
 
 from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageError
 from ssd_live.imaging.frame import Frame
+from ssd_live.live import session as session_module
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated, default_recording, write_numbers
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.request import Overrides
-from ssd_live.live.session import START_SECONDS, LiveSession, SessionEvents
+from ssd_live.live.session import LiveSession, SessionEvents
 from ssd_live.pipeline import capture, live
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.picture import Picture, Viewport, render
+from ssd_live.remote.client import RemoteBackend
 from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import parse_source
@@ -70,7 +72,8 @@ class Session:
         wait_until(lambda: self.it.pipeline.network is not None)
         network = self.it.pipeline.network
         assert network is not None
-        return int(network.backend._process.pid)  # type: ignore[attr-defined]
+        assert isinstance(network.backend, RemoteBackend)
+        return network.backend.pid
 
 
 @contextmanager
@@ -470,7 +473,7 @@ def test_numbers_are_complete_add_up_and_are_json(tiny: ModelRequest) -> None:
 
 
 def test_steady_numbers_begin_after_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssd_live.live.session.START_SECONDS", 0.2)
+    monkeypatch.setattr(session_module, "START_SECONDS", 0.2)
     with _session() as session:
         session.paint()
         session.it.tick()
@@ -515,8 +518,9 @@ def test_detections_of_another_model_are_not_shown(tiny: ModelRequest) -> None:
     with _session() as session:
         session.it.load(tiny)
         found = session.paint_until(lambda picture: picture.detections is not None).detections
-        session.it._in_use.filter = SimpleNamespace(classes=("person",))  # type: ignore[assignment]
-        assert session.it.visible(found) is None
+        assert found is not None
+        assert session.it.visible(found) is not None
+        assert session.it.visible(replace(found, classes=("person", "dog"))) is None
 
 
 # Several sources.
@@ -579,7 +583,7 @@ def test_the_numbers_of_all_are_the_sums_of_each_while_frames_come(
 
 
 def test_two_sources_share_one_process_and_each_has_its_own_numbers(
-    several: Several, tiny: ModelRequest
+    several: Several, tiny: ModelRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several.it.load(tiny)
     several.see_boxes()
@@ -599,7 +603,7 @@ def test_two_sources_share_one_process_and_each_has_its_own_numbers(
         first["latency_ms"]["max"], second["latency_ms"]["max"]
     )
     assert numbers["after_start"] is None
-    several.it._started -= START_SECONDS
+    monkeypatch.setattr(session_module, "START_SECONDS", 0.0)
     several.it.tick()
     several.see_boxes()
     steady = several.it.numbers()

@@ -25,11 +25,11 @@ from tests.unit.modelfile.test_nms_tail import (
     IOU_THRESHOLD,
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
-    _body,
-    _chain,
-    _grid_boxes,
-    _picture,
-    _random_picture,
+    chain,
+    found_in,
+    grid_boxes,
+    network_body,
+    random_picture,
 )
 
 CANDIDATES = 4096
@@ -91,12 +91,12 @@ def _kept(
 def _found(
     boxes: NDArray[Any], scores: NDArray[Any], iou_threshold: float = IOU_THRESHOLD
 ) -> list[Found]:
-    model = _with_plugin(_body(*scores.shape), iou_threshold)
+    model = _with_plugin(network_body(*scores.shape), iou_threshold)
     answer: Any = ReferenceEvaluator(model, new_ops=[EfficientNMS_TRT]).run(
         None, {f"{BOXES}_in": boxes[None], f"{SCORES}_in": scores[None]}
     )
     count = int(answer[0][0, 0])
-    return _picture(answer[1][0, :count], answer[2][0, :count], answer[3][0, :count])
+    return found_in(answer[1][0, :count], answer[2][0, :count], answer[3][0, :count])
 
 
 def _with_plugin(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> ModelProto:
@@ -112,19 +112,19 @@ def _with_plugin(model: ModelProto, iou_threshold: float = IOU_THRESHOLD) -> Mod
 
 @pytest.mark.parametrize("seed", range(4))
 def test_below_its_cuts_the_plugin_finds_what_the_reference_finds(seed: int) -> None:
-    boxes, scores = _random_picture(np.random.default_rng(seed), 120, 5)
+    boxes, scores = random_picture(np.random.default_rng(seed), 120, 5)
     assert sorted(_found(boxes, scores)) == sorted(
         nms(boxes, scores, SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS)
     )
 
 
 def test_long_chains_are_followed_to_their_end() -> None:
-    boxes, scores, expected = _chain(60, "falling")
+    boxes, scores, expected = chain(60, "falling")
     assert sorted(_found(boxes[0], scores[0])) == sorted(expected)
 
 
 def test_nothing_over_the_threshold_finds_nothing() -> None:
-    assert _found(_grid_boxes(200), np.full((200, 2), 0.1, np.float32)) == []
+    assert _found(grid_boxes(200), np.full((200, 2), 0.1, np.float32)) == []
 
 
 def test_an_overlap_of_exactly_the_threshold_suppresses() -> None:
@@ -147,7 +147,7 @@ def test_no_more_than_4096_pairs_are_looked_at() -> None:
 
 
 def test_the_plugin_can_be_taken_off_again() -> None:
-    body, model = _body(120, 5), _with_plugin(_body(120, 5))
+    body, model = network_body(120, 5), _with_plugin(network_body(120, 5))
     assert tuple(value.name for value in model.graph.output) == OUTPUTS
     strip_nms(model.graph)
     assert list(model.graph.node) == list(body.graph.node)

@@ -51,7 +51,7 @@ RUNTIMES = ("onnxruntime", "openvino", "openvino's own", "torch")
 FIXED = ("fixed onnxruntime", "fixed openvino")
 
 
-def _body(boxes: int, classes: int) -> ModelProto:
+def network_body(boxes: int, classes: int) -> ModelProto:
     """A model that hands its two inputs on as `decoded_boxes` and `class_scores`."""
     shapes: dict[str, list[str | int | None]] = {
         BOXES: ["batch", boxes, 4],
@@ -145,7 +145,7 @@ def _on_torch(
         best_boxes, best_scores, best_classes = detect(
             *tensors, SCORE_THRESHOLD, iou_threshold, MAX_DETECTIONS
         )
-        found.append(_picture(best_boxes.numpy(), best_scores.numpy(), best_classes.numpy()))
+        found.append(found_in(best_boxes.numpy(), best_scores.numpy(), best_classes.numpy()))
     return found
 
 
@@ -156,12 +156,12 @@ def _rows(outputs: Sequence[NDArray[Any]]) -> list[list[Found]]:
     assert (scores.shape, classes.shape) == ((batch, MAX_DETECTIONS), (batch, MAX_DETECTIONS))
     assert [output.dtype.name for output in outputs] == ["int32", "float32", "float32", "int32"]
     return [
-        _picture(boxes[i, :count], scores[i, :count], classes[i, :count])
+        found_in(boxes[i, :count], scores[i, :count], classes[i, :count])
         for i, count in enumerate(counts[:, 0])
     ]
 
 
-def _picture(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -> list[Found]:
+def found_in(boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any]) -> list[Found]:
     rows = zip(boxes.tolist(), scores.tolist(), classes.tolist(), strict=True)
     return [(class_id, score, (box[0], box[1], box[2], box[3])) for box, score, class_id in rows]
 
@@ -171,9 +171,9 @@ def _finder(runtime: str, boxes: int, classes: int) -> Finder:
     if runtime == "torch":
         return _on_torch
     if runtime.startswith("fixed"):
-        fixed = _with_tail(_body(boxes, classes), graft=graft_fixed_nms)
+        fixed = _with_tail(network_body(boxes, classes), graft=graft_fixed_nms)
         return _on_onnxruntime(fixed) if runtime == "fixed onnxruntime" else _on_openvino(fixed)
-    model = _with_tail(_body(boxes, classes))
+    model = _with_tail(network_body(boxes, classes))
     return {
         "onnxruntime": _on_onnxruntime,
         "openvino": _on_openvino,
@@ -206,7 +206,7 @@ def _assert_all_find(
             assert values == sorted(values, reverse=True), runtime
 
 
-def _random_picture(
+def random_picture(
     generator: np.random.Generator, count: int, classes: int
 ) -> tuple[Boxes, Scores]:
     """Boxes in clumps, so that much is suppressed; no two scores are equal."""
@@ -224,7 +224,7 @@ def _rising_scores(count: int, classes: int) -> Scores:
     return (0.25 + np.arange(count * classes) / 2048).reshape(count, classes).astype(np.float32)
 
 
-def _grid_boxes(count: int) -> Boxes:
+def grid_boxes(count: int) -> Boxes:
     """`count` boxes of which no two touch, in a 32 x 32 grid."""
     cells = np.arange(count)
     low = np.stack([cells % 32, cells // 32], axis=1) / 32
@@ -233,7 +233,7 @@ def _grid_boxes(count: int) -> Boxes:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_pictures_give_what_the_reference_finds(seed: int) -> None:
-    boxes, scores = _random_picture(np.random.default_rng(seed), 120, 5)
+    boxes, scores = random_picture(np.random.default_rng(seed), 120, 5)
     _assert_all_find(boxes[None], scores[None])
 
 
@@ -260,18 +260,18 @@ def test_coarse_boxes_with_equal_scores_give_what_the_reference_finds(
 
 @pytest.mark.parametrize("direction", ["falling", "rising"])
 def test_a_chain_of_boxes_that_each_suppress_the_next_keeps_every_other(direction: str) -> None:
-    boxes, scores, expected = _chain(60, direction)
+    boxes, scores, expected = chain(60, direction)
     _assert_all_find(boxes, scores, [expected], RUNTIMES)
 
 
 @pytest.mark.parametrize("direction", ["falling", "rising"])
 def test_the_fixed_tail_is_exact_for_chains_as_long_as_its_rounds(direction: str) -> None:
-    boxes, scores, expected = _chain(FIXED_ROUNDS + 1, direction)
+    boxes, scores, expected = chain(FIXED_ROUNDS + 1, direction)
     _assert_all_find(boxes, scores, [expected], FIXED)
 
 
 def test_beyond_its_rounds_the_fixed_tail_errs_at_the_end_of_the_chain_alone() -> None:
-    boxes, scores, expected = _chain(FIXED_ROUNDS + 8, "falling")
+    boxes, scores, expected = chain(FIXED_ROUNDS + 8, "falling")
     for runtime in FIXED:
         (found,) = _finder(runtime, 200, 1)(boxes, scores)
         exact = (FIXED_ROUNDS + 1) // 2 + 1
@@ -284,7 +284,7 @@ def test_beyond_its_rounds_the_fixed_tail_errs_at_the_end_of_the_chain_alone() -
 def test_the_fixed_tail_looks_at_its_best_pairs_alone() -> None:
     count = FIXED_CANDIDATES + 100
     boxes = np.concatenate(
-        [_grid_boxes(FIXED_CANDIDATES), np.tile(np.array([0.9, 0.9, 1, 1], np.float32), (100, 1))]
+        [grid_boxes(FIXED_CANDIDATES), np.tile(np.array([0.9, 0.9, 1, 1], np.float32), (100, 1))]
     )
     scores = np.full((1, count, 1), 0.75, np.float32)
     # What scores less than all of these would be among the answers if these were one object.
@@ -298,7 +298,7 @@ def test_the_fixed_tail_looks_at_its_best_pairs_alone() -> None:
     assert len(nms(boxes, scores[0], SCORE_THRESHOLD, IOU_THRESHOLD, MAX_DETECTIONS)) == 2
 
 
-def _chain(length: int, direction: str) -> tuple[Boxes, Scores, list[Found]]:
+def chain(length: int, direction: str) -> tuple[Boxes, Scores, list[Found]]:
     """Each is shifted by a quarter of its width: IoU 0.6 with the next, 1/3 with the one after
     that.
     """
@@ -325,7 +325,7 @@ def _corners(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
 
 
 def test_boxes_of_equal_score_that_do_not_touch_are_all_found() -> None:
-    boxes = _grid_boxes(100)
+    boxes = grid_boxes(100)
     scores = np.full((100, 2), 0.5, np.float32)
     expected = [(class_id, 0.5, _corners(box)) for box in boxes for class_id in range(2)]
     _assert_all_find(boxes[None], scores[None], [expected])
@@ -366,15 +366,15 @@ def test_an_overlap_of_exactly_the_threshold_does_not_suppress() -> None:
     boxes, scores = _exactly_half_overlapping()
     expected = [[(0, 0.75, (0, 0, 0.5, 0.5)), (0, 0.5, (0, 0, 0.5, 0.25))]]
     assert [nms(boxes[0], scores[0], SCORE_THRESHOLD, 0.5, MAX_DETECTIONS)] == expected
-    assert _on_onnxruntime(_with_tail(_body(200, 1), 0.5))(boxes, scores) == expected
+    assert _on_onnxruntime(_with_tail(network_body(200, 1), 0.5))(boxes, scores) == expected
     assert _on_torch(boxes, scores, 0.5) == expected
-    assert _on_openvinos_own(_with_tail(_body(200, 1), 0.5), 0.5)(boxes, scores) == expected
+    assert _on_openvinos_own(_with_tail(network_body(200, 1), 0.5), 0.5)(boxes, scores) == expected
 
 
 def test_an_overlap_of_exactly_the_threshold_suppresses_in_onnx_nms_on_openvino() -> None:
     # OpenVINO's kernel compares with >=, against ONNX's definition; a release that no longer does
     # lets this difference be forgotten.
-    assert _on_openvino(_with_tail(_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [
+    assert _on_openvino(_with_tail(network_body(200, 1), 0.5))(*_exactly_half_overlapping()) == [
         [(0, 0.75, (0, 0, 0.5, 0.5))]
     ]
 
@@ -383,17 +383,17 @@ def test_a_score_of_exactly_the_threshold_is_not_found() -> None:
     just_over = float(np.nextafter(np.float32(SCORE_THRESHOLD), np.float32(1)))
     scores = np.zeros((1, 200, 1), np.float32)
     scores[0, :2, 0] = SCORE_THRESHOLD, just_over
-    boxes = _grid_boxes(200)
+    boxes = grid_boxes(200)
     _assert_all_find(boxes[None], scores, [[(0, just_over, _corners(boxes[1]))]])
 
 
 @pytest.mark.parametrize("score", [0.0, 0.1])
 def test_nothing_over_the_threshold_finds_nothing(score: float) -> None:
-    _assert_all_find(_grid_boxes(100)[None], np.full((1, 100, 2), score, np.float32), [[]])
+    _assert_all_find(grid_boxes(100)[None], np.full((1, 100, 2), score, np.float32), [[]])
 
 
 def test_everything_is_found_when_there_are_as_many_as_rows() -> None:
-    boxes, scores = _grid_boxes(100), _rising_scores(100, 2)
+    boxes, scores = grid_boxes(100), _rising_scores(100, 2)
     expected = _expected(boxes[None], scores[None])
     assert len(expected[0]) == MAX_DETECTIONS
     _assert_all_find(boxes[None], scores[None], expected)
@@ -406,7 +406,7 @@ def test_of_more_than_200_the_best_200_of_all_classes_are_found() -> None:
         .permutation(_rising_scores(count, classes).ravel())
         .reshape(count, classes)
     )
-    boxes = _grid_boxes(count)
+    boxes = grid_boxes(count)
     best = np.sort(scores.ravel())[-MAX_DETECTIONS:]
     expected = [
         (c, float(scores[b, c]), _corners(boxes[b])) for b, c in np.argwhere(scores >= best[0])
@@ -417,14 +417,14 @@ def test_of_more_than_200_the_best_200_of_all_classes_are_found() -> None:
 
 def test_more_than_200_of_one_class_are_cut_to_the_best_200() -> None:
     count = 260
-    boxes, scores = _grid_boxes(count), _rising_scores(count, 1)
+    boxes, scores = grid_boxes(count), _rising_scores(count, 1)
     expected = [(0, float(scores[i, 0]), _corners(boxes[i])) for i in range(60, count)]
     _assert_all_find(boxes[None], scores[None], [expected])
 
 
 def test_each_picture_of_a_batch_gets_its_own_answer() -> None:
     generator = np.random.default_rng(11)
-    pictures = [_random_picture(generator, 120, 5) for _ in range(3)]
+    pictures = [random_picture(generator, 120, 5) for _ in range(3)]
     boxes, scores = (
         np.stack([boxes for boxes, _ in pictures]),
         np.stack([scores for _, scores in pictures]),
@@ -439,17 +439,17 @@ def test_each_picture_of_a_batch_gets_its_own_answer() -> None:
 def test_a_tail_that_was_stripped_and_grafted_again_gives_the_same_answers(
     on_runtime: Callable[[ModelProto], Finder],
 ) -> None:
-    model = _with_tail(_body(120, 5))
+    model = _with_tail(network_body(120, 5))
     strip_nms(model.graph)
     again = on_runtime(_with_tail(model))
-    boxes, scores = (part[None] for part in _random_picture(np.random.default_rng(3), 120, 5))
+    boxes, scores = (part[None] for part in random_picture(np.random.default_rng(3), 120, 5))
     assert [sorted(picture) for picture in again(boxes, scores)] == [
         sorted(picture) for picture in _expected(boxes, scores)
     ]
 
 
 def test_stripping_leaves_the_graph_as_it_was_before_the_tail() -> None:
-    body, model = _body(120, 5), _with_tail(_body(120, 5))
+    body, model = network_body(120, 5), _with_tail(network_body(120, 5))
     strip_nms(model.graph)
     assert list(model.graph.node) == list(body.graph.node)
     assert list(model.graph.output) == list(body.graph.output)
@@ -457,13 +457,13 @@ def test_stripping_leaves_the_graph_as_it_was_before_the_tail() -> None:
 
 
 def test_a_graft_keeps_the_two_tensors_named_for_the_next_one() -> None:
-    model = _with_tail(_body(120, 5))
+    model = _with_tail(network_body(120, 5))
     assert {BOXES, SCORES} <= {value.name for value in model.graph.value_info}
     assert tuple(value.name for value in model.graph.output) == OUTPUTS
 
 
 def test_stripping_a_graph_without_the_two_tensors_is_an_error() -> None:
-    model = _body(120, 5)
+    model = network_body(120, 5)
     model.graph.output.pop()
     with pytest.raises(KeyError, match=SCORES):
         strip_nms(model.graph)
@@ -477,7 +477,7 @@ def _many(generator: np.random.Generator, over: int) -> tuple[Boxes, Scores]:
     some class, in two classes at most.
     """
     count, classes = ONNX_BOXES + 500, 3
-    boxes, _ = _random_picture(generator, count, classes)
+    boxes, _ = random_picture(generator, count, classes)
     scores = generator.uniform(0, SCORE_THRESHOLD * 0.9, (count, classes))
     rows = generator.permutation(count)[:over]
     scores[rows, generator.integers(classes, size=over)] = (
@@ -506,8 +506,8 @@ def test_of_more_boxes_over_the_threshold_the_best_are_looked_at() -> None:
 
 
 def test_few_boxes_are_not_cut() -> None:
-    names = {node.op_type for node in _with_tail(_body(ONNX_BOXES, 3)).graph.node}
-    more = {node.op_type for node in _with_tail(_body(ONNX_BOXES + 1, 3)).graph.node}
+    names = {node.op_type for node in _with_tail(network_body(ONNX_BOXES, 3)).graph.node}
+    more = {node.op_type for node in _with_tail(network_body(ONNX_BOXES + 1, 3)).graph.node}
     assert more - names == {"ReduceMax"}
 
 
@@ -516,7 +516,7 @@ def test_few_boxes_are_not_cut() -> None:
 
 def test_of_each_class_openvinos_own_looks_at_its_best_boxes_alone() -> None:
     count = CANDIDATES + 2
-    boxes = np.concatenate([np.tile(_grid_boxes(1), (CANDIDATES, 1)), _grid_boxes(3)[1:]])
+    boxes = np.concatenate([np.tile(grid_boxes(1), (CANDIDATES, 1)), grid_boxes(3)[1:]])
     scores = np.linspace(0.9, 0.5, count, dtype=np.float32)[:, None] * np.array(
         [1, 0.99], np.float32
     )
@@ -526,18 +526,18 @@ def test_of_each_class_openvinos_own_looks_at_its_best_boxes_alone() -> None:
 
 
 def test_openvinos_own_is_not_taken_under_a_low_score() -> None:
-    model = _with_tail(_body(120, 5))
+    model = _with_tail(network_body(120, 5))
     assert _own(model, 1, score_threshold=LEAST_SCORE) is not None
     assert _own(model, 1, score_threshold=float(np.nextafter(LEAST_SCORE, 0))) is None
 
 
 def test_openvinos_own_is_not_taken_where_only_the_best_boxes_are_looked_at() -> None:
-    assert _own(_with_tail(_body(ONNX_BOXES, 3)), 1) is not None
-    assert _own(_with_tail(_body(ONNX_BOXES + 1, 3)), 1) is None
+    assert _own(_with_tail(network_body(ONNX_BOXES, 3)), 1) is not None
+    assert _own(_with_tail(network_body(ONNX_BOXES + 1, 3)), 1) is None
 
 
 def test_openvinos_own_is_not_taken_where_nothing_is_suppressed() -> None:
-    model = _body(120, 5)
+    model = network_body(120, 5)
     graft_best_boxes(model.graph, max_detections=MAX_DETECTIONS)
     assert _own(model, 1) is None
 

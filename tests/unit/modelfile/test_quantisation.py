@@ -12,7 +12,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, file_for_precision, find_model
-from ssd_live.modelfile.quantisation import _feed_pixels, _make_unsigned
+from ssd_live.modelfile.quantisation import feed_pixels, make_unsigned
 
 
 def _run(model: ModelProto, values: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_unsigned_activations_are_the_same_numbers(zero: int) -> None:
     values = np.random.default_rng(zero + 128).uniform(-30, 30, (200, 3)).astype(np.float32)
     model = _quantise_and_back(zero)
     expected = _run(model, values)
-    _make_unsigned(model.graph)
+    make_unsigned(model.graph)
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.input[2] for node in model.graph.node if node.op_type != "Mul"]
     assert kinds == ["zero_unsigned", "zero_unsigned", "weights_zero"]
@@ -133,7 +133,7 @@ def _seen(model: ModelProto) -> np.ndarray:
 def test_a_picture_in_bytes_gives_what_its_normalisation_gave(scale: float, shift: float) -> None:
     model = _normalised_picture([scale] * 3, [shift] * 3)
     expected = _seen(model)
-    _feed_pixels(model.graph)
+    feed_pixels(model.graph)
     onnx.checker.check_model(model, full_check=True)
     (user,) = [
         node for node in model.graph.node if "image" in node.input and node.op_type != "Cast"
@@ -159,7 +159,7 @@ def test_a_picture_whose_channels_differ_or_whose_zero_is_no_byte_stays_as_it_is
 ) -> None:
     model = _normalised_picture(scale, shift)
     before = model.SerializeToString()
-    _feed_pixels(model.graph)
+    feed_pixels(model.graph)
     assert model.SerializeToString() == before
 
 

@@ -27,6 +27,7 @@ class Playing:
     def __init__(self, spec: SourceSpec, options: CaptureOptions) -> None:
         self.frames: list[Frame] = []
         self.held_back: list[bool] = []
+        self.seen = 0
         self.capture = Capture(spec, options, self._take)
 
     def _take(self, frame: Frame, held_back: bool) -> None:
@@ -57,12 +58,10 @@ class Playing:
     def next_time(self) -> float:
         """Of the one frame that an order brings while paused."""
         wait_until(
-            lambda: len(self.frames) > self._seen, 5, f"a frame for the order; {self.capture.state}"
+            lambda: len(self.frames) > self.seen, 5, f"a frame for the order; {self.capture.state}"
         )
-        self._seen = len(self.frames)
+        self.seen = len(self.frames)
         return self.times[-1]
-
-    _seen = 0
 
 
 @contextmanager
@@ -211,7 +210,7 @@ def test_a_step_back_from_the_first_frame_stays_there(clip: Path) -> None:
 def test_a_step_back_from_the_end_shows_the_frame_before_the_last(clip: Path) -> None:
     with _playing(clip) as playing:
         playing.wait_for_phase(Phase.ENDED)
-        playing._seen = len(playing.frames)
+        playing.seen = len(playing.frames)
         playing.capture.step(-1)
         assert playing.next_time() == pytest.approx((FRAMES - 2) / RATE)
         assert playing.phase is Phase.PAUSED
@@ -347,7 +346,7 @@ def test_a_folder_of_images_is_played_stepped_and_sought(photos: Path) -> None:
     with _playing(photos, rate=20) as playing:
         playing.wait_for_phase(Phase.ENDED)
         assert [int(frame.planes[0][0, 0, 0]) for frame in playing.frames] == [0, 40, 80, 120, 160]
-        playing._seen = 5
+        playing.seen = 5
         playing.capture.step(-1)
         playing.next_time()
         playing.capture.step(-1)

@@ -601,7 +601,7 @@ def test_frames_that_failed_while_shown_at_the_sources_rate_are_shown_all_the_sa
 
 
 def test_a_network_that_hangs_does_not_hang_closing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_JOIN_SECONDS", 0.3)
+    monkeypatch.setattr(live, "JOIN_SECONDS", 0.3)
     backend = MemoryBackend()
     with LivePipeline(lambda: None) as pipeline:
         pipeline.use(network_of(backend))

@@ -403,13 +403,15 @@ def test_cancelling_ends_the_measuring_of_a_first_start(
 
 def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Threads that load begin once it is set."""
-    begin, load = threading.Event(), NetworkLoader._load
+    begin = threading.Event()
 
-    def wait_first(loader: NetworkLoader, model_request: ModelRequest, number: int) -> None:
-        begin.wait(LIMIT_SECONDS)
-        load(loader, model_request, number)
+    class HeldBack(threading.Thread):
+        def run(self) -> None:
+            if self.name == "load":
+                begin.wait(LIMIT_SECONDS)
+            super().run()
 
-    monkeypatch.setattr(NetworkLoader, "_load", wait_first)
+    monkeypatch.setattr(threading, "Thread", HeldBack)
     return begin
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,21 @@ class _Pending:
         )
 
 
+class Pictures(io.FileIO):
+    """The pipe that pictures come from. `asked` counts the pictures that were read before the one
+    that is being asked for: the reader is done with them.
+    """
+
+    asked = 0
+    _bytes = 0
+
+    def readinto(self, buffer: Any) -> int | None:
+        self.asked = self._bytes // (SIDE * SIDE * 3)
+        count = super().readinto(buffer)
+        self._bytes += count or 0
+        return count
+
+
 class Worker:
     """A flow in a thread, with both its pipes. `failure` is what nobody expected."""
 
@@ -81,19 +97,17 @@ class Worker:
     def __init__(self, backend: Batches) -> None:
         reads, self._writes = os.pipe()
         answers, writes = os.pipe()
-        pictures, written = io.FileIO(reads), io.FileIO(writes, "w")
-        self._flow = BatchingServer(backend, METADATA, backend.batch, pictures, written)
+        self._pictures, written = Pictures(reads), io.FileIO(writes, "w")
+        flow = BatchingServer(backend, METADATA, backend.batch, self._pictures, written)
         self._said: list[int | str] = []
-        self._thread = threading.Thread(
-            target=self._run, args=(self._flow, pictures, written), daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(flow, written), daemon=True)
         self._listener = threading.Thread(target=self._listen, args=(answers,), daemon=True)
         self._thread.start()
         self._listener.start()
 
-    def wait_for_line(self, pictures: int) -> None:
-        """Until so many were read and wait."""
-        wait_until(lambda: self._flow._read.qsize() == pictures)
+    def wait_until_read(self, pictures: int) -> None:
+        """Until so many were read in all."""
+        wait_until(lambda: self._pictures.asked == pictures)
 
     def send(self, *numbers: int) -> None:
         for number in numbers:
@@ -107,14 +121,14 @@ class Worker:
             assert not thread.is_alive()
         return self._said
 
-    def _run(self, flow: BatchingServer, pictures: io.FileIO, written: io.FileIO) -> None:
+    def _run(self, flow: BatchingServer, written: io.FileIO) -> None:
         try:
             flow.run()
         except ZeroDivisionError as error:
             self.failure = error
         written.close()
         wait_until(lambda: not threads_named("read"))
-        pictures.close()
+        self._pictures.close()
 
     def _listen(self, answers: int) -> None:
         with open(answers, "rb") as stream:
@@ -137,7 +151,7 @@ def test_pictures_that_wait_go_on_as_one_batch_in_their_order() -> None:
     wait_until(lambda: len(backend.given) == 2)
     # Both slots are taken: these must wait.
     worker.send(3, 4, 5, 6)
-    worker.wait_for_line(3)
+    worker.wait_until_read(6)
     backend.gate.set()
     assert worker.end() == [1, 2, 3, 4, 5, 6]
     assert backend.given == [[1] * 4, [2] * 4, [3, 4, 5, 6]]

@@ -24,6 +24,8 @@ from ssd_live.selection.choose import (
     candidates,
     choose,
     measured,
+    store_table,
+    table_identity,
     table_path,
 )
 from ssd_live.selection.trial import Trial
@@ -41,7 +43,7 @@ def empty_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_table(model: ModelFile, rows: list[BackendMeasurement]) -> None:
-    choosing._store(table_path(model), choosing._identity(model), rows)
+    store_table(table_path(model), table_identity(model), rows)
 
 
 ROWS = [
@@ -105,35 +107,6 @@ def test_frames_of_files_are_computed_so_many_at_once(
     assert batch_for_video(BackendChoice(backend, device, precision)) == batch
 
 
-@pytest.mark.parametrize("changed", ["versions", "cpu", "cores", "model"])
-def test_a_change_of_machine_or_versions_measures_again(
-    changed: str, model: ModelFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_table(model, ROWS)
-    table = json.loads(table_path(model).read_text())
-    table["identity"][changed] = "another"
-    table_path(model).write_text(json.dumps(table))
-    monkeypatch.setattr(
-        choosing,
-        "_measure",
-        lambda *_: [BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1, 1, 1)],
-    )
-    assert measured(model)[0].latency_ms == 1
-    assert json.loads(table_path(model).read_text())["rows"][0]["latency_ms"] == 1
-
-
-def test_a_damaged_table_is_measured_again(
-    model: ModelFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table_path(model).write_text('{"identity"')
-    monkeypatch.setattr(
-        choosing,
-        "_measure",
-        lambda *_: [BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1, 1, 1)],
-    )
-    assert choose(model) == BackendChoice("onnxruntime", "CPU", "fp32")
-
-
 def test_a_runtime_that_crashes_is_left_out_with_one_line(
     model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,17 +127,13 @@ def test_a_runtime_that_crashes_is_left_out_with_one_line(
 def test_when_nothing_works_the_line_says_why(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        choosing,
-        "_measure",
-        lambda *_: [
-            BackendMeasurement(
-                BackendChoice("openvino", "CPU", "fp32"), trouble="the test run crashed (signal 11)"
-            )
-        ],
-    )
+    def crash(*_: object) -> Trial:
+        raise BackendError("the test run crashed (signal 11)")
+
+    monkeypatch.setattr(choosing, "run_trial", crash)
     with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: the test run"):
         choose(model)
+    assert not table_path(model).exists()
 
 
 def test_a_precision_that_no_one_has_is_refused(model: ModelFile) -> None:
@@ -227,6 +196,28 @@ class Tried:
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> Tried:
     return Tried(monkeypatch)
+
+
+@pytest.mark.parametrize("changed", ["versions", "cpu", "cores", "model"])
+def test_a_change_of_machine_or_versions_measures_again(
+    changed: str, model: ModelFile, tried: Tried
+) -> None:
+    write_table(model, ROWS)
+    table = json.loads(table_path(model).read_text())
+    table["identity"][changed] = "another"
+    table_path(model).write_text(json.dumps(table))
+    rows = measured(model)
+    assert [row.choice for row in rows] == tried.take()
+    assert measured(model) == rows
+    assert not tried.take()
+
+
+def test_a_damaged_table_is_measured_again(model: ModelFile, tried: Tried) -> None:
+    table_path(model).write_text('{"identity"')
+    fastest = choose(model)
+    assert fastest == tried.take()[-1]
+    assert choose(model) == fastest
+    assert not tried.take()
 
 
 def test_auto_takes_an_engine_that_is_fastest(model: ModelFile) -> None:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.training.augment import (
     Example,
-    _find_patch,
     augment,
     cut,
     distort_colours,
+    find_patch,
     flip,
     overlaps,
     resized,
@@ -402,7 +402,7 @@ def test_a_patch_overlaps_some_object_by_at_least_what_is_asked(min_overlap: flo
     found = [
         patch
         for seed in range(150)
-        if (patch := _find_patch(example, min_overlap, generator(seed))) is not None
+        if (patch := find_patch(example, min_overlap, generator(seed))) is not None
     ]
     assert len(found) > 20
     assert (
@@ -413,13 +413,13 @@ def test_a_patch_overlaps_some_object_by_at_least_what_is_asked(min_overlap: flo
 
 def test_a_patch_of_any_overlap_may_have_hardly_any() -> None:
     example = mapped([(90, 60, 110, 90)])
-    found = [_find_patch(example, None, generator(seed)) for seed in range(100)]
+    found = [find_patch(example, None, generator(seed)) for seed in range(100)]
     assert min(iou(patch, example.boxes.tolist()[0]) for patch in found if patch is not None) < 0.1
 
 
 def test_no_patch_is_found_where_none_overlaps_enough() -> None:
     # The smallest patch has 45 x 60 pixels, 27 times the area of the object.
-    assert _find_patch(mapped([(90, 60, 100, 70)]), 0.1, generator(0)) is None
+    assert find_patch(mapped([(90, 60, 100, 70)]), 0.1, generator(0)) is None
 
 
 @SEEDS
@@ -427,9 +427,7 @@ def test_no_patch_is_found_where_none_overlaps_enough() -> None:
 def test_a_patch_lies_in_the_image_with_sides_and_shape_as_in_the_paper(
     seed: int, min_overlap: float | None
 ) -> None:
-    patch = _find_patch(
-        mapped([(10, 10, 90, 140), (60, 20, 190, 90)]), min_overlap, generator(seed)
-    )
+    patch = find_patch(mapped([(10, 10, 90, 140), (60, 20, 190, 90)]), min_overlap, generator(seed))
     if patch is None:
         return
     x1, y1, x2, y2 = patch
@@ -447,7 +445,7 @@ def test_a_patch_lies_in_the_image_with_sides_and_shape_as_in_the_paper(
 @given(seeds)
 def test_a_found_patch_holds_the_centre_of_an_object(seed: int) -> None:
     example = mapped([(150, 100, 190, 140)])
-    patch = _find_patch(example, None, generator(seed))
+    patch = find_patch(example, None, generator(seed))
     assert patch is None or holds_centre(patch, example.boxes.tolist()[0])
 
 

@@ -100,7 +100,7 @@ def test_it_may_take_a_third_of_the_machine(
 ) -> None:
     costs = {"veryfast": 0.020, "superfast": 0.010, "ultrafast": 0.005}
     monkeypatch.setattr(
-        encoder_tuning, "_seconds_a_frame", lambda pictures, options: costs[options["preset"]]
+        encoder_tuning, "seconds_per_frame", lambda pictures, options: costs[options["preset"]]
     )
     monkeypatch.setattr(machine, "available_cores", lambda: 2)
     assert live_options(software_encoder("h264"), moving, interval)["preset"] == preset
@@ -123,7 +123,7 @@ def test_what_the_middle_takes_is_told_for_the_whole(
         frames = list(container.decode(video=0))
     moments = iter([10.0, 13.0])
     monkeypatch.setattr("ssd_live.video.encoder_tuning.time.thread_time", lambda: next(moments))
-    assert encoder_tuning._seconds_a_frame(frames, {"preset": "ultrafast"}) == pytest.approx(
+    assert encoder_tuning.seconds_per_frame(frames, {"preset": "ultrafast"}) == pytest.approx(
         3.0 / 2 * times
     )
 
@@ -133,7 +133,7 @@ def test_the_middle_is_the_middle_of_any_size(size: tuple[int, int]) -> None:
     whole = av.VideoFrame.from_ndarray(
         np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8), "bgr24"
     ).reformat(format="yuv420p")
-    part = encoder_tuning._middle(whole)
+    part = encoder_tuning.centre_of(whole)
     assert (part.width, part.height) == (min(size[0], 640), min(size[1], 360))
     left, top = (size[0] - part.width) // 4 * 2, (size[1] - part.height) // 4 * 2
     expected = whole.to_ndarray()[: size[1]][top : top + part.height, left : left + part.width]
@@ -152,7 +152,7 @@ def test_frames_that_come_slowly_may_come_faster_later(
 ) -> None:
     monkeypatch.setattr(
         encoder_tuning,
-        "_seconds_a_frame",
+        "seconds_per_frame",
         lambda pictures, options: {"veryfast": 0.1, "superfast": 0.02}[options["preset"]],
     )
     monkeypatch.setattr(machine, "available_cores", lambda: 2)

@@ -41,7 +41,7 @@ def _check_same(one: list[Frame], other: list[Frame]) -> None:
 
 def test_without_hardware_the_processor_decodes_the_same(clip: Path) -> None:
     name, frames = _frames(clip, hardware=True)
-    assert name in ("", *hardware._KINDS)
+    assert name in ("", *hardware.KINDS)
     _check_same(frames, _frames(clip, hardware=False)[1])
 
 
@@ -57,9 +57,9 @@ def test_hardware_that_gives_the_same_picture_is_used(
         seen.append(accelerator.name)
         return _first(path)
 
-    monkeypatch.setattr(hardware, "_KINDS", ("qsv",))
+    monkeypatch.setattr(hardware, "KINDS", ("qsv",))
     monkeypatch.setattr(hardware, "hwdevices_available", lambda: ["cuda", "qsv"])
-    monkeypatch.setattr(hardware, "_first_picture", first)
+    monkeypatch.setattr(hardware, "first_picture", first)
     name, frames = _frames(clip, hardware=True)
     assert (name, seen) == ("qsv", ["qsv"])
     _check_same(frames, _frames(clip, hardware=False)[1])
@@ -75,17 +75,17 @@ def test_hardware_that_gives_another_picture_is_passed_over(
         frame.pts = _first(clip).pts
         return frame
 
-    monkeypatch.setattr(hardware, "_first_picture", first)
+    monkeypatch.setattr(hardware, "first_picture", first)
     assert _frames(clip, hardware=True)[0] == ""
 
 
 def test_every_kind_that_this_ffmpeg_knows_is_asked_and_none_may_break_the_reading(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "_KINDS", tuple(hwdevices_available()))
+    monkeypatch.setattr(hardware, "KINDS", tuple(hwdevices_available()))
     name, frames = _frames(clip, hardware=True)
     assert len(frames) == 12
-    assert name in ("", *hardware._KINDS)
+    assert name in ("", *hardware.KINDS)
 
 
 @pytest.mark.parametrize(

@@ -363,7 +363,7 @@ class Config:
 
 def test_timings_of_another_gpu_give_way_to_new_ones() -> None:
     config = Config()
-    assert builder._timing_cache(config, Timings(b"of another GPU")) == b""
+    assert builder.timing_cache(config, Timings(b"of another GPU")) == b""
     assert config.used == [b""]
 
 

@@ -337,14 +337,16 @@ def test_whatever_ends_a_context_counts_as_a_lost_gpu(code: int) -> None:
 
 
 def tell_lost_gpus_by_words() -> None:
-    from ssd_live.backends.tensorrt.pycuda_device import _trouble
+    from ssd_live.backends.tensorrt.pycuda_device import failure_from_text
 
     library = ctypes.CDLL("libcuda.so.1")
     for code in LOST:
         words = ctypes.c_char_p()
         assert library.cuGetErrorString(code, ctypes.byref(words)) == 0
         assert words.value is not None
-        line = str(_trouble(f"cuStreamSynchronize failed: {words.value.decode()}", "computing"))
+        line = str(
+            failure_from_text(f"cuStreamSynchronize failed: {words.value.decode()}", "computing")
+        )
         assert line.startswith("the GPU failed or was lost while computing ("), line
 
 

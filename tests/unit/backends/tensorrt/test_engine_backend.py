@@ -241,7 +241,7 @@ def test_time_that_is_up_is_told_and_the_answer_can_still_come(machine: Machine)
 def test_a_gpu_that_hangs_does_not_hold_up_closing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owner, "_END_SECONDS", 0.01)
+    monkeypatch.setattr(owner, "END_SECONDS", 0.01)
     backend = machine.backend()
     machine.device.stuck.clear()
     with pytest.raises(TimeoutError):
@@ -344,7 +344,7 @@ def test_an_engine_is_built_once_and_then_found(machine: Machine) -> None:
 def test_building_is_told_with_how_far_it_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "_NEWS_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "NEWS_SECONDS", 0.0)
     machine.engine()
     assert machine.lines == [
         "building the TensorRT engine of tiny ...",

@@ -18,6 +18,8 @@ from tests.fake_engine import (
     LOST,
     OUT_OF_MEMORY,
     TAKING,
+    Context,
+    Engine,
     Library,
     Log,
     RecordingDevice,
@@ -124,32 +126,38 @@ def test_plugins_are_there_before_anything_is_loaded() -> None:
 
 def test_an_engine_may_bring_code_of_its_own() -> None:
     """One that is version-compatible does; the store vouches for it."""
-    runner = Bench().runner()
-    assert runner._runtime.engine_host_code_allowed
+    bench = Bench()
+    bench.runner()
+    assert bench.library.allows_host_code
 
 
 def test_kernels_are_compiled_at_once_where_the_library_would_do_so_in_the_background() -> None:
     """TensorRT-RTX, whose graph would else keep the slow ones."""
-    configs: list[Any] = []
+    strategies: list[str] = []
 
     class Config:
         dynamic_shapes_kernel_specialization_strategy = "lazy"
 
-    class Engine:
+    class RtxEngine(Engine):
         def create_runtime_config(self) -> Config:
             return Config()
 
-        def create_execution_context(self, config: Config) -> object:
-            configs.append(config)
-            return object()
+        def create_execution_context(self, config: Config | None = None) -> Context | None:
+            assert config is not None
+            strategies.append(config.dynamic_shapes_kernel_specialization_strategy)
+            return super().create_execution_context(config)
 
-    class Strategy:
-        EAGER = "eager"
+    class RtxLibrary(Library):
+        class DynamicShapesKernelSpecializationStrategy:
+            EAGER = "eager"
 
-    runner = Bench().runner()
-    runner._engine, runner._trt.DynamicShapesKernelSpecializationStrategy = Engine(), Strategy
-    runner._context()
-    assert configs[0].dynamic_shapes_kernel_specialization_strategy == "eager"
+        def engine(self) -> Engine:
+            return RtxEngine(self)
+
+    bench = Bench()
+    bench.library = RtxLibrary(bench.device, tensors_of(MAX_DETECTIONS))
+    bench.runner(slots=2)
+    assert strategies == ["eager", "eager"]
 
 
 # Memory.

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from ssd_live.backends.tensorrt import store as store_module
 from ssd_live.backends.tensorrt.store import EngineKey, EngineStore, Manifest, Parity, SignedFile
 from ssd_live.errors import ModelFileError, OutputError
+from ssd_live.system.atomic_files import atomic_write
 
 ENGINE, OTHER_ENGINE = b"engine" * 100, b"another" * 100
 LONG_AGO = 1_000_000_000
@@ -305,7 +305,7 @@ def test_a_refused_engine_is_replaced_by_a_new_one(store: EngineStore) -> None:
 
 
 def test_an_engine_replaced_while_it_is_being_read_is_found_all_the_same(
-    store: EngineStore, monkeypatch: pytest.MonkeyPatch
+    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(KEY, ENGINE, 1.0)
     read = store.read
@@ -313,7 +313,7 @@ def test_an_engine_replaced_while_it_is_being_read_is_found_all_the_same(
     def read_and_then_replaced(place: Path) -> Manifest:
         manifest = read(place)
         monkeypatch.undo()
-        EngineStore(store.folder, store._secret).save(KEY, OTHER_ENGINE, 1.0)
+        EngineStore(store.folder, secret_of(tmp_path)).save(KEY, OTHER_ENGINE, 1.0)
         return manifest
 
     monkeypatch.setattr(store, "read", read_and_then_replaced)
@@ -588,13 +588,14 @@ def test_reading_while_another_process_saves_never_fails(
     assert worker.exitcode == 0
 
 
-def test_names_of_unfinished_files_are_those_of_atomic_write(store: EngineStore) -> None:
+def test_what_atomic_write_leaves_when_it_is_killed_is_a_leftover(store: EngineStore) -> None:
     """The store looks for leftovers by the name that another module gives them."""
-    from ssd_live.system.atomic_files import atomic_write
-
     store.folder.mkdir(parents=True)
     with atomic_write(store.folder / "x.engine"):
-        assert len(list(store.folder.glob(store_module._UNFINISHED))) == 1
+        (unfinished,) = store.folder.iterdir()
+        assert store.orphans() == []
+        aged(unfinished)
+        assert store.orphans() == [unfinished]
 
 
 # What the library measured of kernels.

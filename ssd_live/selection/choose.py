@@ -41,7 +41,7 @@ _TABLE_VERSION = 1
 _GPU_BATCH = 8
 # The backends and precisions that are faster on the CPU with batches of two frames. In float32 such
 # batches are slower (docs/benchmarks-log.md).
-_IN_PAIRS = (("openvino", "int8"),)
+IN_PAIRS = (("openvino", "int8"),)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def batch_for_video(choice: BackendChoice) -> int:
     """Return the batch to use for the frames of a video file, where no frame is urgent."""
     return (
         2
-        if choice.device == "CPU" and (choice.backend, choice.precision) in _IN_PAIRS
+        if choice.device == "CPU" and (choice.backend, choice.precision) in IN_PAIRS
         else batch_for(choice)
     )
 

@@ -15,7 +15,7 @@ import av
 import psutil
 import pytest
 
-from ssd_live.commands.live.run import _Terminal
+from ssd_live.commands.live.run import recording_summary
 from ssd_live.live.recorder import Recorded
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer
@@ -331,11 +331,9 @@ def test_a_recording_that_fails_fails_the_command(small_disk: Path) -> None:
     )
 
 
-def test_frames_that_were_lost_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    terminal = _Terminal.__new__(_Terminal)
-    terminal._recorded(Recorded(tmp_path / "a.mkv", tmp_path / "a.jsonl", 90, 10, 3.0))
-    terminal._recorded(Recorded(tmp_path / "b.mkv", tmp_path / "b.jsonl", 90, 0, 3.0))
-    first, second = capsys.readouterr().err.splitlines()
+def test_frames_that_were_lost_are_told(tmp_path: Path) -> None:
+    first = recording_summary(Recorded(tmp_path / "a.mkv", tmp_path / "a.jsonl", 90, 10, 3.0))
+    second = recording_summary(Recorded(tmp_path / "b.mkv", tmp_path / "b.jsonl", 90, 0, 3.0))
     assert first.endswith("a.mkv (10 lost because writing was too slow)")
     assert second.endswith("b.mkv")
 

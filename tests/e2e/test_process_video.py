@@ -358,7 +358,7 @@ def test_frames_that_are_computed_in_pairs_have_the_detections_of_each_alone(
         "int8",
     ]
     assert ssd("process", SAMPLE, *words, "--detections", tmp_path / "pairs.jsonl").code == 0
-    monkeypatch.setattr(choosing, "_IN_PAIRS", ())
+    monkeypatch.setattr(choosing, "IN_PAIRS", ())
     assert ssd("process", SAMPLE, *words, "--detections", tmp_path / "alone.jsonl").code == 0
     assert batches == [2, 1]
     alone = _lines(tmp_path / "alone.jsonl")

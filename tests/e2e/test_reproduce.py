@@ -23,8 +23,8 @@ CHELSEA = Path(__file__).resolve().parents[2] / "assets" / "media" / "chelsea.pn
 
 @pytest.fixture(autouse=True)
 def only_ssd300_and_briefly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(reproduce, "_SECONDS", 0.01)
-    monkeypatch.setattr(reproduce, "_NETWORKS", {"ssd300-vgg16": ("SSD300", "voc07+12-ssd300")})
+    monkeypatch.setattr(reproduce, "MEASURE_SECONDS", 0.01)
+    monkeypatch.setattr(reproduce, "NETWORKS", {"ssd300-vgg16": ("SSD300", "voc07+12-ssd300")})
     monkeypatch.chdir(tmp_path)
 
 

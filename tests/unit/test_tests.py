@@ -12,8 +12,6 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 # Public all the same: the standard library names them so.
 EXEMPT = ("os._exit", "_replace")
-# Files and folders that still do it.
-OPEN = ("e2e", "unit/video/test_reader.py")
 # What takes names as text: `getattr(x, "_y")`, `monkeypatch.setattr("ssd_live.x._y", z)`.
 BY_NAME = ("getattr", "hasattr", "setattr", "delattr", "patch")
 
@@ -70,15 +68,10 @@ def touched(source: str) -> list[tuple[int, str]]:
     ]
 
 
-def is_open(path: Path) -> bool:
-    return any(path.is_relative_to(TESTS / place) for place in OPEN)
-
-
 def test_no_test_touches_what_is_private() -> None:
     found = [
         f"{path.relative_to(TESTS.parent)}:{line}: {name}"
         for path in sorted(TESTS.rglob("*.py"))
-        if not is_open(path)
         for line, name in sorted(touched(path.read_text(encoding="utf-8")))
     ]
     assert not found, "\n".join(["private names are touched:", *found])

@@ -253,14 +253,17 @@ class _Terminal:
             self._failure = OutputError(recorded.trouble)
             self._wake.set()
             return
-        lost = f" ({recorded.lost} lost because writing was too slow)" if recorded.lost else ""
-        notify(
-            f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
-        )
+        notify(recording_summary(recorded))
 
     def _interrupt(self) -> None:
         self._interrupted = self._request.exit_after is not None
         self._stop = True
+
+
+def recording_summary(recorded: Any) -> str:
+    """Return the line of text that tells the user about a recording that ended well."""
+    lost = f" ({recorded.lost} lost because writing was too slow)" if recorded.lost else ""
+    return f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
 
 
 def _summary(numbers: dict[str, Any], seconds: float) -> list[str]:

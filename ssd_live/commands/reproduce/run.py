@@ -28,11 +28,11 @@ from ssd_live.system.paths import assets_folder
 
 BATCHES = (1, 8)
 # Network -> its name in the paper, and the recipe that trains it.
-_NETWORKS = {
+NETWORKS = {
     "ssd300-vgg16": ("SSD300", "voc07+12-ssd300"),
     "ssd512-vgg16": ("SSD512", "voc07+12-ssd512"),
 }
-_SECONDS = 3.0
+MEASURE_SECONDS = 3.0
 _RANDOM = "random weights"
 _USUAL_DATA = Path("data/VOCdevkit/VOC2007")
 _GET_DATA = (
@@ -101,17 +101,17 @@ def run(request: Request) -> None:
     folder = request.data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
     given = [find_model(name) for name in request.models or []] or _known_models()
     for model in given:
-        if model.metadata.network not in _NETWORKS:
+        if model.metadata.network not in NETWORKS:
             raise UsageError(
                 f"{model.name} is a {model.metadata.network}; give a model of "
-                f"{' or '.join(_NETWORKS)}"
+                f"{' or '.join(NETWORKS)}"
             )
     results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
-    for network in _NETWORKS:
+    for network in NETWORKS:
         if not any(result.network == network for result in results):
             results += _measure_random(network, backend)
     _print(results)
-    for network, (_, recipe) in _NETWORKS.items():
+    for network, (_, recipe) in NETWORKS.items():
         if any(result.network == network and result.weights == _RANDOM for result in results):
             print(f"{network} has no trained weights here; {_GET_WEIGHTS.format(recipe=recipe)}")
     if folder is None:
@@ -136,7 +136,7 @@ def _known_models() -> list[ModelFile]:
     for path in model_paths().values():
         with suppress(ModelFileError):
             model = read_model_file(path)
-            if model.metadata.network in _NETWORKS and set(model.metadata.classes) == set(VOC):
+            if model.metadata.network in NETWORKS and set(model.metadata.classes) == set(VOC):
                 found.append(model)
     return found
 
@@ -174,7 +174,7 @@ def _speeds(model: ModelFile, choice: BackendChoice) -> dict[int, float]:
         with load_chosen(model, choice, batch=batch) as backend:
             backend.submit(pictures).result()
             count, started = 0, time.perf_counter()
-            while (elapsed := time.perf_counter() - started) < _SECONDS or not count:
+            while (elapsed := time.perf_counter() - started) < MEASURE_SECONDS or not count:
                 backend.submit(pictures).result()
                 count += 1
         speeds[batch] = count * batch / elapsed
@@ -241,7 +241,7 @@ def _print(results: Sequence[Measured]) -> None:
             "-" if result.mean_average_precision is None else f"{result.mean_average_precision:.1f}"
         )
         table.add_row(
-            _NETWORKS[result.network][0],
+            NETWORKS[result.network][0],
             mean,
             _speeds_in_words(result.fps, ".2f"),
             f"here, {result.weights}, {result.backend}",

@@ -380,7 +380,7 @@ def tensors_of(
 
 
 @dataclass(frozen=True)
-class FakeFlavour(Variant):
+class FakeVariant(Variant):
     """TensorRT by name, on `fake`."""
 
     fake: Any = None
@@ -389,8 +389,8 @@ class FakeFlavour(Variant):
         return self.fake
 
 
-def flavour_of(library: Any) -> FakeFlavour:
-    return FakeFlavour(
+def variant_of(library: Any) -> FakeVariant:
+    return FakeVariant(
         "tensorrt",
         "TensorRT",
         "tensorrt",

@@ -839,8 +839,8 @@
         <translation>카메라를 찾지 못하여 예제 영상을 표시합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
     </message>
     <message>
-        <source>{trouble} Trying again (attempt {attempts}) …</source>
-        <translation>{trouble} 다시 시도하는 중({attempts}번째 시도)…</translation>
+        <source>{message} Trying again (attempt {attempts}) …</source>
+        <translation>{message} 다시 시도하는 중({attempts}번째 시도)…</translation>
     </message>
     <message>
         <source>This source gives no video.

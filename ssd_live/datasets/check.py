@@ -36,10 +36,10 @@ class Checked:
 def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Checked:
     """Read every image of `data`, check its size and its boxes, and return the findings.
 
-    The findings include `data.troubles`. `on_image` is called for each image with the number of the
+    The findings include `data.findings`. `on_image` is called for each image with the number of the
     image, counted from 1.
     """
-    findings = list(data.troubles)
+    findings = list(data.findings)
     sizes: dict[Path, tuple[int, int]] = {}
     seen: dict[str, Path] = {}
     with ThreadPoolExecutor() as pool:
@@ -71,9 +71,9 @@ def unlabelled(data: DataSet) -> list[Finding]:
     """
     # `resolve` also accepts paths whose links form a ring.
     known = {resolve(labelled.path) for labelled in data.images} | {
-        resolve(finding.path) for finding in data.troubles
+        resolve(finding.path) for finding in data.findings
     }
-    stems = {finding.path.stem for finding in data.troubles if finding.kind == "unreadable label"}
+    stems = {finding.path.stem for finding in data.findings if finding.kind == "unreadable label"}
     folders = sorted({labelled.path.parent for labelled in data.images})
     beside = sorted(
         path

@@ -47,7 +47,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     `folder` is the root of the data set; if it is None, the root is the folder above the file's
     folder. `classes` gives the class names and their order; if it is empty, all categories are used
     in the order of their ids. Objects of other classes are left out. A label that cannot be used
-    becomes a finding in `troubles`. Raises `DataError` if the file cannot be read or has no usable
+    becomes a finding in `findings`. Raises `DataError` if the file cannot be read or has no usable
     image.
     """
     content = _content(path)
@@ -63,7 +63,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         ) from error
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     lost = [number for number in annotations if number not in entries]
-    troubles = [
+    findings = [
         Finding(
             "missing image",
             path,
@@ -72,7 +72,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         for number in lost
     ]
     if len(entries) < len(content["images"]):
-        troubles.append(
+        findings.append(
             Finding(
                 "duplicate image",
                 path,
@@ -87,7 +87,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     for number, entry in entries.items():
         own = annotations.get(number, [])
         try:
-            troubles += _of_no_category(path, entry, own, categories)
+            findings += _of_no_category(path, entry, own, categories)
             images.append(_labelled(entry, own, categories, names, folders))
             left_out.update(
                 category
@@ -95,7 +95,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
                 if (category := int(annotation["category_id"])) in unwanted
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            troubles.append(
+            findings.append(
                 Finding("unreadable label", path, f"image {number}: {error} is missing or wrong")
             )
     for number, count in sorted(left_out.items()):
@@ -103,13 +103,13 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
             f"the class {categories[number]!r} is not among {', '.join(names)}; its {count} "
             "objects are left out"
         )
-        troubles.append(Finding("unknown class", path, detail))
+        findings.append(Finding("unknown class", path, detail))
     if not images:
         raise DataError(
             f"{path}: has no image that can be used "
-            f"({troubles[0] if troubles else 'the file lists none'})"
+            f"({findings[0] if findings else 'the file lists none'})"
         )
-    return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(troubles))
+    return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(findings))
 
 
 def _of_no_category(

@@ -70,7 +70,7 @@ class DataSet:
     """A set of labelled images with objects of the given classes.
 
     `classes` holds the class names by class id. `category_ids` are the COCO category ids of the
-    classes: those of the file for COCO data, otherwise 1, 2 and so on. `troubles` are findings
+    classes: those of the file for COCO data, otherwise 1, 2 and so on. `findings` are findings
     about labels, or parts of labels, that could not be used and were left out.
     """
 
@@ -78,7 +78,7 @@ class DataSet:
     classes: tuple[str, ...]
     images: tuple[LabelledImage, ...]
     category_ids: tuple[int, ...] = ()
-    troubles: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.images)

@@ -34,18 +34,18 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     `split` names a list in ImageSets/Main; if it is empty, all labels are read. `classes` gives the
     class names and their order; if it is empty, the names in the labels are used in alphabetical
     order. Objects of other classes are left out. A label that cannot be used becomes a finding in
-    `troubles`. Raises `DataError` if no label can be read or there is no such list.
+    `findings`. Raises `DataError` if no label can be read or there is no such list.
     """
-    labels, troubles = [], []
+    labels, findings = [], []
     for path in _label_paths(folder, split):
         try:
             labels.append(_read(path))
         except DataError as error:
-            troubles.append(Finding("unreadable label", path, str(error)))
+            findings.append(Finding("unreadable label", path, str(error)))
     if not labels:
         raise DataError(
             f"{folder}: has no readable labels "
-            f"({troubles[0] if troubles else 'Annotations is empty'}); correct or add XML files "
+            f"({findings[0] if findings else 'Annotations is empty'}); correct or add XML files "
             "in Annotations"
         )
     # Names that differ only in case are the same class.
@@ -59,7 +59,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
             {thing.name for thing in label.objects if class_index(names, thing.name) is None}
         )
         listed = ", ".join(names)
-        troubles += [
+        findings += [
             Finding(
                 "unknown class",
                 label.path,
@@ -73,7 +73,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         names,
         tuple(images),
         tuple(range(1, len(names) + 1)),
-        tuple(troubles),
+        tuple(findings),
     )
 
 

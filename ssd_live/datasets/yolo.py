@@ -25,7 +25,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     `split` is a folder in images/ and labels/, or a folder that holds both; if it is empty, all
     images are read. A label is a text file with a line `class cx cy w h` for each object, relative
     to the image. An image without such a file has no objects. `classes` replaces the class names
-    in the folder. A file that cannot be used becomes a finding in `troubles`. Raises `DataError` if
+    in the folder. A file that cannot be used becomes a finding in `findings`. Raises `DataError` if
     there is no usable image or no class names.
     """
     root, images_folder, labels_folder = _folders(folder, split)
@@ -36,18 +36,18 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     if not paths:
         raise DataError(f"{root}: has no images; add some, or give another folder or split")
     names = tuple(classes) or _names(folder)
-    images, troubles = [], []
+    images, findings = [], []
     for path in paths:
         label = labels_folder / path.relative_to(images_folder).with_suffix(".txt")
         try:
             size = image_size(path)
         except MediaError as error:
-            troubles.append(Finding("unreadable image", path, str(error).removeprefix(f"{path}: ")))
+            findings.append(Finding("unreadable image", path, str(error).removeprefix(f"{path}: ")))
             continue
         try:
             rows = _rows(label) if label.is_file() else []
         except DataError as error:
-            troubles.append(Finding("unreadable label", label, str(error)))
+            findings.append(Finding("unreadable label", label, str(error)))
             continue
         known = [row for row in rows if 0 <= row[0] < len(names)]
         for number in sorted({row[0] for row in rows} - {row[0] for row in known}):
@@ -55,7 +55,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
                 f"has the class {number}, but there are {len(names)} names, numbered from 0; "
                 "its objects are left out"
             )
-            troubles.append(Finding("unknown class", label, detail))
+            findings.append(Finding("unknown class", label, detail))
         images.append(_labelled(path, label, size, known))
     labels_root = labels_folder / root.relative_to(images_folder)
     named = {labels_folder / path.relative_to(images_folder).with_suffix(".txt") for path in paths}
@@ -63,19 +63,19 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         (text for text in labels_root.rglob("*.txt") if text.name != "classes.txt"),
         key=natural_order,
     )
-    troubles += [
+    findings += [
         Finding("missing image", label, "there is no image with the name of this label")
         for label in texts
         if label not in named
     ]
     if not images:
-        raise DataError(f"{root}: has no image that can be used ({troubles[0]})")
+        raise DataError(f"{root}: has no image that can be used ({findings[0]})")
     return DataSet(
         f"{folder.absolute().name}{f' {split}' if split else ''}",
         names,
         tuple(images),
         tuple(range(1, len(names) + 1)),
-        tuple(troubles),
+        tuple(findings),
     )
 
 

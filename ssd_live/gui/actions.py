@@ -208,7 +208,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Show the whole frame"),
         ),
         ActionSpec(
-            "alone",
+            "solo",
             translate("Actions", "&Maximise this source"),
             ("G",),
             translate(

@@ -89,7 +89,7 @@ class Application:
                 and state.phase in (Phase.FAILED, Phase.RECONNECTING)
                 and not stream.pipeline.frame_counter.counts().captured
             ):
-                raise SsdLiveError(state.trouble)
+                raise SsdLiveError(state.error_message)
         return self._exit_code
 
     def _application(self) -> QApplication:

@@ -20,7 +20,7 @@ class Bridge(QObject):
     - `loading`: a line of text about the progress of loading a model.
     - `loaded`: the `ModelRequest` and the `ModelInfo` of the model that is now in use.
     - `load_failed`: the `ModelRequest` and the `SsdLiveError`.
-    - `trouble`: an error message.
+    - `error`: an error message.
     - `recorded`: a `Recorded`; a recording ended.
     - `snapshot_saved`: the path, and an error message that is empty on success.
     - `cameras_listed`: a list of `Camera`.
@@ -30,7 +30,7 @@ class Bridge(QObject):
     loading = Signal(str)
     loaded = Signal(object, object)
     load_failed = Signal(object, object)
-    trouble = Signal(str)
+    error = Signal(str)
     recorded = Signal(object)
     snapshot_saved = Signal(object, str)
     cameras_listed = Signal(object)
@@ -47,10 +47,10 @@ class Bridge(QObject):
         def later(signal: Any) -> Callable[..., None]:
             return lambda *news: self._told.emit(lambda: signal.emit(*news))
 
-        loading, loaded, failed, trouble, recorded = map(
-            later, (self.loading, self.loaded, self.load_failed, self.trouble, self.recorded)
+        loading, loaded, failed, error, recorded = map(
+            later, (self.loading, self.loaded, self.load_failed, self.error, self.recorded)
         )
-        return SessionEvents(self.picture.emit, loading, loaded, failed, trouble, recorded)
+        return SessionEvents(self.picture.emit, loading, loaded, failed, error, recorded)
 
     def _pass_on(self, tell: Callable[[], None]) -> None:
         tell()

@@ -128,8 +128,8 @@ class CaptureActions(QObject):
         self.show_time()
 
     def _recorded(self, recorded: Recorded) -> None:
-        if recorded.trouble:
-            self._notice.say("error", recorded.trouble, "recording")
+        if recorded.error_message:
+            self._notice.say("error", recorded.error_message, "recording")
         else:
             text = self.tr("Recorded {seconds} s, %n frame(s), to {path}", "", recorded.frames)
             said = text.format(seconds=f"{recorded.seconds:.1f}", path=printable(recorded.path))
@@ -152,13 +152,13 @@ class CaptureActions(QObject):
         self._saving.add(name)
         path = name.with_suffix(".png")
         self._session.save_snapshot(
-            picture, path, lambda path, trouble: self._bridge.snapshot_saved.emit(path, trouble)
+            picture, path, lambda path, message: self._bridge.snapshot_saved.emit(path, message)
         )
 
-    def _saved(self, path: Path, trouble: str) -> None:
+    def _saved(self, path: Path, message: str) -> None:
         self._saving.discard(path.with_suffix(".mkv"))
-        if trouble:
-            self._notice.say("error", trouble, "snapshot")
+        if message:
+            self._notice.say("error", message, "snapshot")
         else:
             self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
 
@@ -257,10 +257,10 @@ class CaptureActions(QObject):
         self._export_bar.setRange(0, total)
         self._export_bar.setValue(done)
 
-    def _export_ended(self, output: str, trouble: str) -> None:
+    def _export_ended(self, output: str, message: str) -> None:
         self._export_bar.hide()
         self._export_cancel.hide()
-        if trouble:
-            self._notice.say("error", trouble, "export")
+        if message:
+            self._notice.say("error", message, "export")
         else:
             self._notice.say("done", self.tr("Exported to {path}").format(path=output))

@@ -23,7 +23,7 @@ class Export(QObject):
         self._child = Child(self)
         self._child.told.connect(self._hear)
         self._child.ended.connect(self._end)
-        self._output = self._trouble = ""
+        self._output = self._last_line = ""
 
     @property
     def is_running(self) -> bool:
@@ -36,7 +36,7 @@ class Export(QObject):
         `options` are more arguments for the command `process`. An existing output is overwritten.
         Call it only when no export is running.
         """
-        self._output, self._trouble = str(output), ""
+        self._output, self._last_line = str(output), ""
         self._child.start(
             ["process", str(source), "-o", str(output), "--overwrite", *options],
             {"SSD_LIVE_PROGRESS": "json"},
@@ -61,14 +61,14 @@ class Export(QObject):
             done, total = json.loads(line)["progress"]
             self.advanced.emit(done, total or 0)
         else:
-            self._trouble = line
+            self._last_line = line
 
     def _end(self, code: int, _: str) -> None:
-        trouble = (
+        message = (
             ""
             if code == 0
             else (
-                self._trouble or f"the export failed with exit code {code}; try again"
+                self._last_line or f"the export failed with exit code {code}; try again"
             ).removeprefix("error: ")
         )
-        self.ended.emit(self._output, trouble)
+        self.ended.emit(self._output, message)

@@ -87,11 +87,11 @@ class VideoGrid(QWidget):
                 self.choose(index)
 
     @property
-    def is_alone(self) -> bool:
+    def is_solo(self) -> bool:
         """Whether only the selected view is shown although there are several views."""
         return self._is_alone
 
-    def show_alone(self, on: bool) -> None:
+    def show_solo(self, on: bool) -> None:
         """Show only the selected view if `on` is true, else show all views."""
         self._is_alone = on and len(self.views) > 1
         self.choose(self.index)

@@ -22,7 +22,7 @@ def fill_menu_bar(
     translate = QCoreApplication.translate
     video: Group = ("full_screen", "zoom_in", "zoom_out", "zoom_fit")
     if source_count > 1:
-        video = (*video, "alone", "next_source")
+        video = (*video, "solo", "next_source")
     _add_menu(
         bar,
         actions,

@@ -54,7 +54,7 @@ class ModelController(QObject):
         bridge.loading.connect(panel.show_loading)
         bridge.loaded.connect(self._loaded)
         bridge.load_failed.connect(self._load_failed)
-        bridge.trouble.connect(lambda line: notice.say("error", line, _TOPIC))
+        bridge.error.connect(lambda line: notice.say("error", line, _TOPIC))
         panel.wished.connect(self.load)
         panel.loading_cancelled.connect(session.cancel_loading)
         panel.threshold_changed.connect(self._set_threshold)

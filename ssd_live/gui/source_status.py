@@ -76,7 +76,7 @@ class SourceStatus(QObject):
         the messages of the other sources.
         """
         attempts = 0 if self._is_one_of_several else state.attempts
-        news = (state.phase, state.trouble, attempts)
+        news = (state.phase, state.error_message, attempts)
         if news == self._reported.get(view):
             return False
         self._reported[view] = news
@@ -84,8 +84,8 @@ class SourceStatus(QObject):
 
     def _show(self, view: VideoView, state: CaptureState) -> None:
         if state.phase in (Phase.RECONNECTING, Phase.FAILED):
-            self.show_error(view, self._trouble_text(state))
-            view.set_empty_text(self._no_source_text(state.trouble))
+            self.show_error(view, self._error_text(state))
+            view.set_empty_text(self._no_source_text(state.error_message))
         elif state.phase in (Phase.PLAYING, Phase.PAUSED):
             self._notice.resolved(self._topic(view))
         elif state.phase is Phase.ENDED and view is self._grid.view:
@@ -99,21 +99,21 @@ class SourceStatus(QObject):
         """Return the topic (see `NoticeBar.say`) of the notices about the source of a view."""
         return f"source {self._grid.views.index(view)}"
 
-    def _trouble_text(self, state: CaptureState) -> str:
+    def _error_text(self, state: CaptureState) -> str:
         """Return the notice about a source that has failed or that is being tried again."""
         if state.phase is Phase.FAILED or self._is_one_of_several or not state.attempts:
-            return state.trouble
-        return self.tr("{trouble} Trying again (attempt {attempts}) …").format(
-            trouble=_sentence(state.trouble), attempts=state.attempts
+            return state.error_message
+        return self.tr("{message} Trying again (attempt {attempts}) …").format(
+            message=_sentence(state.error_message), attempts=state.attempts
         )
 
-    def _no_source_text(self, trouble: str) -> str:
-        """Return the text to show in a view that has no video. `trouble` is the error message.
+    def _no_source_text(self, message: str) -> str:
+        """Return the text to show in a view that has no video. `message` is the error message.
 
         If there are several sources, each view is small, so the text is only the error message.
         """
         if self._is_one_of_several:
-            return trouble
+            return message
         keys = {
             name: self._actions[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             for name in ("open_file", "open_address", "open_pattern")

@@ -175,7 +175,7 @@ class MainWindow(QMainWindow):
         connect("zoom_in", lambda: self.view.set_zoom(self.view.zoom * _ZOOM_STEP))
         connect("zoom_out", lambda: self.view.set_zoom(self.view.zoom / _ZOOM_STEP))
         connect("zoom_fit", lambda: self.view.set_zoom(1.0))
-        connect("alone", lambda: self._show_alone(action["alone"].isChecked()))
+        connect("solo", lambda: self._show_solo(action["solo"].isChecked()))
         connect("next_source", lambda: self.grid.choose(self.grid.index + 1))
         connect("hud", self._set_hud)
         connect(
@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
             ("play", True),
         ):
             action[name].setChecked(value)
-        for name in ("alone", "next_source"):
+        for name in ("solo", "next_source"):
             action[name].setEnabled(len(self._session.streams) > 1)
         action["leave_full_screen"].setEnabled(False)
         self._playback.set_show()
@@ -285,13 +285,13 @@ class MainWindow(QMainWindow):
 
     def _double_clicked(self) -> None:
         if len(self.grid.views) > 1:
-            self._show_alone(not self.grid.is_alone)
+            self._show_solo(not self.grid.is_solo)
         else:
             self.set_full_screen(not self.isFullScreen())
 
-    def _show_alone(self, on: bool) -> None:
-        self.actions_by_name["alone"].setChecked(on)
-        self.grid.show_alone(on)
+    def _show_solo(self, on: bool) -> None:
+        self.actions_by_name["solo"].setChecked(on)
+        self.grid.show_solo(on)
 
     # Detection.
 

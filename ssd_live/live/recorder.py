@@ -50,8 +50,7 @@ class Recorded:
 
     `path` is that of the video, and `detections` is that of the detections as JSON lines. `frames`
     counts the recorded frames, and `lost` those that came faster than they could be written.
-    `seconds` is the length. `trouble` is the message of the error that ended the recording, or
-    empty.
+    `seconds` is the length. `error_message` is that of the error that ended the recording, or "".
     """
 
     path: Path
@@ -59,7 +58,7 @@ class Recorded:
     frames: int
     lost: int
     seconds: float
-    trouble: str = ""
+    error_message: str = ""
 
 
 class Recorder:
@@ -126,7 +125,7 @@ class Recorder:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        trouble = ""
+        message = ""
         try:
             self._record()
             self._finish()
@@ -142,7 +141,7 @@ class Recorder:
                 if self._part.exists()
                 else "nothing was written; start a new recording"
             )
-            trouble = f"{self._plan.path}: the recording ended with an error ({detail}); {left}"
+            message = f"{self._plan.path}: the recording ended with an error ({detail}); {left}"
         seconds = max(self._last_pts, 0) / 1000
         self._on_end(
             Recorded(
@@ -151,7 +150,7 @@ class Recorder:
                 self.frames,
                 self.lost,
                 seconds,
-                trouble,
+                message,
             )
         )
 

@@ -44,7 +44,7 @@ class SessionEvents:
     - `loading`: gets a line about the progress of loading a network.
     - `loaded`: a network was loaded and is in use.
     - `load_failed`: a network could not be loaded; the previous network stays in use.
-    - `trouble`: gets the message of an error.
+    - `error`: gets the message of an error.
     - `recorded`: a recording ended.
     """
 
@@ -52,7 +52,7 @@ class SessionEvents:
     loading: Callable[[str], None]
     loaded: Callable[[ModelRequest, ModelInfo], None]
     load_failed: Callable[[ModelRequest, SsdLiveError], None]
-    trouble: Callable[[str], None]
+    error: Callable[[str], None]
     recorded: Callable[[Recorded], None]
 
 
@@ -95,7 +95,7 @@ class LiveSession(Closing):
     def _pipeline(self, show: Show) -> LivePipeline:
         return LivePipeline(
             self._events.picture,
-            lambda error: self._events.trouble(str(error)),
+            lambda error: self._events.error(str(error)),
             self._network_died,
             show=show,
         )
@@ -199,12 +199,12 @@ class LiveSession(Closing):
         if often and model_request is not None and _may_use_gpu(model_request):
             self._go_on_without_gpu(model_request, error)
             return
-        self._events.trouble(str(error))
+        self._events.error(str(error))
         if model_request is not None and not often:
             self._loader.load(model_request)
 
     def _go_on_without_gpu(self, model_request: ModelRequest, error: BaseException) -> None:
-        self._events.trouble(f"{error}; the CPU is used instead of the GPU")
+        self._events.error(f"{error}; the CPU is used instead of the GPU")
         self._model_request = replace(model_request, backend="cpu", precision="auto")
         self._loader.load(self._model_request)
 

@@ -42,7 +42,7 @@ class Phase(StrEnum):
 class CaptureState:
     """The state of a capture at one moment.
 
-    `position` is the time in seconds since the beginning of the source. `trouble` is the message of
+    `position` is the time in seconds since the beginning of the source. `error_message` is that of
     the last error, and `attempts` counts the errors since the source was last open.
     """
 
@@ -50,7 +50,7 @@ class CaptureState:
     spec: SourceSpec
     info: SourceInfo | None = None
     position: float = 0.0
-    trouble: str = ""
+    error_message: str = ""
     attempts: int = 0
 
 
@@ -212,19 +212,19 @@ class Capture:
                     self._play(source)
                 return
             except SsdLiveError as error:
-                trouble = str(error)
+                message = str(error)
             except (
                 Exception
             ) as error:  # an error in a driver or library must not end the thread silently
-                trouble = (
+                message = (
                     f"{self._spec.title}: {type(error).__name__}: "
                     f"{next(iter(str(error).splitlines()), 'no message')}; choose another source"
                 )
             if not self._spec.returns:
-                self._set(phase=Phase.FAILED, trouble=trouble)
+                self._set(phase=Phase.FAILED, error_message=message)
                 return
             attempts += 1
-            self._set(phase=Phase.RECONNECTING, trouble=trouble, attempts=attempts)
+            self._set(phase=Phase.RECONNECTING, error_message=message, attempts=attempts)
             with self._changed:
                 self._changed.wait_for(
                     lambda: self._retired, _PAUSES_SECONDS[min(attempts, len(_PAUSES_SECONDS)) - 1]
@@ -237,7 +237,7 @@ class Capture:
         """
         pacer = Pacer()
         last_due = time.monotonic()
-        self._set(phase=Phase.PLAYING, info=source.info, trouble="", attempts=0)
+        self._set(phase=Phase.PLAYING, info=source.info, error_message="", attempts=0)
         while not self._retired:
             order = self._next_order(source.info)
             if order is None:

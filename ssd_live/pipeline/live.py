@@ -82,7 +82,7 @@ class LiveFrame:
     stale: bool = False
     for_show: bool = True
     # The number of the source, counted by `open`; frames of an earlier source are not shown.
-    turn: int = 0
+    source_number: int = 0
 
 
 class FrameListener(Protocol):
@@ -102,7 +102,7 @@ class LivePipeline(Closing):
 
     - `on_picture` in the render thread, when `picture` has a new image. It is called again only
       after that image was fetched.
-    - `on_trouble` in the render thread, with the error of a frame that cannot be drawn.
+    - `on_error` in the render thread, with the error of a frame that cannot be drawn.
     - `on_death` in the infer thread, with the error of the network in use. The network was then
       removed already.
 
@@ -113,13 +113,13 @@ class LivePipeline(Closing):
     def __init__(
         self,
         on_picture: Callable[[], None],
-        on_trouble: Callable[[BaseException], None] = lambda _: None,
+        on_error: Callable[[BaseException], None] = lambda _: None,
         on_death: Callable[[SsdLiveError], None] = lambda _: None,
         *,
         show: Show = "inferred",
     ) -> None:
         self._on_picture = on_picture
-        self._on_trouble = on_trouble
+        self._on_error = on_error
         self._on_death = on_death
         self.show: Show = show
         self.frame_listener: FrameListener | None = None
@@ -139,7 +139,7 @@ class LivePipeline(Closing):
         self._newest: Detections | None = None
         self._period = 0.0
         self._next_due = 0.0
-        self._number = self._turn = 0
+        self._number = self._source_number = 0
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -171,13 +171,13 @@ class LivePipeline(Closing):
                 return
             if earlier is not None:
                 earlier.retire()
-            self._turn += 1
+            self._source_number += 1
             for slot in (self._to_infer, self._to_render):
                 self._drop(slot.take(), Cause.CHANGED)
             self._display.discard(Cause.CHANGED)
             self._newest = None
             same_camera = earlier is not None and spec.kind == "camera"
-            deliver = partial(self._deliver, self._turn)
+            deliver = partial(self._deliver, self._source_number)
             self._capture = Capture(spec, options, deliver, after=earlier if same_camera else None)
             self._capture.reading = self.durations["read"]
             self._capture.start()
@@ -257,14 +257,14 @@ class LivePipeline(Closing):
 
     # The stages.
 
-    def _deliver(self, turn: int, frame: Frame, held_back: bool) -> None:
+    def _deliver(self, source_number: int, frame: Frame, held_back: bool) -> None:
         """Take a frame from the source, in the capture thread.
 
-        `turn` is the number of the source. `held_back` means that a pause holds the frame back.
+        `source_number` is that of the source. `held_back` means that a pause holds the frame back.
         """
         self.frame_counter.capture()
         self.rates["capture"].tick(frame.captured_at)
-        live_frame = LiveFrame(frame, turn=turn)
+        live_frame = LiveFrame(frame, source_number=source_number)
         if held_back:
             self._drop(live_frame, Cause.PAUSED)
             return
@@ -329,7 +329,7 @@ class LivePipeline(Closing):
         self.durations["inference"].add(done - resized)
         self.frame_counter.infer()
         self.rates["inference"].tick(done)
-        if live_frame.turn == self._turn:
+        if live_frame.source_number == self._source_number:
             self._newest = detections
         return replace(live_frame, detections=detections)
 
@@ -359,7 +359,7 @@ class LivePipeline(Closing):
                 earlier.backend.close()
 
     def _hand_on(self, live_frame: LiveFrame) -> None:
-        if live_frame.turn != self._turn:
+        if live_frame.source_number != self._source_number:
             self._drop(live_frame, Cause.CHANGED)
             return
         if (tap := self.frame_listener) is not None:
@@ -378,7 +378,7 @@ class LivePipeline(Closing):
             if viewport is None:
                 self._settle(live_frame, Cause.HIDDEN)
             elif live_frame is not None or (
-                last is not None and viewport != shown and last.turn == self._turn
+                last is not None and viewport != shown and last.source_number == self._source_number
             ):
                 # Without a new frame, the last one is drawn again for a view that has changed.
                 assert last is not None
@@ -393,7 +393,7 @@ class LivePipeline(Closing):
             if is_new:
                 self.frame_counter.fail()
                 self._settle(None, Cause.RENDERING)
-            self._on_trouble(error)
+            self._on_error(error)
             return
         self.durations["render"].add(time.monotonic() - started)
         picture = Picture(
@@ -406,7 +406,7 @@ class LivePipeline(Closing):
             live_frame.stale,
         )
         with self._lock:
-            if live_frame.turn != self._turn:
+            if live_frame.source_number != self._source_number:
                 if is_new:
                     self.frame_counter.drop(Cause.CHANGED)
                 self._display.discard(Cause.CHANGED, counted=self._number)

@@ -267,17 +267,18 @@ class Job:
             raise CancelledError(f"stopped before the first frame of {self._task.source}")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
         where = f"; the results so far were kept in {' and '.join(kept)}" if kept else ""
-        trouble = reader.shortfall
-        if is_stopped or trouble:
+        shortfall = reader.shortfall
+        if is_stopped or shortfall:
             if writer is not None:
                 writer.close_part()
             if log is not None:
                 log.close_part()
         if is_stopped:
             raise CancelledError(f"stopped after {self.report.frames} frames{where}")
-        if trouble:
+        if shortfall:
             raise IncompleteError(
-                f"{self._task.source}: {trouble}; {self.report.frames} frames were processed{where}"
+                f"{self._task.source}: {shortfall}; {self.report.frames} frames were "
+                f"processed{where}"
             )
         if not self.report.frames:
             raise UsageError(

@@ -106,7 +106,7 @@ class RayWorker:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with cancellation.calls(lambda: self._pass_on(cancellation)):
-                    self.report, trouble = self._attempt(task, log, on_frames)
+                    self.report, error_there = self._attempt(task, log, on_frames)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError) as error:
                 if _cannot_load(ray, error):
                     raise BackendError(
@@ -128,8 +128,8 @@ class RayWorker:
                     "file again"
                 )
                 continue
-            if trouble is not None:
-                raise trouble
+            if error_there is not None:
+                raise error_there
             return
 
     def _attempt(

@@ -38,6 +38,8 @@ _PACKAGES = (
 # The backends worth trying on the CPU. PyTorch is ten times slower there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
 _TABLE_VERSION = 1
+# The key of `error_message` in the files, which is that of version 0.1.0.
+_MESSAGE_KEY = "trouble"
 _GPU_BATCH = 8
 # The backends and precisions that are faster on the CPU with batches of two frames. In float32 such
 # batches are slower (docs/benchmarks-log.md).
@@ -62,8 +64,8 @@ class BackendMeasurement:
 
     `latency_ms` is the time from an image to its detections, and `throughput_fps` the images per
     second with all slots in use. `agreement` is the share of results that match float32, 0..1, and
-    `basis` is what was compared, `detections` or `boxes`. `trouble` is the reason why the choice
-    cannot be used, or empty if it can.
+    `basis` is what was compared, `detections` or `boxes`. `error_message` says why the choice
+    cannot be used, and is empty if it can.
     """
 
     choice: BackendChoice
@@ -71,7 +73,7 @@ class BackendMeasurement:
     throughput_fps: float = 0.0
     agreement: float = 0.0
     basis: str = ""
-    trouble: str = ""
+    error_message: str = ""
 
     def speed(self, workload: Workload) -> float:
         """Return the speed for a workload in frames per second."""
@@ -145,14 +147,14 @@ def choose(
     if not rows and constraint.backend is not None and constraint.device is not None:
         # Backends that are slow on this device are not measured.
         return BackendChoice(constraint.backend, constraint.device, "fp32")
-    usable = [row for row in rows if not row.trouble]
+    usable = [row for row in rows if not row.error_message]
     if not usable:
-        troubles = (
-            "; ".join(f"{row.choice}: {row.trouble}" for row in rows)
+        reasons = (
+            "; ".join(f"{row.choice}: {row.error_message}" for row in rows)
             or f"no installed backend offers {precision}"
         )
         raise BackendError(
-            f"no backend can run {model.name} here ({troubles}); run `doctor` to see the "
+            f"no backend can run {model.name} here ({reasons}); run `doctor` to see the "
             "backends of this machine"
         )
     return max(usable, key=lambda row: row.speed(workload)).choice
@@ -235,7 +237,7 @@ def _table(
     if (rows := _stored(path, identity)) is None:
         rows = measure()
         # If nothing worked, nothing is stored, so that the next start tries again.
-        if any(not row.trouble for row in rows):
+        if any(not row.error_message for row in rows):
             store_table(path, identity, rows)
     return rows
 
@@ -320,11 +322,11 @@ def _measure(
             trial = run_trial(model.path, choice.backend, choice.device, choice.precision)
         except BackendError as error:
             notify(f"{choice} is left out: {error}")
-            rows.append(BackendMeasurement(choice, trouble=str(error)))
+            rows.append(BackendMeasurement(choice, error_message=str(error)))
             continue
         reference = reference or trial
         agreement = _compare(reference, trial, model)
-        trouble = (
+        message = (
             ""
             if agreement.within(choice.precision)
             else f"finds only {agreement.share:.1%} of what float32 finds"
@@ -336,7 +338,7 @@ def _measure(
                 trial.throughput_fps,
                 agreement.share,
                 agreement.basis,
-                trouble,
+                message,
             )
         )
     return rows
@@ -375,10 +377,7 @@ def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | 
         table = json.loads(path.read_text())
         if table["identity"] != identity:
             return None
-        rows = [
-            BackendMeasurement(**(row | {"choice": BackendChoice(**row["choice"])}))
-            for row in table["rows"]
-        ]
+        rows = [_from_json(row) for row in table["rows"]]
         sound = rows and all(
             row.choice.backend in BACKENDS and row.choice.precision in PRECISIONS for row in rows
         )
@@ -392,10 +391,23 @@ def store_table(path: Path, identity: dict[str, Any], rows: list[BackendMeasurem
 
     Nothing is stored if the file cannot be written.
     """
-    table = {"identity": identity, "rows": [asdict(row) for row in rows]}
+    table = {"identity": identity, "rows": [_to_json(row) for row in rows]}
     try:
         with atomic_write(path) as file:
             file.write(json.dumps(table, indent=1).encode())
     except OutputError:
         # If the folder is read-only, the next start measures again. That is no reason to fail.
         pass
+
+
+def _to_json(row: BackendMeasurement) -> dict[str, Any]:
+    fields = asdict(row)
+    fields[_MESSAGE_KEY] = fields.pop("error_message")
+    return fields
+
+
+def _from_json(fields: dict[str, Any]) -> BackendMeasurement:
+    others = {name: value for name, value in fields.items() if name not in ("choice", _MESSAGE_KEY)}
+    return BackendMeasurement(
+        BackendChoice(**fields["choice"]), error_message=fields[_MESSAGE_KEY], **others
+    )

@@ -134,7 +134,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_first_trouble(error)}") from error
+        raise UsageError(f"{path}: {_first_error(error)}") from error
 
 
 def _apply(content: dict[str, Any], change: str) -> None:
@@ -156,7 +156,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         place[parts[-1]] = text.strip()
 
 
-def _first_trouble(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":

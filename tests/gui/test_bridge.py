@@ -20,14 +20,14 @@ def test_what_is_told_before_anyone_listens_is_heard_in_its_order(no_complaint: 
     def tell() -> None:
         for line in ("one", "two", "three"):
             events.loading(line)
-        events.trouble("four")
+        events.error("four")
 
     thread = threading.Thread(target=tell)
     thread.start()
     thread.join()
     heard: list[str] = []
     bridge.loading.connect(heard.append)
-    bridge.trouble.connect(heard.append)
+    bridge.error.connect(heard.append)
     wait_until(lambda: len(heard) == 4, "all is heard")
     assert heard == ["one", "two", "three", "four"]
 

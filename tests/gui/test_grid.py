@@ -195,7 +195,7 @@ def test_a_double_click_shows_one_large_and_another_brings_all_back(desk: Desks)
     QTest.mouseDClick(views(opened)[3], Qt.MouseButton.LeftButton)
     settle()
     assert [view.isVisible() for view in views(opened)] == [False, False, False, True]
-    assert opened.is_on("alone")
+    assert opened.is_on("solo")
     assert views(opened)[3].size() == opened.window.grid.size()
     opened.trigger("next_source")
     settle()
@@ -211,7 +211,7 @@ def test_with_one_source_there_is_nothing_to_choose(desk: Desks) -> None:
     opened = desk()
     opened.wait_for_picture()
     actions = opened.window.actions_by_name
-    assert not actions["alone"].isEnabled()
+    assert not actions["solo"].isEnabled()
     assert not actions["next_source"].isEnabled()
     assert opened.view.size() == opened.window.grid.size()
     assert not is_framed(opened.view)

@@ -60,13 +60,13 @@ class EngineBackend(Closing):
     def __init__(
         self,
         model: ModelFile,
-        flavour: Variant,
+        variant: Variant,
         options: LoadOptions,
         chosen: tuple[EngineStore, Manifest] | None = None,
     ) -> None:
         if options.precision not in ("fp16", "fp32"):
             raise UsageError(
-                f"{flavour.title} cannot compute in {options.precision}; choose --precision fp16 "
+                f"{variant.title} cannot compute in {options.precision}; choose --precision fp16 "
                 "or fp32"
             )
         number = _number(options.device)
@@ -80,7 +80,7 @@ class EngineBackend(Closing):
         self._store, wanted = chosen or (EngineStore(), None)
         found = self._store.find(wanted.key) if wanted else None
         self.manifest, engine = found or engine_for(
-            model, flavour, present[number], precision, options.batch, options.notify, self._store
+            model, variant, present[number], precision, options.batch, options.notify, self._store
         )
         self._next = 0
         self._device: Device | None = None
@@ -88,13 +88,13 @@ class EngineBackend(Closing):
         self._owner = DeviceThread("tensorrt")
         try:
             self._owner.call(
-                lambda: self._open(model, flavour, engine, number, options.batch)
+                lambda: self._open(model, variant, engine, number, options.batch)
             ).result()
         except BaseException:
             self.close()
             raise
-        version = str(flavour.library().__version__)
-        self.description = f"{flavour.title} {version} {present[number].name} {options.precision}"
+        version = str(variant.library().__version__)
+        self.description = f"{variant.title} {version} {present[number].name} {options.precision}"
 
     def submit(self, images: Pixels) -> EnginePending:
         """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
@@ -128,11 +128,11 @@ class EngineBackend(Closing):
         self._owner.end()
 
     def _open(
-        self, model: ModelFile, flavour: Variant, engine: bytes, number: int, batch: int
+        self, model: ModelFile, variant: Variant, engine: bytes, number: int, batch: int
     ) -> None:
         self._device = open_device(number)
         self._runner = EngineRunner(
-            self._device, flavour, engine, model.metadata, batch, self.slots
+            self._device, variant, engine, model.metadata, batch, self.slots
         )
 
     def _opened(self) -> EngineRunner:
@@ -153,19 +153,19 @@ class EngineBackend(Closing):
 class EngineModule:
     """The backend of one variant, TensorRT or TensorRT-RTX. See `BackendModule`."""
 
-    def __init__(self, flavour: Variant) -> None:
-        self._flavour = flavour
+    def __init__(self, variant: Variant) -> None:
+        self._variant = variant
 
     def devices(self) -> list[str]:
         """Return the NVIDIA GPUs of this machine as `GPU`, `GPU.1`, and so on.
 
         Raises `MissingPackageError` if a package or a GPU is missing.
         """
-        self._flavour.library()
+        self._variant.library()
         found = [f"{_DEVICE}.{number}" if number else _DEVICE for number in range(len(gpus()))]
         if not found:
             raise MissingPackageError(
-                f"{self._flavour.title} needs an NVIDIA GPU, and there is none; choose --backend "
+                f"{self._variant.title} needs an NVIDIA GPU, and there is none; choose --backend "
                 "cpu"
             )
         return found
@@ -179,14 +179,14 @@ class EngineModule:
 
         Raises `MissingPackageError` if the library is not installed or does not load.
         """
-        return str(self._flavour.library().__version__)
+        return str(self._variant.library().__version__)
 
     def load(self, model: ModelFile, options: LoadOptions) -> EngineBackend:
         """Load a model file as an engine and return the loaded backend.
 
         It raises the errors of `EngineBackend`.
         """
-        return EngineBackend(model, self._flavour, options)
+        return EngineBackend(model, self._variant, options)
 
 
 TENSORRT = EngineModule(VARIANTS["tensorrt"])

@@ -51,7 +51,7 @@ class TimingCache(Protocol):
 
 def build(
     model: ModelFile,
-    flavour: Variant,
+    variant: Variant,
     options: BuildOptions,
     on_progress: OnProgress,
     cancelled: threading.Event,
@@ -65,16 +65,16 @@ def build(
     `cancelled` was set, and `ModelFileError` if fp16 is requested for a model without a
     convolution.
     """
-    trt = flavour.library()
+    trt = variant.library()
     messages: list[str] = []
     logger = keep_errors(trt, messages)
-    flavour.prepare(logger)
+    variant.prepare(logger)
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
-    if not parser.parse(graph_for(model, flavour, options.precision)):
+    if not parser.parse(graph_for(model, variant, options.precision)):
         raise BackendError(
-            f"{model.name}: {flavour.title} cannot read its graph: {_parser_trouble(parser)}; "
+            f"{model.name}: {variant.title} cannot read its graph: {_parser_error_text(parser)}; "
             f"{_advice(options)}"
         )
     config = builder.create_builder_config()
@@ -85,12 +85,12 @@ def build(
         config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
     if options.hardware_compatible:
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
-    _set_targets(trt, config, options.targets, flavour)
+    _set_targets(trt, config, options.targets, variant)
     width, height = model.metadata.input_size
     profile = builder.create_optimization_profile()
     profile.set_shape("image", *((batch, height, width, 3) for batch in options.batches))
     config.add_optimization_profile(profile)
-    timing = timing_cache(config, timings) if flavour.measures_kernels else None
+    timing = timing_cache(config, timings) if variant.measures_kernels else None
     # Earlier messages, for example about a refused timing cache, are not the reason if the build
     # fails.
     messages.clear()
@@ -99,8 +99,8 @@ def build(
         raise CancelledError("the build was cancelled; nothing was kept")
     if plan is None:
         raise BackendError(
-            f"{model.name}: {flavour.title} cannot build its engine: "
-            f"{_build_trouble(messages, options)}"
+            f"{model.name}: {variant.title} cannot build its engine: "
+            f"{_build_error_text(messages, options)}"
         )
     if timing is not None and timings is not None:
         timings.save(bytes(memoryview(timing.serialize())))
@@ -123,7 +123,7 @@ def timing_cache(config: Any, timings: TimingCache | None) -> Any:
     return None
 
 
-def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Variant) -> None:
+def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], variant: Variant) -> None:
     """Set the GPUs to build for, given as compute capabilities such as `sm89`.
 
     Raises `UsageError` if the library does not know a target or does not support targets.
@@ -132,7 +132,7 @@ def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Varia
         return
     if not hasattr(trt, "ComputeCapability"):
         raise UsageError(
-            f"{flavour.title} only builds for the GPU of this machine; leave out --targets, or use "
+            f"{variant.title} only builds for the GPU of this machine; leave out --targets, or use "
             "--runtime tensorrt-rtx"
         )
     known = {
@@ -144,13 +144,13 @@ def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], flavour: Varia
     for number, target in enumerate(targets):
         if target.lower() not in known:
             raise UsageError(
-                f"there is no target {target!r}; choose targets that {flavour.title} knows: "
+                f"there is no target {target!r}; choose targets that {variant.title} knows: "
                 f"{', '.join(sorted(known))}"
             )
         config.set_compute_capability(known[target.lower()], number)
 
 
-def _parser_trouble(parser: Any) -> str:
+def _parser_error_text(parser: Any) -> str:
     errors = [parser.get_error(number) for number in range(parser.num_errors)]
     if not errors:
         return "no reason given"
@@ -161,7 +161,7 @@ def _parser_trouble(parser: Any) -> str:
     )
 
 
-def _build_trouble(messages: list[str], options: BuildOptions) -> str:
+def _build_error_text(messages: list[str], options: BuildOptions) -> str:
     """Return the reason why a build failed, with advice for the user.
 
     The reason is the first error, because later errors follow from it.

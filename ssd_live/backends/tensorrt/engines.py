@@ -21,7 +21,7 @@ _AMPERE = (8, 0)
 
 def engine_for(
     model: ModelFile,
-    flavour: Variant,
+    variant: Variant,
     gpu: Gpu,
     precision: EnginePrecision,
     batch: int,
@@ -38,8 +38,8 @@ def engine_for(
     cannot be stored.
     """
     store = store or EngineStore()
-    version = str(flavour.library().__version__)
-    key = key_for(model, flavour.name, version, BuildOptions(precision, (batch, batch, batch)), gpu)
+    version = str(variant.library().__version__)
+    key = key_for(model, variant.name, version, BuildOptions(precision, (batch, batch, batch)), gpu)
     failed: Manifest | None = None
     for wanted in (key, *_others_that_fit(store, key, gpu, batch)):
         try:
@@ -54,7 +54,7 @@ def engine_for(
         raise BackendError(failed_line(failed))
     store.prepare()
     return _build(
-        model, flavour, BuildOptions(precision, (batch, batch, batch)), key, store, notify
+        model, variant, BuildOptions(precision, (batch, batch, batch)), key, store, notify
     )
 
 
@@ -129,19 +129,19 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _build(
     model: ModelFile,
-    flavour: Variant,
+    variant: Variant,
     options: BuildOptions,
     key: EngineKey,
     store: EngineStore,
     notify: Notify,
 ) -> tuple[Manifest, bytes]:
-    notify(f"building the {flavour.title} engine of {model.name} ...")
+    notify(f"building the {variant.title} engine of {model.name} ...")
     started = time.monotonic()
     engine = build_here(
         model,
-        flavour,
+        variant,
         options,
-        _told(notify, f"building the {flavour.title} engine of {model.name}"),
+        _told(notify, f"building the {variant.title} engine of {model.name}"),
         store,
     )
     return store.save(key, engine, time.monotonic() - started), engine
@@ -149,7 +149,7 @@ def _build(
 
 def build_here(
     model: ModelFile,
-    flavour: Variant,
+    variant: Variant,
     options: BuildOptions,
     on_progress: OnProgress,
     store: EngineStore,
@@ -160,11 +160,11 @@ def build_here(
     after Ctrl-C.
     """
     cancelled = threading.Event()
-    timings = store.timings(flavour.name, str(flavour.library().__version__))
+    timings = store.timings(variant.name, str(variant.library().__version__))
     with ThreadPoolExecutor(1, thread_name_prefix="build") as worker:
         try:
             return worker.submit(
-                build, model, flavour, options, on_progress, cancelled, timings
+                build, model, variant, options, on_progress, cancelled, timings
             ).result()
         except KeyboardInterrupt:
             cancelled.set()

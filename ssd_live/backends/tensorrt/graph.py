@@ -16,7 +16,7 @@ from ssd_live.modelfile.nms import graft_best_boxes
 EnginePrecision = Literal["fp16", "fp32"]
 
 
-def graph_for(model: ModelFile, flavour: Variant, precision: EnginePrecision) -> bytes:
+def graph_for(model: ModelFile, variant: Variant, precision: EnginePrecision) -> bytes:
     """Return the graph that an engine of a model is built from, as serialised ONNX.
 
     The graph has the input `image` uint8 (B, H, W, 3) and the four outputs of every model file.
@@ -35,14 +35,14 @@ def graph_for(model: ModelFile, flavour: Variant, precision: EnginePrecision) ->
         # Nothing is suppressed, so NMS and its limits on the number of boxes are not needed.
         graft_best_boxes(proto.graph, max_detections=metadata.max_detections)
         return bytes(proto.SerializeToString())
-    flavour.graft(
+    variant.graft(
         proto.graph,
         score_threshold=metadata.score_threshold,
         iou_threshold=metadata.iou_threshold,
         max_detections=metadata.max_detections,
     )
     # The NMS plugin has an operator domain of its own, which the model must import.
-    if flavour.name == "tensorrt":
+    if variant.name == "tensorrt":
         from onnx import helper
 
         from ssd_live.modelfile.nms import PLUGIN_DOMAIN

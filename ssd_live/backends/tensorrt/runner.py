@@ -57,7 +57,7 @@ class EngineRunner:
     def __init__(
         self,
         device: Device,
-        flavour: Variant,
+        variant: Variant,
         engine: bytes,
         metadata: Metadata,
         batch: int,
@@ -66,16 +66,16 @@ class EngineRunner:
         graphs: bool = True,
     ) -> None:
         self._device = device
-        self._trt = flavour.library()
+        self._trt = variant.library()
         self._messages: list[str] = []
         # The library keeps a reference to the logger, so it must live as long as the runner.
         self._logger = keep_errors(self._trt, self._messages)
-        flavour.prepare(self._logger)
+        variant.prepare(self._logger)
         self._contexts: list[Any] = []
         self.slots: list[Slot] = []
         self._shape = (batch, metadata.input_size[1], metadata.input_size[0], 3)
         self._rows = metadata.max_detections
-        self._title, self._name = flavour.title, metadata.name
+        self._title, self._name = variant.title, metadata.name
         self._runtime: Any = None
         self._engine: Any = None
         try:
@@ -178,7 +178,7 @@ class EngineRunner:
     def _enqueue(self, slot: Slot) -> None:
         self._device.upload(slot.source, slot.images, slot.stream)
         if not slot.context.execute_async_v3(slot.stream):
-            raise self._trouble("the GPU refused to compute")
+            raise self._error("the GPU refused to compute")
         for output, address in zip(slot.outputs, slot.results, strict=True):
             self._device.download(output, address, slot.stream)
 
@@ -253,12 +253,12 @@ class EngineRunner:
         try:
             made = make()
         except (RuntimeError, TypeError) as error:
-            raise self._trouble(doing, str(error)) from error
+            raise self._error(doing, str(error)) from error
         if made is None:
-            raise self._trouble(doing)
+            raise self._error(doing)
         return made
 
-    def _trouble(self, doing: str, said: str = "") -> BackendError:
+    def _error(self, doing: str, said: str = "") -> BackendError:
         reason = " ".join(next(iter(self._messages), said or "no reason given").split())[:300]
         self._messages.clear()
         if "outofmemory" in reason.lower().replace(" ", ""):

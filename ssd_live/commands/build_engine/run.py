@@ -49,7 +49,7 @@ def run(request: Request) -> None:
             f"--workspace {workspace_mb} is too large; it is in MB, and can be "
             f"{_MOST_WORKSPACE_MB} at most, or 0 for all memory"
         )
-    flavour = VARIANTS[request.runtime]
+    variant = VARIANTS[request.runtime]
     # Sorted, because the same targets in another order are the same engine.
     wanted = tuple(
         sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()})
@@ -68,17 +68,17 @@ def run(request: Request) -> None:
             f"{model.name} is {model.metadata.precision}; give the float32 model, because "
             "engines are built from it"
         )
-    library = flavour.library()
+    library = variant.library()
     store = EngineStore(request.output)
     # An engine for other GPUs does not depend on the GPU of this machine.
     gpu, no_gpu = (None, "the engine is for other GPUs") if wanted else _gpu()
-    key = key_for(model, flavour.name, str(library.__version__), options, gpu)
+    key = key_for(model, variant.name, str(library.__version__), options, gpu)
     if not force and (manifest := _known(store, key)) is not None:
         print(f"{store.folder / manifest.engine}: exists already; give --force to build it again")
         return
     store.prepare()
     started = time.monotonic()
-    engine = _build(model, flavour, options, store)
+    engine = _build(model, variant, options, store)
     manifest = store.save(key, engine, time.monotonic() - started)
     print(
         f"written: {store.folder / manifest.engine} ({manifest.engine_bytes / 2**20:.1f} MiB, "
@@ -89,7 +89,7 @@ def run(request: Request) -> None:
             f"parity with float32: not run, because {no_gpu}; it runs when the engine is first used"
         )
     else:
-        _hold_to_float32(model, flavour, manifest, store, force=force)
+        _hold_to_float32(model, variant, manifest, store, force=force)
 
 
 def _gpu() -> tuple[Gpu | None, str]:
@@ -102,7 +102,7 @@ def _gpu() -> tuple[Gpu | None, str]:
 
 
 def _hold_to_float32(
-    model: ModelFile, flavour: Variant, manifest: Manifest, store: EngineStore, *, force: bool
+    model: ModelFile, variant: Variant, manifest: Manifest, store: EngineStore, *, force: bool
 ) -> None:
     """Run the new engine on this GPU, compare its results with float32, and print the agreement.
 
@@ -112,8 +112,8 @@ def _hold_to_float32(
     options = LoadOptions(
         "GPU", manifest.key.precision, batch=manifest.key.batches[0], notify=notify
     )
-    with EngineBackend(model, flavour, options, (store, manifest)) as backend:
-        parity = validate_against_fp32(model, flavour.name, backend, options, force=force)
+    with EngineBackend(model, variant, options, (store, manifest)) as backend:
+        parity = validate_against_fp32(model, variant.name, backend, options, force=force)
     print(
         f"parity with float32: {parity.share:.1%} of {parity.expected} {parity.basis} found "
         f"again, {parity.state}"
@@ -153,7 +153,7 @@ def _batches(text: str) -> tuple[int, int, int]:
     return values[0], values[1], values[2]
 
 
-def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: EngineStore) -> bytes:
+def _build(model: ModelFile, variant: Variant, options: BuildOptions, store: EngineStore) -> bytes:
     """Build the engine, show a progress bar, and return the content of the engine file.
 
     The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, the
@@ -161,7 +161,7 @@ def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: Eng
     """
     cancelled = threading.Event()
     answers: list[bytes] = []
-    troubles: list[Exception] = []
+    errors: list[Exception] = []
     console = Console(file=sys.stderr)
     columns = (
         TextColumn("{task.description}"),
@@ -170,21 +170,21 @@ def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: Eng
         TimeRemainingColumn(),
     )
     notify(
-        f"building {model.name} with {flavour.title} {flavour.library().__version__} in "
+        f"building {model.name} with {variant.title} {variant.library().__version__} in "
         f"{options.precision} ..."
     )
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(flavour.title, total=1.0)
-    timings = store.timings(flavour.name, str(flavour.library().__version__))
+    task = bar.add_task(variant.title, total=1.0)
+    timings = store.timings(variant.name, str(variant.library().__version__))
 
     def show(share: float, phase: str) -> None:
         bar.update(task, completed=share, description=phase)
 
     def work() -> None:
         try:
-            answers.append(build(model, flavour, options, show, cancelled, timings))
+            answers.append(build(model, variant, options, show, cancelled, timings))
         except Exception as error:
-            troubles.append(error)
+            errors.append(error)
 
     worker = threading.Thread(target=work, name="build", daemon=True)
     try:
@@ -197,6 +197,6 @@ def _build(model: ModelFile, flavour: Variant, options: BuildOptions, store: Eng
         # call would abort the process. No file is open yet, so it is safe to end at once.
         notify("interrupted")
         os._exit(_EXIT_INTERRUPTED)
-    if troubles:
-        raise troubles[0]
+    if errors:
+        raise errors[0]
     return answers[0]

@@ -91,7 +91,7 @@ def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | Non
     files += [
         folder,
         *(folder / "annotations").glob("*.json"),
-        *(finding.path for finding in data.troubles),
+        *(finding.path for finding in data.findings),
     ]
     for output in (sheet, json_file):
         if output is not None and any(

@@ -231,7 +231,7 @@ def _print(facts: dict[str, Any], rows: list[BackendMeasurement], console: Conso
 
 def _cells(row: BackendMeasurement, auto: dict[str, str]) -> tuple[str, ...]:
     uses = ", ".join(workload for workload, chosen in auto.items() if chosen == str(row.choice))
-    remark = row.trouble or (f"auto for {uses}" if uses else "")
+    remark = row.error_message or (f"auto for {uses}" if uses else "")
     if not row.throughput_fps:
         return (str(row.choice), "", "", "", remark)
     return (

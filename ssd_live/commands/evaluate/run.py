@@ -59,11 +59,11 @@ def run(request: Request) -> None:
         )
     data = load_data(request.data, request.split)
     _keep_inputs(request, data)
-    for trouble in data.troubles[:_SHOWN_MISTAKES]:
-        notify(f"note: {trouble}")
-    if len(data.troubles) > _SHOWN_MISTAKES:
+    for finding in data.findings[:_SHOWN_MISTAKES]:
+        notify(f"note: {finding}")
+    if len(data.findings) > _SHOWN_MISTAKES:
         notify(
-            f"note: and {len(data.troubles) - _SHOWN_MISTAKES} more; run `check-data` to see all"
+            f"note: and {len(data.findings) - _SHOWN_MISTAKES} more; run `check-data` to see all"
         )
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []

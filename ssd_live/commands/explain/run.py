@@ -98,9 +98,9 @@ def _truth(
         listed = coco.load(path, None, classes)
         named = [one for one in listed.images if one.path.name == image.name]
         if not named:
-            trouble = (
-                f"; the first error in it: {listed.troubles[0].detail}" if listed.troubles else ""
+            first_error = (
+                f"; the first error in it: {listed.findings[0].detail}" if listed.findings else ""
             )
-            raise DataError(f"{path}: does not list {image.name}{trouble}")
+            raise DataError(f"{path}: does not list {image.name}{first_error}")
         return dataclasses.replace(named[0], path=image)
     raise UsageError(f"{path}: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)")

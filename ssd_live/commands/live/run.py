@@ -184,10 +184,10 @@ class _Terminal:
             state = stream.pipeline.state
             if (
                 state is not None
-                and state.trouble
+                and state.error_message
                 and not stream.pipeline.frame_counter.counts().captured
             ):
-                raise SsdLiveError(state.trouble)
+                raise SsdLiveError(state.error_message)
         return 130 if self._interrupted else 0
 
     _interrupted = _recorded_once = False
@@ -196,7 +196,7 @@ class _Terminal:
         from ssd_live.pipeline.capture import Phase
 
         started = last = time.monotonic()
-        troubles = [""] * len(session.streams)
+        messages = [""] * len(session.streams)
         while not self._stop and self._failure is None:
             self._wake.wait(_POLL_SECONDS)
             self._wake.clear()
@@ -210,9 +210,10 @@ class _Terminal:
             failed = [state.phase is Phase.FAILED for state in states]
             for index, state in enumerate(states):
                 # When all sources have failed, the error ends the command and is reported there.
-                if state.trouble and state.trouble != troubles[index] and not all(failed):
-                    notify(state.trouble)
-                troubles[index] = state.trouble
+                message = state.error_message
+                if message and message != messages[index] and not all(failed):
+                    notify(message)
+                messages[index] = message
             if all(failed) or (
                 self._request.exit_after is not None and now - started >= self._request.exit_after
             ):
@@ -249,8 +250,8 @@ class _Terminal:
         self._wake.set()
 
     def _recorded(self, recorded: Any) -> None:
-        if recorded.trouble:
-            self._failure = OutputError(recorded.trouble)
+        if recorded.error_message:
+            self._failure = OutputError(recorded.error_message)
             self._wake.set()
             return
         notify(recording_summary(recorded))

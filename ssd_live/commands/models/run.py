@@ -17,12 +17,12 @@ def show_list(as_json: bool) -> None:
     A damaged model file is reported on stderr, and the other models are still printed.
     """
     models: list[ModelFile] = []
-    troubles: list[str] = []
+    messages: list[str] = []
     for path in model_paths().values():
         try:
             models.append(read_model_file(path))
         except ModelFileError as error:
-            troubles.append(str(error))
+            messages.append(str(error))
     if as_json:
         print(json.dumps([_facts(model) for model in models], indent=1, ensure_ascii=False))
     else:
@@ -48,7 +48,7 @@ def show_list(as_json: bool) -> None:
             )
         # Wider than any terminal, so that no path is cut off.
         Console(width=400).print(table)
-    for line in troubles:
+    for line in messages:
         Console(stderr=True).print(f"error: {line}", markup=False, highlight=False, soft_wrap=True)
 
 

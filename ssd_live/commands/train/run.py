@@ -23,7 +23,7 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.system.paths import engines_folder
 
-_SHOWN_TROUBLES = 10
+_SHOWN_FINDINGS = 10
 # How many images of the data are candidates for the agreement sample of the model file.
 _SAMPLE_IMAGES = 200
 # The overlap for NMS of section 3.7 of the SSD paper.
@@ -114,15 +114,15 @@ def _data(recipe: Any) -> tuple[Any, Any]:
         tuple(image for one in sets for image in one.images),
         sets[0].category_ids,
     )
-    troubles = (
+    findings = (
         []
         if int(os.environ.get("RANK", "0"))
-        else [trouble for one in sets for trouble in one.troubles]
+        else [finding for one in sets for finding in one.findings]
     )
-    for trouble in troubles[:_SHOWN_TROUBLES]:
-        notify(f"note: {trouble}")
-    if len(troubles) > _SHOWN_TROUBLES:
-        notify(f"note: and {len(troubles) - _SHOWN_TROUBLES} more; run `check-data` to see all")
+    for finding in findings[:_SHOWN_FINDINGS]:
+        notify(f"note: {finding}")
+    if len(findings) > _SHOWN_FINDINGS:
+        notify(f"note: and {len(findings) - _SHOWN_FINDINGS} more; run `check-data` to see all")
     validation = (
         load_data(Path(part.validation).expanduser(), part.validation_split, classes)
         if part.validation

@@ -200,10 +200,10 @@ def _why(index: int) -> str:
             f"camera {index} cannot be opened; allow it under Settings > Privacy & security > "
             "Camera, and close other programs using it"
         )
-    return linux_trouble(Path(f"/dev/video{index}"))
+    return linux_error_text(Path(f"/dev/video{index}"))
 
 
-def linux_trouble(device: Path) -> str:
+def linux_error_text(device: Path) -> str:
     """Return a message that says why a Video4Linux device delivers no frames, and what to do.
 
     The device is missing, busy or not a working camera, or the user has no permission to use it.

@@ -123,7 +123,7 @@ class StreamSource(Closing):
                 round((self.info.start + seconds) / float(self._time_base)), stream=self._stream
             )
         except av.FFmpegError as error:
-            raise self._trouble(error) from error
+            raise self._media_error(error) from error
         self._frames = self._decoded()
         self._wanted = self.info.start + seconds
 
@@ -147,7 +147,7 @@ class StreamSource(Closing):
                 address, options=options, timeout=(OPEN_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._trouble(error) from error
+            raise self._media_error(error) from error
 
     def _video(self) -> VideoStream:
         for stream in self._container.streams.video:
@@ -167,7 +167,7 @@ class StreamSource(Closing):
                 except av.error.InvalidDataError:
                     continue
         except av.FFmpegError as error:
-            raise self._trouble(error) from error
+            raise self._media_error(error) from error
 
     def _describe(self, frame: av.VideoFrame) -> SourceInfo:
         width, height = (
@@ -192,7 +192,7 @@ class StreamSource(Closing):
             mode=f"{names[0]} {self._stream.codec_context.name}",
         )
 
-    def _trouble(self, error: Exception) -> MediaError:
+    def _media_error(self, error: Exception) -> MediaError:
         """Return the `MediaError` to raise for an error, with a message that says what to do."""
         if isinstance(error, av.error.ExitError):
             return MediaError(

@@ -198,7 +198,7 @@ def test_a_folder_without_a_file_is_refused(tmp_path: Path, split: str) -> None:
 
 def test_annotations_of_images_that_are_not_listed_are_named(tmp_path: Path) -> None:
     data = load_data(write_json(tmp_path / "a.json", [image(1)], [thing(99), thing(99), thing(1)]))
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert "annotations of image 99, which is not listed" in str(trouble)
     assert len(data.images[0].boxes) == 1
 
@@ -251,7 +251,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(
         write_json(tmp_path / "a.json", [image(1, "good.jpg"), entry], [thing(1), annotation])
     )
     assert [one.path.name for one in data.images] == ["good.jpg"]
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert "a.json: image 2: " in str(trouble)
     assert "\n" not in str(trouble)
 
@@ -265,7 +265,7 @@ def test_an_object_of_a_category_that_is_not_listed_is_named_and_left_out(tmp_pa
         )
     )
     assert len(data.images[0].boxes) == 1
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert trouble.kind == "unknown class"
     assert "good.jpg has category 99" in str(trouble)
 
@@ -274,7 +274,7 @@ def test_a_second_image_of_the_same_id_is_named(tmp_path: Path) -> None:
     data = load_data(
         write_json(tmp_path / "a.json", [image(1, "one.jpg"), image(1, "two.jpg")], [])
     )
-    assert [finding.kind for finding in data.troubles] == ["duplicate image"]
+    assert [finding.kind for finding in data.findings] == ["duplicate image"]
 
 
 def test_a_file_without_images_is_refused(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def only_trouble(folder: Path, split: str = "") -> str:
     """The one line about a folder that holds one good label, `good`, and something else."""
     data = load_data(folder, split)
     assert [image.path.stem for image in data.images] == ["good"]
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert "\n" not in str(trouble)
     return str(trouble)
 
@@ -161,7 +161,7 @@ def test_an_unknown_class_is_named_once_for_a_label_with_those_that_are_known(
     tmp_path: Path,
 ) -> None:
     add(tmp_path, "a", Thing("zebra"), Thing("zebra"), Thing("cat"))
-    (trouble,) = load_data(tmp_path, classes=("cat", "dog")).troubles
+    (trouble,) = load_data(tmp_path, classes=("cat", "dog")).findings
     assert "a.xml: the class 'zebra' is not among cat, dog" in str(trouble)
     assert "\n" not in str(trouble)
 

@@ -49,7 +49,7 @@ def only_trouble(folder: Path, label: str) -> str:
     add_image(folder, "bad.jpg", label)
     data = load_data(folder)
     assert [image.path.name for image in data.images] == ["good.jpg"]
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert "\n" not in str(trouble)
     return str(trouble)
 
@@ -91,7 +91,7 @@ def test_an_image_without_a_text_file_or_with_an_empty_one_has_no_objects(
     named(tmp_path, "cat")
     add_image(tmp_path, "a.jpg", label)
     data = load_data(tmp_path)
-    assert (data.images[0].boxes.shape, data.images[0].classes.shape, data.troubles) == (
+    assert (data.images[0].boxes.shape, data.images[0].classes.shape, data.findings) == (
         (0, 4),
         (0,),
         (),
@@ -259,7 +259,7 @@ def test_a_class_that_has_no_name_is_named_and_its_objects_are_left_out(
     add_image(tmp_path, "a.jpg", f"0 0.5 0.5 0.5 0.5\n{number} 0.5 0.5 0.5 0.5\n")
     data = load_data(tmp_path)
     assert data.images[0].classes.tolist() == [0]
-    (trouble,) = data.troubles
+    (trouble,) = data.findings
     assert trouble.kind == "unknown class"
     assert f"a.txt: has the class {number}, but there are 2 names" in str(trouble)
 
@@ -273,7 +273,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_others_are_kept(
     (tmp_path / "images" / "bad.jpg").write_bytes(data)
     loaded = load_data(tmp_path)
     assert [image.path.name for image in loaded.images] == ["good.jpg"]
-    (trouble,) = loaded.troubles
+    (trouble,) = loaded.findings
     assert "bad.jpg: is not an image that can be read" in str(trouble)
 
 

@@ -117,7 +117,7 @@ class Machine:
             loading=self.loading.append,
             loaded=lambda model_request, _: self.loaded.append(model_request),
             load_failed=lambda *words: self.failed.append(words),
-            trouble=self.told.append,
+            error=self.told.append,
             recorded=lambda _: None,
         )
         with LiveSession(

@@ -112,7 +112,12 @@ def test_a_recording_plays_every_frame_at_the_time_it_was_taken(tmp_path: Path) 
     times = _times(tmp_path / "a.mkv")
     assert times == pytest.approx([_moment(index) for index in range(40)], abs=0.0011)
     assert times == sorted(set(times))
-    assert (ended.path, ended.frames, ended.lost, ended.trouble) == (tmp_path / "a.mkv", 40, 0, "")
+    assert (ended.path, ended.frames, ended.lost, ended.error_message) == (
+        tmp_path / "a.mkv",
+        40,
+        0,
+        "",
+    )
     assert ended.seconds == pytest.approx(_moment(39), abs=0.002)
 
 
@@ -211,7 +216,7 @@ def test_odd_sizes_are_recorded_with_an_edge_repeated(
             for number in range(3)
         ]
     )
-    assert made.stop().trouble == ""
+    assert made.stop().error_message == ""
     facts = stream_of(tmp_path / "a.mkv")
     assert (facts["width"], facts["height"]) == (size[0] + size[0] % 2, size[1] + size[1] % 2)
     assert len(_times(tmp_path / "a.mkv")) == 3
@@ -227,7 +232,7 @@ def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> 
         for live_frame in _live_frames(3, (320, 240), _found((1, 1, 90, 90)))
     ]
     made.offer(*_live_frames(3), *later)
-    assert made.stop().trouble == ""
+    assert made.stop().error_message == ""
     assert {picture.shape for picture in pictures(tmp_path / "a.mkv")} == {(90, 160, 3)}
     assert len(_times(tmp_path / "a.mkv")) == 6
 
@@ -236,7 +241,7 @@ def test_detections_of_another_network_are_not_taken_for_this_ones(tmp_path: Pat
     made = Recording(tmp_path / "a.mkv", boxes=True)
     other = replace(_found((1, 1, 9, 9)), classes=("person",))
     made.offer(*_live_frames(2, found=other))
-    assert made.stop().trouble == ""
+    assert made.stop().error_message == ""
     assert all(not line["detections"] for line in _lines(tmp_path / "a.jsonl")[1:])
 
 
@@ -297,7 +302,7 @@ def test_a_file_made_meanwhile_is_not_replaced_and_the_recording_is_kept(tmp_pat
     (tmp_path / "a.mkv").write_text("precious")
     ended = made.stop()
     assert (tmp_path / "a.mkv").read_text() == "precious"
-    assert "a.part.mkv" in ended.trouble
+    assert "a.part.mkv" in ended.error_message
     assert len(_times(tmp_path / "a.part.mkv")) == 3
 
 
@@ -306,8 +311,8 @@ def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_the
 ) -> None:
     ended = Recording(tmp_path / "a.mkv").stop()
     assert not _left(tmp_path)
-    assert "the source gave no frame" in ended.trouble
-    assert "part" not in ended.trouble
+    assert "the source gave no frame" in ended.error_message
+    assert "part" not in ended.error_message
 
 
 def test_frames_that_come_too_fast_are_lost_and_counted_and_nobody_waits(
@@ -344,8 +349,8 @@ def test_an_encoder_that_fails_is_reported_and_what_was_written_is_kept(
     made.offer(_live_frames(1)[0])
     wait_until(lambda: made.ended)
     (ended,) = made.ended
-    assert "the recording ended with an error (no space left on device)" in ended.trouble
-    assert "a.part.mkv" in ended.trouble
+    assert "the recording ended with an error (no space left on device)" in ended.error_message
+    assert "a.part.mkv" in ended.error_message
     assert _left(tmp_path) == {"a.part.mkv", "a.part.jsonl"}
     assert len(_times(tmp_path / "a.part.mkv")) == 20
     assert len(_lines(tmp_path / "a.part.jsonl")) == 21
@@ -360,7 +365,7 @@ def test_what_came_before_a_failure_is_kept_however_little_it_is(
     monkeypatch.setattr(recording, "copied", lambda frame: 1 // 0)
     made.offer(_live_frames(1)[0])
     wait_until(lambda: made.ended)
-    assert "a.part.mkv" in made.ended[0].trouble
+    assert "a.part.mkv" in made.ended[0].error_message
     assert len(_times(tmp_path / "a.part.mkv")) == 2
     assert len(_lines(tmp_path / "a.part.jsonl")) == 3
 
@@ -386,7 +391,7 @@ def test_of_a_recording_of_which_nothing_could_be_written_nothing_is_left(
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_live_frames(8))
     wait_until(lambda: made.ended)
-    assert made.ended[0].trouble.endswith(
+    assert made.ended[0].error_message.endswith(
         "(no space left on device); nothing was written; start a new recording"
     )
     assert not _left(tmp_path)
@@ -433,7 +438,7 @@ def test_an_encoder_that_does_not_open_is_reported(
     made = Recording(tmp_path / "a.mkv")
     made.offer(*_live_frames(1))
     wait_until(lambda: made.ended)
-    assert "this FFmpeg has no encoder" in made.ended[0].trouble
+    assert "this FFmpeg has no encoder" in made.ended[0].error_message
     assert not _left(tmp_path)
 
 

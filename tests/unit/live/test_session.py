@@ -53,7 +53,7 @@ class Session:
             loading=lambda line: None,
             loaded=lambda *words: self.loaded.append(words),
             load_failed=lambda *words: self.failed.append(words),
-            trouble=self.troubles.append,
+            error=self.troubles.append,
             recorded=self.recorded.append,
         )
         self.it = LiveSession(events, shown or DisplayFilters(Settings(), Overrides()))
@@ -303,7 +303,7 @@ def test_a_recording_holds_every_inferred_frame_and_its_detections(
         wait_until(lambda: session.recorded)
         assert session.it.stream.recorder is None
     (recorded,) = session.recorded
-    assert recorded.trouble == ""
+    assert recorded.error_message == ""
     assert 18 <= recorded.frames + recorded.lost <= after - before + 1
     assert len(_times(tmp_path / "a.mkv")) == recorded.frames
     header, *lines = (json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines())
@@ -347,7 +347,7 @@ def test_closing_finishes_the_recording(tmp_path: Path) -> None:
                 session.it.stream.recorder is not None and session.it.stream.recorder.frames > 3
             )
         )
-    assert session.recorded[0].trouble == ""
+    assert session.recorded[0].error_message == ""
     assert len(_times(tmp_path / "a.mkv")) == session.recorded[0].frames
 
 
@@ -387,7 +387,7 @@ def test_a_recording_that_fails_is_told_and_another_can_be_started(
             broken.setattr("ssd_live.video.recording.choose_encoder", none)
             session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
             wait_until(lambda: session.recorded)
-        assert "this FFmpeg has no encoder" in session.recorded[0].trouble
+        assert "this FFmpeg has no encoder" in session.recorded[0].error_message
         session.it.stream.start_recording(tmp_path / "b.mkv", boxes=False)
         session.paint_until(
             lambda picture: (
@@ -404,7 +404,7 @@ def test_a_recording_that_ends_badly_does_not_end_the_next_one(tmp_path: Path) -
     session.it.stream.start_recording(tmp_path / "b.mkv", boxes=False)
     second = session.it.stream.recorder
     wait_until(lambda: session.recorded)
-    assert session.recorded[0].trouble
+    assert session.recorded[0].error_message
     session.it.stream.open(PATTERN, CaptureOptions())
     try:
         wait_until(
@@ -538,7 +538,7 @@ class Several:
             loading=lambda line: None,
             loaded=lambda model_request, loaded: self.loaded.append(loaded),
             load_failed=lambda *words: None,
-            trouble=self.troubles.append,
+            error=self.troubles.append,
             recorded=lambda recorded: None,
         )
         self.it = LiveSession(events, DisplayFilters(Settings(), Overrides()), streams=2)

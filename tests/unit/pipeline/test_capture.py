@@ -325,7 +325,7 @@ def test_a_file_that_is_gone_when_it_loops_ends_with_a_line(tmp_path: Path) -> N
         playing.wait_for(2)
         path.unlink()
         playing.wait_for_phase(Phase.FAILED)
-        assert "gone.mp4" in playing.capture.state.trouble
+        assert "gone.mp4" in playing.capture.state.error_message
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", b"\x00" * 5000])
@@ -334,8 +334,8 @@ def test_a_file_that_is_no_video_fails_at_once_with_a_line(content: bytes, tmp_p
     path.write_bytes(content)
     with _playing(path) as playing:
         playing.wait_for_phase(Phase.FAILED)
-        assert "bad.mp4" in playing.capture.state.trouble
-        assert "\n" not in playing.capture.state.trouble
+        assert "bad.mp4" in playing.capture.state.error_message
+        assert "\n" not in playing.capture.state.error_message
         assert playing.capture.join(5)
 
 
@@ -438,7 +438,7 @@ def test_a_stream_that_stops_is_reported_and_resumes_every_time(
             camera.stop()
             playing.wait_for_phase(Phase.RECONNECTING)
             state = playing.capture.state
-            assert state.trouble.startswith(f"{camera.address}: ")
+            assert state.error_message.startswith(f"{camera.address}: ")
             assert state.attempts >= 1
             count = len(playing.frames)
             camera.start()
@@ -447,7 +447,7 @@ def test_a_stream_that_stops_is_reported_and_resumes_every_time(
             assert seconds < 4
             assert (
                 playing.phase,
-                playing.capture.state.trouble,
+                playing.capture.state.error_message,
                 playing.capture.state.attempts,
             ) == (Phase.PLAYING, "", 0)
             files, threads = files or open_files(), threads or threading.active_count()
@@ -469,7 +469,7 @@ def test_attempts_are_counted_with_growing_pauses_while_nothing_listens() -> Non
                 return state.attempts >= 4
 
             wait_until(tried_four_times)
-            assert "no server listens there" in playing.capture.state.trouble
+            assert "no server listens there" in playing.capture.state.error_message
             assert playing.phase is Phase.RECONNECTING
             assert moments[4] - moments[3] > moments[2] - moments[1]
 
@@ -482,7 +482,7 @@ def test_a_stream_that_falls_silent_is_reported_and_resumes(
         playing.wait_for(3)
         camera.stalled.set()
         playing.wait_for_phase(Phase.RECONNECTING)
-        assert "does not answer" in playing.capture.state.trouble
+        assert "does not answer" in playing.capture.state.error_message
         camera.stalled.clear()
         playing.wait_for_phase(Phase.PLAYING)
         playing.wait_for(len(playing.frames) + 3)
@@ -507,7 +507,7 @@ def test_a_camera_that_is_not_there_is_tried_again() -> None:
     with _playing("93") as playing:
         wait_until(lambda: playing.capture.state.attempts >= 2)
         assert playing.phase is Phase.RECONNECTING
-        assert "93" in playing.capture.state.trouble
+        assert "93" in playing.capture.state.error_message
 
 
 def test_a_source_whose_library_breaks_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,6 +517,6 @@ def test_a_source_whose_library_breaks_says_so_in_a_line(monkeypatch: pytest.Mon
     monkeypatch.setattr("ssd_live.pipeline.capture.open_source", broken)
     with _playing(assets_folder() / "media" / "bikes.mp4") as playing:
         playing.wait_for_phase(Phase.FAILED)
-        assert playing.capture.state.trouble.endswith(
+        assert playing.capture.state.error_message.endswith(
             "RuntimeError: a driver's fault; choose another source"
         )

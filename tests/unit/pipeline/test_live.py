@@ -671,7 +671,7 @@ def test_a_stream_that_comes_back_is_shown_again_and_the_account_stays_exact() -
         camera.start()
         painter.paint_many(pipeline, 3)
         assert pipeline.state is not None
-        assert (pipeline.state.phase, pipeline.state.trouble) == (Phase.PLAYING, "")
+        assert (pipeline.state.phase, pipeline.state.error_message) == (Phase.PLAYING, "")
     check_closed(pipeline)
     wait_until(lambda: not threads_named("capture"))
 

@@ -68,7 +68,7 @@ def test_auto_measures_once_and_remembers(
     first = choose(model, notify=lines.append)
     assert f"trying {candidates(model)[0]} ..." in lines
     rows = measured(model)
-    best = min((row for row in rows if not row.trouble), key=lambda row: row.latency_ms)
+    best = min((row for row in rows if not row.error_message), key=lambda row: row.latency_ms)
     assert first == best.choice
     assert all(row.agreement > 0.9 for row in rows)
     lines.clear()
@@ -168,7 +168,7 @@ class Tried:
             "tensorrt": ["GPU"],
             "tensorrt-rtx": ["GPU"],
         }
-        self.trouble: dict[str, SsdLiveError] = {}
+        self.error_message: dict[str, SsdLiveError] = {}
         monkeypatch.setattr(choosing, "run_trial", self._run)
         monkeypatch.setattr(choosing, "backend_module", self._module)
         monkeypatch.setattr(machine, "nvidia_gpus", lambda: self.gpus)
@@ -182,8 +182,8 @@ class Tried:
         self.asked.append(name)
 
         def devices() -> list[str]:
-            if name in self.trouble:
-                raise self.trouble[name]
+            if name in self.error_message:
+                raise self.error_message[name]
             return self.devices[name]
 
         return SimpleNamespace(devices=devices, precisions=lambda device: ["fp32"])
@@ -296,7 +296,7 @@ def test_a_new_package_for_gpus_is_measured(
 def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(
     model: ModelFile, tried: Tried
 ) -> None:
-    tried.trouble["tensorrt-rtx"] = BackendError(
+    tried.error_message["tensorrt-rtx"] = BackendError(
         "the NVIDIA driver and its libraries are of different versions; restart the machine"
     )
     lines: list[str] = []
@@ -316,7 +316,7 @@ def test_a_driver_that_does_not_start_is_told_of_and_leaves_the_others(
 def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(
     model: ModelFile, tried: Tried
 ) -> None:
-    tried.trouble["tensorrt-rtx"] = BackendError("there is no working NVIDIA GPU")
+    tried.error_message["tensorrt-rtx"] = BackendError("there is no working NVIDIA GPU")
     with pytest.raises(BackendError, match="no working NVIDIA GPU"):
         choose(model, "tensorrt-rtx")
 
@@ -324,7 +324,7 @@ def test_a_driver_that_does_not_start_is_an_error_for_who_asks_for_it(
 def test_a_runtime_that_is_not_installed_is_left_out_without_a_word(
     model: ModelFile, tried: Tried
 ) -> None:
-    tried.trouble["torch"] = MissingPackageError("PyTorch is not installed")
+    tried.error_message["torch"] = MissingPackageError("PyTorch is not installed")
     lines: list[str] = []
     choose(model, notify=lines.append)
     assert all(line.startswith("trying ") for line in lines)

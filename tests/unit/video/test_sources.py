@@ -387,7 +387,7 @@ def test_a_camera_that_cannot_be_opened_says_why(
     number: int, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "open", _refusing(number))
-    assert part in camera.linux_trouble(Path("/dev/video0"))
+    assert part in camera.linux_error_text(Path("/dev/video0"))
 
 
 def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(
@@ -395,9 +395,9 @@ def test_a_busy_camera_is_told_from_one_that_gives_no_pictures(
 ) -> None:
     device = tmp_path / "video0"
     device.touch()
-    assert "delivers no frames" in camera.linux_trouble(device)
+    assert "delivers no frames" in camera.linux_error_text(device)
     monkeypatch.setattr(fcntl, "ioctl", _refusing(errno.EBUSY))
-    assert "another program is using it" in camera.linux_trouble(device)
+    assert "another program is using it" in camera.linux_error_text(device)
 
 
 def test_a_cameras_own_modes_are_listed_largest_and_fastest_first(

@@ -42,10 +42,10 @@ from tests.fake_engine import (
     Library,
     Log,
     check_found,
-    flavour_of,
     one_line,
     picture,
     tensors_of,
+    variant_of,
 )
 from tests.tiny_model import MAX_DETECTIONS, tiny_metadata, tiny_model
 
@@ -482,7 +482,7 @@ def fake_library() -> Library:
 
 
 def run_an_engine(device: Device) -> None:
-    runner = EngineRunner(device, flavour_of(fake_library()), ENGINE, tiny_metadata(), 2, 2)
+    runner = EngineRunner(device, variant_of(fake_library()), ENGINE, tiny_metadata(), 2, 2)
     assert runner.captured
     for seed in range(4):
         runner.start(seed % 2, picture(seed, 2))
@@ -517,7 +517,7 @@ def backend_on_fake() -> EngineBackend:
         (engines, "build", lambda *_: ENGINE),
     ):
         setattr(module, name, value)
-    return EngineBackend(tiny_model(), flavour_of(fake_library()), LoadOptions("GPU", "fp32"))
+    return EngineBackend(tiny_model(), variant_of(fake_library()), LoadOptions("GPU", "fp32"))
 
 
 def run_a_backend() -> None:

@@ -36,15 +36,15 @@ from tests.fake_engine import (
     ENGINE,
     GPU,
     LOST,
-    FakeFlavour,
+    FakeVariant,
     Library,
     Log,
     RecordingDevice,
     check_found,
-    flavour_of,
     one_line,
     picture,
     tensors_of,
+    variant_of,
 )
 from tests.tiny_model import MAX_DETECTIONS, tiny_model
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
@@ -73,18 +73,18 @@ class Machine:
         self.library = Library(self.device, tensors_of(MAX_DETECTIONS))
 
     @property
-    def flavour(self) -> FakeFlavour:
-        return flavour_of(self.library)
+    def variant(self) -> FakeVariant:
+        return variant_of(self.library)
 
     def backend(
         self, options: LoadOptions = FP32, chosen: tuple[EngineStore, Manifest] | None = None
     ) -> EngineBackend:
         return EngineBackend(
-            self.model, self.flavour, replace(options, notify=self.lines.append), chosen
+            self.model, self.variant, replace(options, notify=self.lines.append), chosen
         )
 
     def engine(self, gpu: Gpu = GPU, batch: int = 1) -> tuple[Manifest, bytes]:
-        return engine_for(self.model, self.flavour, gpu, "fp32", batch, self.lines.append)
+        return engine_for(self.model, self.variant, gpu, "fp32", batch, self.lines.append)
 
     def keep(
         self, engine: bytes = ENGINE, parity: Parity | None = None, **changes: Any
@@ -105,7 +105,7 @@ class Machine:
     def _build(
         self,
         model: ModelFile,
-        flavour: FakeFlavour,
+        variant: FakeVariant,
         options: BuildOptions,
         told: Callable[[float, str], None],
         *_: object,
@@ -291,7 +291,7 @@ def test_another_gpu_is_opened_by_its_number(
 def test_every_gpu_is_a_device_and_the_first_needs_no_number(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = EngineModule(machine.flavour)
+    module = EngineModule(machine.variant)
     assert module.devices() == ["GPU"]
     monkeypatch.setattr(backend_module, "gpus", lambda: [GPU, GPU, GPU])
     assert module.devices() == ["GPU", "GPU.1", "GPU.2"]
@@ -305,7 +305,7 @@ def test_a_driver_without_a_gpu_is_no_device(
         MissingPackageError,
         match=r"^TensorRT needs an NVIDIA GPU, and there is none; choose --backend cpu$",
     ):
-        EngineModule(machine.flavour).devices()
+        EngineModule(machine.variant).devices()
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +329,7 @@ def test_without_a_package_for_the_gpu_it_is_named(
         match=r"^neither pycuda nor cuda-bindings is installed; run `pip install '.\[rtx\]'` "
         r"to install cuda-bindings$",
     ):
-        EngineModule(machine.flavour).devices()
+        EngineModule(machine.variant).devices()
 
 
 # Which engine.
@@ -530,7 +530,7 @@ def test_ctrl_c_while_an_engine_is_built_ends_the_build_in_order(
 
     def build(
         model: ModelFile,
-        flavour: FakeFlavour,
+        variant: FakeVariant,
         options: BuildOptions,
         told: object,
         cancelled: threading.Event,
@@ -545,7 +545,7 @@ def test_ctrl_c_while_an_engine_is_built_ends_the_build_in_order(
     store.prepare()
     with pytest.raises(KeyboardInterrupt):
         build_here(
-            machine.model, machine.flavour, BuildOptions("fp32"), lambda share, phase: None, store
+            machine.model, machine.variant, BuildOptions("fp32"), lambda share, phase: None, store
         )
     wait_until(lambda: ended)
     assert ended == [True]

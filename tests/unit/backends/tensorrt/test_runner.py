@@ -24,10 +24,10 @@ from tests.fake_engine import (
     Log,
     RecordingDevice,
     check_found,
-    flavour_of,
     one_line,
     picture,
     tensors_of,
+    variant_of,
 )
 from tests.tiny_model import MAX_DETECTIONS, tiny_metadata
 
@@ -46,7 +46,7 @@ class Bench:
 
     def runner(self, batch: int = 1, slots: int = 2, **options: Any) -> EngineRunner:
         return EngineRunner(
-            self.device, flavour_of(self.library), ENGINE, METADATA, batch, slots, **options
+            self.device, variant_of(self.library), ENGINE, METADATA, batch, slots, **options
         )
 
     def since(self, work: Callable[[], object]) -> list[str]:
@@ -402,7 +402,7 @@ def test_what_went_well_in_the_end_is_no_reason_later() -> None:
 
     library = Talkative(bench.device, tensors_of(MAX_DETECTIONS))
     with pytest.raises(BackendError, match="no reason given"):
-        EngineRunner(bench.device, flavour_of(library), ENGINE, METADATA, 1, 1)
+        EngineRunner(bench.device, variant_of(library), ENGINE, METADATA, 1, 1)
     assert "context 1" in noted
 
 

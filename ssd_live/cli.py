@@ -9,7 +9,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import typer
 
@@ -38,13 +38,15 @@ _logger = logging.getLogger(__name__)
 
 
 class _Request(Protocol):
-    """The arguments and options of one call of a command."""
+    """The arguments and options of one call of a command. `HELP` is the command's help text."""
+
+    HELP: ClassVar[str]
 
     def run(self) -> int | None:
         """Run the command, and return its exit code, or None for 0."""
 
 
-def _command_of(request: Callable[..., _Request]) -> Callable[..., int | None]:
+def _command_of(request: type[_Request]) -> Callable[..., int | None]:
     """Return a command that makes a request of its arguments and options, and runs the request.
 
     `request` is a class. Typer reads the arguments and options from its fields.
@@ -54,6 +56,7 @@ def _command_of(request: Callable[..., _Request]) -> Callable[..., int | None]:
     def command(**values: Any) -> int | None:
         return request(**values).run()
 
+    command.__doc__ = request.HELP
     return command
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -22,7 +22,11 @@ class PrecisionChoice(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """Measure frames per second (FPS), latency and the cost of each stage on this machine."""
+    """The arguments and options of `bench`."""
+
+    HELP: ClassVar[str] = (
+        "Measure frames per second (FPS), latency and the cost of each stage on this machine."
+    )
 
     source: Annotated[
         str | None,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -11,7 +11,9 @@ from ssd_live.commands.options import ModelArgument
 
 @dataclass(frozen=True)
 class Request:
-    """Build a TensorRT engine from a model."""
+    """The arguments and options of `build`."""
+
+    HELP: ClassVar[str] = "Build a TensorRT engine from a model."
 
     name: ModelArgument
     output: Annotated[

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 
 @dataclass(frozen=True)
 class Request:
-    """Find errors in labelled images, and draw a contact sheet of the images with their boxes and a
-    class histogram.
-    """
+    """The arguments and options of `check-data`."""
+
+    HELP: ClassVar[str] = (
+        "Find errors in labelled images, and draw a contact sheet of the images with their boxes "
+        "and a class histogram."
+    )
 
     folder: Annotated[
         Path,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -11,7 +11,11 @@ from ssd_live.commands.options import ResultsFile
 
 @dataclass(frozen=True)
 class Request:
-    """Measure the average precision of a model file on the backend that runs it."""
+    """The arguments and options of `eval`."""
+
+    HELP: ClassVar[str] = (
+        "Measure the average precision of a model file on the backend that runs it."
+    )
 
     models: Annotated[
         list[str],

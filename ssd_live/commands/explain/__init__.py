@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -12,9 +12,12 @@ from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 
 @dataclass(frozen=True)
 class Request:
-    """Draw the default boxes, the feature map behind each detection, and which default boxes match
-    which object (needs PyTorch).
-    """
+    """The arguments and options of `explain`."""
+
+    HELP: ClassVar[str] = (
+        "Draw the default boxes, the feature map behind each detection, and which default boxes "
+        "match which object (needs PyTorch)."
+    )
 
     image: Annotated[Path, typer.Argument(help="Image to explain.")]
     ground_truth: Annotated[

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -11,7 +11,9 @@ from ssd_live.commands.options import Overwrite
 
 @dataclass(frozen=True)
 class Request:
-    """Export a trained network as one ONNX model file (needs PyTorch)."""
+    """The arguments and options of `export`."""
+
+    HELP: ClassVar[str] = "Export a trained network as one ONNX model file (needs PyTorch)."
 
     name: Annotated[str, typer.Argument(help="Name of a trained model.")]
     output: Annotated[

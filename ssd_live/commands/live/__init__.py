@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -11,9 +11,12 @@ from ssd_live.commands.options import BACKEND_HELP, MODEL_HELP, Classes, Precisi
 
 @dataclass(frozen=True)
 class Request:
-    """Show detections live, in a window or in the terminal. Several sources are shown side by side.
-    Without SOURCE, open the first webcam, or the sample clip if there is no webcam.
-    """
+    """The arguments and options of `live`."""
+
+    HELP: ClassVar[str] = (
+        "Show detections live, in a window or in the terminal. Several sources are shown side by "
+        "side. Without SOURCE, open the first webcam, or the sample clip if there is no webcam."
+    )
 
     sources: Annotated[
         list[str] | None,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -12,7 +12,11 @@ from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 
 @dataclass(frozen=True)
 class Request:
-    """Annotate every frame of videos and images, in order, and write the detections."""
+    """The arguments and options of `process`."""
+
+    HELP: ClassVar[str] = (
+        "Annotate every frame of videos and images, in order, and write the detections."
+    )
 
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders or wildcards.")

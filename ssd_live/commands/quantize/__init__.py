@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -11,7 +11,11 @@ from ssd_live.commands.options import ModelArgument, Overwrite
 
 @dataclass(frozen=True)
 class Request:
-    """Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."""
+    """The arguments and options of `quantize`."""
+
+    HELP: ClassVar[str] = (
+        "Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."
+    )
 
     name: ModelArgument
     data: Annotated[

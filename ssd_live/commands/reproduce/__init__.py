@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -11,7 +11,11 @@ from ssd_live.commands.options import Backend, ResultsFile
 
 @dataclass(frozen=True)
 class Request:
-    """Print the paper's results beside the results of the given models on this machine."""
+    """The arguments and options of `reproduce`."""
+
+    HELP: ClassVar[str] = (
+        "Print the paper's results beside the results of the given models on this machine."
+    )
 
     experiment: Annotated[
         Literal["voc07"], typer.Argument(help="voc07: the paper's table on PASCAL VOC 2007.")

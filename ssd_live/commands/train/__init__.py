@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 
 @dataclass(frozen=True)
 class Request:
-    """Train a network on your own labelled images (needs PyTorch)."""
+    """The arguments and options of `train`."""
+
+    HELP: ClassVar[str] = "Train a network on your own labelled images (needs PyTorch)."
 
     recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file, as in recipes/.")]
     data: Annotated[

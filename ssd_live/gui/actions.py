@@ -20,9 +20,10 @@ _Icon = QStyle.StandardPixmap
 class ActionSpec:
     """The description of one action: something that the user can do from a menu or with a key.
 
-    `text` is the text in menus, with "&" before the access key. `keys` are shortcuts in Qt's
-    portable form, such as "Ctrl+O"; menus show the first one. `tip` is the tooltip and the text in
-    the status bar. `checkable` means that the action can be on or off.
+    `name` identifies the action in the code. `text` is the text in menus, with "&" before the
+    access key. `keys` are shortcuts in Qt's portable form, such as "Ctrl+O"; menus show the first
+    one. `tip` is the tooltip and the text in the status bar. `checkable` means that the action can
+    be on or off. `icon` is one of Qt's standard icons, or None.
     """
 
     name: str
@@ -291,7 +292,7 @@ def action_specs() -> list[ActionSpec]:
 
 
 class Actions:
-    """The Qt actions of the window. `actions[name]` is the action with that name."""
+    """All Qt actions of the window. `actions[name]` is the action with that name."""
 
     def __init__(self, parent: QObject) -> None:
         self.specs = action_specs()
@@ -318,7 +319,7 @@ class Actions:
                 )
 
     def connect(self, name: str, slot: Callable[[], object]) -> None:
-        """Call `slot` whenever the action `name` is triggered."""
+        """Call `slot`, without arguments, whenever the action `name` is triggered."""
         self._by_name[name].triggered.connect(lambda _=False: slot())
 
     def all(self) -> list[QAction]:
@@ -327,8 +328,9 @@ class Actions:
 
 
 def plain(text: str) -> str:
-    """Return a menu text without the mark of its access key and without a final ellipsis.
+    """Return a menu text without the "&" of its access key and without a final ellipsis.
 
-    For example, "&Open…" becomes "Open". Korean texts have the access key in brackets at the end.
+    For example, "&Open…" becomes "Open". Korean texts have the access key in brackets at the end,
+    and the brackets are removed too.
     """
     return re.sub(r"\s*\(&.\)", "", text).replace("&", "").rstrip("…")

@@ -28,7 +28,10 @@ _INTERRUPTED = 130
 
 
 class Application:
-    """One run of the window. `request` holds the sources and options of the command line."""
+    """One run of the program with a window, from the start until the window closes.
+
+    `request` holds the sources and options of the command line.
+    """
 
     def __init__(self, request: LiveRequest) -> None:
         self._request = request
@@ -39,11 +42,11 @@ class Application:
         self._screenshot_error = self._load_error = ""
 
     def run(self) -> int:
-        """Show the window until it closes, and return the exit code: 0, or 130 after a signal.
+        """Show the window until it closes, and return the exit code.
 
-        Raises `OutputError` if a screenshot, a recording or statistics that the command line asked
-        for were not written. Raises `SsdLiveError` if no model was loaded or if a source failed
-        before its first frame.
+        The exit code is 0, or 130 after SIGINT (Ctrl-C) or SIGTERM. Raises `OutputError` if a
+        screenshot, a recording or statistics that the command line asked for were not written.
+        Raises `SsdLiveError` if no model was loaded or if a source failed before its first frame.
         """
         request, settings = self._request, self._settings
         model_request = request.model_request(settings.model, settings.backend, settings.precision)

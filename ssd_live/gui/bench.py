@@ -29,10 +29,10 @@ _SIZE = (860, 560)
 class BenchDialog(QDialog):
     """A dialog that runs the command `bench`, and shows and saves its report.
 
-    `model_request` is the model to measure. `file` is the current video file, which is offered as
-    the source, or None. `hold(True)` must pause the videos in the window, because they would
-    compete with the measurement for the CPU. `hold(False)` must resume them. `words` are extra
-    arguments for the command.
+    `model_request` is the model to measure. `file` is the video file that the window shows now,
+    which is offered as the source, or None. `hold(True)` must pause the videos in the window,
+    because they would compete with the measurement for the CPU. `hold(False)` must resume them.
+    `words` are extra arguments for the command.
     """
 
     def __init__(

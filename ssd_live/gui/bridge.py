@@ -19,11 +19,11 @@ class Bridge(QObject):
     - `picture`: no value; a new frame is ready to be fetched.
     - `loading`: a line of text about the progress of loading a model.
     - `loaded`: the `ModelRequest` and the `ModelInfo` of the model that is now in use.
-    - `load_failed`: the `ModelRequest` and the `SsdLiveError`.
+    - `load_failed`: the `ModelRequest` of a model that could not be loaded, and the `SsdLiveError`.
     - `error`: an error message.
-    - `recorded`: a `Recorded`; a recording ended.
+    - `recorded`: a `Recorded`, the result of a recording that has ended.
     - `snapshot_saved`: the path, and an error message that is empty on success.
-    - `cameras_listed`: a list of `Camera`.
+    - `cameras_listed`: a list of `Camera`, the cameras that were found.
     """
 
     picture = Signal()
@@ -42,7 +42,10 @@ class Bridge(QObject):
         self._told.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
     def events(self) -> SessionEvents:
-        """Return the callbacks for a session. Each callback emits the signal of the same name."""
+        """Return the callbacks for a session. Each callback emits the signal of the same name.
+
+        All signals except `picture` are emitted later, by the event loop of the window.
+        """
 
         def later(signal: Any) -> Callable[..., None]:
             return lambda *news: self._told.emit(lambda: signal.emit(*news))

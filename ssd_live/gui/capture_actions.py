@@ -23,10 +23,11 @@ from ssd_live.system.paths import printable
 
 
 class CaptureActions(QObject):
-    """The actions that record, save, copy and export the selected source of a window.
+    """The user's actions that save output of the selected source of a window.
 
-    The actions show their results and errors in the notice bar. `model_request` is a function that
-    returns the model for an export.
+    They record, save a snapshot, copy a snapshot and export, and show their results and errors in
+    the notice bar. `record_action` is kept checked while the selected source is recorded.
+    `model_request` is a function that returns the model for an export.
     """
 
     def __init__(
@@ -69,14 +70,17 @@ class CaptureActions(QObject):
         self._export.ended.connect(self._export_ended)
 
     def show_time(self) -> None:
-        """Show the length of each running recording in its view, and update the record action."""
+        """Show in each view how long its source has been recorded, and update the record action.
+
+        A view whose source is not recorded shows no time.
+        """
         for view in self._grid.views:
             since = view.stream.recording_since
             view.set_badge("" if since is None else clock(time.monotonic() - since))
         self._record_action.setChecked(self._session.stream.recorder is not None)
 
     def close(self) -> None:
-        """Stop a running export and wait at most two seconds for its end."""
+        """Stop the running export, if there is one, and wait at most two seconds for its end."""
         self._export.kill()
 
     def record_when_ready(self, path: Path) -> None:
@@ -87,9 +91,9 @@ class CaptureActions(QObject):
         self._record_to = path
 
     def never_recorded(self) -> str:
-        """Return an error message if the recording of `record_when_ready` never started, else "".
+        """Return an error message if the recording of `record_when_ready` never began, or else "".
 
-        This happens if the window closes while the model is still loading.
+        A recording never begins if the window closes while the model is still loading.
         """
         return (
             f"{self._record_to}: nothing was recorded because the model was still loading; keep "

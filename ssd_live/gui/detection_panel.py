@@ -33,7 +33,7 @@ from ssd_live.gui.view import BoxStyle
 from ssd_live.live.display_filter import DisplayFilter
 from ssd_live.remote.network import ModelInfo, ModelRequest
 
-# A line of progress may end in a percentage.
+# A text about the progress of loading may end in a percentage.
 _SHARE = re.compile(r"(\d{1,3})%$")
 _PERCENT = 100
 
@@ -132,7 +132,7 @@ class DetectionPanel(QWidget):
         self._connect()
 
     def show_settings(self, model_request: ModelRequest, style: BoxStyle) -> None:
-        """Show the requested model and the style of the boxes, without emitting a signal."""
+        """Show the names in `model_request` and the style of the boxes; emit no signal."""
         for picker, value in (
             (self._model, model_request.model),
             (self._backend, model_request.backend),
@@ -162,7 +162,10 @@ class DetectionPanel(QWidget):
         self._status.setText(line)
 
     def show_loaded(self, loaded: ModelInfo, shown: DisplayFilter) -> None:
-        """Show the model in use, its threshold, and its classes. Hidden classes are unchecked."""
+        """Show the model in use, its threshold, and its classes. Hidden classes are unchecked.
+
+        `shown` is the display filter of this model.
+        """
         self._end_loading()
         self._status.setText(loaded.description)
         self.show_threshold(shown.threshold)

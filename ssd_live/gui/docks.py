@@ -13,10 +13,11 @@ _PLOTS_LOWEST_HEIGHT = 260
 
 
 class Docks(QObject):
-    """The dock of the detection panel at the right, and the dock of the plots at the bottom.
+    """The two docks (panels that the user can move) of the window.
 
-    The two actions for the docks are checked while their docks are shown. `make_plots` returns the
-    panel of plots. It is called when the plots are first shown, because this takes time.
+    The detection panel is at the right, and the plots are at the bottom. Each dock has an action,
+    which is checked while the dock is shown. `make_plots` makes and returns the panel of plots. It
+    is called only when the plots are first shown, because it takes time.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class Docks(QObject):
         self._actions["numbers_panel"].setChecked(not self._plots_dock.isHidden())
 
     def restore(self, layout: QByteArray) -> None:
-        """Restore the places and sizes that `QMainWindow.saveState` returned in an earlier run."""
+        """Give the docks the places and sizes that they had in an earlier run.
+
+        `layout` is what `QMainWindow.saveState` returned in that run.
+        """
         self._window.restoreState(layout)
         if not self._plots_dock.isHidden():
             self.show_plots(True)
@@ -88,7 +92,7 @@ class Docks(QObject):
         self._plots_dock.hide()
 
     def show_again(self) -> None:
-        """Show the docks that were shown before `hide_all`."""
+        """Show the docks that were shown when `hide_all` was called."""
         for dock, was_shown in zip(
             (self._panel_dock, self._plots_dock), self._shown_before, strict=True
         ):

@@ -13,7 +13,11 @@ _INTERVAL_MS = 10
 
 
 class EventLoopMonitor(QObject):
-    """A timer that measures the longest time (gap) between two of its events, from `start` on."""
+    """A measurement of the longest time that the event loop of the window was blocked.
+
+    From `start` on, a timer is due every 10 ms. A blocked event loop delays the timer, so a long
+    gap (the time between two timer events) shows a block.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -30,16 +34,19 @@ class EventLoopMonitor(QObject):
         self._timer.start(_INTERVAL_MS)
 
     def forget(self) -> float:
-        """Return the longest gap so far in seconds, and set the stored gap to zero."""
+        """Return the longest gap between two timer events so far, in seconds, and set it to zero.
+
+        Gaps are then measured anew.
+        """
         longest, self._longest = self._longest, 0.0
         return longest
 
     def numbers(self) -> dict[str, Any]:
-        """Return the measurements as a dictionary.
+        """Return the measurements as a dictionary for JSON.
 
-        `interval_ms` is the timer's interval and `beats` the number of timer events.
-        `longest_gap_ms` is the length of the longest gap, and `longest_gap_at_s` the time of its
-        end in seconds after `start`.
+        `interval_ms` is the timer's interval, and `beats` is the number of timer events.
+        `longest_gap_ms` is the longest gap between two timer events, and `longest_gap_at_s` is the
+        time of its end in seconds after `start`.
         """
         return {
             "interval_ms": _INTERVAL_MS,

@@ -9,7 +9,7 @@ from ssd_live.gui.child import Child
 
 
 class Export(QObject):
-    """An object that writes an annotated copy of a video file, one file at a time.
+    """An object that writes annotated copies of video files, one at a time, in a child process.
 
     `advanced` is emitted with the number of frames done and the number expected (0 if unknown).
     `ended` is emitted with the output path and an error message, which is empty on success.
@@ -33,8 +33,8 @@ class Export(QObject):
     def start(self, source: Path, output: Path, options: list[str]) -> None:
         """Start to write an annotated copy of `source` to `output`, and return at once.
 
-        `options` are more arguments for the command `process`. An existing output is overwritten.
-        Call it only when no export is running.
+        `options` are more arguments for the command `process`. If `output` exists, it is
+        overwritten. Call this method only when no export is running.
         """
         self._output, self._last_line = str(output), ""
         self._child.start(
@@ -43,14 +43,14 @@ class Export(QObject):
         )
 
     def cancel(self) -> None:
-        """Ask the running export to stop, and return at once.
+        """Ask the running export, if there is one, to stop, and return at once.
 
         The frames that are already written stay in a file `NAME.part.EXT` beside the output.
         """
         self._child.cancel()
 
     def kill(self) -> None:
-        """Stop the running export and wait at most two seconds for its end.
+        """Stop the running export, if there is one, and wait at most two seconds for its end.
 
         The window calls this when it closes. `ended` is not emitted.
         """

@@ -54,7 +54,10 @@ class VideoGrid(QWidget):
         return self.views[self.index]
 
     def choose(self, index: int) -> None:
-        """Select the view at `index` in `views`. After the last index the first one follows."""
+        """Select the view at `index` in `views`.
+
+        An index after the last view counts on from the first view.
+        """
         index %= len(self.views)
         is_new = index != self.index
         self._session.stream = self._session.streams[index]
@@ -67,7 +70,7 @@ class VideoGrid(QWidget):
             self.chosen.emit()
 
     def _cell(self, index: int) -> tuple[int, int]:
-        """Return the (row, column) of the view at `index`."""
+        """Return the place (row, column) in the grid for the view at `index` in `views`."""
         return divmod(index, self._columns)
 
     def _share_out(self) -> None:

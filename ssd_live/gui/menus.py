@@ -8,16 +8,16 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.source_menus import SourceMenus
 
-# The entries between two separators: the names of actions, and menus.
+# The menu entries between two separators. An entry is the name of an action, or a menu.
 Group = Sequence[str | QMenu]
 
 
 def fill_menu_bar(
     bar: QMenuBar, actions: Actions, source_menus: SourceMenus, source_count: int
 ) -> None:
-    """Add all menus to an empty menu bar.
+    """Add all menus to the empty menu bar `bar`.
 
-    The actions that choose between sources are left out if there is only one source.
+    If `source_count` is 1, the actions that choose between sources are left out.
     """
     translate = QCoreApplication.translate
     video: Group = ("full_screen", "zoom_in", "zoom_out", "zoom_fit")

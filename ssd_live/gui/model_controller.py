@@ -18,11 +18,11 @@ _TOPIC = "network"
 
 
 class ModelController(QObject):
-    """The connection between the detection panel, the session and the views.
+    """An object that passes the user's choices in the detection panel to the session and the views.
 
-    `requested` is the model that the session is already loading. `shown` has the threshold and the
-    hidden classes of each model. `load_ended` is emitted when a model is loaded or has failed to
-    load.
+    It also shows in the panel which model is loaded. `requested` is the model that the session is
+    already loading. `shown` has the threshold and the hidden classes of each model. `load_ended` is
+    emitted when a model is loaded or has failed to load.
     """
 
     load_ended = Signal()

@@ -55,7 +55,7 @@ class NoticeBar(QFrame):
         return self._label.text() if self.isVisible() else ""
 
     def say(self, kind: Kind, text: str, topic: str = "") -> None:
-        """Show a message in place of the current one.
+        """Show a message of the given kind in place of the current one.
 
         `topic` is a name for the subject of the message; `resolved` uses it to hide the message.
         """

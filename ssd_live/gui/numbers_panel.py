@@ -14,9 +14,9 @@ _COLOURS = ("#3b82f6", "#22c55e", "#f59e0b", "#ef4444", "#a855f7", "#14b8a6", "#
 
 
 class Plot:
-    """A plot of the last minute, with one line for each name of a value.
+    """A plot of the last minute of one or more values, with a named line for each value.
 
-    `unit` is the text beside the vertical axis. A line is added when a new name first appears.
+    `unit` is the text beside the vertical axis. A line is added when its name first appears.
     """
 
     def __init__(self, title: str, unit: str) -> None:
@@ -36,7 +36,8 @@ class Plot:
     def add(self, values: dict[str, float]) -> None:
         """Append one point to each line, and fit the vertical axis to the highest value.
 
-        `values` maps the names of the lines to their new values.
+        `values` maps the names of the lines to their new values. Call this every `SAMPLE_MS`
+        milliseconds, because the time axis assumes this interval.
         """
         for name, value in values.items():
             if name not in self._lines:
@@ -55,7 +56,7 @@ class Plot:
         self._item.setYRange(0, max(highest * 1.1, 1.0), padding=0)
 
     def recolour(self, palette: QPalette) -> None:
-        """Draw background, axes, title and legend in the colours of `palette`."""
+        """Draw the background, axes, title and legend in the colours of `palette`."""
         self.widget.setBackground(palette.base().color())
         ink = palette.text().color()
         for side in ("left", "bottom"):

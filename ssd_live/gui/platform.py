@@ -23,7 +23,8 @@ def prepare() -> None:
 
     Raises `SsdLiveError` if there is no display or the display does not answer. Raises
     `MissingPackageError` if PySide6 or a system library is missing, or if the installed PySide6
-    crashes on this version of Python.
+    crashes on this version of Python. This function also removes the environment variables of
+    OpenCV's own Qt, because they would make PySide6 load the wrong plugins.
     """
     _forget_opencv_plugins()
     wanted = os.environ.get("QT_QPA_PLATFORM", "")

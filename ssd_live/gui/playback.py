@@ -16,11 +16,11 @@ _SEEK_SECONDS = 5.0
 
 
 class Playback(QObject):
-    """The playback of the sources of a window.
+    """The controls that play, pause, step and seek the sources of a window.
 
-    Playing, pausing, stepping and seeking change the selected source. The settings, for example for
-    repeating and mirroring, hold for all sources. `bar` is the transport bar of the selected
-    source.
+    Playing, pausing, stepping and seeking change only the selected source. The settings, for
+    example for repeating and mirroring, apply to all sources. `bar` is the transport bar, which
+    shows the selected source.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Playback(QObject):
     # What the user can do.
 
     def play_or_pause(self) -> None:
-        """Play the selected source if the play action is checked, else pause it."""
+        """Play the selected source if the action "play" is checked, or else pause it."""
         if (capture := self._session.pipeline.capture) is not None:
             if self._play_action.isChecked():
                 capture.play()
@@ -65,7 +65,7 @@ class Playback(QObject):
         self._show_play_icon()
 
     def seek(self, seconds: float) -> None:
-        """Move the selected source to the position `seconds`."""
+        """Move the selected source to the position `seconds` after its beginning."""
         if (capture := self._session.pipeline.capture) is not None:
             capture.seek(seconds)
 
@@ -82,34 +82,41 @@ class Playback(QObject):
             self.seek(max(state.position + seconds, 0.0))
 
     def set_loop(self) -> None:
-        """Repeat files at their end if the loop action is checked; store this as a setting."""
+        """Store as a setting whether the action "loop" is checked, and apply this to all sources.
+
+        If it is checked, a source that ends, such as a file, starts again from its beginning.
+        """
         self._settings.loop = self._actions["loop"].isChecked()
         for capture in self._captures():
             capture.set_loop(self._settings.loop)
 
     def set_mirror(self) -> None:
-        """Mirror all cameras if the mirror action is checked; store this as a setting."""
+        """Store as a setting whether the action "mirror" is checked, and apply this to all cameras.
+
+        If it is checked, left and right of the frames are flipped.
+        """
         self._settings.mirror = self._actions["mirror"].isChecked()
         for capture in self._captures():
             if capture.state.spec.kind == "camera":
                 capture.set_mirror(self._settings.mirror)
 
     def set_show(self) -> None:
-        """Show every frame if its action is checked, else only the frames that were inferred.
+        """Store as a setting which frames are shown, and apply this to all sources.
 
-        This is stored as a setting.
+        If the action "source_rate" is checked, every frame is shown, or else only the frames on
+        which inference ran.
         """
         self._settings.show = "source" if self._actions["source_rate"].isChecked() else "inferred"
         for stream in self._session.streams:
             stream.pipeline.show = self._settings.show
 
     def limit_rate(self) -> None:
-        """Limit the frame rate of all sources as the settings say."""
+        """Limit the frame rate of all sources to the rate in the settings; 0 means no limit."""
         for stream in self._session.streams:
             stream.pipeline.cap_rate(self._settings.rate_cap or None)
 
     def holder(self) -> Callable[[bool], None]:
-        """Return a function that pauses the sources that are playing now, and resumes them.
+        """Return a function that pauses and resumes the sources that are playing now.
 
         The function pauses these sources when it is called with True. It resumes them when it is
         called with False.
@@ -126,7 +133,10 @@ class Playback(QObject):
         return hold
 
     def _captures(self) -> list[Capture]:
-        """Return the captures (the readers of the sources), without sources that have none."""
+        """Return the captures, which are the readers of the sources.
+
+        A source that was not opened yet has none.
+        """
         return [
             capture
             for stream in self._session.streams
@@ -138,7 +148,8 @@ class Playback(QObject):
     def follow(self) -> None:
         """Show the position of the selected source in the transport bar.
 
-        The bar is hidden if the source has no length, and in full-screen mode.
+        The bar is hidden in full-screen mode. It is also hidden if the source has no length, such
+        as a camera. Call this method regularly.
         """
         state = self._session.pipeline.state
         if state is None:
@@ -150,27 +161,30 @@ class Playback(QObject):
         self._show_play_icon()
 
     def show_selected(self) -> None:
-        """Set the play action to the state of the source that was just selected."""
+        """Check the action "play" if the selected source is playing, or else uncheck it.
+
+        Call this after another source was selected.
+        """
         capture = self._session.pipeline.capture
         self._play_action.setChecked(capture is None or _is_playing(capture))
 
     def show_playing(self) -> None:
-        """Set the play action for a source that plays, without a change of the source."""
+        """Check the action "play", without starting the selected source."""
         self._play_action.setChecked(True)
 
     def show_paused(self) -> None:
-        """Set the play action for a source that does not play, without a change of the source."""
+        """Uncheck the action "play", without pausing the selected source."""
         self._play_action.setChecked(False)
 
     def forget_icon(self) -> None:
-        """Draw the icon of the play action again at the next update.
+        """Make the next update draw the icon of the action "play" again.
 
-        Call this after the theme has changed.
+        Call this after the theme has changed, because the icon has a colour of the theme.
         """
         self._icon_is_for_playing = None
 
     def _show_play_icon(self) -> None:
-        """Show the icon of the next action on the play button: pause or play."""
+        """Show on the play button the icon of what a click does next: pause or play."""
         playing = self._play_action.isChecked()
         if playing == self._icon_is_for_playing:
             return

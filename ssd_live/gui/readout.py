@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Readout(QObject):
     """An object that reads the session's counters and updates the widgets that show them.
 
-    `rates` is the label for the status bar.
+    The widgets are the statistics overlays of the views in `grid`, the numbers beside the classes
+    in `panel`, the plots, and `rates`, a label for the status bar.
     """
 
     def __init__(
@@ -45,7 +46,11 @@ class Readout(QObject):
         grid.chosen.connect(self.begin_anew)
 
     def begin_anew(self) -> None:
-        """Start a new count of frames, for the source that is now selected."""
+        """Count new frames from now on, for the source that is selected now.
+
+        This happens whenever another source is selected, so that the next `sample` does not compare
+        the counts of two sources.
+        """
         self._last_counts = self._session.pipeline.frame_counter.counts()
         self._last_sample = time.monotonic()
 
@@ -87,15 +92,16 @@ class Readout(QObject):
         self._plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
 
     def show_hud(self) -> None:
-        """Update the statistics overlay of every view."""
+        """Update the statistics overlay of every video view."""
         for view in self._grid.views:
             view.set_hud(self._hud(view.stream.pipeline))
 
     def _hud(self, pipeline: LivePipeline) -> tuple[str, ...]:
-        """Return the lines of the statistics overlay for one source.
+        """Return the lines of the statistics overlay for the source of `pipeline`.
 
         If there are several sources, each view is small. The overlay then has fewer lines, and the
-        first line is the title of the source.
+        first line is the title of the source. This title is also shown if the user has switched the
+        statistics off.
         """
         is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
         title = (state.spec.title,) if is_one_of_several and state is not None else ()

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QListWidget, QWidget
 class ShortcutFilter(QObject):
     """An event filter that gives a key to the focused widget and not to the window's shortcut.
 
-    In a focused widget, Space presses a button, opens a combo box, or checks a class in a list.
-    Printable characters find an entry in a combo box or list.
+    In a focused widget, Space presses a button, opens a combo box, or checks or unchecks a class in
+    a list. Printable characters find an entry in a combo box or list.
     """
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

@@ -16,10 +16,12 @@ from ssd_live.video.sources.camera import Camera, cameras
 
 
 class SourceMenus(QObject):
-    """The menus `cameras` and `recent`, and the dialogs for a file, a folder and an address.
+    """The menus of cameras and recent sources, and dialogs that ask for another source.
 
-    The menus are filled each time they open. `open_source` is called when the user has chosen a
-    source: with its text (a camera number, a path or an address), and with its options or None.
+    The dialogs ask for a file, a folder or an address. The menus `cameras` and `recent` are filled
+    each time they open. `open_source` is called when the user has chosen a source: with its text
+    (such as a camera number, a path or an address), and with its options, or None to keep the last
+    options.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class SourceMenus(QObject):
     def _list_cameras(self) -> None:
         self.cameras.clear()
         self.cameras.addAction(self.tr("Looking for cameras …")).setEnabled(False)
-        # A thread, because some drivers take long to answer.
+        # A separate thread lists the cameras, because some drivers take long to answer.
         threading.Thread(
             target=lambda: self._bridge.cameras_listed.emit(cameras()), name="cameras", daemon=True
         ).start()

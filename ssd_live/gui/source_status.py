@@ -17,7 +17,7 @@ class SourceStatus(QObject):
 
     `label` is the label for the status bar, with the name and the video mode of the selected
     source. `ended` is emitted when the selected source has reached its end. `actions` has the
-    actions that open another source; their keys are shown in a view that has no video.
+    actions that open another source; a view that has no video shows their keys.
     """
 
     ended = Signal()
@@ -36,13 +36,13 @@ class SourceStatus(QObject):
         self._notice = notice
         self._actions = actions
         self.label = QLabel()
-        # Phase, error and attempts last reported for the source of each view.
+        # The phase, error message and attempts that were last shown for the source of each view.
         self._reported: dict[VideoView, tuple[object, ...]] = {}
         for view in grid.views:
             self.show_opening(view)
 
     def show_opening(self, view: VideoView) -> None:
-        """Show in a view that its source is being opened, and hide the notice about its source."""
+        """Show in `view` that its source is being opened, and hide the notice about this source."""
         self._notice.resolved(self._topic(view))
         view.set_empty_text(self.tr("Opening …"))
 
@@ -61,7 +61,10 @@ class SourceStatus(QObject):
         )
 
     def follow(self) -> None:
-        """Show the state of every source if it has changed, and update `label`."""
+        """Show the state of each source whose state has changed, and update `label`.
+
+        Call this method regularly.
+        """
         for view in self._grid.views:
             state = view.stream.pipeline.state
             if state is not None and self._is_new(view, state):
@@ -70,10 +73,11 @@ class SourceStatus(QObject):
             self.label.setText(f"{state.spec.title}   {_video_mode(state)}")
 
     def _is_new(self, view: VideoView, state: CaptureState) -> bool:
-        """Return whether the state of a view's source is not shown yet, and note it as shown.
+        """Return whether `state` differs from the state that was last shown for `view`.
 
-        If there are several sources, another attempt is not new, because its message would replace
-        the messages of the other sources.
+        If it differs, it is stored as the last one. The phase, the error message and the number of
+        attempts are compared. If there are several sources, the attempts are not compared, because
+        each new attempt would replace the messages of the other sources.
         """
         attempts = 0 if self._is_one_of_several else state.attempts
         news = (state.phase, state.error_message, attempts)
@@ -100,7 +104,7 @@ class SourceStatus(QObject):
         return f"source {self._grid.views.index(view)}"
 
     def _error_text(self, state: CaptureState) -> str:
-        """Return the notice about a source that has failed or that is being tried again."""
+        """Return the text of the notice about a source that has failed or is being tried again."""
         if state.phase is Phase.FAILED or self._is_one_of_several or not state.attempts:
             return state.error_message
         return self.tr("{message} Trying again (attempt {attempts}) …").format(
@@ -108,9 +112,10 @@ class SourceStatus(QObject):
         )
 
     def _no_source_text(self, message: str) -> str:
-        """Return the text to show in a view that has no video. `message` is the error message.
+        """Return the text to show in a view that has no video.
 
-        If there are several sources, each view is small, so the text is only the error message.
+        `message` is the error message of the source. If there are several sources, each view is
+        small, so the text is only this message.
         """
         if self._is_one_of_several:
             return message

@@ -45,14 +45,14 @@ _DISABLED = {"light": "#9ca3af", "dark": "#6b7280"}
 
 
 def is_dark(theme: Theme) -> bool:
-    """Return whether a theme is dark; the theme "system" is dark if the desktop's theme is."""
+    """Return whether a theme is dark; "system" is dark if the desktop has a dark colour scheme."""
     if theme == "system":
         return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     return theme == "dark"
 
 
 def tinted(icon: QIcon, colour: QColor, size: int = 32) -> QIcon:
-    """Return a copy of the icon, `size` x `size` pixels, drawn in one colour.
+    """Return a copy of the icon, `size` x `size` pixels, drawn only in the colour `colour`.
 
     The icons of a Qt style are made for light windows and are hard to see on dark ones.
     """
@@ -65,7 +65,10 @@ def tinted(icon: QIcon, colour: QColor, size: int = 32) -> QIcon:
 
 
 def apply(application: QApplication, theme: Theme) -> None:
-    """Set the colours of a theme for all widgets; they look the same on every platform."""
+    """Set the colours of `theme` for all widgets of the application.
+
+    The Qt style "Fusion" is used, so that the widgets look the same on every platform.
+    """
     dark = is_dark(theme)
     palette = QPalette()
     for role, colour in (_DARK if dark else _LIGHT).items():

@@ -69,8 +69,8 @@ class Texts(QTranslator):
 def chosen_language(setting: str) -> str:
     """Return the code of the language for the window, a key of `LANGUAGES`.
 
-    This is `setting` if it is a key of `LANGUAGES`. Otherwise it is the first language of the
-    system that is a key, and "en" if there is none.
+    `setting` is the language in the user's settings. If it is a key of `LANGUAGES`, return it.
+    Otherwise return the first language of the system that is a key, or "en" if there is none.
     """
     if setting in LANGUAGES:
         return setting
@@ -81,7 +81,7 @@ def chosen_language(setting: str) -> str:
 
 
 def install(application: QCoreApplication, language: str) -> None:
-    """Install the translations of this program's texts and of Qt's own texts.
+    """Install the translations of this program's texts and of Qt's own texts in `application`.
 
     `language` is a key of `LANGUAGES`. Call this function before any widget is created, because a
     widget's texts are translated only once.

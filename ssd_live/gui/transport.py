@@ -34,7 +34,7 @@ class SeekSlider(QSlider):
 
 
 class TransportBar(QWidget):
-    """A bar with a button for each of `actions`, a seek slider, and the time.
+    """A bar with a button for each of `actions`, a seek slider, and the position as a time.
 
     `sought` is emitted when the user moves the slider; its value is the new position in seconds.
     """
@@ -67,7 +67,7 @@ class TransportBar(QWidget):
         """Show the position and the duration of the source, in seconds.
 
         The slider is disabled if `duration` is None or 0. If `duration` is None, no time is shown.
-        The slider does not move while the user drags it.
+        While the user drags the slider, this method does not move it.
         """
         self._slider.setEnabled(bool(duration))
         if duration:

@@ -53,11 +53,11 @@ class BoxStyle:
 
 
 class VideoView(QWidget):
-    """A widget that shows the video of one source, `stream`, of a session.
+    """A widget that shows the video of one source of a session.
 
-    The view tells the source's pipeline which part of the frame to render, and at which size.
-    `double_clicked` is emitted on a double click, and `focused` when the view gets the keyboard
-    focus.
+    `stream` is the source. The view tells the source's pipeline which part of the frame to render,
+    and at which size. `double_clicked` is emitted on a double click, and `focused` when the view
+    gets the keyboard focus.
     """
 
     double_clicked = Signal()
@@ -90,7 +90,7 @@ class VideoView(QWidget):
     # Content.
 
     def fetch(self) -> None:
-        """Take the newest rendered frame from the pipeline, if there is one, and repaint."""
+        """Take the newest rendered frame from the pipeline, if there is a new one, and repaint."""
         picture = self.stream.pipeline.picture()
         if picture is None:
             return
@@ -112,7 +112,7 @@ class VideoView(QWidget):
         self.update()
 
     def clear(self) -> None:
-        """Remove the frame and show the text of `set_empty_text` instead."""
+        """Remove the frame, and show the text that was given to `set_empty_text` instead."""
         self._picture, self._image = None, QImage()
         self.update()
 
@@ -125,7 +125,7 @@ class VideoView(QWidget):
         """Return the detections that are drawn: those over the threshold, without hidden classes.
 
         Return None if there is no frame, if inference did not run on it, or if its detections are
-        from another model.
+        from a model with other classes.
         """
         return self._session.visible(self._picture.detections) if self._picture else None
 
@@ -157,7 +157,7 @@ class VideoView(QWidget):
 
     @property
     def badge(self) -> str:
-        """The text beside the red recording mark, or "" without the mark."""
+        """The text beside the red recording mark, or "" if the mark is hidden."""
         return self._badge
 
     def set_badge(self, text: str) -> None:
@@ -200,7 +200,7 @@ class VideoView(QWidget):
         self.update()
 
     def pan(self, across: float, down: float) -> None:
-        """Move the visible part of the frame to the right and down.
+        """Move the visible part of the frame to the right and down; do nothing without a frame.
 
         `across` and `down` are fractions of the part's width and height; negative values move it to
         the left and up.
@@ -218,7 +218,7 @@ class VideoView(QWidget):
         return max(round(self.width() * ratio), 1), max(round(self.height() * ratio), 1)
 
     def _scale(self) -> float:
-        """Return how many device pixels of the screen one pixel of the frame covers."""
+        """Return the width of one pixel of the frame on the screen, in device pixels."""
         assert self._picture is not None
         width, height = self._device_size()
         return (
@@ -226,7 +226,10 @@ class VideoView(QWidget):
         )
 
     def _part(self) -> tuple[float, float, float, float]:
-        """Return the visible part of the frame: (x1, y1, x2, y2), from 0 to 1."""
+        """Return the visible part of the frame as (x1, y1, x2, y2).
+
+        The values are fractions (0 to 1) of the frame's width and height.
+        """
         assert self._picture is not None
         scale = self._scale()
         width, height = self._device_size()
@@ -251,7 +254,10 @@ class VideoView(QWidget):
         )
 
     def _ask(self) -> None:
-        """Make the pipeline render for the current size, zoom and position of this view."""
+        """Make the pipeline render for the current size, zoom and position of this view.
+
+        If the view is not visible, make the pipeline stop rendering.
+        """
         if self._minimised or not self.isVisible():
             self.stream.pipeline.set_viewport(None)
             return
@@ -262,9 +268,10 @@ class VideoView(QWidget):
         self.stream.pipeline.set_viewport(Viewport(width, height, part))
 
     def _origin(self) -> tuple[float, float, float]:
-        """Return (left, top, scale) of the frame in this widget.
+        """Return (left, top, scale), the place and the scale of the frame in this widget.
 
-        `left` and `top` are in logical pixels; `scale` is logical pixels per pixel of the frame.
+        `left` and `top` are the place of the frame's top left corner in logical pixels; `scale` is
+        logical pixels per pixel of the frame.
         """
         assert self._picture is not None
         scale = self._scale() / self.devicePixelRatio()

@@ -44,12 +44,13 @@ _ZOOM_STEP = 1.5
 
 
 class MainWindow(QMainWindow):
-    """The main window, which shows a session.
+    """The main window of the program, which shows the sources and detections of `session`.
 
-    `model_request` is the model that the session is already loading. `options` are the source
-    options of the command line. `models` and `backends` are the names to offer. `shown` has the
-    threshold and the hidden classes of each model. `settings` is changed when the user changes a
-    setting. `closed` is emitted when the window closes.
+    `bridge` passes on the events of the session. `model_request` is the model that the session is
+    already loading. `options` are the source options of the command line. `models` and `backends`
+    are the names that the user can choose. `shown` has the threshold and the hidden classes of each
+    model. `settings` is changed when the user changes a setting. `closed` is emitted when the
+    window closes.
     """
 
     closed = Signal()
@@ -235,7 +236,7 @@ class MainWindow(QMainWindow):
 
         `text` names the source: a path, an address, a camera number, "screen" or "pattern". If it
         is not valid, the notice bar shows the error and the current source stays. If `options` is
-        None, the last options that were given are used.
+        None, the source options that were given last are used.
         """
         try:
             spec = parse_source(text)
@@ -255,7 +256,7 @@ class MainWindow(QMainWindow):
                 self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"
             ),
         )
-        # The cap of `live FILE --fps N` was for that file only.
+        # The rate limit of `live FILE --fps N` was for that file only.
         self._session.stream.pipeline.cap_rate(settings.rate_cap or None)
         self._playback.show_playing()
         self.actions_by_name["record"].setChecked(False)
@@ -317,7 +318,7 @@ class MainWindow(QMainWindow):
 
     @property
     def recording_failure(self) -> str:
-        """The error message if the recording of `record_when_ready` did not start, else ""."""
+        """The error message if the recording of `record_when_ready` did not start, or else ""."""
         return self._capture_actions.failure or self._capture_actions.never_recorded()
 
     def export(self, source: Path, output: Path) -> None:
@@ -365,7 +366,7 @@ class MainWindow(QMainWindow):
         self.set_theme()
 
     def set_theme(self) -> None:
-        """Use the theme that the settings name for all widgets and icons."""
+        """Give all widgets and icons the colours of the theme that is stored in the settings."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         theme.apply(application, self._settings.theme)

@@ -9,19 +9,23 @@ from ssd_live.settings import Settings
 
 @dataclass(frozen=True)
 class DisplayFilter:
-    """The lowest score that is shown, and the names of the hidden classes."""
+    """The user's choice of which detections of one model are shown.
+
+    `threshold` is the lowest score that is shown, from 0 to 1. `hidden` holds the names of the
+    classes that are not shown.
+    """
 
     threshold: float
     hidden: frozenset[str] = frozenset()
 
 
 class DisplayFilters:
-    """The display filters by model name.
+    """A collection with one `DisplayFilter` for each model, found by the model's name.
 
-    The values come from the settings. For the first model whose filter is requested, the values of
-    the command line (`overrides`) replace them. A later choice of the user is stored in the
-    settings; the values of the command line are not. Any thread may read values, but only one
-    thread may change them.
+    A filter starts with the values in `settings`. For the first model whose filter is requested,
+    the values of the command line (`overrides`) replace these. When the user later chooses another
+    value, it is stored in `settings`; the values of the command line are not. Any thread may read
+    filters, but only one thread may change them.
     """
 
     def __init__(self, settings: Settings, overrides: Overrides) -> None:
@@ -47,12 +51,19 @@ class DisplayFilters:
         return DisplayFilter(threshold, hidden)
 
     def choose_threshold(self, metadata: Metadata, threshold: float) -> None:
-        """Set the lowest score that is shown for a model, and store this score in the settings."""
+        """Set the threshold of the model that `metadata` describes, and store it in the settings.
+
+        `threshold` is the lowest score that is shown, from 0 to 1.
+        """
         self._by_network[metadata.name] = replace(self.of(metadata), threshold=threshold)
         self._settings.thresholds = self._settings.thresholds | {metadata.name: threshold}
 
     def choose_hidden(self, metadata: Metadata, hidden: frozenset[str]) -> None:
-        """Set the names of the hidden classes of a model, and store them in the settings."""
+        """Set the hidden classes of the model that `metadata` describes, and store them.
+
+        They are stored in the settings. `hidden` holds the names of all classes of the model that
+        are not shown.
+        """
         self._by_network[metadata.name] = replace(self.of(metadata), hidden=hidden)
         self._settings.hidden_classes = self._settings.hidden_classes | {
             metadata.name: sorted(hidden)

@@ -17,7 +17,10 @@ from ssd_live.system.paths import printable
 
 
 def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Return the whole frame with the detections `found` drawn on it, as uint8 BGR (H, W, 3)."""
+    """Return the whole frame of `picture` with the detections `found` drawn on it.
+
+    The result is uint8 BGR (H, W, 3). If `found` is None, nothing is drawn.
+    """
     image = np.array(picture.frame.bgr())
     if found is not None:
         Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
@@ -25,7 +28,7 @@ def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np
 
 
 def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
-    """Write the statistics to `path` as JSON.
+    """Write `numbers`, the statistics of a live session, to the file `path` as JSON.
 
     The file is written completely or not at all. Raises `OutputError` if it cannot be written.
     """
@@ -34,10 +37,11 @@ def write_numbers(path: Path, numbers: dict[str, Any]) -> None:
 
 
 def default_recording(folder: Path, now: time.struct_time, taken: Collection[Path] = ()) -> Path:
-    """Return a path in `folder` with the time in its name: ssd_live 2026-11-22 14.03.59.mkv.
+    """Return a path for a new recording in `folder`, with the time `now` in its name.
 
-    `taken` are paths that other recordings will use. A number is added if the path is in `taken`,
-    or if the folder has a file with this name and any suffix.
+    An example of a name is `ssd_live 2026-11-22 14.03.59.mkv`. `taken` holds paths that other
+    recordings or snapshots will use. A number is added to the name if the path is in `taken`, or if
+    the folder has a file with the same name and any suffix.
     """
     stem = time.strftime("ssd_live %Y-%m-%d %H.%M.%S", now)
     number = 1

@@ -23,7 +23,7 @@ from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
 from ssd_live.video.recording import RecordingWriter
 
-# The queue to the encoder holds half a second, for a disk that stalls.
+# The queue holds half a second of frames at 30 FPS, so that a disk may stall for that long.
 _QUEUE_FRAMES = 15
 _FLUSH_SECONDS = 0.5
 _POLL_SECONDS = 0.1
@@ -31,11 +31,12 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """What to record, and to which file.
+    """The settings of one recording.
 
-    `path` is that of the video. `shown` returns the current filter, and only detections that this
-    filter accepts are recorded. If `boxes` is true, they are also drawn onto the video. `header` is
-    called at the first frame and returns the description of source and model.
+    `path` is the path of the video file. `shown` returns the current display filter, or None if no
+    model is loaded; only detections that pass this filter are recorded. If `boxes` is true, these
+    detections are also drawn onto the video. `header` is called at the first frame. It returns the
+    header line of the detections file, which describes the source and the model.
     """
 
     path: Path
@@ -46,11 +47,13 @@ class RecordingPlan:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The result of a recording.
+    """The result of a recording that has ended.
 
-    `path` is that of the video, and `detections` is that of the detections as JSON lines. `frames`
-    counts the recorded frames, and `lost` those that came faster than they could be written.
-    `seconds` is the length. `error_message` is that of the error that ended the recording, or "".
+    `path` is the path of the video. `detections` is the path of the file with the detections as
+    JSON lines. `frames` is the number of recorded frames. `lost` is the number of frames that were
+    not recorded because they came faster than they could be written. `seconds` is the time from the
+    first recorded frame to the last. `error_message` says which error ended the recording; it is ""
+    if there was none.
     """
 
     path: Path
@@ -64,19 +67,21 @@ class Recorded:
 class Recorder:
     """A recorder that takes frames from any thread and writes them in a thread of its own.
 
-    `offer` never waits. The recorder writes a Matroska video with the capture times, and the
-    detections as JSON lines. Both are part files (with `.part` in their names) until the recording
-    has ended. The first frame sets the size; later frames are scaled to this size. `on_end` is
-    called in the recording thread when the recording has ended. The constructor raises
-    `OutputError` if the path does not end in .mkv, if one of the two files exists already, or if
-    the video cannot be written.
+    The recorder starts at once and ends after `stop` or at the first error. It writes a Matroska
+    video with the capture times, and the detections as JSON lines. Both files are part files (with
+    `.part` in their names) until the recording has ended without an error. The first frame sets the
+    size; later frames are scaled to this size.
+
+    `plan` says what to record. `on_end` is called in the recording thread when the recording has
+    ended. The constructor raises `OutputError` if the path does not end in .mkv, if one of the two
+    files exists already, or if the video cannot be written.
     """
 
     def __init__(self, plan: RecordingPlan, on_end: Callable[[Recorded], None]) -> None:
         if plan.path.suffix.lower() != ".mkv":
             raise OutputError(
-                f"{plan.path}: recordings are Matroska, which stays readable after a crash; end "
-                "the name in .mkv"
+                f"{plan.path}: a recording is a Matroska file, which stays readable after a "
+                "crash; end the name in .mkv"
             )
         for path in (plan.path, plan.path.with_suffix(".jsonl")):
             if path.exists():
@@ -97,7 +102,7 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """The path of the finished video."""
+        """The path that the video gets when it is finished."""
         return self._plan.path
 
     @property
@@ -106,7 +111,10 @@ class Recorder:
         return self._frames.full()
 
     def offer(self, live_frame: LiveFrame) -> None:
-        """Put a frame into the queue without waiting; count the frame as lost if it is full."""
+        """Put a frame into the queue without waiting, or count it as lost.
+
+        A frame is lost if the queue is full.
+        """
         try:
             self._frames.put_nowait(live_frame)
         except queue.Full:
@@ -115,12 +123,16 @@ class Recorder:
     def stop(self) -> None:
         """Begin to end the recording, and return at once.
 
-        The recording thread then writes the waiting frames, closes the files and renames them.
+        The recording thread then writes the waiting frames, closes both files and gives them their
+        final names.
         """
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for the thread to end; return whether it ended."""
+        """Wait at most `timeout` seconds for the recording thread to end.
+
+        Return whether it has ended.
+        """
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -208,14 +220,14 @@ class Recorder:
 
     def _finish(self) -> None:
         if self._log is None:
-            raise OutputError("the source gave no frame")
+            raise OutputError("the source gave no frame; check that it plays")
         self._writer.close()
         self._log.close_part()
         rename_new(self._part, self._plan.path)
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
 
     def _abandon(self) -> None:
-        """Close the part files, and delete them if nothing was written to the video."""
+        """Close the part files after an error, and delete both if the video is empty."""
         self._writer.abandon()
         # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):

@@ -9,10 +9,11 @@ from ssd_live.video.sources import SourceOptions, SourceSpec
 
 @dataclass(frozen=True)
 class Overrides:
-    """Values of the command line that replace the settings for the first model, in this run only.
+    """Values of the command line that replace values of the settings.
 
-    `threshold` is the lowest score to show; None keeps the threshold of the settings. `classes` are
-    the only classes to show; an empty tuple keeps the classes of the settings.
+    They apply only to the first model of this run, and they are not stored. `threshold` is the
+    lowest score to show, from 0 to 1; None keeps the threshold of the settings. `classes` are the
+    names of the only classes to show; an empty tuple keeps the classes of the settings.
     """
 
     threshold: float | None = None
@@ -23,9 +24,12 @@ class Overrides:
 class LiveRequest:
     """The validated arguments of the command `live`.
 
-    `model`, `backend` and `precision` are None if the settings decide. `record`, `screenshot` and
-    `stats` are the paths of the files to write, or None. `exit_after` is in seconds. `no_camera`
-    means that the program looked for a camera and found none.
+    `sources` are shown side by side, and `options` are the size and the frame rate to request from
+    them. `model`, `backend` and `precision` are None if the settings decide. `overrides` replace
+    values of the settings. `record`, `screenshot` and `stats` are the paths of the files to write,
+    or None: a recording, an image of the window, and the statistics. If `full_screen` is true, the
+    window starts in full-screen mode. `exit_after` is the time in seconds after which the program
+    ends, or None. `no_camera` means that the program looked for a camera and found none.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -43,10 +47,10 @@ class LiveRequest:
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:
-        """For each source, the most frames per second to process, or None without a limit.
+        """For each source, the highest number of frames to process in a second, or None.
 
-        Only files and network streams have a limit, because other sources are opened at the
-        requested rate.
+        None means that there is no limit. Only files and network streams can have a limit, because
+        other sources are opened at the requested rate.
         """
         return tuple(
             self.options.rate if source.kind in ("file", "stream") else None
@@ -54,9 +58,10 @@ class LiveRequest:
         )
 
     def model_request(self, model: str, backend: str, precision: str) -> ModelRequest:
-        """Return which model to load, and how.
+        """Return the model to load, with its backend and precision.
 
-        The arguments are the values of the settings, used where the command line gives no value.
+        The arguments are the values of the settings. Each is used if the command line gives no
+        value.
         """
         return ModelRequest(
             self.model or model, self.backend or backend, self.precision or precision

@@ -30,22 +30,26 @@ from ssd_live.remote.loader import LoaderEvents, NetworkLoader
 from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.system import machine
 
-# The steady counts leave out the start.
+# The steady counts leave out these first seconds of the session.
 START_SECONDS = 2.0
-# A network that dies is started again, but not endlessly.
+# A network that fails is loaded again, but at most three times in 60 seconds.
 _RESTARTS, _RESTART_WINDOW_SECONDS = 3, 60.0
 
 
 @dataclass(frozen=True)
 class SessionEvents:
-    """Callbacks of a session. They are called in any thread, and none of them may wait.
+    """The callbacks of a live session.
 
-    - `picture`: a rendered image is ready to fetch.
-    - `loading`: gets a line about the progress of loading a network.
-    - `loaded`: a network was loaded and is in use.
-    - `load_failed`: a network could not be loaded; the previous network stays in use.
-    - `error`: gets the message of an error.
-    - `recorded`: a recording ended.
+    The session calls them in any of its threads. None of them may wait, because this would delay
+    the session.
+
+    - `picture`: a rendered image is ready to be fetched from a pipeline.
+    - `loading`: gets a line of text about the progress of loading a network.
+    - `loaded`: gets the model request and what was loaded; the network is now in use.
+    - `load_failed`: gets the model request and the error; the previous network, if any, stays in
+      use.
+    - `error`: gets an error message.
+    - `recorded`: gets the result of a recording that has ended.
     """
 
     picture: Callable[[], None]
@@ -57,10 +61,12 @@ class SessionEvents:
 
 
 class LiveSession(Closing):
-    """A live session. Use it in a `with` block, or call `close`.
+    """One run of live detection: sources with their pipelines and recordings, and the network.
 
-    All methods except `close` return at once. `shown` holds the display filters. `streams` is the
-    number of live sources, which share one network. `show` is the option of `LivePipeline`.
+    Use it in a `with` block, or call `close`. All methods except `close` return at once. `events`
+    are the callbacks. `shown` holds the display filters. `streams` is the number of sources, which
+    share one network. With `show` "inferred", every shown frame has its own boxes. With "source",
+    every frame is shown, with the newest boxes that exist.
     """
 
     def __init__(
@@ -109,7 +115,7 @@ class LiveSession(Closing):
 
     @property
     def loaded(self) -> ModelInfo | None:
-        """The model in use, or None."""
+        """The model in use, or None before the first model is loaded."""
         return self._in_use.loaded
 
     @property
@@ -123,20 +129,24 @@ class LiveSession(Closing):
         self._loader.load(model_request)
 
     def cancel_loading(self) -> None:
-        """Cancel the loading of a model; the network in use, if any, stays in use."""
+        """Cancel the loading of a model; the network that was in use before stays in use."""
         self._loader.cancel()
 
     def set_threshold(self, threshold: float) -> None:
-        """Set the lowest score that is shown, for the model in use.
+        """Set the lowest score that is shown for the model in use, and store it as a setting.
 
-        A threshold below the score threshold of the model itself shows all its detections.
+        The score is from 0 to 1. A threshold below the score threshold of the model itself shows
+        all its detections. If no model is loaded, nothing happens.
         """
         if self.loaded is not None:
             self._shown.choose_threshold(self.loaded.metadata, threshold)
             self._make_filter(self.loaded.metadata)
 
     def set_hidden_classes(self, names: frozenset[str]) -> None:
-        """Set the names of the classes that are not shown, for the model in use."""
+        """Set the names of all hidden classes of the model in use, and store them as a setting.
+
+        If no model is loaded, nothing happens.
+        """
         if self.loaded is not None:
             self._shown.choose_hidden(self.loaded.metadata, names)
             self._make_filter(self.loaded.metadata)
@@ -152,7 +162,8 @@ class LiveSession(Closing):
     def visible(self, found: Detections | None) -> Detections | None:
         """Return the detections in `found` that the display filter lets through.
 
-        Return None if `found` is None, or if the detections are from another model.
+        Return None if `found` is None, if no model is loaded, or if the detections are from a model
+        with other classes.
         """
         shown = self.filter
         if found is None or shown is None or found.classes != shown.classes:
@@ -164,7 +175,7 @@ class LiveSession(Closing):
         self._in_use.loaded = loaded
         self._make_filter(loaded.metadata)
         self._is_alive = True
-        # Each pipeline uses the same network by a handle of its own.
+        # Each pipeline uses the same network through a handle of its own.
         networks = [network, *(_shared(network) for _ in self.streams[1:])]
         for stream, its_network in zip(self.streams, networks, strict=True):
             stream.pipeline.use(its_network)
@@ -183,10 +194,11 @@ class LiveSession(Closing):
         self._events.load_failed(model_request, error)
 
     def _network_died(self, error: BaseException) -> None:
-        """Load the network again after its failure, unless it failed too often.
+        """Load the network again after it failed with `error`.
 
-        If it failed too often on the GPU, load it for the CPU. Each pipeline calls this method in
-        its infer thread, and only the first call after a failure counts.
+        If this was at least the fourth failure within 60 seconds, do not load it again: load the
+        model for the CPU if it may have used the GPU, or else nothing. Each pipeline calls this
+        method in its infer thread, and only the first call after a failure counts.
         """
         with self._dying:
             if not self._is_alive:
@@ -213,10 +225,10 @@ class LiveSession(Closing):
     def save_snapshot(
         self, picture: Picture, path: Path, done: Callable[[Path, str], None]
     ) -> None:
-        """Write the whole frame with its boxes to `path`, in a thread of its own.
+        """Write the whole frame of `picture`, with its visible boxes, to the image file `path`.
 
-        `done` is called in that thread with the path and an error message, which is empty on
-        success.
+        This method returns at once, because a separate thread writes the file. That thread then
+        calls `done` with the path and an error message, which is empty on success.
         """
         found = self.visible(picture.detections)
 
@@ -233,9 +245,10 @@ class LiveSession(Closing):
     # Statistics.
 
     def tick(self) -> None:
-        """Begin the steady counts of all sources when the start of the session is over.
+        """Begin the steady counts of all sources when the session is at least `START_SECONDS` old.
 
-        The steady counts leave out the first `START_SECONDS`. Call this method regularly.
+        The steady counts are the frame counts without the slow start of the session. Call this
+        method regularly.
         """
         if time.monotonic() - self._started >= START_SECONDS:
             for stream in self.streams:
@@ -262,9 +275,10 @@ class LiveSession(Closing):
         }
 
     def settled(self, numbers: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy of `numbers`, made before `close`, with the final counts.
+        """Return a copy of `numbers` with the final frame counts.
 
-        Call this method after `close`.
+        `numbers` is what the method `numbers` returned before `close`. Call this method after
+        `close`, because until then frames are still in flight.
         """
         all_counts = [stream.pipeline.frame_counter.counts() for stream in self.streams]
         settled = numbers | counts(total(all_counts))
@@ -278,8 +292,8 @@ class LiveSession(Closing):
     def usage(self) -> tuple[float, float]:
         """Return (CPU use, memory) of all processes of this program.
 
-        The CPU use is in percent of all cores since the last call. The memory is the resident
-        memory in megabytes.
+        The CPU use is in percent of all cores, as a mean since the previous call. The memory is the
+        resident memory in megabytes.
         """
         percent = memory = 0.0
         running = {
@@ -293,7 +307,7 @@ class LiveSession(Closing):
         return percent / machine.available_cores(), memory
 
     def processes(self) -> list[psutil.Process]:
-        """Return this process and the processes that it started."""
+        """Return this process and all its child processes, also the children of its children."""
         try:
             return [self._process, *self._process.children(recursive=True)]
         except psutil.Error:

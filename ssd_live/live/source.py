@@ -22,17 +22,21 @@ _RECORDER_SECONDS = 2.0
 
 @dataclass
 class ActiveModel:
-    """The model whose boxes are shown, and the filter for them."""
+    """The model whose detections are shown now, and the filter that chooses which are shown.
+
+    Both are None before the first model is loaded.
+    """
 
     loaded: ModelInfo | None = None
     filter: DetectionFilter | None = None
 
 
 class LiveSource(Closing):
-    """One source of a session, with its pipeline and its recording.
+    """One source of a live session, with its pipeline and its recording.
 
-    `in_use` is the model of the session. `recorded` is called when a recording has ended. `close`
-    waits for the end of all threads, and `stop` does not wait.
+    `pipeline` reads the source, runs inference and renders the frames. `in_use` is the model that
+    all sources of the session use. `recorded` is called in the recording thread when a recording
+    has ended. `close` waits for the end of all threads, and `stop` does not wait.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class LiveSource(Closing):
         self.recording_since: float | None = None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
-        """Switch to the source `spec`; a recording of the previous source ends."""
+        """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
         if self._spec is not None:
             self.stop_recording()
         self._spec = spec
@@ -61,10 +65,10 @@ class LiveSource(Closing):
         return self._recorder
 
     def start_recording(self, path: Path, *, boxes: bool) -> None:
-        """Start recording to `path`, with the boxes drawn if `boxes` is true.
+        """Start to record the frames of this source to the Matroska file `path`.
 
-        Raises `OutputError` if the file cannot be written and `UsageError` if a recording is
-        already in progress.
+        If `boxes` is true, the boxes are drawn onto the video. Raises `OutputError` if the file
+        cannot be written, and `UsageError` if a recording is already in progress.
         """
         if self._recorder is not None:
             raise UsageError("a recording is already in progress; stop it first")
@@ -76,7 +80,10 @@ class LiveSource(Closing):
         self.pipeline.frame_listener = recorder.offer
 
     def _header(self) -> Record:
-        """Return the header line of the detections file."""
+        """Return the header line of the detections file.
+
+        It describes the source and the model in use.
+        """
         state, loaded, shown = self.pipeline.state, self._in_use.loaded, self._in_use.filter
         info = state.info if state else None
         return {
@@ -94,7 +101,7 @@ class LiveSource(Closing):
         }
 
     def stop_recording(self) -> None:
-        """Begin to finish the recording, if there is one; return at once."""
+        """Begin to end the recording in progress, if there is one; return at once."""
         recorder = self._recorder
         self._forget_recorder()
         if recorder is not None:
@@ -111,12 +118,15 @@ class LiveSource(Closing):
         self._tell_recorded(recorded)
 
     def tick(self) -> None:
-        """Begin the steady counts at the first call; later calls do nothing."""
+        """Begin the steady counts: the frame counts without the start of the session.
+
+        Only the first call has an effect.
+        """
         self._after_start = self._after_start or self.pipeline.frame_counter.counts()
 
     @property
     def steady(self) -> FrameCounts | None:
-        """The counts since the first call of `tick`, or None before that call."""
+        """The frame counts since the first call of `tick`, or None before that call."""
         return (
             self.pipeline.frame_counter.counts().since(self._after_start)
             if self._after_start
@@ -124,7 +134,7 @@ class LiveSource(Closing):
         )
 
     def measured(self) -> "Measured":
-        """Return a snapshot of all counts and measurements."""
+        """Return a snapshot of the frame counts, rates and durations of this source."""
         pipeline = self.pipeline
         return Measured(
             pipeline.frame_counter.counts(),
@@ -134,7 +144,10 @@ class LiveSource(Closing):
         )
 
     def numbers(self, measured: "Measured") -> dict[str, Any]:
-        """Return `measured` and the title and phase of the source, as a dictionary for JSON."""
+        """Return `measured` with the title and the phase of this source, as a dictionary for JSON.
+
+        `measured` is what the method `measured` returned.
+        """
         state = self.pipeline.state
         return {
             "source": state.spec.title if state else None,
@@ -157,11 +170,12 @@ class LiveSource(Closing):
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurements of one source, or of several together.
+    """The measurements of one source, or of several sources together.
 
-    `steady` holds the counts without the start of the session, or None during the start. `rates`
-    maps the name of each stage to its events per second, and `durations` maps it to a histogram of
-    durations in seconds.
+    `frame_counts` are the counts since the start of the session. `steady` holds the counts without
+    its first seconds, or None during these. `rates` maps the name of each stage to its events per
+    second. `durations` maps the name of each stage, and "latency", to a histogram of durations in
+    seconds.
     """
 
     frame_counts: FrameCounts
@@ -183,9 +197,10 @@ class Measured:
 
 
 def together(each: Sequence[Measured]) -> Measured:
-    """Return the measurements of several sources as those of one.
+    """Return the measurements of several sources as if they were those of one source.
 
-    Counts and rates are added up. The durations are merged as if they were those of one source.
+    `each` has at least one element. Counts and rates are added up, and the histograms of the
+    durations are merged. `steady` is None if it is None for any of the sources.
     """
     steady = [one.steady for one in each if one.steady]
     return Measured(
@@ -200,7 +215,7 @@ def together(each: Sequence[Measured]) -> Measured:
 
 
 def counts(frame_counts: FrameCounts) -> dict[str, Any]:
-    """Return the counts as a dictionary for JSON."""
+    """Return `frame_counts`, with the number of frames in flight, as a dictionary for JSON."""
     return {
         "captured": frame_counts.captured,
         "shown": frame_counts.shown,

@@ -18,7 +18,7 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """The change from an earlier measurement to a later one of the same thing.
+    """The change from an earlier measurement to a later one with the same key.
 
     `ratio` is the FPS of `after` divided by the FPS of `before`, plus or minus `uncertainty`.
     `verdict` is "faster", "slower", "the same", or "unsure" if a measurement has only one sample.
@@ -34,7 +34,8 @@ class Change:
 def changes(old: Report, new: Report) -> list[Change]:
     """Return one `Change` for each measurement that both reports have, in the order of `new`.
 
-    A measurement with 0 FPS in `old` is left out.
+    The reports are compared by the keys of their measurements. A measurement with 0 FPS in `old` is
+    left out.
     """
     known = {measurement.key: measurement for measurement in old.measurements}
     return [

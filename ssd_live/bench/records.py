@@ -37,9 +37,12 @@ class Measurement(Record):
 
     `samples` holds the FPS of one short period after another, in the order of measurement. `what`
     is the method ("one at a time", "many in flight", "a frame to its detections") or the kind of
-    output. `description` is the backend's text about itself. `source` is empty for the kind
-    "network". `frames` counts the measured frames. `memory_mb` is the peak memory. `bound_fps` is
-    the highest FPS that the CPU costs of the stages allow. `joules` is the energy per frame.
+    output. `description` is the backend's text about itself. `source` is the name of the source; it
+    is empty for the kind "network". `batch` is the number of images in one call of the backend, and
+    `streams` the number of `process` runs in parallel. `frames` counts the measured frames.
+    `memory_mb` is the peak memory in megabytes. `bound_fps` is the highest FPS that the CPU costs
+    of the stages allow. `joules` is the energy of the CPU per frame. A value that was not measured
+    is None.
     """
 
     # The computed fields are in the JSON too. They are ignored when it is read and computed again.
@@ -70,7 +73,10 @@ class Measurement(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def uncertainty(self) -> float:
-        """Half of the 95 % confidence interval of `fps`, as a share of `fps`: 0.02 is 2 %."""
+        """Half the width of the 95 % confidence interval of `fps`, as a share of it: 0.02 is 2 %.
+
+        It is infinite for fewer than two samples.
+        """
         return uncertainty(self.samples)
 
     @computed_field  # type: ignore[prop-decorator]
@@ -110,7 +116,10 @@ class Stage(Record):
 
 
 class StageCosts(Record):
-    """The costs of all stages for one combination of model, backend and precision."""
+    """The CPU time of each stage of `process` for one combination of model, backend and precision.
+
+    `source` is the name of the video that was measured.
+    """
 
     model: str
     backend: str
@@ -122,11 +131,13 @@ class StageCosts(Record):
 class Machine(Record):
     """The machine, and its state during the measurements. All shares are from 0 to 1.
 
-    `load_before` is the load average before the start. `others_busy` is the share of all cores that
-    other programs used. `steal` is the share of CPU time that the host took from this virtual
-    machine. `slowest_clock` is a share of the maximum clock: the fastest core ran faster than this
-    for nine tenths of the time. `throttled` is how often a core slowed down because of heat.
-    `versions` maps package names to versions. `governor` is the power setting of the CPU on Linux.
+    `on_battery` is None if no battery is known. `load_before` is the load average of the minute
+    before the start. `others_busy` is the share of all cores that other programs used.
+    `steal` is the share of CPU time that the host took from this virtual machine. `slowest_clock`
+    is a share of the maximum clock: the fastest core ran at least at this clock for nine tenths of
+    the time. `throttled` is how often a core slowed down because of heat. `slowest_clock` and
+    `throttled` are None if the system does not report them. `versions` maps package names to
+    versions. `governor` is the power setting of the CPU on Linux; it is empty elsewhere.
     """
 
     processor: str
@@ -162,7 +173,7 @@ class Report(Record):
 
 
 def uncertainty(samples: Sequence[float]) -> float:
-    """Return half of the 95 % confidence interval of the median of `samples`.
+    """Return half the width of the 95 % confidence interval of the median of `samples`.
 
     The result is a share of the median: 0.02 is 2 %. It is infinite for fewer than two samples, or
     if the median is 0.
@@ -175,7 +186,10 @@ def uncertainty(samples: Sequence[float]) -> float:
 
 
 def percentiles(milliseconds: Sequence[float]) -> Latency | None:
-    """Return the 50th, 95th and 99th percentiles (nearest rank), or None if there are no values."""
+    """Return the 50th, 95th and 99th percentiles of `milliseconds`, or None if it is empty.
+
+    Each percentile is one of the values (the nearest-rank method).
+    """
     if not milliseconds:
         return None
     ordered = sorted(milliseconds)

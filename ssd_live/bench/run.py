@@ -49,10 +49,11 @@ class Subject:
 class Plan:
     """The settings of a run: what to measure, and for how long.
 
-    `clip` is the video file to measure on. It is None if the source is not a file; then there are
-    no end-to-end measurements. `source` is the name of the source in the report. `batches` holds
-    the batch sizes and `streams` the numbers of parallel `process` runs to measure. `seconds` is
-    the longest time for one measurement. `load` is the load average before the start.
+    `clip` is the video file to measure on. It is None if there is no video; then there are no
+    end-to-end measurements. `source` is the name of the source in the report. `batches` holds the
+    batch sizes to measure, `streams` the numbers of parallel `process` runs, and `kinds` the kinds
+    of measurement. `seconds` is the longest time for one measurement. `command` is the command line
+    of the run, for the report. `load` is the load average before the start.
     """
 
     subjects: tuple[Subject, ...]
@@ -67,7 +68,11 @@ class Plan:
 
 
 class Bench:
-    """One run of a plan. `notify` is called with one line of text before each measurement."""
+    """One run of the measurements in a `Plan`.
+
+    `notify` is called with one line of text before each measurement, and when a model on a backend
+    is left out because it failed.
+    """
 
     def __init__(self, plan: Plan, notify: Callable[[str], None]) -> None:
         self._plan = plan
@@ -79,8 +84,8 @@ class Bench:
     def run(self) -> Report:
         """Measure everything in the plan and return the report.
 
-        If a combination of model and backend fails, its error is a warning in the report. Raises
-        `BackendError` if nothing could be measured.
+        If a model fails on a backend, the error becomes a warning in the report, and the run
+        continues. Raises `BackendError` if nothing could be measured.
         """
         began, watch, done = time.monotonic(), Watch(), threading.Event()
         watcher = threading.Thread(target=self._look, args=(watch, done), name="watch", daemon=True)
@@ -104,7 +109,7 @@ class Bench:
                 failures[0]
                 if failures
                 else BackendError(
-                    "there was nothing to measure; choose other measurements or another source"
+                    "there was nothing to measure; change --kinds, or choose a file with --source"
                 )
             )
         state = watch.machine(self._plan.load, self._cpu_seconds)
@@ -172,7 +177,10 @@ class Bench:
     def _children(
         self, subject: Subject, what: str, streams: int, seconds: float
     ) -> list[dict[str, Any]]:
-        """Run one child process for each stream, all at once, and return the result of each."""
+        """Run one child process for each stream, all at once, and return the result of each.
+
+        `what` is the kind of output, and `seconds` the time to measure.
+        """
         self._tell(subject, "end to end", f"{what}{f', {streams} streams' if streams > 1 else ''}")
         with tempfile.TemporaryDirectory(prefix="ssd_live-") as meeting:
             order = self._order(subject, "end to end", what) | {
@@ -205,7 +213,8 @@ class Bench:
     def _run_together(self, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Run each order in its own child process, all at once, and return the results in order.
 
-        If one child fails, or if the user interrupts, the lifeline closes and all children end.
+        If one child fails, or if the user interrupts, all children end. Raises `BackendError` with
+        the message of the child that failed.
         """
         with ThreadPoolExecutor(len(orders)) as pool, lifeline() as alive:
             jobs = [pool.submit(self._run_child, order, alive) for order in orders]
@@ -243,9 +252,11 @@ class Bench:
         streams: int = 1,
         bound: float | None = None,
     ) -> None:
-        """Store a measurement made from the results `turns`: one list of results for each turn.
+        """Make one measurement from the results of child processes, and store it.
 
-        A turn has one result for each stream, and the FPS of its streams are added up.
+        `turns` has one list for each turn, that is, each repetition of the measurement. The list
+        has one result for each stream. The FPS of the streams of a turn are added up. `bound` is
+        the `bound_fps` of the measurement.
         """
         samples = [
             sum(values)
@@ -283,9 +294,9 @@ class Bench:
 
 
 def _bounded(choice: BackendChoice) -> bool:
-    """Return whether the number of CPU cores limits the FPS.
+    """Return whether the number of CPU cores limits the FPS with this backend choice.
 
-    This is so only if inference runs on the CPU; on other devices it costs no CPU time.
+    This is so only if inference runs on the CPU; on other devices inference costs no CPU time.
     """
     return choice.device == "CPU"
 

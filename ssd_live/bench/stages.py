@@ -48,7 +48,7 @@ def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str
     backend cannot load or run the model.
 
     Only one frame is held at a time. The decoder then reuses the memory of the previous frame,
-    which is still in the CPU caches. Keeping the frames would make them cost a third more.
+    which is still in the CPU caches. If the frames were kept, each would cost a third more.
     """
     # OpenCV must use only one thread too.
     threads = cv2.getNumThreads()
@@ -139,7 +139,11 @@ def _write(
 
 
 class _Clock:
-    """A clock that adds up the CPU seconds of this process in its with-blocks, and counts them."""
+    """A stopwatch for CPU time, used as a with-block again and again.
+
+    `seconds` is the CPU time of this process in all the blocks. `turns` counts the blocks; a caller
+    may set it to another count, such as a number of frames. `mean` is `seconds` divided by `turns`.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -158,7 +162,7 @@ class _Clock:
 
 
 def _single(form: ModelFile, choice: BackendChoice) -> Backend:
-    """Return a backend that has loaded the model `form` with one thread and is warmed up."""
+    """Load the model `form` on a backend with one CPU thread, warm it up and return it."""
     batch = batch_for_video(choice)
     backend = load_backend(
         choice.backend,

@@ -49,10 +49,11 @@ class Watch:
                 self._clocks.append(max(clocks))
 
     def machine(self, load_before: float, told: float) -> Machine:
-        """Return the machine and its state since this object was created.
+        """Return a description of the machine and of its state since this object was created.
 
         `load_before` is the load average before the start. `told` is the CPU time in seconds that
-        the child processes report; some systems do not count the time of children themselves.
+        the child processes report. It is needed because some systems do not count the time of
+        children.
         """
         after, cores = psutil.cpu_times(), machine.available_cores()
         own, children = _cpu_seconds()
@@ -88,7 +89,7 @@ class Watch:
 
 
 def warnings(state: Machine) -> tuple[str, ...]:
-    """Return one line of text for each condition that makes the results unreliable."""
+    """Return one line of text for each condition of the machine that makes results unreliable."""
     found = []
     if state.others_busy > _BUSY_SHARE:
         found.append(
@@ -106,8 +107,8 @@ def warnings(state: Machine) -> tuple[str, ...]:
         )
     if state.slowest_clock is not None and state.slowest_clock < _SLOW_CLOCK:
         found.append(
-            f"the clock fell to {state.slowest_clock:.0%} of its maximum; turn off power saving or "
-            "let the machine cool, and measure again"
+            f"the CPU clock fell to {state.slowest_clock:.0%} of its maximum; turn off power "
+            "saving or let the machine cool, and measure again"
         )
     if state.throttled:
         found.append("the CPU slowed down because of heat; let it cool and measure again")
@@ -120,7 +121,10 @@ def warnings(state: Machine) -> tuple[str, ...]:
 
 
 class Energy:
-    """A reader of the CPU's energy counters, on systems where this user may read them."""
+    """A reader of the CPU's energy counters, on systems where this user may read them.
+
+    `folder` is where Linux has these counters, as files.
+    """
 
     def __init__(self, folder: Path = _RAPL) -> None:
         # There is one counter per socket. `psys`, if present, counts the same energy again.
@@ -143,15 +147,15 @@ class Energy:
 
 
 def load_average() -> float:
-    """Return the load average: the mean number of processes that needed a core in a minute."""
+    """Return the load average: how many processes needed a core, as a mean of the last minute."""
     return float(psutil.getloadavg()[0])
 
 
 def throttle_count(folder: Path = _CPUS) -> int | None:
     """Return how often cores slowed down because of heat since the machine started.
 
-    `folder` has a folder for each core. Return None if the system does not count this; only Linux
-    does.
+    `folder` is the folder in which Linux has one folder for each core. Return None if the system
+    does not count this; only Linux does.
     """
     counts = [
         int(text)

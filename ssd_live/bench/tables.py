@@ -43,7 +43,7 @@ class Table:
 
 
 def tables(report: Report) -> list[Table]:
-    """Return one table for each kind of measurement, then one for each `StageCosts`."""
+    """Return one table for each kind of measurement in `report`, then one for each `StageCosts`."""
     found = []
     for kind in KINDS:
         rows = [measurement for measurement in report.measurements if measurement.kind == kind]
@@ -54,7 +54,7 @@ def tables(report: Report) -> list[Table]:
 
 
 def comparison(changes: Sequence[Change]) -> Table:
-    """Return a table with one row for each change since an earlier run."""
+    """Return a table with one row for each change of a measurement since an earlier run."""
     rows = []
     for change in changes:
         before, after = change.before, change.after

@@ -56,9 +56,10 @@ Found = dict[str, Any]
 
 
 def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure the network alone and return the result: samples, frames, joules, latencies.
+    """Measure the network alone and return the result, as `_measure` does.
 
-    `order["what"]` selects the method: one batch at a time, or many batches in flight.
+    `order` says what to measure. `order["what"]` selects the method: one batch at a time, or many
+    batches in flight. The result also has the backend's `description`.
     """
     batch, many = order["batch"], order["what"] == "many in flight"
     images = [np.repeat(image[None], batch, 0) for image in _network_inputs(model)]
@@ -75,7 +76,8 @@ def network(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """Measure the way from a decoded frame to its detections, and return the result.
 
-    Each frame is scaled, inferred and filtered before the next one begins.
+    Each frame is scaled, inferred and filtered before the next one begins. `order` says what to
+    measure. The result is that of `_measure` with the backend's `description`.
     """
     wanted = detection_filter(model.metadata)
     frames = _frames(order, model)
@@ -100,7 +102,8 @@ def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """Measure `process` by running it on the clip again and again, and return the result.
 
-    The measured time includes opening and closing the files.
+    `order` says what to measure. The measured time includes opening and closing the files. The
+    result has the same keys as that of `_measure`, and the backend's `description`.
     """
     config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
@@ -139,11 +142,11 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
 
 
 class Windows:
-    """An object that measures FPS in one period of time (window) after another.
+    """The periods of time (windows), one after another, in which the FPS of `process` are measured.
 
     A window begins and ends at a moment when a frame was done, because frames come in bursts.
     `samples` are the FPS of the windows that have ended. `count` is the number of frames so far,
-    and `began` the time of the beginning in seconds of `time.perf_counter`.
+    and `began` the time when this object was created, in seconds of `time.perf_counter`.
     """
 
     def __init__(self) -> None:
@@ -152,9 +155,10 @@ class Windows:
         self.began = self._opened = time.perf_counter()
 
     def note(self, count: int, last_done_at: float) -> None:
-        """Note that `count` frames are done, the last of them at the time `last_done_at`.
+        """Note that `count` frames in all are done, the last of them at the time `last_done_at`.
 
-        The time is in seconds of `time.perf_counter`. The window ends there if it is long enough.
+        The time is in seconds of `time.perf_counter`. If the current window is at least half a
+        second long by then, it ends at this time, and the next window begins.
         """
         self.count = count
         if last_done_at - self._opened >= _LONG_WINDOW_SECONDS:
@@ -163,7 +167,7 @@ class Windows:
 
 
 def stages(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure the CPU seconds per frame of each stage on the clip, and return the result."""
+    """Measure the CPU seconds per frame of each stage on the clip in `order`; return the result."""
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 
@@ -178,7 +182,8 @@ KINDS: dict[str, Callable[[ModelFile, BackendChoice, Found], Found]] = {
 def main(arguments: Sequence[str]) -> int:
     """Make the measurement, write its result to a file, and return the exit code: 0, or 1 on error.
 
-    `arguments` are ORDER and FOLDER (see the module). An error is printed to standard error.
+    `arguments` are a JSON object that says what to measure, and the folder of the result. An error
+    is printed to standard error.
     """
     order, folder = json.loads(arguments[0]), Path(arguments[1])
     order["folder"] = str(folder)
@@ -221,8 +226,10 @@ def meet(place: Path, streams: int) -> None:
 def _measure(steps: Iterator[int], seconds: float, latencies: list[float]) -> Found:
     """Measure the FPS of one short window after another, and return the result.
 
-    Each item of `steps` is the number of frames that were done. Measuring ends when the median is
-    certain or after `seconds`. The latencies of the warm-up are removed from `latencies`.
+    Each item of `steps` is the number of frames that were done in one step. Measuring ends when the
+    median is certain enough or after `seconds`. The steps append to `latencies`, in milliseconds;
+    the latencies of the warm-up are removed from it. The result has the FPS of the windows
+    (`samples`), the number of frames, the energy in `joules` and the latencies.
     """
     warm = time.perf_counter() + _WARM_UP_SECONDS
     next(steps)

@@ -36,11 +36,11 @@ Other = TypeVar("Other")
 
 
 class QueueClosedError(Exception):
-    """The queue was closed because another stage failed."""
+    """A `BoundedQueue` was closed, because a stage failed or the work was ended early."""
 
 
 class QueueFinishedError(Exception):
-    """The queue is empty, and no more items will come."""
+    """A `BoundedQueue` is empty, and no more items will come."""
 
 
 class BoundedQueue(Generic[T]):
@@ -62,9 +62,10 @@ class BoundedQueue(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T, weight: int = 1) -> None:
-        """Wait until there is room, and add an item of this weight.
+        """Wait until the queue has room for an item of this weight, then add the item.
 
-        Raises `QueueClosedError` if the queue is closed.
+        `weight` is in the unit of the queue's capacity. Raises `QueueClosedError` if the queue is
+        closed.
         """
         with self._changed:
             while (
@@ -81,23 +82,27 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Declare that no more items will come; iteration ends when the queue is empty."""
+        """Declare that no more items will come.
+
+        When the queue is empty, iteration then ends, and `take` raises `QueueFinishedError`.
+        """
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Discard all items; every waiting `put` and read raises `QueueClosedError`."""
+        """Discard all items; every waiting or later `put` or read raises `QueueClosedError`."""
         with self._changed:
             self.is_closed = True
             self._items.clear()
             self._changed.notify_all()
 
     def take(self, seconds: float | None = None) -> T | None:
-        """Wait for the next item, at most `seconds` if given; remove and return the item.
+        """Wait for the next item; remove it from the queue and return it.
 
-        Return None if time is up. Raises `QueueFinishedError` if `finish` was called and the queue
-        is empty, and `QueueClosedError` if the queue is closed.
+        `seconds` is the longest time to wait, or None to wait without a limit. Return None if the
+        time is up. Raises `QueueFinishedError` if `finish` was called and the queue is empty, and
+        `QueueClosedError` if the queue is closed.
         """
         with self._changed:
             self.is_awaited = not self._items
@@ -115,7 +120,7 @@ class BoundedQueue(Generic[T]):
             return item
 
     def __iter__(self) -> Iterator[T]:
-        """Yield the items until `finish` was called and the queue is empty.
+        """Remove and yield the items, until the queue is empty and `finish` was called.
 
         Raises `QueueClosedError` if the queue is closed.
         """
@@ -128,10 +133,12 @@ class BoundedQueue(Generic[T]):
 class Counters:
     """The counts and times of the stages of a `BatchPipeline`.
 
-    `read` and `done` count frames. `seconds` holds the work of each stage in seconds, without the
-    time in which it waits for another stage. `first_done_at` is on `time.time`'s clock,
-    `last_done_at` on `time.perf_counter`'s clock. Frames finish in bursts, so divide `done` by the
-    time up to `last_done_at`, not by the time up to now, to get the speed.
+    `read` is the number of frames read from the source, and `done` the number of frames that the
+    sink has finished. `seconds` maps the name of a stage to its working time in seconds, without
+    the time in which it waits for another stage. `first_done_at` is the time when the first frame
+    was done, in seconds of `time.time`, or None before that. `last_done_at` is the time when the
+    last frame was done, in seconds of `time.perf_counter`. Frames finish in bursts, so divide
+    `done` by the time up to `last_done_at`, not by the time up to now, to get the speed.
     """
 
     read: int = 0
@@ -141,7 +148,7 @@ class Counters:
     last_done_at: float = 0.0
 
     def add(self, stage: str, seconds: float) -> None:
-        """Add a duration in seconds to the work of a stage."""
+        """Add `seconds` to the working time of the stage named `stage`."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
@@ -153,7 +160,8 @@ class BatchPipeline(Generic[Other]):
     `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
     frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
     the network input is made. `inference` says how inference runs. After `cancellation.stop`, the
-    pipeline reads no more of the source. After `cancellation.abort`, it cancels all stages at once.
+    pipeline reads no more of the source and finishes the frames that it has read. After
+    `cancellation.abort`, it cancels all stages at once.
     """
 
     def __init__(
@@ -262,9 +270,10 @@ class BatchPipeline(Generic[Other]):
         self._decoded.finish()
 
     def _prepared(self, frame: Frame) -> PreparedFrame:
-        """Return the frame with its network input, if inference runs on it.
+        """Return `frame` with its network input, which is None if inference does not run on it.
 
         The input is made in the decode thread, because the pixels are still in this core's cache.
+        The planes of the frame are removed if the sink does not need them.
         """
         size, image = (frame.width, frame.height), None
         if frame.index % self._inference.every == 0:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 
 class Cancellation:
-    """A request to end work early.
+    """A request to end work early, which all parts of the work share.
 
-    After `stop`, the work reads no more input and finishes what it has read. After `abort`, the
-    work ends at once, and what is not finished is lost. Any thread and any signal handler may call
-    both.
+    The work goes on until `stop` or `abort` is called. After `stop`, the work reads no more input
+    and finishes what it has read. After `abort`, the work ends at once, and what is not finished is
+    lost. Any thread and any signal handler may call both methods.
     """
 
     def __init__(self) -> None:
@@ -27,21 +27,22 @@ class Cancellation:
         return self._is_aborted
 
     def stop(self) -> None:
-        """Ask the work to end in order."""
+        """Ask the work to read no more input, finish what it has read, and end."""
         self._is_stopped = True
         self._call_all()
 
     def abort(self) -> None:
-        """Ask the work to end at once."""
+        """Ask the work to end at once, without finishing what it has read."""
         self._is_stopped = self._is_aborted = True
         self._call_all()
 
     @contextmanager
     def calls(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call `callback` at every `stop` and `abort` inside the with-block.
+        """Call `callback` whenever `stop` or `abort` is called during the with-block.
 
-        It is also called at the beginning if one of them was called before. It must not wait, and
-        it must allow a call at any time, because a signal handler may call it.
+        If one of them was called earlier, `callback` is also called at the beginning of the block.
+        `callback` must not wait, and a call at any moment must be safe, because a signal handler
+        may call it.
         """
         self._callbacks.append(callback)
         try:

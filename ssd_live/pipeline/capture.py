@@ -28,7 +28,7 @@ _SAME_SECONDS = 1e-4
 
 
 class Phase(StrEnum):
-    """What a capture is doing now."""
+    """One of the phases of a capture; it says what the capture is doing now."""
 
     OPENING = "opening"
     PLAYING = "playing"
@@ -42,8 +42,10 @@ class Phase(StrEnum):
 class CaptureState:
     """The state of a capture at one moment.
 
-    `position` is the time in seconds since the beginning of the source. `error_message` is that of
-    the last error, and `attempts` counts the errors since the source was last open.
+    `spec` describes the source. `info` holds the properties of the source, or is None before the
+    source was opened. `position` is the time of the newest frame, in seconds since the beginning of
+    the source. `error_message` is that of the last error, or empty while the source is open.
+    `attempts` counts the errors since the source was last open.
     """
 
     phase: Phase
@@ -56,11 +58,11 @@ class CaptureState:
 
 @dataclass(frozen=True)
 class CaptureOptions:
-    """How to play a source.
+    """The options for playing a source.
 
-    `source` is the size and the rate to request when it is opened. If `loop` is true, playing
-    starts again at the end. If `mirror` is true, left and right are flipped. If `paused` is true,
-    the capture starts paused.
+    `source` is the mode in which to open the source, such as its size and frame rate. If `loop` is
+    true, playing starts again from the beginning when the source ends. If `mirror` is true, left
+    and right are flipped. If `paused` is true, the capture starts paused.
     """
 
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -76,7 +78,7 @@ class Play:
 
 @dataclass(frozen=True)
 class Step:
-    """An order to deliver one frame at once.
+    """An order to deliver one frame without waiting until it is due.
 
     `frames` is 1 for the next frame, or -N for the frame that is N frames before the current one.
     """
@@ -86,7 +88,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Seek:
-    """An order to deliver the frame at a time at once. `seconds` counts from the beginning."""
+    """An order to jump to a time of the source and deliver the frame there without waiting.
+
+    `seconds` is the time since the beginning of the source.
+    """
 
     seconds: float
 
@@ -99,8 +104,8 @@ class Capture:
 
     A read that never returns blocks no other thread, because `retire` does not wait. A retired
     capture delivers nothing more and closes its source as soon as it can. `after` is an earlier
-    capture of a camera. The new capture waits for the end of the earlier one, because a camera can
-    be opened only once.
+    capture of a camera, or None. The new capture waits for the end of the earlier one, at most two
+    seconds, because a camera can be opened only once.
     """
 
     def __init__(
@@ -135,7 +140,7 @@ class Capture:
 
     @property
     def is_paused(self) -> bool:
-        """Whether a pause was requested; the source itself may be disconnected."""
+        """Whether the capture was told to pause. This may be true while the source is lost."""
         return self._paused
 
     @property
@@ -144,7 +149,7 @@ class Capture:
         return self._loop
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread that reads the source."""
         self._thread.start()
 
     def retire(self) -> None:
@@ -168,7 +173,7 @@ class Capture:
             self._changed.notify_all()
 
     def play(self) -> None:
-        """Play on; start from the beginning if the end was reached."""
+        """Continue after a pause; start from the beginning if the end was reached."""
         with self._changed:
             self._paused = False
             if self._state.phase is Phase.ENDED:
@@ -185,7 +190,7 @@ class Capture:
     def seek(self, seconds: float) -> None:
         """Jump to a time, in seconds since the beginning of the source.
 
-        A paused capture stays paused there.
+        A paused capture stays paused there. A source that cannot seek ignores the jump.
         """
         with self._changed:
             self._seek_to = max(seconds, 0.0)
@@ -267,9 +272,10 @@ class Capture:
             )
 
     def _next_order(self, info: SourceInfo) -> Play | Step | Seek | None:
-        """Return what to do for the next frame, or None if nothing is to be read.
+        """Return the next order, or None if no frame is to be read now.
 
-        In that case, wait at most one second for a command before returning None.
+        Before None is returned, this method waits at most one second for a command, so that the
+        caller can ask again at once.
         """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
@@ -297,7 +303,10 @@ class Capture:
             return None
 
     def _target(self, source: Source, order: Play | Step | Seek) -> float | None:
-        """Return the time in seconds to which the source must be moved for an order, or None."""
+        """Return the time to which the source must seek for an order, or None if it must not seek.
+
+        The time is in seconds since the beginning of the source.
+        """
         match order:
             case Seek(seconds):
                 return seconds
@@ -320,9 +329,10 @@ class Capture:
         return False
 
     def _end(self, source: Source, last_due: float) -> None:
-        """Handle the end of the source: start again if it loops, or else stay at the end.
+        """Handle the end of the source: start again if the capture loops, or else stay at the end.
 
-        It starts again one frame period after `last_due`, the time at which the last frame was due.
+        The source starts again one frame period after `last_due`, the time at which the last frame
+        was due, in seconds on the monotonic clock.
         """
         if self._loop and not self._paused:
             self._wait_until(last_due + 1 / (source.info.rate or _GUESSED_RATE))

@@ -20,7 +20,7 @@ _BINS = int(np.ceil(np.log(_LONGEST_SECONDS / _SHORTEST_SECONDS) / np.log(_BIN_R
 
 
 class Cause(StrEnum):
-    """Why a captured frame was not shown."""
+    """A cause for which a captured frame was dropped, that is, not shown."""
 
     INFERENCE = "inference busy"
     RENDERING = "rendering busy"
@@ -34,11 +34,12 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """A snapshot of the frame counts.
+    """How many frames of a live pipeline were captured, shown, inferred, failed and dropped.
 
-    `inferred` counts the frames on which inference ran. `dropped` maps the text of a `Cause` to a
-    count. `captured` is `shown` + `failed` + the sum of `dropped` + `in_flight`, and `in_flight` is
-    0 after the pipeline was closed.
+    An object is a snapshot at one moment. `inferred` counts the frames on which inference ran, and
+    `failed` those that could not be processed. `dropped` maps the text of a `Cause` to the number
+    of frames dropped for it. `captured` is `shown` + `failed` + the sum of `dropped` + `in_flight`,
+    and `in_flight` is 0 after the pipeline was closed.
     """
 
     captured: int
@@ -53,7 +54,7 @@ class FrameCounts:
         return self.captured - self.shown - self.failed - sum(self.dropped.values())
 
     def since(self, earlier: "FrameCounts") -> "FrameCounts":
-        """Return the counts since `earlier`, a previous snapshot of the same pipeline."""
+        """Return the growth of each count since `earlier`, a snapshot of the same pipeline."""
         dropped = {
             cause: count - earlier.dropped.get(cause, 0) for cause, count in self.dropped.items()
         }
@@ -140,11 +141,11 @@ class Rate:
             self._forget(now)
 
     def per_second(self, now: float | None = None) -> float:
-        """Return the events per second, or 0 for fewer than two events.
+        """Return the events per second, or 0 for fewer than two events in the last two seconds.
 
         The result is 1 divided by the mean time between events in seconds. `now` is the time on the
         monotonic clock, by default the current time. If no event came for more than twice the mean
-        time, the time since the last event counts as well.
+        time, the time since the last event is included, so that the result falls.
         """
         now = time.monotonic() if now is None else now
         with self._lock:
@@ -164,7 +165,7 @@ class Rate:
 class Durations:
     """A histogram of durations in seconds, with bins one percent wide.
 
-    `last` and `longest` are exact.
+    `last` is the duration that was added last, and `longest` the longest one. Both are exact.
     """
 
     def __init__(self) -> None:
@@ -204,7 +205,7 @@ class Durations:
 
     @classmethod
     def merged(cls, several: Iterable["Durations"]) -> "Durations":
-        """Return a new histogram of all durations in `several` histograms."""
+        """Return a new histogram of all durations in `several` histograms; its `last` is 0."""
         everything = cls()
         for durations in several:
             with durations._lock:
@@ -213,7 +214,11 @@ class Durations:
         return everything
 
     def milliseconds(self) -> dict[str, float]:
-        """Return the percentiles `p50`, `p95`, `p99` and `max` in milliseconds, and `count`."""
+        """Return a dict with the percentiles `p50`, `p95` and `p99`, `max` and `count`.
+
+        The percentiles and `max`, the longest duration, are in milliseconds. `count` is the number
+        of durations.
+        """
         named = {
             f"p{percent}": round(1000 * self.percentile(percent), 3) for percent in (50, 95, 99)
         }

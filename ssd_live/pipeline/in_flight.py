@@ -38,11 +38,12 @@ class FrameDetections:
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How to run inference on frames.
+    """The configuration of inference on the frames of a source.
 
-    `input_size` is (width, height) in pixels. `wanted` is the filter for the detections. Inference
-    runs on the first of every `every` frames. If `region` is given, inference sees only this part
-    of the frame. `batch` is the batch size with which the backend was loaded.
+    `input_size` is the (width, height) of the network input in pixels. `wanted` is the filter that
+    says which detections to keep. Inference runs on one of every `every` frames, the first one. If
+    `region` is given, inference sees only this part of the frame. `batch` is the batch size with
+    which the backend was loaded.
     """
 
     backend: Backend
@@ -67,7 +68,7 @@ class InferenceConfig:
 
 @dataclass(frozen=True, eq=False)
 class PreparedFrame:
-    """A frame, its size (width, height), and its network input.
+    """A frame, its size (width, height) in pixels, and its network input `image`.
 
     `image` is None if inference does not run on this frame.
     """
@@ -79,7 +80,12 @@ class PreparedFrame:
 
 @dataclass
 class _Batch:
-    """The frames that the backend computes together."""
+    """A batch: the frames that the backend computes in one call.
+
+    `images` holds the network inputs until the batch is submitted. `sizes` holds the (width,
+    height) of each frame in pixels. `pending` is the batch in flight. `outputs` are what the
+    backend computed. `found` holds the detections of each frame; it is empty until they are known.
+    """
 
     images: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
@@ -88,7 +94,11 @@ class _Batch:
     found: list[Detections] = field(default_factory=list)
 
     def wait(self) -> None:
-        """Wait for the outputs and store them. Only the first call waits, even if it fails."""
+        """Wait for the outputs and store them, if the batch is in flight.
+
+        Only the first call waits; if it fails, a second call does nothing. Raises `BackendError` if
+        the backend failed.
+        """
         pending, self.pending = self.pending, None
         if pending is not None:
             self.outputs = pending.result()
@@ -97,8 +107,9 @@ class _Batch:
 class InFlightQueue(Generic[Other]):
     """A queue that takes `PreparedFrame` objects and, between them, other items.
 
-    The queue gives everything back in the order of arrival. After each wait for a batch, it calls
-    `waited` with the duration in seconds. The methods raise `BackendError` if inference fails.
+    The queue returns everything in the order of arrival: a `FrameDetections` for each frame, and
+    the other items unchanged. After each wait for a batch, it calls `waited` with the duration in
+    seconds. The methods raise `BackendError` if inference fails.
     """
 
     def __init__(self, inference: InferenceConfig, waited: Callable[[float], None]) -> None:
@@ -122,7 +133,7 @@ class InFlightQueue(Generic[Other]):
 
     @property
     def is_full(self) -> bool:
-        """Whether no more batches may be in flight; take frames before you add another frame."""
+        """Whether no more batches may be in flight; call `make_room` before you add a frame."""
         return 0 < self._most <= len(self._in_flight)
 
     def add(self, item: PreparedFrame | Other) -> None:
@@ -146,7 +157,7 @@ class InFlightQueue(Generic[Other]):
             self._start()
 
     def _most_in_flight(self, frame: Frame) -> int:
-        """Return how many batches of frames like `frame` to keep in flight.
+        """Return how many batches to keep in flight, if all frames are as large as `frame`.
 
         The result is the number of the backend's slots, or less if the frames need too much memory.
         It is at least two (if the backend has two slots), so that the backend computes one batch
@@ -177,14 +188,14 @@ class InFlightQueue(Generic[Other]):
         self._in_flight.append(batch)
 
     def take_ready(self) -> list[FrameDetections | Other]:
-        """Remove and return the items at the front that need no batch in flight, without waiting.
+        """Remove the items at the front of the queue that are ready, and return them at once.
 
-        A frame is left in the queue if the outputs of its batch were not taken yet.
+        Stop at the first frame whose batch is in flight or not submitted.
         """
         return self._take(len(self._in_flight))
 
     def make_room(self) -> list[FrameDetections | Other]:
-        """Wait for the oldest batches of a full queue; remove and return the items at the front.
+        """Wait for the oldest batches of a full queue; remove and return the items that are ready.
 
         About a third of the batches stay in flight, so that the backend has work in the meantime.
         """
@@ -198,7 +209,7 @@ class InFlightQueue(Generic[Other]):
         return taken + self._take(0)
 
     def _take(self, left: int) -> list[FrameDetections | Other]:
-        """Remove and return items from the front, waiting until only `left` batches are in flight.
+        """Wait until at most `left` batches are in flight; then remove and return items in order.
 
         Stop at the first frame whose batch is then in flight or not submitted.
         """
@@ -236,7 +247,10 @@ class InFlightQueue(Generic[Other]):
         ]
 
     def discard_in_flight(self) -> None:
-        """Cancel all batches in flight and wait for their end, so that all slots are free."""
+        """Cancel all batches in flight and wait for their end, so that all slots are free.
+
+        Errors of these batches are ignored.
+        """
         for batch in self._in_flight:
             if isinstance(batch.pending, CancellablePending):
                 batch.pending.cancel()

@@ -53,7 +53,7 @@ class NewestSlot(Generic[T]):
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """Remove and return the item; wait for an item at most `timeout` seconds.
+        """Wait for an item, at most `timeout` seconds; remove it from the slot and return it.
 
         Return None if no item came in time or if `wake` was called.
         """
@@ -73,8 +73,9 @@ class NewestSlot(Generic[T]):
 class LiveFrame:
     """A captured frame in the pipeline, with its detections if inference ran on it.
 
-    `stale` means that the detections were found on an earlier frame. Only a frame with `for_show`
-    is counted as shown, failed or dropped.
+    `stale` means that the detections were found on an earlier frame. If `for_show` is false,
+    inference runs on the frame, but the frame is not shown and does not count as shown, failed or
+    dropped. `source_number` is the number of the source that the frame comes from.
     """
 
     frame: Frame
@@ -86,7 +87,7 @@ class LiveFrame:
 
 
 class FrameListener(Protocol):
-    """A callback that gets every frame before it is rendered, even if it is then not shown.
+    """A callback that gets every frame before rendering, even a frame that is not shown later.
 
     `Recorder.offer` is such a callback. The pipeline calls it in the infer thread or the capture
     thread, so it must not wait.
@@ -100,11 +101,11 @@ class LivePipeline(Closing):
 
     All methods may be called from any thread, and only `close` waits. The pipeline calls:
 
-    - `on_picture` in the render thread, when `picture` has a new image. It is called again only
-      after that image was fetched.
+    - `on_picture` in the render thread, when the method `picture` has a new image to return. It is
+      called again only after that image was fetched.
     - `on_error` in the render thread, with the error of a frame that cannot be drawn.
-    - `on_death` in the infer thread, with the error of the network in use. The network was then
-      removed already.
+    - `on_death` in the infer thread, with the error of the network in use, after that network was
+      removed.
 
     With `show` "inferred", every shown frame has its own boxes. With "source", every frame is
     shown, with the newest boxes that exist.
@@ -187,9 +188,10 @@ class LivePipeline(Closing):
         self._period = 1 / rate if rate else 0.0
 
     def use(self, network: LiveModel) -> None:
-        """Switch to another network from the next frame.
+        """Switch to another network for the next frame and all later ones.
 
-        The infer thread closes the previous network.
+        The infer thread closes the previous network. After `stop`, this method only closes
+        `network`.
         """
         with self._lock:
             replaced: LiveModel | None = network
@@ -201,19 +203,22 @@ class LivePipeline(Closing):
 
     @property
     def network(self) -> LiveModel | None:
-        """The network in use, or None."""
+        """The network that inference uses now, or None if frames are shown without inference."""
         return self._network
 
     # The interface for the view.
 
     def set_viewport(self, viewport: Viewport | None) -> None:
-        """Set the size and the part of the frame that the view shows; None if it is not visible."""
+        """Set the size of the view and the part of the frame that it shows.
+
+        None means that the view is not visible; nothing is rendered then.
+        """
         if viewport != self._viewport:
             self._viewport = viewport
             self._to_render.wake()
 
     def picture(self) -> Picture | None:
-        """Return the newest rendered image, or None if it was fetched before.
+        """Return the newest rendered image, or None if there is none since the last call.
 
         If the image of an earlier frame was fetched but not painted, that frame counts as dropped.
         """
@@ -241,7 +246,10 @@ class LivePipeline(Closing):
         self._to_render.wake()
 
     def close(self) -> None:
-        """End all threads; every frame still in the pipeline counts as dropped."""
+        """End all threads and wait for them; every frame still in the pipeline counts as dropped.
+
+        A network that does not answer is killed.
+        """
         self.stop()
         if (capture := self._capture) is not None:
             capture.join(JOIN_SECONDS)
@@ -258,9 +266,10 @@ class LivePipeline(Closing):
     # The stages.
 
     def _deliver(self, source_number: int, frame: Frame, held_back: bool) -> None:
-        """Take a frame from the source, in the capture thread.
+        """Pass a captured frame on to the next stages, or drop it; the capture thread calls this.
 
-        `source_number` is that of the source. `held_back` means that a pause holds the frame back.
+        `source_number` is the number of the frame's source. If `held_back` is true, the frame is
+        dropped because the source is paused.
         """
         self.frame_counter.capture()
         self.rates["capture"].tick(frame.captured_at)
@@ -281,7 +290,8 @@ class LivePipeline(Closing):
     def _is_too_soon(self, now: float) -> bool:
         """Return whether the rate cap drops a frame that was captured at `now`.
 
-        A frame that is a tenth of a period early counts as on time.
+        `now` is in seconds on the monotonic clock. A frame that is early by a tenth of a period or
+        less counts as on time.
         """
         if not self._period:
             return False
@@ -334,9 +344,10 @@ class LivePipeline(Closing):
         return replace(live_frame, detections=detections)
 
     def _give_up(self, network: LiveModel, error: BaseException) -> None:
-        """Remove a network that failed; frames are shown without boxes until another network comes.
+        """Remove and close a network that failed, and report `error` to `on_death`.
 
-        If another network is already waiting to be used, the error is not reported.
+        Frames are shown without boxes until another network comes. The error is not reported if
+        another network already waits to be used or if the pipeline ends.
         """
         self._network = None
         network.backend.close()
@@ -416,9 +427,11 @@ class LivePipeline(Closing):
             self._on_picture()
 
     def _settle(self, live_frame: LiveFrame | None, cause: Cause) -> None:
-        """Count the newest frame as dropped, because it will not be painted.
+        """Count as dropped, for `cause`, frames that will not be painted, each frame once.
 
-        If the frame is drawn again later, it is not counted a second time.
+        These are `live_frame`, if it is not None, and the frame of the image that waits for the
+        view. That image is removed. If the newest frame is drawn again later, it is not counted a
+        second time.
         """
         self._drop(live_frame, cause)
         self._display.discard(cause, counted=self._number)

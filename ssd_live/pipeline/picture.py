@@ -19,8 +19,8 @@ from ssd_live.pipeline.counters import Cause, FrameCounter
 class Viewport:
     """The size of a view and the part of the frame that it shows.
 
-    The image has at most `width` x `height` device pixels. `part` is x1, y1, x2, y2 as shares of
-    the frame in 0..1, by default the whole frame.
+    The image to show has at most `width` x `height` device pixels. `part` is x1, y1, x2, y2 as
+    shares of the frame in 0..1, by default the whole frame.
     """
 
     width: int
@@ -33,9 +33,9 @@ class Picture:
     """A rendered image of a frame.
 
     `pixels` is a contiguous uint8 array (H, W', 4) in BGRA order; its first `width` columns show
-    `region` of the frame. `detections` are in pixels of the frame; they are None if inference did
-    not run on the frame. `stale` means that the detections were found on an earlier frame. All
-    images of one frame have the same `number`.
+    `region` of the frame, and the other columns are padding. `detections` are in pixels of the
+    frame; they are None if inference did not run on the frame. `stale` means that the detections
+    were found on an earlier frame. All images of one frame have the same `number`.
     """
 
     number: int
@@ -50,9 +50,9 @@ class Picture:
 class PictureSlot:
     """The place where the newest rendered image waits for the view.
 
-    The slot also decides the fate of each rendered frame: it counts the frame once, as shown or as
-    dropped. A frame may be rendered several times, when the view changes; all its images have the
-    same number. Numbers only grow. Any thread may call the methods.
+    The slot also counts each rendered frame once, as shown or as dropped. A frame may be rendered
+    several times, when the view changes; all its images have the same number. A later frame has a
+    higher number. Any thread may call the methods.
     """
 
     def __init__(self, frame_counter: FrameCounter) -> None:
@@ -66,9 +66,9 @@ class PictureSlot:
         self._is_announced = False
 
     def put(self, picture: Picture) -> bool:
-        """Store an image in place of the one that waits, and return whether to announce it.
+        """Store an image in place of the one that waits; return whether to tell the view about it.
 
-        The view is told once, and again only after it took an image.
+        The view must be told once, and again only after it called `take`.
         """
         with self._lock:
             if self._waiting is not None and self._waiting.number != picture.number:
@@ -78,7 +78,7 @@ class PictureSlot:
         return announce
 
     def take(self) -> Picture | None:
-        """Remove and return the image that waits, or None.
+        """Remove and return the image that waits, or return None if there is none.
 
         If an image of an earlier frame was taken and not painted, that frame counts as dropped.
         """
@@ -94,9 +94,9 @@ class PictureSlot:
         return picture
 
     def painted(self, picture: Picture) -> bool:
-        """Count the frame of an image that was taken as shown, and return whether it was counted.
+        """Count as shown the frame of an image that `take` returned and the view has painted.
 
-        Only the first call for each frame counts.
+        Only the first call for each frame counts. Return whether this call counted the frame.
         """
         with self._lock:
             if picture.number != self._unpainted:
@@ -107,17 +107,17 @@ class PictureSlot:
         return True
 
     def discard(self, cause: Cause, counted: int = 0) -> None:
-        """Remove the image that waits, and count its frame as dropped.
+        """Remove the image that waits, and count its frame as dropped unless it was counted before.
 
-        `counted` is the number of a frame that the caller counted itself. If that frame is rendered
-        later, it is not counted again.
+        `counted` is the number of a frame that the caller counted itself, or 0. If that frame is
+        rendered later, it is not counted again.
         """
         with self._lock:
             self._drop_waiting(cause)
             self._counted = max(self._counted, counted)
 
     def close(self) -> None:
-        """Count the frames of the image that waits and of the one that was taken as dropped."""
+        """Count as dropped the frames of the image that waits and of an image not yet painted."""
         with self._lock:
             self._drop_waiting(Cause.STOPPED)
             if self._unpainted is not None:
@@ -140,8 +140,8 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
     """Return (pixels, width, region): the visible part of the frame, scaled to the view.
 
     The pixels are BGRA (H, W', 4) uint8. The aspect ratio of the frame is kept, so that the view
-    only has to copy the pixels. `width` is how many columns are valid. `region` is the visible part
-    in pixels of the frame.
+    only has to copy the pixels. The first `width` columns are the image, and the others are
+    padding. `region` is the visible part in pixels of the frame.
     """
     region = _part(frame, viewport.part)
     scale = min(viewport.width / region.width, viewport.height / region.height)
@@ -166,10 +166,11 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
 
 
 def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
-    """Return the frame as BGRA (H, W', 4) uint8, scaled to `size` (width, height).
+    """Return the frame as BGRA (H, W', 4) uint8, scaled to `size` (width, height) in pixels.
 
     FFmpeg scales and converts the colours in one pass. This is about ten times as fast as the two
-    passes of OpenCV. The result is a view of FFmpeg's memory, and its rows include the padding.
+    passes of OpenCV. The result is a view of FFmpeg's memory. W' may be larger than the width,
+    because the rows include FFmpeg's padding.
     """
     plane = native.reformat(width=size[0], height=size[1], format="bgra").planes[0]
     return np.frombuffer(plane, np.uint8)[: plane.line_size * size[1]].reshape(  # type: ignore[call-overload,no-any-return]
@@ -178,9 +179,10 @@ def _scaled(native: av.VideoFrame, size: tuple[int, int]) -> Pixels:
 
 
 def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
-    """Return the `part` of a frame (x1, y1, x2, y2 in 0..1) in whole pixels, at least 2 x 2.
+    """Return the `part` of a frame (x1, y1, x2, y2 in 0..1) in whole pixels.
 
-    The edges are even, because the colour planes have half the resolution.
+    The result is at least 2 x 2 pixels, if the frame is. Its left and top are even, and its right
+    and bottom are even or the frame's own, because the colour planes have half the resolution.
     """
     x1, y1, x2, y2 = part
     left, top = int(x1 * frame.width) // 2 * 2, int(y1 * frame.height) // 2 * 2

@@ -41,8 +41,8 @@ class InferenceProcess(Closing):
     """A child process that runs one network for several threads.
 
     The constructor starts the process, and `wait` returns when the network is loaded. Each thread
-    uses a handle of its own, which `backend` returns. At most `users` images may be in flight. Any
-    thread may call the methods.
+    uses a handle of its own, which `backend` returns. `users` is the number of these threads, and
+    at most as many images may be in flight. Any thread may call the methods.
 
     The replies come in the order of the images. Of the threads that wait for a reply, one reads the
     replies and passes them to the others, so that no thread switch delays a single user. If reading
@@ -94,7 +94,7 @@ class InferenceProcess(Closing):
 
     @property
     def pid(self) -> int:
-        """The number of the process in the operating system."""
+        """The process id (PID) in the operating system."""
         return self._process.pid
 
     @property
@@ -122,7 +122,7 @@ class InferenceProcess(Closing):
                 return loaded
 
     def backend(self) -> "RemoteBackend":
-        """Return a new handle. The process ends when its last handle is closed."""
+        """Return a new handle for one thread. The process ends when its last handle is closed."""
         with self._changed:
             self._handles += 1
         return RemoteBackend(self)
@@ -130,8 +130,8 @@ class InferenceProcess(Closing):
     def submit(self, images: Pixels) -> "_Reply":
         """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
 
-        Raises `BackendError` if the process has ended, and the error of the process if it has
-        failed.
+        Raises `BackendError` if the process has ended. If the process failed on an earlier image,
+        raises that error again.
         """
         reply = _Reply(self)
         data = np.ascontiguousarray(images).data.cast("B")
@@ -150,7 +150,10 @@ class InferenceProcess(Closing):
         return reply
 
     def result(self, reply: "_Reply", timeout: float | None) -> Outputs:
-        """Wait for a reply and return its outputs; see `_Reply.result`."""
+        """Wait for a reply and return its outputs.
+
+        See `_Reply.result` for `timeout` and the errors.
+        """
         since = time.monotonic()
         while (outputs := self._outputs_or_turn(reply, timeout, since)) is None:
             self._read_reply(timeout)
@@ -162,7 +165,7 @@ class InferenceProcess(Closing):
         """Wait until the outputs of a reply were read, and return them.
 
         Return None if it is this thread's turn to read the next reply. `since` is the time at which
-        the wait began, on the monotonic clock.
+        the wait began, in seconds on the monotonic clock. Raises what `_Reply.result` raises.
         """
         with self._changed:
             while reply.outputs is None:
@@ -196,7 +199,7 @@ class InferenceProcess(Closing):
         self.close()
 
     def close(self) -> None:
-        """Let the process end by itself. Kill it if it does not end within half a second."""
+        """Close the pipes, so that the process ends. Kill it if it runs for another half second."""
         if self._selector is not None:
             self._selector.close()
         for stream in (self._images, self._replies):
@@ -212,7 +215,8 @@ class InferenceProcess(Closing):
     def _read_reply(self, timeout: float | None) -> None:
         """Read one reply and give it to the oldest image in flight.
 
-        The caller must have set `_is_reading`. Raises `TimeoutError` if no reply comes in time.
+        The caller must have set `_is_reading`. If the process ended or failed, all images in flight
+        get the error. Raises `TimeoutError` if no reply comes within `timeout` seconds.
         """
         outputs: Outputs | None = None
         try:
@@ -230,8 +234,8 @@ class InferenceProcess(Closing):
     def _receive(self, timeout: float | None) -> Outputs:
         """Wait for the outputs of the oldest image in flight and return them.
 
-        Raises `TimeoutError` if the time is up, `BackendError` if the process has ended, and the
-        error of the process if it failed on this image.
+        Raises `TimeoutError` if they do not come within `timeout` seconds, `BackendError` if the
+        process has ended, and the error of the process if it failed on this image.
         """
         if (
             timeout is not None
@@ -257,7 +261,7 @@ class InferenceProcess(Closing):
         return Outputs(reply["count"][:, None], reply["boxes"], reply["scores"], reply["classes"])
 
     def _fail(self, error: SsdLiveError) -> None:
-        """Let all images in flight and all later ones fail with this error."""
+        """Kill the process; let all images in flight and all later ones fail with this error."""
         # A user without images in flight does not notice the failure and keeps its handle. Kill the
         # process here, so that the memory of the device is free for the next one.
         self.kill()
@@ -300,8 +304,8 @@ class InferenceProcess(Closing):
         )
         model_request = self.model_request
         return BackendError(
-            f"the process that runs {model_request.model} on {model_request.backend} {how}; "
-            "choose another backend, or try again"
+            f"the inference process of {model_request.model} (backend {model_request.backend}) "
+            f"{how}; choose another backend, or try again"
         )
 
 
@@ -319,7 +323,7 @@ class RemoteBackend(Closing):
 
     @property
     def pid(self) -> int:
-        """The number of the process in the operating system.
+        """The process id (PID) of the inference process in the operating system.
 
         Raises `BackendError` if this handle is closed.
         """
@@ -349,7 +353,7 @@ class RemoteBackend(Closing):
 
 
 class _Reply:
-    """An image in flight. `outputs` is None until its reply was read."""
+    """An image in flight. `outputs` is None until the reply of the process was read."""
 
     def __init__(self, process: InferenceProcess) -> None:
         self._process = process
@@ -360,8 +364,9 @@ class _Reply:
 
         Raises `TimeoutError` after `timeout` seconds in which the process sent no outputs for any
         image. The outputs of other images restart the time, because the process does not hang if an
-        image only waits behind many others. None waits forever. Raises `BackendError` if the
-        process ended, and the error of the process if it failed.
+        image only waits behind many others. None waits forever. On Windows, the wait may be longer
+        than `timeout`. Raises `BackendError` if the process ended, and the error of the process if
+        it failed.
         """
         return self._process.result(self, timeout)
 
@@ -382,9 +387,10 @@ def _revived(message: dict[str, Any]) -> SsdLiveError:
 
 
 def _widen(descriptor: int) -> None:
-    """Enlarge the pipe to 1 MiB, if the system can, so that a whole image fits into the pipe.
+    """Enlarge a pipe to 1 MiB, if the system can, so that a whole image fits into the pipe.
 
-    This saves one switch between the processes for every 64 KiB.
+    `descriptor` is the file descriptor of the pipe. This saves one switch between the processes for
+    every 64 KiB.
     """
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl

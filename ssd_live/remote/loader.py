@@ -28,7 +28,7 @@ _END_SECONDS = 2.0
 
 
 class NetworkLoader:
-    """A loader that loads networks in threads of its own, and reports them to `events`.
+    """A loader that loads networks in threads of its own, and reports what happens to `events`.
 
     Each network is loaded for `users` pipelines, which may have one image each in flight.
     """
@@ -130,12 +130,15 @@ class NetworkLoader:
             return self._loading
 
     def _cancellation(self, number: int) -> CancelledError | None:
-        return CancelledError("loading was cancelled") if self._cancelled == number else None
+        return (
+            CancelledError("loading the model was cancelled") if self._cancelled == number else None
+        )
 
     def _is_current(self, process: InferenceProcess, number: int) -> bool:
         """Return whether request `number`, which uses `process`, is still the newest request.
 
-        After this the request can no longer be cancelled.
+        Return False if the loader is closed. After this call, the request can no longer be
+        cancelled.
         """
         with self._lock:
             if self._loading is process:

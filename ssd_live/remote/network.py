@@ -18,8 +18,8 @@ FAILED = -1
 class ModelRequest:
     """The model, backend and precision that a user asks for.
 
-    `model` is a name or a path of a model file. `backend` and `precision` are values of the options
-    of those names.
+    `model` is the name of a model or the path of a model file. `backend` and `precision` are values
+    of the options `--backend` and `--precision`; `auto` lets the program choose.
     """
 
     model: str
@@ -31,7 +31,7 @@ class ModelRequest:
 class ModelInfo:
     """The model that an inference process loaded, and the backend choice that runs it.
 
-    `sha256` is that of the model file, and `description` the text of `Backend.description`.
+    `sha256` is the hash of the model file, and `description` the text of `Backend.description`.
     """
 
     metadata: Metadata

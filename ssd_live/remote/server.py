@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the inference process until its input ends, and return the exit code.
 
     `arguments` are the model, the backend and the precision, as the user gives them for the options
-    of those names, and the largest number of images in flight.
+    of those names, and the largest number of images in flight. The exit code is 0, or 1 if
+    the network cannot be loaded. In that case, the error is written to the standard output as JSON.
     """
     # Text that a library prints must not get between the outputs.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -81,6 +82,9 @@ class BatchingServer:
 
     A batch takes as many of the waiting images as it has room for. Three threads work: one reads
     images, one submits batches, and one waits for the outputs and writes them.
+
+    `loaded` is the backend, and `batch` its batch size. The raw bytes of the images come from
+    `pictures`. The replies go to `answers`.
     """
 
     def __init__(
@@ -104,7 +108,8 @@ class BatchingServer:
     def run(self) -> None:
         """Compute images until the input ends.
 
-        An `SsdLiveError` is written as the answer for its images. Other errors are raised.
+        If a batch fails with an `SsdLiveError`, the error is the reply for each image of the batch.
+        Other errors are raised.
         """
         works = {"read": self._read_all, "answer": self._answer_all}
         threads = [
@@ -180,7 +185,10 @@ class BatchingServer:
 def _answer(
     result: Callable[[], Outputs], count: int, metadata: Metadata, answers: IO[bytes]
 ) -> None:
-    """Call `result`, and write a reply for each of the first `count` images of the batch."""
+    """Call `result`, and write a reply for each of the first `count` images of the batch.
+
+    If `result` raises an `SsdLiveError`, each reply says `FAILED`, and a line of JSON follows it.
+    """
     replies = np.zeros(count, reply_type(metadata.max_detections))
     try:
         outputs = result()

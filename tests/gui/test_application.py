@@ -307,4 +307,4 @@ def test_cancelling_the_first_network_is_no_failure(
         == 0
     )
     settle()
-    assert said == ["loading was cancelled"]
+    assert said == ["loading the model was cancelled"]

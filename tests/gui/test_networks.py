@@ -267,7 +267,7 @@ def test_cancelled_loading_leaves_the_network_in_use(
         QTest.mouseClick(cancel_button(watching), Qt.MouseButton.LeftButton)
         wait_until(lambda: not is_busy(watching), "the panel is told")
     assert not cancel_button(watching).isVisible()
-    assert watching.window.notice.text == "loading was cancelled"
+    assert watching.window.notice.text == "loading the model was cancelled"
     assert picked(watching) == [cat_and_dog.model, "onnxruntime", "fp32"]
     assert watching.settings.model == cat_and_dog.model
     start = watching.counts

@@ -31,7 +31,7 @@ def test_a_quiet_machine_is_not_warned_of() -> None:
         ({"others_busy": 0.3}, "other programs used 30% of the CPU"),
         ({"load_before": 3.0}, "busy before the start (load 3.0 on 4 cores)"),
         ({"steal": 0.1}, "had no CPU for 10% of the time"),
-        ({"slowest_clock": 0.5}, "the clock fell to 50% of its maximum"),
+        ({"slowest_clock": 0.5}, "the CPU clock fell to 50% of its maximum"),
         ({"throttled": 2}, "slowed down because of heat"),
         ({"governor": "powersave"}, "saves power"),
         ({"on_battery": True}, "on battery"),

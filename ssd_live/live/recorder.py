@@ -223,8 +223,9 @@ class Recorder:
             raise OutputError("the source gave no frame; check that it plays")
         self._writer.close()
         self._log.close_part()
-        rename_new(self._part, self._plan.path)
+        # The video comes last: while it is a part file, `_abandon` knows that there is one.
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
+        rename_new(self._part, self._plan.path)
 
     def _abandon(self) -> None:
         """Close the part files after an error, and delete both if the video is empty."""

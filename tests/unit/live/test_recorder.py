@@ -306,6 +306,20 @@ def test_a_file_made_meanwhile_is_not_replaced_and_the_recording_is_kept(tmp_pat
     assert len(_times(tmp_path / "a.part.mkv")) == 3
 
 
+def test_detections_made_meanwhile_are_not_replaced_and_the_recording_is_kept(
+    tmp_path: Path,
+) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    made.offer(*_live_frames(3))
+    wait_until(lambda: made.recorder.frames == 3)
+    (tmp_path / "a.jsonl").write_text("precious")
+    ended = made.stop()
+    assert (tmp_path / "a.jsonl").read_text() == "precious"
+    assert "the frames so far are in a.part.mkv" in ended.error_message
+    assert len(_times(tmp_path / "a.part.mkv")) == 3
+    assert len((tmp_path / "a.part.jsonl").read_text().splitlines()) == 4
+
+
 def test_a_recording_of_nothing_leaves_nothing_and_names_no_file_that_is_not_there(
     tmp_path: Path,
 ) -> None:

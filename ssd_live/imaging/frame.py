@@ -27,9 +27,10 @@ class Frame:
 
     `planes` is one (H, W, 3) uint8 array for `bgr24`. For `yuv420p` it is Y (H, W), U and V
     (ceil(H/2), ceil(W/2)), all uint8. The arrays may be views of memory that the decoder owns, so
-    do not write to them. `index` counts the source's frames from 0. `pts` is the time in units of
-    the source's time base, and `time` is the same time in seconds. `captured_at` is the time of
-    capture on the monotonic clock, in seconds. `native` is the object that owns the pixels, if any.
+    do not write to them. `matrix` says how the YUV values of `yuv420p` stand for colours. `index`
+    counts the source's frames from 0. `pts` is the time in units of the source's time base, and
+    `time` is the same time in seconds. `captured_at` is the time of capture on the monotonic clock,
+    in seconds. `native` is the object that owns the pixels, such as an FFmpeg frame, or None.
     """
 
     planes: tuple[Pixels, ...]
@@ -114,8 +115,8 @@ def resize_yuv420_to_bgr(
 ) -> Pixels:
     """Return YUV planes resized to `size` (width, height) and converted to BGR.
 
-    `planes` are Y (H, W) and U, V (about half the size), all uint8. The result is (height, width,
-    3) uint8 BGR. The aspect ratio is not kept.
+    `planes` are Y (H, W) and U, V (about half the size), all uint8. `matrix` says how their values
+    stand for colours. The result is (height, width, 3) uint8 BGR. The aspect ratio is not kept.
 
     Converting first and resizing afterwards gives nearly the same pixels because both steps are
     linear. The only difference is that colour is interpolated once instead of twice. Resizing first
@@ -127,6 +128,10 @@ def resize_yuv420_to_bgr(
 
 
 def yuv420_to_bgr(planes: tuple[Pixels, Pixels, Pixels], matrix: YuvMatrix) -> Pixels:
-    """Return a BGR image (H, W, 3) made from Y (H, W) and U, V (about half the size), all uint8."""
+    """Return YUV planes converted to a BGR image (H, W, 3) uint8.
+
+    `planes` are Y (H, W) and U, V (about half the size), all uint8. `matrix` says how their values
+    stand for colours.
+    """
     height, width = planes[0].shape
     return resize_yuv420_to_bgr(planes, (width, height), matrix)

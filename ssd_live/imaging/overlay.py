@@ -60,8 +60,8 @@ class Overlay:
     ) -> None:
         """Draw detections onto the planes in place, each labelled with its class name and score.
 
-        The planes must be writable. If the detections are `stale` (found on an earlier frame), only
-        the corners of the boxes are drawn.
+        `planes` are the planes of a frame and must be writable. If the detections are `stale`
+        (found on an earlier frame), only the corners of the boxes are drawn.
         """
         texts = [
             f"{name} {score:.0%}"
@@ -133,7 +133,7 @@ class Overlay:
         )
 
     def _fill(self, planes: Sequence[Pixels], rectangle: Rectangle, colour: Colour) -> None:
-        """Fill a rectangle of the planes with a colour."""
+        """Fill a rectangle of the planes, given in pixels of the frame, with a BGR colour."""
         x1, y1, x2, y2 = rectangle
         if self._matrix is None:
             planes[0][y1:y2, x1:x2] = colour
@@ -144,7 +144,10 @@ class Overlay:
             plane[y1 // halving : -(-y2 // halving), x1 // halving : -(-x2 // halving)] = value
 
     def _blit(self, planes: Sequence[Pixels], tile: Sequence[Pixels], spot: Rectangle) -> None:
-        """Copy a label to the top left corner of `spot`."""
+        """Copy the label `tile` onto `planes`, with its top left corner at that of `spot`.
+
+        `tile` and `planes` are planes in the pixel format; `spot` is in pixels of the frame.
+        """
         for index, (plane, part) in enumerate(zip(planes, tile, strict=True)):
             halving = 2 if index else 1
             y, x = spot[1] // halving, spot[0] // halving
@@ -155,8 +158,9 @@ class Overlay:
 def class_colour(class_id: int) -> Colour:
     """Return the colour of a class as (b, g, r).
 
-    The hues of consecutive classes differ by the golden angle, which spreads any number of classes.
-    The colours are computed in OKLCH (Ottosson 2020) so that none of them looks dark.
+    The hues of consecutive classes differ by the golden angle, so that the hues of any number of
+    classes are spread well. The colours are computed in OKLCH (Ottosson 2020) so that none of them
+    looks dark.
     """
     return _oklch_to_bgr(
         _LIGHTNESSES[class_id % len(_LIGHTNESSES)], _CHROMA, 0.5 + class_id * _GOLDEN_ANGLE
@@ -190,7 +194,7 @@ def _oklch_to_bgr(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def _gamma(value: float) -> float:
-    """Return a linear value in 0..1 after the transfer function of sRGB (IEC 61966-2-1)."""
+    """Return the sRGB value in 0..1 of a linear value in 0..1 (IEC 61966-2-1)."""
     return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
 
 
@@ -218,7 +222,7 @@ def _outline(box: Rectangle, line: int) -> Iterator[Rectangle]:
 
 
 def _corners(box: Rectangle, line: int) -> Iterator[Rectangle]:
-    """Yield the corners of a box, as eight rectangles `line` pixels thick."""
+    """Yield the corners of a box as eight rectangles `line` pixels thick, two for each corner."""
     x1, y1, x2, y2 = box
     across, down = max(line, (x2 - x1) // 8 * 2), max(line, (y2 - y1) // 8 * 2)
     for left, right in ((x1, min(x1 + across, x2)), (max(x2 - across, x1), x2)):
@@ -238,11 +242,11 @@ def place_label(
 ) -> tuple[float, float, float, float]:
     """Return the rectangle x1, y1, x2, y2 for the label of a box.
 
-    `box` is x1, y1, x2, y2. `size` is (width, height) of the label, and `area` that of the frame.
-    `placed` are the rectangles of earlier labels. The best place is above the box, then inside it,
-    then below it, and so on. The result is the best place that covers no label in `placed`, or the
-    best place if every place covers one. The label is moved into the frame, and `snap` rounds its
-    corner. All values are in pixels.
+    `box` is x1, y1, x2, y2. `size` is (width, height) of the label, and `area` is (width, height)
+    of the frame. `placed` are the rectangles of earlier labels. The best place is above the box,
+    then inside it, then below it, and so on. The result is the best place that covers no label in
+    `placed`, or the best place of all if every place covers one. The label is moved into the frame,
+    and `snap` rounds the coordinates of its top left corner. All values are in pixels.
     """
     x1, y1, x2, y2 = box
     width, height = size

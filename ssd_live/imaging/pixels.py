@@ -23,8 +23,8 @@ LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0
 class YuvMatrix:
     """The rule by which YUV values stand for colours.
 
-    `standard` is a key of `LUMA_WEIGHTS`. If `full_range` is true, luma spans 0..255 instead of
-    16..235.
+    `standard` is a key of `LUMA_WEIGHTS`: bt601, bt709 or bt2020. If `full_range` is true, luma and
+    chroma span 0..255; otherwise luma spans 16..235 and chroma 16..240.
     """
 
     standard: str = "bt601"
@@ -62,7 +62,8 @@ def bgr_to_yuv_matrix(matrix: YuvMatrix) -> NDArray[np.float32]:
 def bgr_to_yuv420(image: Pixels, matrix: YuvMatrix) -> tuple[Pixels, Pixels, Pixels]:
     """Return the planes Y (H, W) and U, V (H/2, W/2) of a BGR image (H, W, 3), all uint8.
 
-    H and W must be even. Each chroma value is the average of 2 x 2 pixels.
+    H and W must be even. `matrix` says how YUV values stand for colours. Each chroma value is the
+    average of 2 x 2 pixels.
     """
     yuv = cv2.transform(image, bgr_to_yuv_matrix(matrix))
     height, width = image.shape[:2]

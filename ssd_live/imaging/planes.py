@@ -23,8 +23,8 @@ _HD_HEIGHT = 720
 class Orientation:
     """The steps that turn a stored frame upright.
 
-    The frame is first transposed (if `transpose`), then flipped along x (if `flip_x`) and along y
-    (if `flip_y`).
+    If `transpose` is true, rows and columns are exchanged first. Then left and right are exchanged
+    if `flip_x` is true, and top and bottom are exchanged if `flip_y` is true.
     """
 
     transpose: bool = False
@@ -62,10 +62,10 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
 
 def matrix_of(frame: av.VideoFrame) -> YuvMatrix:
-    """Return the frame's YUV matrix.
+    """Return the rule by which the frame's YUV values stand for colours.
 
-    If the frame does not name its colour space, the standard is guessed: BT.709 from a height of
-    720 pixels on, BT.601 below.
+    If the frame names no known colour space, the standard is guessed: BT.709 from a height of 720
+    pixels on, BT.601 below.
     """
     space = int(frame.colorspace)
     guess = "bt709" if frame.height >= _HD_HEIGHT else "bt601"
@@ -90,8 +90,9 @@ def planes_of(frame: av.VideoFrame) -> tuple[Pixels, ...]:
 def as_yuv420p(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
     """Return the frame as 8-bit 4:2:0 with this width and height in pixels.
 
-    A YUV frame keeps its matrix and range. An RGB frame is converted to limited range, with BT.709
-    from a height of 720 pixels on and BT.601 below. Return the same object if nothing changes.
+    The aspect ratio is not kept. A YUV frame keeps its matrix and range. An RGB frame is converted
+    to limited range, with BT.709 from a height of 720 pixels on and BT.601 below. Return the same
+    object if nothing changes.
     """
     if frame.format.name in ("yuv420p", "yuvj420p") and (frame.width, frame.height) == (
         width,

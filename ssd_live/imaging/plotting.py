@@ -32,7 +32,9 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingPackageError("plots need matplotlib; run `pip install matplotlib`") from error
+        raise MissingPackageError(
+            "plots need the package matplotlib; run `pip install matplotlib`"
+        ) from error
     return Figure(figsize=(width, height), layout="constrained")
 
 

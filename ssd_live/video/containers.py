@@ -66,9 +66,10 @@ def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first video stream that is not a cover image.
+    """Return the first video stream of an open file that is not a cover image.
 
-    Raises `MediaError` if there is none, or if FFmpeg does not know its codec.
+    `path` is the file's path, for error messages. Raises `MediaError` if the file has no such
+    stream, or if FFmpeg does not know the codec of the stream.
     """
     moving = [
         stream
@@ -78,5 +79,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not moving:
         raise MediaError(f"{path}: the file has no video stream; give a video or image file")
     if moving[0].codec_context is None:
-        raise MediaError(f"{path}: this FFmpeg does not know its codec; convert it to H.264 first")
+        raise MediaError(
+            f"{path}: this FFmpeg does not know the codec of the video; convert the file to H.264 "
+            "first"
+        )
     return moving[0]

@@ -32,12 +32,13 @@ _TRIAL_SIZE = (640, 360)
 def live_options(
     encoder: Encoder, pictures: Sequence[av.VideoFrame], interval: float
 ) -> dict[str, str]:
-    """Return FFmpeg's encoder options for frames like `pictures`, one every `interval` seconds.
+    """Return the FFmpeg options with which `encoder` can keep up with a live recording.
 
-    `pictures` are the first frames, in order. The result is the highest effort (the most work for a
-    smaller file) that leaves enough CPU time for everything else. With fewer than two frames
-    nothing can be measured, and the result is the middle effort. A hardware encoder uses no CPU
-    time, so it gets its usual options.
+    `pictures` are the first frames of the recording, in order, and one frame comes every `interval`
+    seconds. For libx264, the result has the highest effort (the most work for a smaller file) that
+    leaves enough CPU time for everything else, or the lowest effort if none does. With fewer than
+    two frames nothing can be measured, and the result has the middle effort. Every other encoder
+    gets its usual options, because it is a hardware encoder and needs little CPU time.
     """
     if encoder.name != "libx264":
         return encoder.options_for(DEFAULT_CRF["h264"])
@@ -52,8 +53,9 @@ def live_options(
 
 
 def seconds_per_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]) -> float:
-    """Return the CPU time in seconds that encoding one whole frame takes.
+    """Return the CPU time in seconds that libx264 needs to encode one frame of a video.
 
+    `pictures` are at least two frames of the video, in order, and `options` are libx264's options.
     The time is measured on the centres of the frames and scaled to the whole frame. The first frame
     is not counted, because it is a key frame.
     """
@@ -72,7 +74,10 @@ def seconds_per_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]
 
 
 def centre_of(picture: av.VideoFrame) -> av.VideoFrame:
-    """Return a copy of the centre of a frame, at most `_TRIAL_SIZE` (width, height) in size."""
+    """Return a copy of the centre of a yuv420p frame.
+
+    The copy is as large as `_TRIAL_SIZE` (width, height), or as the frame where that is smaller.
+    """
     width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
     left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2
     part = av.VideoFrame(width, height, "yuv420p")

@@ -38,12 +38,12 @@ DEFAULT_PRESET: Preset = "fast"
 
 @dataclass(frozen=True)
 class Encoder:
-    """An FFmpeg encoder and its options.
+    """A description of an FFmpeg encoder and of its options.
 
     `name` is FFmpeg's name of the encoder. `quality` holds the names of the options that take the
     constant rate factor (CRF). `presets` maps each `Preset` to the encoder's own options for it,
-    and is empty if the encoder has none. `options` are always set. `pixel_format` is FFmpeg's name
-    of the format that the encoder takes.
+    and is empty if the encoder has none. `options` are the options that are always set, by name.
+    `pixel_format` is FFmpeg's name of the format that the encoder takes.
     """
 
     name: str
@@ -53,17 +53,19 @@ class Encoder:
     pixel_format: str = "yuv420p"
 
     def options_for(self, crf: int, preset: Preset = DEFAULT_PRESET) -> dict[str, str]:
-        """Return all FFmpeg options, by name, for a CRF and a preset.
+        """Return all options, by name, with which FFmpeg is to open this encoder.
 
-        `crf` is on the encoder's own scale.
+        `crf` is the constant rate factor (the quality) on the encoder's own scale. `preset` says
+        how much work the encoder does to make the file smaller.
         """
         return self.options | dict.fromkeys(self.quality, str(crf)) | self.presets.get(preset, {})
 
 
 def _named(*names: str) -> dict[Preset, dict[str, str]]:
-    """Return, for each `Preset`, the encoder option `preset` with one of `names`.
+    """Return a dictionary that maps each `Preset` to the options of an encoder for it.
 
-    `names` are the encoder's own names of its presets, the slowest first.
+    The only option in each entry is the encoder's option `preset`. `names` are its values for
+    `PRESETS`, in the same order, so the slowest comes first.
     """
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 
@@ -102,14 +104,15 @@ _SOFTWARE: dict[Codec, Encoder] = {
 
 
 def software_encoder(codec: Codec) -> Encoder:
-    """Return the encoder for a codec that runs on the CPU."""
+    """Return the encoder that encodes `codec` on the CPU."""
     return _SOFTWARE[codec]
 
 
 def hardware_encoders(codec: Codec) -> list[Encoder]:
-    """Return the hardware encoders for a codec whose device may be present, the best first.
+    """Return the hardware encoders for `codec` that this machine may have, the best first.
 
-    Use `works` to find out whether an encoder works. The list is empty for MJPEG and FFV1.
+    The encoders are not tried; use `works` to find out whether an encoder works. The list is empty
+    for MJPEG and FFV1.
     """
     if codec not in ("h264", "hevc", "av1"):
         return []
@@ -144,8 +147,8 @@ os.environ.setdefault("SVT_LOG", "0")
 def keeping_thread_priority() -> Iterator[None]:
     """Restore the calling thread's scheduling policy at the end of the `with` block.
 
-    Open encoders inside such a block. SVT-AV1 gives the calling thread a real-time priority if it
-    has the right to do so (as root).
+    Open encoders inside such a block, because the encoder SVT-AV1 gives the calling thread a
+    real-time priority if the program has the right to do so (for example as root).
     """
     if not hasattr(os, "sched_getscheduler"):
         yield
@@ -169,9 +172,10 @@ def open_encoder(
 ) -> av.VideoCodecContext:
     """Return an open encoder that encodes frames without writing a file.
 
-    `size` is (width, height). `rate` is the frame rate; the time base is 1 / `rate`. `threads` 0
-    leaves the number of threads to FFmpeg. Raises `av.FFmpegError` or `ValueError` if the encoder
-    cannot be opened.
+    `name` and `pixel_format` are FFmpeg's names of the encoder and of the frames' format. `size` is
+    (width, height) in pixels. `options` are the encoder's options, by name. `rate` is in frames per
+    second, and the time base is 1 / `rate` seconds. With `threads` 0 FFmpeg chooses the number of
+    threads. Raises `av.FFmpegError` or `ValueError` if the encoder cannot be opened.
     """
     context = av.VideoCodecContext.create(name, "w")
     assert isinstance(context, av.VideoCodecContext)
@@ -204,8 +208,9 @@ def works(name: str, pixel_format: str) -> bool:
 
 
 def choose_encoder(codec: Codec) -> Encoder:
-    """Return the first hardware encoder for a codec that works, or else the software encoder.
+    """Return the encoder to use for `codec` on this machine.
 
+    The result is the best hardware encoder that works, or the software encoder if none works.
     Raises `OutputError` if no encoder for the codec works with this build of FFmpeg.
     """
     for encoder in hardware_encoders(codec):

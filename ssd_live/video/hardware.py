@@ -35,9 +35,9 @@ def working_accelerator(
 ) -> Accelerator | None:
     """Return the first hardware decoder that works for a file, or None if no decoder works.
 
-    A decoder works if it decodes the first frame of stream `index` to exactly the pixels of
-    `first`, which is the same frame as the CPU decoded it. `options` are FFmpeg's options for
-    opening the file.
+    `index` is the number of the video stream in the file. `first` is the first frame of this
+    stream, decoded by the CPU. A hardware decoder works if it decodes this frame to exactly the
+    same pixels. `options` are FFmpeg's options for opening the file.
     """
     for kind in KINDS:
         if kind in hwdevices_available():
@@ -51,10 +51,11 @@ def working_accelerator(
 def first_picture(
     path: Path, options: dict[str, str], index: int, accelerator: Accelerator
 ) -> av.VideoFrame | None:
-    """Return the first frame of a stream as the hardware decodes it.
+    """Return the first frame of a video stream, decoded by the hardware decoder `accelerator`.
 
-    Return None if the hardware does not decode it, because there is no device or because it does
-    not support the codec, the size or the pixel format.
+    `index` is the number of the stream in the file, and `options` are FFmpeg's options for opening
+    the file. Return None if the hardware cannot decode the frame, for example because there is no
+    device or because the device does not support the codec, the size or the pixel format.
     """
     try:
         with open_input(f"file:{path}", options=options, hwaccel=accelerator.hwaccel) as container:

@@ -13,12 +13,13 @@ from ssd_live.imaging.planes import Orientation
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The properties of a video, as its container gives them.
+    """The properties of a video.
 
-    `width` and `height` are in pixels of the upright frame. `time_base` is the unit of the frame
-    times in seconds, `rate` is in frames per second, and `duration` is in seconds. `frames` is the
-    number of frames. `frames` and `duration` are None if the container does not give them. `codec`
-    and `pixel_format` are FFmpeg's names.
+    `path` is the path of its file. `width` and `height` are in pixels of the upright frame.
+    `time_base` is the unit of the frame times in seconds, and `rate` is in frames per second.
+    `duration` is in seconds, or None if the file does not give it. `frames` is the number of
+    frames; if the file does not give it, `frames` is estimated from the duration, or None without a
+    duration. `codec` and `pixel_format` are FFmpeg's names.
     """
 
     path: Path
@@ -41,8 +42,8 @@ def describe(
 ) -> VideoInfo:
     """Return the properties of a video.
 
-    `container` is the open file, `stream` its video stream, `first` the first decoded frame, and
-    `turn` what makes the frame upright.
+    `path` is the path of the file, `container` is the open file, `stream` is its video stream, and
+    `first` is the first decoded frame. `turn` is the orientation that makes this frame upright.
     """
     rate = stream.average_rate or stream.base_rate or stream.guessed_rate or Fraction(25)
     time_base = stream.time_base or 1 / Fraction(rate)
@@ -63,7 +64,11 @@ def describe(
 
 
 def sample_aspect_ratio(stream: VideoStream, turn: Orientation) -> Fraction:
-    """Return the width of an upright pixel divided by its height. `turn` makes frames upright."""
+    """Return the width of a pixel of the upright frame, divided by the height of the pixel.
+
+    `turn` is the orientation that makes the frames of `stream` upright. The result is 1 if the
+    stream does not give the shape of its pixels.
+    """
     ratio = stream.sample_aspect_ratio
     if not ratio:
         return Fraction(1)

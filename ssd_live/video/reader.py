@@ -36,13 +36,13 @@ MOST_AHEAD = 1000
 
 @dataclass
 class DamageReport:
-    """What was found wrong with a file since it was opened.
+    """A report of what is wrong with a video file, for the part that was read since it was opened.
 
-    `damaged_places` counts the places that could not be decoded, and `last_error` is FFmpeg's error
-    at the last of them. `concealed_frames` counts the frames of which the decoder guessed a damaged
-    part. `resized_frames` counts the frames whose size differed from the first frame's.
-    `last_end` is the latest end of a packet, in seconds. `reached_end` is whether the file was read
-    to its end.
+    `damaged_places` counts the places that could not be decoded. `last_error` is the last error
+    that FFmpeg raised, or None. `concealed_frames` counts the frames with a damaged part that the
+    decoder had to guess. `resized_frames` counts the frames that differ in size from the first
+    frame. `last_end` is the time in seconds at which the packets read so far end. `reached_end` is
+    whether the file was read to its end.
     """
 
     damaged_places: int = 0
@@ -53,12 +53,12 @@ class DamageReport:
     reached_end: bool = False
 
     def note_error(self, error: av.FFmpegError) -> None:
-        """Count a place that could not be decoded."""
+        """Count a place that could not be decoded, and keep FFmpeg's error as `last_error`."""
         self.damaged_places += 1
         self.last_error = error
 
     def note_packet(self, packet: av.Packet) -> None:
-        """Count a packet that is marked as damaged, and note where the packet ends."""
+        """Update `last_end`, and count a damaged place if the packet is marked as damaged."""
         if packet.is_corrupt:
             self.damaged_places += 1
         seconds = _seconds_of(packet)
@@ -68,9 +68,10 @@ class DamageReport:
             )
 
     def shortfall(self, promised_end: float | None) -> str:
-        """Return a description of what is missing from the file, or an empty string.
+        """Return a text that says what is missing from the file, or an empty string if nothing is.
 
-        `promised_end` is the end in the file's header, in seconds, or None if it has none.
+        `promised_end` is the end time in the file's header, in seconds, or None if the header has
+        no end time.
         """
         if self.damaged_places:
             return (
@@ -82,20 +83,23 @@ class DamageReport:
             and promised_end is not None
             and self.last_end < promised_end - _END_TOLERANCE_SECONDS
         ):
-            return f"the file ends after {self.last_end:.1f} s of its {promised_end:.1f} s"
+            return (
+                f"the file ends after {self.last_end:.1f} s, but its header says "
+                f"{promised_end:.1f} s"
+            )
         return ""
 
 
 class Demuxer:
-    """An open video file, which yields its packets and the decoded frames of its video stream.
+    """An open video file, split into the decoded frames of its video and its other packets.
 
     `container` is PyAV's container, and `video` is the stream that is decoded: the first video
     stream that is not a cover image. `damage` says what is wrong with the part that was read.
-    `has_begun` is whether reading has begun.
+    `has_begun` is whether `items` has begun to read the file.
 
-    `accelerator` is the hardware that decodes. If it is None, threads on `cores` CPU cores decode
-    (0: all cores of the machine). If these cores are `shared` with inference, only the part of them
-    that decoding needs is used.
+    `accelerator` is the hardware that decodes. If it is None, the CPU decodes, and `cores` is the
+    number of its cores to use (0: all cores of the machine). If `shared` is true, inference uses
+    the same cores, so decoding uses only as many of them as it needs.
 
     Raises `MediaError` if the file cannot be opened, if it has no video stream, or if FFmpeg does
     not know its codec.
@@ -120,7 +124,7 @@ class Demuxer:
         self.container.close()
 
     def reopened(self, accelerator: Accelerator | None) -> "Demuxer":
-        """Close the file, open it again, and return the new demuxer at its beginning.
+        """Close the file, and return a new demuxer that starts at the beginning of the file.
 
         `accelerator` is the hardware that decodes from now on, or None. Raises `MediaError` if the
         file can no longer be opened.
@@ -129,9 +133,10 @@ class Demuxer:
         return Demuxer(self._path, cores=self._cores, shared=self._shared, accelerator=accelerator)
 
     def seek(self, pts: int) -> None:
-        """Move to the last key frame at or before a time, in units of the video's time base.
+        """Move to the last key frame at or before `pts`, a time in units of the video's time base.
 
-        A file whose format cannot seek stays at the beginning.
+        In some formats (MPEG-TS) the new position may be later than `pts`. If the format cannot
+        seek, the position does not change.
         """
         with contextlib.suppress(av.FFmpegError):
             self.container.seek(pts, stream=self.video)
@@ -160,7 +165,10 @@ class Demuxer:
                 yield packet
 
     def header_end(self) -> float | None:
-        """Return the end time in the file's header, in seconds, or None if the header has none."""
+        """Return the time in seconds at which the file ends according to its header.
+
+        Return None if the header gives no duration.
+        """
         if not self.container.duration:
             return None
         return ((self.container.start_time or 0) + self.container.duration) / av.time_base
@@ -172,7 +180,11 @@ class Demuxer:
             self.damage.note_error(error)
 
     def _use_cores(self) -> None:
-        """Set the number of threads with which the CPU decodes."""
+        """Set the number of threads with which the CPU decodes.
+
+        The number depends on the number of cores that may be used and, if inference uses the same
+        cores, also on the frame size.
+        """
         context = self.video.codec_context
         self.video.thread_type, context.thread_count = "AUTO", self._cores
         if self._shared:
@@ -192,16 +204,16 @@ class VideoReader:
 
     Use it in a `with` block, or call `close`. Iterate over `read` for the frames. All frames have
     the size of the first one. `shortfall`, `concealed_frames` and `resized_frames` say what was
-    wrong with the part of the file that was read since it was last opened.
+    wrong with the part of the file that was read since the constructor or `restart` opened it.
 
-    These are available at once: `info`; `start_pts`, the time of the video's first frame in units
-    of its time base; `interlaced`, whether the first frame is interlaced; and
-    `sample_aspect_ratio`, the width of an upright pixel divided by its height.
+    `info` holds the properties of the video. `start_pts` is the time of the first frame in units of
+    the video's time base. `interlaced` says whether the first frame is interlaced.
+    `sample_aspect_ratio` is the width of a pixel of the upright frame divided by its height.
 
     If `hardware` is true, the reader tries to decode with hardware; `accelerator` says whether it
-    does. Otherwise threads on `cores` CPU cores decode (0: all cores of the machine). If these
-    cores are `shared` with inference, only the part of them that decoding needs is used, because
-    more threads would slow down inference.
+    does. Otherwise the CPU decodes, and `cores` is the number of its cores to use (0: all cores of
+    the machine). If `shared` is true, inference uses the same cores. Decoding then uses only as
+    many of them as it needs, because more threads would slow down inference.
 
     Raises `MediaError` if the file cannot be read as a video.
     """
@@ -242,7 +254,7 @@ class VideoReader:
         self._demuxer.close()
 
     def restart(self) -> None:
-        """Open the file again at its beginning, for another `read`.
+        """Open the file again, so that the next `read` starts at its beginning.
 
         Raises `MediaError` if the file can no longer be opened.
         """
@@ -282,7 +294,7 @@ class VideoReader:
 
     @property
     def shortfall(self) -> str:
-        """A description of what is missing from the file, or an empty string.
+        """A text that says what is missing from the file, or an empty string if nothing is.
 
         It says how many places could not be decoded or, after reading to the end, that the file
         ends earlier than its header says.
@@ -291,7 +303,7 @@ class VideoReader:
 
     @property
     def concealed_frames(self) -> int:
-        """The number of frames of which the decoder had to guess a damaged part."""
+        """The number of frames with a damaged part, which the decoder had to guess."""
         return self._demuxer.damage.concealed_frames
 
     @property
@@ -305,8 +317,8 @@ class VideoReader:
         """Yield the frames in presentation order, and the packets of other streams between them.
 
         `others` are the indices of these streams in the file. Their packets come in the order of
-        the file. `start` and `duration` are in seconds; `start` counts from the video's first
-        frame. Frames and packets outside this time range are left out.
+        the file. `start` is in seconds after the video's first frame. `duration` is in seconds, or
+        None to read to the end. Frames and packets outside this time range are left out.
         """
         # Half a unit of the time base allows for the rounding of frame times.
         first = self._start_seconds + start - float(self.info.time_base) / 2
@@ -332,11 +344,11 @@ class VideoReader:
         self._demuxer.damage.reached_end = True
 
     def _look_ahead(self) -> av.VideoFrame:
-        """Return the first frame, which `read` will still yield.
+        """Return the first frame of the file; `read` yields this frame again.
 
-        The packets before the first frame are kept for `read`. If there are more than `MOST_AHEAD`,
-        the file is opened again instead. Raises `MediaError` if the file has no frame that can be
-        decoded.
+        The packets before the first frame are kept for `read`. If there are more than `MOST_AHEAD`
+        packets, the file is opened again instead. Raises `MediaError` if the file has no frame that
+        can be decoded.
         """
         ahead: list[av.VideoFrame | av.Packet] = []
         items = self._unread
@@ -360,8 +372,8 @@ class VideoReader:
         """Yield all frames and packets from the last key frame at or before `start` on.
 
         `start` is in seconds after the first frame. In some formats (MPEG-TS) a seek ends at a
-        frame after `start`. In that case the reader seeks farther back, and at last to the
-        beginning of the file.
+        frame after `start`. In that case the reader seeks again to an earlier time. If this does
+        not help either, it reads the file from its beginning.
         """
         wanted = (self._start_seconds + start) / float(self.info.time_base) + 0.5
         for back in (0.0, *_SEEK_BACK_SECONDS):
@@ -388,10 +400,10 @@ class VideoReader:
         yield from self._demuxer.items()
 
     def _frame(self, native: av.VideoFrame, index: int, decoded: int) -> Frame:
-        """Return a decoded FFmpeg frame as an upright `Frame` with the number `index`.
+        """Return the decoded FFmpeg frame `native` as an upright `Frame` with the number `index`.
 
-        `decoded` is the number of frames decoded before this frame. A frame without a time gets its
-        time from that number.
+        `decoded` is the number of frames decoded before this frame. If the frame has no time, its
+        time is computed from that number and the frame rate.
         """
         damage = self._demuxer.damage
         damage.concealed_frames += native.is_corrupt
@@ -414,6 +426,9 @@ class VideoReader:
 
 
 def _seconds_of(packet: av.Packet) -> float | None:
-    """Return the packet's presentation or else decoding time in seconds, or None without both."""
+    """Return the time in seconds at which a packet is presented.
+
+    If the packet has no presentation time, return its decoding time. Return None if it has neither.
+    """
     moment = packet.pts if packet.pts is not None else packet.dts
     return None if moment is None or packet.time_base is None else float(moment * packet.time_base)

@@ -28,10 +28,11 @@ _FIRST_SECONDS = 0.5
 
 
 class RecordingWriter:
-    """A writer of the Matroska video `path` from yuv420p frames with even sides.
+    """A writer of a live recording: it writes frames to a Matroska file at `path`.
 
-    All frames are written at the size of the first one. The methods raise `OutputError`,
-    `av.FFmpegError` or `OSError` if writing fails.
+    The frames must be in the format yuv420p and have even sides. All frames are written at the size
+    of the first one. The methods other than `abandon` raise `OutputError`, `av.FFmpegError` or
+    `OSError` if writing fails.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,10 +65,11 @@ class RecordingWriter:
         self.keep_going()
 
     def keep_going(self) -> None:
-        """Create the file and write the first frames, if enough frames or enough time have passed.
+        """Create the file and write the frames added so far, if it is time to begin.
 
-        Nothing happens if the file was created before. Call this method regularly, also while no
-        frames arrive.
+        It is time when enough frames were added to measure the encoding time, or when
+        `_FIRST_SECONDS` have passed since the first frame. Nothing happens if the file was created
+        before. Call this method regularly, also while no frames arrive.
         """
         if self._first and (
             len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at
@@ -83,7 +85,7 @@ class RecordingWriter:
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file and keep the frames that were written so far.
+        """Close the file after an error, and keep the frames that were written so far.
 
         This method raises no error, because the caller already reports the error that ended the
         recording.

@@ -36,7 +36,7 @@ class Route(Protocol):
 
 
 class CopyRoute:
-    """A route that copies packets without change."""
+    """A route that copies packets without change to the stream `output`."""
 
     def __init__(self, output: Stream) -> None:
         self._output = output
@@ -49,7 +49,10 @@ class CopyRoute:
 
 
 class AudioRoute:
-    """A route that decodes sound and encodes it with another codec."""
+    """A route that decodes sound and encodes it with another codec.
+
+    `source` is the input stream, and `output` is the output stream with the other codec.
+    """
 
     def __init__(self, source: Stream, output: Stream) -> None:
         self._source: Any = source.codec_context
@@ -59,7 +62,10 @@ class AudioRoute:
         self._next_sample: int | None = None
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Yield the newly encoded packets. A damaged input packet yields none."""
+        """Yield the sound of an input packet as newly encoded packets.
+
+        With None, yield the packets that are still held back. Yield nothing for a damaged packet.
+        """
         try:
             frames = self._source.decode(packet)
         except av.error.InvalidDataError:
@@ -84,7 +90,7 @@ class AudioRoute:
             yield from self._mux_ready(context.encode(ready))
 
     def _set_time(self, frame: av.AudioFrame) -> None:
-        """Set the frame's time to the number of samples before it.
+        """Set the time of a sound frame to the number of samples before it.
 
         The input's times are not precise enough, because in some containers (AVI) the time unit of
         sound is longer than a frame of sound. If the input's time is later by more than
@@ -108,14 +114,20 @@ class AudioRoute:
 
 
 class SubtitleRoute:
-    """A route that decodes text subtitles and encodes them in the container's own format."""
+    """A route that decodes text subtitles and encodes them in the container's own format.
+
+    `source` is the input stream, and `output` is the output stream in that format.
+    """
 
     def __init__(self, source: Stream, output: Stream) -> None:
         self._source: Any = source.codec_context
         self._stream = output
 
     def packets(self, packet: av.Packet | None) -> Iterator[av.Packet]:
-        """Yield the newly encoded packets. A damaged input packet yields none."""
+        """Yield the subtitle of an input packet as a newly encoded packet.
+
+        Yield nothing for None, for a damaged packet and for a packet without a subtitle.
+        """
         if packet is None:
             return
         try:
@@ -137,10 +149,10 @@ class SubtitleRoute:
 
 @dataclass(frozen=True)
 class Routing:
-    """The routes of all input streams that are carried to the output.
+    """The routes of all input streams that are carried to the output file.
 
-    `routes` maps the index of an input stream to its route. `notes` has a line for the user about
-    each stream that is converted or dropped.
+    `routes` maps the index of an input stream to the `Route` that copies or converts it. `notes`
+    has a line for the user about each stream that is converted or dropped.
     """
 
     routes: dict[int, Route]
@@ -150,8 +162,9 @@ class Routing:
 def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
     """Add an output stream to `container` for every input stream that it can hold.
 
-    A stream may be converted for this purpose. Return the routes to the output streams, and notes
-    about the streams that were converted or dropped.
+    `streams` are the input streams. A stream is converted if the container can hold it only in
+    another codec. Return the routes to the output streams, and notes about the streams that are
+    converted or dropped.
     """
     routes: dict[int, Route] = {}
     notes: list[str] = []
@@ -167,7 +180,10 @@ def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
 def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, str]:
     label = f"{stream.type} stream {stream.index}"
     if stream.codec_context is None or stream.type not in ("audio", "subtitle"):
-        return None, f"{label} is dropped: the output keeps only sound and subtitles"
+        return (
+            None,
+            f"{label} is dropped: besides its video, the output keeps only sound and subtitles",
+        )
     codec = stream.codec_context.name
     if _holds(container, stream):
         return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
@@ -182,7 +198,7 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
         return _subtitle_route(
             stream, container
         ), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
-    return None, f"{label} is dropped: {why}; name the output .mkv to keep the stream"
+    return None, f"{label} is dropped: {why}; end the name of the output in .mkv to keep the stream"
 
 
 def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:
@@ -205,8 +221,8 @@ def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute
 def _holds(container: OutputContainer, stream: Stream) -> bool:
     """Return whether the container can hold the stream without conversion.
 
-    FFmpeg's tables of supported codecs are incomplete. Therefore this function writes the header of
-    a file with this stream to memory, and returns whether that succeeded.
+    This function tries to write the header of a file with this stream to memory, because FFmpeg's
+    tables of supported codecs are incomplete.
     """
     try:
         with av.open(io.BytesIO(), "w", format=container.format.name) as trial:

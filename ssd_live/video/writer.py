@@ -47,7 +47,7 @@ class Quality:
     """A codec with its quality and effort.
 
     `crf` is the constant rate factor on the codec's own scale. A smaller value gives better quality
-    and a larger file. `preset` is the effort to make the file smaller.
+    and a larger file. `preset` says how much work the encoder does to make the file smaller.
     """
 
     codec: Codec
@@ -62,10 +62,10 @@ class VideoWriter:
     subtracted from all frame times, in units of the video's time base. Until `finish`, the video is
     in a part file beside `path`, with `.part` in its name.
 
-    One thread must write all frames in order. x264 starts its own threads for `cores` CPU cores (0:
-    all cores of the machine). `notes` are lines for the user about everything that could not be
-    kept unchanged. Use the writer in a `with` block, which deletes the part file if the video was
-    not finished.
+    One thread must write all frames in order. `cores` is the number of CPU cores for which the
+    encoder x264 starts its own threads (0: all cores of the machine). `notes` are lines for the
+    user about everything that could not be kept unchanged. Use the writer in a `with` block, which
+    deletes the part file if the video was not finished.
 
     Raises `OutputError` if the file cannot be written. The constructor already raises it if the
     file name, the codec or the frame size is not possible.
@@ -133,9 +133,9 @@ class VideoWriter:
     def write(self, frame: Frame) -> None:
         """Encode one frame.
 
-        `frame.native` must be an upright yuv420p FFmpeg frame with even sides. A frame whose time
-        is not later than the time of the frame before is written one unit of the time base after
-        that frame. Raises `OutputError` if writing fails.
+        `frame.native` must be an upright yuv420p FFmpeg frame with even sides. If the time of the
+        frame is not later than the time of the frame before, it is set to one unit of the time base
+        after that time. Raises `OutputError` if writing fails.
         """
         picture = frame.native
         assert isinstance(picture, av.VideoFrame)
@@ -146,8 +146,8 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             if not any("times" in note for note in self.notes):
                 self.notes.append(
-                    "some frames have times that are not later than the frame before; each of "
-                    "them is written one time unit after the frame before"
+                    "some frames have times that are not later than the time of the frame before; "
+                    "each of them is written with the next possible time"
                 )
             pts = self._last_pts + 1
         self._last_pts = pts
@@ -180,15 +180,16 @@ class VideoWriter:
     def finish(self) -> None:
         """Close the file, count its frames and give it its final name.
 
-        Raises `OutputError` if writing fails, if the file does not have all frames, or if another
-        program has made a file with the final name.
+        A file that already had this name when the writer was created is replaced. Raises
+        `OutputError` if writing fails, if the file does not have all frames, or if another program
+        has made a file with the final name in the meantime.
         """
         self.close_part()
         written = _count_frames(self.part)
         if written != self.frames:
             raise OutputError(
-                f"{self.path}: {self.frames} frames were encoded but {written} are in "
-                f"{self.part.name}; try again"
+                f"{self.path}: the video is not complete, because {self.frames} frames were "
+                f"encoded but {written} are in {self.part.name}; try again"
             )
         if self._replaces:
             self.part.replace(self.path)
@@ -283,8 +284,8 @@ class VideoWriter:
         if width % 2 == 0 and height % 2 == 0:
             return []
         return [
-            f"{width} x {height} has an odd side, which 4:2:0 video cannot have; frames are "
-            f"padded to {width + width % 2} x {height + height % 2}"
+            f"the frame size {width} x {height} has an odd side, which 4:2:0 video cannot have; "
+            f"frames are padded to {width + width % 2} x {height + height % 2}"
         ]
 
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
@@ -302,7 +303,10 @@ class VideoWriter:
 
 
 def _count_frames(path: Path) -> int:
-    """Return the number of video frames by the file's index, or else by counting packets."""
+    """Return the number of video frames in a file.
+
+    The number is taken from the file's index, or counted if there is no number in the index.
+    """
     with av.open(f"file:{path}") as container:
         stream = container.streams.video[0]
         return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)

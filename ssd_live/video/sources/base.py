@@ -22,7 +22,7 @@ class SourceSpec:
 
     @property
     def returns(self) -> bool:
-        """Whether the source may disappear and return, so that it can be opened again."""
+        """Whether the source, after it failed, may return and can then be opened again."""
         return self.kind in ("camera", "stream")
 
 
@@ -68,9 +68,10 @@ class SourceInfo:
 
 
 class Source(Protocol):
-    """An open source.
+    """An open source of frames, such as a camera or a video file.
 
-    Only one thread may use it. Use it in a `with` block, or call `close`.
+    `info` holds its properties. Only one thread may use a source. Use it in a `with` block, or call
+    `close`.
     """
 
     info: SourceInfo
@@ -78,7 +79,7 @@ class Source(Protocol):
     def read(self) -> Frame | None:
         """Wait for the next frame and return it upright.
 
-        Return None at the end. Raises `MediaError` if the source has failed.
+        Return None at the end of the source. Raises `MediaError` if the source has failed.
         """
         ...
 

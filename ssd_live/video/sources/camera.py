@@ -36,8 +36,8 @@ _COMMON_MODES = (
 class Camera:
     """A camera that the system lists.
 
-    `index` is the number with which OpenCV opens the camera. `modes` are the modes that can be
-    requested.
+    `index` is the number with which OpenCV opens the camera. `name` is the system's name of it.
+    `modes` are the modes that can be requested.
     """
 
     index: int
@@ -75,7 +75,8 @@ def _modes(index: int) -> tuple[SourceOptions, ...]:
 def find_camera(text: str) -> int:
     """Return the index of a camera that is given by its number or a part of its name.
 
-    Upper and lower case do not matter. Raises `MediaError` if no camera has such a name.
+    Upper and lower case do not matter. A number is returned without a check that this camera
+    exists. Raises `MediaError` if `text` is not a number and no camera has such a name.
     """
     if text.isdecimal():
         return int(text)
@@ -86,7 +87,7 @@ def find_camera(text: str) -> int:
     listed = "; ".join(f"{camera.index}: {camera.name}" for camera in known) or "none found"
     raise MediaError(
         f"there is no file or camera named {text!r} (cameras: {listed}); give a camera, a file, an "
-        "address, a folder, screen or pattern"
+        "address, a folder, or the word `screen` or `pattern`"
     )
 
 
@@ -138,12 +139,13 @@ def _backend() -> int:
 
 
 def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
-    """Open a camera in the mode that is closest to the requested one.
+    """Open camera number `index` in a mode close to the requested one, and return it.
 
-    If no pixel format is requested, use the camera's default format if it allows the requested size
-    and rate. Otherwise use MJPG, because USB 2 is too slow for the raw pixels of large frames. If
-    MJPG gives a smaller width, or the same width and a lower rate, use the default format. Raises
-    `MediaError` if the camera cannot be opened.
+    The pixel format is the requested one. If none is requested, the camera's default format is
+    tried first. If it does not allow the requested size and rate, MJPG is tried, because USB 2 is
+    too slow for the raw pixels of large frames. If MJPG then gives a smaller width, or the same
+    width and a lower rate, the default format is used after all. Raises `MediaError` if the camera
+    cannot be opened.
     """
     size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
     capture = _try(index, size, rate, options.pixel_format)
@@ -189,7 +191,7 @@ def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bo
 
 
 def _why(index: int) -> str:
-    """Return a message that says why a camera does not open, and what to do on this platform."""
+    """Return a message that camera number `index` does not work, and what the user can do."""
     if sys.platform == "darwin":
         return (
             f"camera {index} cannot be opened; allow it under System Settings > Privacy & "
@@ -204,16 +206,18 @@ def _why(index: int) -> str:
 
 
 def linux_error_text(device: Path) -> str:
-    """Return a message that says why a Video4Linux device delivers no frames, and what to do.
+    """Return a message that says why a camera delivers no frames on Linux, and what to do.
 
-    The device is missing, busy or not a working camera, or the user has no permission to use it.
+    `device` is the path of the camera, such as /dev/video0. The message gives one of these reasons:
+    the device is missing, the user has no permission to use it, it cannot be opened, another
+    program uses it, or it is not a working camera.
     """
     try:
         handle = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     except FileNotFoundError:
         return (
-            f"there is no camera {device}; connect a camera, or give a file, an address, screen "
-            "or pattern"
+            f"there is no camera {device}; connect a camera, or give a file, an address, or the "
+            "word `screen` or `pattern`"
         )
     except PermissionError:
         return (

@@ -70,5 +70,5 @@ class ImagesSource(Closing):
         self._next = min(max(int(np.ceil(seconds * self._rate - 1e-6)), 0), len(self._paths))
 
     def close(self) -> None:
-        """Clear the list of images."""
+        """Close the source, so that `read` returns no more images."""
         self._paths = []

@@ -5,9 +5,9 @@ import time
 
 
 class Metronome:
-    """A timer whose `wait` returns `rate` times per second.
+    """A timer that ticks `rate` times per second; `wait` returns at each tick.
 
-    If a caller is late, the missed ticks are not made up for. With a `rate` of 0, `wait` returns at
+    Ticks that a caller misses because it is late are skipped. With a `rate` of 0, `wait` returns at
     once.
     """
 
@@ -27,10 +27,10 @@ class Metronome:
 
 
 class Pacer:
-    """A clock that says when a frame is due, from the frame's own time.
+    """A clock that says when to show each frame of a video, so that it plays at its own speed.
 
-    The clock starts again, with the next frame due at once, if the frame times jump or if the
-    caller is too late.
+    If the frame times jump, or if the caller is too late, the clock starts again: that frame is due
+    at once, and the times of later frames count from it.
     """
 
     _FARTHEST_AHEAD_SECONDS, _FARTHEST_BEHIND_SECONDS = 2.0, 0.5

@@ -17,16 +17,18 @@ _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 def parse_source(text: str) -> SourceSpec:
     """Return the kind, address and title of the source that a user's text names.
 
-    The text is a camera's number or name, a file, an address, a folder of images, `screen` or
-    `pattern`. An existing file or folder has priority over a camera of the same name. Whether a
-    camera of this name exists is not checked.
+    The text is a camera's number or name, a file, an address, a folder of images, or the word
+    `screen` or `pattern`, which details may follow, as in `screen:2`. An existing file or folder
+    has priority over a camera of the same name. Whether a camera of this name exists is not
+    checked.
 
     Raises `UsageError` if the text is none of these.
     """
     text = text.strip()
     if not text:
         raise UsageError(
-            "the source is empty; give a camera, a file, an address, a folder, screen or pattern"
+            "the source is empty; give a camera, a file, an address, a folder, or the word "
+            "`screen` or `pattern`"
         )
     word, _, rest = text.partition(":")
     if word == "screen":
@@ -69,16 +71,19 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = _SIZE.fullmatch(text.strip())
     if not match or not all(2 <= int(side) <= 16384 for side in match.groups()):
-        raise UsageError(f"the size {text!r} must be WIDTHxHEIGHT in pixels, for example 1280x720")
+        raise UsageError(
+            f"the size {text!r} must be WIDTHxHEIGHT in pixels, both from 2 to 16384, for example "
+            "1280x720"
+        )
     return int(match[1]), int(match[2])
 
 
 def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
-    """Return the size and the rate from a text such as `1280x720@60`.
+    """Return the size and the rate from a text such as `1280x720@60`, `1280x720` or `@60`.
 
     The size is (width, height) in pixels, and the rate is in frames per second. Each is None if the
-    text does not contain it. Raises `UsageError` if the text is not in this form, or if the rate is
-    not in 0..1000.
+    text does not contain it. Raises `UsageError` if the text is not in this form, if a side is not
+    in 2..16384, or if the rate is not in 0..1000.
     """
     size, _, rate = address.partition("@")
     try:
@@ -96,12 +101,13 @@ def parse_pattern(address: str) -> tuple[tuple[int, int] | None, float | None]:
 def _screen(address: str) -> str:
     """Return `address`, the text after `screen:`, unchanged.
 
-    Raises `UsageError` if the address is not empty, N or X,Y,W,H.
+    The address must be empty, N (the number of a monitor) or X,Y,W,H (a region in pixels). Raises
+    `UsageError` if it has any other form.
     """
     if address and not re.fullmatch(r"\d+|-?\d+,-?\d+,\d+,\d+", address):
         raise UsageError(
-            f"screen:{address} is not a part of the desktop; give screen, screen:N with the number "
-            "of a monitor from 1, or screen:X,Y,W,H in pixels"
+            f"screen:{address} is not a part of the desktop; give `screen`, `screen:N` (N is the "
+            "number of a monitor, from 1), or `screen:X,Y,W,H` (a region in pixels)"
         )
     return address
 

@@ -25,9 +25,10 @@ _OBJECTS = (("chelsea.png", 0.45, 0.061, 0.043), ("astronaut.png", 0.6, -0.037, 
 class PatternSource(Closing):
     """A source that generates frames with moving objects.
 
-    `address` is empty, WxH in pixels or WxH@RATE in frames per second. A rate of 0 means as fast as
-    possible. A frame depends only on its index and the size, so every run generates the same
-    frames.
+    `address` is WxH, @RATE, WxH@RATE or empty. WxH is the size in pixels, and RATE is in frames per
+    second. What it does not give is taken from `options`, and is otherwise 1280x720 at 30 frames
+    per second. An `address` with a rate of 0 means as fast as possible. A frame depends only on its
+    index and the size, so every run generates the same frames.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -89,8 +90,9 @@ def _background(width: int, height: int) -> Pixels:
 def _sprite(name: str, height: float, widest: int) -> Pixels:
     """Return a bundled photo as a BGR image (H, W, 3) uint8, `height` pixels high.
 
-    The photo is smaller if it would be wider than `widest` pixels. Raises `MediaError` if it cannot
-    be scaled.
+    `name` is the file name of the photo. The aspect ratio is kept. If the photo would be wider than
+    `widest` pixels, it is scaled to that width instead. Raises `MediaError` if it cannot be read or
+    scaled.
     """
     image = read_image(assets_folder() / "media" / name).planes[0]
     scale = min(height / image.shape[0], widest / image.shape[1])

@@ -20,8 +20,9 @@ class ScreenSource(Closing):
     `address` is empty for the first monitor, the number of a monitor from 1, or X,Y,W,H in pixels
     of the whole desktop. `options.rate` is in frames per second, by default 30.
 
-    The constructor raises `MediaError` if the screen cannot be read, `MissingPackageError` if mss
-    is not installed, and `UsageError` if the region is not inside the desktop.
+    The constructor raises `MediaError` if the screen cannot be read, `MissingPackageError` if the
+    package mss is not installed, and `UsageError` if there is no such monitor or the region is not
+    inside the desktop.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:
@@ -39,7 +40,7 @@ class ScreenSource(Closing):
             import mss
         except ImportError as error:
             raise MissingPackageError(
-                "reading the screen needs mss; run `pip install mss`"
+                "reading the screen needs the package mss; run `pip install mss`"
             ) from error
         try:
             self._screen = mss.MSS()
@@ -81,8 +82,9 @@ class ScreenSource(Closing):
 def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
     """Return the region of the desktop that `address` names, as left, top, width and height.
 
-    The result is a dictionary of pixels, which mss takes. `monitors[0]` is the whole desktop, and
-    the others are single monitors. Raises `UsageError` if the region is not inside the desktop.
+    `address` is empty for the first monitor, the number of a monitor from 1, or X,Y,W,H.
+    `monitors[0]` is the whole desktop, and the others are single monitors. All values are in
+    pixels. Raises `UsageError` if there is no such monitor or the region is not inside the desktop.
     """
     if not address:
         return monitors[min(1, len(monitors) - 1)]
@@ -106,7 +108,7 @@ def _area(address: str, monitors: list[dict[str, int]]) -> dict[str, int]:
         ):
             return {"left": x, "top": y, "width": width, "height": height}
     raise UsageError(
-        f"screen:{address} is not a part of the desktop; give screen, screen:N with a monitor from "
-        f"1 to {len(monitors) - 1}, "
-        f"or screen:X,Y,W,H inside {whole['width']} x {whole['height']} pixels"
+        f"screen:{address} is not a part of the desktop; give `screen`, `screen:N` (N is a monitor "
+        f"from 1 to {len(monitors) - 1}), "
+        f"or `screen:X,Y,W,H` (a region inside {whole['width']} x {whole['height']} pixels)"
     )

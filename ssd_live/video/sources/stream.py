@@ -52,7 +52,7 @@ _HINTS = {
 
 
 class StreamSource(Closing):
-    """A source that reads a network stream with FFmpeg.
+    """A source that reads the network stream at the URL `address` with FFmpeg.
 
     Opening fails after `OPEN_TIMEOUT_SECONDS` without an answer, and reading fails after
     `READ_TIMEOUT_SECONDS` without data. The constructor raises `MediaError` if the stream cannot be
@@ -70,8 +70,8 @@ class StreamSource(Closing):
             self._first = next(self._frames, None)
             if self._first is None:
                 raise MediaError(
-                    f"{self._title}: the stream ended before its first frame; check that the "
-                    "address is that of a video"
+                    f"{self._title}: the stream ended before its first frame; check that this is "
+                    "the address of a video"
                 )
         except BaseException:
             self._container.close()
@@ -159,7 +159,11 @@ class StreamSource(Closing):
         )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Yield the decoded frames. Damaged packets, which a lossy network has, are skipped."""
+        """Yield the decoded frames of the video stream.
+
+        Damaged packets are skipped, because some networks lose data. Raises `MediaError` if the
+        stream fails.
+        """
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -193,7 +197,10 @@ class StreamSource(Closing):
         )
 
     def _media_error(self, error: Exception) -> MediaError:
-        """Return the `MediaError` to raise for an error, with a message that says what to do."""
+        """Return the `MediaError` to raise for an error of FFmpeg or of the operating system.
+
+        Its message says what is wrong with the stream and what to do.
+        """
         if isinstance(error, av.error.ExitError):
             return MediaError(
                 f"{self._title}: the server does not answer; check the address and the network"

@@ -45,8 +45,9 @@ class Mode:
 def modes(device: Path) -> list[Mode]:
     """Return the modes of a camera that have a fixed size and rate.
 
-    The largest size comes first, and for equal sizes the highest rate. Return an empty list if the
-    camera lists none or cannot be opened.
+    `device` is the path of the camera, such as /dev/video0. The largest size comes first, and for
+    equal sizes the highest rate. Return an empty list if the camera lists no such mode or cannot be
+    opened.
     """
     found = _with_device(device, lambda handle, ioctl: list(_modes(handle, ioctl)))
     return sorted(
@@ -55,18 +56,19 @@ def modes(device: Path) -> list[Mode]:
 
 
 def is_busy(device: Path) -> bool:
-    """Return whether another program captures from the camera.
+    """Return whether another program captures from the camera at the path `device`.
 
-    Only one program can own the camera's buffers.
+    The function requests the camera's buffers. The camera refuses this while another program has
+    them. Return False if the camera cannot be opened.
     """
     return bool(_with_device(device, _owned_by_another))
 
 
 def _with_device(device: Path, ask: Callable[[int, Ioctl], T]) -> T | None:
-    """Open the device and return the result of `ask`, or None if one of the two fails.
+    """Open the camera at the path `device`, call `ask` and return its result.
 
-    `ask` is called with the file descriptor and with `fcntl.ioctl`. On other systems than Linux the
-    result is None.
+    `ask` gets the file descriptor of the camera and the function `fcntl.ioctl`. Return None if
+    opening or `ask` raises `OSError`, and on other systems than Linux.
     """
     if not sys.platform.startswith("linux"):
         return None
@@ -132,9 +134,10 @@ def _rates(
 
 
 def _asked(ioctl: Ioctl, handle: int, code: int, request: bytearray) -> bool:
-    """Make the ioctl call `code`, which fills `request`, and return whether it succeeded.
+    """Make the ioctl call `code` on the file descriptor `handle`, and return whether it succeeded.
 
-    The call fails at the end of a list.
+    The call writes the answer of the camera into `request`. When entries of a list are read one
+    after another, the call fails after the last entry.
     """
     try:
         ioctl(handle, code, request)

@@ -460,7 +460,7 @@ def test_without_cameras_a_name_is_refused_with_what_else_can_be_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(camera, "cameras", list)
-    with pytest.raises(MediaError, match=r"none found.*screen or pattern"):
+    with pytest.raises(MediaError, match=r"none found.*`screen` or `pattern`"):
         camera.find_camera("Brio")
 
 

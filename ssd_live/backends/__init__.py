@@ -19,15 +19,16 @@ _PLACES = {
     "tensorrt-rtx": "ssd_live.backends.tensorrt.backend:TENSORRT_RTX",
 }
 BACKENDS = tuple(_PLACES)
-# These run an engine. It is built from the model file, so its results may differ and are checked.
+# These backends run an engine. It is built from the model file, so its results may differ from
+# those of the file and are checked.
 ENGINE_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 def backend_module(name: str) -> BackendModule:
-    """Return the module or object of the backend `name` that follows the `BackendModule` contract.
+    """Return the module or object that follows the `BackendModule` contract for the backend `name`.
 
-    Raises `UsageError` if there is no backend of this name, and `MissingPackageError` if its
-    package is not installed.
+    Raises `UsageError` if there is no backend of this name, and `MissingPackageError` if its module
+    needs a package that is not installed.
     """
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name!r}; choose auto, cpu, {', '.join(BACKENDS)}")
@@ -37,7 +38,7 @@ def backend_module(name: str) -> BackendModule:
 
 
 def installed() -> list[str]:
-    """Return the names of the backends whose package is installed, without importing them.
+    """Return the names of the backends whose package is installed. No package is imported.
 
     An installed package does not mean that a device or its driver is available.
     """

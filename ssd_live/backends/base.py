@@ -41,10 +41,12 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Options for loading a backend.
+    """Options for loading a model on a backend.
 
-    `device` is a name that the backend's `devices` returns, such as `CPU` or `GPU.1`. `batch` is
-    the number of images in every batch. `threads` is how many CPU threads the backend may use, or 0
+    `device` is a name that the backend's `devices` returns, such as `CPU` or `GPU.1`. `precision`
+    is the number format to compute in. `workload` is `latency` to finish one batch as soon as
+    possible, or `throughput` to compute as many images a second as possible. `batch` is the number
+    of images in every batch. `threads` is the number of CPU threads that the backend may use, or 0
     for one thread on each available core. `notify` is called with a line of text before and during
     slow steps, such as building an engine.
     """
@@ -58,28 +60,29 @@ class LoadOptions:
 
     @property
     def thread_count(self) -> int:
-        """The number of CPU threads to use: `threads`, or the available cores if that is 0."""
+        """The number of CPU threads to use: `threads`, or all available cores if `threads` is 0."""
         return self.threads or available_cores()
 
 
 def slots_for(at_once: int) -> int:
-    """Return how many slots a backend needs for throughput.
+    """Return the number of slots that a backend needs for throughput.
 
-    `at_once` is how many batches the backend computes in parallel. Three times as many slots plus
-    ten keep the backend busy while the caller that fills the slots is delayed.
+    A slot is a place for one batch in flight. `at_once` is the number of batches that the backend
+    computes in parallel. Three times as many slots plus ten keep the backend busy while the caller
+    that fills the slots is delayed.
     """
     return 3 * at_once + 10
 
 
 class Pending(Protocol):
-    """A batch in flight. The caller can wait for its outputs."""
+    """A batch in flight: it was submitted to a backend, and its outputs were not taken yet."""
 
     def result(self, timeout: float | None = None) -> Outputs:
         """Wait for the outputs of the batch and return them.
 
         `timeout` is the longest time to wait in seconds, or None to wait forever. The arrays are
-        valid until the backend uses the slot of this batch for another one. Raises `BackendError`
-        if the backend failed, and `TimeoutError` if the time is up.
+        valid until the backend uses the slot of this batch for another batch. Raises `BackendError`
+        if the backend failed, and `TimeoutError` if the outputs did not come within `timeout`.
         """
         ...
 
@@ -91,8 +94,8 @@ class CancellablePending(Pending, Protocol):
     def cancel(self) -> None:
         """Ask the backend to stop computing the batch.
 
-        The caller must still call `result` before the slot is used again. `result` raises
-        `BackendError` if the batch was stopped in time.
+        The caller must still call `result` before the slot is used again. If the batch was stopped
+        before it was finished, `result` raises `BackendError`.
         """
         ...
 
@@ -101,8 +104,8 @@ class Backend(Protocol):
     """A model loaded on a backend, to be used in a with-block.
 
     One thread submits batches. The same thread or one other thread waits for the results. `slots`
-    is how many batches may be in flight at a time. `description` is a text that names the library,
-    its version, the device and the precision.
+    is the number of batches that may be in flight at a time. `description` is a text that names the
+    library, its version, the device and the precision.
     """
 
     slots: int
@@ -125,7 +128,10 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop the batches in flight and free the model."""
+        """Free what this handle to the model holds.
+
+        Batches in flight are cancelled or completed.
+        """
 
     def __enter__(self) -> Self: ...
 
@@ -133,7 +139,7 @@ class Backend(Protocol):
 
 
 class BackendModule(Protocol):
-    """The functions that every backend module of this package has."""
+    """A module or object with the functions that every backend provides."""
 
     def devices(self) -> list[str]:
         """Return the devices of this machine that the backend can use, the default one first.
@@ -143,7 +149,11 @@ class BackendModule(Protocol):
         ...
 
     def precisions(self, device: str) -> list[Precision]:
-        """Return the precisions worth trying on a device, `fp32` first."""
+        """Return the precisions that are worth measuring on a device, `fp32` first.
+
+        `device` is a name that `devices` returns. int8 is never among them, because it needs a
+        model file of its own.
+        """
         ...
 
     def version(self) -> str:

@@ -45,36 +45,56 @@ def version() -> str:
 
 
 def devices() -> list[str]:
-    """Return the devices whose execution provider is installed, `CPU` first."""
+    """Return the devices whose execution provider is installed, `CPU` first.
+
+    An execution provider is the part of ONNX Runtime that computes on one kind of device. The names
+    are `CPU`, `CUDA`, `DirectML` and `CoreML`.
+    """
     installed = runtime().get_available_providers()
     return [device for device, provider in _PROVIDERS.items() if provider in installed]
 
 
 def precisions(device: str) -> list[Precision]:
-    """Return `fp32`, because ONNX Runtime computes in the precision of the model file."""
+    """Return `fp32` as the only precision.
+
+    ONNX Runtime always computes in the precision of the model file.
+    """
     return ["fp32"]
 
 
 class OrtPending:
-    """A batch in flight. See `Pending`."""
+    """A batch that was submitted to ONNX Runtime. See `Pending`.
+
+    `future` is the future of the output arrays. `run_options` is the object of ONNX Runtime that
+    can stop the computation.
+    """
 
     def __init__(self, future: "Future[list[Any]]", run_options: Any) -> None:
         self._future = future
         self._run_options = run_options
 
     def cancel(self) -> None:
-        """Stop computing the batch. See `CancellablePending.cancel`."""
+        """Ask ONNX Runtime to stop computing the batch. See `CancellablePending.cancel`."""
         if not self._future.cancel():
             self._run_options.terminate = True
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs and return them. See `Pending.result`."""
+        """Wait for the outputs of the batch and return them.
+
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `BackendError` if ONNX Runtime failed or the batch was cancelled, and `TimeoutError` if the
+        time is up. See `Pending.result`.
+        """
         try:
             return Outputs(*self._future.result(timeout))
         except TimeoutError:
-            raise TimeoutError(f"ONNX Runtime gave no answer within {timeout:g} s") from None
+            raise TimeoutError(
+                f"ONNX Runtime gave no answer within {timeout:g} s; try again"
+            ) from None
         except CancelledError:
-            raise BackendError("the batch was cancelled") from None
+            raise BackendError(
+                "the batch was cancelled before it was computed; submit it again"
+            ) from None
         except Exception as error:  # ONNX Runtime's errors have no common base class
             raise BackendError(
                 f"ONNX Runtime failed: {str(error).splitlines()[0]}; try --backend openvino"
@@ -85,7 +105,9 @@ class OrtBackend(Closing):
     """A model loaded with ONNX Runtime. See `Backend`.
 
     For latency it computes one batch at a time on all threads. For throughput on the CPU it
-    computes as many batches in parallel as there are threads, each on one thread.
+    computes as many batches in parallel as there are threads, each on one thread. Raises
+    `BackendError` if ONNX Runtime cannot load the model, and `MissingPackageError` if ONNX Runtime
+    is not installed.
     """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
@@ -116,9 +138,9 @@ class OrtBackend(Closing):
         )
 
     def submit(self, images: Pixels) -> OrtPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        See `Backend.submit`.
+        `images` is (B, H, W, 3) uint8 BGR. See `Backend.submit`.
         """
         run_options = self._run_options()
         return OrtPending(
@@ -127,7 +149,10 @@ class OrtBackend(Closing):
         )
 
     def share(self) -> "OrtShare":
-        """Return a second handle to the same session for use in another thread."""
+        """Return a second handle to the same loaded model for use in another thread.
+
+        Close the second handle before this one.
+        """
         return OrtShare(self)
 
     def close(self) -> None:
@@ -136,10 +161,10 @@ class OrtBackend(Closing):
 
 
 class OrtShare(Closing):
-    """A second handle to the session of an `OrtBackend`. See `Backend.share`.
+    """A second handle to the model of the `OrtBackend` `owner`. See `Backend.share`.
 
-    A session may be used from any thread. The worker threads of the owner limit how many batches
-    run in parallel.
+    Any thread may use it. The worker threads of `owner` compute the batches of both handles, so
+    they limit how many batches run in parallel.
     """
 
     def __init__(self, owner: OrtBackend) -> None:
@@ -147,7 +172,7 @@ class OrtShare(Closing):
         self.submit, self.share = owner.submit, owner.share
 
     def close(self) -> None:
-        """Do nothing: batches in flight complete, and the owner frees the session."""
+        """Do nothing, because the owner frees the model. Batches in flight are completed."""
 
 
 def load(model: ModelFile, options: LoadOptions) -> OrtBackend:

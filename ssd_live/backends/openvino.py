@@ -53,7 +53,7 @@ def _openvino() -> Any:
 def _without_telemetry() -> Iterator[None]:
     """Make `openvino_telemetry` impossible to import inside the with-block.
 
-    OpenVINO sends usage data to its vendor from the import on, unless it cannot import this
+    As soon as OpenVINO is imported, it sends usage data to its vendor, unless it cannot import this
     package.
     """
     before = sys.modules.get(_TELEMETRY_PACKAGE)
@@ -79,7 +79,7 @@ def devices() -> list[str]:
 
 
 def precisions(device: str) -> list[Precision]:
-    """Return `fp32` and the lower precisions that a device supports."""
+    """Return `fp32`, and those of `bf16` and `fp16` that a device supports."""
     capabilities = _openvino().Core().get_property(device, "OPTIMIZATION_CAPABILITIES")
     lower: list[Precision] = [
         precision for precision in ("bf16", "fp16") if precision.upper() in capabilities
@@ -88,10 +88,11 @@ def precisions(device: str) -> list[Precision]:
 
 
 class OpenVinoPending:
-    """A batch in flight. See `Pending`.
+    """A batch that was submitted to OpenVINO. See `Pending`.
 
-    `table` converts the output of a network that ends in `DetectionOutput`. It is None for a
-    network that ends in the NMS of the model file.
+    `request` is OpenVINO's inference request for the batch. `table` converts the output of a
+    network that ends in `DetectionOutput`. It is None for a network that ends in the NMS of the
+    model file.
     """
 
     def __init__(self, request: Any, table: Table | None) -> None:
@@ -99,16 +100,21 @@ class OpenVinoPending:
         self._table = table
 
     def cancel(self) -> None:
-        """Stop computing the batch. See `CancellablePending.cancel`."""
+        """Ask OpenVINO to stop computing the batch. See `CancellablePending.cancel`."""
         self._request.cancel()
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs and return them. See `Pending.result`."""
+        """Wait for the outputs of the batch and return them.
+
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `BackendError` if OpenVINO failed, and `TimeoutError` if the time is up. See
+        `Pending.result`.
+        """
         try:
             if timeout is None:
                 self._request.wait()
             elif not self._request.wait_for(max(1, int(timeout * 1000))):
-                raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s")
+                raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s; try again")
         except RuntimeError as error:
             raise BackendError(
                 f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime"
@@ -121,8 +127,10 @@ class OpenVinoPending:
 class OpenVinoBackend(Closing):
     """A model loaded with OpenVINO. See `Backend`.
 
-    Each slot has one inference request of OpenVINO, and the slots are used in turn. The batch is
-    fixed at load, because a dynamic batch costs a quarter of the speed.
+    Each slot has one inference request of OpenVINO, and the slots are used in turn. The number of
+    images in a batch is fixed when the model is loaded, because a variable number costs a quarter
+    of the speed. Raises `BackendError` if OpenVINO cannot load the model, and `MissingPackageError`
+    if OpenVINO is not installed.
     """
 
     def __init__(self, model: ModelFile, options: LoadOptions) -> None:
@@ -176,9 +184,9 @@ class OpenVinoBackend(Closing):
         self._next = 0
 
     def submit(self, images: Pixels) -> OpenVinoPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        See `Backend.submit`.
+        `images` is (B, H, W, 3) uint8 BGR. See `Backend.submit`.
         """
         slot, self._next = self._next, (self._next + 1) % self.slots
         request = self._requests[slot]
@@ -189,13 +197,16 @@ class OpenVinoBackend(Closing):
         return OpenVinoPending(request, self._tables[slot])
 
     def share(self) -> "OpenVinoBackend":
-        """Return a second handle to the same compiled network, with its own inference requests."""
+        """Return a second handle to the same loaded model, with its own inference requests.
+
+        Another thread may use it. Close it before this handle.
+        """
         other = copy.copy(self)
         other._make_slots()
         return other
 
     def close(self) -> None:
-        """Cancel the inference requests in flight and free all requests."""
+        """Cancel the batches of this handle that are in flight, and free its inference requests."""
         for request in self._requests:
             request.cancel()
         self._requests = []
@@ -203,12 +214,13 @@ class OpenVinoBackend(Closing):
 
 @contextlib.contextmanager
 def _own_cache() -> Iterator[Path | None]:
-    """Yield a folder with the networks that OpenVINO compiled before, or None if no folder can be
-    written. At the end of the with-block the new files of the folder move to the shared cache.
+    """Yield a folder with the networks that OpenVINO compiled before.
 
-    The folder belongs to this process alone and contains links to the shared files, because
-    OpenVINO writes its files in place, and it crashes on a file that another process has only half
-    written.
+    Yield None if no folder can be written. The folder belongs to this process alone and contains
+    hard links to the files of the shared cache. OpenVINO must not write into the shared cache,
+    because it writes its files in place, and it crashes on a file that another process has only
+    half written. At the end of the with-block, the new files of the folder move to the shared
+    cache.
     """
     with contextlib.ExitStack() as stack:
         own: Path | None = None
@@ -235,7 +247,7 @@ def _cache_folder() -> Path:
 
     A network that was compiled before loads in a quarter of the time. Each network, precision,
     batch and threshold has its own file, and OpenVINO checks that the file fits. Only the newest
-    files are kept. Raises `OSError` if the folder cannot be created.
+    `MOST_COMPILED` files are kept. Raises `OSError` if the folder cannot be created.
     """
     folder = cache_folder() / "openvino"
     _adopt_old_cache(folder)
@@ -254,9 +266,10 @@ def _cache_folder() -> Path:
 
 
 def _adopt_old_cache(folder: Path) -> None:
-    """Move the compiled networks of version 0.1.0 to `folder`.
+    """Move the networks that version 0.1.0 of this program compiled to `folder`.
 
-    That version kept them beside the user's models.
+    That version kept them beside the user's models. Nothing happens if there are none, if `folder`
+    exists, or if they cannot be moved.
     """
     old = engines_folder() / "openvino"
     if old.is_dir() and not folder.exists():

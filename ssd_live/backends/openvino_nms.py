@@ -1,4 +1,4 @@
-"""Replace the NMS of a model file by OpenVINO's own operator if few boxes are left to suppress.
+"""Replace the NMS of a model file with OpenVINO's own operator if few boxes are left to suppress.
 
 `DetectionOutput` is one operator with a fixed shape. It was the last layer of the first
 implementation of SSD, in Caffe. It takes the scores in the network's order (box by box) and returns
@@ -28,8 +28,9 @@ _COLUMNS = 7
 def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> Any | None:
     """Return a network that ends in `DetectionOutput`, or None if the file's own NMS must stay.
 
-    `network` is the network of a model file as OpenVINO read it, with fixed shapes. Its own NMS
-    must stay if that suppresses nothing, looks only at the best boxes, or has a score threshold
+    `openvino` is the imported module. `network` is the network of a model file as OpenVINO read it,
+    with fixed shapes, and `metadata` is the metadata of this file. The file's own NMS must stay in
+    three cases: it suppresses no boxes, it looks only at the best boxes, or its score threshold is
     below `LEAST_SCORE`.
     """
     tensors = {
@@ -76,7 +77,7 @@ def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> An
 
 
 class Table:
-    """A reusable buffer that holds the detections of one request in the layout of `Outputs`.
+    """A reusable buffer that holds the detections of one batch in the layout of `Outputs`.
 
     `batch` is the number of images, and `most` the largest number of detections per image.
     """
@@ -85,11 +86,12 @@ class Table:
         self._rows = np.zeros((batch, most, _COLUMNS), np.float32)
 
     def outputs(self, found: NDArray[np.float32]) -> Outputs:
-        """Convert the result of `DetectionOutput` and return it as `Outputs`.
+        """Convert `found`, the result of `DetectionOutput`, and return it as `Outputs`.
 
-        `found` has rows (1, 1, B * K, 7) of image, class, score and box (xyxy), one image after the
-        other. The first row whose image is -1 marks the end. The boxes and scores that are returned
-        are views of this buffer, so the next call overwrites them.
+        `found` is (1, 1, B * K, 7). Each row is one detection: image number, class, score, and the
+        box as x1, y1, x2, y2 in 0..1. The rows are sorted by image. The first row whose image
+        number is -1 marks the end. The boxes and scores that are returned are views of this buffer,
+        so the next call overwrites them.
         """
         rows = found.reshape(-1, _COLUMNS)
         end = int(rows[:, _IMAGE].argmin())

@@ -46,13 +46,18 @@ def precisions(device: str) -> list[Precision]:
 
 
 class TorchPending:
-    """A batch in flight on the CPU. See `Pending`."""
+    """A batch that was submitted to PyTorch on the CPU. See `Pending`."""
 
     def __init__(self, future: "Future[Outputs]") -> None:
         self._future = future
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs and return them. See `Pending.result`."""
+        """Wait for the outputs of the batch and return them.
+
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `BackendError` if PyTorch failed, and `TimeoutError` if the time is up. See
+        `Pending.result`.
+        """
         try:
             return self._future.result(timeout)
         except RuntimeError as error:
@@ -84,9 +89,9 @@ class TorchBackend(Closing):
         self.description = _description(options)
 
     def submit(self, images: Pixels) -> TorchPending:
-        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        See `Backend.submit`.
+        `images` is (B, H, W, 3) uint8 BGR. See `Backend.submit`.
         """
         return TorchPending(self._worker.submit(self._run, images))
 
@@ -119,7 +124,7 @@ def load(model: ModelFile, options: LoadOptions) -> Backend:
     """Load a model file on the CPU or on an NVIDIA GPU, and return the loaded backend.
 
     Raises `BackendError` if a GPU is requested and there is none or it cannot be used, and
-    `ModelFileError` if the weights do not fit the network.
+    `ModelFileError` if the weights of the file do not fit the network.
     """
     return (
         _load_on_gpu(model, options)
@@ -144,9 +149,10 @@ def _description(options: LoadOptions) -> str:
 
 
 def _answering(network: SSDNetwork, metadata: Metadata, options: LoadOptions) -> "NetworkPredictor":
-    """Return a predictor with the network on the device and in the precision of `options`.
+    """Prepare `network` for `options`, and return a predictor that runs it.
 
-    The default boxes keep their own precision, because rounding them would move the detections.
+    The network is moved to the device and converted to the precision of `options`. The default
+    boxes keep their own precision, because rounding them would move the detections.
     """
     kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[options.precision]
     boxes = network.default_boxes.to(options.device.lower())

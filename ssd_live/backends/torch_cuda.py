@@ -39,7 +39,8 @@ _CLOSE_WATCH_SECONDS, _POLL_SECONDS = 0.002, 0.0002
 class CudaBackend(Closing):
     """A model loaded with PyTorch on an NVIDIA GPU. See `Backend`.
 
-    `answering` is the network on the GPU, already in the precision to compute in. Raises
+    `answering` predicts boxes and scores with the network, which must be on the GPU already, in the
+    precision to compute in. `description` is the text of `Backend.description`. Raises
     `BackendError` if PyTorch cannot use the GPU.
     """
 
@@ -67,10 +68,10 @@ class CudaBackend(Closing):
                 raise _failure("PyTorch cannot use the GPU", error) from error
 
     def submit(self, images: Pixels) -> "_CudaPending":
-        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        This copies the images to the pinned memory of the next slot and starts its graph. Raises
-        `BackendError` if the GPU failed.
+        `images` is (B, H, W, 3) uint8 BGR. They are copied to the pinned memory of the next slot.
+        Raises `BackendError` if the GPU failed. See `Backend.submit`.
         """
         slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
         try:
@@ -93,13 +94,18 @@ class CudaBackend(Closing):
 
 
 class _CudaPending:
-    """A batch in flight in a slot."""
+    """A batch in flight on the GPU, in the slot `slot`. See `Pending`."""
 
     def __init__(self, slot: "_Slot") -> None:
         self._slot = slot
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs and return them. See `Pending.result`."""
+        """Wait for the outputs of the batch and return them.
+
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `BackendError` if the GPU failed, and `TimeoutError` if the time is up. See
+        `Pending.result`.
+        """
         try:
             self._slot.wait(timeout)
         except RuntimeError as error:
@@ -107,14 +113,16 @@ class _CudaPending:
         return self._slot.outputs
 
 
-# A function that does NMS. It takes boxes (B, N, 4), scores (B, N, C) and the network. It returns
-# int32 (B * (1 + 6 K),): the four outputs one after the other, with float32 values as their bits.
+# A function that does NMS. It takes boxes (B, N, 4), scores (B, N, C) and the predictor that gave
+# them. It returns int32 (B * (1 + 6 K),): the four outputs one after the other, with float32 values
+# as their bits.
 _Detect = Callable[["Tensor", "Tensor", "NetworkPredictor"], "Tensor"]
 
 
 class _Slot:
-    """Pinned memory, a stream and a captured graph for one batch.
+    """A place for one batch in flight on the GPU: pinned memory, a CUDA stream and a CUDA graph.
 
+    `answering` predicts boxes and scores, `batch` is the number of images, and `detect` does NMS.
     Everything is allocated when the slot is created and nothing when it is used.
     """
 
@@ -149,7 +157,7 @@ class _Slot:
         self.outputs = _outputs_in(host.numpy(), batch, _limit(answering))
 
     def start(self, images: Pixels) -> None:
-        """Copy the images into the slot and launch its graph."""
+        """Copy the images (B, H, W, 3) uint8 BGR into the slot and launch its graph."""
         np.copyto(self._images, images)
         with torch.cuda.stream(self._stream):
             self._graph.replay()
@@ -158,7 +166,8 @@ class _Slot:
     def wait(self, timeout: float | None) -> None:
         """Wait until the graph is done.
 
-        Raises `TimeoutError` after `timeout` seconds. None waits forever.
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `TimeoutError` if the time is up.
         """
         if timeout is None:
             self._done.synchronize()
@@ -167,7 +176,7 @@ class _Slot:
         while not self._done.query():  # type: ignore[no-untyped-call]
             waited = time.monotonic() - began
             if waited > timeout:
-                raise TimeoutError(f"the GPU gave no answer within {timeout:g} s")
+                raise TimeoutError(f"the GPU gave no answer within {timeout:g} s; try again")
             time.sleep(0 if waited < _CLOSE_WATCH_SECONDS else _POLL_SECONDS)
 
     def close(self) -> None:
@@ -269,7 +278,11 @@ def fuse_relus(network: nn.Module) -> None:
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Fold each BatchNorm of a network in evaluation mode into the convolution `conv` before it."""
+    """Fold each BatchNorm of a network into the convolution before it, so that inference is faster.
+
+    It does this in every module that has a convolution `conv` and a BatchNorm `bn`. The network
+    must be in evaluation mode.
+    """
     for module in network.modules():
         convolution, norm = getattr(module, "conv", None), getattr(module, "bn", None)
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

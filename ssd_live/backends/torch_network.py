@@ -73,11 +73,11 @@ def network_of(model: ModelFile) -> SSDNetwork:
 def load_weights_of_model_file(network: SSDNetwork, model: ModelFile) -> None:
     """Load the weights of a model file into a newly created network.
 
-    The input channels of the network are then in BGR order, as in the file.
+    The input channels of the network are then in BGR order, as in the file. Raises `ModelFileError`
+    if a weight is missing or has another shape.
 
     The exporter keeps the names of the parameters and folds each BatchNorm into the convolution
     before it. Every BatchNorm of the network therefore becomes the identity plus the folded bias.
-    Raises `ModelFileError` if a weight is missing or has another shape.
     """
     graph = onnx.load_model_from_string(model.data).graph
     stored = {
@@ -154,6 +154,6 @@ def _norm_scale(network: SSDNetwork, stored: dict[str, TensorProto], model: Mode
         if "scale_weight" in name or values.shape == (1, len(expected), 1, 1):
             return torch.from_numpy(values.astype(np.float32)).reshape(expected.shape)
     raise ModelFileError(
-        f"{model.path}: lacks the norm of conv4_3, so PyTorch cannot run the model; choose "
-        "--backend openvino"
+        f"{model.path}: lacks the scale factors of conv4_3, so PyTorch cannot run the model; "
+        "choose --backend openvino"
     )

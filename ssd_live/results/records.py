@@ -38,7 +38,7 @@ Record = dict[str, Any]
 
 
 def check_format(path: Path) -> None:
-    """Raise `UsageError` if the file ending is not one of `FORMATS`."""
+    """Raise `UsageError` if the file ending of `path` is not `.jsonl`, `.json` or `.csv`."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
             f"{path}: detections are written as {', '.join(FORMATS)}; end the name in one of these"
@@ -61,9 +61,10 @@ class LogPaths:
 class JsonlWriter:
     """A writer of JSON lines: one header line, then one line for each frame.
 
-    `header` is the content of the header line. Until `finish`, the file is a part file with `.part`
-    in its name. Use the writer in a `with` block, which deletes the part file if neither `finish`
-    nor `close_part` was called. The constructor raises `OutputError` if the file cannot be written.
+    `place` has the paths of the file, and `header` is the content of the header line. Until
+    `finish`, the file is a part file with `.part` in its name. Use the writer in a `with` block,
+    which deletes the part file if neither `finish` nor `close_part` was called. The constructor
+    raises `OutputError` if the file cannot be written.
     """
 
     def __init__(self, place: LogPaths, header: Record) -> None:
@@ -167,8 +168,8 @@ class JsonlWriter:
 def combine(logs: Iterable[Path], path: Path) -> None:
     """Write the detections of finished logs to the file `path`, in the order of the logs.
 
-    The ending of `path` chooses the format: `.jsonl`, `.json` (COCO) or `.csv`. Raises
-    `OutputError` if the file cannot be written.
+    Each log is a file of JSON lines. The ending of `path` chooses the format: `.jsonl`, `.json`
+    (COCO) or `.csv`. Raises `OutputError` if the file cannot be written.
     """
     writers: dict[str, Callable[[list[Path], IO[str]], None]] = {
         ".jsonl": _write_lines,

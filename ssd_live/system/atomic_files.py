@@ -14,7 +14,7 @@ from ssd_live.errors import OutputError, SsdLiveError
 
 # File systems allow 255 bytes, and `.part` and a number must fit too.
 _LONGEST_NAME_BYTES = 240
-# Windows would else change line ends.
+# Without this flag Windows would change line ends.
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -49,7 +49,10 @@ def reserve_part(path: Path) -> Path:
 
 
 def parts_of(path: Path) -> set[Path]:
-    """Return the files beside `path` that are named as `reserve_part` names its part files."""
+    """Return the part files of `path`: files beside it with a name that `reserve_part` gives.
+
+    For clip.mp4 these are clip.part.mp4, clip.part-2.mp4 and so on, if they exist.
+    """
     name = re.compile(rf"{re.escape(_part_stem(path))}\.part(-\d+)?{re.escape(path.suffix)}")
     return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
@@ -108,7 +111,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".ssd_live-{secrets.token_hex(8)}"
-        # The system applies the user's umask; asking for it would change it for other threads.
+        # The system applies the user's umask here. Python can read the umask only by changing it,
+        # and that would affect other threads.
         handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
     except OSError as error:
         raise OutputError(
@@ -138,7 +142,7 @@ def _refuse_special(path: Path) -> None:
 
 
 def os_error_text(error: OSError) -> str:
-    """Return the operating system's text for an error in lower case: `no space left on device`."""
+    """Return the system's text for an error in lower case, as in "no space left on device"."""
     return (error.strerror or str(error)).lower()
 
 

@@ -14,8 +14,9 @@ from ssd_live.errors import BackendError
 def own_program(module: str = "ssd_live", command: str = "") -> list[str]:
     """Return the first words of a command line that runs a part of this program.
 
-    `module` is the module to run, by default the command line. A frozen app has no `-m` option, so
-    there the program itself takes `command`, if it is given, as its first word.
+    `module` is the Python module of that part, by default the program's command line. A frozen app
+    cannot run a module by its name, so there the app itself is run. Its first argument is then
+    `command`, the word that selects the part, or nothing for the command line.
     """
     if getattr(sys, "frozen", False):
         return [sys.executable, *([command] if command else [])]
@@ -24,7 +25,7 @@ def own_program(module: str = "ssd_live", command: str = "") -> list[str]:
 
 
 def own_environment() -> dict[str, str]:
-    """Return environment variables with which a child process imports this same package."""
+    """Return environment variables for a child process, so that it imports this same package."""
     package = str(Path(__file__).resolve().parents[2])
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
@@ -32,12 +33,12 @@ def own_environment() -> dict[str, str]:
 
 
 def run_child(command: list[str], limit: float, alive: int | None = None) -> tuple[int, str]:
-    """Run a child process until it ends, and return its exit code and the text of its standard
-    error.
+    """Run a child process until it ends, and return its exit code and its standard error as text.
 
-    `command` is the program and its arguments. `limit` is the time limit in seconds. `alive` is a
-    `lifeline` shared with other children, or None to make one for this child. The exit code is
-    negative if a signal ended the child. Raises `BackendError` if the time limit is exceeded.
+    `command` is the program and its arguments. `limit` is the time limit in seconds. `alive` is the
+    file descriptor of a `lifeline` that several children share, or None to make a lifeline for this
+    child. The exit code is negative if a signal ended the child. A child that reaches the time
+    limit is killed, and `BackendError` is raised.
     """
     with contextlib.ExitStack() as stack:
         stdin = stack.enter_context(lifeline()) if alive is None else alive
@@ -53,15 +54,18 @@ def run_child(command: list[str], limit: float, alive: int | None = None) -> tup
                 env=own_environment(),
             )
         except subprocess.TimeoutExpired:
-            raise BackendError(f"the child process gave no answer within {limit:.0f} s") from None
+            raise BackendError(
+                f"the child process did not finish within {limit:.0f} s; close other programs and "
+                "try again, or choose another --backend"
+            ) from None
     return child.returncode, child.stderr
 
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """Make a pipe and yield the file descriptor that is the standard input of child processes.
+    """Make a pipe and yield its reading end, a file descriptor, as the standard input of children.
 
-    The pipe closes when the with-block or this process ends. Children that have called
+    The pipe closes when the with-block or this process ends. Child processes that have called
     `end_with_parent` then end too.
     """
     alive, held = os.pipe()
@@ -73,10 +77,10 @@ def lifeline() -> Iterator[int]:
 
 
 def end_with_parent() -> None:
-    """Start a thread that ends this child process when its `lifeline` closes.
+    """Start a thread that ends this child process when its standard input, a `lifeline`, closes.
 
-    Without it a child could run on for minutes, for example to build an engine for a window that is
-    already closed.
+    Without this thread, a child could run on for minutes, for example to build an engine for a
+    window that is already closed.
     """
 
     def watch() -> None:

@@ -92,10 +92,11 @@ def _fetch_part(url: str, part: Path, on_progress: Callable[[int, int | None], N
 
 
 def _held(path: Path, digits: str) -> str:
-    """Return the SHA-256 of a file, and record it in `hashes.json` if none is recorded.
+    """Return the SHA-256 of a downloaded file, and record it in `hashes.json` beside the file.
 
-    Raises `DownloadError` if the hash differs from the recorded one or does not begin with
-    `digits`.
+    A hash that is already recorded stays. Raises `DownloadError` if the hash of the file differs
+    from the recorded hash, or if none is recorded and the hash does not begin with `digits`. Raises
+    `OutputError` if the hash cannot be recorded.
     """
     found = _sha256(path)
     record = path.with_name("hashes.json")
@@ -106,7 +107,7 @@ def _held(path: Path, digits: str) -> str:
     wanted = known.get(path.name, found if found.startswith(digits) else "")
     if found != wanted:
         raise DownloadError(
-            f"{path}: has changed since it was downloaded; delete the file and try again"
+            f"{path}: does not have the expected hash; delete the file and try again"
         )
     if path.name not in known:
         with atomic_write(record) as file:

@@ -25,9 +25,10 @@ _handlers: list[logging.Handler] = []
 def start_logging(level: str = DEFAULT_LEVEL) -> None:
     """Send the program's log records of `level` and above to the terminal and to the log file.
 
-    The terminal gets one line for each record, and the file gets the details too. The file is made
-    when the first record is written. If its folder cannot be made, only the terminal gets records.
-    Another call replaces the level. Raises `UsageError` if `level` is not one of `LEVELS`.
+    The terminal gets one line for each record, and the file also gets its other lines and its
+    traceback. The file is made when the first record is written. If its folder cannot be made, only
+    the terminal gets records. Another call replaces the level. Raises `UsageError` if `level` is
+    not one of `LEVELS`.
     """
     if level not in LEVELS:
         raise UsageError(f"there is no log level {level!r}; choose {', '.join(LEVELS)}")
@@ -44,7 +45,7 @@ def start_logging(level: str = DEFAULT_LEVEL) -> None:
 
 
 def stop_logging() -> None:
-    """Close the log file, and leave the program's log records to Python's own defaults."""
+    """Close the log file, and let Python's own defaults handle the program's log records again."""
     while _handlers:
         handler = _handlers.pop()
         _program.removeHandler(handler)
@@ -54,12 +55,15 @@ def stop_logging() -> None:
 
 
 def is_quiet() -> bool:
-    """Return whether the user asked for errors only."""
+    """Return whether the user wants to see only errors, which is the log level `error`."""
     return _program.level >= logging.ERROR
 
 
 def without_password(text: str) -> str:
-    """Return `text` without the user names and passwords of the addresses in it."""
+    """Return `text` without the user names and passwords of the addresses in it.
+
+    Passwords, tokens and keys among the parameters of an address become `...`.
+    """
     return _PARAMETER.sub(r"\1...", _USER_INFO.sub("", text))
 
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 _NVIDIA = Path("/proc/driver/nvidia")
 _CGROUP_LIST, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-# Each step of niceness costs about 10 % of CPU time. With this many a thread yields to the other
-# threads of the program but does not starve beside other programs.
+# Each step of niceness costs about 10 % of CPU time. With this many steps a thread yields to the
+# other threads of the program but does not starve beside other programs.
 _NICENESS = 5
 
 T = TypeVar("T")
@@ -60,8 +60,8 @@ def cpu_features() -> tuple[str, ...]:
 def nvidia_gpus(folder: Path = _NVIDIA) -> list[str]:
     """Return a line of text for the NVIDIA driver, and a line for each of its GPUs.
 
-    The lines come from the Linux kernel, which does not wake the GPUs. On other systems the list is
-    empty.
+    The lines come from the files of the Linux kernel in `folder`. Reading them does not wake the
+    GPUs. On other systems the list is empty.
     """
     found = []
     with contextlib.suppress(OSError):

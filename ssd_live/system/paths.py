@@ -50,9 +50,9 @@ def engines_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder for files that can be made again at any time. Create it if it is missing.
 
-    It is `cache` in `engines_folder()` if `SSD_LIVE_ENGINES` is set or in a checkout of the
-    project, and otherwise the user's cache folder. If that cannot be written, return a folder among
-    the temporary files, and log one warning.
+    It is `cache` in `engines_folder()` if the environment variable `SSD_LIVE_ENGINES` is set or the
+    program runs from a checkout of the project. Otherwise it is the user's cache folder. If that
+    folder cannot be written, return a folder among the temporary files and log one warning.
     """
     if "SSD_LIVE_ENGINES" in os.environ or _is_checkout():
         return _writable(engines_folder() / "cache")
@@ -64,8 +64,8 @@ def cache_folder() -> Path:
 def log_folder() -> Path:
     """Return the folder of log files. The folder may not exist.
 
-    It is `logs` in the folder `SSD_LIVE_ENGINES` if that environment variable is set, and otherwise
-    `logs` in the user's state folder.
+    It is `logs` in the folder that the environment variable `SSD_LIVE_ENGINES` names. If that is
+    not set, it is `logs` in the user's state folder.
     """
     if "SSD_LIVE_ENGINES" in os.environ:
         return engines_folder() / "logs"
@@ -109,7 +109,7 @@ def _temporary_cache() -> Path:
 
 
 def resolve(path: Path) -> Path:
-    """Return the absolute path with symbolic links followed as far as possible.
+    """Return the absolute form of `path`, with symbolic links followed as far as possible.
 
     Unlike `Path.resolve`, this does not fail on links that form a loop.
     """

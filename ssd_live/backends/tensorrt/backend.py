@@ -25,7 +25,11 @@ _DEVICE = "GPU"
 
 
 class EnginePending:
-    """A batch in flight on the GPU. See `Pending`."""
+    """A batch that was submitted to the GPU. See `Pending`.
+
+    `owner` is the thread that owns the GPU. `started` is done when that thread has started the
+    batch. `finish` waits for the outputs and returns them, and only that thread may call it.
+    """
 
     def __init__(
         self, owner: DeviceThread, started: "Future[None]", finish: Callable[[], Outputs]
@@ -33,12 +37,17 @@ class EnginePending:
         self._owner, self._started, self._finish = owner, started, finish
 
     def result(self, timeout: float | None = None) -> Outputs:
-        """Wait for the outputs and return them. See `Pending.result`."""
+        """Wait for the outputs of the batch and return them.
+
+        `timeout` is the longest time to wait in seconds, or None to wait forever. Raises
+        `BackendError` if the GPU failed, and `TimeoutError` if the time is up. See
+        `Pending.result`.
+        """
         answer = self._owner.call(self._answer)
         try:
             return answer.result(timeout)
         except TimeoutError:
-            raise TimeoutError(f"the GPU gave no answer within {timeout:g} s") from None
+            raise TimeoutError(f"the GPU gave no answer within {timeout:g} s; try again") from None
 
     def _answer(self) -> Outputs:
         self._started.result()
@@ -48,11 +57,14 @@ class EnginePending:
 class EngineBackend(Closing):
     """A model loaded as an engine on an NVIDIA GPU. See `Backend`.
 
-    `manifest` describes the engine that runs. `chosen` is a store and the manifest of the engine in
-    it to load. Without `chosen`, an engine that fits is taken from the user's store or built.
-    Raises `UsageError` if the precision is neither fp16 nor fp32, `BackendError` if there is no
-    such GPU or the engine cannot be used, and `MissingPackageError` if the library or the driver is
-    missing.
+    `chosen` is an engine to load: its store and its manifest. If `chosen` is None or its engine is
+    no longer stored, a stored engine that fits is loaded, or one is built. The attribute `manifest`
+    describes the loaded engine.
+
+    Raises `UsageError` if the precision is neither fp16 nor fp32, `BackendError` if the GPU of
+    `options.device` does not exist or the engine cannot be used or built, `ModelFileError` if the
+    chosen engine was changed or the model has no engine in fp16, `OutputError` if a new engine
+    cannot be stored, and `MissingPackageError` if the library or the driver is missing.
     """
 
     slots = _SLOTS
@@ -73,8 +85,8 @@ class EngineBackend(Closing):
         present = gpus()
         if number >= len(present):
             raise BackendError(
-                f"this machine has no NVIDIA GPU {options.device}; run `doctor` to see its GPUs, "
-                "or choose --backend cpu"
+                f"this machine has no NVIDIA GPU named {options.device}; run `doctor` to see its "
+                "GPUs, or choose --backend cpu"
             )
         precision: EnginePrecision = options.precision
         self._store, wanted = chosen or (EngineStore(), None)
@@ -97,19 +109,20 @@ class EngineBackend(Closing):
         self.description = f"{variant.title} {version} {present[number].name} {options.precision}"
 
     def submit(self, images: Pixels) -> EnginePending:
-        """Start to compute images (B, H, W, 3) uint8 BGR and return the batch in flight.
+        """Start to compute a batch of images, and return the batch in flight.
 
-        See `Backend.submit`.
+        `images` is (B, H, W, 3) uint8 BGR. See `Backend.submit`.
         """
         number, self._next = self._next, (self._next + 1) % self.slots
         started = self._owner.call(lambda: self._opened().start(number, images))
         return EnginePending(self._owner, started, lambda: self._opened().finish(number))
 
     def note_parity(self, parity: Parity) -> None:
-        """Store the result of the engine check, the comparison with float32, in the manifest.
+        """Store `parity`, the result of the engine check, in the manifest of the loaded engine.
 
-        Raises `BackendError` if the engine failed the check and must not be used, and `OutputError`
-        if the manifest cannot be written.
+        The engine check compares the engine with the float32 model file. Raises `BackendError` if
+        the engine failed the check and must not be used, and `OutputError` if the manifest cannot
+        be written.
         """
         self.manifest = self._store.note_parity(self.manifest, parity)
         if parity.state == "failed":
@@ -159,7 +172,8 @@ class EngineModule:
     def devices(self) -> list[str]:
         """Return the NVIDIA GPUs of this machine as `GPU`, `GPU.1`, and so on.
 
-        Raises `MissingPackageError` if a package or a GPU is missing.
+        Raises `MissingPackageError` if a package, the driver or a GPU is missing, and
+        `BackendError` if the driver fails.
         """
         self._variant.library()
         found = [f"{_DEVICE}.{number}" if number else _DEVICE for number in range(len(gpus()))]
@@ -184,7 +198,7 @@ class EngineModule:
     def load(self, model: ModelFile, options: LoadOptions) -> EngineBackend:
         """Load a model file as an engine and return the loaded backend.
 
-        It raises the errors of `EngineBackend`.
+        Raises the errors of `EngineBackend`.
         """
         return EngineBackend(model, self._variant, options)
 

@@ -1,6 +1,6 @@
 """Implement `Device` with cuda-bindings, NVIDIA's own Python package for CUDA.
 
-This module also captures graphs for `PycudaDevice`, because pycuda cannot capture.
+This module also captures CUDA graphs for `PycudaDevice`, because pycuda cannot capture.
 """
 
 from collections.abc import Callable
@@ -15,18 +15,28 @@ from ssd_live.errors import BackendError, MissingPackageError
 
 
 class BindingsGraph:
-    """An instantiated CUDA graph. It is freed with its device."""
+    """A CUDA graph that is ready to be launched. `handle` is its handle in the driver.
+
+    It is freed when its device is closed.
+    """
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
 
     def launch(self, stream: int) -> None:
-        """Start the work of the graph on a stream. Raises `BackendError` if the GPU fails."""
+        """Start the work of the graph on the CUDA stream with the handle `stream`.
+
+        Raises `BackendError` if the GPU fails.
+        """
         _call("computing", driver.cuGraphLaunch, self.handle, stream)
 
 
 class BindingsDevice(Closing):
-    """A GPU opened with cuda-bindings. See `Device`."""
+    """A GPU opened with cuda-bindings. See `Device`.
+
+    `number` is the index of the GPU in the driver's order. Raises `MissingPackageError` if there is
+    no driver, and `BackendError` if the GPU cannot be opened.
+    """
 
     library = "cuda-bindings"
 
@@ -79,13 +89,13 @@ class BindingsDevice(Closing):
         return handle
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy from the host to the device address `target`. See `Device.upload`."""
+        """Start to copy the array `source` to the address `target`. See `Device.upload`."""
         _call(
             "uploading", driver.cuMemcpyHtoDAsync, target, source.ctypes.data, source.nbytes, stream
         )
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy from the device address `source` to the host. See `Device.download`."""
+        """Start to copy from the address `source` to the array `target`. See `Device.download`."""
         _call(
             "downloading",
             driver.cuMemcpyDtoHAsync,
@@ -96,7 +106,7 @@ class BindingsDevice(Closing):
         )
 
     def record(self, event: Any, stream: int) -> None:
-        """Put an event on a stream. See `Device.record`."""
+        """Put an event on a stream, after the work that is on it. See `Device.record`."""
         _call("computing", driver.cuEventRecord, event, stream)
 
     def wait(self, event: Any) -> None:
@@ -108,7 +118,7 @@ class BindingsDevice(Closing):
         _call("computing", driver.cuStreamSynchronize, stream)
 
     def capture(self, stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-        """Call `work` and return what it puts on a stream as a graph. See `Device.capture`."""
+        """Capture what `work` puts on a stream as a CUDA graph. See `Device.capture`."""
         graph = captured(stream, work)
         if graph is not None:
             self._frees.append(lambda: driver.cuGraphExecDestroy(graph.handle))
@@ -125,9 +135,10 @@ class BindingsDevice(Closing):
 
 
 def captured(stream: int, work: Callable[[], None]) -> BindingsGraph | None:
-    """Call `work` and return what it puts on a stream of the current context as a graph.
+    """Call `work`, capture what it puts on a CUDA stream, and return that as a CUDA graph.
 
-    Return None if a part of that cannot be captured. The capture is in thread-local mode, so that
+    `stream` is the handle of a stream of the current context. The work is captured without running
+    it. Return None if a part of it cannot be captured. The capture is in thread-local mode, so that
     other threads may continue to use the GPU.
     """
     _call(
@@ -165,7 +176,7 @@ def gpus() -> list[Gpu]:
 
 
 def newest_cuda() -> int:
-    """Return the newest CUDA version that the driver supports as a number, 13000 for CUDA 13.0."""
+    """Return the newest CUDA version that the driver supports as a number: 13000 for CUDA 13.0."""
     _start()
     return int(_call("reading the driver version", driver.cuDriverGetVersion))
 
@@ -209,7 +220,8 @@ def _gpu(device: Any) -> Gpu:
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function of the driver and return its first result, or None if it has none.
 
-    Raises `BackendError` if the function returns an error code.
+    `doing` says in the error message what failed, as in "creating a stream". Raises `BackendError`
+    if the function returns an error code.
     """
     code, *values = function(*arguments)
     if code != driver.CUresult.CUDA_SUCCESS:

@@ -21,14 +21,15 @@ _LEAN_RUNTIME = "libnvinfer_lean"
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What an engine is built for.
+    """The options that an engine is built with.
 
-    `batches` are the smallest, the usual and the largest batch. `workspace_mb` limits the memory of
-    the library's kernels in MiB, and 0 allows all memory. `targets` are compute capabilities of
-    other GPUs, such as `sm89`. Without targets the engine is for the GPU of this machine, or for
-    all supported GPUs if this machine has none. A version-compatible engine also runs on later
-    versions of the library. A hardware-compatible engine also runs on all GPUs from the Ampere
-    generation on. Each of the two options makes the engine slower.
+    `precision` is the precision that the engine computes in. `batches` are the smallest, the usual
+    and the largest number of images in a batch. `workspace_mb` limits the memory of the library's
+    kernels in MiB, and 0 allows all memory. `targets` are compute capabilities of other GPUs, such
+    as `sm89`. Without targets the engine is for the GPU of this machine, or for all supported GPUs
+    if this machine has none. A version-compatible engine also runs on later versions of the
+    library. A hardware-compatible engine also runs on all GPUs from the Ampere generation on. Each
+    of the two compatibilities makes the engine slower.
     """
 
     precision: EnginePrecision = "fp16"
@@ -40,13 +41,19 @@ class BuildOptions:
 
 
 class TimingCache(Protocol):
-    """A store that keeps the library's measurements of kernels from one build to the next."""
+    """A store for the times of GPU kernels that TensorRT measures in a build.
+
+    The next build loads them, so that it need not measure again.
+    """
 
     def load(self) -> bytes:
-        """Return the stored measurements, or empty bytes if there are none."""
+        """Return the kernel times of earlier builds, or empty bytes if there are none.
+
+        The bytes have the library's own format.
+        """
 
     def save(self, data: bytes) -> None:
-        """Store the measurements `data`."""
+        """Store the kernel times `data`, bytes in the library's own format, for later builds."""
 
 
 def build(
@@ -59,11 +66,13 @@ def build(
 ) -> bytes:
     """Build an engine from a model file and return it as serialised bytes.
 
-    Set `cancelled` in another thread to cancel the build. `timings` is where the library's
-    measurements of kernels are kept. Raises `MissingPackageError` if the library is not installed,
-    `UsageError` if a target is unknown, `BackendError` if the build fails, `CancelledError` if
-    `cancelled` was set, and `ModelFileError` if fp16 is requested for a model without a
-    convolution.
+    `variant` is the library. `on_progress` is called with the share of the build that is done
+    (0..1) and the name of the phase. Set `cancelled` in another thread to cancel the build.
+    `timings` stores the kernel times that the library measures, so that later builds need not
+    measure again, or is None to store none. Raises `MissingPackageError` if the library is not
+    installed, `UsageError` if a target is unknown, `BackendError` if the build fails,
+    `CancelledError` if `cancelled` was set, and `ModelFileError` if fp16 is requested for a model
+    without a convolution.
     """
     trt = variant.library()
     messages: list[str] = []
@@ -108,10 +117,11 @@ def build(
 
 
 def timing_cache(config: Any, timings: TimingCache | None) -> Any:
-    """Give the library's `config` the stored measurements of kernels, and return its cache of them.
+    """Load the kernel times of earlier builds into `config`, and return the library's cache.
 
-    The cache is empty if the library refuses the stored measurements. Return None if `timings` is
-    None or if the library also refuses an empty cache.
+    `config` is the library's configuration of a build. The library adds to the cache the times that
+    it measures in this build. The cache is empty if the library refuses the kernel times of
+    `timings`. Return None if `timings` is None or if the library also refuses an empty cache.
     """
     if timings is None:
         return None
@@ -124,9 +134,10 @@ def timing_cache(config: Any, timings: TimingCache | None) -> Any:
 
 
 def _set_targets(trt: Any, config: Any, targets: tuple[str, ...], variant: Variant) -> None:
-    """Set the GPUs to build for, given as compute capabilities such as `sm89`.
+    """Set the GPUs to build for in the library's configuration `config` of a build.
 
-    Raises `UsageError` if the library does not know a target or does not support targets.
+    `trt` is the imported library. `targets` are compute capabilities such as `sm89`. Raises
+    `UsageError` if the library does not know a target or does not support targets.
     """
     if not targets:
         return
@@ -196,7 +207,10 @@ def _one_line(text: str) -> str:
 
 
 def keep_errors(trt: Any, messages: list[str]) -> Any:
-    """Return a logger for the library. It appends error messages, and no others, to `messages`."""
+    """Return a logger to pass to the library. It appends error messages to `messages`.
+
+    It ignores all other messages. `trt` is the imported library.
+    """
 
     class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -211,10 +225,10 @@ def keep_errors(trt: Any, messages: list[str]) -> Any:
 
 def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """A progress monitor that turns the library's nested phases into one share done, 0..1.
+        """A progress monitor that reports the share of the whole build that is done, 0..1.
 
-        The steps of the outermost phase are the whole work. The library may skip steps, so the
-        share is kept from going back.
+        The library reports nested phases. The steps of the outermost phase are the whole build. The
+        library may skip steps, but the reported share never decreases.
         """
 
         def __init__(self) -> None:

@@ -21,7 +21,7 @@ _ADVICE = "choose --backend cpu"
 _TROUBLES = {
     2: "the GPU is out of memory; close other programs that use it, or choose a smaller --batch",
     35: "the NVIDIA driver is too old for this CUDA; update the driver",
-    100: "there is no working NVIDIA GPU; see `nvidia-smi`",
+    100: "there is no working NVIDIA GPU; run `nvidia-smi` to see why",
     803: "the NVIDIA driver and its libraries are of different versions; restart the machine",
 }
 _LOST = (46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999)
@@ -49,12 +49,12 @@ class Graph(Protocol):
 
 
 class Device(Protocol):
-    """One GPU, opened by the thread that uses it in a with-block.
+    """One open GPU. Only the thread that opened it may use it, in a with-block.
 
     The end of the block frees everything that was allocated, and the context. `library` is the name
     of the package that is used, `pycuda` or `cuda-bindings`. Streams are CUDA's own handles, as
     TensorRT takes them. Events are opaque objects of that package. Every method raises
-    `BackendError` with one line if the GPU or its driver fails.
+    `BackendError` with a message of one line if the GPU or its driver fails.
     """
 
     gpu: Gpu
@@ -79,11 +79,17 @@ class Device(Protocol):
         """Create a CUDA event and return it. `record` puts it on a stream."""
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy pinned memory to the device address `target`, on a stream."""
+        """Start to copy the array `source` to the device address `target`, on a stream.
+
+        `source` must be in pinned memory.
+        """
         ...
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy from the device address `source` into pinned memory, on a stream."""
+        """Start to copy from the device address `source` to the array `target`, on a stream.
+
+        `target` must be in pinned memory.
+        """
         ...
 
     def record(self, event: Any, stream: int) -> None:
@@ -99,9 +105,10 @@ class Device(Protocol):
         ...
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """Call `work` and return what it puts on the stream as a graph, without running it.
+        """Call `work`, capture what it puts on the stream, and return that as a CUDA graph.
 
-        Return None if that cannot be captured. Nothing was run in that case either.
+        The work is captured without running it. Return None if it cannot be captured. It was not
+        run in that case either.
         """
         ...
 
@@ -117,7 +124,7 @@ def open_device(number: int = 0) -> Device:
     """Open the GPU with the index `number` and return it as a `Device`.
 
     pycuda is used if it is installed, otherwise cuda-bindings. Raises `MissingPackageError` if
-    neither is installed, and `BackendError` if the GPU cannot be opened.
+    neither is installed or if there is no driver, and `BackendError` if the GPU cannot be opened.
     """
     layer = _layer()
     device: Device = (
@@ -163,7 +170,8 @@ def cuda_version() -> tuple[int, int] | None:
 def failure(code: int, name: str, doing: str) -> BackendError:
     """Return the error for an error code of the driver, with a message of one line.
 
-    `name` is the driver's name for the code. `doing` is what failed, as in "creating a stream".
+    `name` is the driver's name for the code. `doing` says in the message what failed, as in
+    "creating a stream".
     """
     if code in _LOST:
         return BackendError(
@@ -177,10 +185,11 @@ def failure(code: int, name: str, doing: str) -> BackendError:
 
 
 def driver_version(cuda: int) -> str:
-    """Return the version of the NVIDIA driver, because engines depend on it.
+    """Return the version of the NVIDIA driver as text.
 
-    It is the version of the kernel module if Linux reports it. Otherwise it is the CUDA version
-    `cuda`, a number as cuDriverGetVersion returns it.
+    It is the version of the kernel module, such as `550.54.14`, if Linux reports it. Otherwise it
+    is the newest CUDA version that the driver supports, such as `CUDA 13.0`. `cuda` is that version
+    as a number, 13000 for CUDA 13.0.
     """
     try:
         words = (
@@ -202,7 +211,7 @@ def driver_version(cuda: int) -> str:
 
 
 def array_at(address: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array over the memory at `address`, without copying.
+    """Return an array over the host memory at `address`, without copying.
 
     The caller must keep the memory allocated while the array is in use.
     """

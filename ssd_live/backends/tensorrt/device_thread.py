@@ -28,22 +28,24 @@ class DeviceThread:
         self._thread.start()
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
-        """Run `work` in the thread and return the future of its result.
+        """Queue `work` for the thread and return the future of its result.
 
         The future raises `BackendError` if `end` was called before.
         """
         future: Future[T] = Future()
         with self._lock:
             if self._ended:
-                future.set_exception(BackendError("the backend is already closed"))
+                future.set_exception(
+                    BackendError("the backend is already closed; load the model again")
+                )
             else:
                 self._work.put((future, work))
         return future
 
     def end(self) -> bool:
-        """End the thread when it has run all functions passed to `call` before.
+        """End the thread after it has run all functions that were passed to `call`.
 
-        Return whether the thread ended within five seconds.
+        Wait at most five seconds, and return whether the thread has ended.
         """
         with self._lock:
             self._ended = True
@@ -64,10 +66,11 @@ class DeviceThread:
 
 
 def clear_traceback_frames(error: BaseException | None) -> None:
-    """Clear the stack frames in the traceback of an error and of its causes.
+    """Clear the local variables in the traceback of an error and of its causes.
 
-    The error is passed to another thread. The objects that the frames hold would be freed in that
-    thread, which may not use them, and too late.
+    Call this before the error is passed to another thread. Otherwise the objects in these variables
+    live as long as the error, and the other thread would free them. It may not touch objects of the
+    GPU.
     """
     while error is not None:
         traceback.clear_frames(error.__traceback__)

@@ -14,7 +14,7 @@ from ssd_live.errors import BackendError, ModelFileError
 from ssd_live.modelfile.file import ModelFile
 
 Notify = Callable[[str], None]
-# The time between two lines about the progress of a build.
+# The shortest time between two lines about the progress of a build.
 NEWS_SECONDS = 1.0
 _AMPERE = (8, 0)
 
@@ -30,12 +30,16 @@ def engine_for(
 ) -> tuple[Manifest, bytes]:
     """Return the manifest and the bytes of the fastest stored engine that fits.
 
-    The engine fits if it runs on `gpu` with `batch` images in this version of the library. If no
-    engine fits, one is built and stored. `notify` gets a note about each stored engine that was
-    changed or that this user did not sign, and such an engine is not used. Raises `BackendError` if
-    only an engine fits that failed the engine check (another build would fail too) or if the build
-    fails, `MissingPackageError` if the library is not installed, and `OutputError` if the engine
-    cannot be stored.
+    An engine fits if it runs on `gpu` with `batch` images in this version of the library. If no
+    engine fits, one is built and stored. `store` is None for the user's own store.
+
+    `notify` is called with lines about the progress of a build. It also gets a note about each
+    stored engine that was changed or that this user did not sign, and such an engine is not used.
+
+    Raises `BackendError` if the build fails or if every engine that fits has failed the engine
+    check (a new build would fail it too), `ModelFileError` if the model has no engine in fp16,
+    `MissingPackageError` if the library is not installed, and `OutputError` if the engine cannot be
+    stored.
     """
     store = store or EngineStore()
     version = str(variant.library().__version__)
@@ -71,9 +75,10 @@ def failed_line(manifest: Manifest) -> str:
 def _others_that_fit(
     store: EngineStore, wanted: EngineKey, gpu: Gpu, batch: int
 ) -> list[EngineKey]:
-    """Return the other engines of this model that run on this GPU with this batch, fastest first.
+    """Return the keys of the other engines of this model that run on this GPU with this batch.
 
-    The fewer versions, GPUs and batches an engine was built for, the faster it is.
+    `wanted` is the key of the engine for exactly this GPU and batch. The keys are sorted, fastest
+    engine first. An engine is faster if it was built for fewer versions, GPUs and batches.
     """
     keys = [manifest.key for _, manifest in store.every() if isinstance(manifest, Manifest)]
     fitting = [key for key in keys if key != wanted and _fits(key, wanted, gpu, batch)]
@@ -100,10 +105,10 @@ def _fits(key: EngineKey, wanted: EngineKey, gpu: Gpu, batch: int) -> bool:
 
 
 def _runs_in(key: EngineKey, version: str) -> bool:
-    """Return whether an engine runs in the version `version` of the library.
+    """Return whether the engine of `key` runs in the version `version` of the library.
 
-    A version-compatible engine also runs in later libraries of its major version (TensorRT's
-    developer guide, "Version Compatibility").
+    A version-compatible engine also runs in later versions of the library with the same major
+    number (TensorRT's developer guide, "Version Compatibility").
     """
     built, here = _numbers(key.version), _numbers(version)
     return key.version == version or (
@@ -156,8 +161,10 @@ def build_here(
 ) -> bytes:
     """Build an engine in another thread and return it as serialised bytes.
 
-    Ctrl-C in this thread cancels the build. Raises the errors of `build`, and `KeyboardInterrupt`
-    after Ctrl-C.
+    `on_progress` is called with the share of the build that is done (0..1) and the name of the
+    phase. `store` keeps the kernel times that the library measures. Ctrl-C in this thread cancels
+    the build. Raises the errors of `build`, `OutputError` if the signing key of `store` cannot be
+    read or created, and `KeyboardInterrupt` after Ctrl-C.
     """
     cancelled = threading.Event()
     timings = store.timings(variant.name, str(variant.library().__version__))
@@ -174,7 +181,7 @@ def build_here(
 def _told(notify: Notify, what: str) -> OnProgress:
     """Return a progress callback that calls `notify` with a line at most once per second.
 
-    The line is `what` and the share that is done in percent.
+    The line contains the text `what` and the share that is done in percent.
     """
     last = time.monotonic()
 

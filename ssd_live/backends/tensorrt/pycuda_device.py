@@ -36,8 +36,11 @@ _NON_BLOCKING = 1
 class PycudaDevice(Closing):
     """A GPU opened with pycuda. See `Device`.
 
+    `number` is the index of the GPU in the driver's order. Raises `BackendError` if the GPU cannot
+    be opened.
+
     pycuda frees an object when nothing refers to it any more, and that must happen in the thread
-    that holds the context. The device therefore keeps every object and frees them in order.
+    that opened the GPU. The device therefore keeps every object, and `close` frees them in order.
     """
 
     library = "pycuda"
@@ -84,15 +87,15 @@ class PycudaDevice(Closing):
         return event
 
     def upload(self, target: int, source: NDArray[Any], stream: int) -> None:
-        """Start to copy from the host to the device address `target`. See `Device.upload`."""
+        """Start to copy the array `source` to the address `target`. See `Device.upload`."""
         _call("uploading", cuda.memcpy_htod_async, target, source, self._streams[stream])
 
     def download(self, target: NDArray[Any], source: int, stream: int) -> None:
-        """Start to copy from the device address `source` to the host. See `Device.download`."""
+        """Start to copy from the address `source` to the array `target`. See `Device.download`."""
         _call("downloading", cuda.memcpy_dtoh_async, target, source, self._streams[stream])
 
     def record(self, event: Any, stream: int) -> None:
-        """Put an event on a stream. See `Device.record`."""
+        """Put an event on a stream, after the work that is on it. See `Device.record`."""
         _call("computing", event.record, self._streams[stream])
 
     def wait(self, event: Any) -> None:
@@ -104,10 +107,10 @@ class PycudaDevice(Closing):
         _call("computing", self._streams[stream].synchronize)
 
     def capture(self, stream: int, work: Callable[[], None]) -> Graph | None:
-        """Call `work` and return what it puts on a stream as a graph. See `Device.capture`.
+        """Capture what `work` puts on a stream as a CUDA graph. See `Device.capture`.
 
         pycuda has no graphs, so cuda-bindings captures on the same context and stream. Return None
-        if cuda-bindings is not installed.
+        if cuda-bindings is not installed or if the work cannot be captured.
         """
         try:
             from cuda.bindings import driver
@@ -138,9 +141,9 @@ class PycudaDevice(Closing):
 
 
 def _free(kept: Any) -> None:
-    """Free the memory of `kept` now and in this thread, if it is memory.
+    """Free `kept` now and in this thread, if it is memory. Do nothing for other objects.
 
-    Other code may still refer to its array, so pycuda would free it later.
+    Without this call, pycuda would free the memory only when no code refers to its array any more.
     """
     if hasattr(kept, "free"):
         with contextlib.suppress(cuda.Error):
@@ -162,7 +165,7 @@ def gpus() -> list[Gpu]:
 
 
 def newest_cuda() -> int:
-    """Return the newest CUDA version that the driver supports as a number, 13000 for CUDA 13.0."""
+    """Return the newest CUDA version that the driver supports as a number: 13000 for CUDA 13.0."""
     return int(_call("reading the driver version", cuda.get_driver_version))
 
 
@@ -176,7 +179,11 @@ def _gpu(device: Any) -> Gpu:
 
 
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of pycuda and return its result. Raises `BackendError` if it fails."""
+    """Call a function of pycuda and return its result.
+
+    `doing` says in the error message what failed, as in "creating a stream". Raises `BackendError`
+    if the function fails.
+    """
     try:
         return function(*arguments)
     except cuda.Error as error:
@@ -184,7 +191,10 @@ def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def failure_from_text(words: str, doing: str) -> BackendError:
-    """Return the error for the text `words` of pycuda's error. `doing` is what failed."""
+    """Return the `BackendError` for an error of pycuda, whose text is `words`.
+
+    `doing` says in the message what failed, as in "creating a stream".
+    """
     code = next(
         (code for phrase, code in _CODES.items() if phrase in words),
         _LOST_CODE if _LOST_WORDS.search(words) else _OTHER_CODE,

@@ -26,7 +26,7 @@ INPUT = "image"
 
 @dataclass
 class Slot:
-    """The buffers and handles that take one batch through the GPU.
+    """The buffers and handles for computing one batch on the GPU.
 
     `images` (B, H, W, 3) uint8 BGR and `outputs` are in pinned host memory. `images` is copied to
     the device address `source`, and `outputs` is copied from the device addresses `results`.
@@ -46,12 +46,14 @@ class Slot:
 
 
 class EngineRunner:
-    """An engine with its execution contexts and slots on a device.
+    """An engine loaded on a GPU, with slots that each compute one batch at a time.
 
-    It must be created, used and closed in the thread that opened the device. Nothing is allocated
-    per batch. `graphs` is whether the work of each slot is captured as a CUDA graph. Raises
-    `BackendError` if the engine cannot be loaded or does not fit the model, and
-    `MissingPackageError` if the library is not installed.
+    It must be created, used and closed in the thread that opened `device`. `engine` is the
+    serialised engine, and `metadata` the metadata of its model. `batch` is the number of images in
+    every batch, and `slots` the number of slots. `graphs` is whether the work of each slot is
+    captured as a CUDA graph. Nothing is allocated per batch. Raises `BackendError` if the engine
+    cannot be loaded or does not fit the model, and `MissingPackageError` if the library is not
+    installed.
     """
 
     def __init__(
@@ -183,7 +185,7 @@ class EngineRunner:
             self._device.download(output, address, slot.stream)
 
     def _warm(self, slot: Slot, *, graphs: bool) -> None:
-        """Run the slot once, then capture its graph.
+        """Run the slot once, then capture its CUDA graph if `graphs` is true.
 
         The first run compiles kernels and allocates memory, and neither can be captured.
         """
@@ -207,9 +209,7 @@ class EngineRunner:
         return self._engine.create_execution_context(config)
 
     def _check(self) -> None:
-        """Raise `BackendError` if the inputs and outputs of the engine are not those of a model
-        file.
-        """
+        """Raise `BackendError` if the engine has other inputs or outputs than a model file."""
         trt, engine = self._trt, self._engine
         names = {engine.get_tensor_name(number) for number in range(engine.num_io_tensors)}
         if names != {INPUT, *OUTPUTS}:
@@ -228,9 +228,10 @@ class EngineRunner:
             raise self._other_form()
 
     def _check_shape(self, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-        """Raise `BackendError` if an output of the engine does not fit its buffer.
+        """Raise `BackendError` if the shape `found` of an output differs from the shape `wanted`.
 
-        A size of -1 in `found` means that the library does not know it. Such a size is not checked.
+        `wanted` is the shape of the output's buffer. A size of -1 in `found` means that the library
+        does not know it. Such a size is not checked.
         """
         if len(found) != len(wanted) or any(
             size not in (-1, room) for size, room in zip(found, wanted, strict=True)
@@ -246,8 +247,8 @@ class EngineRunner:
     def _made(self, make: Callable[[], Any], doing: str) -> Any:
         """Call `make` and return the object of the library that it creates.
 
-        Raises `BackendError` with the reason if `make` fails. It then returns None or raises an
-        error, and the library has logged the reason. `doing` begins the message.
+        Raises `BackendError` if `make` returns None or raises an error. The message begins with
+        `doing`, which says what failed, and then has the reason that the library gave.
         """
         self._messages.clear()
         try:

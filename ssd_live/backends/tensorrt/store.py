@@ -51,9 +51,10 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class EngineKey(BaseModel):
     """Everything that an engine depends on. If any part differs, another engine is needed.
 
-    `flavour` is the library and `version` its version. `batches` are the smallest, the usual and
-    the largest batch. `gpu`, `compute_capability` and `driver` are empty if the engine was built
-    without a GPU.
+    `model` is the name of the model, and `model_sha256` the SHA-256 of its file. `flavour` is the
+    library and `version` its version. `gpu` is the name of the GPU. It, `compute_capability` and
+    `driver` are empty if the engine was built without a GPU. `batches` are the smallest, the usual
+    and the largest number of images in a batch. The other fields are those of `BuildOptions`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,16 +76,17 @@ class EngineKey(BaseModel):
 
     @property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the key."""
+        """The first 16 hexadecimal digits of the SHA-256 of the key, for the names of the files."""
         return sha256(self.model_dump_json().encode())[:16]
 
 
 class Parity(BaseModel):
-    """The result of the engine check: whether the engine finds what the float32 file finds.
+    """The result of the engine check: whether the engine finds what the float32 model file finds.
 
     `share` is the share, 0..1, of detections or boxes that match, the worse of both directions.
-    `expected` is how many the float32 file finds. `basis` is what was compared, `detections` or
-    `boxes`. `forced` means that the check failed and the user uses the engine anyway.
+    `expected` is the number of detections or boxes that the float32 file finds. `basis` is what was
+    compared, `detections` or `boxes`. The state `forced` means that the check failed and the user
+    uses the engine anyway.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +101,8 @@ class Manifest(BaseModel):
     """The description of an engine, which is stored beside the engine.
 
     `engine` is the name of the engine's file. `seconds` is how long the build took. `created` is
-    the time in UTC in ISO 8601. `imported` means that the engine was built elsewhere.
+    the time in UTC in ISO 8601. `imported` means that the engine was built elsewhere. `parity` is
+    the result of the engine check.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,7 +124,7 @@ def key_for(
     options: BuildOptions,
     gpu: Gpu | None = None,
 ) -> EngineKey:
-    """Return the key of the engine of a model that is built with `options`.
+    """Return the key of the engine that is built from `model` with `options`.
 
     `flavour` is the library and `version` its version. `gpu` is the GPU that the engine is built
     on, or None if it is built without a GPU.
@@ -145,7 +148,10 @@ def key_for(
 
 
 class SignedFile:
-    """A file that only this user can have written, because it begins with its HMAC."""
+    """A file that begins with the HMAC of its content, so that only this user can have written it.
+
+    `key` is this user's signing key.
+    """
 
     def __init__(self, path: Path, key: bytes) -> None:
         self._path, self._key = path, key
@@ -163,10 +169,10 @@ class SignedFile:
         return data if hmac.compare_digest(signature, self._sign(data)) else b""
 
     def save(self, data: bytes) -> None:
-        """Write the content with its signature.
+        """Write `data` with its signature, and replace the earlier content.
 
-        Errors are ignored, because the file only saves time: without it the next build measures
-        again.
+        Errors are ignored, because the file only saves time: without it, the next build measures
+        the kernels again.
         """
         with contextlib.suppress(OutputError), atomic_write(self._path) as file:
             file.write(self._sign(data) + data)
@@ -178,7 +184,8 @@ class SignedFile:
 class EngineStore:
     """A folder of engines with their manifests.
 
-    `secret` is the file of the signing key. Both are in the user's own folders if they are None.
+    `secret` is the file of the key that signs the files of the store. If `folder` or `secret` is
+    None, the user's own folder or key file is used.
     """
 
     def __init__(self, folder: Path | None = None, secret: Path | None = None) -> None:
@@ -198,8 +205,9 @@ class EngineStore:
     ) -> Manifest:
         """Store an engine and return its manifest. An engine with the same key is replaced.
 
-        `engine` is the serialised engine, and `seconds` how long its build took. Raises
-        `OutputError` if a file cannot be written.
+        `engine` is the serialised engine, and `seconds` how long its build took. `imported` is
+        whether it was built elsewhere. `parity` is the result of the engine check, or None if it
+        has not run. Raises `OutputError` if a file cannot be written.
         """
         manifest = Manifest(
             key=key,
@@ -222,10 +230,11 @@ class EngineStore:
         return manifest
 
     def note_parity(self, manifest: Manifest, parity: Parity) -> Manifest:
-        """Store the result of the engine check and return the new manifest.
+        """Store `parity`, the result of the engine check, and return the new manifest.
 
-        Nothing is written if another engine has replaced this one. Raises `OutputError` if the
-        manifest cannot be written.
+        `manifest` is the manifest of the engine that was checked. Nothing is written if another
+        engine has replaced this engine in the store. Raises `OutputError` if the manifest cannot be
+        written.
         """
         noted = manifest.model_copy(update={"parity": parity})
         now = self._stored(self._place(manifest.key))
@@ -305,9 +314,9 @@ class EngineStore:
         return manifest
 
     def every(self) -> Iterator[tuple[Path, Manifest | ModelFileError]]:
-        """Yield the path of each manifest file, in the order of their names, and the manifest.
+        """Yield the path of each manifest file in the store, sorted by name, with its manifest.
 
-        Instead of a manifest that is damaged or not signed by this user, yield the error.
+        If a manifest is damaged or not signed by this user, yield the path with the error instead.
         """
         for place in sorted(self.folder.glob(f"*{_MANIFEST_SUFFIX}")):
             if place.is_file():
@@ -319,7 +328,7 @@ class EngineStore:
     def remove(self, place: Path) -> int:
         """Remove the manifest file `place` and its engine, and return how many bytes that freed.
 
-        The engine is kept if another valid manifest also names it.
+        The engine file stays if another valid manifest also names it.
         """
         try:
             named = str(json.loads(place.read_text(encoding="utf-8"))["engine"])
@@ -350,7 +359,7 @@ class EngineStore:
         ]
 
     def remove_orphans(self) -> tuple[int, int]:
-        """Remove the files of `orphans`. Return how many files and bytes that freed."""
+        """Remove the files that `orphans` returns. Return (number of files, bytes freed)."""
         freed = [_unlinked(path) for path in self.orphans()]
         return len(freed), sum(freed)
 
@@ -372,7 +381,7 @@ class EngineStore:
             ) from error
 
     def timings(self, flavour: VariantName, version: str) -> "SignedFile":
-        """Return the file of the timing cache, which keeps a library's measurements of kernels.
+        """Return the file that keeps the kernel times that a library measured in earlier builds.
 
         `flavour` is the library and `version` its version. Raises `OutputError` if the signing key
         cannot be read or created.
@@ -380,7 +389,7 @@ class EngineStore:
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 
     def _named(self) -> set[str]:
-        """Return the engine file names of all valid manifests."""
+        """Return the file names of the engines that valid manifests name."""
         return {manifest.engine for _, manifest in self.every() if isinstance(manifest, Manifest)}
 
     def _place(self, key: EngineKey) -> Path:
@@ -428,6 +437,7 @@ class EngineStore:
         """Create the key file in one step, so that no process ever reads an incomplete key.
 
         If another process creates the file at the same time, the file that exists first is kept.
+        Raises `OutputError` if the file cannot be created.
         """
         try:
             self._secret.parent.mkdir(parents=True, exist_ok=True)

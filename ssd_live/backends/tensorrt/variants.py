@@ -16,13 +16,13 @@ VariantName = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the two libraries.
+    """One of the two libraries that build and run engines: TensorRT or TensorRT-RTX.
 
     `title` is the name of the library for users, and `install` the part of a message that says how
     to install it. `package` is the Python package, which is imported when it is needed. `graft`
-    appends the NMS nodes that the library can run to a graph. `measures_kernels` is whether the
-    library measures kernels when it builds an engine. This takes long, so the measurements are kept
-    in a timing cache. TensorRT-RTX measures when an engine is loaded.
+    appends to a graph the NMS nodes that the library can run. `measures_kernels` is whether the
+    library measures kernels when it builds an engine. Measuring takes long, so the kernel times are
+    kept in a timing cache. TensorRT-RTX measures when an engine is loaded.
     """
 
     name: VariantName

@@ -40,7 +40,7 @@ def test_a_trial_ends_when_its_parent_is_killed() -> None:
 
 
 def test_a_trial_that_takes_too_long_is_ended_and_told_of() -> None:
-    with pytest.raises(BackendError, match=r"the child process gave no answer within 0 s"):
+    with pytest.raises(BackendError, match=r"the child process did not finish within 0 s"):
         child_process.run_child([sys.executable, "-c", ENDLESS], 0.01)
     wait_until(
         lambda: (

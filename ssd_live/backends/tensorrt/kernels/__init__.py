@@ -50,16 +50,22 @@ class NmsShape:
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= CANDIDATES:
-            raise UsageError(f"{self.limit} detections per image is not between 1 and {CANDIDATES}")
+            raise UsageError(
+                f"{self.limit} detections per image is not between 1 and {CANDIDATES}; choose "
+                "another backend for this model"
+            )
 
     @property
     def key_bytes(self) -> int:
-        """The bytes of device memory for the boxes that each class keeps, 8 bytes for each box."""
+        """The size in bytes of the device memory for the boxes that NMS keeps.
+
+        It has room for K boxes of each class of each image, and takes 8 bytes for each box.
+        """
         return self.images * self.classes * self.limit * _KEY_BYTES
 
     @property
     def scratch_bytes(self) -> int:
-        """The bytes of device memory that `Kernels.nms` needs besides its inputs and outputs."""
+        """The size in bytes of the working memory on the device that `Kernels.nms` needs."""
         return self.key_bytes + self.images * self.classes * _COUNT_BYTES
 
 
@@ -78,10 +84,10 @@ class NmsOutputs:
 
 
 class Kernels:
-    """The kernels, loaded into the CUDA context that is current in this thread.
+    """The program's CUDA kernels for NMS, loaded into the CUDA context of this thread.
 
-    A launch neither allocates nor waits, so it can be captured in a graph. Raises `BackendError` if
-    the driver refuses the PTX.
+    A launch neither allocates nor waits, so it can be captured in a CUDA graph. Raises
+    `BackendError` if the driver refuses the kernels.
     """
 
     def __init__(self) -> None:
@@ -108,11 +114,14 @@ class Kernels:
         """Start per-class greedy NMS on a CUDA stream. The detections go to `outputs`.
 
         NMS removes each box whose IoU with a higher scoring box of its class is over
-        `iou_threshold`. `decoded` is the device address of the boxes, float32 (B, N, 4) xyxy,
-        `scores` of the scores, float32 (B, N, C), and `scratch` of `shape.scratch_bytes` bytes of
-        working memory. Only boxes whose score is over `score_threshold` (0 or more) take part, and
-        of these the best 1024 of each class in an image. The result is exact if no class has more.
-        Raises `BackendError` if the driver reports an error.
+        `iou_threshold`. `stream` is the handle of the CUDA stream. `decoded`, `scores` and
+        `scratch` are device addresses: `decoded` of the boxes, float32 (B, N, 4) xyxy, `scores` of
+        the scores, float32 (B, N, C), and `scratch` of `shape.scratch_bytes` bytes of working
+        memory.
+
+        Only boxes whose score is over `score_threshold` (0 or more) take part, and of these only
+        the best 1024 of each class in an image. The result is exact if no class has more than 1024
+        such boxes in an image. Raises `BackendError` if the driver reports an error.
         """
         counts = scratch + shape.key_bytes
         pointer, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
@@ -148,9 +157,11 @@ class Kernels:
 
 
 def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[Any, ...]) -> None:
-    """Launch a kernel with one block of threads per cell of `grid` (columns, rows).
+    """Launch a kernel on a CUDA stream.
 
-    The arguments need not outlive the call, because the driver copies them before it returns.
+    One block of threads computes each cell of `grid` (columns, rows). `arguments` are the kernel's
+    arguments as ctypes values. They need not outlive the call, because the driver copies them
+    before it returns.
     """
     addresses = (ctypes.c_void_p * len(arguments))(
         *(ctypes.addressof(argument) for argument in arguments)
@@ -174,7 +185,8 @@ def _launch(function: Any, grid: tuple[int, int], stream: int, arguments: tuple[
 def _call(doing: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function of the driver and return its first result, or None if it has none.
 
-    Raises `BackendError` if the function returns an error code.
+    `doing` says in the error message what failed, as in "creating a stream". Raises `BackendError`
+    if the function returns an error code.
     """
     code, *values = function(*arguments)
     if code != driver.CUresult.CUDA_SUCCESS:

@@ -414,7 +414,7 @@ def test_another_gpu_is_opened_by_its_number(on_fake: Run) -> None:
 
 def find_no_gpu() -> None:
     for work in (gpus, open_device):
-        assert said(work).startswith("there is no working NVIDIA GPU; see `nvidia-smi`")
+        assert said(work).startswith("there is no working NVIDIA GPU; run `nvidia-smi`")
 
 
 def test_a_driver_without_a_gpu_gets_a_line(on_fake: Run) -> None:

@@ -274,7 +274,7 @@ def test_a_precision_that_engines_do_not_have_is_refused(machine: Machine) -> No
 
 
 def test_a_gpu_that_is_not_there_is_refused(machine: Machine) -> None:
-    with pytest.raises(BackendError, match=r"^this machine has no NVIDIA GPU GPU\.1; run `doctor`"):
+    with pytest.raises(BackendError, match=r"^this machine has no NVIDIA GPU named GPU\.1; run"):
         machine.backend(LoadOptions("GPU.1", "fp32"))
 
 

@@ -60,6 +60,8 @@ class TorchPending:
         """
         try:
             return self._future.result(timeout)
+        except TimeoutError:
+            raise TimeoutError(f"PyTorch gave no answer within {timeout:g} s; try again") from None
         except RuntimeError as error:
             raise BackendError(
                 f"PyTorch failed: {str(error).splitlines()[0]}; try --backend openvino"

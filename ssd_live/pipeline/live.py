@@ -357,7 +357,9 @@ class LivePipeline(Closing):
             self._on_death(
                 error
                 if isinstance(error, SsdLiveError)
-                else BackendError(f"{network.name}: {error}; choose another backend")
+                else BackendError(
+                    f"{network.name}: {error}; choose another backend if this happens again"
+                )
             )
 
     def _change_network(self) -> None:

@@ -372,7 +372,7 @@ class _Reply:
 
 
 def _too_late(seconds: float | None) -> TimeoutError:
-    return TimeoutError(f"the inference process gave no answer within {seconds:g} s")
+    return TimeoutError(f"the inference process gave no answer within {seconds:g} s; try again")
 
 
 def _again(error: SsdLiveError) -> SsdLiveError:

@@ -179,11 +179,14 @@ def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
 
 def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, str]:
     label = f"{stream.type} stream {stream.index}"
-    if stream.codec_context is None or stream.type not in ("audio", "subtitle"):
+    if stream.type not in ("audio", "subtitle"):
         return (
             None,
             f"{label} is dropped: besides its video, the output keeps only sound and subtitles",
         )
+    if getattr(stream, "codec_context", None) is None:
+        # PyAV's stubs do not say that an unknown codec has no context.
+        return None, f"{label} is dropped: this FFmpeg does not know its codec"
     codec = stream.codec_context.name
     if _holds(container, stream):
         return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
@@ -198,7 +201,12 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
         return _subtitle_route(
             stream, container
         ), f"{label} is converted to {_TEXT_SUBTITLES}: {why}"
-    return None, f"{label} is dropped: {why}; end the name of the output in .mkv to keep the stream"
+    advice = (
+        ""
+        if container.format.name == "matroska"
+        else "; end the name of the output in .mkv to keep it"
+    )
+    return None, f"{label} is dropped: {why}{advice}"
 
 
 def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:

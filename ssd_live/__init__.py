@@ -24,9 +24,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that `import ssd_live` and `--help` are quick.
+    """Return the public object `name` of this package, such as `load`.
 
-    Raises `AttributeError` if there is no such name.
+    Its module is imported only when the name is used, so that `import ssd_live` and `--help` are
+    quick. Raises `AttributeError` if there is no such name.
     """
     if name not in _HOMES:
         raise AttributeError(f"module 'ssd_live' has no attribute {name!r}")

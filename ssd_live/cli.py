@@ -1,6 +1,6 @@
 """Define the command line: its commands, the options of all commands, and the exit codes.
 
-`commands` says how each command is called and what it does.
+The package `commands` defines the arguments and options of each command and does its work.
 """
 
 import functools
@@ -47,9 +47,10 @@ class _Request(Protocol):
 
 
 def _command_of(request: type[_Request]) -> Callable[..., int | None]:
-    """Return a command that makes a request of its arguments and options, and runs the request.
+    """Return a function for Typer that makes an object of the class `request` and runs it.
 
-    `request` is a class. Typer reads the arguments and options from its fields.
+    `request` is the `Request` class of a command. Typer reads the arguments and options of the
+    command from the fields of this class. The function returns the exit code, or None for 0.
     """
 
     @functools.wraps(request, updated=())
@@ -61,9 +62,10 @@ def _command_of(request: type[_Request]) -> Callable[..., int | None]:
 
 
 def _add(group: typer.Typer, name: str, command: Callable[..., int | None]) -> None:
-    """Add a command to a group. Its docstring becomes its help text.
+    """Add the function `command` to the commands of `group`, under the name `name`.
 
-    Each paragraph of the help text becomes one line, so that only the terminal wraps it.
+    The docstring of the function becomes the help text of the command. Each paragraph of it becomes
+    one line, so that the terminal wraps it at its own width.
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
@@ -140,9 +142,10 @@ def _options(
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
-    `arguments` are the words after the program's name; by default they come from `sys.argv`. The
-    first words `run-trial`, `run-bench` and `run-worker` are internal: this program starts itself
-    with them as a child process.
+    `arguments` are the words after the program's name; by default they come from `sys.argv`. An
+    error is printed in one line; with `--debug` it is raised instead, so that its traceback is
+    shown. The first words `run-trial`, `run-bench` and `run-worker` are internal: this program
+    starts itself with one of them as a child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
@@ -191,8 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _start_logging(words: list[str]) -> list[str]:
     """Start logging at the level of the logging options in `words`, and return the other words.
 
-    The logging options may stand anywhere before `--`. Raises `UsageError` if there is no such
-    level.
+    The logging options may stand anywhere before `--`. Raises `UsageError` if the level does not
+    exist.
     """
     level, others = DEFAULT_LEVEL, []
     remaining = iter(words)
@@ -220,7 +223,7 @@ def _unexpected(error: Exception) -> int:
     the operating system or are bugs of this program.
     """
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        # The library's prefix and full stop do not fit into our sentence.
+        # Remove the library's prefix and full stop, because more text follows the message.
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         _say(f"error: {message}; see --help")
         return _EXIT_USAGE
@@ -237,7 +240,7 @@ def _unexpected(error: Exception) -> int:
         return _EXIT_FAILURE
     _say(
         f"error: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}; run "
-        "again with --debug and report it"
+        "again with --debug and report the error with its traceback"
     )
     return _EXIT_FAILURE
 

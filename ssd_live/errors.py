@@ -7,16 +7,20 @@ Each message is one line that says what is wrong and what to do.
 class SsdLiveError(Exception):
     """The base class of all errors that are meant for the user.
 
-    The command line prints the message and exits with code 1.
+    The command line prints the message and exits with code 1, unless the class of the error says
+    another code.
     """
 
 
 class UsageError(SsdLiveError):
-    """An argument or option is not valid; the command line exits with code 2."""
+    """An argument or option is not valid. The command line exits with code 2."""
 
 
 class ModelFileError(SsdLiveError, ValueError):
-    """A file is not a model file, is damaged, or lacks something that the program needs."""
+    """A model file, weight file, checkpoint or engine cannot be used.
+
+    The file is damaged, has another format, or lacks something that the program needs.
+    """
 
 
 class UnknownModelError(SsdLiveError, LookupError):
@@ -36,7 +40,7 @@ class MediaError(SsdLiveError, OSError):
 
 
 class DataError(SsdLiveError, ValueError):
-    """Labelled data cannot be read or are not valid."""
+    """Labelled images, or a report of `bench`, cannot be read or are not valid."""
 
 
 class TrainingError(SsdLiveError, RuntimeError):
@@ -44,7 +48,7 @@ class TrainingError(SsdLiveError, RuntimeError):
 
 
 class DownloadError(SsdLiveError, OSError):
-    """A download failed, or its content is not the expected one."""
+    """A download failed, or the downloaded file is not the expected one."""
 
 
 class OutputError(SsdLiveError, OSError):
@@ -52,11 +56,16 @@ class OutputError(SsdLiveError, OSError):
 
 
 class IncompleteError(SsdLiveError):
-    """Only a part of an input was processed.
+    """An input could be processed only in part, or some inputs of the command `process` failed.
 
-    The finished part is kept in a file whose name contains `.part`; the message names this file.
+    If results of an unfinished input exist, its error message names the files that hold them. The
+    names of these files contain `.part`.
     """
 
 
 class CancelledError(SsdLiveError):
-    """The user cancelled the work; the message says where the finished part is kept."""
+    """The user cancelled the work, or answered no to a question of the program.
+
+    If a part of the work was finished, the message says where it is kept or how to continue. The
+    command line exits with code 130.
+    """

@@ -51,7 +51,8 @@ class Settings(BaseModel):
     def remember_source(self, text: str) -> None:
         """Put `text`, the source that the user typed, first in `recent_sources`.
 
-        The list keeps the last 10 sources. An address that contains a password is not added.
+        The list keeps the last 10 sources. An address that contains a password is not added, and a
+        file name that is not valid Unicode is not added either.
         """
         if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
             return
@@ -93,7 +94,7 @@ def load_settings(path: Path) -> tuple[Settings, str]:
         return Settings(), ""
     except (ValidationError, ValueError):
         aside = _set_aside(path)
-        kept = f"they are kept as {aside.name}" if aside else "the file could not be renamed"
+        kept = f"they are kept in {aside.name}" if aside else "the file could not be renamed"
         return (
             Settings(),
             f"the settings in {path} are not valid; {kept}, and the defaults are used",
@@ -116,7 +117,7 @@ def save_settings(settings: Settings, path: Path) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Rename the file to `NAME.broken-N.EXT` and return the new path, or None if that fails.
+    """Rename the file `path` to `NAME.broken-N.EXT`. Return the new path, or None if that fails.
 
     N is the smallest number from 1 on for which no such file exists.
     """

@@ -18,7 +18,8 @@ _SAME_SECONDS = 1.0
 def cancelled_at_once(line: str) -> Iterator[None]:
     """Raise `CancelledError` with the message `line` on Ctrl-C or SIGTERM inside the with-block.
 
-    Because it is an exception, open with-blocks remove temporary files and end child processes.
+    Open with-blocks inside then end as after any exception, so that they remove their temporary
+    files and end their child processes.
     """
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -33,7 +34,8 @@ def cancelled_at_once(line: str) -> Iterator[None]:
 def ends_in_order(stop: Callable[[], None], line: str) -> Iterator[None]:
     """Print `line` and call `stop` on the first Ctrl-C or SIGTERM inside the with-block.
 
-    `stop` asks the work to end in order. A second signal raises `KeyboardInterrupt`.
+    `stop` asks the work to end in order. Another signal, at least one second later, raises
+    `KeyboardInterrupt`.
     """
     first: list[float] = []
 

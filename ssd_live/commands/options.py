@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-# The precisions of `backends.base`, which is slow to import, and auto: the program chooses.
+# `auto` (the program chooses) and the precisions of `backends.base`. They are repeated here
+# because that module is slow to import.
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
@@ -39,5 +40,5 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Return the names in a text like `A,B`, or no names if the text is empty."""
+    """Return the names in a text like `A,B`, or an empty tuple if the text is empty."""
     return tuple(text.split(",")) if text else ()

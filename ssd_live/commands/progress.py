@@ -27,7 +27,10 @@ _JSON_INTERVAL_SECONDS = 0.1
 
 
 def notify(line: str) -> None:
-    """Print a line to stderr at once, unless the user asked for errors only."""
+    """Print a line to stderr at once.
+
+    If the user asked for errors only, print the line only if it begins with "error:".
+    """
     if not is_quiet() or line.startswith("error:"):
         print(line, file=sys.stderr, flush=True)
 
@@ -35,8 +38,9 @@ def notify(line: str) -> None:
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
     """A progress display for `process`: frames, frames per second and time left of each input.
 
-    If there are several inputs, a line is printed for each finished input. If stderr is not a
-    terminal, the environment variable SSD_LIVE_PROGRESS=json makes the progress lines JSON.
+    On a terminal it is a live bar, elsewhere a line every few seconds, which is JSON if the
+    environment variable `SSD_LIVE_PROGRESS` is `json`. If there are several inputs, a line is also
+    printed when each of them ends.
     """
 
     def __init__(self) -> None:
@@ -65,7 +69,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             self._bar.stop()
 
     def begin(self, task: Task, number: int, of: int) -> None:
-        """Show that the work on one input starts. It is input `number` (from 1) of `of` inputs."""
+        """Show that the work on one input begins: input `number` (from 1) of `of` inputs."""
         self._many = of > 1
         title = f"{number}/{of} {task.name}" if self._many else str(task.name)
         row = (
@@ -76,7 +80,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         self._shown[task] = _Shown(title, row)
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
-        """Show that `done` frames of an input are done, of `expected` (None if not known)."""
+        """Show that `done` of `expected` frames are done; `expected` is None if not known."""
         shown, now = self._shown[task], time.monotonic()
         fps = done / max(now - shown.started, 1e-6)
         frames = f"{done}/{expected}" if expected else str(done)
@@ -112,7 +116,12 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
 
 @dataclass
 class _Shown:
-    """The display of one input: its row of the live bar, or the time of its last printed line."""
+    """What the progress display keeps about one input.
+
+    `title` names the input. `row` is its row of the live bar, or None without a live bar. The times
+    `started` (of the work) and `last_line` (of the last printed line) are those of
+    `time.monotonic`.
+    """
 
     title: str
     row: TaskID | None

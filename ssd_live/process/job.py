@@ -38,8 +38,8 @@ _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5
 class ModelConfig:
     """A model and how to run it.
 
-    `choice` is the backend, device and precision, `wanted` the filter for the detections, and
-    `batch` the number of images in a batch.
+    `choice` is the backend, device and precision. `wanted` is the filter that decides which
+    detections are kept. `batch` is the number of images that the backend computes in one call.
     """
 
     model: ModelFile
@@ -52,7 +52,8 @@ class ModelConfig:
 class LoadedModel:
     """A model configuration with its loaded backend.
 
-    `cores` is how many CPU cores decoding and encoding may use; 0 means all cores of the machine.
+    `cores` is the number of CPU cores that decoding and encoding may use; 0 means all cores of the
+    machine.
     """
 
     config: ModelConfig
@@ -62,11 +63,13 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """The settings for which part of each input is processed, and how the output is written.
+    """The options that say which part of each input is processed, and how the output is written.
 
-    Inference runs on one of `every` frames, and only on `region` if it is given. `start` and
-    `duration` are in seconds; `start` counts from the first frame. `max_frames` is the largest
-    number of frames to process, or None for all.
+    `quality` is the codec of the output video with its quality and preset. Inference runs on the
+    first of every `every` frames (1: on all frames), and only on the pixels of `region` if it is
+    given. `start` (counted from the first frame) and `duration` are in seconds; None as `duration`
+    means up to the end. `max_frames` is the largest number of frames to process, or None for all.
+    With `hardware_decoding`, a GPU decodes if its pixels are exactly those of the CPU.
     """
 
     quality: Quality
@@ -87,9 +90,10 @@ class ProcessOptions:
 class Report:
     """The statistics of one processed input.
 
-    `frames` counts the finished frames. `seconds` is the total time, and `stages` holds the seconds
-    of work by stage. `objects` counts the detections by class name. `notes` are messages for the
-    user. `first_done_at` is when the first frame was finished (a `time.time` value), or None.
+    `frames` counts the finished frames. `seconds` is the total time. `stages` maps the name of each
+    stage to its seconds of work. `objects` counts the detections by class name. `notes` are
+    messages for the user. `first_done_at` is the time when the first frame was finished, as
+    `time.time` returns it, or None if there is no such frame yet.
     """
 
     frames: int = 0
@@ -106,11 +110,15 @@ class Report:
 
 
 class Job:
-    """The processing of one task, which is an input and its output.
+    """A job that processes one task, that is, one input file and its output file.
 
-    `log` gives the paths for the detections as JSON lines, or is None. After `cancellation.stop`,
-    the job reads no more of the input; frames that were already read are still processed and
-    written. `frames_expected` is the number of frames to process, or None if it is not known.
+    `engine` is the loaded model. `settings` say which part of the input is processed and how the
+    output is written. `log` gives the paths of the file for the detections, or is None if they are
+    not written. After `cancellation.stop`, the job reads no more of the input; frames that were
+    already read are still processed and written.
+
+    `frames_expected` is the number of frames to process, or None if it is not known. `report` holds
+    the statistics so far.
     """
 
     def __init__(
@@ -130,14 +138,16 @@ class Job:
         self.report = Report()
 
     def run(self, on_progress: Callable[[Counters], None] = lambda _: None) -> Report:
-        """Process the task and return the report. `on_progress` is called while frames are done.
+        """Process the task and return the report.
+
+        For a video, `on_progress` is called again and again with the counts so far.
 
         Raises `MediaError` if the input cannot be read, `OutputError` if an output cannot be
-        written, `BackendError` if inference fails, `UsageError` if the region or the time range
-        does not fit the input, `IncompleteError` if only a part of the input could be read,
-        `CancelledError` after a stop, and `KeyboardInterrupt` after an abort. After
-        `IncompleteError` and `CancelledError`, the results so far are left in part files
-        (`NAME.part.EXT`).
+        written, `BackendError` if inference fails, and `UsageError` if the region or the time range
+        does not fit the input. Raises `IncompleteError` if only a part of the input could be read,
+        and `CancelledError` if `stop` of the cancellation ended the job early. After these two, the
+        results so far stay in part files (`NAME.part.EXT`). Raises `KeyboardInterrupt` after
+        `abort`.
         """
         started = time.perf_counter()
         try:
@@ -256,15 +266,17 @@ class Job:
     def _end(
         self, reader: VideoReader, writer: VideoWriter | None, log: JsonlWriter | None
     ) -> None:
-        """Give the results their final names.
+        """Finish the output files and give them their final names.
 
-        If the work was stopped, keep them as part files instead and raise `CancelledError`. If a
-        part of the input could not be read, keep them too and raise `IncompleteError`. Raises
-        `UsageError` if there was no frame.
+        `writer` writes the annotated video and `log` the detections; each of them may be None.
+        `reader` has read the input. If the work was stopped, the outputs stay part files
+        (`NAME.part.EXT`) and `CancelledError` is raised. If a part of the input could not be read,
+        they stay part files too and `IncompleteError` is raised. Raises `UsageError` if there is no
+        frame in the requested time range.
         """
         is_stopped = self._cancellation.is_stopped
         if is_stopped and not self.report.frames:
-            raise CancelledError(f"stopped before the first frame of {self._task.source}")
+            raise CancelledError(f"stopped before a frame of {self._task.source} was processed")
         kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
         where = f"; the results so far were kept in {' and '.join(kept)}" if kept else ""
         shortfall = reader.shortfall
@@ -278,7 +290,7 @@ class Job:
         if shortfall:
             raise IncompleteError(
                 f"{self._task.source}: {shortfall}; {self.report.frames} frames were "
-                f"processed{where}"
+                f"processed{where}; process an undamaged copy of this file to get all frames"
             )
         if not self.report.frames:
             raise UsageError(
@@ -372,7 +384,10 @@ class Job:
 
 
 class _Annotator:
-    """A function object that draws the boxes on a frame and writes the frame."""
+    """A callable that draws the boxes on a frame and writes the frame to the output video.
+
+    It adds the seconds that drawing and encoding take to `report.stages`.
+    """
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -400,8 +415,9 @@ class _Annotator:
 
 
 def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:
-    """Raise `OutputError` if the free disk space is smaller than the estimated output.
+    """Raise `OutputError` if the disk has less free space than the output video may need.
 
+    The size of the video is estimated from `quality.codec`, the frame size in `info` and `frames`.
     `frames` is the expected number of frames, or None if it is not known.
     """
     folder = next((parent for parent in output.parents if parent.is_dir()), Path())

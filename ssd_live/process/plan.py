@@ -14,8 +14,8 @@ from ssd_live.system.paths import resolve
 from ssd_live.video.encoders import Codec
 from ssd_live.video.writer import CONTAINERS
 
-# These containers hold any of our codecs and are kept. Everything else becomes .mp4, which browsers
-# and phones play.
+# These containers can hold H.264, HEVC and AV1, so the output gets the container of the input. All
+# other inputs give .mp4, which browsers and phones play.
 _KEPT_CONTAINERS = {".mp4", ".mkv", ".mov", ".m4v"}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
@@ -25,8 +25,9 @@ _MATROSKA_CODECS: tuple[Codec, ...] = ("ffv1", "mjpeg")
 class Task:
     """One input file and its output file.
 
-    `name` is the path of the input relative to the folder that holds all inputs; the output folder
-    has the same structure. `output` is None if only detections are written.
+    `source` is the path of the input. `name` is the same path relative to the folder that holds all
+    inputs; the output folder has the same subfolders. `output` is the path of the output, or None
+    if only detections are written.
     """
 
     source: Path
@@ -55,13 +56,15 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
     """Return a plan with one task for each input file.
 
     Wildcards and folders in `inputs` are expanded, and each input gets an output path of its own.
-    `output` is a file, a folder, or None if no video or image is written. Raises `UsageError` if an
-    input is a network address, or if the output path cannot be used or would overwrite an input.
-    Raises `MediaError` if a file does not exist, or if a folder has no video or image.
+    `output` is a file, a folder, or None if no video or image is written. `codec` decides the file
+    endings of videos in an output folder. Raises `UsageError` if an input is empty text or a
+    network address, or if the output path cannot be used or would overwrite an input. Raises
+    `MediaError` if a file does not exist, or if a folder has no video or image.
     """
     if "" in inputs or output in ("", "-"):
         raise UsageError(
-            "an input is empty, or the output is empty or `-`; give the path of a file or folder"
+            "the path of an input or of the output is empty, or the output is `-`; give the path "
+            "of a file or folder"
         )
     target = Path(output) if output else None
     paths = [path for text in inputs for path in _expand_wildcards(text)]
@@ -88,7 +91,8 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
         )
     elif (target.exists() and not target.is_dir()) or (media_name and not target.is_dir()):
         raise UsageError(
-            f"{target}: several inputs need a folder for their outputs; give a folder with -o"
+            f"{target}: is not a folder, but several inputs, and the files of an input folder, "
+            "need a folder for their outputs; give a folder with -o"
         )
     else:
         names = [_name(source, base) for source in sources]
@@ -103,10 +107,11 @@ def make_plan(inputs: Sequence[str], output: str | None, codec: Codec) -> Plan:
 
 
 def _expand_wildcards(text: str) -> list[Path]:
-    """Return the paths that match `text`, in natural order.
+    """Return the paths that match `text`, in natural order: `file2` before `file10`.
 
-    This is needed because a shell on Windows does not expand wildcards. If a file is named exactly
-    `text`, only this file is returned. Raises `MediaError` if nothing matches.
+    This is needed because a shell on Windows does not expand wildcards. If `text` has no wildcard,
+    or if a file is named exactly `text`, only this path is returned. Raises `MediaError` if `text`
+    has wildcards and nothing matches.
     """
     path = Path(text)
     if path.exists() or not glob.has_magic(text):
@@ -118,10 +123,11 @@ def _expand_wildcards(text: str) -> list[Path]:
 
 
 def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
-    """Return all input files, each only once; a folder gives the videos and images in it.
+    """Return the paths of all input files, each only once.
 
-    `target` is the output folder or None. If it is inside an input folder, its files are left out.
-    Raises `MediaError` if a file does not exist, or if a folder has no video or image.
+    A folder in `paths` gives the videos and images in it and in its subfolders. `target` is the
+    output folder or None. If it is inside an input folder, the files in it are left out. Raises
+    `MediaError` if a file does not exist, or if a folder has no video or image.
     """
     sources: dict[Path, Path] = {}
     for path in paths:
@@ -150,7 +156,7 @@ def _sources(paths: Sequence[Path], target: Path | None) -> list[Path]:
 
 
 def _missing(path: Path) -> SsdLiveError:
-    # Paths fold the two slashes of an address into one.
+    # `Path` makes one slash of the two slashes of an address.
     if _ADDRESS.match(str(path)):
         return UsageError(
             f"{path}: process reads files; for a network address use `live ADDRESS --record "
@@ -170,7 +176,10 @@ def _is_within(path: Path, folder: Path) -> bool:
 
 
 def _base(paths: Sequence[Path]) -> Path:
-    """Return the deepest folder that holds every input, or an empty path if there is none."""
+    """Return the deepest folder that holds all of `paths`.
+
+    Return an empty path if there is none, because the paths are on different drives.
+    """
     parents = [str(resolve(path) if path.is_dir() else resolve(path).parent) for path in paths]
     try:
         return Path(os.path.commonpath(parents))
@@ -186,9 +195,9 @@ def _name(source: Path, base: Path) -> Path:
 def _output_names(names: Sequence[Path], codec: Codec) -> list[Path]:
     """Return one relative output path for each input name, in the same order.
 
-    The paths are unique even on systems that ignore upper and lower case. If two inputs would get
-    the same path (clip.avi and clip.mp4), the new suffix is added to the whole name: clip.avi.mp4.
-    If that path is taken too, a number is added.
+    No two paths are equal, even for a file system that does not distinguish upper and lower case.
+    If two inputs would get the same path (clip.avi and clip.mp4), the new suffix is added to the
+    whole name: clip.avi.mp4. If that path is taken too, a number is added.
     """
     simple = [_output_name(name, codec) for name in names]
     wanted = Counter(str(name).casefold() for name in simple)

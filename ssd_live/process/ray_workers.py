@@ -40,7 +40,11 @@ _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 
 
 class _Worker:
-    """The actor in a Ray process. Ray calls `run` in one thread, the other methods in another."""
+    """A Ray actor, which loads a model in a process of its own and processes one task at a time.
+
+    `threads` is the number of CPU cores that it may use. While `run` works, Ray calls the other
+    methods in another thread.
+    """
 
     def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
         self._settings = settings
@@ -75,8 +79,9 @@ class _Worker:
 class RayWorker:
     """A worker that controls one Ray actor, and starts a new actor if the old one dies.
 
-    `make` starts an actor and returns its handle. `notify` is called with a line of text when a
-    task is started again. `report` is about the last task.
+    `ray` is the module. `make` starts an actor and returns Ray's handle of it. `notify` is called
+    with a line of text when a task is started again. `report` holds the statistics of the last
+    task.
     """
 
     def __init__(self, ray: Any, make: Callable[[], Any], notify: Callable[[str], None]) -> None:
@@ -96,10 +101,13 @@ class RayWorker:
     ) -> None:
         """Process a task, and start it again in a new actor if the actor dies.
 
-        `log` and the errors are those of `Job.run`. `on_frames` is called with the number of frames
-        done and the number expected, or None. Also raises `BackendError` if the model cannot be
-        loaded or three actors died, and `CancelledError` if the actor died after the work was
-        cancelled. An abort kills the actor.
+        `log` gives the paths of the file for the detections, or is None. `on_frames` is called with
+        the number of frames done and the number expected, which is None if it is not known. An
+        abort of `cancellation` kills the actor.
+
+        Raises the same errors as `Job.run`. Also raises `BackendError` if the model cannot be
+        loaded or if three actors died on this task, and `CancelledError` if the actor died after
+        the work was cancelled.
         """
         ray = self._ray
         before = _parts(task, log)
@@ -112,7 +120,7 @@ class RayWorker:
                     raise BackendError(
                         f"a Ray worker cannot load the model: {_reason(error)}"
                     ) from None
-                # Nobody finishes the part files of the dead actor.
+                # Delete the part files of the dead actor, because nobody will finish them.
                 for part in _parts(task, log) - before:
                     part.unlink(missing_ok=True)
                 if cancellation.is_stopped:
@@ -163,9 +171,11 @@ def ray_workers(
 ) -> Iterator[list[Worker]]:
     """Yield a list of workers on the Ray cluster at `address` (HOST:PORT).
 
-    If `address` is None, start a cluster on this machine and stop it after the with-block. `count`
-    is the number of workers; 0 means one for each CPU core of the cluster. There are never more
-    workers than `inputs`, the number of input files. `notify` gets lines about restarted tasks.
+    If `address` is None, start a cluster on this machine and stop it after the with-block. Each
+    worker loads the model of `config` and processes its inputs with `settings`. `count` is the
+    number of workers; 0 means one for each CPU core of the cluster. There are never more workers
+    than `inputs`, the number of input files. `notify` is called with a line of text when a task is
+    started again.
 
     Raises `MissingPackageError` if Ray is not installed, `UsageError` if `address` is not valid or
     the cluster does not answer or start, and `BackendError` if a worker cannot load the model.
@@ -180,8 +190,8 @@ def ray_workers(
         ) from error
     if address:
         _check_reachable(address)
-    # The workers must run the same code as this process. Only a local cluster certainly has this
-    # folder.
+    # The workers must run the same code as this process. Only on a local cluster is it certain that
+    # they can read the folder of this code.
     there = {"env_vars": {"PYTHONPATH": own_environment()["PYTHONPATH"]}}
     local: dict[str, Any] = (
         {}
@@ -224,10 +234,10 @@ def ray_workers(
 
 
 def _wait_for_first(ray: Any, workers: Sequence[RayWorker]) -> None:
-    """Wait until the first worker has loaded the model.
+    """Wait until one of the workers has loaded the model or has failed.
 
     Raises `BackendError` if that worker cannot load the model. In this way the error is reported
-    once and not for every input.
+    once, before any input is processed, and not again for every input.
     """
     (first, *_), _ = ray.wait([worker.ready() for worker in workers], num_returns=1)
     try:
@@ -245,7 +255,7 @@ def _cannot_load(ray: Any, error: Exception) -> bool:
 def _check_reachable(address: str) -> None:
     """Raise `UsageError` if `address` is not HOST:PORT, or if no Ray cluster answers there.
 
-    This check takes seconds; Ray itself would try for minutes.
+    This check takes a few seconds, whereas Ray itself would try to connect for minutes.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
@@ -272,7 +282,7 @@ def _check_reachable(address: str) -> None:
 def _parts(task: Task, log: LogPaths | None) -> set[Path]:
     """Return the existing part files (`NAME.part.EXT`) of a task's outputs.
 
-    Part files of other runs are included.
+    Part files that other runs left behind are included.
     """
     places = (task.output, log and log.beside.with_suffix(".jsonl"))
     return {part for place in places if place for part in parts_of(place)}
@@ -286,7 +296,8 @@ def _absolute(task: Task) -> Task:
 def _reason(error: BaseException) -> str:
     """Return the last line of an error's message, or the name of its type if it has no message.
 
-    If the message is a traceback from another process, this line begins with the type of the error.
+    The line is cut after 300 characters. If the message is a traceback from another process, this
+    line begins with the type of the error, which is left out if it is `BackendError`.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (

@@ -28,6 +28,7 @@ _COLUMNS = ("input", "output", "status", "frames", "seconds", "fps", "objects", 
 class Outcome:
     """The outcome of one input, which is one row of the summary file.
 
+    `input` and `output` are paths. `output` is empty if no output was finished or requested.
     `seconds` is the processing time. `objects` is text such as "person 3, dog 1". `message` is the
     error message, or empty.
     """
@@ -43,7 +44,12 @@ class Outcome:
 
 
 class ResumeLog:
-    """The resume log of the output folder `folder`, stored in `.ssd_live/finished.json` there."""
+    """A record of the results in the output folder `folder` that `process` has finished.
+
+    For each finished input it holds the outcome and a hash of the settings, so that a later run can
+    skip this input. It is stored in the file `.ssd_live/finished.json` in `folder`. If this file is
+    missing or damaged, the record is empty.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,8 +59,8 @@ class ResumeLog:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             self._finished = stored if isinstance(stored, dict) else {}
         except (OSError, ValueError, RecursionError):
-            # The log does not exist yet or is damaged. Then nothing is known, and existing files
-            # stay unless --overwrite is given.
+            # The file does not exist yet or is damaged. The log is then empty, so that existing
+            # outputs are not replaced unless --overwrite is given.
             pass
 
     @property
@@ -72,9 +78,9 @@ class ResumeLog:
         return resolve(path).is_relative_to(resolve(self._path.parent))
 
     def log_path(self, task: Task) -> Path:
-        """Return the path of the JSON lines with the detections of one input.
+        """Return the path of the file with the detections of the input of `task`, as JSON lines.
 
-        The lines of all inputs are combined into the requested file at the end of a run.
+        At the end of a run, the files of all inputs are joined into the file that the user named.
         """
         return (
             self.folder
@@ -84,10 +90,12 @@ class ResumeLog:
         )
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:
-        """Return the earlier outcome of a task with the status "skipped", or None.
+        """Return the stored outcome of a task, or None if the task must be processed.
 
-        The result is None if `key` (see `settings_key`) differs from the stored one, or if an
-        output file is missing or changed. With `with_log`, the detections must exist too.
+        The returned outcome has the status "skipped". The result is None if no outcome is stored,
+        if `key` (see `settings_key`) differs from the stored one, or if the output file is missing
+        or was changed. With `with_log`, the result is also None if the file with the detections is
+        missing.
         """
         entry = self._finished.get(task.name.as_posix())
         if not isinstance(entry, dict):
@@ -103,7 +111,8 @@ class ResumeLog:
     def knows(self, task: Task) -> bool:
         """Return whether this program made the task's output from its input, and nobody changed it.
 
-        The size and the modification time of the output are compared.
+        To detect a change, the size and the modification time of the output are compared with the
+        stored ones.
         """
         entry = self._finished.get(task.name.as_posix())
         return (
@@ -126,7 +135,7 @@ class ResumeLog:
         self._save()
 
     def note_detections(self, path: Path) -> None:
-        """Store that this program made the file `path` with the detections of all inputs.
+        """Store that this program made the file `path`, which holds the detections of all inputs.
 
         Raises `OutputError` if the resume log cannot be written.
         """
@@ -154,8 +163,8 @@ def _fingerprint(path: Path | None) -> list[int]:
 def settings_key(task: Task, settings: Sequence[object]) -> str:
     """Return a SHA-256 hash (hexadecimal) of everything that the result of a task depends on.
 
-    The hash depends on the settings and on the input's path, size and modification time. Raises
-    `OSError` if the input cannot be read.
+    The hash depends on the text of each object in `settings`, and on the input's path, size and
+    modification time. Raises `OSError` if the input cannot be read.
     """
     status = task.source.stat()
     text = json.dumps(

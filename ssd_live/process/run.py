@@ -29,27 +29,33 @@ _POLL_SECONDS = 0.1
 
 
 class Progress(Protocol):
-    """The callbacks for progress. They are called in the thread that processes the task."""
+    """The callbacks through which a `BatchRunner` reports its progress.
+
+    They are called in the thread that processes the task.
+    """
 
     def begin(self, task: Task, number: int, of: int) -> None:
-        """Report that a task begins. It has the number `number` (from 1) `of` all tasks."""
+        """Report that a task begins. It is task `number` (counted from 1) of `of` tasks."""
 
     def advance(self, task: Task, done: int, expected: int | None) -> None:
         """Report that `done` of `expected` frames are done; `expected` is None if not known."""
 
     def end(self, task: Task, outcome: Outcome, report: Report) -> None:
-        """Report that a task ended with the given outcome; it may have failed or been skipped."""
+        """Report that a task ended: as done, skipped, failed or stopped (see `outcome.status`)."""
 
 
 @dataclass
 class RunSummary:
-    """The totals of all inputs.
+    """The totals of one `process` command over all its inputs.
 
-    `seconds` is elapsed time: with several workers the time of the whole run, otherwise the sum
-    over the inputs. `stages` holds the seconds of work by stage, and `objects` the number of
-    detections by class name. `outcomes` has the order of the tasks. `failures` are error messages.
-    `first_done_at` is when the first frame was finished (a `time.time` value). `summary` and
-    `detections` are the paths of the written files, or None.
+    `frames` counts the finished frames. `seconds` is elapsed time: with several workers the time of
+    the whole run, otherwise the sum over the inputs. `stages` maps each stage to its seconds of
+    work, and `objects` maps each class name to its number of detections. `outcomes` has the order
+    of the tasks. `failures` are the messages of the inputs that failed or were stopped, and
+    `last_error` is the last exception of a failed input. `notes` are messages for the user.
+    `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
+    `summary` and `detections` are the paths of the written files, or None. `stopped` is true if the
+    user stopped the work.
     """
 
     frames: int = 0
@@ -72,11 +78,12 @@ class RunSummary:
 
 
 class BatchRunner:
-    """The work of one `process` command. Each worker processes one input at a time.
+    """A runner that processes all tasks of `plan`. Each worker processes one input at a time.
 
-    `detections` is the file for the detections of all inputs, or None. With `overwrite`, existing
-    outputs are replaced and finished results are not reused. After `cancellation.stop`, the current
-    tasks end in order and no others begin.
+    A finished result of an earlier run is reused if it was made with the same `config` and
+    `settings`. `detections` is the file for the detections of all inputs, or None. With
+    `overwrite`, existing outputs are replaced and finished results are not reused. After
+    `cancellation.stop`, the tasks that have begun end in order and no others begin.
     """
 
     def __init__(
@@ -95,14 +102,14 @@ class BatchRunner:
         self._resume_log = ResumeLog(plan.folder) if plan.folder else None
         self._config = config
         self._workers = workers
-        # This lock protects what all workers share.
+        # This lock protects the resume log, the totals and the outcomes, which all workers use.
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
         self._overwrite = overwrite
 
     def run(self, progress: Progress) -> RunSummary:
-        """Process all tasks and return the totals.
+        """Process all tasks and return the totals. `progress` is called as the work goes on.
 
         An error of one input does not stop the others; it is stored in the totals. Raises
         `OutputError` if the combined detections or the summary cannot be written.
@@ -127,7 +134,9 @@ class BatchRunner:
     ) -> dict[Task, Outcome]:
         """Process all tasks and return the outcome of each task that was begun.
 
-        Each worker takes the next task when it is free. A single worker runs in the calling thread.
+        `logs` holds the paths for the detections of each task. The statistics of each task are
+        added to `totals`. Each worker takes the next task when it is free. A single worker runs in
+        the calling thread.
         """
         tasks = iter(enumerate(self._plan.tasks, 1))
         finished: dict[Task, Outcome] = {}
@@ -261,10 +270,11 @@ class BatchRunner:
             )
 
     def _log_places(self, stack: ExitStack) -> dict[Task, LogPaths]:
-        """Return the paths for the detections of each task, or {} if none are requested.
+        """Return the paths for the detections of each task, or {} if no detections are requested.
 
-        The JSON lines stay there until `_combine` joins them. `stack` deletes a temporary folder.
-        Raises `OutputError` if the folder cannot be made.
+        Each task writes its detections to a file of its own, and `_combine` joins these files. If
+        they are in a temporary folder, `stack` deletes it. Raises `OutputError` if the folder
+        cannot be made.
         """
         wanted = self._detections
         if wanted is None:
@@ -296,9 +306,10 @@ class BatchRunner:
         }
 
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
-        """Join the detections of all finished inputs in the requested file.
+        """Join the detections of all finished inputs into the file that the user named.
 
-        Set `totals.detections` to its path. Do nothing if no file is requested or nothing finished.
+        `totals.detections` becomes the path of this file. Nothing is done if the user named no file
+        or if no input was finished. Raises `OutputError` if a file cannot be written.
         """
         wanted = self._detections
         finished = [
@@ -319,8 +330,9 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
     """Check the output paths before any work, so that no file of the user is replaced.
 
     `detections` is the file for the detections, or None. Raises `UsageError` if its ending is not
-    supported, or if it is also an input, an output, the summary or a folder. Raises `OutputError`
-    if it or the summary exists, this program did not make it, and `overwrite` is false.
+    supported, if it is also an input, an output, the summary file or a folder, or if it is in the
+    folder `.ssd_live` of the resume log. Raises `OutputError` if `overwrite` is false and this file
+    or the summary file exists already, unless the output folder shows that this program made it.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -347,8 +359,8 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
     )
     if resolve(detections) in taken or detections.is_dir() or reserved:
         raise UsageError(
-            f"{detections}: the detections would overwrite an input, an output, the summary or a "
-            "folder; give another name with --detections"
+            f"{detections}: the detections would overwrite an input, an output, the summary, a "
+            "folder or the resume log; give another name with --detections"
         )
     if (
         detections.exists()
@@ -369,7 +381,10 @@ def _failure_line(error: Exception, task: Task) -> str:
             "the file exists and that you have permission to use it"
         )
     detail = next(iter(str(error).splitlines()), "no message")
-    return f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report it"
+    return (
+        f"{task.source}: {type(error).__name__}: {detail}; run again with --debug and report the "
+        "error with its traceback"
+    )
 
 
 def objects_text(objects: Counter[str]) -> str:

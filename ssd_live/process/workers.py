@@ -16,14 +16,15 @@ from ssd_live.results.records import LogPaths
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine
 
-# A callback for the number of frames done, and of frames expected if that is known.
+# A callback that gets the number of frames done and the number expected, or None if that is not
+# known.
 OnFrames = Callable[[int, int | None], None]
 
 
 class Worker(Protocol):
     """A worker that processes one task at a time.
 
-    `report` is the report of the last task, even if the task failed.
+    `report` holds the statistics of the last task, even if the task failed.
     """
 
     report: Report
@@ -33,14 +34,16 @@ class Worker(Protocol):
     ) -> None:
         """Process a task and store its report in `report`.
 
-        `log` gives the paths for the detections, or is None. `on_frames` is called with the number
-        of frames done and the number expected, or None. Raises what `Job.run` raises.
+        `log` gives the paths of the file for the detections, or is None. `on_frames` is called with
+        the number of frames done and the number expected, which is None if it is not known. Raises
+        the errors of `Job.run`: an `SsdLiveError` if the task fails or is stopped, and
+        `KeyboardInterrupt` after an abort.
         """
         ...
 
 
 class LocalWorker:
-    """A worker that runs in the thread that calls `run`."""
+    """A worker that processes a task in the thread that calls `run`."""
 
     def __init__(self, engine: LoadedModel, settings: ProcessOptions) -> None:
         self._engine, self._settings = engine, settings
@@ -51,8 +54,10 @@ class LocalWorker:
     ) -> None:
         """Process a task and store its report in `report`.
 
-        `log` gives the paths for the detections, or is None. `on_frames` is called with the number
-        of frames done and the number expected, or None. Raises what `Job.run` raises.
+        `log` gives the paths of the file for the detections, or is None. `on_frames` is called with
+        the number of frames done and the number expected, which is None if it is not known. Raises
+        the errors of `Job.run`: an `SsdLiveError` if the task fails or is stopped, and
+        `KeyboardInterrupt` after an abort.
         """
         job = Job(task, self._engine, self._settings, log, cancellation)
         self.report = job.report
@@ -62,10 +67,12 @@ class LocalWorker:
 def load_model_config(
     config: ModelConfig, *, threads: int = 0, notify: Callable[[str], None] = lambda _: None
 ) -> Backend:
-    """Load the model for high throughput beside decoding and encoding, and return the backend.
+    """Load the model of `config` and return its backend.
 
-    `threads` is the number of CPU threads for inference; 0 means all available cores. `notify` gets
-    lines about slow steps. Raises what `load_chosen` raises.
+    The backend is set up for high throughput while the program also decodes and encodes. `threads`
+    is the number of CPU threads for inference; 0 means one for each available core. `notify` is
+    called with a line of text before a slow step. Raises the errors of `load_chosen`, such as
+    `BackendError` and `MissingPackageError`.
     """
 
     def load() -> Backend:
@@ -85,10 +92,11 @@ def load_model_config(
 
 
 def own_this_process() -> None:
-    """Change settings of this whole process to make file processing faster.
+    """Make file processing faster by changing settings of this whole process.
 
-    Call it after the model is loaded, and only in a command or a worker process. A program that
-    uses this package as a library must not be changed in this way.
+    OpenCV gets only one thread, and the garbage collector ignores all objects that exist now. Call
+    this function after the model is loaded, and only in a command or a worker process. A program
+    that uses this package as a library must not be changed in this way.
     """
     # The stages keep all cores busy already, so threads of OpenCV would only wait for a core.
     cv2.setNumThreads(1)
@@ -101,10 +109,11 @@ def own_this_process() -> None:
 def local_workers(
     engine: LoadedModel, settings: ProcessOptions, count: int
 ) -> Iterator[list[Worker]]:
-    """Yield a list of `count` workers that share one model in memory.
+    """Yield a list of `count` workers that share the model `engine` in memory.
 
-    There are fewer workers if the backend cannot give so many handles. The handles are closed after
-    the with-block.
+    Each worker uses a handle of its own to the backend. There are fewer workers if the backend
+    cannot give so many handles. The additional handles are closed after the with-block; the backend
+    of `engine` stays open.
     """
     with ExitStack() as stack:
         backends: list[Backend] = [engine.backend]

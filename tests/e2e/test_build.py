@@ -260,7 +260,8 @@ def test_a_mistake_of_ours_while_building_gets_one_line(
     monkeypatch.setattr("ssd_live.commands.build_engine.run.build", mistaken)
     assert (
         error_of(ssd(*TINY), 1)
-        == "error: ValueError: of ours; run again with --debug and report it"
+        == "error: ValueError: of ours; run again with --debug and report the error with its "
+        "traceback"
     )
 
 

@@ -11,7 +11,7 @@ from ssd_live.commands.options import BACKEND_HELP
 
 
 class PrecisionChoice(StrEnum):
-    """The values of `--precision`. An enum, because Typer takes no list of a `Literal`."""
+    """The values of `--precision`, as an enum, because Typer accepts no list of a `Literal`."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -22,7 +22,7 @@ class PrecisionChoice(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `bench`."""
+    """The arguments and options of one call of the command `bench`."""
 
     HELP: ClassVar[str] = (
         "Measure frames per second (FPS), latency and the cost of each stage on this machine."
@@ -91,7 +91,7 @@ class Request:
     ] = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.bench.run import run
 
         run(self)

@@ -37,7 +37,7 @@ _FILE_COLUMNS = 200
 
 
 def run(request: Request) -> None:
-    """Check the request, measure, print the tables, and write the requested files.
+    """Measure as `request` says, print the tables, and write the requested files.
 
     Everything that can be checked is checked before anything is measured. Raises `UsageError` if an
     option is not valid, `CancelledError` on Ctrl-C, and another `SsdLiveError` if a file cannot be
@@ -140,8 +140,8 @@ def _clip(source: str | None, stack: ExitStack) -> Path | None:
     """Return the video file to measure, or None if `source` is `synthetic`.
 
     If `source` is None, this is the sample clip. A `pattern` source is encoded to a temporary file,
-    which `stack` removes. Raises `UsageError` if the source is not a file, `pattern` or
-    `synthetic`, and `MediaError` if the file cannot be read.
+    which is removed when `stack` is closed. Raises `UsageError` if the source is not a file,
+    `pattern` or `synthetic`, and `MediaError` if the file cannot be read.
     """
     if source is None:
         return _SAMPLE
@@ -178,15 +178,15 @@ def _kinds(text: str) -> tuple[Kind, ...]:
     if text != "all" and not wanted <= set(KINDS):
         raise UsageError(
             f"--kinds {text!r} must be all, or some of "
-            f"{', '.join(kind.replace(' ', '-') for kind in KINDS)}"
+            f"{', '.join(kind.replace(' ', '-') for kind in KINDS)}, with commas between them"
         )
     return tuple(kind for kind in KINDS if text == "all" or kind in wanted)
 
 
 def _earlier(path: Path) -> Report:
-    """Return the report of an earlier run that `path` holds.
+    """Read the JSON file `path`, and return the report of an earlier `bench` that it contains.
 
-    Raises `DataError` if the file cannot be read or is not such a report.
+    Raises `DataError` if the file cannot be read or does not contain such a report.
     """
     try:
         return Report.model_validate_json(path.read_bytes())

@@ -11,7 +11,7 @@ from ssd_live.commands.options import ModelArgument
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `build`."""
+    """The arguments and options of one call of the command `build`."""
 
     HELP: ClassVar[str] = "Build a TensorRT engine from a model."
 
@@ -79,7 +79,7 @@ class Request:
     ] = False
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.build_engine.run import run
 
         run(self)

@@ -32,12 +32,13 @@ _EXIT_INTERRUPTED = 130
 
 
 def run(request: Request) -> None:
-    """Build the engine, save it and check it against float32, unless the same engine exists.
+    """Build the engine, save it, and compare its results with those of the float32 model.
 
-    If there is no GPU here, or if the engine is for other GPUs, the check is done when the engine
-    is first loaded. Raises `UsageError` if an option is not valid, `BackendError` if the build or
-    the check fails, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the
-    library or the folder cannot be used.
+    If the same engine exists, it is built again only with `--force`. If there is no GPU here, or if
+    the engine is for other GPUs, the comparison is done when the engine is first loaded. Raises
+    `UsageError` if an option is not valid, `BackendError` if the build fails or too few results
+    agree, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the library or the
+    folder cannot be used.
     """
     precision, workspace_mb, force = request.precision, request.workspace, request.force
     if precision not in _PRECISIONS:
@@ -50,7 +51,7 @@ def run(request: Request) -> None:
             f"{_MOST_WORKSPACE_MB} at most, or 0 for all memory"
         )
     variant = VARIANTS[request.runtime]
-    # Sorted, because the same targets in another order are the same engine.
+    # The targets are sorted, because their order makes no difference to the engine.
     wanted = tuple(
         sorted({target.strip().lower() for target in request.targets.split(",") if target.strip()})
     )
@@ -93,7 +94,7 @@ def run(request: Request) -> None:
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    """Return the first GPU of this machine and "", or None and the reason if there is none."""
+    """Return the first GPU of this machine and "", or None and the reason why none can be used."""
     try:
         present = gpus()
     except SsdLiveError as error:
@@ -121,9 +122,9 @@ def _hold_to_float32(
 
 
 def _known(store: EngineStore, key: EngineKey) -> Manifest | None:
-    """Return the manifest of the stored engine for `key`, or None if the engine must be built.
+    """Return the manifest of the engine for `key` in `store`, or None if there is no such engine.
 
-    If the stored engine cannot be used, a note is printed and None is returned.
+    If the engine is there but cannot be used, a note is printed and None is returned.
     """
     try:
         found = store.find(key)
@@ -156,8 +157,9 @@ def _batches(text: str) -> tuple[int, int, int]:
 def _build(model: ModelFile, variant: Variant, options: BuildOptions, store: EngineStore) -> bytes:
     """Build the engine, show a progress bar, and return the content of the engine file.
 
-    The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, the
-    second Ctrl-C ends the process. Raises what `build` raises.
+    The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, and
+    the second Ctrl-C ends the process. `store` keeps the timing cache, which makes later builds
+    faster. Raises `CancelledError` if the build was cancelled, and the other errors of `build`.
     """
     cancelled = threading.Event()
     answers: list[bytes] = []

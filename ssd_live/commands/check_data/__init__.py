@@ -9,7 +9,7 @@ import typer
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `check-data`."""
+    """The arguments and options of one call of the command `check-data`."""
 
     HELP: ClassVar[str] = (
         "Find errors in labelled images, and draw a contact sheet of the images with their boxes "
@@ -40,7 +40,7 @@ class Request:
     ] = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.check_data.run import run
 
         run(self)

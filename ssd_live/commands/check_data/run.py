@@ -31,7 +31,7 @@ _FAR_PIXELS = 1e6
 _TILE, _COLUMNS, _TILES = (320, 240), 5, 20
 # Characters that break a line or control the terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Findings that are worth knowing, but do not harm training.
+# The kinds of findings that are worth knowing but do not harm training.
 _HINTS: frozenset[Kind] = frozenset({"unlabelled image", "resembling names"})
 
 
@@ -80,11 +80,15 @@ def run(request: Request) -> None:
 
 def _tell(number: int) -> None:
     if number % _PROGRESS_IMAGES == 0:
-        notify(f"{number} images")
+        notify(f"{number} images checked")
 
 
 def _keep_inputs(data: DataSet, folder: Path, sheet: Path, json_file: Path | None) -> None:
-    """Raise `UsageError` if an output would overwrite an image, a label or the other output."""
+    """Raise `UsageError` if an output would overwrite an image, a label or the other output.
+
+    The outputs are the contact sheet `sheet` and `json_file`, which may be None. `folder` is the
+    path of the data that the user named.
+    """
     files = [
         path for image in data.images for path in (image.path, image.label_path) if path is not None
     ]
@@ -165,8 +169,8 @@ def _answer(data: DataSet, findings: list[Finding]) -> dict[str, object]:
 def _sheet(data: DataSet, checked: Checked, findings: list[Finding]) -> Pixels:
     """Return a contact sheet (H, W, 3) uint8 BGR of at most 20 images and a class histogram.
 
-    Images with findings come first, then randomly chosen images. The choice is always the same. If
-    no image can be read, the sheet has only the histogram.
+    Images with findings come first, then other images in a random order, which is the same in each
+    run. If no image can be read, the sheet has only the histogram.
     """
     kinds: dict[Path, Kind] = {}
     for finding in findings:

@@ -49,11 +49,12 @@ _RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 
 
 def run(model_name: str, as_json: bool) -> None:
-    """Print a report about this machine, as text or as JSON.
+    """Print a report about this machine, as text or, if `as_json` is true, as JSON.
 
-    `model_name` is the model on which the backends are compared. They are measured if this machine
-    has not measured them yet. If a part of the report fails, it shows the reason instead. Raises
-    `UnknownModelError` if there is no such model, and `ModelFileError` if it cannot be read.
+    `model_name` is the name or file of the model on which the backends are compared. The backends
+    are measured if this machine has not measured them yet. Where a part of the report cannot be
+    made, the report shows the reason. Raises `UnknownModelError` if there is no such model, and
+    `ModelFileError` if its file cannot be read.
     """
     model = find_model(model_name)
     rows = measured(model, notify)
@@ -99,8 +100,8 @@ def _auto(model: ModelFile, workload: Any) -> str:
 def _gpus() -> list[str]:
     """Return a line for each NVIDIA GPU that `nvidia-smi` lists, and the paths of all render nodes.
 
-    A render node is a Linux device file for a GPU of any maker. If `nvidia-smi` does not respond, a
-    line says so.
+    A render node is a Linux device file of a GPU of any maker. If `nvidia-smi` does not respond,
+    the result contains a line that says so.
     """
     found: list[str] = []
     if tool := shutil.which("nvidia-smi"):

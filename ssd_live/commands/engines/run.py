@@ -14,9 +14,10 @@ from ssd_live.system.atomic_files import sha256
 
 
 def show_list(as_json: bool) -> None:
-    """Print every engine in the engine store, as a table or as JSON.
+    """Print every engine in the engine store, as a table or, if `as_json` is true, as JSON.
 
-    The table also shows engines that the program refuses to load, each with a note that says why.
+    The table also shows engines that the program refuses to load. A note for each of them, below
+    the table, says why. The JSON leaves them out.
     """
     store = EngineStore()
     rows = list(store.every())
@@ -118,10 +119,11 @@ def import_file(file: Path, yes: bool) -> None:
 
 
 def _foreign_manifest(file: Path) -> Manifest:
-    """Return the manifest (`NAME-DIGEST.engine.json`) in the engine's folder that names `file`.
+    """Return the manifest of the engine `file`, which was built on another machine.
 
-    The signature of the manifest is ignored, because it was made with the key of another user.
-    Raises `ModelFileError` if there is no such manifest.
+    The manifest is the `.engine.json` file in the same folder that names this engine. The signature
+    in it is ignored, because it was made with the key of another user. Raises `ModelFileError` if
+    there is no such manifest.
     """
     for place in sorted(file.parent.glob("*.engine.json")):
         try:

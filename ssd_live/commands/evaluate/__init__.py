@@ -11,7 +11,7 @@ from ssd_live.commands.options import ResultsFile
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `eval`."""
+    """The arguments and options of one call of the command `eval`."""
 
     HELP: ClassVar[str] = (
         "Measure the average precision of a model file on the backend that runs it."
@@ -55,7 +55,7 @@ class Request:
     ] = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.evaluate.run import run
 
         run(self)

@@ -44,9 +44,9 @@ _PRECISIONS = ("auto", *PRECISIONS)
 def run(request: Request) -> None:
     """Evaluate the requested models, print the results, and write the requested files.
 
-    The last printed line is the mean average precision of the first run, in percent. Raises
-    `UsageError` if an option is not valid, and another `SsdLiveError` if the data, a model or an
-    output cannot be used.
+    A run is one model on one backend. The last printed line is the mean average precision of the
+    first run, in percent. Raises `UsageError` if an option is not valid, and another `SsdLiveError`
+    if the data, a model or an output cannot be used.
     """
     runs = _runs(request)
     # Check the outputs first, so that an error does not appear only after the work.
@@ -165,9 +165,10 @@ def _keep_inputs(request: Request, data: DataSet) -> None:
 
 
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
-    """Return the column title of a run: the model's name, and the backend if needed.
+    """Return the column title of a run: the model's `name`, and its backend if necessary.
 
-    The backend is added if several runs have this model. A title in `taken` gets "(2)" at its end.
+    `names` are the model names of all runs. If one of them occurs twice, the backend choice
+    `choice` is added. If the title is in `taken` already, "(2)" is added.
     """
     label = name if len(set(names)) == len(names) else f"{name} {choice}"
     return label if label not in taken else f"{label} (2)"
@@ -175,7 +176,7 @@ def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation
 
 def _tell(number: int) -> None:
     if number % _PROGRESS_IMAGES == 0:
-        notify(f"{number} images")
+        notify(f"{number} images evaluated")
 
 
 def _numbers(found: Evaluation) -> dict[str, Any]:
@@ -271,7 +272,7 @@ def _difference(values: list[float]) -> list[str]:
 
 
 def _write_sheet(path: Path, evaluation: Evaluation, data: DataSet) -> None:
-    """Write one image to `path` that shows the images with most mistakes.
+    """Write one image to `path` that shows at most 12 images, those with the most mistakes.
 
     Detections are drawn in colour, the labelled objects in white. If there are no mistakes, nothing
     is written. Raises `OutputError` if the image cannot be written.

@@ -12,7 +12,7 @@ from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `explain`."""
+    """The arguments and options of one call of the command `explain`."""
 
     HELP: ClassVar[str] = (
         "Draw the default boxes, the feature map behind each detection, and which default boxes "
@@ -37,7 +37,7 @@ class Request:
     ] = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.explain.run import run
 
         run(self)

@@ -16,7 +16,7 @@ from ssd_live.system.paths import resolve
 def run(request: Request) -> None:
     """Print which default box found each detection in an image, and draw these boxes.
 
-    If a file lists the objects in the image, also show which default boxes match each object.
+    If the user names a label file of the image, also show which default boxes match each object.
     Raises `UsageError` if an option is not valid, and another `SsdLiveError` if a file, the model
     or PyTorch cannot be used.
     """
@@ -81,7 +81,7 @@ def _suppressed(maps: Counter[int]) -> str:
 def _truth(
     path: Path, image: Path, size: tuple[int, int], classes: tuple[str, ...]
 ) -> LabelledImage:
-    """Return the objects of the file `image` that the label file `path` lists.
+    """Return the objects that the label file `path` lists for the image file `image`.
 
     `path` is a VOC XML, YOLO text or COCO JSON file. `size` is (width, height) of the image in
     pixels. Objects of a class that is not in `classes` are left out. Raises `DataError` if `path`
@@ -101,6 +101,9 @@ def _truth(
             first_error = (
                 f"; the first error in it: {listed.findings[0].detail}" if listed.findings else ""
             )
-            raise DataError(f"{path}: does not list {image.name}{first_error}")
+            raise DataError(
+                f"{path}: does not list {image.name}{first_error}; give the label file of this "
+                "image"
+            )
         return dataclasses.replace(named[0], path=image)
     raise UsageError(f"{path}: give labels as .xml (VOC), .txt (YOLO) or .json (COCO)")

@@ -11,7 +11,7 @@ from ssd_live.commands.options import Overwrite
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `export`."""
+    """The arguments and options of one call of the command `export`."""
 
     HELP: ClassVar[str] = "Export a trained network as one ONNX model file (needs PyTorch)."
 
@@ -32,7 +32,7 @@ class Request:
     overwrite: Overwrite = False
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.export.run import run
 
         run(self)

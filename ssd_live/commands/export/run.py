@@ -45,9 +45,10 @@ def run(request: Request) -> None:
 def _exported(name: str) -> ModelFile:
     """Return the model file of the model `name`.
 
-    If the model was imported or trained here, its model file exists and is read. A bundled model is
-    exported from its weights. Raises `MissingPackageError` if PyTorch is not installed,
-    `UnknownModelError` if there is no such model, and `ModelFileError` if the model is damaged.
+    If the model was imported or trained on this machine, its model file is read. A model that comes
+    with the program is exported from its weights. Raises `MissingPackageError` if PyTorch is not
+    installed, `UnknownModelError` if there is no such model, and `ModelFileError` if the model is
+    damaged.
     """
     made_here = engines_folder() / "models" / f"{name}.onnx"
     if made_here.is_file():
@@ -89,9 +90,10 @@ def bundled_frames() -> Iterator[Frame]:
 
 
 def frames_of(data: Path) -> Iterator[Frame]:
-    """Yield the frames of a video, an image or a folder of them.
+    """Yield the frames of a video, of an image, or of all videos and images in a folder.
 
-    Raises `MediaError` if a file does not exist or cannot be read, or the folder has no media.
+    Raises `MediaError` if a file does not exist or cannot be read, or if the folder has no video or
+    image.
     """
     for task in make_plan([str(data)], None, "h264").tasks:
         yield from _read(task.source)

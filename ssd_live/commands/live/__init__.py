@@ -11,7 +11,7 @@ from ssd_live.commands.options import BACKEND_HELP, MODEL_HELP, Classes, Precisi
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `live`."""
+    """The arguments and options of one call of the command `live`."""
 
     HELP: ClassVar[str] = (
         "Show detections live, in a window or in the terminal. Several sources are shown side by "
@@ -78,7 +78,7 @@ class Request:
     ] = None
 
     def run(self) -> int:
-        """Run the command."""
+        """Run the command with these arguments and options, and return its exit code."""
         from ssd_live.commands.live.run import run
 
         return run(self)

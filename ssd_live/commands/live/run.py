@@ -96,9 +96,9 @@ def _checked(request: Request) -> LiveRequest:
 
 
 def _numbered(source: SourceSpec) -> SourceSpec:
-    """Return `source`, but with the camera's number as its address if it is a camera by name.
+    """Return `source`. If its address is the name of a camera, replace it with the camera's number.
 
-    Raises `MediaError` if no camera has such a name.
+    Raises `MediaError` if no camera has this name.
     """
     if source.kind != "camera" or source.address.isdecimal():
         return source
@@ -117,8 +117,8 @@ def _first_camera() -> SourceSpec | None:
 class _Terminal:
     """A live session without a window, which prints frame rates and latencies to the terminal.
 
-    The session uses the same pipeline as the window. A frame counts as shown when the session takes
-    it from the pipeline.
+    The session uses the same pipeline as a session with a window. A frame counts as shown when the
+    session takes it from the pipeline.
     """
 
     def __init__(self, request: LiveRequest) -> None:
@@ -128,10 +128,11 @@ class _Terminal:
         self._stop = False
 
     def run(self) -> int:
-        """Run until Ctrl-C, the time limit, or the failure of all sources; return the exit code.
+        """Run until Ctrl-C, the time limit or the failure of all sources. Return the exit code.
 
-        Raises `SsdLiveError` if the model cannot be loaded, the recording fails, a source fails
-        without a frame, or the measurements cannot be written.
+        The exit code is 130 if there is a time limit and Ctrl-C came first, otherwise 0. Raises
+        `SsdLiveError` if the model cannot be loaded, the recording fails, a source fails before its
+        first frame, or the measurements cannot be written.
         """
         from ssd_live.live.display_filter import DisplayFilters
         from ssd_live.live.outputs import write_numbers
@@ -156,7 +157,8 @@ class _Terminal:
             ):
                 stream.pipeline.cap_rate(cap)
                 stream.open(source, CaptureOptions(request.options))
-                # Nobody sees the frames. A small viewport keeps the stages the same.
+                # A small viewport is enough, because nobody sees the frames. With it, the pipeline
+                # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
             self._loop(session)
             numbers = session.numbers()
@@ -209,7 +211,7 @@ class _Terminal:
             states = [stream.pipeline.state for stream in session.streams]
             failed = [state.phase is Phase.FAILED for state in states]
             for index, state in enumerate(states):
-                # When all sources have failed, the error ends the command and is reported there.
+                # When all sources have failed, the command ends and prints their error then.
                 message = state.error_message
                 if message and message != messages[index] and not all(failed):
                     notify(message)
@@ -262,7 +264,7 @@ class _Terminal:
 
 
 def recording_summary(recorded: Any) -> str:
-    """Return the line of text that tells the user about a recording that ended well."""
+    """Return a line of text for the user about a recording that ended without an error."""
     lost = f" ({recorded.lost} lost because writing was too slow)" if recorded.lost else ""
     return f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
 
@@ -296,10 +298,10 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _leave_nothing_behind(code: int) -> None:
-    """Wait for the capture threads, but end the process with `code` after half a second.
+    """Wait until the capture threads have ended, but at most half a second.
 
-    A source that never responds blocks its thread, and such a thread must not keep the program
-    running.
+    If one is still running then, end the process with the exit code `code`. A source that never
+    responds blocks its thread, and such a thread must not keep the program running.
     """
     ends = time.monotonic() + _LEFT_BEHIND_SECONDS
     while any(thread.name == "capture" for thread in threading.enumerate()):

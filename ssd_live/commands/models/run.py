@@ -12,7 +12,7 @@ from ssd_live.modelfile.file import ModelFile, read_model_file
 
 
 def show_list(as_json: bool) -> None:
-    """Print every model by name, as a table or as JSON.
+    """Print all models that `--model` accepts by name, as a table or as JSON.
 
     A damaged model file is reported on stderr, and the other models are still printed.
     """
@@ -53,7 +53,7 @@ def show_list(as_json: bool) -> None:
 
 
 def show_info(name: str, as_json: bool) -> None:
-    """Print the metadata of the model with this name or file, as text or as JSON.
+    """Print the metadata of a model, as text or as JSON. `name` is its name or model file.
 
     Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file is not a
     model file.

@@ -19,7 +19,7 @@ _DISPLAY_THRESHOLD = 0.5
 
 
 def pull(name: str, overwrite: bool) -> None:
-    """Download the published weights `name`, check them, and make a model from them.
+    """Download the published weights `name`, check their SHA-256, and make a model from them.
 
     Raises `UnknownModelError` if there are no such weights, `OutputError` if the model exists and
     `overwrite` is False, `DownloadError` if the download fails, and `MissingPackageError` if
@@ -45,11 +45,12 @@ def pull(name: str, overwrite: bool) -> None:
 def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrite: bool) -> None:
     """Make a model from the weight file `path`.
 
-    If `name` is None, the model is named after the file. If `classes` is empty, the class names are
-    those of VOC or COCO if the weights have as many classes, and numbers otherwise. Raises
-    `UsageError` if the number of class names is wrong or a bundled model has this name,
-    `OutputError` if the model exists and `overwrite` is False, `ModelFileError` if the file cannot
-    be used, and `MissingPackageError` if PyTorch is not installed.
+    If `name` is None, the model is named after the file. `classes` are the class names without the
+    background. If `classes` is empty, the names are those of VOC or COCO if the weights have as
+    many classes, and otherwise "class 1", "class 2" and so on. Raises `UsageError` if the number of
+    class names is wrong or a bundled model has this name, `OutputError` if the model exists and
+    `overwrite` is False, `ModelFileError` if the file cannot be used, and `MissingPackageError` if
+    PyTorch is not installed.
     """
     _needs_torch()
     name = name or path.stem.lower().replace("_", "-")

@@ -12,7 +12,7 @@ from ssd_live.modelfile.catalogue import DEFAULT_MODEL
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `process`."""
+    """The arguments and options of one call of the command `process`."""
 
     HELP: ClassVar[str] = (
         "Annotate every frame of videos and images, in order, and write the detections."
@@ -117,7 +117,7 @@ class Request:
     ] = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.process.run import run
 
         run(self)

@@ -52,8 +52,8 @@ def run(request: Request) -> None:
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
     choice = choose(model, request.backend, request.precision, workload="throughput", notify=notify)
-    # Images come one at a time, so a larger batch would be computed mostly for nothing. With
-    # --every, frames without detection would wait until the batch is full.
+    # Images come one at a time, so a larger batch would be computed mostly for empty places. With
+    # --every, the frames without inference would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
     config = ModelConfig(
         model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice)
@@ -92,8 +92,8 @@ def _workers(
 ) -> list[Worker]:
     """Return the workers that will process the inputs; `stack` closes them.
 
-    There are never more workers than `inputs`, the number of inputs. Raises what
-    `load_model_config` or `ray_workers` raises.
+    There are never more workers than `inputs`, the number of inputs. Raises an `SsdLiveError` if
+    the model cannot be loaded or the Ray cluster cannot be used.
     """
     if request.runner == "ray":
         from ssd_live.process.ray_workers import ray_workers
@@ -161,7 +161,8 @@ def _region(text: str) -> Region | None:
         x, y, width, height = (int(part) for part in text.split(","))
     except ValueError:
         raise UsageError(
-            f"--region {text!r} must be four whole numbers X,Y,W,H, in pixels"
+            f"--region {text!r} must be four whole numbers X,Y,W,H: left, top, width and height "
+            "in pixels"
         ) from None
     if x < 0 or y < 0 or width < 2 or height < 2:
         raise UsageError(

@@ -11,7 +11,7 @@ from ssd_live.commands.options import ModelArgument, Overwrite
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `quantize`."""
+    """The arguments and options of one call of the command `quantize`."""
 
     HELP: ClassVar[str] = (
         "Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."
@@ -49,7 +49,7 @@ class Request:
     ] = False
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.quantize.run import run
 
         run(self)

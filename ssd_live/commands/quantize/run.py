@@ -32,7 +32,7 @@ _RUNTIMES = ("openvino", "onnxruntime")
 
 
 def run(request: Request) -> None:
-    """Write the INT8 version of a float32 model, and print how far it agrees with that model.
+    """Write the INT8 version of a float32 model, and print the agreement of their results.
 
     If there are labelled images, also print the mAP of both models on them. Raises `ModelFileError`
     if the INT8 version does not agree with float32 and is not forced, `OutputError` if the output
@@ -75,10 +75,11 @@ def run(request: Request) -> None:
 
 
 def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
-    """Return at most 100 images at the network's size, spread evenly over the frames of `data`.
+    """Return at most 100 images in the input size of the network, for the calibration.
 
-    If `data` is None, the bundled photos and clip are used. Raises `MediaError` if `data` cannot be
-    read.
+    They are spread evenly over the first 1000 frames of `data`, which is a video, an image or a
+    folder. If `data` is None, the bundled photos and clip are used. Raises `MediaError` if `data`
+    cannot be read.
     """
     frames = frames_of(data) if data else bundled_frames()
     images = [
@@ -89,7 +90,7 @@ def _calibration(model: ModelFile, data: Path | None) -> list[Pixels]:
 
 
 def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreement] | None:
-    """Return the best INT8 version of the model with its agreement, or None if no backend runs one.
+    """Return the best INT8 version of the model and its agreement, or None if no backend runs it.
 
     The first attempt computes everything in INT8. If its results do not agree with float32, the
     second attempt computes the predictors (the last convolutions) in float32. If neither attempt
@@ -104,7 +105,9 @@ def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreem
         agreement = _agreement(model, form)
         if agreement is None:
             continue
-        notify(f"{words} in INT8: {agreement.share:.1%} of the {agreement.basis} agree")
+        notify(
+            f"{words} in INT8: {agreement.share:.1%} of the {agreement.basis} agree with float32"
+        )
         attempts.append((form, agreement))
         if agreement.within("int8"):
             break
@@ -112,10 +115,10 @@ def _best(model: ModelFile, images: Sequence[Pixels]) -> tuple[ModelFile, Agreem
 
 
 def _agreement(model: ModelFile, form: ModelFile) -> Agreement | None:
-    """Return how far `form`, the INT8 version of `model`, agrees with it on the model's own sample.
+    """Return how far `form`, the INT8 version of `model`, agrees with `model`.
 
-    The result is the lowest agreement of the installed backends, or None if no backend is
-    installed.
+    Both run on the agreement sample of `model`. The result is the lowest agreement of the installed
+    backends, or None if no backend is installed.
     """
     images = sample_images(model)
     threshold = model.metadata.display_threshold

@@ -11,7 +11,7 @@ from ssd_live.commands.options import Backend, ResultsFile
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `reproduce`."""
+    """The arguments and options of one call of the command `reproduce`."""
 
     HELP: ClassVar[str] = (
         "Print the paper's results beside the results of the given models on this machine."
@@ -37,7 +37,7 @@ class Request:
     json_file: ResultsFile = None
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.reproduce.run import run
 
         run(self)

@@ -93,9 +93,9 @@ def run(request: Request) -> None:
 
     If no model is requested, all installed SSD300 and SSD512 models with the VOC classes are
     measured. If a network of the paper has no model, only its speed is measured, with random
-    weights. The last printed line is the best FPS. Raises `UsageError` if a model has another
-    network, and another `SsdLiveError` if a model, the data, a package or the output cannot be
-    used.
+    weights. The last printed line is the best FPS of SSD300 at batch size 1. Raises `UsageError` if
+    a model has another network, and another `SsdLiveError` if a model, the data, a package or the
+    output cannot be used.
     """
     backend, json_file = request.backend, request.json_file
     folder = request.data or (_USUAL_DATA if _USUAL_DATA.is_dir() else None)
@@ -189,7 +189,8 @@ def _photos(model: ModelFile) -> list[Pixels]:
 def _measure_random(network: str, backend: str) -> list[Measured]:
     """Measure the speed of a network with random weights, and return one result per precision.
 
-    The speed hardly depends on the weights. All precisions of the backend are measured, because
+    The speed hardly depends on the weights. `backend` is a backend, such as `openvino` or
+    `openvino:GPU`; `auto` means `openvino`. All precisions of the backend are measured, because
     random weights give no detections that could show which precisions agree with float32. Raises
     `MissingPackageError` if PyTorch is not installed.
     """

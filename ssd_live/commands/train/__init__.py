@@ -9,7 +9,7 @@ import typer
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments and options of `train`."""
+    """The arguments and options of one call of the command `train`."""
 
     HELP: ClassVar[str] = "Train a network on your own labelled images (needs PyTorch)."
 
@@ -40,7 +40,7 @@ class Request:
     ] = ""
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command with these arguments and options."""
         from ssd_live.commands.train.run import run
 
         run(self)

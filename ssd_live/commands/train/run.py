@@ -157,7 +157,11 @@ def _tell(progress: Any) -> None:
 
 
 def _description(recipe: Any, train: Any, how: Any) -> Any:
-    """Return the description of the model file that the training makes, without its step."""
+    """Return the description of the model file that the training makes.
+
+    `train` is the training data, and `how` the preprocessing of the network. The number of training
+    steps is not known yet, so `provenance` does not contain it.
+    """
     from ssd_live.export.model_file import Description
 
     return Description(
@@ -181,7 +185,8 @@ def _description(recipe: Any, train: Any, how: Any) -> Any:
 def _evaluator(validation: Any, described: Any, how: Any, device: str) -> Any:
     """Return a function that computes the mAP of a network on the validation data.
 
-    It uses the thresholds that the model file will have.
+    The function uses the thresholds that the model file will have; they come from `described`.
+    `how` is the preprocessing of the network, and `device` is where it runs, such as `cuda`.
     """
     from ssd_live.evaluation.evaluate import detector_of_network, evaluate
     from ssd_live.export.model_file import metadata_of
@@ -201,7 +206,7 @@ def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
 
 
 def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
-    """Compare the results of the model file on ONNX Runtime with those of the trained network.
+    """Compare the results of the model file in ONNX Runtime with those of the trained network.
 
     `normalise` prepares the pixels for the network. Raises `ModelFileError` if the results do not
     agree.
@@ -210,12 +215,12 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
 
     agreement = agreement_with(network, normalise, model)
     line = (
-        f"{agreement.share:.1%} of the {agreement.basis} of the network and the file agree (of "
-        f"{agreement.expected})"
+        f"{agreement.share:.1%} of the {agreement.basis} of the trained network and of its model "
+        f"file agree (compared: {agreement.expected})"
     )
     if not agreement.within("fp32"):
         raise ModelFileError(
-            f"{model.path}: the model file does not compute what the network does: only {line}; "
+            f"{model.path}: the model file does not compute the same as the network: only {line}; "
             "report this as a bug"
         )
     notify(line)
@@ -224,10 +229,10 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
 def _finish(trainer: Any, described: Any, recipe: Any, how: Any, data: Any, folder: Path) -> None:
     """Write the weights and the model file of the best step, and the training curves.
 
-    The best step has the highest validation mAP; without validation it is the last step. Frames of
-    `data` serve as the agreement sample of the model file. The weights can start another training.
-    Raises `ModelFileError` if the file and the network do not agree, and `OutputError` if a file
-    cannot be written.
+    The best step has the highest validation mAP; without validation it is the last step. The
+    agreement sample of the model file comes from the images of `data`. `folder` gets the curves.
+    The file of weights can start another training. Raises `ModelFileError` if the file and the
+    network do not agree, and `OutputError` if a file cannot be written.
     """
     from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves

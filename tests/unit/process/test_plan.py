@@ -305,13 +305,13 @@ def test_a_folder_without_media_is_refused(tree: Path, fill: Callable[[], None])
 @pytest.mark.parametrize("inputs", [["in"], ["in/a.mp4", "in/b.mp4"]])
 def test_several_inputs_cannot_go_to_one_file(tree: Path, inputs: list[str], output: str) -> None:
     _make("in/a.mp4", "in/b.mp4")
-    with pytest.raises(UsageError, match="several inputs need a folder"):
+    with pytest.raises(UsageError, match="is not a folder, but several inputs"):
         make_plan(inputs, output, "h264")
 
 
 def test_an_existing_file_cannot_be_the_output_folder(tree: Path) -> None:
     _make("in/a.mp4", "in/b.mp4", "results")
-    with pytest.raises(UsageError, match="several inputs need a folder"):
+    with pytest.raises(UsageError, match="is not a folder, but several inputs"):
         make_plan(["in"], "results", "h264")
 
 

@@ -22,9 +22,10 @@ from ssd_live.selection.load import load_chosen
 class Detector:
     """A model on a backend that detects objects in images.
 
-    Call a detector with an image to get its `Detections`. Use it in a `with` block, or call
-    `close`. `choice` says which backend, device and precision run the model. Threads may share one
-    detector; their images are computed one after the other.
+    `load` makes a detector. Call the detector with an image to get the `Detections` in the image.
+    Use the detector in a `with` block, or call `close` at the end. `choice` says which backend,
+    device and precision run the `model`. `detection_filter` says which detections are returned.
+    Threads may share one detector; their images are computed one after the other.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class Detector:
         """Return the detections in an image (H, W, 3) uint8 BGR.
 
         Boxes are x1, y1, x2, y2 in pixels of the image. Raises `UsageError` if the image is not
-        such an array, after `close`, or in a forked process, and `BackendError` if inference fails.
+        such an array, if the detector is closed, or if this process was forked after the detector
+        was loaded. Raises `BackendError` if inference fails.
         """
         if not isinstance(image, np.ndarray):
             raise UsageError(
@@ -93,11 +95,12 @@ def load(
 ) -> Detector:
     """Return a detector for a model that is given by its name or its file.
 
-    `backend` and `precision` choose how the model runs; "auto" chooses by measuring the backends at
-    first use. `threshold` is the lowest score of a detection, by default the model's own display
-    threshold. `classes` are the names of the classes to detect; an empty sequence means all
-    classes. `notify` receives a line of text before a step that takes long, such as measuring the
-    backends.
+    `backend` is "auto", "cpu", the name of a backend such as "openvino", or a name and a device as
+    in "openvino:GPU". `precision` is "auto", "fp32", "fp16", "bf16" or "int8". "auto" takes the
+    fastest one on this machine; the backends are measured for this at the first use of a model.
+    `threshold` is the lowest score of a detection; None means the display threshold of the model.
+    `classes` are the names of the classes to detect; an empty sequence means all classes. `notify`
+    is called with a line of text for each backend and precision that is measured.
 
     Raises `UnknownModelError` if there is no such model, `ModelFileError` if the file is not a
     model file, `UsageError` if another argument is not valid, `MissingPackageError` if the backend

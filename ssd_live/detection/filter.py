@@ -19,7 +19,8 @@ class DetectionFilter:
     """A filter that turns a backend's outputs into `Detections` in pixels.
 
     It keeps the detections whose score is at least `threshold` and whose class is requested.
-    `wanted` is a mask (C,) bool over the C class names in `classes`: true for a requested class.
+    `classes` are the names of all C classes of the model. `wanted` is a mask (C,) bool, which is
+    true for the requested classes.
     """
 
     classes: tuple[str, ...]
@@ -56,7 +57,7 @@ class DetectionFilter:
 
 
 def accept_all(metadata: Metadata) -> DetectionFilter:
-    """Return a filter that keeps every detection of the model."""
+    """Return a filter that keeps every detection of the model that `metadata` describes."""
     return DetectionFilter(metadata.classes, 0.0, np.full(len(metadata.classes), True))
 
 
@@ -65,8 +66,8 @@ def detection_filter(
 ) -> DetectionFilter:
     """Return a filter for a score threshold and class names, checked against the model's metadata.
 
-    `threshold` defaults to the model's display threshold. Upper and lower case do not matter in
-    `classes`. If `classes` is empty, all classes are kept.
+    If `threshold` is None, the model's display threshold is used. Upper and lower case do not
+    matter in `classes`. If `classes` is empty, all classes are kept.
 
     Raises `UsageError` if `threshold` is outside 0..1 or below the model's own score threshold, or
     if the model does not have one of the classes.
@@ -79,8 +80,9 @@ def detection_filter(
         )
     if threshold < metadata.score_threshold:
         raise UsageError(
-            f"the threshold {threshold:g} is below the model's own {metadata.score_threshold:g}, "
-            "and the model gives no detections with lower scores; choose a higher threshold"
+            f"the threshold {threshold:g} is below the model's own score threshold "
+            f"{metadata.score_threshold:g}; the model gives no detections with lower scores, so "
+            "choose a higher threshold"
         )
     known = {name.casefold(): index for index, name in enumerate(metadata.classes)}
     wanted = np.full(len(metadata.classes), not classes)

@@ -23,10 +23,11 @@ _INT8_FOLDER = "int8"
 
 
 def model_paths() -> dict[str, Path]:
-    """Return the paths of all model files that can be named, by the name of the model.
+    """Return the paths of all model files in the catalogue, by the name of the model.
 
-    The name is the file name without `.onnx`. A shipped file takes precedence over a user's file of
-    the same name.
+    These are the files that ship with the program and those that were made on this machine. The
+    name is the file name without `.onnx`. If two files have the same name, the shipped one is
+    returned.
     """
     folders = (assets_folder() / "models", engines_folder() / "models")
     return {
@@ -35,7 +36,7 @@ def model_paths() -> dict[str, Path]:
 
 
 def find_model(name_or_file: str) -> "ModelFile":
-    """Return a model, given its name in the catalogue or the path of its file.
+    """Read and return a model, given its name in the catalogue or the path of its file.
 
     Raises `UnknownModelError` if there is no such model, and `ModelFileError` if the file cannot be
     read or is not a model file.
@@ -58,12 +59,15 @@ def find_model(name_or_file: str) -> "ModelFile":
 
 
 def int8_place(model: "ModelFile") -> Path:
-    """Return the path to which `quantize` writes the INT8 version of a model."""
+    """Return the path to which `quantize` writes the INT8 version of a model by default."""
     return engines_folder() / "models" / _INT8_FOLDER / model.path.name
 
 
 def int8_form(model: "ModelFile") -> "ModelFile | None":
-    """Return the INT8 version of a model, or None if none was made from exactly this file."""
+    """Read and return the INT8 version of a model, or None if it has none.
+
+    Only an INT8 version that was made from exactly the file `model` is returned.
+    """
     from ssd_live.modelfile.file import read_model_file
 
     for path in _int8_places(model):
@@ -79,15 +83,16 @@ def int8_form(model: "ModelFile") -> "ModelFile | None":
 def int8_identity(model: "ModelFile") -> str:
     """Return a text that changes whenever the INT8 version of a model changes.
 
-    It consists of the SHA-256 of each file that may be the INT8 version, and is empty if there is
-    none.
+    The text consists of the SHA-256 of each file that may be the INT8 version. It is empty if there
+    is no such file.
     """
     return " ".join(sha256(path.read_bytes()) for path in _int8_places(model))
 
 
 def file_for_precision(model: "ModelFile", precision: str) -> "ModelFile":
-    """Return the model file for a precision: the INT8 version for "int8", otherwise `model`.
+    """Return the model file that a backend loads to run `model` at `precision`.
 
+    This is the INT8 version of the model for "int8", and `model` itself for any other precision.
     Raises `UsageError` if `precision` is "int8" and the model has no INT8 version.
     """
     if precision != "int8" or model.metadata.precision == "int8":

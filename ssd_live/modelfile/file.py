@@ -19,9 +19,10 @@ MAX_BYTES = 2 * 1024**3 - 1
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file: its content and its description.
+    """The content and the description of a model file, which were checked.
 
-    `data` is the content, which backends load. `sha256` is the hexadecimal hash of the content.
+    `path` is where the file is or will be written. `data` is the content, which backends load.
+    `sha256` is the hexadecimal hash of the content.
     """
 
     path: Path
@@ -93,7 +94,7 @@ def parse(data: bytes, path: Path) -> ModelProto:
 
 
 def metadata_of(model: ModelProto, path: Path) -> Metadata:
-    """Return the description that the metadata of a model file contains, after checking it.
+    """Return the description that the model file `model` contains, after checking it.
 
     `path` is only for messages. Raises `ModelFileError` if the description is missing, has a wrong
     value, or differs from the graph.
@@ -120,8 +121,9 @@ def metadata_of(model: ModelProto, path: Path) -> Metadata:
 def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
     """Return the content of a model file: the model with `metadata` as its description.
 
-    The same model and description always give the same bytes. Raises `ModelFileError` if ONNX's
-    checker finds an error in the model.
+    The description also replaces the old one in `model` itself. The same model and description
+    always give the same bytes. Raises `ModelFileError` if ONNX's checker finds an error in the
+    model.
     """
     del model.metadata_props[:]
     entry = model.metadata_props.add()
@@ -137,10 +139,11 @@ def to_bytes(model: ModelProto, metadata: Metadata) -> bytes:
 
 
 def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: object) -> ModelFile:
-    """Return a changed copy of a model file in memory.
+    """Return a changed copy of a model file; no file is written.
 
-    `edit` changes the graph of the copy in place, and `updates` replace fields of its metadata.
-    Raises `ModelFileError` if ONNX's checker finds an error in the changed model.
+    `edit` is called with the ONNX model of the copy and changes it in place. `updates` replace
+    fields of the metadata of the copy. Raises `ModelFileError` if ONNX's checker finds an error in
+    the changed model.
     """
     proto = onnx.load_model_from_string(model.data)
     edit(proto)
@@ -150,9 +153,9 @@ def changed(model: ModelFile, edit: Callable[[ModelProto], None], **updates: obj
 
 
 def write_model_file(path: Path, model: ModelFile) -> None:
-    """Write a model file to `path`, completely or not at all.
+    """Write a model file to `path`.
 
-    Raises `OutputError` if the file cannot be written.
+    The file is written completely or not at all. Raises `OutputError` if it cannot be written.
     """
     with atomic_write(path) as file:
         file.write(model.data)
@@ -221,9 +224,10 @@ def _all_tensors(model: ModelProto) -> list[TensorProto]:
 
 
 def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:
-    """Check that the metadata have the same input size and number of classes as the graph.
+    """Check that the metadata has the same input size and number of classes as the graph.
 
-    A size that the graph leaves open is accepted. Raises `ModelFileError` if a size differs.
+    If the graph leaves one of them open, any value is accepted. `path` is only for messages. Raises
+    `ModelFileError` if the input size or the number of classes differs.
     """
     values = {value.name: value for value in (*model.graph.input, *model.graph.value_info)}
 
@@ -241,11 +245,11 @@ def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> N
         for found, wanted in zip(found_input[1:3], (height, width), strict=True)
     ):
         raise ModelFileError(
-            f"{path}: its metadata says {width} x {height} but its graph takes {found_input[2]} x "
-            f"{found_input[1]}; make the file again with `export`"
+            f"{path}: its metadata gives an input size of {width} x {height} pixels, but its graph "
+            f"takes {found_input[2]} x {found_input[1]}; make the file again with `export`"
         )
     if len(found_scores) == 3 and found_scores[2] not in (0, len(metadata.classes)):
         raise ModelFileError(
-            f"{path}: its metadata names {len(metadata.classes)} classes but its graph has "
-            f"{found_scores[2]}; make the file again with `export`"
+            f"{path}: its metadata names {len(metadata.classes)} classes, but its graph has scores "
+            f"for {found_scores[2]}; make the file again with `export`"
         )

@@ -17,7 +17,7 @@ _NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
 
 
 def in_half_precision(proto: ModelProto) -> ModelProto:
-    """Return a copy of a float32 graph whose network computes in float16.
+    """Return a copy of the float32 graph `proto` in which the network computes in float16.
 
     The graph must end in `decoded_boxes` and `class_scores`. Its input, its outputs and these nodes
     stay in float32: the scaling of the pixels, L2 normalisation, softmax or sigmoid, and box
@@ -77,7 +77,7 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
 
 
 def in_float32(graph: GraphProto) -> set[str]:
-    """Return the names of the nodes that stay in float32 when the graph becomes float16."""
+    """Return the names of the nodes that stay in float32 when the network becomes float16."""
     before_predictors = with_ancestors(graph, set(predictors(graph)))
     moves = _moves_after(graph, before_predictors)
     kept = {node.name for node in graph.node} - before_predictors - moves
@@ -85,10 +85,10 @@ def in_float32(graph: GraphProto) -> set[str]:
 
 
 def _moves_after(graph: GraphProto, half: set[str]) -> set[str]:
-    """Return the names of the nodes that only move values that float16 nodes made.
+    """Return the names of the nodes that transpose, reshape or join the outputs of float16 nodes.
 
-    Such nodes transpose, reshape or join. `half` names the float16 nodes. The nodes of the graph
-    must be topologically sorted.
+    They can be float16 too, because they only move values. `half` holds the names of the float16
+    nodes. The nodes of the graph must be topologically sorted.
     """
     made = {output for node in graph.node if node.name in half for output in node.output}
     constants = {tensor.name for tensor in graph.initializer}

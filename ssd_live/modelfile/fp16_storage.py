@@ -11,10 +11,11 @@ _MIN_VALUES = 64
 
 
 def store_as_float16_where_exact(graph: GraphProto) -> int:
-    """Store float32 initializers as float16 where this changes no value; return how many they are.
+    """Store float32 initializers as float16 where this is exact, and return how many were changed.
 
-    All values of the initializer must stay the same after conversion to float16 and back.
-    Initializers with fewer than 64 values stay as they are. The graph is changed in place.
+    It is exact if every value of the initializer is the same after conversion to float16 and back.
+    A cast node gives the float32 values back. Initializers with fewer than 64 values stay as they
+    are. The graph is changed in place.
     """
     casts = []
     for tensor in graph.initializer:

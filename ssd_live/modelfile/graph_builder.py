@@ -14,8 +14,8 @@ Input = str | NDArray[Any] | np.generic
 class GraphBuilder:
     """A builder that appends nodes to a graph and names the tensors that they compute.
 
-    A name consists of `prefix`, a number and the operator: `nms_3_Mul`. No tensor of the graph may
-    have such a name before. The same calls always give the same names.
+    A name consists of `prefix`, a number and the operator, such as `nms_3_Mul`. The graph must have
+    no tensors with such names before. The same calls always give the same names.
     """
 
     def __init__(self, graph: GraphProto, prefix: str) -> None:
@@ -29,8 +29,9 @@ class GraphBuilder:
     ) -> str:
         """Append a node that has one output, and return the name of the output.
 
-        An input is the name of a tensor or the value of a constant. `output` is the name of the
-        output; if it is None, the builder issues one. `attributes` are the attributes of the node.
+        `operator` is the ONNX operator, such as "Mul". Each of the `inputs` is the name of a tensor
+        or the value of a constant. `output` is the name of the output; if it is None, the builder
+        makes a name. `attributes` are the attributes of the node.
         """
         (name,) = self.add_several(operator, *inputs, outputs=[output], **attributes)
         return name
@@ -40,7 +41,8 @@ class GraphBuilder:
     ) -> tuple[str, ...]:
         """Append a node that has several outputs, and return their names.
 
-        The arguments are those of `add`, except that `outputs` has one entry for each output.
+        The arguments are those of `add`, except that `outputs` has one entry for each output: its
+        name, or None if the builder makes the name.
         """
         names = tuple(self._issue(operator) if name is None else name for name in outputs)
         sources = [value if isinstance(value, str) else self.constant(value) for value in inputs]
@@ -50,8 +52,9 @@ class GraphBuilder:
     def constant(self, value: NDArray[Any] | np.generic, name: str | None = None) -> str:
         """Add a constant to the graph and return its name.
 
-        Equal constants of one type and shape are stored once. A constant with a `name` is not
-        shared, so that its value can be changed later.
+        Without a `name`, the builder makes one, and constants of equal type, shape and value are
+        stored only once. A constant with a `name` is always stored by itself, so that its value can
+        be changed later.
         """
         array = np.asarray(value)
         key = (array.dtype.str, array.shape, array.tobytes())

@@ -15,13 +15,16 @@ Channels = tuple[float, float, float]
 
 
 class Metadata(BaseModel):
-    """The checked description of a model file.
+    """The description of a model that its model file contains.
 
-    `input_size` is (width, height) in pixels; thresholds are scores or IoUs between 0 and 1. `mean`
-    and `scale` are for each RGB channel of pixels in 0..255: the network takes `(pixel - mean) *
-    scale`. `classes` and `category_ids` are in the order of the network's outputs, without the
-    background. `agreement_sample` holds frames at the input size, as base64 of JPEG files, on which
-    backends and precisions are compared.
+    `network` is the name of the network in the zoo. `classes` and `category_ids` are in the order
+    of the network's outputs, without the background. `input_size` is (width, height) in pixels.
+    `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
+    `(pixel - mean) * scale`. NMS looks at scores over `score_threshold` and drops boxes over the
+    IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. All
+    thresholds are between 0 and 1. `nms` is the kind of the NMS tail. `agreement_sample` holds
+    frames at the input size, as base64 of JPEG files, on which backends and precisions are
+    compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,6 +59,7 @@ class Metadata(BaseModel):
     def _one_category_id_a_class(self) -> Self:
         if len(self.category_ids) != len(self.classes):
             raise ValueError(
-                f"{len(self.classes)} classes but {len(self.category_ids)} category ids"
+                f"{len(self.classes)} classes but {len(self.category_ids)} category ids; each "
+                "class needs one"
             )
         return self

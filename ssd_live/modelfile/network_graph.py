@@ -14,9 +14,10 @@ from ssd_live.modelfile.nms import strip_nms
 
 
 def body_of(model: ModelFile) -> ModelProto:
-    """Return the graph of a model file from `image` to `decoded_boxes` and `class_scores`.
+    """Return a copy of the network of a model file, without its NMS.
 
-    Its weights are float32, and every node has a unique name.
+    It is the graph from the input `image` to `decoded_boxes` and `class_scores`. Its weights are
+    float32, and every node has a unique name.
     """
     proto = onnx.load_model_from_string(model.data)
     strip_nms(proto.graph)
@@ -31,9 +32,9 @@ def body_of(model: ModelFile) -> ModelProto:
 
 
 def predictors(graph: GraphProto) -> list[str]:
-    """Return the names of the last convolutions before the outputs of the graph.
+    """Return the names of the convolutions that predict the box offsets and the class logits.
 
-    These convolutions predict the box offsets and the class logits.
+    These are the last convolutions before the outputs of the graph.
     """
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[str, None] = {}
@@ -53,7 +54,7 @@ def predictors(graph: GraphProto) -> list[str]:
 
 
 def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
-    """Return the names of the given nodes and of all nodes that they depend on."""
+    """Return `names`, the names of nodes, and the names of all nodes that these depend on."""
     makers = {output: node for node in graph.node for output in node.output}
     pending = [node for node in graph.node if node.name in names]
     found: set[str] = set()
@@ -66,9 +67,10 @@ def with_ancestors(graph: GraphProto, names: Collection[str]) -> set[str]:
 
 
 def _widen(graph: GraphProto) -> None:
-    """Turn weights that are stored as float16 with a cast into float32 weights, in place.
+    """Change weights that are stored as float16 and cast to float32 into float32 weights.
 
-    The casts would hide the weights from programs that look for them.
+    The casts are removed, because they would hide the weights from programs that look for them. The
+    graph is changed in place.
     """
     casts = {
         node.input[0]: node.output[0]

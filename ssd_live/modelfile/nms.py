@@ -39,9 +39,9 @@ _SECOND_AXIS, _THIRD_AXIS, _LAST_AXIS = (np.array([axis], np.int64) for axis in 
 class _Pairs:
     """The names of the tensors that hold all pairs of a box and a class.
 
-    The pairs of an image are numbered class by class: class 0 with every box, then class 1.
-    `boxes` is float32 (B, N, 4), `scores` is float32 (B, C, N), `shape` is the shape of `scores` as
-    int64 (3,), and `box_count` is N as int64 ().
+    The pairs of an image are numbered class by class: class 0 with every box, then class 1 with
+    every box, and so on. The tensor `boxes` is float32 (B, N, 4), `scores` is float32 (B, C, N),
+    `shape` is the shape of `scores` as int64 (3,), and `box_count` is N as int64 ().
     """
 
     boxes: str
@@ -54,8 +54,8 @@ class _Pairs:
 class _Candidates:
     """The names of the tensors that hold the K best pairs of each image, best first.
 
-    `numbers` are the numbers of the pairs, int64 (B, K), `scores` is float32 (B, K), `classes` is
-    int64 (B, K), and `boxes` is float32 (B, K, 4).
+    A pair is a box and a class. The tensor `numbers` holds the numbers of the pairs, int64 (B, K),
+    `scores` is float32 (B, K), `classes` is int64 (B, K), and `boxes` is float32 (B, K, 4).
     """
 
     numbers: str
@@ -70,10 +70,11 @@ def graft_onnx_nms(
     """Append an NMS tail of standard ONNX operators (opset 18) to a graph.
 
     The graph must end in `decoded_boxes` and `class_scores`, and it must have at least
-    `max_detections` pairs of a box and a class. NMS runs for each class. `NonMaxSuppression`
-    selects the pairs to keep, their scores are scattered into zeros, and the largest
-    `max_detections` of these values are the result. If there are more than `ONNX_BOXES` boxes, only
-    the `ONNX_BOXES` boxes with the highest score in any class are used.
+    `max_detections` pairs of a box and a class. NMS runs for each class: it looks at pairs over
+    `score_threshold` and drops a box whose IoU with a better one is over `iou_threshold`. The
+    operator `NonMaxSuppression` selects the pairs to keep, their scores are scattered into zeros,
+    and the largest `max_detections` of these values are the result. If there are more than
+    `ONNX_BOXES` boxes, only the `ONNX_BOXES` boxes with the highest score in any class are used.
 
     If the IoU of two boxes is exactly the threshold, ONNX Runtime keeps both and OpenVINO does not.
     """
@@ -100,9 +101,10 @@ def graft_onnx_nms(
 
 
 def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
-    """Append a tail without NMS, whose result is the `max_detections` best pairs.
+    """Append a tail without NMS to a graph, so that the outputs of networks can be compared.
 
-    A pair is a box and a class. The tail is for comparing networks.
+    Its result is the `max_detections` pairs of a box and a class with the highest scores. The graph
+    must end in `decoded_boxes` and `class_scores`.
     """
     tail = GraphBuilder(graph, "nms")
     pairs = _add_pairs(tail, BOXES, SCORES)
@@ -114,12 +116,13 @@ def graft_best_boxes(graph: GraphProto, *, max_detections: int) -> None:
 def graft_fixed_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append an NMS tail of plain operators, in which all tensors have fixed shapes.
+    """Append an NMS tail of plain operators, in which all tensors have fixed shapes, to a graph.
 
-    It is for backends that have no NMS of their own. NMS runs for each class. The
-    `FIXED_CANDIDATES` best pairs of a box and a class are compared with each other, all at once, in
-    `FIXED_ROUNDS` rounds. In each round, a pair is kept if none of the better pairs that the round
-    before kept suppresses it.
+    It is for backends that have no NMS of their own. The graph must end in `decoded_boxes` and
+    `class_scores`. NMS runs for each class. The `FIXED_CANDIDATES` best pairs of a box and a class
+    are compared with each other, all at once, in `FIXED_ROUNDS` rounds. In each round, a pair is
+    kept if none of the better pairs that were kept in the round before suppresses it. A pair
+    suppresses another of its class if the IoU of their boxes is more than `iou_threshold`.
 
     The result is exact under two conditions: at most `FIXED_CANDIDATES` pairs score more than
     `score_threshold`, and no chain of boxes in which each suppresses the next is longer than
@@ -145,10 +148,10 @@ def graft_fixed_nms(
 def graft_efficient_nms(
     graph: GraphProto, *, score_threshold: float, iou_threshold: float, max_detections: int
 ) -> None:
-    """Append TensorRT's NMS plugin `EfficientNMS_TRT` as the tail of a graph.
+    """Append TensorRT's NMS plugin `EfficientNMS_TRT` as the NMS tail of a graph.
 
-    The plugin uses at most 4096 pairs of a box and a class. It suppresses a box at an IoU of
-    `iou_threshold` or more.
+    The graph must end in `decoded_boxes` and `class_scores`. The plugin uses at most 4096 pairs of
+    a box and a class. It suppresses a box at an IoU of `iou_threshold` or more.
     """
     GraphBuilder(graph, "nms").add_several(
         "EfficientNMS_TRT",
@@ -174,11 +177,11 @@ def _score_constant(tail: GraphBuilder, score_threshold: float) -> str:
 
 
 def _add_cut(tail: GraphBuilder, count: int) -> tuple[str, str]:
-    """Keep the `count` boxes with the highest score in any class.
+    """Append nodes that keep only the `count` boxes with the highest score in any class.
 
-    Returns the names of the tensors with these boxes and with their scores. Boxes that score little
-    in every class would cost all later nodes as much as the others: an untrained SSD has 8732 boxes
-    over 0.01.
+    Returns the names of the tensors with these boxes and with their scores. Boxes with low scores
+    in every class are left out, because all later nodes would need as much time for them as for the
+    others: an untrained SSD has 8732 boxes over 0.01.
     """
     best = tail.add("ReduceMax", SCORES, _THIRD_AXIS, keepdims=0)
     _, numbers = _add_top(tail, best, count)
@@ -189,24 +192,27 @@ def _add_cut(tail: GraphBuilder, count: int) -> tuple[str, str]:
 
 
 def _add_pairs(tail: GraphBuilder, boxes: str, scores: str) -> _Pairs:
-    """Make pairs of the tensors `boxes` (B, N, 4) and `scores` (B, N, C)."""
+    """Append nodes that pair every box with every class, and return the pairs.
+
+    `boxes` and `scores` are the names of tensors (B, N, 4) and (B, N, C).
+    """
     by_class = tail.add("Transpose", scores, perm=[0, 2, 1])
     shape = tail.add("Shape", by_class)
     return _Pairs(boxes, by_class, shape, tail.add("Gather", shape, np.array(2, np.int64)))
 
 
 def _add_flat(tail: GraphBuilder, scores: str) -> str:
-    """Turn scores (B, C, N) into a tensor (B, C * N), and return its name."""
+    """Append a node that reshapes `scores` (B, C, N) to (B, C * N); return the result's name."""
     return tail.add("Reshape", scores, np.array([0, -1], np.int64))
 
 
 def _add_top(
     tail: GraphBuilder, scores: str, count: int, output: str | None = None
 ) -> tuple[str, str]:
-    """Find the `count` highest of the `scores` (B, M), highest first.
+    """Append a node that finds the K = `count` highest of the `scores` (B, M), highest first.
 
     Returns the names of the tensors with these scores and with their indices, int64, both (B, K).
-    `output` is the name of the former if it is an output of the graph.
+    `output` is the name for the tensor with the scores if it is an output of the graph.
     """
     top, indices = tail.add_several(
         "TopK", scores, np.array([count], np.int64), outputs=[output, None], axis=1
@@ -215,9 +221,10 @@ def _add_top(
 
 
 def _add_other_outputs(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> None:
-    """Make the other three outputs from `detection_scores`.
+    """Append nodes that compute the outputs of a model file other than `detection_scores`.
 
-    `numbers` (B, K) are the numbers of the detected pairs.
+    The graph must already have `detection_scores`. `numbers` (B, K) are the numbers of the detected
+    pairs.
     """
     classes, rows = _add_places(tail, pairs, numbers)
     tail.add("Cast", classes, output="detection_classes", to=TensorProto.INT32)
@@ -228,9 +235,9 @@ def _add_other_outputs(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> None:
 
 
 def _add_places(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> tuple[str, str]:
-    """Compute the classes (B, M) and the box rows (B, M, 1) of the pairs with these numbers (B, M).
+    """Append nodes that compute the class and the box of each of the pairs `numbers` (B, M).
 
-    Returns the names of both tensors.
+    Returns the names of two tensors: the classes (B, M), and the indices of the boxes (B, M, 1).
     """
     classes = tail.add("Div", numbers, pairs.box_count)
     rows = tail.add("Mod", numbers, pairs.box_count)
@@ -238,7 +245,7 @@ def _add_places(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> tuple[str, s
 
 
 def _add_candidates(tail: GraphBuilder, pairs: _Pairs, count: int) -> _Candidates:
-    """Choose the `count` pairs of each image with the highest scores."""
+    """Append nodes that find the `count` pairs of each image with the highest scores."""
     scores, numbers = _add_top(tail, _add_flat(tail, pairs.scores), count)
     classes, rows = _add_places(tail, pairs, numbers)
     boxes = tail.add("GatherND", pairs.boxes, rows, batch_dims=1)
@@ -246,10 +253,11 @@ def _add_candidates(tail: GraphBuilder, pairs: _Pairs, count: int) -> _Candidate
 
 
 def _add_conflicts(tail: GraphBuilder, candidates: _Candidates, iou_threshold: float) -> str:
-    """Compute which candidates suppress which others.
+    """Append nodes that compute which candidates suppress which others.
 
-    Returns the name of a tensor (B, K, K). It is 1 where the candidate of the column suppresses the
-    candidate of the row if the former is kept, and 0 elsewhere.
+    Returns the name of a tensor (B, K, K). An element is 1 if the candidate of its column
+    suppresses the candidate of its row whenever the candidate of the column is kept; otherwise it
+    is 0.
     """
     common, allowed = _add_common_areas(tail, candidates.boxes, iou_threshold)
     is_same_class = tail.add("Equal", *_add_column_and_row(tail, candidates.classes))
@@ -261,10 +269,10 @@ def _add_conflicts(tail: GraphBuilder, candidates: _Candidates, iou_threshold: f
 
 
 def _add_common_areas(tail: GraphBuilder, boxes: str, iou_threshold: float) -> tuple[str, str]:
-    """Compute how much every two of the K candidates overlap.
+    """Append nodes that compute how much every two of the K `boxes` (B, K, 4) overlap.
 
-    Returns the names of two tensors (B, K, K). The first is the area that two candidates have in
-    common. The second is the largest such area that the IoU threshold allows.
+    Returns the names of two tensors (B, K, K). The first is the area that two boxes have in common.
+    The second is the largest such area that the IoU threshold allows.
     """
     x1, y1, x2, y2 = tail.add_several(
         "Split", boxes, np.array([1, 1, 1, 1], np.int64), outputs=[None] * 4, axis=2
@@ -283,18 +291,18 @@ def _add_common_areas(tail: GraphBuilder, boxes: str, iou_threshold: float) -> t
 
 
 def _add_across(tail: GraphBuilder, values: str) -> str:
-    """Turn a column (B, K, 1) into a row (B, 1, K), and return its name."""
+    """Append a node that turns a column (B, K, 1) into a row (B, 1, K); return the row's name."""
     return tail.add("Transpose", values, perm=[0, 2, 1])
 
 
 def _add_common_side(
     tail: GraphBuilder, down: tuple[str, str], across: tuple[str, str]
 ) -> tuple[str, str]:
-    """Compute the sides of boxes along one axis.
+    """Append nodes that compute the lengths of K boxes along one axis.
 
-    `down` and `across` are the low and the high ends of the boxes, as columns (B, K, 1) and as rows
-    (B, 1, K). Returns the names of the length that every two boxes have in common (B, K, K), and of
-    the length of each box (B, K, 1).
+    `down` and `across` name the tensors with the low and the high ends of the boxes: `down` as
+    columns (B, K, 1) and `across` as rows (B, 1, K). Returns the names of two tensors: the length
+    that every two boxes have in common (B, K, K), and the length of each box (B, K, 1).
     """
     low = tail.add("Max", down[0], across[0])
     high = tail.add("Min", down[1], across[1])
@@ -303,11 +311,12 @@ def _add_common_side(
 
 
 def _add_is_better(tail: GraphBuilder, candidates: _Candidates) -> str:
-    """Compute which candidates are better than which others, and return the tensor's name.
+    """Append nodes that compute which candidates are better than which others.
 
-    The tensor (B, K, K) is true where the candidate of the column has a higher score than the
-    candidate of the row. Of equal scores, the one with the lower pair number counts as higher,
-    because TopK does not promise to sort them in this way.
+    Returns the name of a tensor (B, K, K). An element is true if the candidate of its column has a
+    higher score than the candidate of its row. If the scores are equal, the candidate with the
+    lower pair number is the better one. The order of the candidates is not used for this, because
+    TopK does not promise any order of equal scores.
     """
     # float32 holds whole numbers of this size exactly.
     numbers = tail.add("Cast", candidates.numbers, to=TensorProto.FLOAT)
@@ -320,15 +329,19 @@ def _add_is_better(tail: GraphBuilder, candidates: _Candidates) -> str:
 
 
 def _add_column_and_row(tail: GraphBuilder, values: str) -> tuple[str, str]:
-    """Return the names of the values (B, K) as a column (B, K, 1) and as a row (B, 1, K)."""
+    """Append nodes that turn `values` (B, K) into a column (B, K, 1) and into a row (B, 1, K).
+
+    Returns the names of the column and of the row.
+    """
     return tail.add("Unsqueeze", values, _LAST_AXIS), tail.add("Unsqueeze", values, _SECOND_AXIS)
 
 
 def _add_rounds(tail: GraphBuilder, conflicts: str, valid: str) -> str:
-    """Append the rounds of the fixed tail.
+    """Append the rounds of the fixed NMS tail, which find the candidates to keep.
 
-    `conflicts` is (B, K, K). `valid` (B, K, 1) is 1 for candidates over the score threshold and 0
-    for the others. Returns the name of a tensor like `valid`, which is 1 for the kept candidates.
+    `conflicts` (B, K, K) is the result of `_add_conflicts`. `valid` (B, K, 1) is 1 for candidates
+    over the score threshold and 0 for the others. Returns the name of a tensor of the shape of
+    `valid`, which is 1 for the kept candidates and 0 for the others.
     """
     kept = valid
     for _ in range(FIXED_ROUNDS):
@@ -339,13 +352,13 @@ def _add_rounds(tail: GraphBuilder, conflicts: str, valid: str) -> str:
 
 
 def _pair_count(graph: GraphProto) -> int:
-    """Return the number of pairs of a box and a class, or 0 if the graph leaves it open."""
+    """Return how many pairs of a box and a class an image has, or 0 if the graph leaves it open."""
     _, boxes, classes = _score_sizes(graph)
     return boxes * classes
 
 
 def _box_count(graph: GraphProto) -> int:
-    """Return the number of boxes, or 0 if the graph leaves it open."""
+    """Return how many boxes an image has before NMS, or 0 if the graph leaves it open."""
     return _score_sizes(graph)[1]
 
 
@@ -357,7 +370,8 @@ def _score_sizes(graph: GraphProto) -> list[int]:
 def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
     """Change the score threshold of the NMS tail of a graph, in place.
 
-    Raises `KeyError` if the graph has no tail with a score threshold as a constant of its own.
+    Raises `KeyError` if the graph has no NMS tail, or if the tail was not made by `graft_onnx_nms`
+    or `graft_fixed_nms`.
     """
     for tensor in graph.initializer:
         if tensor.name == _SCORE_THRESHOLD:
@@ -371,8 +385,8 @@ def set_score_threshold(graph: GraphProto, score_threshold: float) -> None:
 def strip_nms(graph: GraphProto) -> None:
     """Remove the NMS tail of a graph, in place.
 
-    The outputs then are `decoded_boxes` and `class_scores`. Raises `KeyError` if one of them is
-    missing.
+    Afterwards the outputs of the graph are `decoded_boxes` and `class_scores`. Raises `KeyError` if
+    the graph does not declare both tensors.
     """
     shapes = {value.name: value for value in (*graph.value_info, *graph.output)}
     outputs = [shapes[BOXES], shapes[SCORES]]
@@ -395,7 +409,8 @@ def strip_nms(graph: GraphProto) -> None:
 def _declare_outputs(graph: GraphProto, max_detections: int) -> None:
     """Declare the four outputs of a model file as the outputs of the graph.
 
-    `decoded_boxes` and `class_scores` stay declared with their shapes, as intermediate values.
+    Before, the outputs of the graph must be `decoded_boxes` and `class_scores`. They stay declared
+    with their shapes, as intermediate values.
     """
     ends = {value.name: value for value in graph.output}
     graph.value_info.extend([ends[BOXES], ends[SCORES]])
@@ -417,7 +432,7 @@ def _declare_outputs(graph: GraphProto, max_detections: int) -> None:
 
 
 def _replace(field: Any, values: Sequence[Any]) -> None:
-    """Replace the values of a repeated protobuf field, which cannot be assigned."""
+    """Replace the values of a repeated protobuf field in place, because it cannot be assigned."""
     kept = [type(value).FromString(value.SerializeToString()) for value in values]
     del field[:]
     field.extend(kept)

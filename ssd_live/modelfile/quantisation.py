@@ -28,9 +28,11 @@ def quantised(
 ) -> ModelFile:
     """Return the INT8 version of a float32 model file.
 
-    It is calibrated on `images` (height, width, 3) uint8 BGR at the network's input size.
-    Convolutions and the nodes between them compute in INT8, except the nodes named in `in_float`.
-    Box decoding and NMS stay in float32. Raises `MissingPackageError` if NNCF is not installed.
+    NNCF measures the value ranges of the network on `images`, which are (height, width, 3) uint8
+    BGR at the network's input size. Convolutions and the nodes between them compute in INT8, except
+    the nodes whose names are in `in_float`. Box decoding and NMS stay in float32. Nothing is
+    written; the path of the result is where `quantize` writes it by default. Raises
+    `MissingPackageError` if NNCF is not installed.
     """
     metadata = model.metadata
     proto = body_of(model)
@@ -77,10 +79,11 @@ def quantised(
 
 
 def make_unsigned(graph: GraphProto) -> None:
-    """Store activations as integers 0 to 255 instead of -128 to 127, in place.
+    """Change the graph so that it stores activations as integers 0 to 255 instead of -128 to 127.
 
-    The values that they stand for stay the same. ONNX Runtime runs a convolution in INT8 only if
-    its input and output have the same type.
+    The real values that the integers stand for stay the same. This is done because ONNX Runtime
+    runs a convolution in INT8 only if its input and output have the same type. The graph is changed
+    in place.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     activations = {node.output[0] for node in graph.node if node.op_type == "QuantizeLinear"}
@@ -103,13 +106,14 @@ def make_unsigned(graph: GraphProto) -> None:
 
 
 def feed_pixels(graph: GraphProto) -> None:
-    """Let the first convolution take the bytes of the image, without a float image in between.
+    """Change the graph so that the first convolution takes the bytes of the image directly.
 
-    This is done only if one scale and one zero point for all channels turn the bytes into the
-    network's input. Then nothing is rounded on the way, and ONNX Runtime does not have to scale a
-    float image, which takes a fifth of its time. If the zero point lies between two bytes, the bias
-    is corrected for the difference. At the border of the image, which is padded with zeros, an
-    error of up to half a byte remains.
+    Then nothing is rounded on the way, and ONNX Runtime does not have to scale a float image, which
+    takes a fifth of its time. The graph is changed in place, but only if one scale and one zero
+    point (a whole number 0 to 255) for all channels turn the bytes into the network's input. If the
+    exact zero point is not a whole number, it is rounded, and the bias of the convolution is
+    corrected for the difference. At the border of the image, which is padded with zeros, an error
+    of up to half a step of the pixel values remains.
     """
     found = _normalisation(graph)
     if found is None:
@@ -152,8 +156,9 @@ def feed_pixels(graph: GraphProto) -> None:
 def _normalisation(graph: GraphProto) -> tuple[NodeProto, NodeProto, np.ndarray, np.ndarray] | None:
     """Return how the image is normalised before the first convolution.
 
-    The result is the transpose of the image, the INT8 convolution that takes it, and the scale and
-    shift (channels,) between them. It is None if the graph normalises the image in another way.
+    The result is the node that transposes the image, the first convolution, and the scale (3,) and
+    the shift (3,) of the channels: the convolution takes `pixel * scale + shift`. The result is
+    None if the graph normalises the image in another way, or if the first convolution is not INT8.
     """
     constants = {
         tensor.name: numpy_helper.to_array(tensor)
@@ -207,6 +212,9 @@ def _nncf() -> Any:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Send NNCF's progress to standard error, because standard output is for results."""
+    """Send what NNCF prints in the with-block to standard error.
+
+    Standard output is only for the results of a command.
+    """
     with contextlib.redirect_stdout(sys.stderr):
         yield

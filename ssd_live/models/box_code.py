@@ -18,8 +18,8 @@ def encode(
 ) -> Tensor:
     """Return the offsets (..., 4) that lead from `default_boxes` (..., 4) to `boxes` (..., 4).
 
-    Both are cx, cy, w, h. The offsets of the centre are divided by `variances[0]`, those of the
-    size by `variances[1]`.
+    This is equation (2) of the SSD paper. The boxes and the default boxes are cx, cy, w, h. The
+    offsets of the centre are divided by `variances[0]`, and those of the size by `variances[1]`.
     """
     centre = (boxes[..., :2] - default_boxes[..., :2]) / (default_boxes[..., 2:] * variances[0])
     size = torch.log(boxes[..., 2:] / default_boxes[..., 2:]) / variances[1]
@@ -31,7 +31,8 @@ def decode(
 ) -> Tensor:
     """Return the boxes (..., 4) that lie at `offsets` (..., 4) from `default_boxes` (..., 4).
 
-    Boxes are cx, cy, w, h. This is the inverse of `encode`, with the same `variances`.
+    The boxes and the default boxes are cx, cy, w, h. This function is the inverse of `encode` with
+    the same `variances`.
     """
     centre = offsets[..., :2] * variances[0] * default_boxes[..., 2:] + default_boxes[..., :2]
     size = torch.exp(offsets[..., 2:] * variances[1]) * default_boxes[..., 2:]
@@ -39,13 +40,13 @@ def decode(
 
 
 def to_corners(boxes: Tensor) -> Tensor:
-    """Return the boxes (..., 4), which are given as cx, cy, w, h, as x1, y1, x2, y2."""
+    """Convert boxes (..., 4) from cx, cy, w, h (centre and size) to x1, y1, x2, y2 (corners)."""
     half = boxes[..., 2:] / 2
     return torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], dim=-1)
 
 
 def to_centres(boxes: Tensor) -> Tensor:
-    """Return the boxes (..., 4), which are given as x1, y1, x2, y2, as cx, cy, w, h."""
+    """Convert boxes (..., 4) from x1, y1, x2, y2 (corners) to cx, cy, w, h (centre and size)."""
     return torch.cat(
         [(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=-1
     )

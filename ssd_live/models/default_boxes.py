@@ -37,12 +37,12 @@ class BoxShape:
 
 @dataclass(frozen=True)
 class FeatureMapBoxes:
-    """The default boxes of one feature map.
+    """A description of the default boxes of one feature map.
 
-    `grid` is its number of cells (rows, columns). Each cell has one default box of each of the
-    `shapes`, in the order of the channels of the prediction layer. `step` is the distance between
-    the centres of two neighbouring cells relative to the side of the image; if it is None, the
-    cells divide the image evenly (1 / grid).
+    `grid` is the number of cells of the feature map (rows, columns). Each cell has one default box
+    of each of the `shapes`, in the order of the channels of the prediction layer. `step` is the
+    distance between the centres of two neighbouring cells relative to the side of the image. If it
+    is None, the cells divide the image evenly (1 / grid).
     """
 
     grid: tuple[int, int]
@@ -51,18 +51,20 @@ class FeatureMapBoxes:
 
 
 def linear_scales(smallest: float, largest: float, count: int) -> tuple[float, ...]:
-    """Return `count` scales, evenly spaced from `smallest` to `largest`.
+    """Return `count` scales of default boxes, evenly spaced from `smallest` to `largest`.
 
-    This is equation (4) of the SSD paper. `count` must be at least 2.
+    This is equation (4) of the SSD paper. Scales are relative to the side of the image. `count`
+    must be at least 2.
     """
     return tuple(smallest + (largest - smallest) * k / (count - 1) for k in range(count))
 
 
 def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False) -> Tensor:
-    """Return all default boxes, (N, 4) float32, as cx, cy, w, h relative to the image's sides.
+    """Return the default boxes of all `feature_maps`, (N, 4) float32, as cx, cy, w, h.
 
-    The boxes are ordered by feature map, then by cell (row by row), then by shape. If `clip` is
-    true, the parts of the boxes outside the image are cut off.
+    The numbers are relative to the sides of the image. The boxes are ordered by feature map, then
+    by cell (row by row), then by shape. If `clip` is true, the parts of the boxes outside the image
+    are cut off.
     """
     boxes = torch.cat([_boxes_of_map(feature_map) for feature_map in feature_maps])
     if clip:
@@ -75,7 +77,7 @@ def default_boxes(feature_maps: Sequence[FeatureMapBoxes], *, clip: bool = False
 class Place(NamedTuple):
     """The place of a default box: its feature map, the row and column of its cell, and its shape.
 
-    All numbers count from 0.
+    The feature map, the row and the column are numbers that count from 0.
     """
 
     feature_map: int
@@ -85,10 +87,11 @@ class Place(NamedTuple):
 
 
 def place_of(index: int, feature_maps: Sequence[FeatureMapBoxes]) -> Place:
-    """Return the place of the default box with the number `index`.
+    """Return the place of the default box with the number `index` in a network.
 
-    The number counts from 0 in the order of the function `default_boxes`. Raises `IndexError` if
-    there is no box with this number.
+    `feature_maps` describes the default boxes of the network. The number counts from 0, in the
+    order in which the function `default_boxes` returns the boxes. Raises `IndexError` if there is
+    no default box with this number.
     """
     for number, feature_map in enumerate(feature_maps):
         rows, columns = feature_map.grid
@@ -97,7 +100,9 @@ def place_of(index: int, feature_maps: Sequence[FeatureMapBoxes]) -> Place:
             cell, shape = divmod(index, len(feature_map.shapes))
             return Place(number, *divmod(cell, columns), feature_map.shapes[shape])
         index -= count
-    raise IndexError("there is no such default box")
+    raise IndexError(
+        "there is no such default box; give a number from 0 to the number of default boxes minus 1"
+    )
 
 
 def _boxes_of_map(feature_map: FeatureMapBoxes) -> Tensor:

@@ -27,10 +27,11 @@ COCO = [
 
 
 def names_for(classes: int) -> list[str]:
-    """Return a list of `classes` class names; the background has none.
+    """Return the names of `classes` classes, a number that does not include the background.
 
-    The names are those of VOC for 20 classes, those of COCO for 90 or 80 classes, and otherwise
-    "class 1", "class 2" and so on.
+    The names are those of VOC for 20 classes, and those of COCO for 80 classes. For 90 classes they
+    are those of COCO with its ten unused ids ("unused 12"). For any other number they are "class
+    1", "class 2" and so on.
     """
     known = {
         len(VOC): VOC,

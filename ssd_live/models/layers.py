@@ -15,9 +15,9 @@ ConvBlock = Callable[..., nn.Module]
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Return the padding (before, after) that TensorFlow's `SAME` adds along one axis, in cells.
 
-    `size` is the number of cells of the input along this axis. With the padding, a convolution has
-    ceil(size / stride) cells of output. If the padding is odd, the extra cell comes after the
-    input.
+    `size` is the number of cells of the input along this axis. `kernel` and `stride` are those of
+    the convolution. With the padding, its output has ceil(size / stride) cells. If the total
+    padding is odd, the extra cell comes after the input.
     """
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
@@ -34,7 +34,10 @@ def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with `SAME` padding and a bias, followed by ReLU6 unless it is `linear`."""
+    """A convolution with a bias and TensorFlow's `SAME` padding, followed by ReLU6.
+
+    If `linear` is true, there is no ReLU6.
+    """
 
     def __init__(
         self,
@@ -50,13 +53,19 @@ class SameConv2d(nn.Conv2d):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
+        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W).
+
+        C' is the number of output channels.
+        """
         x = super().forward(pad_same(x, self.kernel_size[0], self.stride[0]))
         return x if self.linear else F.relu6(x)
 
 
 class SameConvBatchNorm(nn.Module):
-    """A convolution with `SAME` padding and BatchNorm, followed by ReLU6 unless it is `linear`."""
+    """A convolution with TensorFlow's `SAME` padding, followed by BatchNorm and ReLU6.
+
+    If `linear` is true, there is no ReLU6.
+    """
 
     def __init__(
         self,
@@ -74,6 +83,9 @@ class SameConvBatchNorm(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W)."""
+        """Return the features (B, C', ceil(H / stride), ceil(W / stride)) of x (B, C, H, W).
+
+        C' is the number of output channels.
+        """
         x = self.bn(self.conv(pad_same(x, self.conv.kernel_size[0], self.conv.stride[0])))
         return x if self.linear else F.relu6(x)

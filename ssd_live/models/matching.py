@@ -10,16 +10,16 @@ MATCH_OVERLAP = 0.5
 
 
 def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP) -> Tensor:
-    """Return for each default box the index of the object that it is matched to, or -1; (N,) int64.
+    """Return, for each default box, the index of its object, or -1 if it has none; (N,) int64.
 
-    The objects are `boxes` (M, 4) as x1, y1, x2, y2; `default_boxes` (N, 4) are cx, cy, w, h. Both
-    are relative to the sides of the image.
+    The objects are `boxes` (M, 4) as x1, y1, x2, y2. The `default_boxes` (N, 4) are cx, cy, w, h.
+    Both are relative to the sides of the image.
 
     First, every object is matched to one default box. Of all pairs of an object and a default box,
-    the pair with the highest IoU is matched first, then the best of the remaining objects and
-    boxes, and so on (as in MultiBox). Then each remaining default box is matched to the object with
-    which it has the highest IoU, if this IoU is more than `threshold`. Of equal IoUs, the lower
-    index wins.
+    the pair with the highest IoU is matched first, then the best pair of the remaining objects and
+    default boxes, and so on (as in MultiBox). Then each remaining default box is matched to the
+    object with which it has the highest IoU, if this IoU is more than `threshold`. If IoUs are
+    equal, the object with the lower index is taken, and then the default box with the lower index.
     """
     matches = torch.full((len(default_boxes),), -1, dtype=torch.int64, device=default_boxes.device)
     if not len(boxes):
@@ -34,10 +34,12 @@ def match(boxes: Tensor, default_boxes: Tensor, threshold: float = MATCH_OVERLAP
 
 
 def _best_pairs(overlaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return object indices and the index of the default box of each, two int64 tensors (K,).
+    """Pair every object with one default box, and return the pairs as two int64 tensors (K,).
 
-    `overlaps` (M, N) are the IoUs of the objects with the default boxes. The pair with the highest
-    IoU is taken first, then the best of the remaining objects and boxes, and so on.
+    The first tensor holds the indices of the objects, and the second the indices of their default
+    boxes. `overlaps` (M, N) are the IoUs of the M objects with the N default boxes, and K is the
+    smaller of M and N. The pair with the highest IoU is taken first, then the best pair of the
+    remaining objects and default boxes, and so on.
     """
     best = overlaps.argmax(dim=1)
     if len(torch.unique(best)) == len(best):

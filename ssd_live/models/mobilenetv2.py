@@ -24,9 +24,10 @@ _TAP_BLOCK = 13
 class InvertedResidual(nn.Module):
     """A block of MobileNetV2 with three convolutions.
 
-    The first is 1 x 1 and multiplies the channels by `expansion`, the second is 3 x 3 and
-    depthwise, the third is 1 x 1 to fewer channels and has no activation. The input is added to the
-    output if their shapes are the same.
+    The first is 1 x 1 and multiplies the number of channels by `expansion`; it is left out if
+    `expansion` is 1. The second is 3 x 3 and depthwise, with the `stride`. The third is 1 x 1 to
+    `out_channels` and has no activation. If the input has the shape of the output, it is added to
+    the output. `conv` makes each convolution, as `SameConv2d` does.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output of the block for x (B, C, H, W), and that of its first convolution.
 
-        The second output is the feature map that SSD takes from one of the blocks.
+        In one of the blocks, SSD uses the output of the first convolution as a feature map.
         """
         expanded = self.expand(x)
         out = self.project(self.depthwise(expanded))
@@ -50,9 +51,10 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """A backbone that makes two feature maps: (B, 576, H/16, W/16) and (B, 1280, H/32, W/32).
+    """A backbone that makes two feature maps of normalised images (B, 3, H, W).
 
-    The sizes are rounded up.
+    Their shapes are (B, 576, H / 16, W / 16) and (B, 1280, H / 32, W / 32), with sizes rounded up.
+    `conv` makes each convolution, as `SameConv2d` does.
     """
 
     channels = (576, _LAST_CHANNELS)

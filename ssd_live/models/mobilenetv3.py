@@ -20,10 +20,11 @@ _EXTRA_CHANNELS = (512, 256, 256, 128)
 
 @dataclass(frozen=True)
 class _Bottleneck:
-    """One row of table 1 of the paper: the settings of one block.
+    """The settings of one block of MobileNetV3: one row of table 1 of its paper.
 
-    `expanded` and `outputs` are numbers of channels; `squeezes` is true if the block has a
-    `SqueezeExcitation`.
+    `expanded` is the number of channels inside the block, and `outputs` is that of its output.
+    `kernel` and `stride` are those of the depthwise convolution. `squeezes` is true if the block
+    has a `SqueezeExcitation`.
     """
 
     kernel: int
@@ -99,11 +100,12 @@ class MobileNetV3Large(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """A block of MobileNetV3: one row of table 1 of the paper.
+    """A block of MobileNetV3 with the settings of `row`.
 
     It has a 1 x 1 convolution to more channels, a depthwise convolution, in some blocks a
-    `SqueezeExcitation`, and a 1 x 1 convolution to fewer channels, which has no activation. The
-    input is added to the output if their shapes are the same.
+    `SqueezeExcitation`, and a 1 x 1 convolution to fewer channels, which has no activation. If the
+    input has the shape of the output, it is added to the output. `inputs` is the number of channels
+    of the input.
     """
 
     def __init__(self, inputs: int, row: _Bottleneck) -> None:
@@ -147,8 +149,9 @@ class SqueezeExcitation(nn.Module):
 
 
 def divisible_by_8(channels: int) -> int:
-    """Return the multiple of 8 nearest to `channels`, but at least nine tenths of `channels`.
+    """Return the multiple of 8 nearest to `channels`, but at least 8.
 
+    If this multiple is less than nine tenths of `channels`, the next higher multiple is returned.
     This is MobileNet's rule for the number of channels of a layer.
     """
     rounded = max(8, (channels + 4) // 8 * 8)
@@ -163,10 +166,11 @@ def conv_norm_activation(
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
 ) -> nn.Sequential:
-    """Return a convolution without bias, followed by BatchNorm and `activation` unless it is None.
+    """Return a convolution without bias, followed by BatchNorm and then by `activation`.
 
-    `inputs` and `outputs` are numbers of channels. The input is padded with zeros, so that an odd
-    `kernel` at stride 1 keeps its size.
+    If `activation` is None, there is none. `inputs` and `outputs` are numbers of channels. The
+    input is padded with zeros, so that a convolution with an odd `kernel` and a `stride` of 1 keeps
+    the height and the width.
     """
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),

@@ -30,9 +30,11 @@ class Target(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The two parts of the loss, each a scalar.
+    """The two parts of the SSD loss of a batch, each a scalar.
 
-    Each is divided by the number of matched default boxes in the batch, or by 1 if there are none.
+    `localisation` is the loss of the boxes, and `confidence` is that of the classes. Each is
+    divided by the number that `divisor_for` of `multibox_loss` gives. By default, this is the
+    number of matched default boxes in the batch, or 1 if there are none.
     """
 
     localisation: Tensor
@@ -46,16 +48,18 @@ def multibox_loss(
     targets: Sequence[Target],
     divisor_for: Callable[[Tensor], Tensor] = lambda count: count.clamp(min=1),
 ) -> Loss:
-    """Return the loss of a batch, computed in float32.
+    """Return the loss of a batch of B images, computed in float32.
 
-    `box_regression` (B, N, 4) are the offsets and `class_logits` (B, N, C) the logits that the
-    network predicts, `default_boxes` (N, 4) are cx, cy, w, h, and `targets` holds the objects of
-    each image. The localisation loss is the smooth L1 loss between predicted and correct offsets of
-    the matched default boxes. The confidence loss is the softmax cross-entropy of the matched
-    default boxes and of the hardest others: at most three for each matched one of the same image.
+    The network predicts `box_regression`, the offsets (B, N, 4), and `class_logits`, the logits (B,
+    N, C). `default_boxes` (N, 4) are cx, cy, w, h, and `targets` holds the objects of each image.
+    The localisation loss is the smooth L1 loss between the predicted and the correct offsets of the
+    matched default boxes. The confidence loss is the softmax cross-entropy of the matched default
+    boxes and of the unmatched ones with the highest loss. Of these, at most three are used for each
+    matched default box of the same image.
 
-    `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number that the
-    loss is divided by. Processes that share a batch use it to divide by the number of all of them.
+    `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number by which
+    the loss is divided. Processes that share a batch use it to divide by the number of matched
+    default boxes in all processes.
     """
     assigned = [assign(target, default_boxes) for target in targets]
     offsets = torch.stack([boxes for boxes, _ in assigned])
@@ -76,8 +80,8 @@ def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Return what the network should predict for each default box of one image.
 
     The result is the offsets (N, 4) and the classes (N,) int64, where 0 is the background. The
-    offsets of a default box that is background have no meaning. `default_boxes` (N, 4) are cx, cy,
-    w, h.
+    offsets of a default box whose class is the background have no meaning. `target` holds the
+    objects of the image. `default_boxes` (N, 4) are cx, cy, w, h.
     """
     matches = match(target.boxes, default_boxes)
     if not len(target.boxes):
@@ -88,11 +92,12 @@ def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hard_negatives(losses: Tensor, positive: Tensor, ratio: int = NEGATIVES_PER_POSITIVE) -> Tensor:
-    """Return a mask (B, N) of the unmatched default boxes with the highest losses.
+    """Return a bool mask (B, N) that is true for the unmatched default boxes with the highest loss.
 
-    `losses` (B, N) are those of the default boxes, and `positive` (B, N) is true for the matched
-    ones. The mask has at most `ratio` boxes for each matched box of the same image, as in section
-    2.2 of the SSD paper ("hard negative mining"). Of equal losses, the lower index is taken.
+    `losses` (B, N) are the confidence losses of the default boxes, and `positive` (B, N) is true
+    for the matched ones. The mask has at most `ratio` default boxes for each matched one of the
+    same image, as in section 2.2 of the SSD paper ("hard negative mining"). If losses are equal,
+    the default box with the lower index is taken.
     """
     candidates = losses.masked_fill(positive, float("-inf"))
     order = candidates.argsort(dim=1, descending=True, stable=True)

@@ -17,11 +17,12 @@ def boxes_and_scores(
     default_boxes: Tensor,
     activation: Literal["softmax", "sigmoid"],
 ) -> tuple[Tensor, Tensor]:
-    """Return the boxes and the scores that the raw output of a network stands for, as float32.
+    """Return the boxes and the scores, both float32, that follow from the raw output of a network.
 
-    The output is `regression`, offsets (B, N, 4) from `default_boxes` (N, 4) cx, cy, w, h, and
-    `logits` (B, N, C). The boxes (B, N, 4) are x1, y1, x2, y2, clipped to 0..1 of the image. The
-    scores (B, N, C - 1) leave out the background.
+    The raw output is `regression`, the offsets (B, N, 4) from `default_boxes` (N, 4) cx, cy, w, h,
+    and `logits` (B, N, C), where column 0 is the background. `activation` turns logits into scores.
+    The boxes (B, N, 4) are x1, y1, x2, y2, clipped to 0..1 of the image. The scores (B, N, C - 1)
+    leave out the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
@@ -31,7 +32,7 @@ def boxes_and_scores(
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
     """Return the IoU (N, M) of each of the `boxes` (N, 4) with each of the `others` (M, 4).
 
-    Boxes are x1, y1, x2, y2. The IoU with a box without area is 0.
+    Boxes are x1, y1, x2, y2. If a box has no area, its IoUs are 0.
     """
     low = torch.maximum(boxes[:, None, :2], others[None, :, :2])
     high = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
@@ -45,8 +46,9 @@ def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Return the indices (K,) of the boxes that NMS keeps, highest score first.
 
-    `boxes` are (N, 4) x1, y1, x2, y2, `scores` are (N,). A box is dropped if its IoU with a kept
-    box of a higher score is more than `iou_threshold`. Of equal scores, the lower index goes first.
+    `boxes` are (N, 4) x1, y1, x2, y2, and `scores` are (N,). A box is dropped if its IoU with a
+    kept box of a higher score is more than `iou_threshold`. If scores are equal, the box with the
+    lower index counts as the one with the higher score.
     """
     order = scores.argsort(descending=True, stable=True)
     overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
@@ -64,9 +66,10 @@ def detect(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the detections of one image: boxes (K, 4), scores (K,) and classes (K,), best first.
 
-    `boxes` (N, 4) are x1, y1, x2, y2; `scores` (N, C) leave out the background, so classes count
-    from 0. NMS runs for each class on the boxes that score more than `score_threshold`. K is at
-    most `max_detections`.
+    `boxes` (N, 4) are x1, y1, x2, y2. `scores` (N, C) leave out the background, so classes count
+    from 0. NMS runs for each class on the boxes that score more than `score_threshold`. It drops a
+    box whose IoU with a better kept box is more than `iou_threshold`. K is at most
+    `max_detections`.
     """
     found_boxes, found_scores, found_classes = [], [], []
     for class_id in range(scores.shape[1]):
@@ -98,13 +101,14 @@ def detect_in_fixed_shapes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the detections of a batch as tensors whose shapes do not depend on what is found.
 
-    A CUDA graph can hold this computation. `boxes` are (B, N, 4) x1, y1, x2, y2, `scores` are (B,
-    N, C). The result is counts (B, 1), boxes (B, K, 4), scores (B, K) and classes (B, K), best
-    first; only the first `count` rows of each image are detections.
+    Because the shapes are fixed, a CUDA graph can hold this computation. `boxes` are (B, N, 4) x1,
+    y1, x2, y2, and `scores` are (B, N, C) without the background. The result is counts (B, 1),
+    boxes (B, K, 4), scores (B, K) and classes (B, K), best first. The count of an image says how
+    many of its first rows are detections; the rows after them have no meaning.
 
-    The detections are those of `detect` under two conditions: at most `candidates` pairs of a box
-    and a class score more than `score_threshold`, and no chain of boxes in which each suppresses
-    the next is longer than `rounds`.
+    The detections are the same as those of `detect` under two conditions: at most `candidates`
+    pairs of a box and a class score more than `score_threshold` in each image, and no chain of
+    boxes in which each suppresses the next is longer than `rounds`.
     """
     classes = scores.shape[2]
     best, pair = _in_order(*scores.flatten(1).topk(min(candidates, scores[0].numel())))
@@ -133,9 +137,10 @@ def detect_in_fixed_shapes(
 
 
 def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scores and places, both (B, M), sorted by score with the highest first.
+    """Return `scores` and `places`, both (B, M), sorted by score with the highest first.
 
-    Of equal scores, the lower place goes first.
+    `places` are the indices that the scores had before they were sorted. If scores are equal, the
+    one with the lower index comes first.
     """
     by_place = places.argsort(1)
     order = by_place.gather(

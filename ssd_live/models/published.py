@@ -8,9 +8,9 @@ from typing import Literal
 class Preprocessing:
     """The preprocessing and post-processing that a network was trained for.
 
-    `input_size` is (width, height) in pixels. `mean` and `scale` are for each RGB channel of pixels
-    in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns logits into scores,
-    and `iou_threshold` is the IoU over which NMS suppresses a box.
+    `input_size` is (width, height) in pixels. `mean` and `scale` have one value for each RGB
+    channel of pixels in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns
+    logits into scores, and `iou_threshold` is the IoU over which NMS suppresses a box.
     """
 
     input_size: tuple[int, int]

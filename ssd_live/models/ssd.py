@@ -14,10 +14,10 @@ from ssd_live.models.layers import ConvBlock
 
 
 class ExtraLayer(nn.Module):
-    """A layer after the backbone that makes a feature map of half the size.
+    """A layer after the backbone that makes a feature map of half the height and width.
 
     A 1 x 1 convolution to `out_channels // 2` channels is followed by a 3 x 3 convolution at stride
-    2 to `out_channels`.
+    2 to `out_channels`. `conv` makes each convolution, as `SameConv2d` does.
     """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
@@ -26,15 +26,18 @@ class ExtraLayer(nn.Module):
         self.conv = conv(out_channels // 2, out_channels, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the next feature map, half the size of x (B, C, H, W)."""
+        """Return the next feature map for the feature map x (B, C, H, W).
+
+        Its shape is (B, out_channels, H / 2, W / 2), with sizes rounded up.
+        """
         return cast(Tensor, self.conv(self.reduce(x)))
 
 
 class DepthwiseExtraLayer(nn.Module):
-    """An extra layer of SSDLite, which makes a feature map of half the size.
+    """A layer of SSDLite after the backbone that makes a feature map of half the height and width.
 
-    It is an `ExtraLayer` whose 3 x 3 convolution is replaced by a depthwise 3 x 3 convolution and a
-    1 x 1 convolution.
+    It is like an `ExtraLayer`, but a depthwise 3 x 3 convolution at stride 2 and a 1 x 1
+    convolution replace the 3 x 3 convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
@@ -45,14 +48,18 @@ class DepthwiseExtraLayer(nn.Module):
         self.conv = conv(middle, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the next feature map, half the size of x (B, C, H, W)."""
+        """Return the next feature map for the feature map x (B, C, H, W).
+
+        Its shape is (B, out_channels, H / 2, W / 2), with sizes rounded up.
+        """
         return cast(Tensor, self.conv(self.depthwise(self.reduce(x))))
 
 
 class Predictor(nn.Module):
     """A 1 x 1 convolution that predicts `values` numbers for each default box of a feature map.
 
-    `boxes` is the number of default boxes of each cell.
+    `values` is 4 for box offsets, or the number of classes for class logits. `boxes` is the number
+    of default boxes of each cell.
     """
 
     def __init__(self, in_channels: int, boxes: int, values: int) -> None:
@@ -61,31 +68,34 @@ class Predictor(nn.Module):
         self.values = values
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the predictions (B, H * W * boxes, values) for a feature map (B, C, H, W)."""
+        """Return the predictions (B, H * W * boxes, values) for a feature map x (B, C, H, W)."""
         return (
             cast(Tensor, self.predict(x)).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
         )
 
 
 class DepthwisePredictor(Predictor):
-    """A predictor of SSDLite: a depthwise 3 x 3 convolution, followed by a 1 x 1 convolution."""
+    """A predictor of SSDLite: a depthwise 3 x 3 convolution, followed by a 1 x 1 convolution.
+
+    `conv` makes the depthwise convolution. The other arguments are those of `Predictor`.
+    """
 
     def __init__(self, in_channels: int, boxes: int, values: int, conv: ConvBlock) -> None:
         super().__init__(in_channels, boxes, values)
         self.depthwise = conv(in_channels, in_channels, 3, groups=in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the predictions (B, H * W * boxes, values) for a feature map (B, C, H, W)."""
+        """Return the predictions (B, H * W * boxes, values) for a feature map x (B, C, H, W)."""
         return super().forward(self.depthwise(x))
 
 
 class SSDNetwork(nn.Module):
-    """A network that maps images to box offsets and class logits.
+    """The base class of networks that map images to box offsets and class logits.
 
-    Its input is normalised RGB images (B, 3, H, W) float. Its output is offsets (B, N, 4) from the
+    A network takes normalised RGB images (B, 3, H, W) float. It returns offsets (B, N, 4) from the
     N default boxes, as the module `box_code` defines them, and logits (B, N, C), where column 0 is
     the background. `default_boxes` (N, 4) are cx, cy, w, h, ordered by feature map, then by cell
-    (row by row), then by shape. `feature_maps` describes the feature maps in the same order.
+    (row by row), then by shape. `feature_maps` describes the default boxes of each feature map.
     """
 
     default_boxes: Tensor
@@ -100,9 +110,11 @@ class SSDNetwork(nn.Module):
 
 
 class SSD(SSDNetwork):
-    """A network that is made of a backbone, extra layers and predictors.
+    """An `SSDNetwork` that is made of a backbone, extra layers and predictors.
 
-    `heads` holds for each feature map a module with two predictors, `box` and `cls`.
+    The backbone makes the first feature maps. Each of the `extras` makes one more from the map
+    before it. `heads` holds, for each feature map, a module with two predictors: `box` for the
+    offsets and `cls` for the logits. `boxes` describes the default boxes of each feature map.
     """
 
     def __init__(

@@ -15,9 +15,10 @@ _RATIOS = (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
 
 
 def boxes_300() -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map, 1917 boxes in all.
+    """Return the default boxes of each feature map of the MobileNetV2 networks, 1917 boxes in all.
 
-    A cell of the first map has three small boxes; a cell of each other map has six.
+    The network input is 300 x 300 pixels. A cell of the first feature map has three small boxes,
+    and a cell of each other map has six boxes.
     """
     scales = (*linear_scales(0.2, 0.95, len(_GRIDS_300)), 1.0)
     shapes: list[tuple[BoxShape, ...]] = [
@@ -36,7 +37,7 @@ def ssd300_mobilenetv2(classes: int) -> SSD:
     """Return a new SSD300 on MobileNetV2 with random weights.
 
     Its extra layers have full (not depthwise) convolutions, its predictors are 1 x 1, and BatchNorm
-    is folded into the convolutions. `classes` is the number of classes with the background.
+    is folded into the convolutions. `classes` is the number of classes, including the background.
     """
     backbone = MobileNetV2(SameConv2d)
     boxes = boxes_300()
@@ -58,7 +59,7 @@ def ssdlite300_mobilenetv2(classes: int) -> SSD:
     """Return a new SSDLite300 on MobileNetV2 with random weights.
 
     Its extra layers and predictors are depthwise, and it has BatchNorm. `classes` is the number of
-    classes with the background.
+    classes, including the background.
     """
     conv = SameConvBatchNorm
     backbone = MobileNetV2(conv)

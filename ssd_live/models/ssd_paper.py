@@ -35,7 +35,10 @@ _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 
 
 class HeadedSSD(SSDNetwork):
-    """A network with a backbone that makes all feature maps, and one head for all of them."""
+    """An `SSDNetwork` whose backbone makes all feature maps, and whose head predicts from all.
+
+    `boxes` (N, 4) are the default boxes as cx, cy, w, h.
+    """
 
     def __init__(
         self,
@@ -60,7 +63,12 @@ MakePredictor = Callable[[int, int], nn.Module]
 
 
 class Head(nn.Module):
-    """A module with a box predictor and a class predictor for every feature map."""
+    """A module with a box predictor and a class predictor for every feature map.
+
+    `channels` and `boxes` are the number of channels and the default boxes of each feature map.
+    `classes` is the number of classes, including the background. `predictor` makes a layer from the
+    numbers of its input and output channels.
+    """
 
     def __init__(
         self,
@@ -85,7 +93,9 @@ class Head(nn.Module):
 class _Columns(nn.Module):
     """A module that predicts `columns` numbers for each default box of all feature maps.
 
-    Its output is (B, N, columns), with the default boxes of all maps one after another.
+    Its output is (B, N, columns), with the default boxes of all maps one after another. `channels`
+    is the number of channels of each map, and `counts` is how many default boxes its cells have.
+    `predictor` makes a layer from the numbers of its input and output channels.
     """
 
     def __init__(
@@ -107,12 +117,12 @@ class _Columns(nn.Module):
 
 
 def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map.
+    """Return the default boxes of each feature map of an SSD network on VGG16.
 
     `size` is the side of the network input in pixels: 300 (8732 boxes in all) or 512 (24564 boxes).
-    `preset` chooses the scales: "voc" for section 3.1 of the paper, "coco" for the smaller ones of
-    section 3.4. A cell has a small and a larger square, and for each ratio a box of the ratio and
-    one of its inverse.
+    `preset` chooses the scales: "voc" for those of section 3.1 of the SSD paper, "coco" for the
+    smaller ones of section 3.4. Each cell has a small square, a larger square, and boxes with the
+    ratios (width / height) 2 and 1/2. On some maps it also has boxes with the ratios 3 and 1/3.
     """
     grids, scales, last = _GRIDS[size], _SCALES[size, preset], len(_GRIDS[size]) - 1
     maps = []
@@ -127,9 +137,10 @@ def boxes_vgg16(size: int, preset: Preset) -> tuple[FeatureMapBoxes, ...]:
 
 
 def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
-    """Return the default boxes of each feature map, 3234 boxes in all and six for each cell.
+    """Return the default boxes of each feature map of SSDLite320, 3234 boxes in all.
 
-    The scales are 0.2 to 0.95, as in the SSDLite of the MobileNetV2 paper (section 6.2).
+    Each cell has six boxes. The scales are 0.2 to 0.95, as in the SSDLite of the MobileNetV2 paper
+    (section 6.2).
     """
     scales = (*linear_scales(0.2, 0.95, len(_SSDLITE_GRIDS)), 1.0)
     return tuple(
@@ -139,10 +150,10 @@ def boxes_ssdlite320() -> tuple[FeatureMapBoxes, ...]:
 
 
 def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
-    """Return a new SSD network of the paper with random weights.
+    """Return a new SSD300 or SSD512 on VGG16, as in the SSD paper, with random weights.
 
     `size` is the side of the network input in pixels, 300 or 512. `classes` is the number of
-    classes with the background. `preset` chooses the default boxes, as in `boxes_vgg16`.
+    classes, including the background. `preset` chooses the default boxes, as in `boxes_vgg16`.
     """
     backbone = VGG16(size)
     boxes = boxes_vgg16(size, preset)
@@ -168,8 +179,8 @@ def ssd_vgg16(size: int, classes: int, preset: Preset) -> HeadedSSD:
 def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
     """Return a new SSDLite320 on MobileNetV3-Large with random weights.
 
-    SSDLite is section 6.2 of the MobileNetV2 paper. `classes` is the number of classes with the
-    background.
+    SSDLite is described in section 6.2 of the MobileNetV2 paper. `classes` is the number of
+    classes, including the background.
     """
     backbone = MobileNetV3Large()
     boxes = boxes_ssdlite320()
@@ -183,9 +194,9 @@ def ssdlite320_mobilenetv3(classes: int) -> HeadedSSD:
 
 
 def limited(boxes: Tensor) -> Tensor:
-    """Return boxes (N, 4) cx, cy, w, h with widths and heights of at most 1; centres are unchanged.
+    """Return a copy of `boxes` (N, 4) cx, cy, w, h with widths and heights limited to 0..1.
 
-    The published weights were trained with such default boxes.
+    The centres do not change. torchvision's published weights were trained with such default boxes.
     """
     return torch.cat([boxes[:, :2], boxes[:, 2:].clamp(0, 1)], dim=1)
 
@@ -193,9 +204,10 @@ def limited(boxes: Tensor) -> Tensor:
 def _shapes(scale: float, following: float, ratios: Sequence[float]) -> tuple[BoxShape, ...]:
     """Return the shapes of the default boxes of a cell, as in section 2.2 of the SSD paper.
 
-    The first is a square of `scale`. The second is a square of the geometric mean of `scale` and
-    `following`, the scale of the next feature map. Then come, for each ratio, a box of the ratio
-    and one of its inverse.
+    The first is a square with the scale `scale`. The second is a square whose scale is the
+    geometric mean of `scale` and `following`, the scale of the next feature map. Then come two
+    boxes with the scale `scale` for each of the `ratios`: one has this width / height ratio, and
+    the other has its inverse.
     """
     flat = [
         shape for ratio in ratios for shape in (BoxShape(scale, ratio), BoxShape(scale, 1 / ratio))

@@ -33,11 +33,11 @@ _EXTRAS_512 = (
 
 
 class VGG16(nn.Module):
-    """A backbone that makes the feature maps conv4_3, fc7, conv8_2 and those that follow.
+    """A backbone that makes the feature maps conv4_3, fc7, conv8_2 and those after conv8_2.
 
-    They have 512, 1024 and 512 channels, and the maps after conv8_2 have 256. If `size`, the side
-    of the network input in pixels, is 300, the maps have 38, 19, 10, 5, 3 and 1 cells a side; if it
-    is 512, they have 64, 32, 16, 8, 4, 2 and 1.
+    conv4_3 has 512 channels, fc7 1024, conv8_2 512, and each later map 256. `size` is the side of
+    the network input in pixels. If it is 300, the maps have 38, 19, 10, 5, 3 and 1 cells a side. If
+    it is 512, they have 64, 32, 16, 8, 4, 2 and 1 cells a side.
     """
 
     def __init__(self, size: int) -> None:
@@ -84,7 +84,8 @@ def _initialise(layers: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
 def _vgg16_layers() -> list[nn.Module]:
     """Return the convolutions, ReLUs and poolings of VGG16 up to pool5.
 
-    The third pooling rounds its size up, so that an input of 300 pixels a side gives 38 cells.
+    The third pooling rounds the size of its output up, so that an input of 300 pixels a side gives
+    38 cells.
     """
     layers: list[nn.Module] = []
     channels = 3
@@ -97,9 +98,10 @@ def _vgg16_layers() -> list[nn.Module]:
 
 
 def _fc6_fc7() -> nn.Sequential:
-    """Return pool5 at stride 1, fc6 as a dilated ("a trous") convolution and fc7 as a 1 x 1 one.
+    """Return the layers pool5, fc6 and fc7 of VGG16, changed as section 3 of the SSD paper says.
 
-    Section 3 of the SSD paper changes these layers in this way.
+    pool5 has a stride of 1, fc6 is a dilated ("a trous") convolution, and fc7 is a 1 x 1
+    convolution.
     """
     return nn.Sequential(
         nn.MaxPool2d(3, 1, 1),

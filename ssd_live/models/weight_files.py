@@ -31,8 +31,8 @@ class Recognised:
     """A network that was recognised from a weight file, with the weights of the file.
 
     `network` is its name in the zoo, and `preset` names its default boxes. `classes` is the number
-    of classes with the background. `family` names the code base whose parameter names the file has:
-    "torchvision" or "ssd.pytorch".
+    of classes, including the background. `model` is the network with the weights. `family` is the
+    code base whose parameter names the file uses: "torchvision" or "ssd.pytorch".
     """
 
     network: str
@@ -45,10 +45,11 @@ class Recognised:
 def recognise(path: Path) -> Recognised:
     """Return the network that a weight file is for, with its weights loaded, in evaluation mode.
 
-    `path` is a .pth, .pt or .safetensors file. Its names and shapes must all be those of the
-    network. The known networks are torchvision's SSD300 and SSDLite320, ssd.pytorch's SSD300, and
-    an SSD512 with torchvision's names. Raises `ModelFileError` if the file cannot be read, if it is
-    for an unknown network or does not fit the network, or if a weight is not a finite number.
+    `path` is a .pth, .pt or .safetensors file. The names and shapes of all its weights must be
+    those of the network. The known networks are torchvision's SSD300 and SSDLite320, ssd.pytorch's
+    SSD300, and an SSD512 with torchvision's names. Raises `ModelFileError` if the file cannot be
+    read, if its network is unknown, if the weights do not fit the network, or if a weight is not a
+    finite number.
     """
     state = read_state(path)
     network, preset, classes, family, state = _identified(state, path)
@@ -58,8 +59,8 @@ def recognise(path: Path) -> Recognised:
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise ModelFileError(
-            f"{path}: the names are those of {family}'s {network}, but the weights do not fit it "
-            f"({detail}); give a weight file of the unchanged network"
+            f"{path}: the weights have the names of {family}'s {network}, but do not fit this "
+            f"network ({detail}); give a weight file of the unchanged network"
         ) from error
     if not all(
         torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()
@@ -114,10 +115,10 @@ def read_state(path: Path) -> State:
 
 
 def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
-    """Write the weights of a network to a safetensors file.
+    """Write the weights of the network `model` to the safetensors file `path`.
 
-    `facts` about the network are stored as JSON values in the metadata of the file. Raises
-    `OutputError` if the file cannot be written.
+    `facts` holds facts about the network by name; they are stored as JSON values in the metadata of
+    the file. Raises `OutputError` if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -138,10 +139,12 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
 
 
 def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]:
-    """Return (network, preset, classes, family, weights) for the weights of a file.
+    """Find the network that the weights `state` belong to.
 
-    They have the meanings of the fields of `Recognised`, and the weights have our names. Raises
-    `ModelFileError` if no known network has these parameter names, or if one of them is missing.
+    Returns (network, preset, classes, family, weights). The first four have the meanings of the
+    fields of `Recognised`, and the weights have the names that this project uses. `path` is only
+    for messages. Raises `ModelFileError` if no known network has these parameter names, or if the
+    parameter that shows the number of classes is missing.
     """
     try:
         if "vgg.0.weight" in state and "conf.0.weight" in state:
@@ -166,7 +169,7 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
             return "ssdlite320-mobilenetv3-large", "coco", classes, "torchvision", state
     except KeyError as error:
         raise ModelFileError(
-            f"{path}: the weights {error} are missing; give a file with all weights of the network"
+            f"{path}: the weight {error} is missing; give a file with all weights of the network"
         ) from error
     raise ModelFileError(
         f"{path}: the weights belong to no known network (the first one is named "
@@ -176,7 +179,7 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
 
 
 def _from_ssd_pytorch(state: State) -> State:
-    """Return the weights of ssd.pytorch's SSD300 under our names.
+    """Return the weights of ssd.pytorch's SSD300 under the names that this project uses.
 
     ssd.pytorch numbers all layers of a list, including poolings and ReLUs. Only its list of extra
     layers contains no ReLUs.

@@ -19,11 +19,14 @@ from ssd_live.system.paths import assets_folder
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with shipped weights, and the facts about them for its model file.
+    """A trained model that ships with the program: its network, its weights and its facts.
 
-    `network` is its name in the zoo, `weights` the name of the file with its weights. `input_size`
-    is (width, height) in pixels. `mean` and `scale` are for each RGB channel of pixels in 0..255:
-    the network takes `(pixel - mean) * scale`. Both thresholds are between 0 and 1.
+    `network` is the name of the network in the zoo, and `weights` is the name of the file with the
+    weights. `input_size` is (width, height) in pixels. `mean` and `scale` have one value for each
+    RGB channel of pixels in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns
+    logits into scores. `iou_threshold` is the IoU over which NMS suppresses a box, and
+    `display_threshold` is the lowest score of a detection that is shown; both are between 0 and 1.
+    The facts become part of the metadata of the model file.
     """
 
     network: str
@@ -44,8 +47,8 @@ class TrainedModel:
         return assets_folder() / "weights" / self.weights
 
 
-# Network name -> a function of the number of classes with the background, and of the preset of
-# default boxes. Only the VGG16 networks have two presets.
+# Network name -> a function of the number of classes, including the background, and of the
+# preset of default boxes. Only the VGG16 networks have two presets.
 _NETWORKS: dict[str, Callable[[int, Preset], SSDNetwork]] = {
     "ssd300-vgg16": lambda classes, preset: ssd_vgg16(300, classes, preset),
     "ssd512-vgg16": lambda classes, preset: ssd_vgg16(512, classes, preset),
@@ -90,16 +93,18 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
 def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork:
     """Return a new network with random weights.
 
-    `num_classes` is the number of classes with the background. `preset` chooses the default boxes
-    of the VGG16 networks: "voc" for those of the paper, "coco" for those of the published COCO
-    weights. Raises `UnknownModelError` if the zoo has no `network`, and `UsageError` if there is no
-    such preset or if there are fewer than two classes.
+    `network` is its name in the zoo. `num_classes` is the number of classes, including the
+    background. `preset` chooses the default boxes of the VGG16 networks: "voc" for those of the SSD
+    paper, "coco" for those of the published COCO weights. Raises `UnknownModelError` if the zoo has
+    no network of this name, and `UsageError` if `preset` is neither "voc" nor "coco" or if
+    `num_classes` is less than 2.
     """
     if preset not in ("voc", "coco"):
         raise UsageError(f"there is no preset {preset!r} of default boxes; choose voc or coco")
     if num_classes < 2:
         raise UsageError(
-            f"a network needs at least 2 classes, the background and one more, not {num_classes}"
+            f"the number of classes {num_classes} is too small; give at least 2, the background "
+            "and one more"
         )
     try:
         return _NETWORKS[network](num_classes, preset)
@@ -110,11 +115,12 @@ def create(network: str, num_classes: int, preset: Preset = "voc") -> SSDNetwork
 
 
 def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
-    """Return a shipped network with its trained weights, and its class names without background.
+    """Return a network with the trained weights that ship with the program, and its class names.
 
     `name` is a key of `TRAINED_MODELS`. The network is in evaluation mode, and its weights are
-    float32. Raises `UnknownModelError` if the name is unknown, and `ModelFileError` if the weights
-    are damaged or if a name or shape differs from the network's.
+    float32. The class names leave out the background. Raises `UnknownModelError` if the name is
+    unknown, and `ModelFileError` if the file is damaged or if its weights have other names or
+    shapes than those of the network.
     """
     if name not in TRAINED_MODELS:
         raise UnknownModelError(
@@ -141,10 +147,11 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
 
 
 def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load tensors into a network whose box predictors were trained with TensorFlow's order.
+    """Load `tensors`, weights by name that were trained with TensorFlow, into the network `model`.
 
-    TensorFlow's order of offsets is y, x, height, width; the loaded network has x, y, width,
-    height. Raises `ModelFileError` if a name or shape differs from the network's.
+    TensorFlow's box predictors give offsets as y, x, height, width. Their rows are reordered, so
+    that the network gives x, y, width, height. Raises `ModelFileError` if the weights have other
+    names or shapes than those of the network.
     """
     counters = {
         name: value
@@ -165,9 +172,10 @@ def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> Non
 
 
 def _swap_box_order(tensor: Tensor) -> Tensor:
-    """Return the tensor with each four rows reordered from y, x, h, w to x, y, w, h.
+    """Return `tensor` with each group of four rows reordered from y, x, h, w to x, y, w, h.
 
-    The first axis counts boxes times 4.
+    The tensor is the weight or the bias of a box predictor. Its first axis has four rows for each
+    default box of a cell.
     """
     return tensor.reshape(-1, 4, *tensor.shape[1:])[:, torch.tensor([1, 0, 3, 2])].reshape(
         tensor.shape

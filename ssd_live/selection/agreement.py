@@ -44,7 +44,8 @@ Basis = Literal["detections", "boxes"]
 class NormalisedDetections:
     """The N detections of one image, in descending order of score.
 
-    `boxes` is float32 (N, 4) xyxy in 0..1, `scores` float32 (N,), and `classes` int32 (N,).
+    `boxes` is float32 (N, 4) x1, y1, x2, y2 in 0..1 of the image, `scores` is float32 (N,), and
+    `classes` is int32 (N,).
     """
 
     boxes: NDArray[np.float32]
@@ -54,11 +55,12 @@ class NormalisedDetections:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two sets of results match.
+    """The numbers that say how far the results of two backends or precisions match.
 
-    Of the `expected` detections (or boxes) of the reference, `found` have a match in the other set.
-    Of the `expected_back` of the other set, `found_back` have a match in the reference. `basis` is
-    what was compared, `detections` or `boxes`.
+    One of the two is the reference. Of its `expected` detections, `found` have a match among those
+    of the other. Of the `expected_back` detections of the other, `found_back` have a match among
+    those of the reference. `basis` is `detections`, or `boxes` if boxes before NMS were compared
+    instead.
     """
 
     found: int
@@ -69,25 +71,24 @@ class Agreement:
 
     @property
     def share(self) -> float:
-        """The share that matches in the worse of the two directions, 0..1.
+        """The share of detections or boxes that match, 0..1, the worse of both directions.
 
-        The share is 1 if both sets are empty.
+        The share is 1 if both sides found nothing.
         """
         there = self.found / self.expected if self.expected else 1.0
         back = self.found_back / self.expected_back if self.expected_back else 1.0
         return min(there, back)
 
     def within(self, precision: Precision) -> bool:
-        """Return whether the share reaches the least share for a precision (`BUDGETS`)."""
+        """Return whether the share is at least what `BUDGETS` requires for `precision`."""
         return self.share >= BUDGETS[precision]
 
 
 def sample_images(model: ModelFile) -> list[Pixels]:
-    """Return the images of the agreement sample of a model file.
+    """Return the images of the agreement sample, the frames in a model file for comparing backends.
 
-    The sample is for comparing backends. The images are (height, width, 3) uint8 BGR at the
-    network's size, and the list is empty if the file has no sample. Raises `ModelFileError` if an
-    image is damaged.
+    The images are (height, width, 3) uint8 BGR at the network's input size. The list is empty if
+    the file has no sample. Raises `ModelFileError` if an image is damaged.
     """
     width, height = model.metadata.input_size
     images = []
@@ -106,13 +107,16 @@ def sample_images(model: ModelFile) -> list[Pixels]:
 
 
 def encode_sample(images: Sequence[Pixels]) -> tuple[str, ...]:
-    """Return images as JPEG files in base64, one text each, for the metadata of a model file."""
+    """Return each of the `images` as a text, a JPEG file in base64, for a model file's metadata.
+
+    Images are (height, width, 3) uint8 BGR.
+    """
     encoded = (cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1] for image in images)
     return tuple(base64.b64encode(jpeg.tobytes()).decode() for jpeg in encoded)
 
 
 def before_nms(model: ModelFile) -> ModelFile:
-    """Return a copy of a model in memory that outputs its best scoring boxes without NMS."""
+    """Return a copy of a model, in memory only, that outputs its best-scoring boxes without NMS."""
     limit = min(model.metadata.max_detections, 2 * BOXES_PER_FRAME)
 
     def let_everything_through(proto: ModelProto) -> None:
@@ -127,10 +131,11 @@ def before_nms(model: ModelFile) -> ModelFile:
 def with_sample(
     model: ModelFile, images: Sequence[Pixels], found: Sequence[NormalisedDetections]
 ) -> ModelFile:
-    """Return a copy of a model in memory with an agreement sample chosen from `images`.
+    """Return a copy of a model, in memory only, with an agreement sample chosen from `images`.
 
-    The sample is the images with the most detections over the display threshold. `found` has the
-    detections of each image.
+    The agreement sample is frames in the model file on which backends are compared. Those of the
+    `images` with the most detections over the display threshold are chosen. `found` holds the
+    detections in each image.
     """
     counts = [int(_over(answer, model.metadata.display_threshold).sum()) for answer in found]
     best = sorted(range(len(images)), key=lambda index: (-counts[index], index))[:SAMPLE_FRAMES]
@@ -147,16 +152,16 @@ def with_sample(
 def answers(backend: Backend, images: Sequence[Pixels]) -> list[NormalisedDetections]:
     """Run a backend on images and return the detections in each image.
 
-    The backend must be loaded with batch 1. Images are (height, width, 3) uint8 BGR at the
-    network's size. Raises `BackendError` if the backend fails.
+    The backend must be loaded with batches of one image. Images are (height, width, 3) uint8 BGR at
+    the network's input size. Raises `BackendError` if the backend fails.
     """
     return [answer_of(backend.submit(image[None]).result(), 0) for image in images]
 
 
 def answer_of(outputs: Outputs, index: int) -> NormalisedDetections:
-    """Return a copy of the detections of image `index` of a batch.
+    """Return a copy of the detections in image `index` of a batch, which has the outputs `outputs`.
 
-    The copy stays valid when the backend uses the slot of the batch again.
+    The copy stays valid when the backend overwrites the outputs with those of another batch.
     """
     count = int(outputs.num_detections[index, 0])
     return NormalisedDetections(
@@ -173,8 +178,8 @@ def compare_detections(
 ) -> Agreement:
     """Return how far two sets of detections match, compared image by image in both directions.
 
-    Each item is the detections of one image. Only detections over `threshold`, the display
-    threshold, must have a match.
+    Each item of `reference` and `other` is the detections in one image. Only detections with a
+    score over `threshold`, the display threshold, must have a match in the other set.
     """
     there = [_found(a, b, _over(a, threshold)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, _over(b, threshold)) for a, b in zip(reference, other, strict=True)]
@@ -186,7 +191,8 @@ def compare_boxes(
 ) -> Agreement:
     """Return how far the best boxes before NMS match, compared image by image in both directions.
 
-    Each item is the boxes of one image. They must come from `before_nms` models.
+    Each item of `reference` and `other` is the boxes in one image, which a model made by
+    `before_nms` found.
     """
     there = [_found(a, b, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
     back = [_found(b, a, slice(BOXES_PER_FRAME)) for a, b in zip(reference, other, strict=True)]
@@ -194,18 +200,19 @@ def compare_boxes(
 
 
 def enough_detections(reference: Sequence[NormalisedDetections], threshold: float) -> bool:
-    """Return whether there are enough detections over `threshold`, the display threshold, to
-    compare.
+    """Return whether `reference` has enough detections for a comparison.
 
-    If there are too few, boxes before NMS must be compared instead.
+    Each item of `reference` is the detections in one image. Those with a score over `threshold`,
+    the display threshold, are counted. If there are too few of them, the boxes before NMS must be
+    compared instead.
     """
     return sum(int(_over(answer, threshold).sum()) for answer in reference) >= MIN_DETECTIONS
 
 
 def iou_matrix(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the IoU (N, M) of each of `boxes` (N, 4) with each of `others` (M, 4), all xyxy.
+    """Return the IoU (N, M) of each of the `boxes` (N, 4) with each of the `others` (M, 4).
 
-    The IoU of two boxes without area is 0.
+    Boxes are x1, y1, x2, y2. The IoU of two boxes without area is 0.
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
@@ -227,9 +234,10 @@ def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:
 def _found(
     wanted: NormalisedDetections, pool: NormalisedDetections, chosen: NDArray[np.bool_] | slice
 ) -> tuple[int, int]:
-    """Return how many of the chosen detections have a match in the pool, and how many were chosen.
+    """Return how many of the chosen detections have a match in `pool`, and how many were chosen.
 
-    `chosen` selects detections of `wanted`. Each detection of `pool` matches at most one of them.
+    All detections are those in one image. `chosen` selects some of the detections of `wanted`. Each
+    detection of `pool` can be the match of only one of them.
     """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
     overlaps = iou_matrix(boxes, pool.boxes)

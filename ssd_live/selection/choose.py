@@ -60,12 +60,13 @@ class BackendChoice:
 
 @dataclass(frozen=True)
 class BackendMeasurement:
-    """The measured speed of a backend choice, for the network alone.
+    """The speed and the agreement of a backend choice for one model on this machine.
 
-    `latency_ms` is the time from an image to its detections, and `throughput_fps` the images per
-    second with all slots in use. `agreement` is the share of results that match float32, 0..1, and
-    `basis` is what was compared, `detections` or `boxes`. `error_message` says why the choice
-    cannot be used, and is empty if it can.
+    Decoding and drawing are not part of the speed. `latency_ms` is the time from an image to its
+    detections. `throughput_fps` is the number of images per second with all slots in use.
+    `agreement` is the share of results that match those of float32, 0..1. `basis` is what was
+    compared, `detections` or `boxes`. `error_message` says why the choice cannot be used, and is
+    empty if it can.
     """
 
     choice: BackendChoice
@@ -76,13 +77,16 @@ class BackendMeasurement:
     error_message: str = ""
 
     def speed(self, workload: Workload) -> float:
-        """Return the speed for a workload in frames per second."""
+        """Return the speed for a workload in frames per second.
+
+        For latency, this is one frame divided by the latency.
+        """
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
 
 
 @dataclass(frozen=True)
 class BackendConstraint:
-    """What a user allows to choose. None allows any backend, device or precision."""
+    """The backend, device and precision that a user allows. None in a field allows any value."""
 
     backend: str | None = None
     device: str | None = None
@@ -94,7 +98,7 @@ class BackendConstraint:
         return self.backend is None and self.device == "CPU"
 
     def allows(self, choice: BackendChoice) -> bool:
-        """Return whether the user allows a choice."""
+        """Return whether `choice` has the backend, device and precision that the user allows."""
         return (
             self.backend in (None, choice.backend)
             and self.device in (None, choice.device)
@@ -103,16 +107,21 @@ class BackendConstraint:
 
 
 def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:
-    """Return the batch to use for frames whose results are needed soon.
+    """Return how many frames to compute in one batch if their results are needed soon.
 
-    `pictures` is the largest number of frames that wait at a time. The batch is 1 on the CPU. On a
-    GPU it is a power of two up to 8, so that few engines are built.
+    `pictures` is the largest number of frames that wait at a time. On the CPU, the result is 1. On
+    a GPU, it is `pictures`, rounded up to a power of two, but at most 8. Powers of two are used so
+    that few engines are built.
     """
     return 1 if choice.device == "CPU" else min(1 << (pictures - 1).bit_length(), _GPU_BATCH)
 
 
 def batch_for_video(choice: BackendChoice) -> int:
-    """Return the batch to use for the frames of a video file, where no frame is urgent."""
+    """Return how many frames of a video file to compute in one batch.
+
+    No frame of a file is urgent. On a GPU, the result is 8. On the CPU, it is 2 for the backends
+    and precisions in `IN_PAIRS`, and 1 for all others.
+    """
     return (
         2
         if choice.device == "CPU" and (choice.backend, choice.precision) in IN_PAIRS
@@ -128,14 +137,17 @@ def choose(
     workload: Workload = "latency",
     notify: Callable[[str], None] = lambda _: None,
 ) -> BackendChoice:
-    """Return the fastest backend, device and precision on this machine whose results agree with
-    float32.
+    """Return the fastest backend, device and precision for a model on this machine.
 
-    `backend` is auto, cpu, the name of a backend, or a name and a device as in `openvino:GPU`.
-    `backend` and `precision` limit the choices. Nothing is measured if only one choice is left.
-    `notify` gets a line of text for each choice that is measured. Raises `UsageError` if the
-    backend, device or precision does not exist here, `MissingPackageError` if the backend is not
-    installed, and `BackendError` if none of the choices works.
+    Only choices whose results agree with float32 are considered. `backend` is auto, cpu, the name
+    of a backend, or a name and a device as in `openvino:GPU`. `backend` and `precision` limit the
+    choices. `workload` says whether the lowest latency or the highest throughput counts. Nothing is
+    measured if only one choice is left, or if earlier measurements are still valid. `notify` gets a
+    line of text for each choice that is measured.
+
+    Raises `UsageError` if the backend, device or precision does not exist here,
+    `MissingPackageError` if the backend is not installed, and `BackendError` if none of the choices
+    works.
     """
     constraint = parse_constraint(backend, precision)
     if constraint.backend is not None:
@@ -161,9 +173,10 @@ def choose(
 
 
 def parse_constraint(backend: str, precision: str) -> BackendConstraint:
-    """Return what the options `--backend` and `--precision` allow; see `choose`.
+    """Return the constraint that the options `--backend` and `--precision` mean.
 
-    Raises `UsageError` if there is no such precision.
+    `backend` and `precision` are the values of the options; `choose` describes them. Raises
+    `UsageError` if there is no such precision. The name of the backend is not checked.
     """
     if precision != "auto" and precision not in PRECISIONS:
         raise UsageError(
@@ -180,10 +193,12 @@ def parse_constraint(backend: str, precision: str) -> BackendConstraint:
 def _checked(
     model: ModelFile, constraint: BackendConstraint, name: str
 ) -> tuple[BackendConstraint, list[BackendChoice]]:
-    """Return the constraint with the exact name of a device, and the choices that it allows.
+    """Return the constraint with a device that exists, and all choices that it allows.
 
-    `name` is the backend of the constraint. Raises `UsageError` if the backend, device or precision
-    does not exist here, and `MissingPackageError` if the backend is not installed.
+    `name` is the backend of the constraint. Its device is spelled as the backend spells it. If the
+    constraint has no device, it gets the default device of the backend. Raises `UsageError` if the
+    backend, device or precision does not exist here, and `MissingPackageError` if the backend is
+    not installed.
     """
     module = backend_module(name)
     device = _check_device(name, constraint.device, module.devices())
@@ -202,11 +217,11 @@ def _checked(
 def measured(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """Return the measurements of all installed backends for a model.
+    """Return the measurements of all backend choices that are worth trying for a model.
 
-    Stored measurements are returned if there are any. They are made now if there are none, or if
-    the model, the machine or the version of a package has changed. `notify` then gets a line of
-    text for each choice that is measured.
+    Measurements of an earlier run are read from a file and returned. If there are none, or if the
+    model, the machine or the version of a package has changed, the measurements are made now and
+    stored. `notify` then gets a line of text for each choice that is measured.
     """
     return _table(
         table_path(model),
@@ -218,10 +233,12 @@ def measured(
 def measured_without_gpu(
     model: ModelFile, notify: Callable[[str], None] = lambda _: None
 ) -> list[BackendMeasurement]:
-    """Return the measurements of a model that include all installed backends on the CPU.
+    """Return the measurements of the backend choices on the CPU for a model, without using a GPU.
 
-    Like `measured`, but no GPU is used, because a GPU that was lost may hang. The measurements stay
-    valid when GPUs are added or removed.
+    A GPU is not used, because a GPU that was lost may hang. If `measured` has stored measurements
+    that are still valid, those are returned, with the choices on GPUs. Otherwise the measurements
+    on the CPU are read from a file of their own, or made now and stored there. They stay valid when
+    GPUs are added or removed. `notify` gets a line of text for each choice that is measured.
     """
     if (rows := _stored(table_path(model), table_identity(model))) is None:
         path, identity = table_path(model, "cpu"), table_identity(model) | {"gpus": []}
@@ -249,8 +266,8 @@ def candidates(
 ) -> list[BackendChoice]:
     """Return all choices of the backends `names` that are worth measuring here, float32 first.
 
-    Backends that are not installed are left out. `notify` gets a line of text for each backend that
-    fails.
+    INT8 is among them if `model` has an INT8 version. Backends that are not installed are left out.
+    So are backends whose devices cannot be listed; `notify` gets a line of text for each of these.
     """
     found = []
     for name in names:
@@ -283,9 +300,10 @@ def _int8(model: ModelFile, backend: str) -> list[Precision]:
 
 
 def table_path(model: ModelFile, scope: str = "backends") -> Path:
-    """Return the path of the file that stores the measurements of a model.
+    """Return the path of the file that stores the backend measurements of a model.
 
-    `scope` begins the file's name: `backends` for all devices, or `cpu`.
+    `scope` is the first part of the file's name: `backends` for the measurements on all devices, or
+    `cpu` for those made without a GPU.
     """
     name = f"{scope}-{model.name}-{model.sha256[:8]}.json"
     path = cache_folder() / name
@@ -311,8 +329,9 @@ def _measure(
 ) -> list[BackendMeasurement]:
     """Measure every choice, compare its results with the reference, and return the measurements.
 
-    The reference is the first choice that works. The choices must be sorted float32 first, so that
-    the reference is in float32.
+    The reference is the first choice that works. The choices in float32 must be the first in
+    `choices`, so that the reference is in float32. A choice that fails gets a measurement with an
+    error message. `notify` gets a line of text for each choice.
     """
     rows: list[BackendMeasurement] = []
     reference: Trial | None = None
@@ -352,9 +371,10 @@ def _compare(reference: Trial, other: Trial, model: ModelFile) -> Agreement:
 
 
 def table_identity(model: ModelFile) -> dict[str, Any]:
-    """Return what the measurements of a model depend on: the model, the machine and the versions.
+    """Return all values that the backend measurements of a model depend on, by name.
 
-    Stored measurements are used again only if all of it is the same.
+    They describe the model, its INT8 version, the machine and the versions of packages. Stored
+    measurements are used again only if all these values are the same.
     """
     return {
         "table": _TABLE_VERSION,
@@ -368,10 +388,10 @@ def table_identity(model: ModelFile) -> dict[str, Any]:
 
 
 def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
-    """Return the measurements stored in `path`.
+    """Return the backend measurements that the file `path` holds, or None if they are not valid.
 
-    Return None if `identity` (the model, machine and versions) differs from that of the file, or if
-    the file is missing or damaged.
+    They are not valid if `identity`, the result of `table_identity`, differs from that in the file,
+    or if the file is missing or damaged.
     """
     try:
         table = json.loads(path.read_text())
@@ -387,9 +407,10 @@ def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | 
 
 
 def store_table(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement]) -> None:
-    """Store the measurements `rows` and the `table_identity` that they belong to in `path`.
+    """Write the backend measurements `rows` to the file `path`, together with `identity`.
 
-    Nothing is stored if the file cannot be written.
+    `identity` is the result of `table_identity` for these measurements. If the file cannot be
+    written, this function does nothing.
     """
     table = {"identity": identity, "rows": [_to_json(row) for row in rows]}
     try:

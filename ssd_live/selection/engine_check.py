@@ -35,10 +35,12 @@ def validate_against_fp32(
 ) -> "Parity":
     """Check an engine against float32, store the result in the engine's manifest, and return it.
 
-    An engine that was checked before is not checked again. `backend` must be an `EngineBackend`,
-    and `name` is its name. `force` is whether the engine may be used although it fails. Raises
-    `BackendError` if the engine fails the check and `force` is False, `MissingPackageError` if no
-    backend for float32 is installed, and `OutputError` if the manifest cannot be written.
+    If the engine was checked before, it is not checked again, and the earlier result is returned.
+    `backend` runs the engine and must be an `EngineBackend`. `name` is the name of the backend, and
+    `options` are those that it was loaded with. If `force` is true, the engine may be used even if
+    it fails the check. Raises `BackendError` if the engine fails the check and `force` is false,
+    `MissingPackageError` if neither ONNX Runtime nor OpenVINO is installed for the float32 results,
+    and `OutputError` if the manifest cannot be written.
     """
     engine = cast("EngineBackend", backend)
     if engine.manifest.parity.state != "not run":
@@ -64,12 +66,13 @@ def validate_against_fp32(
 def measure(
     model: ModelFile, answer: Answering, answer_before_nms: Answering, precision: str
 ) -> "Parity":
-    """Return how far the results of an engine match those of the float32 file.
+    """Return how far the results of an engine match those of the float32 file of its model.
 
-    Both run on the agreement sample of the model file, or on a black image if the file has no
-    sample. The worse of both directions counts. `answer` runs the engine on images and returns the
-    detections, and `answer_before_nms` runs it without NMS. Raises `MissingPackageError` if no
-    backend for float32 is installed.
+    The engine and the float32 file run on the agreement sample of the model file, or on a black
+    image if the file has no sample. The worse of both directions counts. `answer` runs the engine
+    on images and returns the detections, and `answer_before_nms` does the same without NMS.
+    `precision` is that of the engine; it decides how high the agreement must be. Raises
+    `MissingPackageError` if neither ONNX Runtime nor OpenVINO is installed for the float32 results.
     """
     from ssd_live.backends.tensorrt.store import Parity
 
@@ -92,9 +95,10 @@ def measure(
 
 
 def _reference(model: ModelFile) -> Backend:
-    """Load the float32 file on the CPU and return the loaded backend.
+    """Load the float32 file `model` on the CPU and return the loaded backend.
 
-    Raises `MissingPackageError` if no backend for the CPU is installed.
+    The backend is ONNX Runtime, or OpenVINO if ONNX Runtime is not installed. Raises
+    `MissingPackageError` if neither is installed.
     """
     for name in _REFERENCES:
         try:
@@ -109,9 +113,10 @@ def _reference(model: ModelFile) -> Backend:
 
 
 def _of_batches(backend: Backend, images: list[Pixels], batch: int) -> list[NormalisedDetections]:
-    """Run a backend on images in batches of `batch`, and return the detections in each image.
+    """Run a backend on images in batches of `batch` images, and return the detections in each.
 
-    Copies of the last image fill up the last batch.
+    `batch` is the size that the backend was loaded with. If the last batch has too few images, it
+    is filled up with copies of its last image.
     """
     found: list[NormalisedDetections] = []
     for first in range(0, len(images), batch):

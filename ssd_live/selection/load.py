@@ -16,12 +16,13 @@ from ssd_live.selection.engine_check import validate_against_fp32
 
 
 def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
-    """Return a copy of a model in memory whose NMS ignores scores below `threshold`.
+    """Return a copy of a model, in memory only, whose NMS ignores scores below `threshold`.
 
+    If `threshold` is not higher than the model's own score threshold, the model itself is returned.
     Use the copy only if the display threshold will never be below `threshold`. The detections over
     the threshold stay the same, because a box never suppresses one with a higher score. NMS has
-    much less to do: on the default model this saves a seventh of the whole time
-    (docs/benchmarks-log.md).
+    much less to do: with the default model, this saves a seventh of the time that the network and
+    NMS need together (docs/benchmarks-log.md).
     """
     if threshold <= model.metadata.score_threshold:
         return model
@@ -48,10 +49,12 @@ def load_chosen(
 ) -> Backend:
     """Load a model file on the chosen backend, device and precision, and return the loaded backend.
 
-    NMS ignores scores below `threshold`, so the display threshold must never be lower. For a
-    TensorRT backend an engine is built if none fits, and the engine is checked against float32
-    before its first use. `notify` gets lines of text about the build and the check. Raises the
-    errors of `load_backend` and `validate_against_fp32`.
+    `batch` is the number of images in every batch. `threads` is the number of CPU threads that the
+    backend may use, or 0 for one on each available core. NMS may ignore scores below `threshold`,
+    so the display threshold must never be lower. For a TensorRT backend, an engine is built if none
+    fits, and the engine is checked against float32 before its first use. `notify` gets lines of
+    text about the build and the check. Raises `UsageError` if int8 is chosen for a model without an
+    INT8 version, and the errors of `load_backend` and `validate_against_fp32`.
     """
     options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:

@@ -40,12 +40,12 @@ _ENGINE_TIMEOUT_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Trial:
-    """The measured speed and the results of one backend, from uint8 images to detections.
+    """The measured speed and the results of one backend on the agreement sample of a model file.
 
-    `latency_ms` is the time for one image alone. `throughput_fps` is the number of images per
-    second with all slots in use. `detections` has the detections in each image of the agreement
-    sample. `boxes` has the best boxes before NMS in each image, and is empty if there are enough
-    detections to compare.
+    The speed is from uint8 images to detections. `latency_ms` is the time for one image alone.
+    `throughput_fps` is the number of images per second with all slots in use. `detections` holds
+    the detections in each image of the sample. `boxes` holds the best boxes before NMS in each
+    image; it is empty if there are enough detections for a comparison.
     """
 
     latency_ms: float
@@ -55,10 +55,11 @@ class Trial:
 
 
 def run_trial(model: Path, backend: str, device: str, precision: Precision) -> Trial:
-    """Measure a backend on a model file in a child process, and return the results.
+    """Measure a backend on the model file `model` in a child process, and return the results.
 
-    `device` is a name that the backend's `devices` returns. Raises `BackendError` if the process
-    fails, crashes or hangs.
+    `device` is a name that the backend's function `devices` returns. Raises `BackendError` if the
+    process fails, crashes or exceeds its time limit: 120 s, or 30 minutes if an engine may have to
+    be built.
     """
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         result = Path(folder) / "trial.npz"
@@ -74,13 +75,17 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
             command, _ENGINE_TIMEOUT_SECONDS if backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS
         )
         if code < 0:
-            raise BackendError(f"the test run crashed (signal {-code})")
+            raise BackendError(
+                f"the test run crashed (signal {-code}); update the package of the backend and the "
+                "drivers"
+            )
         if code or not result.is_file():
             lines = [line for line in told.splitlines() if line.strip()]
             raise BackendError(
                 lines[-1].removeprefix("error: ")
                 if lines
-                else f"the test run ended with code {code}"
+                else f"the test run ended with code {code} and no message; update the package of "
+                "the backend and the drivers"
             )
         with np.load(result) as archive:
             speed = json.loads(str(archive["speed"]))
@@ -93,19 +98,20 @@ def run_trial(model: Path, backend: str, device: str, precision: Precision) -> T
 
 
 def run_as_child(arguments: Sequence[str]) -> int:
-    """Run a trial in this child process of `run_trial`, and return the exit code.
+    """Run a trial in a child process that `run_trial` has started, and return the exit code.
 
-    The process ends when its parent ends. `arguments` are those of `main`.
+    The child process ends when its parent ends. `arguments` are those of `main`.
     """
     end_with_parent()
     return main(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the trial that the arguments describe and return the exit code, 0 or 1.
+    """Measure a backend on a model file, and return the exit code of the process, 0 or 1.
 
     The arguments are the model file, the backend, the device, the precision, and the file to which
-    the result is written.
+    the result is written. If there is an error, its message is printed to standard error, and the
+    exit code is 1.
     """
     path, backend, device, precision, result = arguments
     try:
@@ -137,7 +143,10 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
 
 
 def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
-    """Return the number of images computed per second with `slots` batches of 1 in flight."""
+    """Return how many images per second a backend computes with `slots` batches in flight.
+
+    `submit` is the function of the backend that starts a batch. Each batch is one of the `images`.
+    """
     pending: deque[Pending] = deque()
     count, started = 0, time.perf_counter()
     warm = started + _WARM_UP_SECONDS

@@ -210,7 +210,11 @@ BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "threshold of 7": (("--threshold", "7"), 2, "is not between"),
     "threshold that is no number": (("--threshold", "high"), 2, "a valid number"),
     "negative threshold": (("--threshold", "-1"), 2, "is not between"),
-    "threshold below the model's own": (("--threshold", "0.001"), 2, "below the model's own 0.01"),
+    "threshold below the model's own": (
+        ("--threshold", "0.001"),
+        2,
+        "below the model's own score threshold 0.01",
+    ),
     "NaN threshold": (("--threshold", "nan"), 2, "is not between"),
     "unknown class": (("--classes", "Bicicle"), 2, "did you mean 'Bicycle'"),
     "unknown backend": (("--backend", "cuda"), 2, "there is no backend 'cuda'"),

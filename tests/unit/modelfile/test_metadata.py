@@ -82,5 +82,5 @@ def test_a_field_without_a_default_must_be_there(field: str) -> None:
 
 
 def test_a_class_and_its_category_id_must_pair_up() -> None:
-    with pytest.raises(ValidationError, match="2 classes but 3 category ids"):
+    with pytest.raises(ValidationError, match="2 classes but 3 category ids; each class needs one"):
         tiny_metadata(category_ids=(1, 2, 3))

@@ -24,9 +24,10 @@ _RESEMBLING = 0.85
 
 @dataclass(frozen=True)
 class Checked:
-    """The findings of a check, and the size (width, height) in pixels of each readable image.
+    """The result of checking a data set.
 
-    `sizes` maps the path of an image to its size.
+    `findings` are the errors found. `sizes` maps the path of each readable image to its size
+    (width, height) in pixels.
     """
 
     findings: tuple[Finding, ...]
@@ -34,10 +35,11 @@ class Checked:
 
 
 def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Checked:
-    """Read every image of `data`, check its size and its boxes, and return the findings.
+    """Read every image of `data`, and return the errors found and the sizes of the images.
 
-    The findings include `data.findings`. `on_image` is called for each image with the number of the
-    image, counted from 1.
+    The check looks for unreadable images, wrong sizes, wrong boxes, duplicates and misspelt class
+    names. The result also includes `data.findings`, the errors found when the data were loaded.
+    `on_image` is called for each image with the number of the image, counted from 1.
     """
     findings = list(data.findings)
     sizes: dict[Path, tuple[int, int]] = {}
@@ -65,11 +67,12 @@ def check(data: DataSet, on_image: Callable[[int], None] = lambda _: None) -> Ch
 
 
 def unlabelled(data: DataSet) -> list[Finding]:
-    """Return a finding for each image that has no label file.
+    """Return a finding for each image file that has no label.
 
-    Looks in the folders that hold the labelled images of the data set.
+    Only the folders that contain images of `data` are searched. An image whose own label file
+    cannot be read is left out, because `data.findings` has a finding about that file.
     """
-    # `resolve` also accepts paths whose links form a ring.
+    # `Path.resolve` would fail on symbolic links that form a loop.
     known = {resolve(labelled.path) for labelled in data.images} | {
         resolve(finding.path) for finding in data.findings
     }
@@ -102,16 +105,24 @@ def _look(labelled: LabelledImage) -> _Looked | Finding:
             return Finding("missing image", label, f"there is no image {labelled.path}")
         # Reading a pipe would wait forever.
         if not labelled.path.is_file():
-            return Finding("unreadable image", labelled.path, "is not a regular file")
+            return Finding(
+                "unreadable image",
+                labelled.path,
+                "is not a regular file; replace it by an image file",
+            )
         content = labelled.path.read_bytes()
     except OSError as error:
         return Finding(
-            "unreadable image", labelled.path, f"cannot be read ({os_error_text(error)})"
+            "unreadable image",
+            labelled.path,
+            f"cannot be read ({os_error_text(error)}); check the file and its permissions",
         )
     try:
         frame = read_image(labelled.path)
     except MediaError:
-        return Finding("unreadable image", labelled.path, "is not an image that can be read")
+        return Finding(
+            "unreadable image", labelled.path, "is not an image that can be read; replace the file"
+        )
     return _Looked((frame.width, frame.height), hashlib.sha256(content).hexdigest())
 
 
@@ -122,8 +133,8 @@ def _of_size(labelled: LabelledImage, size: tuple[int, int]) -> Iterator[Finding
         " (the image is rotated by its EXIF orientation)" if labelled.size == size[::-1] else ""
     )
     said = (
-        f"says {labelled.size[0]} x {labelled.size[1]}, but the image has {size[0]} x "
-        f"{size[1]}{turned}"
+        f"the label gives the size {labelled.size[0]} x {labelled.size[1]}, but the image has "
+        f"{size[0]} x {size[1]}{turned}"
     )
     yield Finding("wrong size", labelled.label_path or labelled.path, said)
 
@@ -168,9 +179,10 @@ def _of_boxes(
 
 
 def _resembling(data: DataSet) -> Iterator[Finding]:
-    """Yield a finding for each rare class whose name looks like a misspelt common class name.
+    """Yield a finding for each rare class whose name looks like a misspelt name of a common class.
 
-    This matters for VOC data without a given class list, because every name becomes a class there.
+    This matters for VOC data that are loaded without a list of classes, because then every name in
+    a label becomes a class.
     """
     counts = np.bincount(
         np.concatenate([image.classes for image in data.images] or [np.zeros(0, np.int64)]),
@@ -192,6 +204,6 @@ def _resembling(data: DataSet) -> Iterator[Finding]:
         ):
             detail = (
                 f"the class {names[0]!r} ({counts[few]} objects) looks like {names[1]!r} "
-                f"({counts[many]}); is it misspelt?"
+                f"({counts[many]} objects); is it misspelt?"
             )
             yield Finding("resembling names", place[few], detail)

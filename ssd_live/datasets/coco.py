@@ -16,10 +16,11 @@ from ssd_live.system.atomic_files import os_error_text
 
 
 def annotation_file(folder: Path, split: str) -> Path:
-    """Return the JSON file in `folder`/annotations that holds the labels of `split`.
+    """Return the path of the JSON file in `folder`/annotations that holds the labels of `split`.
 
-    If `split` is empty, return the only instances file there. Raises `DataError` if there is no
-    such file, or if `split` is empty and there are several.
+    The file is named SPLIT.json or instances_SPLIT.json. If `split` is empty, return the only file
+    whose name starts with `instances`, or the only JSON file if no name does. Raises `DataError` if
+    there is no file for `split`, or if `split` is empty and there is not exactly one such file.
     """
     found = sorted((folder / "annotations").glob("*.json"))
     instances = [path for path in found if path.stem.startswith("instances")] or found
@@ -30,25 +31,25 @@ def annotation_file(folder: Path, split: str) -> Path:
         if wanted:
             return wanted[0]
         raise DataError(
-            f"{folder / 'annotations'}: has no split {split}; there are "
-            f"{', '.join(path.stem for path in found) or 'none'}"
+            f"{folder / 'annotations'}: has no split {split}; choose another split (the folder has "
+            f"{', '.join(path.stem for path in found) or 'no JSON file'})"
         )
     if len(instances) != 1:
         raise DataError(
-            f"{folder / 'annotations'}: choose a split; there are "
-            f"{', '.join(path.stem for path in instances) or 'none'}"
+            f"{folder / 'annotations'}: choose a split (the folder has "
+            f"{', '.join(path.stem for path in instances) or 'no JSON file'})"
         )
     return instances[0]
 
 
 def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
-    """Load and return the labelled images of a COCO JSON file.
+    """Load and return the labelled images of the COCO JSON file `path`.
 
-    `folder` is the root of the data set; if it is None, the root is the folder above the file's
-    folder. `classes` gives the class names and their order; if it is empty, all categories are used
-    in the order of their ids. Objects of other classes are left out. A label that cannot be used
-    becomes a finding in `findings`. Raises `DataError` if the file cannot be read or has no usable
-    image.
+    `folder` is the root of the data set, below which the images are; if it is None, the root is the
+    folder above the file's folder. `classes` gives the class names and their order; if it is empty,
+    all categories of the file are used in the order of their ids. Objects of other classes are left
+    out. A label that cannot be used becomes a finding in the `findings` of the result. Raises
+    `DataError` if the file cannot be read or has no image entry that can be used.
     """
     content = _content(path)
     try:
@@ -77,7 +78,7 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
                 "duplicate image",
                 path,
                 f"{len(content['images']) - len(entries)} images have the same id as an earlier "
-                "image",
+                "image; give each image its own id",
             )
         )
     folders = _images_folder(path, folder)
@@ -107,7 +108,8 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
     if not images:
         raise DataError(
             f"{path}: has no image that can be used "
-            f"({findings[0] if findings else 'the file lists none'})"
+            f"({findings[0] if findings else 'the file lists none'}); correct the file, or give "
+            "another one"
         )
     return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(findings))
 
@@ -121,8 +123,8 @@ def _of_no_category(
         Finding(
             "unknown class",
             path,
-            f"{name} has category {number}, which the file does not define; its objects are "
-            "left out",
+            f"{name} has objects of category {number}, which the file does not define; these "
+            "objects are left out",
         )
         for number in unknown
     ]
@@ -151,20 +153,23 @@ def _content(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"{path}: is not valid JSON ({error}); give a COCO JSON file") from error
     except RecursionError as error:
-        raise DataError(f"{path}: is not a COCO file: the JSON is nested too deeply") from error
+        raise DataError(
+            f"{path}: is not a COCO file: the JSON is nested too deeply; give a COCO JSON file"
+        ) from error
     if not isinstance(content, dict):
         raise DataError(
-            f"{path}: is not a COCO file: it must have images, annotations and categories"
+            f"{path}: is not a COCO file: it must be a JSON object with the keys images, "
+            "annotations and categories"
         )
     return content
 
 
 def _images_folder(path: Path, folder: Path | None) -> list[Path]:
-    """Return the folders in which to look for the images, in this order.
+    """Return the folders in which to look for the images, in the order of the search.
 
-    The folders are those of the usual COCO layouts: images/ or train2017/ beside annotations/, or
-    the folder of the JSON file. `folder` is the root of the data set, or None if it is the folder
-    above that of the JSON file `path`.
+    They are those of the usual COCO layouts: images/ or a folder named after the split, such as
+    train2017/, beside annotations/, or the folder of the JSON file `path`. `folder` is the root of
+    the data set; if it is None, the root is the folder above the JSON file's folder.
     """
     root = folder or path.parent.parent
     split = path.stem.removeprefix("instances_")

@@ -8,13 +8,13 @@ from ssd_live.errors import DataError
 
 
 def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataSet:
-    """Load and return the data set in a folder or file; the format is recognised.
+    """Load and return the data set in the folder or file `path`, and recognise its format.
 
     The formats are VOC, COCO and YOLO. `split` names a part of the data set (VOC: a list in
     ImageSets/Main; COCO: a JSON file; YOLO: a folder). `classes` gives the class names and their
-    order; if it is empty, COCO and YOLO data name their classes, and VOC data have the classes that
-    they contain, in alphabetical order. Raises `DataError` if `path` is not a data set of these
-    formats, has no such split, or has no usable image.
+    order; if it is empty, the names come from the data set: COCO and YOLO data list them, and for
+    VOC they are all names in the labels, in alphabetical order. Raises `DataError` if `path` is not
+    a data set of these formats, has no such split, or has no image or label that can be used.
     """
     from ssd_live.datasets import coco, voc, yolo
 
@@ -35,7 +35,7 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
             return yolo.load(path, split, classes)
         if splits := sorted(part.name for part in path.iterdir() if (part / "labels").is_dir()):
             raise DataError(
-                f"{path}: has no {split or 'labels of its own'}; choose one of its splits: "
+                f"{path}: has no labels in {split or 'its own folder'}; choose one of its splits: "
                 f"{', '.join(splits)}"
             )
     raise DataError(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ssd_live.imaging.overlay import Overlay, class_colour
 from ssd_live.imaging.pixels import Pixels
 
+# (width, height) in pixels.
 Size = tuple[int, int]
 
 _PAPER, _INK = (32, 30, 28), (235, 235, 235)
@@ -43,10 +44,10 @@ def tile(
 
 
 def placed(boxes: NDArray[np.float32], image: Pixels, size: Size) -> NDArray[np.float32]:
-    """Return the boxes of an image in the coordinates of its tile of `size` (width, height).
+    """Return where the boxes of an image lie in its tile, as the function `tile` draws it.
 
-    `boxes` are (M, 4) x1, y1, x2, y2 in pixels of `image`. The result is float32 (M, 4) x1, y1, x2,
-    y2 in pixels of the tile.
+    `boxes` are (M, 4) x1, y1, x2, y2 in pixels of `image`. `size` is (width, height) of the tile.
+    The result is float32 (M, 4) x1, y1, x2, y2 in pixels of the tile.
     """
     scale, left, top = _fit(image, size)
     spots = np.clip(np.nan_to_num(boxes), -_FAR_PIXELS, _FAR_PIXELS) * scale + [
@@ -64,7 +65,7 @@ def outline(
     colour: tuple[int, int, int] = (255, 255, 255),
     thickness: int = 1,
 ) -> None:
-    """Draw the outlines of `boxes` into the image `picture`, in place.
+    """Draw the outlines of `boxes` into the image `picture` (H, W, 3) uint8 BGR, in place.
 
     `boxes` are (M, 4) x1, y1, x2, y2 in pixels. `colour` is BGR, and `thickness` is in pixels.
     """
@@ -73,7 +74,7 @@ def outline(
 
 
 def captioned(picture: Pixels, text: str) -> Pixels:
-    """Return a copy of the image (H, W, 3) uint8 BGR with a row below it that shows `text`."""
+    """Return a copy of the image `picture` (H, W, 3) uint8 BGR with the line `text` below it."""
     line = _paper((picture.shape[1], _ROW_PIXELS))
     _write(line, text, 4, 0)
     return np.vstack([picture, line])
@@ -126,8 +127,8 @@ def _paper(size: Size) -> Pixels:
 
 
 def _drawable(text: str) -> str:
-    # OpenCV crashes on lone surrogates, which JSON strings and file names that are not UTF-8 can
-    # hold.
+    # OpenCV crashes on lone surrogates. JSON strings can contain them, and so can file names that
+    # are not UTF-8.
     return text.encode(errors="replace").decode()
 
 

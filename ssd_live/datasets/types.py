@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
-    """One image and its M objects.
+    """One image file and its M labelled objects.
 
-    `boxes` (M, 4) are x1, y1, x2, y2 in pixels, and `classes` (M,) are the class ids. `ignored`
-    (M,) marks objects that evaluation leaves out: difficult objects in VOC, crowds in COCO. `size`
-    is (width, height) of the image in pixels as the label gives it, and `areas` (M,) are the areas
-    of the objects in square pixels. Both are None if the label does not give them. `label_path` is
-    the label file of this image, or None if one file holds the labels of all images.
+    `path` is the image file. `boxes` (M, 4) are x1, y1, x2, y2 in pixels, and `classes` (M,) are
+    the class ids, from 0. `ignored` (M,) is true for objects that evaluation leaves out: difficult
+    objects in VOC, crowds in COCO. `size` is (width, height) of the image in pixels as the label
+    gives it, and `areas` (M,) are the areas of the objects in square pixels. Each of the two is
+    None if it is not known. `label_path` is the label file of this image, or None if one file holds
+    the labels of all images.
     """
 
     path: Path
@@ -55,7 +56,10 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Finding:
-    """An error in labelled data: its kind, the file with the error, and one line of detail."""
+    """One thing that is wrong with labelled data.
+
+    `path` is the file in which it is wrong, and `detail` says in one line what is wrong.
+    """
 
     kind: Kind
     path: Path
@@ -67,11 +71,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A set of labelled images with objects of the given classes.
+    """A set of labelled images, and the classes of their objects.
 
-    `classes` holds the class names by class id. `category_ids` are the COCO category ids of the
-    classes: those of the file for COCO data, otherwise 1, 2 and so on. `findings` are findings
-    about labels, or parts of labels, that could not be used and were left out.
+    `name` is shown to the user. `classes` holds the class names; a class id is an index into it.
+    `category_ids` are the COCO category ids of the classes, in the same order: those of the file
+    for COCO data, otherwise 1, 2 and so on. `findings` say which images, labels or objects could
+    not be used when the data were loaded, and other errors of the label files.
     """
 
     name: str
@@ -85,7 +90,10 @@ class DataSet:
 
 
 def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    """Return M boxes of four numbers as a float32 array (M, 4), which is (0, 4) without boxes."""
+    """Return M boxes, each of four numbers, as a float32 array (M, 4); M may be 0.
+
+    A number that is too large for float32 becomes infinite.
+    """
     # A number that is too large becomes infinite, which `check-data` reports.
     with np.errstate(over="ignore"):
         return np.asarray(boxes, np.float32).reshape(-1, 4)
@@ -94,7 +102,7 @@ def boxes_array(boxes: Sequence[Sequence[float]]) -> NDArray[np.float32]:
 def class_index(classes: Sequence[str], name: str) -> int | None:
     """Return the index of the class `name` in `classes`, or None if it is not among them.
 
-    Upper and lower case and outer spaces do not matter.
+    Upper and lower case do not matter, and spaces before and after `name` do not matter.
     """
     wanted = name.strip().casefold()
     return next((index for index, known in enumerate(classes) if known.casefold() == wanted), None)

@@ -29,12 +29,13 @@ class _Label:
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Load and return the labelled images of a VOC folder.
+    """Load and return the labelled images of the VOC data set in `folder`.
 
-    `split` names a list in ImageSets/Main; if it is empty, all labels are read. `classes` gives the
-    class names and their order; if it is empty, the names in the labels are used in alphabetical
-    order. Objects of other classes are left out. A label that cannot be used becomes a finding in
-    `findings`. Raises `DataError` if no label can be read or there is no such list.
+    `split` names a list of images, the file ImageSets/Main/SPLIT.txt; if it is empty, all labels in
+    Annotations are read. `classes` gives the class names and their order; if it is empty, the names
+    in the labels are used in alphabetical order. Objects of other classes are left out. A label
+    that cannot be used becomes a finding in the `findings` of the result. Raises `DataError` if the
+    list does not exist or cannot be read, or if no label can be read.
     """
     labels, findings = [], []
     for path in _label_paths(folder, split):
@@ -90,16 +91,18 @@ def _label_paths(folder: Path, split: str) -> list[Path]:
     except UnicodeDecodeError as error:
         raise DataError(f"{listed}: is not UTF-8; save it as UTF-8") from error
     except OSError as error:
-        known = ", ".join(sorted(path.stem for path in listed.parent.glob("*.txt"))) or "none"
-        raise DataError(f"{listed}: there is no such list; the folder has {known}") from error
+        known = ", ".join(sorted(path.stem for path in listed.parent.glob("*.txt"))) or "no lists"
+        raise DataError(
+            f"{listed}: there is no such list; choose another split (the folder has {known})"
+        ) from error
     return [folder / "Annotations" / f"{name}.xml" for name in names]
 
 
 def _read(path: Path) -> _Label:
-    """Return the label in an XML file.
+    """Read and return the label in the XML file `path`.
 
-    Raises `DataError` if the file cannot be read or is not a VOC label. Its message does not name
-    the file.
+    Raises `DataError` if the file cannot be read or is not a VOC label. The message of the error
+    does not name the file; the caller adds the name.
     """
     try:
         root = ElementTree.parse(path).getroot()
@@ -108,10 +111,13 @@ def _read(path: Path) -> _Label:
             "the label file does not exist; add it, or remove the image from the list of the split"
         ) from error
     except OSError as error:
-        raise DataError(f"cannot be read ({os_error_text(error)})") from error
+        raise DataError(
+            f"cannot be read ({os_error_text(error)}); check the file and its permissions"
+        ) from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(
-            f"is not valid XML ({next(iter(str(error).splitlines()), 'no reason')})"
+            f"is not valid XML ({next(iter(str(error).splitlines()), 'no reason')}); correct the "
+            "file"
         ) from error
     try:
         objects = tuple(_object(node) for node in root.iter("object"))
@@ -120,7 +126,7 @@ def _read(path: Path) -> _Label:
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"an object has no name, or a number is missing or wrong ({error})"
+            f"an object has no name, or a number is missing or wrong ({error}); correct the file"
         ) from error
     return _Label(
         path,
@@ -144,10 +150,10 @@ def _object(node: ElementTree.Element) -> _Object:
 
 
 def read_label(path: Path, image: Path, names: Sequence[str]) -> LabelledImage:
-    """Return the file `image` with its objects, which the XML file `path` lists.
+    """Return the image file `image` together with the objects that the XML file `path` lists.
 
-    Objects of a class that is not in `names` are left out. Raises `DataError` if `path` cannot be
-    read or is not a VOC label.
+    `names` are the class names in the order of the class ids. Objects of other classes are left
+    out. Raises `DataError` if `path` cannot be read or is not a VOC label.
     """
     try:
         return _labelled(image, _read(path), names)
@@ -169,10 +175,12 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
 
 
 def _image_path(folder: Path, label: _Label) -> Path:
-    """Return the path of the image of a label: the image in JPEGImages with the label's name.
+    """Return the path of the image that a label belongs to; the image may not exist.
 
-    The label also contains a file name, but that name is often wrong. It is used only to choose
-    between several endings, or if there is no image with the label's name.
+    It is the image in JPEGImages of the VOC data set in `folder` whose name is that of the label
+    file, apart from the ending. The label also contains the name of its image, but that name is
+    often wrong. It is used only to choose between images with different endings, or if there is no
+    image with the name of the label file.
     """
     images = folder / "JPEGImages"
     inside = Path(label.file_name).name

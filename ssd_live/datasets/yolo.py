@@ -20,13 +20,14 @@ _Row = tuple[int, float, float, float, float]
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
-    """Load and return the labelled images of a YOLO folder.
+    """Load and return the labelled images of the YOLO data set in `folder`.
 
-    `split` is a folder in images/ and labels/, or a folder that holds both; if it is empty, all
-    images are read. A label is a text file with a line `class cx cy w h` for each object, relative
-    to the image. An image without such a file has no objects. `classes` replaces the class names
-    in the folder. A file that cannot be used becomes a finding in `findings`. Raises `DataError` if
-    there is no usable image or no class names.
+    `split` is a folder in images/ and in labels/, or a folder that contains images/ and labels/; if
+    it is empty, all images are read. A label is a text file with a line `class cx cy w h` for each
+    object; the centre and size of the box are relative to the image, 0..1. An image without a label
+    file has no objects. `classes` replaces the class names that the folder gives. A file that
+    cannot be used becomes a finding in the `findings` of the result. Raises `DataError` if there is
+    no image that can be used, or if neither `classes` nor the folder names the classes.
     """
     root, images_folder, labels_folder = _folders(folder, split)
     paths = sorted(
@@ -52,8 +53,8 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         known = [row for row in rows if 0 <= row[0] < len(names)]
         for number in sorted({row[0] for row in rows} - {row[0] for row in known}):
             detail = (
-                f"has the class {number}, but there are {len(names)} names, numbered from 0; "
-                "its objects are left out"
+                f"has the class {number}, but there are {len(names)} class names, numbered from "
+                "0; the objects of this class are left out"
             )
             findings.append(Finding("unknown class", label, detail))
         images.append(_labelled(path, label, size, known))
@@ -69,7 +70,10 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
         if label not in named
     ]
     if not images:
-        raise DataError(f"{root}: has no image that can be used ({findings[0]})")
+        raise DataError(
+            f"{root}: has no image that can be used ({findings[0]}); correct the files, or give "
+            "another folder or split"
+        )
     return DataSet(
         f"{folder.absolute().name}{f' {split}' if split else ''}",
         names,
@@ -82,8 +86,9 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
     """Return the folder of a split's images, the root of all images, and the root of all labels.
 
-    An image and its label have the same path below the two roots, apart from the ending. The layout
-    is images/SPLIT beside labels/SPLIT, or SPLIT/images beside SPLIT/labels.
+    An image and its label have the same path below the two roots, apart from the ending. The data
+    set in `folder` has images/SPLIT and labels/SPLIT, or it has SPLIT/images and SPLIT/labels. If
+    `split` is empty, it has images and labels.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"
@@ -95,7 +100,7 @@ def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
 
 
 def is_yolo(folder: Path, split: str) -> bool:
-    """Return whether the folder, or the given split of it, has a labels/ folder."""
+    """Return whether `folder`, or its subfolder `split`, contains a folder named labels."""
     return (folder / "labels").is_dir() or bool(split and (folder / split / "labels").is_dir())
 
 
@@ -121,19 +126,21 @@ def _names_text(path: Path) -> str:
 def _text(path: Path) -> str:
     """Return the text of a UTF-8 file.
 
-    Raises `DataError` if the file cannot be read or is not UTF-8. Its message does not name the
-    file.
+    Raises `DataError` if the file cannot be read or is not UTF-8. The message of the error does not
+    name the file; the caller adds the name.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("is not UTF-8; save it as UTF-8") from error
     except OSError as error:
-        raise DataError(f"cannot be read ({os_error_text(error)})") from error
+        raise DataError(
+            f"cannot be read ({os_error_text(error)}); check the file and its permissions"
+        ) from error
 
 
 def _names_of_yaml(path: Path) -> tuple[str, ...]:
-    """Return the class names of a data.yaml, in the order of their class ids.
+    """Return the class names in the YAML file `path`, in the order of their class ids.
 
     The entry `names` of the file is a list, or a mapping from class ids to names. Raises
     `DataError` if the file cannot be read, is not YAML, or has no valid names.
@@ -142,7 +149,7 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
         described = yaml.safe_load(_names_text(path))
     except (yaml.YAMLError, RecursionError) as error:
         detail = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: is not valid YAML ({detail})") from error
+        raise DataError(f"{path}: is not valid YAML ({detail}); correct the file") from error
     names = described.get("names") if isinstance(described, dict) else None
     if isinstance(names, dict):
         if not all(type(number) is int for number in names) or sorted(names) != list(
@@ -163,11 +170,11 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
 
 
 def read_label(path: Path, image: Path, size: tuple[int, int], classes: int) -> LabelledImage:
-    """Return the file `image` with its objects, which the text file `path` lists.
+    """Return the image file `image` together with the objects that the text file `path` lists.
 
     `size` is (width, height) of the image in pixels. `classes` is the number of classes; objects
-    with a higher class id are left out. Raises `DataError` if `path` cannot be read or is not a
-    YOLO label.
+    whose class id is not between 0 and `classes` - 1 are left out. Raises `DataError` if `path`
+    cannot be read or is not a YOLO label.
     """
     try:
         return _labelled(image, path, size, [row for row in _rows(path) if 0 <= row[0] < classes])
@@ -188,10 +195,11 @@ def _labelled(
 
 
 def _rows(label: Path) -> list[_Row]:
-    """Return the objects in a text file, which has five numbers on each line.
+    """Return the objects in the text file `label`, which has one line `class cx cy w h` for each.
 
     A sixth number, the score of the object, is ignored. Raises `DataError` if the file cannot be
-    read or a line has another form. Its message does not name the file.
+    read or a line has another form. The message of the error does not name the file; the caller
+    adds the name.
     """
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):
@@ -207,6 +215,6 @@ def _rows(label: Path) -> list[_Row]:
             or not all(math.isfinite(value) for value in values)
             or values[0] != int(values[0])
         ):
-            raise DataError(f"line {number} is not `class cx cy w h`")
+            raise DataError(f"line {number} is not `class cx cy w h`; correct this line")
         rows.append((int(values[0]), *values[1:5]))
     return rows  # type: ignore[return-value]

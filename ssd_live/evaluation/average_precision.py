@@ -44,9 +44,9 @@ class Predictions:
 class Curve:
     """The precision-recall curve of one class.
 
-    `recall`, `precision` and `scores` have one value (0 to 1) for each detection, highest score
-    first: the recall and precision of this detection and all before it. `objects` is the number of
-    labelled objects that count.
+    The arrays have one value (0 to 1) for each detection that counts, the highest score first.
+    `scores` are the scores of the detections. `recall` and `precision` are those of a detection
+    together with all detections before it. `objects` is the number of labelled objects that count.
     """
 
     recall: NDArray[np.float64]
@@ -63,9 +63,9 @@ def curve_of(
 ) -> Curve:
     """Return the precision-recall curve of the class `class_id`, which counts from 0.
 
-    `truths` and `founds` hold the objects and the detections of the same images. Detections are
-    taken in the order of their scores, highest first. Each is compared with the object of its image
-    and class with which it has the highest IoU:
+    `truths` and `founds` hold the labelled objects and the detections of the same images, one entry
+    for each image. Detections are taken in the order of their scores, highest first. Each is
+    compared with the object of its image and class with which it has the highest IoU:
     - the detection is left out if the IoU is at least `min_overlap` but the object is ignored;
     - it is right if the IoU is at least `min_overlap` and no earlier detection found the object;
     - it is wrong otherwise.
@@ -112,9 +112,10 @@ def curve_of(
 def average_precision(curve: Curve, rule: VocRule) -> float:
     """Return the average precision (0 to 1) of a curve, or nan if the class has no objects.
 
-    The rule `voc07` is the mean of the best precisions at the recalls 0, 0.1 ... 1. The rule `voc`,
-    of VOC from 2010 on, is the area under the curve after each precision is raised to the highest
-    one at the same or a higher recall.
+    Both rules first raise each precision to the highest precision at the same or a higher recall.
+    The rule `voc07` then is the mean of the precisions at the recalls 0, 0.1 ... 1; the precision
+    is 0 at a recall that is not reached. The rule `voc`, of VOC from 2010 on, is the area under the
+    curve.
     """
     if not curve.objects:
         return float("nan")

@@ -19,9 +19,11 @@ FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 
 @dataclass(frozen=True)
 class CocoFigures:
-    """The twelve figures of COCO by their names in `FIGURES`, and the AP of each class.
+    """The figures by which COCO compares models.
 
-    All are between 0 and 1, or nan if there are no objects to find.
+    `figures` maps the twelve names in `FIGURES`, such as `AP50`, to their values. `by_class` holds
+    the average precision (AP) of each class, in the order of the class ids. All values are between
+    0 and 1, or nan if there are no objects to find.
     """
 
     figures: dict[str, float]
@@ -34,7 +36,8 @@ def coco_figures(
     """Return COCO's figures for the detections `founds` and the labelled objects `truths`.
 
     Both hold one entry for each image, and `classes` is the number of classes. Ignored objects are
-    treated as COCO's crowds. Raises `MissingPackageError` if faster-coco-eval is not installed.
+    treated like crowds in COCO: they count neither for nor against the model. Raises
+    `MissingPackageError` if faster-coco-eval is not installed.
     """
     try:
         from faster_coco_eval import COCO, COCOeval_faster
@@ -42,7 +45,7 @@ def coco_figures(
         raise MissingPackageError(
             "COCO's metric needs faster-coco-eval; run `pip install '.[train]'`"
         ) from error
-    # `loadRes` is not used, because it cannot load an empty list in every version.
+    # `loadRes` is not used, because some versions of it cannot load an empty list.
     content = _content(len(truths), classes)
     truth, detections = (
         COCO(content | {"annotations": _objects(truths)}),
@@ -51,8 +54,8 @@ def coco_figures(
     measured = COCOeval_faster(truth, detections, "bbox", print_function=_silent)
     measured.params.imgIds = list(range(len(truths)))
     measured.run()
-    # The axes are overlaps, recalls, classes, sizes and detections per image. Index 0 means all
-    # sizes, -1 means 100 detections.
+    # The axes are IoU thresholds, recalls, classes, object sizes and detections per image. Index 0
+    # of the sizes means all sizes, and index -1 of the last axis means 100 detections.
     precision = np.asarray(measured.eval["precision"])[:, :, :, 0, -1]
     by_class = [
         float(values[values > -1].mean()) if (values > -1).any() else float("nan")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ssd_live.evaluation.average_precision import MIN_OVERLAP, GroundTruth, Predictions, overlaps
 
-# The match of a detection: no object is left to match, or only one that does not count.
+# The results of `_best` for a detection that matches no object, or only an ignored one.
 _NONE, _IGNORED = -1, -2
 
 
@@ -16,11 +16,12 @@ def confusion(
 ) -> NDArray[np.int64]:
     """Return how often each true class was detected as each class: (classes + 1, classes + 1).
 
-    Rows are the classes of the objects, columns those of the detections. The last column counts
-    objects without a detection, the last row detections without an object. Only detections that
-    score at least `score` are used. They are matched to objects of their own class first, as for
-    average precision, and then to the remaining objects of any class. Ignored objects, and
-    detections of them, are left out.
+    `truths` and `founds` have one entry for each image; `classes` is the number of classes. Rows of
+    the result are the classes of the objects, columns those of the detections. The last column
+    counts objects without a detection, the last row detections without an object. Only detections
+    that score at least `score` are used. They are matched to objects of their own class first, and
+    then to the remaining objects of any class; a match needs an IoU of at least 0.5. Ignored
+    objects, and detections of them, are left out.
     """
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     for truth, found in zip(truths, founds, strict=True):
@@ -56,11 +57,11 @@ def _count(counts: NDArray[np.int64], truth: GroundTruth, found: Predictions, sc
 
 
 def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.bool_]) -> int:
-    """Return the index of the candidate with the highest IoU with the box, if it is at least 0.5.
+    """Return the index of the object of `truth` that has the highest IoU with `box`.
 
-    `candidates` (M,) is true for the objects to choose from. Objects that count are preferred to
-    ignored ones. The result is `_IGNORED` if only an ignored object has such an IoU, and `_NONE` if
-    no candidate has.
+    `candidates` (M,) is true for the objects to choose from; the IoU must be at least 0.5. Objects
+    that count are preferred to ignored ones. The result is `_IGNORED` if only an ignored object has
+    such an IoU, and `_NONE` if no candidate has.
     """
     if not candidates.any():
         return _NONE
@@ -75,10 +76,11 @@ def _best(box: NDArray[np.float32], truth: GroundTruth, candidates: NDArray[np.b
 def frequent(
     counts: NDArray[np.int64], classes: Sequence[str], most: int
 ) -> list[tuple[str, str, int]]:
-    """Return the `most` most frequent mistakes as (true class, predicted class, count).
+    """Return up to `most` mistakes as (true class, predicted class, count), most frequent first.
 
-    The true class is empty for a detection without an object, and the predicted class is empty for
-    an object without a detection.
+    `counts` is the result of the function `confusion`, and `classes` are the class names. The true
+    class is empty for a detection without an object, and the predicted class is empty for an object
+    without a detection.
     """
     names = [*classes, ""]
     wrong = counts.copy()

@@ -27,11 +27,11 @@ from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.metadata import Metadata
 
-# The lowest score of a detection where one score must be chosen: in the confusions and the worst
+# Only detections with at least this score count in the confusions and in the choice of the worst
 # images.
 SURE = 0.5
-# During training only this many of the best boxes of an image are used. The others would cost
-# seconds and change only the third decimal.
+# During training only this many of the best boxes of an image go into NMS. The others would cost
+# seconds and change only the third decimal of the mAP.
 _CANDIDATES = 400
 # A function of an image (H, W, 3) uint8 BGR that returns its detections, with boxes in pixels of
 # the image.
@@ -42,12 +42,12 @@ Detect = Callable[[Pixels], Predictions]
 class Evaluation:
     """The average precision of each class, and what it was computed from.
 
-    `precision` is between 0 and 1, or nan for a class that has no objects or that the model does
-    not know. `curves` are those at an IoU threshold of 0.5. `figures` are the twelve of COCO if
-    that rule was requested, and empty otherwise. `confusion` holds the counts that the function
-    `confusion` returns. `founds` and `truths` have one entry for each of the `images`; objects of
-    classes that the model does not know are ignored. `unreadable` holds an error message for each
-    image that was left out.
+    `precision` maps a class name to its average precision, 0 to 1, or to nan if the class has no
+    objects or the model does not know it. `curves` maps a class name to its precision-recall curve
+    at an IoU threshold of 0.5. `figures` are the twelve figures of COCO by name if the rule was
+    `coco`, and empty otherwise. `confusion` holds the counts that the function `confusion` returns.
+    `founds` and `truths` have one entry for each of the `images`; objects of classes that the model
+    does not know are ignored. `unreadable` holds an error message for each image that was left out.
     """
 
     classes: tuple[str, ...]
@@ -77,7 +77,8 @@ def evaluate(
     """Return the evaluation of the detections that `detect` finds in all images of `data`.
 
     `rule` says how average precision is computed. If `known` is given, only the classes with these
-    names count. `on_image` is called after each readable image with the image's number, from 1.
+    names count. `on_image` is called after each readable image with its number among all images,
+    from 1.
     Raises `DataError` if no image can be read, and `MissingPackageError` if the rule is `coco` and
     faster-coco-eval is not installed.
     """
@@ -138,10 +139,11 @@ def evaluate(
 
 
 def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
-    """Return the names in `classes` that the model knows too, whatever their upper and lower case.
+    """Return the names in `classes` that are also classes of a model.
 
-    `classes` are those of the data. Raises `DataError` if the model knows none of them, or if two
-    of them differ only in upper and lower case.
+    `metadata` is the description of the model, and `classes` are the class names of the data. Upper
+    and lower case do not matter. Raises `DataError` if the model knows none of the names, or if two
+    names in `classes` are the same or differ only in upper and lower case.
     """
     own = {name.casefold() for name in metadata.classes}
     known = [name for name in classes if name.casefold() in own]
@@ -164,10 +166,11 @@ def known_classes(metadata: Metadata, classes: Sequence[str]) -> list[str]:
 
 
 def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) -> Detect:
-    """Return a function that detects objects in an image with a model that a backend has loaded.
+    """Return a function that detects objects in an image with the model that `backend` has loaded.
 
-    The classes of the model are matched by name with `classes`, those of the data, whatever their
-    upper and lower case. Detections of other classes are left out.
+    `metadata` is the description of the model, and `classes` are the class names of the data. The
+    class ids of the detections are indexes into `classes`. Detections of other classes are left
+    out. Upper and lower case of class names do not matter.
     """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
@@ -186,9 +189,10 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
 def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device: str) -> Detect:
     """Return a function that detects objects in an image with a PyTorch network.
 
-    `network` must be in evaluation mode. `normalise` makes its input from uint8 RGB images (B, 3,
-    H, W). `metadata` is that of the model file that the network becomes: its activation, its
-    thresholds and its number of detections are used. `device` is a name such as `cuda`.
+    `network` must be in evaluation mode. `normalise` is a function that makes its input from uint8
+    RGB images (B, 3, H, W). `metadata` describes the model file that the network becomes; it gives
+    the input size, the activation, the thresholds and the highest number of detections. `device` is
+    the name of the network's device, such as `cuda`.
     """
     import torch
 

@@ -17,9 +17,11 @@ _MOST_PANELS = 24
 def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
     """Save a plot of precision over recall, with a panel for each class and a line for each model.
 
-    `evaluations` are by the name of the model. If there are more than 24 classes, those with the
-    lowest average precision of the first model are shown. Raises `MissingPackageError` if
-    matplotlib is not installed, and `OutputError` if the file cannot be written.
+    `path` is the file to write (`.png`, `.svg` or `.pdf`). `evaluations` maps the name of each
+    model to its evaluation. Classes whose average precision is nan for all models are left out. If
+    there are more than 24 classes, the 24 with the lowest average precision of the first model are
+    shown. Raises `MissingPackageError` if matplotlib is not installed, and `OutputError` if the
+    file cannot be written.
     """
     first = next(iter(evaluations.values()))
     names = [
@@ -36,7 +38,7 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
         for label, evaluation in evaluations.items():
             curve = evaluation.curves[name]
             if not np.isnan(evaluation.precision[name]):
-                # Each precision holds for all recalls up to its own.
+                # Each precision is drawn for the recalls from the one before it to its own.
                 recall, precision = (
                     np.concatenate([[0.0], curve.recall]),
                     np.concatenate([[1.0], curve.precision]),
@@ -59,11 +61,12 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
 
 
 def training_curves(path: Path, log: Path) -> None:
-    """Save a plot of both losses and of the validation mAP over the steps of a training run.
+    """Save a plot of the two losses and of the validation mAP over the steps of a training run.
 
-    `log` is the path of the `log.csv` of the run. If there was no validation, the learning rate is
-    shown instead of the mAP. Raises `MissingPackageError` if matplotlib is not installed, and
-    `OutputError` if the file cannot be written.
+    `path` is the file to write (`.png`, `.svg` or `.pdf`), and `log` is the `log.csv` of the run.
+    If there was no validation, the learning rate is shown instead of the mAP. Raises
+    `MissingPackageError` if matplotlib is not installed, and `OutputError` if the file cannot be
+    written.
     """
     with log.open(newline="", encoding="utf-8") as file:
         # The last line of an interrupted run may be incomplete.

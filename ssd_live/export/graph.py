@@ -48,7 +48,7 @@ class PixelsToDetections(nn.Module):
         self.activation = activation
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the boxes and scores of a batch of images, as the class describes them."""
+        """Return the boxes (B, N, 4) and scores (B, N, C) of images, uint8 (B, H, W, 3) BGR."""
         # Cast before the transpose: TensorRT-RTX refuses to transpose uint8.
         x = image.to(torch.float32).permute(0, 3, 1, 2)
         box_regression, class_logits = self.model(x * self.scale + self.shift)
@@ -60,9 +60,9 @@ class PixelsToDetections(nn.Module):
 
 
 def flip_input_channels(model: SSDNetwork) -> None:
-    """Change a network that takes RGB into the same network for BGR, or the reverse, in place.
+    """Change a network that takes RGB, in place, so that it takes BGR, or the reverse.
 
-    The weights of the first convolution are reversed along its input channels.
+    The weights of its first convolution are reversed along the input channels.
     """
     first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
     with torch.no_grad():

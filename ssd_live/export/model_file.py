@@ -36,10 +36,12 @@ MAX_DETECTIONS = 200
 class Description:
     """The part of a model file's metadata that differs from model to model.
 
-    `classes` are the class names without the background. `input_size` is (width, height) in pixels.
-    The network gets `(pixel - mean) * scale`, in RGB order. `activation` turns logits into scores.
+    `name` is the name of the model, and `network` is the network's name in the zoo. `classes` are
+    the class names without the background. `input_size` is (width, height) in pixels. The network
+    gets `(pixel - mean) * scale`, in RGB order. `activation` turns logits into scores.
     `iou_threshold` is that of NMS, and only scores of at least `display_threshold` are shown; both
-    are in 0..1. `preset` chooses the default boxes.
+    are in 0..1. `training_data`, `licence` and `provenance` are texts for the user. `preset`
+    chooses the default boxes of the VGG16 networks.
     """
 
     name: str
@@ -93,9 +95,10 @@ def export_network(network: SSDNetwork, described: Description) -> ModelFile:
 
 
 def metadata_of(described: Description) -> Metadata:
-    """Return the metadata of a model file that is made by `export_network`.
+    """Return the complete metadata of the model file that `export_network` makes.
 
-    It has the score threshold and the number of detections that all exported files have.
+    It consists of `described` and of the values that are the same in all exported files: the score
+    threshold (0.01) and the highest number of detections in an image (200).
     """
     return Metadata(
         name=described.name,
@@ -119,7 +122,10 @@ def metadata_of(described: Description) -> Metadata:
 
 
 def _forget_the_exporter(proto: ModelProto) -> None:
-    """Remove the texts that the exporter adds, because they contain file paths of this machine."""
+    """Remove the texts that PyTorch's exporter added to a model, in place.
+
+    They contain file paths of this machine.
+    """
     proto.doc_string = ""
     proto.producer_name, proto.producer_version = "ssd_live", ""
     del proto.graph.metadata_props[:]

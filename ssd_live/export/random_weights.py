@@ -10,17 +10,18 @@ from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.zoo import create
 
 _SEED = 0
-# The bias of the background class. It keeps most scores under the threshold, as training does.
+# The bias of the background class. As in a trained network, most scores then are under the score
+# threshold.
 _BACKGROUND_LOGIT = 8.0
 
 
 def random_model(network: str, background_logit: float = _BACKGROUND_LOGIT) -> ModelFile:
-    """Return a model file in memory of a VGG16 network with random weights and VOC's 20 classes.
+    """Return, in memory, a model file of a VGG16 network with random weights.
 
-    `network` is a network name such as `ssd300-vgg16`. `background_logit` is the bias of the
-    background class. If it is 0, nearly every box of each class is over the score threshold, which
-    is the most work that NMS can have. Raises `KeyError` if the network has no published
-    preprocessing.
+    The model has VOC's 20 classes. `network` is a network name such as `ssd300-vgg16`.
+    `background_logit` is the bias of the background class. If it is 0, nearly every box is over the
+    score threshold for each class, so that NMS has the most work. Raises `KeyError` if the network
+    has no published preprocessing.
     """
     torch.manual_seed(_SEED)
     how = PREPROCESSING["torchvision", network]

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from ssd_live.imaging.pixels import Pixels
 
-# The least overlap that a patch must have with some object. None means any patch. The whole image
-# is one more choice.
+# The choices for a patch: the lowest IoU that it must have with some object, or None for any patch.
+# One more choice is the whole image.
 _MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)
 _PATCH_SCALE = (0.3, 1.0)
 _PATCH_RATIO = (0.5, 2.0)
 _PATCH_TRIALS = 50
-# The side of the canvas relative to the image's: 16 times the area.
+# The longest side of the canvas relative to the side of the image: up to 16 times the area.
 _LARGEST_EXPANSION = 4.0
-# Pixels of a zoomed-out canvas each way: a patch of 0.3 of it still has twice the pixels of a
-# network's 300. Larger photos are scaled down first; 12 megapixels would need a canvas of 576 MB.
+# The longest side of a zoomed-out canvas in pixels. A patch with 0.3 of this side still has twice
+# the side of the 300 x 300 network input. Larger images are scaled down first, because an image of
+# 12 megapixels would need a canvas of 576 MB.
 _LARGEST_CANVAS = 2048
 _EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5), 18.0
@@ -30,7 +31,11 @@ _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5)
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image with its M objects; `boxes` are (M, 4), `classes` are (M,) int64."""
+    """A training image with its M labelled objects.
+
+    `image` is (H, W, 3) uint8 BGR. `boxes` are (M, 4) x1, y1, x2, y2 in pixels. `classes` (M,) are
+    the class ids, from 0.
+    """
 
     image: Pixels
     boxes: NDArray[np.float32]
@@ -47,11 +52,12 @@ def augment(
     mean: tuple[float, float, float],
     random: np.random.Generator,
 ) -> Example:
-    """Return a random variation of `example` with the size `size` (width, height) in pixels.
+    """Return a random variation of `example`, resized to `size` (width, height) in pixels.
 
-    The colours are distorted. By chance, the image is then zoomed out onto a larger canvas of the
-    colour `mean` (BGR). Then a random patch is cut out, which may be the whole image. By chance,
-    the patch is flipped. Finally it is resized.
+    First, the colours are distorted. With a probability of one half, the image is then placed on a
+    larger canvas of the colour `mean` (BGR). Then a random patch is cut out, which may be the whole
+    image. With a probability of one half, the patch is flipped. Finally it is resized. The random
+    numbers come from `random`.
     """
     example = replace(example, image=distort_colours(example.image, random))
     if random.random() < _EXPANSION_CHANCE:
@@ -65,7 +71,7 @@ def augment(
 def resized(example: Example, size: tuple[int, int]) -> Example:
     """Return the example stretched to `size` (width, height) in pixels by linear interpolation.
 
-    A model in use gets its images in the same way.
+    Images are resized in the same way when the trained model is used.
     """
     height, width = example.image.shape[:2]
     scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
@@ -74,7 +80,7 @@ def resized(example: Example, size: tuple[int, int]) -> Example:
 
 
 def flip(example: Example) -> Example:
-    """Return the example with left and right exchanged."""
+    """Return the example with left and right exchanged, in the image and in the boxes."""
     width = example.image.shape[1]
     boxes = example.boxes.copy()
     boxes[:, [0, 2]] = width - example.boxes[:, [2, 0]]
@@ -84,10 +90,11 @@ def flip(example: Example) -> Example:
 def zoom_out(
     example: Example, mean: tuple[float, float, float], random: np.random.Generator
 ) -> Example:
-    """Return the example at a random place on a canvas of up to 16 times its area (section 3.6).
+    """Return the example at a random place on a canvas of 1 to 16 times its area (section 3.6).
 
-    The rest of the canvas has the colour `mean` (BGR). Objects become small relative to the image.
-    A large image is scaled down first, so that the canvas is at most 2048 pixels a side.
+    The rest of the canvas has the colour `mean` (BGR). Objects become smaller relative to the
+    image. A large image is scaled down first, so that no side of the canvas is longer than 2048
+    pixels.
     """
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
     example = _limited(example, _LARGEST_CANVAS / ratio)
@@ -106,7 +113,7 @@ def zoom_out(
 
 
 def _limited(example: Example, side: float) -> Example:
-    """Return the example with its image scaled down to at most `side` pixels each way."""
+    """Return the example, scaled down if a side of its image is longer than `side` pixels."""
     height, width = example.image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
@@ -136,9 +143,10 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
 
 
 def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
-    """Return the part `patch` (x1, y1, x2, y2 in pixels) of an example.
+    """Return the part of an example inside `patch` (x1, y1, x2, y2 in pixels).
 
-    It has the objects whose centre lies in the patch; their boxes are cut at its edge.
+    Objects whose centre lies in the patch are kept, and their boxes are cut at its edge. The boxes
+    of the result are in pixels of the patch.
     """
     x1, y1, x2, y2 = patch
     example = example.kept(_centre_inside(example.boxes, patch))
@@ -151,9 +159,9 @@ def find_patch(
 ) -> tuple[int, int, int, int] | None:
     """Return a random patch of an example, x1, y1, x2, y2 in pixels (section 2.2).
 
-    Its sides are 0.3 to 1 times those of the image, and it is at most twice as high as wide or as
-    wide as high. It has an IoU of at least `min_overlap` with some object (None: any IoU), and the
-    centre of an object lies in it. Return None if fifty trials find no such patch.
+    Its sides are 0.3 to 1 times those of the image, and no side is more than twice the other. It
+    has an IoU of at least `min_overlap` with some object (None: any IoU), and the centre of an
+    object lies in it. Return None if fifty trials find no such patch.
     """
     height, width = example.image.shape[:2]
     for _ in range(_PATCH_TRIALS):
@@ -172,7 +180,7 @@ def find_patch(
 
 
 def overlaps(boxes: NDArray[np.float32], patch: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return the IoU (M,) of each box (M, 4) with the patch x1, y1, x2, y2."""
+    """Return the IoU (M,) of each of `boxes` (M, 4) with `patch`, all x1, y1, x2, y2."""
     low, high = np.maximum(boxes[:, :2], patch[:2]), np.minimum(boxes[:, 2:], patch[2:])
     shared = np.clip(high - low, 0, None).prod(1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (patch[2] - patch[0]) * (patch[3] - patch[1])
@@ -189,8 +197,9 @@ def _centre_inside(
 def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
     """Return the image with randomly changed brightness, contrast, saturation and hue.
 
-    Each change is made with a probability of one half. Contrast changes before or after saturation
-    and hue (Howard 2013, as cited in section 2.2).
+    `image` is (H, W, 3) uint8 BGR. Each change is made with a probability of one half. It is also
+    random whether the contrast is changed before or after saturation and hue (Howard 2013, as cited
+    in section 2.2).
     """
     brightness: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))

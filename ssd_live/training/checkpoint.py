@@ -19,10 +19,12 @@ _VERSION = 1
 class Checkpoint:
     """The state of a training run.
 
-    `step` is the number of batches that the run has learned from. `average` holds the averaged
-    weights, and `scaler` the state of the gradient scaler of float16; they are empty if the run has
-    none. `random` is the state of PyTorch's random generator. `recipe` is the recipe of the run as
-    JSON. `best` is the best mean average precision in a validation so far.
+    `step` is the number of batches that the run has learned from. `model` holds the weights of the
+    network, and `average` the averaged weights. `optimiser` is the state of SGD, and `scaler` that
+    of the gradient scaler of float16. `average` and `scaler` are empty if the run does not use
+    them. `random` is the state of PyTorch's random generator. `recipe` is the recipe of the run as
+    JSON, and `classes` are the class names. `best` is the highest mean average precision of the
+    validations so far, or minus infinity if there was none.
     """
 
     step: int
@@ -39,10 +41,10 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint to the file `path`, completely or not at all.
 
-    Raises `OutputError` if the file cannot be written; an earlier file of this name then stays.
+    Raises `OutputError` if the file cannot be written; then an earlier file of this name is kept.
     """
-    # The content is made in memory first, because the error of torch.save for a full disk cannot be
-    # understood.
+    # The content is made in memory first, because torch.save does not say clearly that a disk is
+    # full.
     content = io.BytesIO()
     torch.save({"version": _VERSION, **vars(checkpoint)}, content)
     with atomic_write(path) as file:
@@ -69,8 +71,8 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(**content)
     except pickle.UnpicklingError as error:
         raise ModelFileError(
-            f"{path}: contains more than a checkpoint, and ssd_live never runs code from a file; "
-            "give a checkpoint made by `train`"
+            f"{path}: contains objects that do not belong in a checkpoint, and ssd_live never runs "
+            "code from a file; give a checkpoint made by `train`"
         ) from error
     except (
         OSError,

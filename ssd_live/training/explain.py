@@ -35,8 +35,9 @@ Boxes = NDArray[np.float32]
 class FiredBox:
     """A detection, with the default box that made it and the place of that default box.
 
-    `box` and `default_box` (4,) are x1, y1, x2, y2 in pixels. `suppressed` counts, for each feature
-    map (from 0), the default boxes that also found the object and that NMS suppressed.
+    `box` and `default_box` (4,) are x1, y1, x2, y2 in pixels of the image. `suppressed` maps the
+    number of a feature map (from 0) to the number of its default boxes that also found the object
+    and that NMS suppressed.
     """
 
     box: Boxes
@@ -51,9 +52,9 @@ class FiredBox:
 class Matched:
     """A labelled object, with the default boxes that are matched to it in training.
 
-    `default_boxes` (M, 4) and `box` (4,) are x1, y1, x2, y2 in pixels. `places` are the places of
-    the default boxes. `best_overlap` is the highest IoU of one of them with the object, or 0 if
-    there are none.
+    `default_boxes` (M, 4) and `box` (4,) are x1, y1, x2, y2 in pixels of the image. `places` holds
+    the feature map, the cell and the shape of each of the default boxes. `best_overlap` is the
+    highest IoU of one of them with the object, or 0 if there are none.
     """
 
     box: Boxes
@@ -65,10 +66,11 @@ class Matched:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The detections and matched objects of an image, and all default boxes of the network.
+    """What `explain` returns: how a network found the objects of one image.
 
-    `default_boxes` (N, 4) are x1, y1, x2, y2 in pixels of the image, in the order of
-    `feature_maps`.
+    `feature_maps` describes the feature maps of the network. `fired` are the detections, and
+    `matched` are the labelled objects, if they are known. `default_boxes` (N, 4) are all default
+    boxes of the network, x1, y1, x2, y2 in pixels of the image, in the order of `feature_maps`.
     """
 
     feature_maps: tuple[FeatureMapBoxes, ...]
@@ -80,12 +82,13 @@ class Explanation:
 def explain(
     model: ModelFile, image: Pixels, threshold: float, truth: LabelledImage | None
 ) -> Explanation:
-    """Return an explanation of what the network of a model detects in an image (H, W, 3) BGR.
+    """Return an explanation of what the network of a model detects in an image (H, W, 3) uint8 BGR.
 
-    The network runs in PyTorch. Detections score more than `threshold`, or more than the score
-    threshold of the model if that is higher. `truth` is the labelled objects, or None; objects
-    without area inside the image match nothing and are left out. Raises `ModelFileError` if a
-    weight of the model is missing or has another shape.
+    The network runs in PyTorch. Only detections that score more than `threshold` are explained; if
+    the score threshold of the model is higher, it is used instead. `truth` holds the labelled
+    objects of the image, or is None if they are not known; objects without area inside the image
+    match nothing and are left out. Raises `ModelFileError` if a weight of the model is missing or
+    has another shape.
     """
     threshold = max(threshold, model.metadata.score_threshold)
     network = network_of(model)
@@ -154,9 +157,10 @@ def _matched(
 
 
 def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
-    """Return a text such as `map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2` for a place.
+    """Return a text such as `map 3 (10 x 10), row 4, column 6, scale 0.37, ratio 2` for `place`.
 
-    Maps, rows and columns count from 1.
+    The text says where a default box is and which shape it has. `feature_maps` are those of the
+    network. Maps, rows and columns count from 1 in the text.
     """
     rows, columns = feature_maps[place.feature_map].grid
     where = (
@@ -167,10 +171,11 @@ def describe(place: Place, feature_maps: Sequence[FeatureMapBoxes]) -> str:
 
 
 def draw(image: Pixels, explained: Explanation, classes: Sequence[str]) -> Pixels:
-    """Return one image (H, W, 3) BGR with several panels that show an explanation.
+    """Return one image (H, W, 3) uint8 BGR with several panels that show an explanation.
 
-    The first panel shows the detections, coloured by feature map. One panel for each feature map
-    follows, with default boxes of the map. If there are labelled objects, the last panel shows them
+    `image` is the explained image (H, W, 3) uint8 BGR, and `classes` are the class names. The first
+    panel shows the detections, coloured by feature map. One panel for each feature map follows,
+    with some default boxes of the map. If there are labelled objects, the last panel shows them
     with the default boxes matched to them.
     """
     panels = [_detections(image, explained, classes)]

@@ -26,9 +26,11 @@ from ssd_live.training.start import Normalise
 def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) -> Agreement:
     """Return how many detections of a network and of its model file on ONNX Runtime agree.
 
-    Both run on the agreement sample of the model file. `network` must be in evaluation mode, and
-    `normalise` makes its input. If the network finds too few detections in the sample, the boxes
-    with the best scores before NMS are compared instead.
+    Both process the images of the agreement sample in the model file. `network` must be in
+    evaluation mode on the CPU, and `normalise` turns uint8 RGB images (B, 3, H, W) into its input.
+    If the network finds too few detections in the sample, the boxes with the best scores before NMS
+    are compared instead. Raises `ModelFileError` if the sample is damaged, and `BackendError` if
+    ONNX Runtime cannot run the model.
     """
     images = sample_images(model)
     raw = [_boxes_and_scores(network, normalise, model, image) for image in images]
@@ -61,7 +63,11 @@ def _boxes_and_scores(
 
 
 def _best_pairs(boxes: Tensor, scores: Tensor, count: int) -> NormalisedDetections:
-    """Return the `count` pairs of a box and a class with the best scores, without NMS."""
+    """Return the `count` pairs of a box and a class that have the best scores, without NMS.
+
+    `boxes` are (N, 4) x1, y1, x2, y2 in 0..1, and `scores` are (N, C). If there are fewer pairs,
+    all are returned.
+    """
     values, places = scores.flatten().topk(min(count, scores.numel()))
     return _answer(boxes[places // scores.shape[1]], values, places % scores.shape[1])
 

@@ -28,11 +28,11 @@ _THINNEST = 1e-3
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The input that a network takes, and how training images are made into it.
+    """The input that a network takes, and how training images are turned into it.
 
-    `size` is (width, height) in pixels. `mean` is the colour (BGR) of the canvas when an image is
-    zoomed out. Images are augmented if `augments` is true. Objects that evaluation ignores are used
-    in training if `use_ignored` is true.
+    `size` is (width, height) of the input in pixels. `mean` is the colour (BGR, 0..255) of the
+    canvas when an image is zoomed out. Images are augmented if `augments` is true. Objects that
+    evaluation ignores are used in training if `use_ignored` is true.
     """
 
     size: tuple[int, int]
@@ -43,9 +43,10 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of B images, with their labelled objects and the paths of their files.
+    """A batch of B training images.
 
-    `images` are (B, 3, H, W) uint8 RGB. `unreadable` holds one error message for each image that
+    `images` are (B, 3, H, W) uint8 RGB. `targets` holds the labelled objects of each image, and
+    `names` the paths of the image files. `unreadable` holds one error message for each image that
     could not be read and is not in the batch.
     """
 
@@ -56,11 +57,13 @@ class Batch:
 
 
 class BatchOrder(Sampler[list[tuple[int, int]]]):
-    """A sampler that yields the batches number `start` to `steps` - 1 of a run.
+    """A sampler that decides which images are in which batch of a training run.
 
-    A batch is a list of (image, turn): the index of an image, and the number of the pass over all
-    images (the epoch). Each pass has another random order. If `world` processes share the work, the
-    process number `rank` (from 0) gets its own share of each batch of `batch` images.
+    The run has `steps` batches of `batch` images, drawn from `images` images; the sampler yields
+    the batches with the numbers `start` to `steps` - 1. A batch is a list of pairs (image, turn):
+    the index of an image, and the number of the pass over all images (the epoch), both from 0. Each
+    pass has another random order, which depends on `seed`. If `world` processes share the work, the
+    process with the number `rank` (from 0) gets only its own share of each batch.
     """
 
     def __init__(
@@ -97,10 +100,12 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
 
 
 class Examples(Dataset[tuple[Tensor, Target, str] | str]):
-    """A data set that reads and augments the image with the index (image, turn).
+    """A PyTorch data set that reads training images and prepares them for the network.
 
-    It returns the image (3, H, W) uint8 RGB, its target and its path, or an error message if the
-    image cannot be read.
+    Its index is a pair (image, turn) of a `BatchOrder`. Its items are the prepared image (3, H, W)
+    uint8 RGB, its labelled objects and its path; or an error message, if the image cannot be read.
+    `view` describes the preparation. The augmentation depends only on `seed`, the image and the
+    turn.
     """
 
     def __init__(self, images: Sequence[LabelledImage], view: InputSpec, seed: int) -> None:
@@ -150,9 +155,9 @@ def _solid(boxes: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def collate(items: Sequence[tuple[Tensor, Target, str] | str]) -> Batch:
-    """Return the batch that consists of the given items of `Examples`.
+    """Return the batch that consists of `items` of an `Examples` data set.
 
-    The error messages among the items become the batch's list of unreadable images.
+    The error messages among the items become the `unreadable` list of the batch.
     """
     read = [item for item in items if not isinstance(item, str)]
     images = (
@@ -173,10 +178,10 @@ def _one_thread(worker: int) -> None:
 
 
 def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
-    """Yield the batches of `order`, in that order, while `workers` processes read ahead.
+    """Yield the batches that `order` describes, while `workers` processes read the next images.
 
-    With 0 workers, the calling process reads the images. Call this function only from the main
-    thread, because it changes the handling of Ctrl-C for a moment.
+    With 0 workers, the calling process reads the images. Call this function only in the main
+    thread, because it changes the handling of Ctrl-C while it starts the workers.
     """
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]

@@ -21,11 +21,13 @@ COLUMNS = (
 
 @dataclass
 class Progress:
-    """A report on a run after `step` of its `steps` batches.
+    """A report on a training run after `step` of its `steps` batches.
 
-    `localisation` and `confidence` are the means of the two losses since the last report.
-    `validation_map` is the mean average precision (0 to 1) if the network was validated at this
-    step, and None otherwise. `notes` are error messages about images that could not be read.
+    `learning_rate` is that of the last batch. `localisation` and `confidence` are the means of the
+    two losses since the last report, and `images_per_second` is the speed since then.
+    `seconds_left` is the estimated time to the end of the run. `validation_map` is the mean average
+    precision (0 to 1) if the network was validated at this step, and None otherwise. `notes` are
+    error messages about images that could not be read.
     """
 
     step: int
@@ -40,10 +42,12 @@ class Progress:
 
 
 class RunLog:
-    """The log of a run in the folder `folder`; use it in a with-block.
+    """The log of a training run: `log.csv` in `folder`, and event files for TensorBoard.
 
-    A run that is resumed after `step` steps removes the rows of later steps, because it runs those
-    steps again.
+    `step` is the number of steps after which the run is resumed, or 0 for a new run. The rows of
+    later steps are removed from the log, because the run does those steps again. Use the log in a
+    with-block, which closes the event files. There are event files only if TensorBoard is
+    installed.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -56,7 +60,7 @@ class RunLog:
             self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, progress: Progress) -> None:
-        """Append one report to `log.csv`, and to TensorBoard's event files.
+        """Append one report to `log.csv`, and to TensorBoard's event files if there are any.
 
         Raises `OSError` if a file cannot be written.
         """

@@ -13,10 +13,10 @@ _LONGEST_WAIT = timedelta(hours=3)
 
 
 def prepare(device: str, seed: int) -> str:
-    """Seed PyTorch, and return the name of the device to train on.
+    """Seed PyTorch's random numbers with `seed`, and return the name of the device to train on.
 
-    It is `device` if that is not empty, otherwise `cuda` if there is a GPU, and `cpu` if there is
-    none.
+    The name is `device` if that is not empty. Otherwise it is `cuda` if PyTorch can use a GPU, and
+    `cpu` if it cannot.
     """
     torch.manual_seed(seed)
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -24,10 +24,10 @@ def prepare(device: str, seed: int) -> str:
 
 @contextmanager
 def ranks(device: str) -> Iterator[tuple[int, int, str]]:
-    """Join the processes that `torchrun` started, and leave them at the end of the with-block.
+    """Connect this process to the others that `torchrun` started, until the with-block ends.
 
     The block gets the rank of this process (from 0), the number of processes, and the device of
-    this process. Without `torchrun` these are 0, 1 and `device`.
+    this process, such as `cuda:1`. Without `torchrun` these are 0, 1 and `device`.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:

@@ -24,7 +24,7 @@ class ModelPart(_Part):
 
     `network` is a name in the zoo, and `preset` chooses the default boxes of the VGG16 networks.
     `weights` is empty for random weights, `trained:NAME` for a shipped, imported or trained model,
-    or the path of a weight file, which may be of VGG16 alone.
+    or the path of a weight file, which may hold only the layers of VGG16.
     """
 
     network: str
@@ -35,10 +35,11 @@ class ModelPart(_Part):
 class DataPart(_Part):
     """The labelled data of a recipe.
 
-    `train` and `validation` are folders or files that `load_data` accepts, and the splits name a
-    part of them. If `train` has several entries, the run trains on all of them together. `classes`
-    fixes the class names and their order. `use_difficult` is whether the run trains on objects that
-    evaluation ignores.
+    `train` and `validation` are folders or files that `load_data` accepts, and the two splits name
+    a part of them. If `train` has several entries, the run trains on all of them together. If
+    `validation` is empty, there is no validation. `classes` fixes the class names and their order;
+    if it is empty, they come from the data. If `use_difficult` is true, the run also trains on
+    objects that evaluation ignores.
     """
 
     train: tuple[str, ...]
@@ -52,11 +53,12 @@ class DataPart(_Part):
 class TrainPart(_Part):
     """The settings of SGD, as in section 3 of the paper, and of the run.
 
-    A step is one batch; `milestones`, `warm_up` and the intervals `save_every`, `evaluate_every`
-    and `log_every` count steps. The learning rate rises during `warm_up`, and is multiplied by
-    `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and `average` is
-    how much the averaged weights keep at each step; 0 turns either of them off. `workers` processes
-    read the images.
+    A step is one batch of `batch` images; `milestones`, `warm_up` and the intervals `save_every`,
+    `evaluate_every` and `log_every` count steps. The learning rate rises during `warm_up`, and is
+    multiplied by `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and 0
+    turns clipping off. `average` is the largest share of their values that the averaged weights
+    keep at a step, and 0 turns averaging off. If `evaluate_every` is 0, the network is validated
+    only at the end. `workers` processes read the images.
     """
 
     steps: Annotated[int, Field(ge=1)]
@@ -85,7 +87,10 @@ class TrainPart(_Part):
 
 
 class Recipe(_Part):
-    """A checked recipe for a training run. `name` also becomes part of file names."""
+    """A checked recipe, which says everything about a training run.
+
+    `name` becomes the name of the trained model and part of file names.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
     model: ModelPart
@@ -94,7 +99,11 @@ class Recipe(_Part):
 
 
 def _found(path: Path) -> Path:
-    """Return the path, or a recipe that ships with the program if only its name was given."""
+    """Return `path`, or the path of the shipped recipe that has this name.
+
+    `path` is the name of a recipe if it has no folder and no ending and no such file exists. If no
+    shipped recipe has this name, return `path`.
+    """
     if path.suffix or path.exists() or path.parent != Path():
         return path
     folders = (assets_folder() / "recipes", assets_folder().parent / "recipes")
@@ -105,10 +114,10 @@ def _found(path: Path) -> Path:
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read and return the recipe in the TOML file `path`, with `changes` to its values.
 
-    A name without an ending, such as `finetune-small`, is a recipe that ships with the program.
-    A change is a text such as `train.steps=1000`; its value is TOML or a plain word. Raises
-    `UsageError` with a message of one line if the file cannot be read, is not valid TOML, or has an
-    unknown key or a wrong value, or if a change is wrong.
+    If `path` is a name without an ending, such as `finetune-small`, it is a recipe that ships with
+    the program. A change is a text such as `train.steps=1000`; its value is TOML or a plain word.
+    Raises `UsageError` with a message of one line if the file cannot be read, is not valid TOML, or
+    has an unknown key or a wrong value, or if a change is wrong.
     """
     path = _found(path)
     try:

@@ -32,8 +32,8 @@ _OF_NETWORK = {
 class InitialModel:
     """A network to train, and the preprocessing of its images.
 
-    `fresh` names the weights that start at random values, because none were given for them or the
-    given ones have another shape.
+    `fresh` holds the names of the weights that start at random values, because no values were given
+    for them or the given values have another shape.
     """
 
     network: SSDNetwork
@@ -52,10 +52,10 @@ def preprocessing_of(network: str) -> Preprocessing:
 def begin(part: ModelPart, classes: int) -> InitialModel:
     """Return the network of a recipe, with the weights that the recipe names.
 
-    `classes` is the number of classes with the background. Raises `UnknownModelError` if the
-    network or the named weights do not exist, `ModelFileError` if the weights cannot be read or
-    none of them fit, and `UsageError` if the weights are those of another network or another
-    preset.
+    `part` is the part `[model]` of the recipe. `classes` is the number of classes with the
+    background. Raises `UnknownModelError` if the network or the named weights do not exist,
+    `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if the
+    weights are those of another network or another preset.
     """
     network = create(part.network, classes, part.preset)
     state = _given(part)
@@ -123,13 +123,13 @@ def _trained(name: str, part: ModelPart) -> State:
 
 
 def vgg16_weights(state: State, path: Path) -> State:
-    """Return the weights of VGG16 alone under our names.
+    """Return the weights of a VGG16 file under the names that the networks of ssd_live use.
 
-    The file may name its layers `vgg.N`, `features.N` or `N`. It may have fc6 and fc7 as
-    convolutions that are already reduced (31 and 33), or in full size (`classifier.0` and
-    `classifier.3`). In full size, every fourth channel and every third row and column of the kernel
-    is taken, as the paper does ("subsample parameters"). `path` is only for messages. Raises
-    `ModelFileError` if a convolution is missing.
+    `state` holds the tensors of the file. The file may name its layers `vgg.N`, `features.N` or
+    `N`. It may have fc6 and fc7 as convolutions that are already reduced (31 and 33), in full size
+    (`classifier.0` and `classifier.3`), or not at all. In full size, every fourth channel and every
+    third row and column of the kernel is taken, as the paper does ("subsample parameters"). `path`
+    is only for messages. Raises `ModelFileError` if another convolution is missing.
     """
     plain = {
         name.removeprefix("vgg.").removeprefix("features."): tensor
@@ -156,10 +156,11 @@ def vgg16_weights(state: State, path: Path) -> State:
 
 
 def _reduced(tensor: Tensor, place: str) -> Tensor:
-    """Return a subsampled weight or bias of fc6 or fc7 of VGG16.
+    """Return a subsampled weight or bias of the layers fc6 or fc7 of VGG16.
 
-    The weights of fc6 go from (4096, 512 x 7 x 7) to (1024, 512, 3, 3), those of fc7 from (4096,
-    4096) to (1024, 1024, 1, 1), and the biases from (4096,) to (1024,).
+    `place` is "7.1" for fc6 and "7.3" for fc7. The weights of fc6 are reduced from (4096, 512 x 7 x
+    7) to (1024, 512, 3, 3), those of fc7 from (4096, 4096) to (1024, 1024, 1, 1), and the biases
+    from (4096,) to (1024,).
     """
     if tensor.dim() == 1:
         return tensor[::4]
@@ -169,7 +170,10 @@ def _reduced(tensor: Tensor, place: str) -> Tensor:
 
 
 class Normalise(nn.Module):
-    """A layer that turns uint8 RGB images (B, 3, H, W) into the float32 input of a network."""
+    """A layer that turns uint8 RGB images (B, 3, H, W) into the float32 input of a network.
+
+    `how` gives the mean and the scale of each channel.
+    """
 
     mean: Tensor
     scale: Tensor

@@ -33,12 +33,12 @@ class Place:
 
     @property
     def last(self) -> Path:
-        """The path of the checkpoint of the last saved step."""
+        """The path of the checkpoint of the last saved step, from which a run is resumed."""
         return self.folder / "last.pt"
 
     @property
     def best(self) -> Path:
-        """The path of the checkpoint of the best validation so far."""
+        """The path of the checkpoint with the best validation result so far."""
         return self.folder / "best.pt"
 
 
@@ -50,7 +50,9 @@ Evaluate = Callable[[SSDNetwork], float]
 class Trainer:
     """One training run of a recipe on a data set.
 
-    If `world` processes share the work, `rank` is the number of this process (from 0).
+    `beginning` is the network to train, with its first weights and its preprocessing. `place` is
+    the folder for checkpoints and the log. `device` is the PyTorch name of the device, such as
+    `cuda`. If `world` processes share the work, `rank` is the number of this process (from 0).
     """
 
     def __init__(
@@ -97,12 +99,15 @@ class Trainer:
 
     @property
     def step(self) -> int:
-        """The number of steps done so far."""
+        """The number of steps done so far, including those before the run was resumed."""
         return self._step
 
     @property
     def trained(self) -> SSDNetwork:
-        """The network to use: the averaged one if the recipe averages weights, else `network`."""
+        """The network to validate and export.
+
+        It has the averaged weights if the recipe averages weights; otherwise it is `network`.
+        """
         return self._average if self._average is not None else self.network
 
     def trained_on_cpu(self) -> SSDNetwork:
@@ -110,10 +115,11 @@ class Trainer:
         return self.trained.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload, no-any-return]
 
     def take_best(self) -> int | None:
-        """Load the weights of the best validation, and return the step at which they were saved.
+        """Load the weights with the best validation result into `trained`, and return their step.
 
-        After that, use the network but do not train it further. Returns None and changes nothing if
-        there was no validation, or if the saved weights belong to another run.
+        After that, use the network but do not train it further. Return None and change nothing if
+        there was no validation, or if the saved weights belong to another run. Raises
+        `ModelFileError` if the checkpoint cannot be read.
         """
         if not self._place.best.is_file():
             return None
@@ -156,12 +162,13 @@ class Trainer:
     def run(
         self, on_progress: Callable[[Progress], None], evaluate: Evaluate | None = None
     ) -> None:
-        """Train until the last step, or until `stop` is called.
+        """Train until the last step of the recipe, or until `stop` is called.
 
         `on_progress` is called every `log_every` steps, after each validation and at the end.
-        `evaluate` validates the network every `evaluate_every` steps and at the end; without it,
-        there is no validation. Raises `TrainingError` if the loss is not a finite number; the
-        message names the images.
+        `evaluate` validates the network every `evaluate_every` steps and at the end; if it is None,
+        there is no validation. The recipe gives both intervals. Raises `TrainingError` if the loss
+        is not a finite number; the message names the images. Raises `OutputError` or `OSError` if a
+        checkpoint or the log cannot be written.
         """
         part = self._recipe.train
         order = BatchOrder(
@@ -229,10 +236,10 @@ class Trainer:
             yield since.total()
 
     def _stopping(self) -> bool:
-        """Whether `stop` was called in any of the processes.
+        """Return whether `stop` was called in any of the processes that share the work.
 
         All processes must end after the same step, because otherwise some would wait for the others
-        for ever.
+        for ever. Therefore, all processes must call this method after the same steps.
         """
         if self._world == 1:
             return self._stopped
@@ -288,10 +295,12 @@ class Trainer:
         since.add(loss.localisation, loss.confidence, len(batch.images) * self._world)
 
     def _divisor(self, count: Tensor) -> Tensor:
-        """Return what divides the loss of this process, whose batch has `count` matched boxes.
+        """Return the number by which the loss of this process must be divided.
 
-        The gradients of all processes are averaged, so the mean number of matched default boxes of
-        a process divides the loss by the number in the whole batch: equation (1) of the paper.
+        `count` is the number of matched default boxes in the part of the batch that this process
+        has. The result is the mean of this number over all processes. PyTorch averages the
+        gradients of the processes, so the loss of the whole batch is divided by the number of all
+        its matched default boxes, as in equation (1) of the paper.
         """
         if self._world == 1:
             return count.clamp(min=1)
@@ -301,7 +310,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_ema(self) -> None:
-        """Move the weights of the averaged network towards those of the trained network."""
+        """Move the weights of the averaged network, if there is one, towards those of `network`."""
         if self._average is None:
             return
         keep = min(self._recipe.train.average, (1 + self._step) / (10 + self._step))
@@ -346,9 +355,10 @@ class Trainer:
 
 
 class RunningMean:
-    """The sums of the losses and the number of images since the last report.
+    """The losses, the number of images and the time since the last report on a training run.
 
-    Losses stay on the device until they are needed, because reading a loss waits for the device.
+    Make a new object after each report. Losses stay on the device until they are needed, because
+    reading a loss waits for the device.
     """
 
     def __init__(self) -> None:
@@ -366,14 +376,15 @@ class RunningMean:
         self._images += images
 
     def total(self) -> float:
-        """Return the mean over the steps of the sum of both losses."""
+        """Return the sum of both losses, as the mean over the steps that were added."""
         return float(self._localisation + self._confidence) / max(self._steps, 1)
 
     def progress(self, step: int, part: TrainPart, validated: float | None) -> Progress:
         """Return the report on the run after `step` steps.
 
-        `validated` is the mean average precision if the network was just validated, else None. The
-        `seconds_left` of the report assume the speed since the last report.
+        `part` is the part `[train]` of the recipe. `validated` is the mean average precision if the
+        network was just validated, else None. The `seconds_left` of the report assume the speed
+        since the last report.
         """
         elapsed = max(time.monotonic() - self._started, 1e-6)
         steps = max(self._steps, 1)
@@ -394,7 +405,8 @@ class RunningMean:
 def learning_rate(part: TrainPart, step: int) -> float:
     """Return the learning rate of the step with the number `step`, which counts from 0.
 
-    The rate rises during the warm-up, and is multiplied by `decay` at each milestone.
+    `part` is the part `[train]` of the recipe. The rate rises during the warm-up, and is multiplied
+    by `decay` at each milestone.
     """
     rate = part.learning_rate * part.decay ** sum(
         step >= milestone for milestone in part.milestones
@@ -405,7 +417,7 @@ def learning_rate(part: TrainPart, step: int) -> float:
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return two groups of parameters for SGD: one with weight decay and one without.
 
-    Biases, the parameters of norms, and scales have no weight decay.
+    Biases, the parameters of normalisation layers, and scale factors have no weight decay.
     """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []

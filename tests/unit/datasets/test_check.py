@@ -418,7 +418,7 @@ def test_a_number_of_no_class_is_unknown(tmp_path: Path) -> None:
         yolo(tmp_path, {"a": [("cat", INSIDE), ("dog", INSIDE)]}), classes=("cat",)
     )
     assert (kind, file) == ("unknown class", "a.txt")
-    assert "has the class 1, but there are 1 names" in detail
+    assert "has the class 1, but there are 1 class names" in detail
 
 
 def test_a_category_that_is_not_listed_is_unknown(tmp_path: Path) -> None:
@@ -434,14 +434,22 @@ def test_a_category_that_is_not_listed_is_unknown(tmp_path: Path) -> None:
 def test_a_label_that_says_another_size_is_found(tmp_path: Path) -> None:
     folder = voc(tmp_path, {"a": []})
     add_label(folder, "a", [], (WIDTH + 1, HEIGHT))
-    assert only(folder) == ("wrong size", "a.xml", "says 65 x 48, but the image has 64 x 48")
+    assert only(folder) == (
+        "wrong size",
+        "a.xml",
+        "the label gives the size 65 x 48, but the image has 64 x 48",
+    )
 
 
 def test_json_that_says_another_size_is_found(tmp_path: Path) -> None:
     coco(
         tmp_path, {"a": []}, images=[{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": 480}]
     )
-    assert only(tmp_path) == ("wrong size", "a.jpg", "says 64 x 480, but the image has 64 x 48")
+    assert only(tmp_path) == (
+        "wrong size",
+        "a.jpg",
+        "the label gives the size 64 x 480, but the image has 64 x 48",
+    )
 
 
 @pytest.mark.parametrize("form", [voc, coco])
@@ -454,8 +462,8 @@ def test_an_image_that_exif_turns_is_said_to_be_turned(form: Form, tmp_path: Pat
     kind, _, detail = only(tmp_path)
     assert kind == "wrong size"
     assert (
-        "says 64 x 48, but the image has 48 x 64 (the image is rotated by its EXIF orientation)"
-        in detail
+        "the label gives the size 64 x 48, but the image has 48 x 64 (the image is rotated by its "
+        "EXIF orientation)" in detail
     )
 
 
@@ -523,7 +531,7 @@ def test_a_name_that_looks_misspelt_is_named_with_the_one_it_looks_like(tmp_path
     }
     kind, file, detail = only(voc(tmp_path, images | {"wrong": [("bycycle", INSIDE)]}))
     assert (kind, file) == ("resembling names", "wrong.xml")
-    assert "'bycycle' (1 objects) looks like 'bicycle' (10)" in detail
+    assert "'bycycle' (1 objects) looks like 'bicycle' (10 objects)" in detail
 
 
 def test_resembling_names_that_are_both_common_are_two_classes(tmp_path: Path) -> None:

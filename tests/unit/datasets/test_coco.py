@@ -179,21 +179,24 @@ def test_the_only_file_of_instances_needs_no_split(tmp_path: Path) -> None:
 def test_several_splits_want_one_to_be_chosen(tmp_path: Path) -> None:
     write_json(tmp_path / "annotations" / "instances_train2017.json")
     write_json(tmp_path / "annotations" / "instances_val2017.json")
-    assert "choose a split; there are instances_train2017, instances_val2017" in refusal(tmp_path)
+    assert "choose a split (the folder has instances_train2017, instances_val2017)" in refusal(
+        tmp_path
+    )
 
 
 def test_a_wrong_split_names_those_that_there_are(tmp_path: Path) -> None:
     write_json(tmp_path / "annotations" / "instances_train2017.json")
     write_json(tmp_path / "annotations" / "instances_val2017.json")
-    assert "has no split test2017; there are instances_train2017, instances_val2017" in refusal(
-        tmp_path, "test2017"
+    assert (
+        "has no split test2017; choose another split (the folder has instances_train2017, "
+        "instances_val2017)" in refusal(tmp_path, "test2017")
     )
 
 
 @pytest.mark.parametrize("split", ["", "train"])
 def test_a_folder_without_a_file_is_refused(tmp_path: Path, split: str) -> None:
     (tmp_path / "annotations").mkdir()
-    assert "there are none" in refusal(tmp_path, split)
+    assert "the folder has no JSON file" in refusal(tmp_path, split)
 
 
 def test_annotations_of_images_that_are_not_listed_are_named(tmp_path: Path) -> None:
@@ -267,7 +270,7 @@ def test_an_object_of_a_category_that_is_not_listed_is_named_and_left_out(tmp_pa
     assert len(data.images[0].boxes) == 1
     (trouble,) = data.findings
     assert trouble.kind == "unknown class"
-    assert "good.jpg has category 99" in str(trouble)
+    assert "good.jpg has objects of category 99" in str(trouble)
 
 
 def test_a_second_image_of_the_same_id_is_named(tmp_path: Path) -> None:
@@ -294,4 +297,4 @@ def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, data: bytes) -> 
 def test_json_of_another_form_is_refused(tmp_path: Path, data: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(data)
-    assert "must have images, annotations and categories" in refusal(path)
+    assert "the keys images, annotations and categories" in refusal(path)

@@ -251,7 +251,7 @@ def test_a_wrong_split_names_those_that_there_are(tmp_path: Path) -> None:
 
 def test_a_split_of_a_folder_without_lists_is_refused(tmp_path: Path) -> None:
     add(tmp_path, "a")
-    assert "the folder has none" in refusal(tmp_path, "train")
+    assert "the folder has no lists" in refusal(tmp_path, "train")
 
 
 def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_a_class_that_has_no_name_is_named_and_its_objects_are_left_out(
     assert data.images[0].classes.tolist() == [0]
     (trouble,) = data.findings
     assert trouble.kind == "unknown class"
-    assert f"a.txt: has the class {number}, but there are 2 names" in str(trouble)
+    assert f"a.txt: has the class {number}, but there are 2 class names" in str(trouble)
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", b"\xff\xd8\xff\xe0"])

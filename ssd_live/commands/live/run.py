@@ -165,32 +165,40 @@ class _Terminal:
         numbers = session.settled(numbers)
         if request.stats is not None:
             write_numbers(request.stats, numbers)
-        captured = numbers["captured"]
-        if (
-            self._failure is None
-            and request.record is not None
-            and not self._recorded_once
-            and captured
-        ):
-            self._failure = OutputError(
-                f"{request.record}: nothing was recorded, because the model was still loading; "
-                "let the command run for longer"
-            )
-        if self._failure is not None:
-            raise self._failure
-        if captured:
+        source_failure = self._source_failure(session)
+        failure = self._failure
+        if failure is None and source_failure is None:
+            failure = self._never_recorded(any_frames=bool(numbers["captured"]))
+        if failure is not None:
+            raise failure
+        if numbers["captured"]:
             for each in numbers.get("streams", []):
                 print(f"{each['source']}: {', '.join(_summary(each, numbers['seconds']))}")
             print(*_summary(numbers, numbers["seconds"]), sep="\n")
-        for stream in session.streams:
-            state = stream.pipeline.state
-            if (
-                state is not None
-                and state.error_message
-                and not stream.pipeline.frame_counter.counts().captured
-            ):
-                raise SsdLiveError(state.error_message)
+        if source_failure is not None:
+            raise source_failure
         return 130 if self._interrupted else 0
+
+    def _source_failure(self, session: Any) -> SsdLiveError | None:
+        """Return the error of a source that failed before its first frame, or None."""
+        for stream in session.streams:
+            state, counts = stream.pipeline.state, stream.pipeline.frame_counter.counts()
+            if state is not None and state.error_message and not counts.captured:
+                return SsdLiveError(state.error_message)
+        return None
+
+    def _never_recorded(self, *, any_frames: bool) -> SsdLiveError | None:
+        """Return the error that the requested recording never started, or None.
+
+        `any_frames` is whether a source gave a frame.
+        """
+        if self._request.record is None or self._recorded_once:
+            return None
+        why = "the model was still loading" if any_frames else "no frame came in this time"
+        return OutputError(
+            f"{self._request.record}: nothing was recorded, because {why}; let the command run for "
+            "longer"
+        )
 
     _interrupted = _recorded_once = False
 

@@ -156,8 +156,8 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
             range(len(names))
         ):
             raise DataError(
-                f"{path}: its names are numbered {', '.join(sorted(map(str, names)))}; number "
-                "them from 0 without gaps"
+                f"{path}: the class names are numbered {', '.join(sorted(map(str, names)))}; "
+                "number them from 0 without gaps"
             )
         names = [names[number] for number in sorted(names)]
     if not isinstance(names, list) or not names:

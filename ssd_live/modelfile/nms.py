@@ -223,8 +223,8 @@ def _add_top(
 def _add_other_outputs(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> None:
     """Append nodes that compute the outputs of a model file other than `detection_scores`.
 
-    The graph must already have `detection_scores`. `numbers` (B, K) are the numbers of the detected
-    pairs.
+    The graph must already have `detection_scores`. `numbers` names a tensor int64 (B, K) with the
+    number of the pair of each detection.
     """
     classes, rows = _add_places(tail, pairs, numbers)
     tail.add("Cast", classes, output="detection_classes", to=TensorProto.INT32)

@@ -82,7 +82,7 @@ def run(request: Request) -> None:
             )
         with ExitStack() as stack:
             loaded = stack.enter_context(load_chosen(model, choice))
-            notify(f"{model.name} on {loaded.description}, {len(data)} images")
+            notify(f"evaluating {model.name} on {len(data)} images with {loaded.description}")
             found = evaluate(
                 detector_of(loaded, model.metadata, data.classes),
                 data,

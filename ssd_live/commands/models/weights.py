@@ -80,7 +80,10 @@ def _make(
             "given; give one name for each class with --classes"
         )
     how = PREPROCESSING[found.family, found.network]
-    notify(f"{path.name}: {found.family}'s {found.network}, {found.classes - 1} classes")
+    notify(
+        f"{path.name} has the weights of {found.network} from {found.family}, for "
+        f"{found.classes - 1} classes"
+    )
     described = Description(
         name=name,
         network=found.network,

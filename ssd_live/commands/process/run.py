@@ -101,7 +101,7 @@ def _workers(
         workers = stack.enter_context(
             ray_workers(config, settings, request.jobs, inputs, request.ray_address, notify)
         )
-        notify(f"{config.model.name} on {config.choice}, {len(workers)} Ray workers")
+        notify(f"running {config.model.name} on {config.choice} in {len(workers)} Ray workers")
         return workers
     backend = stack.enter_context(load_model_config(config, notify=notify))
     notify(f"{config.model.name} on {backend.description}")

@@ -103,8 +103,8 @@ def run(request: Request) -> None:
     for model in given:
         if model.metadata.network not in NETWORKS:
             raise UsageError(
-                f"{model.name} is a {model.metadata.network}; give a model of "
-                f"{' or '.join(NETWORKS)}"
+                f"the network of {model.name} is {model.metadata.network}, which is not in the "
+                f"paper; give models whose network is {' or '.join(NETWORKS)}"
             )
     results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
     for network in NETWORKS:
@@ -201,7 +201,7 @@ def _measure_random(network: str, backend: str) -> list[Measured]:
             "measuring untrained networks needs PyTorch; run `pip install '.[train]'`, or give "
             "trained models with --model"
         ) from error
-    notify(f"{network} with random weights ...")
+    notify(f"measuring {network} with random weights ...")
     model = random_model(network)
     name, _, device = ("openvino" if backend == "auto" else backend).partition(":")
     module = backend_module(name)

@@ -148,8 +148,8 @@ def _tell(progress: Any) -> None:
         "" if progress.validation_map is None else f", validation mAP {progress.validation_map:.4f}"
     )
     notify(
-        f"step {progress.step}/{progress.steps}: localisation {progress.localisation:.3f}, "
-        f"confidence {progress.confidence:.3f}, "
+        f"step {progress.step}/{progress.steps}: localisation loss "
+        f"{progress.localisation:.3f}, confidence loss {progress.confidence:.3f}, "
         f"{progress.images_per_second:.1f} images/s, {left // 60}:{left % 60:02} left{validated}"
     )
     for note in progress.notes:

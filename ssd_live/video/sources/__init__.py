@@ -7,11 +7,12 @@ __all__ = ["Source", "SourceInfo", "SourceOptions", "SourceSpec", "open_source",
 
 
 def open_source(spec: SourceSpec, options: SourceOptions) -> Source:
-    """Open the source that `spec` describes in the mode `options`, and return it.
+    """Open the source that `spec` describes, and return it.
 
-    `spec` comes from `parse_source`. Opening may take several seconds, because a network may be
-    slow to answer. Raises `MediaError` if the source cannot be opened, `MissingPackageError` if a
-    package for the source is not installed, and `UsageError` if its address is not valid.
+    `spec` comes from `parse_source`. `options` are the frame size and rate to ask the source for.
+    Opening may take several seconds, because a network may be slow to answer. Raises `MediaError`
+    if the source cannot be opened, `MissingPackageError` if a package for the source is not
+    installed, and `UsageError` if its address is not valid.
     """
     match spec.kind:
         case "camera":

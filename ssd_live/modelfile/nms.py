@@ -235,9 +235,11 @@ def _add_other_outputs(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> None:
 
 
 def _add_places(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> tuple[str, str]:
-    """Append nodes that compute the class and the box of each of the pairs `numbers` (B, M).
+    """Append nodes that compute the class and the index of the box from the number of a pair.
 
-    Returns the names of two tensors: the classes (B, M), and the indices of the boxes (B, M, 1).
+    A pair is a box and a class. `numbers` names a tensor (B, M) with the numbers of pairs. `pairs`
+    are all pairs of an image. Returns the names of two tensors: the classes (B, M), and the indices
+    of the boxes (B, M, 1).
     """
     classes = tail.add("Div", numbers, pairs.box_count)
     rows = tail.add("Mod", numbers, pairs.box_count)

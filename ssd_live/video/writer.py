@@ -268,7 +268,7 @@ class VideoWriter:
         context = self._stream.codec_context
         try:
             if codec == "hevc" and min(context.width, context.height) < _SMALLEST_HEVC:
-                raise ValueError("x265 writes outside its memory")
+                raise ValueError("x265 crashes on frames of this size")
             with keeping_thread_priority():
                 context.open()
         except (av.FFmpegError, ValueError) as error:

@@ -167,8 +167,9 @@ def _keep_inputs(request: Request, data: DataSet) -> None:
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
     """Return the column title of a run: the model's `name`, and its backend if necessary.
 
-    `names` are the model names of all runs. If one of them occurs twice, the backend choice
-    `choice` is added. If the title is in `taken` already, "(2)" is added.
+    `names` are the model names of the one or two runs. If both runs are of one model, the backend
+    choice `choice` is added. `taken` has the title of the first run as its key; for a second run
+    with the same title, "(2)" is added.
     """
     label = name if len(set(names)) == len(names) else f"{name} {choice}"
     return label if label not in taken else f"{label} (2)"

@@ -172,8 +172,8 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
             f"{path}: the weight {error} is missing; give a file with all weights of the network"
         ) from error
     raise ModelFileError(
-        f"{path}: the weights belong to no known network (the first one is named "
-        f"{next(iter(state))!r}); give weights of torchvision's ssd300_vgg16 or "
+        f"{path}: the weights are not those of a known network (the first weight in the file is "
+        f"named {next(iter(state))!r}); give weights of torchvision's ssd300_vgg16 or "
         "ssdlite320_mobilenet_v3_large, or of ssd.pytorch's SSD300"
     )
 

@@ -240,7 +240,9 @@ def test_the_statistics_add_up_and_tell_the_heartbeat(run: Run, tmp_path: Path) 
 
 def test_a_recording_asked_for_by_the_command_is_there_at_the_end(run: Run, tmp_path: Path) -> None:
     def wait(window: MainWindow) -> None:
-        recorder = window.view.stream.recorder
+        stream = window.view.stream
+        wait_until(lambda: stream.recorder is not None, "the recording begins")
+        recorder = stream.recorder
         assert recorder is not None
         wait_until(lambda: recorder.frames >= 5, "frames are recorded")
         assert window.actions_by_name["record"].isChecked()

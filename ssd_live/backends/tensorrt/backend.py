@@ -63,7 +63,7 @@ class EngineBackend(Closing):
 
     Raises `UsageError` if the precision is neither fp16 nor fp32, `BackendError` if the GPU of
     `options.device` does not exist or the engine cannot be used or built, `ModelFileError` if the
-    chosen engine was changed or the model has no engine in fp16, `OutputError` if a new engine
+    chosen engine was changed or the model cannot be built in fp16, `OutputError` if a new engine
     cannot be stored, and `MissingPackageError` if the library or the driver is missing.
     """
 

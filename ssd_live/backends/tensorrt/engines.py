@@ -37,7 +37,7 @@ def engine_for(
     stored engine that was changed or that this user did not sign, and such an engine is not used.
 
     Raises `BackendError` if the build fails or if every engine that fits has failed the engine
-    check (a new build would fail it too), `ModelFileError` if the model has no engine in fp16,
+    check (a new build would fail it too), `ModelFileError` if the model cannot be built in fp16,
     `MissingPackageError` if the library is not installed, and `OutputError` if the engine cannot be
     stored.
     """

@@ -85,6 +85,15 @@ class ProcessOptions:
         """Whether all frames of the input are processed."""
         return self.start == 0 and self.duration is None and self.max_frames is None
 
+    @property
+    def key_text(self) -> str:
+        """The text that stands for these settings in the keys of the resume log.
+
+        It is that of version 0.1.0, where this class was named `Settings`, so that the work which
+        that version finished is not done again.
+        """
+        return repr(self).replace(type(self).__name__, "Settings", 1)
+
 
 @dataclass
 class Report:

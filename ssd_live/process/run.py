@@ -251,7 +251,7 @@ class BatchRunner:
                 chosen.device,
                 chosen.precision,
                 wanted,
-                self._settings,
+                self._settings.key_text,
                 task.output and resolve(task.output),
             ],
         )

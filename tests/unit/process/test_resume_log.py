@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from ssd_live.errors import OutputError
+from ssd_live.imaging.frame import Region
+from ssd_live.process.job import ProcessOptions
 from ssd_live.process.plan import Task
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
+from ssd_live.video.writer import Quality
 
 KEY = "the settings"
 
@@ -183,3 +186,13 @@ def test_the_summary_has_a_line_a_file(tmp_path: Path) -> None:
     ]
     assert (rows[0]["frames"], rows[0]["seconds"], rows[0]["fps"]) == ("250", "2.35", "106.6")
     assert [file.name for file in tmp_path.iterdir()] == ["summary.csv"]
+
+
+def test_settings_have_the_text_that_version_0_1_0_wrote() -> None:
+    """Another text would be another key, and finished work would be done again."""
+    options = ProcessOptions(Quality("h264", 21), every=2, region=Region(1, 2, 30, 40))
+    assert options.key_text == (
+        "Settings(quality=Quality(codec='h264', crf=21, preset='fast'), every=2, "
+        "region=Region(x=1, y=2, width=30, height=40), start=0.0, duration=None, max_frames=None, "
+        "hardware_decoding=False)"
+    )

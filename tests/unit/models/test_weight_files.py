@@ -118,9 +118,7 @@ def test_a_missing_weight_is_named(tmp_path: Path, vgg: State) -> None:
 
 
 def test_weights_of_another_network_are_refused_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelFileError, match=r"known network.*conv1\.weight.*ssd300_vgg16"
-    ):
+    with pytest.raises(ModelFileError, match=r"known network.*conv1\.weight.*ssd300_vgg16"):
         recognise(saved(tmp_path / "a.pth", {"conv1.weight": torch.zeros(1)}))
 
 

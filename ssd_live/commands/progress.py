@@ -9,16 +9,19 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from ssd_live.process.job import Report
-from ssd_live.process.plan import Task
-from ssd_live.process.resume_log import Outcome
 from ssd_live.system.logs import is_quiet
+
+if TYPE_CHECKING:
+    # Every command imports this module, and few need these, which take half a second to import.
+    from ssd_live.process.job import Report
+    from ssd_live.process.plan import Task
+    from ssd_live.process.resume_log import Outcome
 
 _PLAIN_INTERVAL_SECONDS = 5.0
 # A program that runs this one can read `{"progress": [frames done, frames expected or null]}` lines
@@ -68,7 +71,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         if self._bar is not None:
             self._bar.stop()
 
-    def begin(self, task: Task, number: int, of: int) -> None:
+    def begin(self, task: "Task", number: int, of: int) -> None:
         """Show that the work on one input begins: input `number` (from 1) of `of` inputs."""
         self._many = of > 1
         title = f"{number}/{of} {task.name}" if self._many else str(task.name)
@@ -79,7 +82,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
         )
         self._shown[task] = _Shown(title, row)
 
-    def advance(self, task: Task, done: int, expected: int | None) -> None:
+    def advance(self, task: "Task", done: int, expected: int | None) -> None:
         """Show that `done` of `expected` frames are done; `expected` is None if not known."""
         shown, now = self._shown[task], time.monotonic()
         fps = done / max(now - shown.started, 1e-6)
@@ -95,7 +98,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             left = f", {(expected - done) / fps:.0f} s left" if expected and fps else ""
             notify(f"{shown.title}: {frames} frames, {fps:.1f} FPS{left}")
 
-    def end(self, task: Task, outcome: Outcome, report: Report) -> None:
+    def end(self, task: "Task", outcome: "Outcome", report: "Report") -> None:
         """Show that the work on one input has ended: as done, skipped, failed or stopped."""
         shown = self._shown.pop(task)
         if self._bar is not None and shown.row is not None:

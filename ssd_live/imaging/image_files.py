@@ -6,7 +6,6 @@ import struct
 from pathlib import Path
 
 import cv2
-import imagesize
 import numpy as np
 
 from ssd_live.errors import MediaError, OutputError
@@ -77,6 +76,9 @@ def image_size(path: Path) -> tuple[int, int]:
     # Opening a pipe would wait for somebody to write; `read_image` refuses it.
     if path.is_file():
         with contextlib.suppress(OSError, ValueError, TypeError, OverflowError, struct.error):
+            # imagesize also imports modules for the network, which takes a tenth of a second.
+            import imagesize
+
             width, height = imagesize.get(path, exif_rotation=True)
             if width > 0 and height > 0:
                 return int(width), int(height)

@@ -14,9 +14,18 @@ import pytest
 
 import ssd_live
 from ssd_live.errors import SsdLiveError
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.selection.choose import (
+    BackendChoice,
+    BackendMeasurement,
+    store_table,
+    table_identity,
+    table_path,
+)
 from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
+from tests.tiny_model import tiny_model
 
 Run = Callable[..., Answer]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -137,12 +146,20 @@ def test_the_first_use_measures_and_says_so(
     tmp_path: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    clip = write_clip(tmp_path / "in.mp4", 5)
-    assert "trying openvino fp32 ..." in ssd("process", clip, "--no-video").err
-    assert "trying" not in ssd("process", clip, "--no-video").err
+    clip, model = write_clip(tmp_path / "in.mp4", 5), tmp_path / "tiny.onnx"
+    model.write_bytes(tiny_model().data)
+    words = ("process", clip, "--no-video", "--model", model)
+    assert "trying openvino fp32 ..." in ssd(*words).err
+    assert "trying" not in ssd(*words).err
 
 
 def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
+    model = find_model(DEFAULT_MODEL)
+    rows = [
+        BackendMeasurement(BackendChoice(name, "CPU", "fp32"), 5.0, 200.0, 1.0, "detections")
+        for name in ("openvino", "onnxruntime")
+    ]
+    store_table(table_path(model), table_identity(model), rows)
     text = ssd("doctor")
     assert text.code == 0
     assert "auto for" in text.out

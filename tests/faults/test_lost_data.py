@@ -18,6 +18,7 @@ from ssd_live.video import writer
 from tests.clips import frame_times, packet_times, pictures, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.faults.test_bad_input import CHECKOUT, error_line
+from tests.tiny_model import tiny_model
 
 Process = Callable[..., Answer]
 
@@ -219,7 +220,10 @@ def test_code_in_the_current_folder_is_not_run(clip: Path, tmp_path: Path) -> No
     for name in ("numpy.py", "ssd_live.py"):
         (tmp_path / name).write_text("raise SystemExit('wrong module')")
     environment = os.environ | {"SSD_LIVE_ENGINES": str(tmp_path / "engines")}
+    model = tmp_path / "tiny.onnx"
+    model.write_bytes(tiny_model().data)
     command = [sys.executable, str(CHECKOUT / "main.py"), "process", str(clip), "--no-video"]
+    command += ["--model", str(model)]
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
     )

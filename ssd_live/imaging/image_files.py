@@ -1,6 +1,7 @@
 """Read and write image files."""
 
 import contextlib
+import os
 import re
 import struct
 from pathlib import Path
@@ -43,15 +44,21 @@ VIDEO_SUFFIXES = frozenset(
     }
 )
 _JPEG_QUALITY = 95
+# A file of 100 KB may say that it holds an image of a gigapixel, which takes 5 GB and minutes to
+# decode. `SSD_LIVE_MAX_MEGAPIXELS` sets another limit.
+_MAX_MEGAPIXELS = 100.0
+_LIMIT_VARIABLE = "SSD_LIVE_MAX_MEGAPIXELS"
 
 
 def read_image(path: Path) -> Frame:
     """Return an image file as a `bgr24` frame, turned upright as its EXIF orientation says.
 
-    Raises `MediaError` if the file cannot be read or is not an image.
+    Raises `MediaError` if the file cannot be read, is not an image, or holds more than 100
+    megapixels. The environment variable `SSD_LIVE_MAX_MEGAPIXELS` sets another limit.
     """
     if path.exists() and not path.is_file():
         raise MediaError(f"{path}: is not a regular file; give a video or image file")
+    _check_pixels(path)
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -73,6 +80,14 @@ def image_size(path: Path) -> tuple[int, int]:
     The image is turned as its EXIF orientation says. Only the header is read if the format allows
     that. Raises `MediaError` if the file cannot be read or is not an image.
     """
+    if (size := _size_in_header(path)) is not None:
+        return size
+    frame = read_image(path)
+    return frame.width, frame.height
+
+
+def _size_in_header(path: Path) -> tuple[int, int] | None:
+    """Return (width, height) in pixels as the header says, or None if it does not say it."""
     # Opening a pipe would wait for somebody to write; `read_image` refuses it.
     if path.is_file():
         with contextlib.suppress(OSError, ValueError, TypeError, OverflowError, struct.error):
@@ -82,8 +97,21 @@ def image_size(path: Path) -> tuple[int, int]:
             width, height = imagesize.get(path, exif_rotation=True)
             if width > 0 and height > 0:
                 return int(width), int(height)
-    frame = read_image(path)
-    return frame.width, frame.height
+    return None
+
+
+def _check_pixels(path: Path) -> None:
+    """Raise `MediaError` if the header of an image says that it holds too many pixels."""
+    size = _size_in_header(path)
+    try:
+        limit = float(os.environ.get(_LIMIT_VARIABLE, _MAX_MEGAPIXELS))
+    except ValueError:
+        limit = _MAX_MEGAPIXELS
+    if size is not None and size[0] * size[1] > limit * 1e6:
+        raise MediaError(
+            f"{path}: the image has {size[0]} x {size[1]} pixels, which is more than {limit:g} "
+            f"megapixels; give a smaller image, or set {_LIMIT_VARIABLE} to a higher limit"
+        )
 
 
 def write_image(path: Path, image: Pixels) -> None:

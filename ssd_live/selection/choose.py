@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -398,10 +399,7 @@ def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | 
         if table["identity"] != identity:
             return None
         rows = [_from_json(row) for row in table["rows"]]
-        sound = rows and all(
-            row.choice.backend in BACKENDS and row.choice.precision in PRECISIONS for row in rows
-        )
-        return rows if sound else None
+        return rows if rows and all(_is_sound(row) for row in rows) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -419,6 +417,20 @@ def store_table(path: Path, identity: dict[str, Any], rows: list[BackendMeasurem
     except OutputError:
         # If the folder is read-only, the next start measures again. That is no reason to fail.
         pass
+
+
+def _is_sound(row: BackendMeasurement) -> bool:
+    """Return whether the values of a row from a file have the right types and ranges."""
+    choice, speeds = row.choice, (row.latency_ms, row.throughput_fps)
+    numbers = (*speeds, row.agreement)
+    texts = (choice.backend, choice.device, choice.precision, row.basis, row.error_message)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and choice.backend in BACKENDS
+        and choice.precision in PRECISIONS
+        and all(isinstance(number, int | float) and 0 <= number < inf for number in numbers)
+        and (bool(row.error_message) or min(speeds) > 0)
+    )
 
 
 def _to_json(row: BackendMeasurement) -> dict[str, Any]:

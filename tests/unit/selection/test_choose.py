@@ -213,6 +213,29 @@ def test_a_change_of_machine_or_versions_measures_again(
     assert not tried.take()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latency_ms", 0),
+        ("latency_ms", "fast"),
+        ("throughput_fps", -1.0),
+        ("throughput_fps", float("inf")),
+        ("agreement", None),
+        ("basis", 3),
+        ("trouble", []),
+    ],
+)
+def test_a_table_with_a_wrong_value_is_measured_again(
+    name: str, value: object, model: ModelFile, tried: Tried
+) -> None:
+    write_table(model, ROWS)
+    table = json.loads(table_path(model).read_text())
+    table["rows"][0][name] = value
+    table_path(model).write_text(json.dumps(table))
+    choose(model)
+    assert tried.take()
+
+
 def test_a_damaged_table_is_measured_again(model: ModelFile, tried: Tried) -> None:
     table_path(model).write_text('{"identity"')
     fastest = choose(model)

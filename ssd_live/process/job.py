@@ -316,6 +316,9 @@ class Job:
                 f"{reader.resized_frames} frames have a different size in the source; they are "
                 "scaled to the size of the first frame"
             )
+        # Both files are closed before one of them gets its final name. A full disk thus leaves no
+        # finished video of an input that failed.
+        self._close_log(writer, log)
         if writer is not None:
             started = time.perf_counter()
             writer.finish()
@@ -325,6 +328,23 @@ class Job:
             self.report.notes += writer.notes
         if log is not None:
             log.finish()
+
+    def _close_log(self, writer: VideoWriter | None, log: JsonlWriter | None) -> None:
+        """Close the detections file.
+
+        Raises `OutputError` if that fails. The video is then kept as its part file.
+        """
+        if log is None:
+            return
+        try:
+            log.close_part()
+        except OutputError as error:
+            if writer is None:
+                raise
+            writer.close_part()
+            raise OutputError(
+                f"{error}; the video is in {writer.part}, which you can rename"
+            ) from error
 
     def _count(self, item: FrameDetections, log: JsonlWriter | None) -> None:
         if item.stale:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssd_live.process.plan import Task
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.atomic_files import atomic_write, fitting_name
 from ssd_live.system.paths import printable, resolve
 
 MEMORY_FOLDER = ".ssd_live"
@@ -86,7 +86,7 @@ class ResumeLog:
             self.folder
             / MEMORY_FOLDER
             / "detections"
-            / task.name.with_name(task.name.name + ".jsonl")
+            / task.name.with_name(fitting_name(Path(f"{task.name.name}.jsonl")))
         )
 
     def finished(self, task: Task, key: str, *, with_log: bool) -> Outcome | None:

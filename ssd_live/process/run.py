@@ -22,7 +22,7 @@ from ssd_live.process.plan import Plan, Task
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
 from ssd_live.results.records import LogPaths, check_format, combine
-from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.atomic_files import fitting_name, os_error_text
 from ssd_live.system.paths import resolve
 
 _POLL_SECONDS = 0.1
@@ -301,7 +301,7 @@ class BatchRunner:
                 for number, _ in enumerate(self._plan.tasks, 1)
             ]
         return {
-            task: LogPaths(Path(folder) / f"{name.stem}.jsonl", name)
+            task: LogPaths(Path(folder) / fitting_name(Path(f"{name.stem}.jsonl")), name)
             for task, name in zip(self._plan.tasks, names, strict=True)
         }
 

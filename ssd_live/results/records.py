@@ -132,10 +132,16 @@ class JsonlWriter:
             ) from error
 
     def close_part(self) -> None:
-        """Close the file and keep it as the part file. Raises `OutputError` if writing fails."""
+        """Close the file and keep it as the part file.
+
+        Raises `OutputError` if writing fails. A part file in which nothing is then is deleted.
+        """
         try:
             self._file.close()
         except OSError as error:
+            with contextlib.suppress(OSError):
+                if not self.part.stat().st_size:
+                    self.part.unlink()
             raise OutputError(
                 f"{self.path}: writing failed ({os_error_text(error)}); free some space or choose "
                 "another place"

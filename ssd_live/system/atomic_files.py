@@ -57,6 +57,14 @@ def parts_of(path: Path) -> set[Path]:
     return {part for part in path.parent.glob("*.part*") if name.fullmatch(part.name)}
 
 
+def fitting_name(path: Path) -> str:
+    """Return the name of a file, or a shorter name with the same ending if it is too long.
+
+    The shorter name is always the same for the same long name.
+    """
+    return f"{_part_stem(path)}{path.suffix}"
+
+
 def _part_stem(path: Path) -> str:
     if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
         return f"{path.stem[:40]}-{sha256(os.fsencode(path.name))[:8]}"

@@ -1,5 +1,6 @@
 """Nothing of the user's is ever replaced, and nothing of ours is said to be whole that is not."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -235,6 +236,46 @@ def test_the_longest_names_work(clip: Path, tmp_path: Path, process: Process) ->
     output = tmp_path / ("n" * 251 + ".mp4")
     assert process(clip, "-o", output).code == 0
     assert len(frame_times(output)) == 5
+
+
+def test_the_longest_names_work_with_detections_in_a_folder(
+    clip: Path, tmp_path: Path, process: Process
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    source = clip.rename(folder / ("n" * 251 + ".mp4"))
+    output = tmp_path / "out"
+    answer = process(folder, "-o", output, "--detections", tmp_path / "all.jsonl")
+    assert answer.code == 0, answer.err
+    assert len(frame_times(output / source.name)) == 5
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 6
+
+
+def _fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_detections_that_cannot_be_closed_leave_no_finished_video(
+    clip: Path, tmp_path: Path, small_disk: Path, process: Process
+) -> None:
+    _fill(small_disk)
+    output = tmp_path / "out.mp4"
+    answer = process(clip, "-o", output, "--detections", small_disk / "a.jsonl", "--threshold", "1")
+    line = error_line(answer)
+    assert "no space left on device" in line
+    assert "out.part.mp4" in line
+    assert not output.exists()
+    assert len(frame_times(tmp_path / "out.part.mp4")) == 5
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_a_full_disk_leaves_no_empty_file(clip: Path, small_disk: Path, process: Process) -> None:
+    _fill(small_disk)
+    answer = process(clip, "--no-video", "--detections", small_disk / "a.jsonl", "--threshold", "1")
+    assert "no space left on device" in error_line(answer)
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def test_rgb_video_keeps_its_colours(tmp_path: Path, process: Process) -> None:

@@ -1,11 +1,16 @@
 """All tests, folder by folder, two folders at a time: much of a test is waiting, so both cores of a
 small machine are used.
 
-python tools/run_tests.py [pytest's options]
+    python tools/run_tests.py [--coverage] [pytest's options]
+
+The modules in tests/fully_covered.txt must be covered to 100 % by the unit tests. With --coverage,
+the coverage of all modules by all tests of this process is printed too.
 """
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,18 +22,29 @@ LONG = ("tests/gui", "tests/unit/training", "tests/faults")
 # Folders whose parts are shares of their own.
 DIVIDED = ("tests/e2e", "tests/unit")
 NOTHING_COLLECTED = 5
+FULLY_COVERED = CHECKOUT / "tests" / "fully_covered.txt"
 
 
 def main() -> int:
+    options = sys.argv[1:]
+    everything = "--coverage" in options
+    if everything:
+        options.remove("--coverage")
     folders = shares()
     began = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        codes = list(pool.map(lambda folder: run(folder, sys.argv[1:]), folders))
-    failed = [
-        name
-        for name, code in zip(folders, codes, strict=True)
-        if code not in (0, NOTHING_COLLECTED)
-    ]
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
+        data = Path(folder) / "coverage"
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            codes = list(
+                pool.map(lambda share: run(share, options, data, everything=everything), folders)
+            )
+        failed = [
+            name
+            for name, code in zip(folders, codes, strict=True)
+            if code not in (0, NOTHING_COLLECTED)
+        ]
+        if not failed and not report(data, everything=everything):
+            failed = ["coverage"]
     print(
         f"{len(folders)} folders in {time.monotonic() - began:.0f} s; "
         f"{'failed: ' + ', '.join(failed) if failed else 'all passed'}"
@@ -56,16 +72,54 @@ def shares() -> list[str]:
     return [name for name in LONG if name in names] + [name for name in names if name not in LONG]
 
 
-def run(folder: str, options: list[str]) -> int:
+def run(share: str, options: list[str], data: Path, *, everything: bool) -> int:
+    """Run the tests of a folder or file, print their output, and return the exit code.
+
+    `data` is where the measured coverage goes. Only the listed modules are measured, and only in
+    the unit tests, unless `everything` is measured.
+    """
+    command = [sys.executable, "-m"]
+    if everything or share.startswith("tests/unit"):
+        command += ["coverage", "run", "--parallel-mode", f"--data-file={data}"]
+        command += [f"--include={'ssd_live/*' if everything else ','.join(fully_covered())}", "-m"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", folder, *options],
+        [*command, "pytest", "-q", share, *options],
         cwd=CHECKOUT,
+        env=os.environ | {"COVERAGE_CORE": "ctrace"},
         capture_output=True,
         text=True,
         check=False,
     )
-    print(f"== {folder}\n{done.stdout}{done.stderr}", flush=True)
+    print(f"== {share}\n{done.stdout}{done.stderr}", flush=True)
     return done.returncode
+
+
+def report(data: Path, *, everything: bool) -> bool:
+    """Print what the tests cover, and return whether the modules of the list are fully covered."""
+    coverage = [sys.executable, "-m", "coverage"]
+    file = f"--data-file={data}"
+    subprocess.run([*coverage, "combine", "--quiet", file], cwd=CHECKOUT, check=True)
+    if everything:
+        subprocess.run([*coverage, "report", file, "--skip-covered"], cwd=CHECKOUT, check=False)
+    listed = subprocess.run(
+        [
+            *coverage,
+            "report",
+            file,
+            f"--include={','.join(fully_covered())}",
+            "--fail-under=100",
+            "--skip-covered",
+            "--show-missing",
+        ],
+        cwd=CHECKOUT,
+        check=False,
+    )
+    return listed.returncode == 0
+
+
+def fully_covered() -> list[str]:
+    """Return the paths of the modules that must be covered to 100 %."""
+    return FULLY_COVERED.read_text(encoding="utf-8").split()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.logs import hide_parameters
 
 _RECENT = 10
 # A settings file has a few kilobytes. A much larger file is not a settings file.
@@ -54,7 +55,8 @@ class Settings(BaseModel):
         The list keeps the last 10 sources. An address that contains a password is not added, and a
         file name that is not valid Unicode is not added either.
         """
-        if "@" in text and "://" in text and ":" in text.split("://", 1)[1].split("@")[0]:
+        has_password = "@" in text and ":" in text.partition("://")[2].split("@")[0]
+        if "://" in text and (has_password or hide_parameters(text) != text):
             return
         try:
             text.encode()
@@ -110,9 +112,10 @@ def load_settings(path: Path) -> tuple[Settings, str]:
 def save_settings(settings: Settings, path: Path) -> None:
     """Write the settings to the file `path`, completely or not at all.
 
-    Raises `OutputError` if the file cannot be written.
+    Only the user may read the file, because it holds the addresses of cameras. Raises `OutputError`
+    if the file cannot be written.
     """
-    with atomic_write(path) as file:
+    with atomic_write(path, mode=0o600) as file:
         file.write(settings.model_dump_json(indent=1).encode() + b"\n")
 
 

@@ -109,8 +109,10 @@ def check_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to, which gets the name `path` when the with-block ends.
+
+    `mode` is the file's permissions, of which the user's umask takes some away.
 
     If the block raises an error, no new file is left behind and an existing file at `path` stays as
     it was. Raises `OutputError` if the file cannot be written.
@@ -121,7 +123,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         temporary = path.parent / f".ssd_live-{secrets.token_hex(8)}"
         # The system applies the user's umask here. Python can read the umask only by changing it,
         # and that would affect other threads.
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, mode)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({os_error_text(error)}); choose another place"

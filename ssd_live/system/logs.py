@@ -64,7 +64,15 @@ def without_password(text: str) -> str:
 
     Passwords, tokens and keys among the parameters of an address become `...`.
     """
-    return _PARAMETER.sub(r"\1...", _USER_INFO.sub("", text))
+    return hide_parameters(_USER_INFO.sub("", text))
+
+
+def hide_parameters(text: str) -> str:
+    """Return `text` with `...` in place of the passwords, tokens and keys among its parameters.
+
+    A parameter is `NAME=VALUE` after one of `?`, `&`, `/`, `_` and `-`.
+    """
+    return _PARAMETER.sub(r"\1...", text)
 
 
 class _TerminalFormatter(logging.Formatter):

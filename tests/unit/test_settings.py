@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,8 @@ def test_the_newest_sources_stand_first_once_and_at_most_ten() -> None:
         "http://admin:s3@cret@host/video",
         " http://admin:s3cret@host/video",
         "http://admin:s3cret/x@host/video",
+        "http://host/video?user=admin&pwd=s3cret",
+        "rtsp://10.0.0.5:554/user=admin_password=s3cret_channel=1",
     ],
 )
 def test_an_address_with_a_password_is_not_kept(text: str) -> None:
@@ -212,3 +215,12 @@ def test_the_place_can_be_named_in_the_environment(
     assert settings_path() == tmp_path / "mine.json"
     monkeypatch.delenv("SSD_LIVE_SETTINGS")
     assert (settings_path().name, settings_path().parent.name) == ("settings.json", "ssd_live")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there files have no mode")
+def test_only_the_user_may_read_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    save_settings(Settings(), path)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from ssd_live.errors import UsageError
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES
+from ssd_live.system.logs import hide_parameters
 from ssd_live.system.paths import printable
 from ssd_live.video.sources.base import SourceSpec
 
@@ -144,6 +145,11 @@ def _address(text: str) -> SourceSpec:
         )
     user = f"{parts.username}@" if parts.username else ""
     place = f"[{host}]" if ":" in host else host
+    # FFmpeg knows its protocols in lower case only.
+    scheme = parts.scheme.lower()
+    address = f"{scheme}{text[len(scheme) :]}"
+    # Some cameras take the password in the path.
+    path = hide_parameters(parts.path)
     return SourceSpec(
-        "stream", text, f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}{parts.path}"
+        "stream", address, f"{scheme}://{user}{place}{f':{port}' if port else ''}{path}"
     )

@@ -54,7 +54,7 @@ NO_OPTIONS = SourceOptions()
         ("pattern@15", "pattern", "@15"),
         ("pattern:@15", "pattern", "@15"),
         ("rtsp://10.0.0.5:554/stream1", "stream", "rtsp://10.0.0.5:554/stream1"),
-        ("RTSP://camera/x", "stream", "RTSP://camera/x"),
+        ("RTSP://camera/x", "stream", "rtsp://camera/x"),
         ("rtsps://camera/x", "stream", "rtsps://camera/x"),
         ("http://[::1]:8080/video", "stream", "http://[::1]:8080/video"),
         ("https://host/live.m3u8?token=1", "stream", "https://host/live.m3u8?token=1"),
@@ -136,12 +136,26 @@ def test_a_files_address_is_understood_with_spaces_too(tmp_path: Path) -> None:
         "rtsp://admin:x@s3cret@host/video",
         "http://host/video?user=admin&password=s3cret",
         "http://:s3cret@host/video",
+        "rtsp://10.0.0.5:554/user=admin_password=s3cret_channel=1",
     ],
 )
 def test_no_title_has_a_password(text: str) -> None:
     spec = parse_source(text)
     assert spec.address == text
     assert "s3cret" not in spec.title
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("HTTP://Host/Video?Size=1", "http://Host/Video?Size=1"),
+        ("Rtsp://host/stream1", "rtsp://host/stream1"),
+    ],
+)
+def test_a_protocol_in_capitals_is_the_same_protocol(text: str, address: str) -> None:
+    spec = parse_source(text)
+    assert spec.address == address
+    assert spec.title.startswith(address.partition("://")[0])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Facts of the machine, and threads of lower priority."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -24,6 +25,15 @@ LINUX = pytest.mark.skipif(
 
 def niceness(thread: int = 0) -> int:
     return os.getpriority(os.PRIO_PROCESS, thread)
+
+
+def nicenesses(threads: set[int]) -> list[int]:
+    """Those of the threads that have not ended meanwhile."""
+    found = []
+    for thread in threads:
+        with contextlib.suppress(ProcessLookupError):
+            found.append(niceness(thread))
+    return found
 
 
 def running() -> set[int]:
@@ -70,12 +80,9 @@ def test_threads_that_infer_beside_decoding_yield_to_it(backend: str) -> None:
     ):
         # A thread gets its niceness a moment after it began.
         wait_until(
-            lambda: (
-                [niceness(thread) for thread in running() - before].count(own + 5)
-                >= machine.available_cores()
-            )
+            lambda: nicenesses(running() - before).count(own + 5) >= machine.available_cores()
         )
-        assert own not in {niceness(thread) for thread in running() - before}
+        assert own not in nicenesses(running() - before)
 
 
 @LINUX

@@ -33,6 +33,8 @@ PREPROCESSING: dict[tuple[str, str], Preprocessing] = {
         (320, 320), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.55
     ),
     ("ssd.pytorch", "ssd300-vgg16"): Preprocessing((300, 300), _CAFFE_VGG_MEAN, _ONE, 0.45),
+    ("lufficc/SSD", "ssd300-vgg16"): Preprocessing((300, 300), _CAFFE_VGG_MEAN, _ONE, 0.45),
+    ("lufficc/SSD", "ssd512-vgg16"): Preprocessing((512, 512), _CAFFE_VGG_MEAN, _ONE, 0.45),
 }
 
 

@@ -7,7 +7,7 @@ import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,6 +24,18 @@ State = dict[str, Tensor]
 # training puts `module.` before every name.
 _WRAPPERS = ("model_state_dict", "state_dict", "model")
 _PARALLEL_PREFIX = "module."
+# The presets of default boxes that code bases use for a number of classes, including the
+# background: 20 classes of VOC, and 80 or 200 of COCO. With other numbers, users change the
+# default boxes by hand.
+_SSD_PYTORCH_PRESETS: dict[int, Preset] = {21: "voc", 201: "coco"}
+_LUFFICC_PRESETS: dict[int, Preset] = {21: "voc", 81: "coco"}
+_LUFFICC_PARTS = {
+    "backbone.vgg.": "vgg.",
+    "backbone.extras.": "extras.",
+    "backbone.l2_norm.": "L2Norm.",
+    "box_head.predictor.cls_headers.": "conf.",
+    "box_head.predictor.reg_headers.": "loc.",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class Recognised:
 
     `network` is its name in the zoo, and `preset` names its default boxes. `classes` is the number
     of classes, including the background. `model` is the network with the weights. `family` is the
-    code base whose parameter names the file uses: "torchvision" or "ssd.pytorch".
+    code base whose parameter names the file uses: "torchvision", "ssd.pytorch" or "lufficc/SSD".
     """
 
     network: str
@@ -42,34 +54,70 @@ class Recognised:
     family: str
 
 
-def recognise(path: Path) -> Recognised:
+@dataclass(frozen=True)
+class _Names:
+    """What the parameter names and shapes of a weight file tell.
+
+    The fields are those of `Recognised`, and `state` holds the weights under our names. `preset` is
+    None if the weights do not show for which default boxes they were trained.
+    """
+
+    network: str
+    preset: Preset | None
+    classes: int
+    family: str
+    state: State
+
+
+def recognise(path: Path, preset: Preset | None = None) -> Recognised:
     """Return the network that a weight file is for, with its weights loaded, in evaluation mode.
 
     `path` is a .pth, .pt or .safetensors file. The names and shapes of all its weights must be
-    those of the network. The known networks are torchvision's SSD300 and SSDLite320, ssd.pytorch's
-    SSD300, and an SSD512 with torchvision's names. Raises `ModelFileError` if the file cannot be
-    read, if its network is unknown, if the weights do not fit the network, or if a weight is not a
+    those of the network. The known networks are torchvision's SSD300 and SSDLite320, the SSD300 of
+    ssd.pytorch, the SSD300 and SSD512 of lufficc/SSD, and the networks that `train` writes.
+    `preset` names the default boxes of the weights; None takes those that the code base uses for
+    such weights. Raises `ModelFileError` if the file cannot be read, if its network is unknown, if
+    its default boxes are unknown, if the weights do not fit the network, or if a weight is not a
     finite number.
     """
     state = read_state(path)
-    network, preset, classes, family, state = _identified(state, path)
-    model = create(network, classes, preset)
+    found = _identified(state, path)
+    preset = preset or _stored_preset(path) or found.preset
+    if preset is None:
+        raise ModelFileError(
+            f"{path}: weights of {found.family}'s {found.network} for {found.classes - 1} classes "
+            "do not show which default boxes they were trained with; give --preset voc or "
+            "--preset coco"
+        )
+    model = create(found.network, found.classes, preset)
     try:
-        model.load_state_dict(state, strict=True)
+        model.load_state_dict(found.state, strict=True)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise ModelFileError(
-            f"{path}: the weights have the names of {family}'s {network}, but do not fit this "
-            f"network ({detail}); give a weight file of the unchanged network"
+            f"{path}: the weights have the names of {found.family}'s {found.network}, but do not "
+            f"fit this network ({detail}); give a weight file of the unchanged network"
         ) from error
     if not all(
-        torch.isfinite(tensor).all() for tensor in state.values() if tensor.is_floating_point()
+        torch.isfinite(tensor).all()
+        for tensor in found.state.values()
+        if tensor.is_floating_point()
     ):
         raise ModelFileError(
             f"{path}: some weights are not finite numbers; give weights from a run whose loss "
             "stayed finite"
         )
-    return Recognised(network, preset, classes, model.eval(), family)
+    return Recognised(found.network, preset, found.classes, model.eval(), found.family)
+
+
+def _stored_preset(path: Path) -> Preset | None:
+    """Return the preset that `save_weights` stored in a safetensors file, or None."""
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, framework="pt") as archive:
+        facts = archive.metadata() or {}
+    preset = facts.get("preset", "").strip('"')
+    return cast(Preset, preset) if preset in get_args(Preset) else None
 
 
 def read_state(path: Path) -> State:
@@ -138,35 +186,42 @@ def save_weights(path: Path, model: SSDNetwork, facts: dict[str, Any]) -> None:
         )
 
 
-def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]:
+def _identified(state: State, path: Path) -> _Names:
     """Find the network that the weights `state` belong to.
 
-    Returns (network, preset, classes, family, weights). The first four have the meanings of the
-    fields of `Recognised`, and the weights have the names that this project uses. `path` is only
-    for messages. Raises `ModelFileError` if no known network has these parameter names, or if the
-    parameter that shows the number of classes is missing.
+    `path` is only for messages. Raises `ModelFileError` if no known network has these parameter
+    names, or if the parameter that shows the number of classes is missing.
     """
     try:
         if "vgg.0.weight" in state and "conf.0.weight" in state:
             classes = len(state["conf.0.bias"]) // 4
-            return (
+            return _Names(
                 "ssd300-vgg16",
-                "voc" if classes == 21 else "coco",
+                _SSD_PYTORCH_PRESETS.get(classes),
                 classes,
                 "ssd.pytorch",
                 _from_ssd_pytorch(state),
             )
-        if "backbone.scale_weight" in state:
-            maps = sum(
-                name.startswith("head.classification_head.module_list.") and name.endswith(".bias")
-                for name in state
+        if "backbone.vgg.0.weight" in state:
+            classes = len(state["box_head.predictor.cls_headers.0.bias"]) // 4
+            is_512 = "box_head.predictor.cls_headers.6.bias" in state
+            return _Names(
+                "ssd512-vgg16" if is_512 else "ssd300-vgg16",
+                _LUFFICC_PRESETS.get(classes),
+                classes,
+                "lufficc/SSD",
+                _from_lufficc(state),
             )
-            network = "ssd512-vgg16" if maps == 7 else "ssd300-vgg16"
+        if "backbone.scale_weight" in state:
             classes = len(state["head.classification_head.module_list.0.bias"]) // 4
-            return network, "voc" if classes == 21 else "coco", classes, "torchvision", state
+            if "head.classification_head.module_list.6.bias" in state:
+                # torchvision has no SSD512; only this program writes such files.
+                return _Names("ssd512-vgg16", None, classes, "torchvision", state)
+            # torchvision's SSD300 has the default boxes for COCO, whatever its classes are.
+            return _Names("ssd300-vgg16", "coco", classes, "torchvision", state)
         if "backbone.features.0.0.0.weight" in state:
             classes = len(state["head.classification_head.module_list.0.1.bias"]) // 6
-            return "ssdlite320-mobilenetv3-large", "coco", classes, "torchvision", state
+            return _Names("ssdlite320-mobilenetv3-large", "coco", classes, "torchvision", state)
     except KeyError as error:
         raise ModelFileError(
             f"{path}: the weight {error} is missing; give a file with all weights of the network"
@@ -174,12 +229,25 @@ def _identified(state: State, path: Path) -> tuple[str, Preset, int, str, State]
     raise ModelFileError(
         f"{path}: the weights are not those of a known network (the first weight in the file is "
         f"named {next(iter(state))!r}); give weights of torchvision's ssd300_vgg16 or "
-        "ssdlite320_mobilenet_v3_large, or of ssd.pytorch's SSD300"
+        "ssdlite320_mobilenet_v3_large, of ssd.pytorch's SSD300, or of lufficc/SSD"
     )
 
 
+def _from_lufficc(state: State) -> State:
+    """Return the weights of an SSD300 or SSD512 of lufficc/SSD under our names.
+
+    Its layers are numbered as those of ssd.pytorch.
+    """
+    renamed = {}
+    for name, tensor in state.items():
+        for theirs, ssd_pytorch in _LUFFICC_PARTS.items():
+            if name.startswith(theirs):
+                renamed[f"{ssd_pytorch}{name.removeprefix(theirs)}"] = tensor
+    return _from_ssd_pytorch(renamed)
+
+
 def _from_ssd_pytorch(state: State) -> State:
-    """Return the weights of ssd.pytorch's SSD300 under the names that this project uses.
+    """Return the weights of an SSD network of ssd.pytorch under our names.
 
     ssd.pytorch numbers all layers of a list, including poolings and ReLUs. Only its list of extra
     layers contains no ReLUs.

@@ -1,7 +1,7 @@
 """`models list`, `info`, `pull` and `import`: show models, and make models from weights."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -46,7 +46,8 @@ def import_model(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Weights of a torchvision SSD or of ssd.pytorch: .pth, .pt or .safetensors.",
+            help="Weights of a torchvision SSD, ssd.pytorch or lufficc/SSD: .pth, .pt or "
+            ".safetensors.",
         ),
     ],
     name: Annotated[
@@ -58,6 +59,13 @@ def import_model(
             metavar="A,B", help="Class names without the background; not needed for VOC and COCO."
         ),
     ] = "",
+    preset: Annotated[
+        Literal["voc", "coco"] | None,
+        typer.Option(
+            help="Default boxes of the weights; default: those that their code base uses for such "
+            "weights."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the model that has this name.")
     ] = False,
@@ -65,4 +73,4 @@ def import_model(
     """Make a model from a weight file; no code in the file is run (needs PyTorch)."""
     from ssd_live.commands.models.weights import import_file
 
-    import_file(file, name, names_in(classes), overwrite)
+    import_file(file, name, names_in(classes), overwrite, preset)

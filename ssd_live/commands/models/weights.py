@@ -42,20 +42,27 @@ def pull(name: str, overwrite: bool) -> None:
     _make(path, name, (), published.training_data, published.licence, published.url)
 
 
-def import_file(path: Path, name: str | None, classes: tuple[str, ...], overwrite: bool) -> None:
+def import_file(
+    path: Path,
+    name: str | None,
+    classes: tuple[str, ...],
+    overwrite: bool,
+    preset: str | None = None,
+) -> None:
     """Make a model from the weight file `path`.
 
-    If `name` is None, the model is named after the file. `classes` are the class names without the
-    background. If `classes` is empty, the names are those of VOC or COCO if the weights have as
-    many classes, and otherwise "class 1", "class 2" and so on. Raises `UsageError` if the number of
-    class names is wrong or a bundled model has this name, `OutputError` if the model exists and
-    `overwrite` is False, `ModelFileError` if the file cannot be used, and `MissingPackageError` if
-    PyTorch is not installed.
+    `preset` names the default boxes of the weights; None takes those that the code base of the
+    weights uses. If `name` is None, the model is named after the file. `classes` are the class
+    names without the background. If `classes` is empty, the names are those of VOC or COCO if the
+    weights have as many classes, and otherwise "class 1", "class 2" and so on. Raises `UsageError`
+    if the number of class names is wrong or a bundled model has this name, `OutputError` if the
+    model exists and `overwrite` is False, `ModelFileError` if the file cannot be used, and
+    `MissingPackageError` if PyTorch is not installed.
     """
     _needs_torch()
     name = name or path.stem.lower().replace("_", "-")
     _refuse_existing(name, overwrite)
-    _make(path, name, classes, "not known", "not known", path.name)
+    _make(path, name, classes, "not known", "not known", path.name, preset)
 
 
 def _make(
@@ -65,6 +72,7 @@ def _make(
     training_data: str,
     licence: str,
     provenance: str,
+    preset: Any = None,
 ) -> None:
     from ssd_live.commands.export.run import bundled_frames, write
     from ssd_live.export.model_file import Description, export_network
@@ -72,7 +80,7 @@ def _make(
     from ssd_live.models.published import PREPROCESSING
     from ssd_live.models.weight_files import recognise, save_weights
 
-    found = recognise(path)
+    found = recognise(path, preset)
     names = classes or tuple(names_for(found.classes - 1))
     if len(names) != found.classes - 1:
         raise UsageError(
@@ -82,7 +90,7 @@ def _make(
     how = PREPROCESSING[found.family, found.network]
     notify(
         f"{path.name} has the weights of {found.network} from {found.family}, for "
-        f"{found.classes - 1} classes"
+        f"{found.classes - 1} classes and the default boxes for {found.preset.upper()}"
     )
     described = Description(
         name=name,

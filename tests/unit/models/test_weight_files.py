@@ -6,6 +6,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 from ssd_live.errors import ModelFileError
 from ssd_live.models import create
 from ssd_live.models.labels import COCO, VOC, names_for
-from ssd_live.models.weight_files import read_state, recognise
+from ssd_live.models.ssd_paper import Preset
+from ssd_live.models.weight_files import read_state, recognise, save_weights
 
 State = dict[str, Tensor]
 
@@ -30,6 +32,7 @@ def ssd_pytorch_names(state: State) -> State:
     convolutions, `loc`, `conf`, `L2Norm`.
     """
     renamed = {"L2Norm.weight": state["backbone.scale_weight"]}
+    is_512 = "head.classification_head.module_list.6.weight" in state
     vgg = [(f"features.{index}", index) for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)]
     vgg += [
         ("extra.0.1", 24),
@@ -44,15 +47,15 @@ def ssd_pytorch_names(state: State) -> State:
             f"extras.{number}.{kind}": state[
                 f"backbone.extra.{number // 2 + 1}.{number % 2 * 2}.{kind}"
             ]
-            for number in range(8)
+            for number in range(8 + 2 * is_512)
         }
         renamed |= {
             f"loc.{number}.{kind}": state[f"head.regression_head.module_list.{number}.{kind}"]
-            for number in range(6)
+            for number in range(6 + is_512)
         }
         renamed |= {
             f"conf.{number}.{kind}": state[f"head.classification_head.module_list.{number}.{kind}"]
-            for number in range(6)
+            for number in range(6 + is_512)
         }
     return renamed
 
@@ -68,8 +71,10 @@ def test_torchvision_names_are_recognised(tmp_path: Path, vgg: State) -> None:
         "ssd300-vgg16",
         "torchvision",
         21,
-        "voc",
+        "coco",
     )
+    boxes = create("ssd300-vgg16", 21, "coco").default_boxes
+    assert torch.equal(found.model.default_boxes, boxes)
 
 
 def test_ssdlite_is_recognised(tmp_path: Path) -> None:
@@ -87,6 +92,72 @@ def test_ssd_pytorch_names_give_the_same_network(tmp_path: Path, vgg: State) -> 
     found = recognise(saved(tmp_path / "a.pth", ssd_pytorch_names(vgg)))
     assert found.family == "ssd.pytorch"
     assert all(torch.equal(tensor, vgg[name]) for name, tensor in found.model.state_dict().items())
+
+
+def lufficc_names(state: State) -> State:
+    """The names of lufficc/SSD, which numbers the layers as ssd.pytorch does."""
+    parts = {
+        "vgg": "backbone.vgg",
+        "extras": "backbone.extras",
+        "L2Norm": "backbone.l2_norm",
+        "conf": "box_head.predictor.cls_headers",
+        "loc": "box_head.predictor.reg_headers",
+    }
+    found = {}
+    for name, tensor in ssd_pytorch_names(state).items():
+        part, _, rest = name.partition(".")
+        found[f"{parts[part]}.{rest}"] = tensor
+    return found
+
+
+@pytest.mark.parametrize(("network", "classes"), [("ssd300-vgg16", 21), ("ssd512-vgg16", 81)])
+def test_lufficcs_names_give_the_same_network(tmp_path: Path, network: str, classes: int) -> None:
+    preset = "voc" if classes == 21 else "coco"
+    state = create(network, classes).state_dict()
+    found = recognise(saved(tmp_path / "a.pth", {"model": lufficc_names(state), "iteration": 1}))
+    assert (found.network, found.family, found.classes, found.preset) == (
+        network,
+        "lufficc/SSD",
+        classes,
+        preset,
+    )
+    loaded = found.model.state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.items())
+
+
+def of_classes(state: State, classes: int) -> State:
+    """The weights with class predictors for another number of classes."""
+    return {
+        name: torch.zeros(len(tensor) // 21 * classes, *tensor.shape[1:])
+        if "classification_head" in name
+        else tensor
+        for name, tensor in state.items()
+    }
+
+
+@pytest.mark.parametrize("names", [ssd_pytorch_names, lufficc_names])
+def test_weights_that_do_not_show_their_default_boxes_need_the_preset(
+    tmp_path: Path, vgg: State, names: Callable[[State], State]
+) -> None:
+    path = saved(tmp_path / "a.pth", names(of_classes(vgg, 4)))
+    with pytest.raises(ModelFileError, match=r"for 3 classes do not show.*--preset voc or"):
+        recognise(path)
+    for preset in get_args(Preset):
+        found = recognise(path, preset)
+        assert (found.preset, found.classes) == (preset, 4)
+        boxes = create("ssd300-vgg16", 4, preset).default_boxes
+        assert torch.equal(found.model.default_boxes, boxes)
+
+
+def test_the_preset_that_train_stored_is_used(tmp_path: Path) -> None:
+    network = create("ssd512-vgg16", 4, "voc")
+    path = tmp_path / "a.safetensors"
+    save_weights(path, network, {"preset": "voc"})
+    assert recognise(path).preset == "voc"
+    save_weights(path, network, {})
+    with pytest.raises(ModelFileError, match="--preset"):
+        recognise(path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Compute average precision by the rules of the PASCAL VOC development kit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -129,6 +129,30 @@ def average_precision(curve: Curve, rule: VocRule) -> float:
     precision = np.concatenate([[0.0], curve.precision, [0.0]])
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(((recall[1:] - recall[:-1]) * envelope[1:]).sum())
+
+
+def best_f1_threshold(curves: Iterable[Curve]) -> float | None:
+    """Return the score threshold at which the detections of all classes have the highest F1 score.
+
+    F1 is the harmonic mean of precision and recall, with the detections and the objects of all
+    classes counted together. Of thresholds that are equally good, the highest is returned. None is
+    returned if no detection is right.
+    """
+    scores, rights, objects = [], [], 0
+    for curve in curves:
+        found = np.round(curve.recall * max(curve.objects, 1))
+        rights.append(np.diff(found, prepend=0.0))
+        scores.append(curve.scores)
+        objects += curve.objects
+    if not scores or not sum(right.sum() for right in rights):
+        return None
+    score, right = np.concatenate(scores), np.concatenate(rights)
+    order = np.argsort(-score, kind="stable")
+    score, right = score[order], right[order].cumsum()
+    # A threshold takes all detections of equal score, so only the last of them counts.
+    is_last = np.append(score[1:] < score[:-1], True)
+    f1 = np.where(is_last, 2 * right / (np.arange(1, len(right) + 1) + objects), 0.0)
+    return float(score[f1.argmax()])
 
 
 def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:

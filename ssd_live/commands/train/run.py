@@ -1,5 +1,6 @@
 """`train`: train a network from a recipe and write its model file."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from ssd_live.system.paths import engines_folder
 _SHOWN_FINDINGS = 10
 # How many images of the data are candidates for the agreement sample of the model file.
 _SAMPLE_IMAGES = 200
+# The display threshold of a model that was trained without validation data.
+_DISPLAY_THRESHOLD = 0.5
 # The overlap for NMS of section 3.7 of the SSD paper.
 _IOU_THRESHOLD = 0.45
 
@@ -70,6 +73,7 @@ def run(request: Request) -> None:
         beginning = begin(recipe.model, len(train.classes) + 1)
         how = beginning.preprocessing
         described = _description(recipe, train, how)
+        validator = _Validator(validation, described, how, device) if validation else None
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
         if request.resume:
             trainer.resume()
@@ -77,14 +81,11 @@ def run(request: Request) -> None:
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
         with ends_in_order(trainer.stop, "stopping after this step ..."):
-            trainer.run(
-                _tell if rank == 0 else lambda _: None,
-                _evaluator(validation, described, how, device) if validation else None,
-            )
+            trainer.run(_tell if rank == 0 else lambda _: None, validator)
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
-            _finish(trainer, described, recipe, how, validation or train, place.folder)
+            _finish(trainer, described, recipe, how, validation or train, validator, place.folder)
 
 
 def _data(recipe: Any) -> tuple[Any, Any]:
@@ -175,27 +176,46 @@ def _description(recipe: Any, train: Any, how: Any) -> Any:
         # The confidence loss of section 2.2 of the SSD paper is a softmax loss.
         activation="softmax",
         iou_threshold=_IOU_THRESHOLD,
-        display_threshold=0.5,
+        display_threshold=_DISPLAY_THRESHOLD,
         training_data=train.name,
         licence="as its data",
         provenance=f"trained with ssd_live, recipe {recipe.name}",
     )
 
 
-def _evaluator(validation: Any, described: Any, how: Any, device: str) -> Any:
-    """Return a function that computes the mAP of a network on the validation data.
+class _Validator:
+    """A function object that computes the mAP of a network on the validation data.
 
-    The function uses the thresholds that the model file will have; they come from `described`.
-    `how` is the preprocessing of the network, and `device` is where it runs, such as `cuda`.
+    It uses the thresholds of the model file that the training makes. `described` is the description
+    of that file, `how` the preprocessing of the network, and `device` a name such as `cuda`.
     """
-    from ssd_live.evaluation.evaluate import detector_of_network, evaluate
-    from ssd_live.export.model_file import metadata_of
-    from ssd_live.training.start import Normalise
 
-    normalise, metadata = Normalise(how).to(device), metadata_of(described)
-    return lambda network: (
-        evaluate(detector_of_network(network, normalise, metadata, device), validation, "voc").mean
-    )
+    def __init__(self, validation: Any, described: Any, how: Any, device: str) -> None:
+        from ssd_live.export.model_file import metadata_of
+        from ssd_live.training.start import Normalise
+
+        self._validation, self._device = validation, device
+        self._normalise, self._metadata = Normalise(how).to(device), metadata_of(described)
+
+    def __call__(self, network: Any) -> float:
+        return float(self._evaluation(network).mean)
+
+    def display_threshold(self, network: Any) -> float | None:
+        """Return the score at which the network has the best F1 on the validation data.
+
+        The score is rounded down to two decimals. None is returned if the network finds no object.
+        """
+        from ssd_live.evaluation.average_precision import best_f1_threshold
+
+        score = best_f1_threshold(self._evaluation(network.eval()).curves.values())
+        lowest = self._metadata.score_threshold
+        return None if score is None else max(math.floor(score * 100) / 100, lowest)
+
+    def _evaluation(self, network: Any) -> Any:
+        from ssd_live.evaluation.evaluate import detector_of_network, evaluate
+
+        detect = detector_of_network(network, self._normalise, self._metadata, self._device)
+        return evaluate(detect, self._validation, "voc")
 
 
 def _frames(images: Sequence[LabelledImage]) -> Iterator[Frame]:
@@ -226,11 +246,20 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
     notify(line)
 
 
-def _finish(trainer: Any, described: Any, recipe: Any, how: Any, data: Any, folder: Path) -> None:
+def _finish(
+    trainer: Any,
+    described: Any,
+    recipe: Any,
+    how: Any,
+    data: Any,
+    validator: "_Validator | None",
+    folder: Path,
+) -> None:
     """Write the weights and the model file of the best step, and the training curves.
 
     The best step has the highest validation mAP; without validation it is the last step. The
-    agreement sample of the model file comes from the images of `data`. `folder` gets the curves.
+    agreement sample of the model file comes from the images of `data`. With a `validator`, the
+    display threshold is that of the best F1 on the validation data. `folder` gets the curves.
     The file of weights can start another training. Raises `ModelFileError` if the file and the
     network do not agree, and `OutputError` if a file cannot be written.
     """
@@ -243,6 +272,9 @@ def _finish(trainer: Any, described: Any, recipe: Any, how: Any, data: Any, fold
     best = trainer.take_best()
     if best not in (None, trainer.step):
         notify(f"step {best} was the best in validation; its weights are used")
+    if validator is not None and (threshold := validator.display_threshold(trainer.trained)):
+        notify(f"detections with a score of at least {threshold:g} are shown: the best F1")
+        described = replace(described, display_threshold=threshold)
     network = trainer.trained_on_cpu()
     facts = {
         "classes": list(described.classes),

@@ -22,6 +22,7 @@ from ssd_live.evaluation.average_precision import (
     Predictions,
     VocRule,
     average_precision,
+    best_f1_threshold,
     curve_of,
 )
 
@@ -415,3 +416,65 @@ def test_the_transcription_itself_gives_an_answer_worked_out_by_hand(rule: VocRu
     ]
     expected = {"voc07": (6 + 5 * 2 / 3) / 11, "voc": (1 + 2 / 3) / 2}
     assert devkit_ap(images, rule, 0) == pytest.approx(expected[rule])
+
+
+def plain_curve(scores: list[float], right: list[bool], objects: int) -> Curve:
+    found = np.cumsum(right)
+    return Curve(
+        found / max(objects, 1),
+        found / np.arange(1, len(right) + 1),
+        np.array(scores),
+        objects,
+    )
+
+
+def slow_best_f1(curves: list[tuple[list[float], list[bool], int]]) -> float:
+    objects = sum(count for _, _, count in curves)
+    pairs = [pair for scores, right, _ in curves for pair in zip(scores, right, strict=True)]
+    best = {}
+    for threshold in sorted({score for score, _ in pairs}, reverse=True):
+        kept = [right for score, right in pairs if score >= threshold]
+        best[threshold] = 2 * sum(kept) / (len(kept) + objects)
+    return max(best, key=lambda threshold: (best[threshold], threshold))
+
+
+def test_the_threshold_of_the_best_f1_parts_the_right_from_the_wrong() -> None:
+    assert (
+        best_f1_threshold([plain_curve([0.9, 0.8, 0.7, 0.2], [True, True, False, False], 2)]) == 0.8
+    )
+
+
+def test_a_missed_object_is_worth_a_wrong_detection_or_two() -> None:
+    only = plain_curve([0.9, 0.5, 0.4], [True, False, True], 2)
+    assert best_f1_threshold([only]) == 0.4
+
+
+def test_all_classes_have_one_threshold() -> None:
+    cats = plain_curve([0.9, 0.3], [True, True], 2)
+    dogs = plain_curve([0.8, 0.7, 0.6, 0.5], [True, False, False, False], 1)
+    assert best_f1_threshold([cats, dogs]) == 0.8
+
+
+@pytest.mark.parametrize("curves", [[], [plain_curve([], [], 3)], [plain_curve([0.9], [False], 1)]])
+def test_without_a_right_detection_there_is_no_threshold(curves: list[Curve]) -> None:
+    assert best_f1_threshold(curves) is None
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.7, 0.9]), st.booleans()), max_size=8),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_the_best_f1_is_that_of_a_slow_search(rows: list[list[tuple[float, bool]]]) -> None:
+    classes = []
+    for row in rows:
+        ordered = sorted(row, key=lambda pair: -pair[0])
+        right = [is_right for _, is_right in ordered]
+        classes.append(([score for score, _ in ordered], right, sum(right) + 1))
+    found = best_f1_threshold([plain_curve(*one) for one in classes])
+    if not any(any(right) for _, right, _ in classes):
+        assert found is None
+    else:
+        assert found == slow_best_f1(classes)

@@ -32,6 +32,7 @@ from ssd_live.commands import (
 )
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
 from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
+from ssd_live.system.paths import one_line
 
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 _logger = logging.getLogger(__name__)
@@ -246,4 +247,4 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(one_line(line), file=sys.stderr)

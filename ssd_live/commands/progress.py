@@ -16,6 +16,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
 from ssd_live.system.logs import is_quiet
+from ssd_live.system.paths import one_line
 
 if TYPE_CHECKING:
     # Every command imports this module, and few need these, which take half a second to import.
@@ -30,12 +31,12 @@ _JSON_INTERVAL_SECONDS = 0.1
 
 
 def notify(line: str) -> None:
-    """Print a line to stderr at once.
+    """Print a line to stderr at once, with escapes in place of control characters.
 
     If the user asked for errors only, print the line only if it begins with "error:".
     """
     if not is_quiet() or line.startswith("error:"):
-        print(line, file=sys.stderr, flush=True)
+        print(one_line(line), file=sys.stderr, flush=True)
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
@@ -74,7 +75,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
     def begin(self, task: "Task", number: int, of: int) -> None:
         """Show that the work on one input begins: input `number` (from 1) of `of` inputs."""
         self._many = of > 1
-        title = f"{number}/{of} {task.name}" if self._many else str(task.name)
+        title = one_line(f"{number}/{of} {task.name}" if self._many else str(task.name))
         row = (
             self._bar.add_task(title, total=None, frames="0", fps=0.0)
             if self._bar is not None
@@ -110,7 +111,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
                 else outcome.message or "finished before"
             )
             self._console.print(
-                f"{shown.title}: {outcome.status}, {detail}",
+                one_line(f"{shown.title}: {outcome.status}, {detail}"),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,

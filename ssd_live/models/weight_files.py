@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from ssd_live.errors import ModelFileError
@@ -139,7 +139,7 @@ def read_state(path: Path) -> State:
             f"{path}: contains more than weights, and ssd_live never runs code from a file; save "
             "only the weights, with torch.save(model.state_dict(), FILE)"
         ) from error
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except Exception as error:  # a damaged pickle may raise anything
         raise ModelFileError(
             f"{path}: the weights cannot be read; copy or download the file again"
         ) from error

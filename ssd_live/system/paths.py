@@ -122,3 +122,13 @@ def printable(path: Path | str) -> str:
     Bytes of the path that are not UTF-8 become replacement characters.
     """
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def one_line(text: str) -> str:
+    r"""Return a text with escapes, such as `\n` and `\x1b`, in place of its control characters.
+
+    A file name may hold such characters. A terminal would obey them.
+    """
+    return "".join(
+        letter if letter.isprintable() or letter == " " else ascii(letter)[1:-1] for letter in text
+    )

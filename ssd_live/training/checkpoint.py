@@ -74,15 +74,9 @@ def load(path: Path) -> Checkpoint:
             f"{path}: contains objects that do not belong in a checkpoint, and ssd_live never runs "
             "code from a file; give a checkpoint made by `train`"
         ) from error
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except ModelFileError:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
         raise ModelFileError(
             f"{path}: the checkpoint cannot be read; give a checkpoint made by `train`"
         ) from error

@@ -132,7 +132,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise UsageError(
             f"{path}: cannot be read ({(error.strerror or str(error)).lower()}){hint}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a plain ValueError. Deep nesting is a RecursionError.
         raise UsageError(
             f"{path}: is not valid TOML ({str(error).splitlines()[0]}); correct the "
             "file at that place"

@@ -370,3 +370,17 @@ def _unprivileged(*words: object) -> Answer:
         [str(word) for word in command], capture_output=True, text=True, check=False, cwd="/"
     )
     return Answer(answer.returncode, answer.stdout, answer.stderr)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names have no control characters there")
+def test_control_characters_of_a_name_do_not_reach_the_terminal(
+    tmp_path: Path, process: Callable[..., Answer]
+) -> None:
+    path = tmp_path / "a\x1b[2J\nb.mp4"
+    path.write_text("no video")
+    answer = process(path, tmp_path / "gone.mp4", "-o", tmp_path / "out")
+    assert "\x1b" not in answer.err
+    answer = process(path, "--no-video")
+    line = error_line(answer)
+    assert "a\\x1b[2J\\nb.mp4" in line
+    assert "\x1b" not in answer.err

@@ -415,7 +415,7 @@ class EngineStore:
         """Return this user's signing key, 32 random bytes. Create its file if there is none.
 
         Only this user can read the file. Raises `OutputError` if the key cannot be read or
-        created, or if its file has another size.
+        created, if others may write its file, or if the file has another size.
         """
         if not self._secret.is_file():
             self._make_key()
@@ -426,6 +426,11 @@ class EngineStore:
                 f"{self._secret}: the key that engines are signed with cannot be read "
                 f"({os_error_text(error)}); make the file readable"
             ) from error
+        if os.name == "posix" and self._secret.stat().st_mode & 0o022:
+            raise OutputError(
+                f"{self._secret}: others may write the key that engines are signed with; delete "
+                "this file and build the engines again"
+            )
         if len(key) != _KEY_BYTES:
             raise OutputError(
                 f"{self._secret}: is not a signing key; delete this file and build the engines "

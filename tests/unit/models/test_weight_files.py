@@ -2,8 +2,11 @@
 never executed.
 """
 
+import contextlib
+import io
 import os
 import pickle
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -17,6 +20,7 @@ from ssd_live.models import create
 from ssd_live.models.labels import COCO, VOC, names_for
 from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.weight_files import read_state, recognise, save_weights
+from ssd_live.training.checkpoint import load as load_checkpoint
 
 State = dict[str, Tensor]
 
@@ -232,3 +236,21 @@ def test_class_names_are_known_by_their_number() -> None:
     assert (len(names_for(90)), names_for(90)[0], names_for(90)[89]) == (90, "person", "toothbrush")
     assert sum(not name.startswith("unused") for name in COCO) == 80
     assert names_for(2) == ["class 1", "class 2"]
+
+
+@pytest.mark.parametrize("reader", [read_state, load_checkpoint])
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_raise_no_other_error(
+    tmp_path: Path, reader: Callable[[Path], object], seed: int
+) -> None:
+    """Bytes of a small archive are changed; a reader may also not notice it."""
+    dice = random.Random(seed)
+    content = io.BytesIO()
+    torch.save({"version": 1, "a": torch.ones(3), "b": [1, {"c": "d"}]}, content)
+    data = bytearray(content.getvalue())
+    for _ in range(1 + seed % 8):
+        data[dice.randrange(len(data))] = dice.randrange(256)
+    path = tmp_path / "a.pt"
+    path.write_bytes(data if seed % 3 else data[: dice.randrange(len(data))])
+    with contextlib.suppress(ModelFileError):
+        reader(path)

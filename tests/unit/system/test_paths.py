@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssd_live.system.paths import assets_folder, cache_folder, engines_folder
+from ssd_live.system.paths import assets_folder, cache_folder, engines_folder, one_line
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -95,3 +95,17 @@ def test_caches_go_elsewhere_where_their_folder_cannot_be_written_and_one_line_s
     assert first.is_relative_to(tmp_path / "temporary")
     (line,) = caplog.messages
     assert f"{blocked / 'cache'} cannot be written (not a directory); using {first}" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("새 영상.mp4: done, 10 frames", "새 영상.mp4: done, 10 frames"),
+        ("a\nb", "a\\nb"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("txt.\u202e4pm", "txt.\\u202e4pm"),
+        ("caf\udce9", "caf\\udce9"),
+    ],
+)
+def test_control_characters_are_shown_as_escapes(text: str, shown: str) -> None:
+    assert one_line(text) == shown

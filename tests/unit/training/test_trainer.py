@@ -348,6 +348,15 @@ def test_a_mistake_in_a_recipe_gets_one_line_with_the_nearest_key(change: str, s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 3000, 'name = "\\udc00"'])
+def test_a_recipe_that_the_toml_reader_chokes_on_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="is not valid TOML") as raised:
+        read_recipe(path)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_recipe_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_recipe(tmp_path / "none.toml")

@@ -451,6 +451,17 @@ def test_a_key_of_the_wrong_length_is_named(
             attempt()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file permissions are POSIX's")
+@pytest.mark.parametrize("mode", [0o666, 0o620])
+def test_a_key_that_others_may_write_is_refused(
+    store: EngineStore, tmp_path: Path, mode: int
+) -> None:
+    store.save(KEY, ENGINE, 1.0)
+    secret_of(tmp_path).chmod(mode)
+    with pytest.raises(OutputError, match=r"engine\.key: others may write the key.*delete"):
+        store.find(KEY)
+
+
 def test_a_lost_key_makes_every_engine_one_to_build_again(
     store: EngineStore, tmp_path: Path
 ) -> None:

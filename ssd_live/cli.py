@@ -7,6 +7,7 @@ import functools
 import inspect
 import io
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Protocol
@@ -33,6 +34,7 @@ from ssd_live.commands import (
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
 from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
 from ssd_live.system.paths import one_line
+from ssd_live.system.signals import on_signals
 
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 _logger = logging.getLogger(__name__)
@@ -170,7 +172,9 @@ def main(arguments: list[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]
     try:
         words = _start_logging(words)
-        code: Any = app(words, standalone_mode=False)
+        # Commands that end in another way set handlers of their own.
+        with on_signals(signal.default_int_handler):
+            code: Any = app(words, standalone_mode=False)
         return int(code or 0)
     except SsdLiveError as error:
         if debug:

@@ -1,7 +1,6 @@
 """The application around the window: it shows the window and returns the exit code."""
 
 import contextlib
-import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import load_settings, save_settings, settings_path
+from ssd_live.system.signals import on_signals
 
 _INTERRUPTED = 130
 
@@ -143,7 +143,7 @@ class Application:
         saver = QTimer(window)
         saver.timeout.connect(self._save_in_background)
         saver.start(5000)
-        with self._signals_close(window):
+        with self._close_on_signals(window):
             monitor.start()
             application.exec()
         window.hide()
@@ -151,23 +151,14 @@ class Application:
         application.processEvents()
         return numbers
 
-    @contextlib.contextmanager
-    def _signals_close(self, window: MainWindow) -> Any:
-        def stop(number: int, frame: object) -> None:
+    def _close_on_signals(self, window: MainWindow) -> contextlib.AbstractContextManager[None]:
+        """Return a with-block inside which Ctrl-C, SIGTERM and SIGHUP close the window."""
+
+        def close(number: int, frame: object) -> None:
             self._exit_code = _INTERRUPTED
             window.close()
 
-        names = (signal.SIGINT, signal.SIGTERM)
-        earlier = (
-            {name: signal.signal(name, stop) for name in names}
-            if threading.current_thread() is threading.main_thread()
-            else {}
-        )
-        try:
-            yield
-        finally:
-            for name, handler in earlier.items():
-                signal.signal(name, handler)
+        return on_signals(close)
 
     def _take_screenshot(self, window: MainWindow, path: Path) -> None:
         with contextlib.suppress(OSError):

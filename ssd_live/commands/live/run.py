@@ -1,12 +1,9 @@
 """`live`: show detections live in a window, or run in the terminal."""
 
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +14,7 @@ from ssd_live.errors import OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.system.paths import assets_folder
+from ssd_live.system.signals import on_signals
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source
 from ssd_live.video.sources.parse import parse_size
 
@@ -148,7 +146,7 @@ class _Terminal:
         shown = DisplayFilters(Settings(), request.overrides)
         with (
             LiveSession(events, shown, streams=len(request.sources)) as session,
-            _signals(self._interrupt),
+            on_signals(lambda *_: self._interrupt()),
         ):
             self._session = session
             session.load(request.model_request(DEFAULT_MODEL, "auto", "auto"))
@@ -290,19 +288,6 @@ def _summary(numbers: dict[str, Any], seconds: float) -> list[str]:
 
 def _run_in_terminal(request: LiveRequest) -> int:
     return _Terminal(request).run()
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on each Ctrl-C or SIGTERM inside the with-block."""
-    earlier = {
-        name: signal.signal(name, lambda *_: stop()) for name in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for name, handler in earlier.items():
-            signal.signal(name, handler)
 
 
 def _leave_nothing_behind(code: int) -> None:

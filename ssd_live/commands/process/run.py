@@ -71,7 +71,10 @@ def run(request: Request) -> None:
             overwrite=request.overwrite,
             cancellation=cancellation,
         )
-        with ends_in_order(cancellation.stop, "stopping ..."), TerminalProgress() as progress:
+        with (
+            ends_in_order(cancellation.stop, "stopping ...", cancellation.abort),
+            TerminalProgress() as progress,
+        ):
             totals = work.run(progress)
     _print_summary(plan, totals)
     if totals.stopped:

@@ -1,0 +1,38 @@
+"""Handle the signals that end a program: Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP)."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+Handler = Callable[[int, FrameType | None], None]
+
+# Windows has no SIGHUP.
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+@contextmanager
+def on_signals(handler: Handler) -> Iterator[None]:
+    """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP inside the with-block.
+
+    A signal that this process ignores, such as SIGHUP under `nohup`, stays ignored. Outside the
+    main thread this does nothing, because Python handles signals in the main thread only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = {
+        number: signal.getsignal(number)
+        for number in _SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    for number in earlier:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, its_handler in earlier.items():
+            signal.signal(number, its_handler)

@@ -1,0 +1,53 @@
+"""The signals that end a program."""
+
+import signal
+import sys
+import threading
+
+import pytest
+
+from ssd_live.system.signals import on_signals
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+NAMES = ["SIGINT", "SIGTERM", "SIGHUP"]
+
+
+@POSIX
+@pytest.mark.parametrize("name", NAMES)
+def test_each_of_the_signals_is_heard_inside_the_block_only(name: str) -> None:
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    heard: list[int] = []
+    with on_signals(lambda number, _: heard.append(number)):
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+    assert heard == [number, number]
+    assert signal.getsignal(number) is before
+
+
+@POSIX
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    heard: list[int] = []
+    try:
+        with on_signals(lambda number, _: heard.append(number)):
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == [signal.SIGTERM]
+
+
+def test_in_another_thread_nothing_changes() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def work() -> None:
+        with on_signals(lambda *_: None):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -193,17 +192,28 @@ def _resembling(data: DataSet) -> Iterator[Finding]:
         for image in reversed(data.images)
         for number in image.classes
     }
-    for one, other in combinations(range(len(data.classes)), 2):
-        few, many = sorted((one, other), key=lambda number: counts[number])
+    # One name must be rare. If both are common, they are two classes, such as cup and cap.
+    present = np.flatnonzero(counts)
+    pairs = [
+        (int(few), int(many))
+        for few in present
+        for many in present[counts[present] >= 10 * counts[few]]
+    ]
+    for few, many in sorted(pairs, key=sorted):
         names = data.classes[few], data.classes[many]
-        # One name must be rare. If both are common, they are two classes, such as cup and cap.
-        if (
-            counts[few]
-            and counts[few] * 10 <= counts[many]
-            and difflib.SequenceMatcher(None, *names).ratio() >= _RESEMBLING
-        ):
+        if _resemble(*names):
             detail = (
                 f"the class {names[0]!r} ({counts[few]} objects) looks like {names[1]!r} "
                 f"({counts[many]} objects); is it misspelt?"
             )
             yield Finding("resembling names", place[few], detail)
+
+
+def _resemble(one: str, other: str) -> bool:
+    """Return whether two names are so similar that one may be the other one misspelt."""
+    matcher = difflib.SequenceMatcher(None, one, other)
+    # The first two are upper bounds of the third, which takes much longer.
+    return all(
+        ratio() >= _RESEMBLING
+        for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    )

@@ -2,12 +2,14 @@
 YOLO alike; what is right is left alone.
 """
 
+import difflib
 import json
 import os
 import shutil
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 
 from ssd_live.datasets.check import check, unlabelled
 from ssd_live.datasets.load import load_data
-from ssd_live.datasets.types import Finding, Kind
+from ssd_live.datasets.types import DataSet, Finding, Kind, LabelledImage
 
 PHOTO = Path(__file__).parents[3] / "assets" / "media" / "chelsea.png"
 WIDTH, HEIGHT = 64, 48
@@ -603,3 +605,30 @@ def test_a_folder_of_images_that_is_not_there_has_no_unlabelled_ones(tmp_path: P
     add_label(tmp_path, "a", [("cat", INSIDE)])
     assert unlabelled(load_data(tmp_path)) == []
     assert only(tmp_path)[0] == "missing image"
+
+
+def test_many_classes_without_objects_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were compared in pairs, which took minutes for tens of thousands."""
+    compared = 0
+    ordinary = difflib.SequenceMatcher
+
+    class Counting(ordinary):  # type: ignore[valid-type, misc]
+        def __init__(self, *words: Any) -> None:
+            nonlocal compared
+            compared += 1
+            super().__init__(*words)
+
+    monkeypatch.setattr(difflib, "SequenceMatcher", Counting)
+    names = ("cat", "cap", *(f"class {number}" for number in range(20_000)))
+    labelled = LabelledImage(
+        tmp_path / "a.png",
+        np.tile(np.array([[1, 1, 5, 5]], np.float32), (21, 1)) + np.arange(21)[:, None],
+        np.array([0] * 20 + [1]),
+        np.zeros(21, bool),
+    )
+    cv2.imwrite(str(labelled.path), np.zeros((64, 64, 3), np.uint8))
+    found = check(DataSet("many", names, (labelled,)), lambda _: None)
+    assert compared == 1
+    assert [finding.kind for finding in found.findings].count("resembling names") <= 1

@@ -60,6 +60,11 @@ def test_a_model_is_trained_measured_and_run(
     )
     assert again.code == 2
     assert "--resume" in again.err
+    replacing = ssd("train", recipe(tmp_path), "--data", shapes, "-o", tmp_path / "other", *SHORT)
+    assert replacing.code == 1
+    assert "--overwrite" in replacing.err
+    assert "--set name=NAME" in replacing.err
+    assert not (tmp_path / "other").exists()
     measured = ssd(
         "eval", "shapes-test", "--data", shapes, "--json", tmp_path / "map.json", *FIXED_BACKEND
     )
@@ -94,3 +99,13 @@ def test_a_model_without_a_class_of_the_data_is_refused(
     answer = ssd("eval", "ssd300-mobilenetv2-oid", "--data", shapes, *FIXED_BACKEND)
     assert answer.code == 1
     assert "no class in common" in answer.err
+
+
+def test_the_name_of_a_bundled_model_is_refused(
+    ssd: Callable[..., Answer], shapes: Path, tmp_path: Path
+) -> None:
+    words = ("--data", shapes, "-o", tmp_path / "run", "--set", "name=ssd300-mobilenetv2-oid")
+    answer = ssd("train", recipe(tmp_path), *words)
+    assert answer.code == 2
+    assert "is the name of a bundled model" in answer.err
+    assert not (tmp_path / "run").exists()

@@ -35,6 +35,9 @@ class Request:
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue exactly where the last run stopped.")
     ] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier model that has this name.")
+    ] = False
     device: Annotated[
         str, typer.Option(help="Device: cpu, cuda, cuda:1 ...; default: the GPU if there is one.")
     ] = ""

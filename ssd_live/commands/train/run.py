@@ -17,10 +17,12 @@ from ssd_live.errors import (
     MediaError,
     MissingPackageError,
     ModelFileError,
+    OutputError,
     UsageError,
 )
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image
+from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.system.paths import engines_folder
 
@@ -63,6 +65,7 @@ def run(request: Request) -> None:
             f"{place.folder}: contains a training run already; continue it with --resume, or give "
             "another folder with -o"
         )
+    _refuse_existing(recipe.name, replaces=request.overwrite or request.resume)
     place.folder.mkdir(parents=True, exist_ok=True)
     with ranks(prepare(request.device, recipe.train.seed)) as (rank, world, device):
         if recipe.train.batch % world:
@@ -86,6 +89,26 @@ def run(request: Request) -> None:
             raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
             _finish(trainer, described, recipe, how, validation or train, validator, place.folder)
+
+
+def _refuse_existing(name: str, *, replaces: bool) -> None:
+    """Check that the training may write a model of this name.
+
+    Raises `UsageError` if a bundled model has the name, and `OutputError` if an earlier model has
+    it and must not be replaced.
+    """
+    path = model_paths().get(name)
+    if path is None:
+        return
+    if path.parent != engines_folder() / "models":
+        raise UsageError(
+            f"{name} is the name of a bundled model; give another name with --set name=NAME"
+        )
+    if not replaces:
+        raise OutputError(
+            f"{path}: a model of this name exists already; give --overwrite to replace it, or "
+            "another name with --set name=NAME"
+        )
 
 
 def _data(recipe: Any) -> tuple[Any, Any]:

@@ -119,7 +119,7 @@ def test_the_papers_figures_stand_in_the_table(ssd: Callable[..., Answer], model
 def test_a_network_that_the_paper_does_not_have_is_refused(ssd: Callable[..., Answer]) -> None:
     answer = ssd("reproduce", "voc07", "--model", "ssd300-mobilenetv2-oid")
     assert answer.code == 2
-    assert "give a model of ssd300-vgg16" in answer.err
+    assert "give models whose network is ssd300-vgg16" in answer.err
 
 
 def test_another_experiment_is_refused(ssd: Callable[..., Answer]) -> None:

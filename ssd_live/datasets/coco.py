@@ -195,7 +195,7 @@ def _labelled(
         index = class_index(names, categories.get(int(annotation["category_id"]), ""))
         if index is None:
             continue
-        x, y, width, height = (float(value) for value in annotation["bbox"])
+        x, y, width, height = _box_of(annotation)
         boxes.append((x, y, x + width, y + height))
         classes.append(index)
         crowds.append(bool(annotation.get("iscrowd", 0)))
@@ -214,6 +214,21 @@ def _labelled(
         size,
         areas=np.array(areas),
     )
+
+
+def _box_of(annotation: Any) -> tuple[float, float, float, float]:
+    """Return the box x, y, width, height of an annotation, in pixels.
+
+    Without the key `bbox` it is the box around the polygons of the key `segmentation`. Raises
+    `KeyError` if the annotation has neither, and `ValueError` if a value is wrong.
+    """
+    if "bbox" not in annotation and isinstance(annotation.get("segmentation"), list):
+        points = [float(value) for polygon in annotation["segmentation"] for value in polygon]
+        across, down = points[::2], points[1::2]
+        left, top = min(across), min(down)
+        return left, top, max(across) - left, max(down) - top
+    x, y, width, height = (float(value) for value in annotation["bbox"])
+    return x, y, width, height
 
 
 def _image_path(name: str, folders: Sequence[Path]) -> Path:

@@ -61,6 +61,30 @@ def test_a_box_around_the_whole_image_is_not_moved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_data(path).images[0].boxes, [[0, 0, 64, 48]])
 
 
+def polygons(*parts: list[float]) -> dict[str, Any]:
+    """An annotation without a box."""
+    found = thing(segmentation=list(parts))
+    del found["bbox"]
+    return found
+
+
+def test_without_a_box_it_is_the_one_around_the_polygons(tmp_path: Path) -> None:
+    given = [polygons([5, 6, 15, 6, 15, 26, 5, 26]), polygons([1, 2, 3, 4], [10, 30, 12.5, 20])]
+    path = write_json(tmp_path / "a.json", annotations=given)
+    found = load_data(path).images[0].boxes
+    np.testing.assert_array_equal(found, [[5, 6, 15, 26], [1, 2, 12.5, 30]])
+
+
+@pytest.mark.parametrize("broken", [polygons(), polygons([]), thing(bbox=None) | {"bbox": "no"}])
+def test_an_annotation_without_any_box_is_a_finding(broken: dict[str, Any], tmp_path: Path) -> None:
+    images = [image(), image(2, "b.jpg")]
+    path = write_json(tmp_path / "a.json", images, [thing(), broken | {"image_id": 2}])
+    data = load_data(path)
+    assert [labelled.path.name for labelled in data.images] == ["a.jpg"]
+    (finding,) = data.findings
+    assert "image 2" in str(finding)
+
+
 def test_crowds_are_marked_as_ignored(tmp_path: Path) -> None:
     path = write_json(
         tmp_path / "a.json", annotations=[thing(iscrowd=1), thing(iscrowd=0), thing()]

@@ -520,7 +520,7 @@ def build(model, flavour, options, on_progress, cancelled, timings):
             if often == 2:
                 # The library's step takes longer than the user waits; else the
                 # interrupts of one second count as one.
-                interrupts._SAME_SECONDS = 0.0
+                interrupts.SAME_SECONDS = 0.0
                 cancelled.clear()
                 os.kill(os.getpid(), signal.SIGINT)
         on_progress(share, phase)

@@ -76,10 +76,10 @@ def run(share: str, options: list[str], data: Path, *, everything: bool) -> int:
     """Run the tests of a folder or file, print their output, and return the exit code.
 
     `data` is where the measured coverage goes. Only the listed modules are measured, and only in
-    the unit tests, unless `everything` is measured.
+    the unit tests of their packages, unless `everything` is measured.
     """
     command = [sys.executable, "-m"]
-    if everything or share.startswith("tests/unit"):
+    if everything or is_measured(share):
         command += ["coverage", "run", "--parallel-mode", f"--data-file={data}"]
         command += [f"--include={'ssd_live/*' if everything else ','.join(fully_covered())}", "-m"]
     done = subprocess.run(
@@ -92,6 +92,15 @@ def run(share: str, options: list[str], data: Path, *, everything: bool) -> int:
     )
     print(f"== {share}\n{done.stdout}{done.stderr}", flush=True)
     return done.returncode
+
+
+def is_measured(share: str) -> bool:
+    """Return whether a share holds the unit tests of a package with a listed module."""
+    name = Path(share).stem.removeprefix("test_")
+    places = (f"ssd_live/{name}/", f"ssd_live/{name}.py")
+    return share.startswith("tests/unit") and any(
+        module.startswith(places) for module in fully_covered()
+    )
 
 
 def report(data: Path, *, everything: bool) -> bool:

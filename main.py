@@ -2,7 +2,7 @@
 
 import sys
 
-from ssd_live.cli import main
+from ssd_live.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

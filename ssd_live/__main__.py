@@ -2,6 +2,6 @@
 
 import sys
 
-from ssd_live.cli import main
+from ssd_live.cli import run
 
-sys.exit(main())
+sys.exit(run())

@@ -7,7 +7,6 @@ import functools
 import inspect
 import io
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Protocol
@@ -31,10 +30,11 @@ from ssd_live.commands import (
     reproduce,
     train,
 )
+from ssd_live.commands.interrupts import cancelled_at_once, forget_signals
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
 from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
 from ssd_live.system.paths import one_line
-from ssd_live.system.signals import on_signals
+from ssd_live.system.signals import ignore_signals
 
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 _logger = logging.getLogger(__name__)
@@ -173,7 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         words = _start_logging(words)
         # Commands that end in another way set handlers of their own.
-        with on_signals(signal.default_int_handler):
+        forget_signals()
+        with cancelled_at_once("interrupted"):
             code: Any = app(words, standalone_mode=False)
         return int(code or 0)
     except SsdLiveError as error:
@@ -194,6 +195,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _unexpected(error)
     finally:
         stop_logging()
+
+
+def run() -> int:
+    """Run the program with the words of its command line, and return the exit code.
+
+    This is the entry point of the process. After an interrupt, further signals are ignored, so that
+    the exit code stays the one of the interrupt.
+    """
+    code = main()
+    if code == _EXIT_INTERRUPTED:
+        ignore_signals()
+    return code
 
 
 def _start_logging(words: list[str]) -> list[str]:

@@ -19,6 +19,13 @@ SAME_SECONDS = 1.0
 # Work that was aborted and has not ended after this time never ends.
 HARD_SECONDS = 10.0
 _EXIT_INTERRUPTED = 130
+# The signals that came since the program, or a command of it, began.
+_seen: list[int] = []
+
+
+def forget_signals() -> None:
+    """Forget the signals that came, because another command begins."""
+    _seen.clear()
 
 
 @contextmanager
@@ -26,13 +33,15 @@ def cancelled_at_once(line: str) -> Iterator[None]:
     """Raise `CancelledError` with the text `line` on Ctrl-C, SIGTERM or SIGHUP in the with-block.
 
     Open with-blocks inside then end as after any exception, so that they remove their temporary
-    files and end their child processes. Further signals are ignored meanwhile. If this takes more
-    than ten seconds, the process ends at once.
+    files and end their child processes. Further signals are ignored meanwhile, and so are signals
+    after one that `ends_in_order` handled. If this takes more than ten seconds, the process ends at
+    once.
     """
     last_resort = _LastResort()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        if not last_resort.is_running:
+        if not _seen:
+            _seen.append(number)
             last_resort.start()
             signal.default_int_handler(number, frame)
 
@@ -63,6 +72,7 @@ def ends_in_order(
         now = time.monotonic()
         if not first:
             first.append(now)
+            _seen.append(number)
             stop()
             # After SIGHUP there is no terminal to print to.
             with contextlib.suppress(OSError):

@@ -14,6 +14,16 @@ _SIGNALS = [
 ]
 
 
+def ignore_signals() -> None:
+    """Ignore Ctrl-C, SIGTERM and SIGHUP from now on.
+
+    A program that was interrupted calls this before it exits. Python would otherwise let a further
+    signal kill the process while it exits, and the exit code would be another one.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def on_signals(handler: Handler) -> Iterator[None]:
     """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP inside the with-block.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ssd_live.commands import interrupts
-from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
+from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order, forget_signals
 from ssd_live.errors import CancelledError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -16,6 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(autouse=True)
 def no_wait_between_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_signals()
     monkeypatch.setattr(interrupts, "SAME_SECONDS", 0.0)
 
 
@@ -67,6 +68,16 @@ def test_a_command_that_is_cancelled_at_once_tears_down_in_peace() -> None:
     with pytest.raises(CancelledError, match="nothing was kept"):
         work()
     assert calls == ["torn down"]
+
+
+def test_after_work_that_ended_in_order_the_rest_is_not_interrupted() -> None:
+    calls: list[str] = []
+    with cancelled_at_once("interrupted"):
+        with ends_in_order(lambda: calls.append("stop"), "stopping", lambda: None):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        calls.append("torn down")
+    assert calls == ["stop", "torn down"]
 
 
 def test_a_terminal_that_is_gone_does_not_keep_the_work_from_stopping(

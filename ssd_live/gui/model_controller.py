@@ -131,6 +131,7 @@ class ModelController(QObject):
         self._show_boxes_anew()
 
     def _set_style(self, style: BoxStyle) -> None:
-        self._settings.labels, self._settings.line_width = style.labels, style.line_width  # type: ignore[assignment]
+        self._settings.labels = style.labels  # type: ignore[assignment]
+        self._settings.line_width = style.line_width
         for view in self._grid.views:
             view.set_style(style)

@@ -52,13 +52,7 @@ class LocalWorker:
     def run(
         self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
     ) -> None:
-        """Process a task and store its report in `report`.
-
-        `log` gives the paths of the file for the detections, or is None. `on_frames` is called with
-        the number of frames done and the number expected, which is None if it is not known. Raises
-        the errors of `Job.run`: an `SsdLiveError` if the task fails or is stopped, and
-        `KeyboardInterrupt` after an abort.
-        """
+        """Process a task in this thread; see `Worker.run`."""
         job = Job(task, self._engine, self._settings, log, cancellation)
         self.report = job.report
         job.run(lambda counters: on_frames(counters.done, job.frames_expected))

@@ -226,7 +226,8 @@ class InferenceProcess(Closing):
         finally:
             with self._changed:
                 self._is_reading = False
-                if outputs is not None:
+                # After a failure in another thread, nobody waits for this reply any more.
+                if outputs is not None and self._in_flight:
                     self._in_flight.popleft().outputs = outputs
                     self._last_reply = time.monotonic()
                 self._changed.notify_all()

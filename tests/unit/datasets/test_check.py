@@ -629,6 +629,5 @@ def test_many_classes_without_objects_cost_nothing(
         np.zeros(21, bool),
     )
     cv2.imwrite(str(labelled.path), np.zeros((64, 64, 3), np.uint8))
-    found = check(DataSet("many", names, (labelled,)), lambda _: None)
+    check(DataSet("many", names, (labelled,)))
     assert compared == 1
-    assert [finding.kind for finding in found.findings].count("resembling names") <= 1

@@ -480,9 +480,85 @@ def _random_boxes(images: int, count: int, classes: int, power: int, dice: Any) 
     return boxes, torch.rand((images, count, classes), generator=dice) ** power
 
 
+def zero_copy() -> None:
+    """Pictures that the GPU decodes and keeps: their network inputs against those of the CPU, and
+    the detections.
+    """
+    import numpy as np
+    import torch
+
+    from ssd_live.backends import load_backend
+    from ssd_live.backends.base import LoadOptions
+    from ssd_live.imaging.frame import Frame, Region
+    from ssd_live.imaging.gpu_frame import GpuFrame
+    from ssd_live.modelfile.catalogue import find_model
+    from ssd_live.video.reader import VideoReader
+
+    model = find_model(MODELS[0])
+    loaded: Any = load_backend("torch", model, LoadOptions("CUDA", "fp32"))
+    with loaded as backend:
+        show(takes_gpu_pictures=backend.takes_gpu_pictures)
+        for path in (CHECKOUT / "assets/media/bikes.mp4", clip_1080p()):
+            with (
+                VideoReader(path, hardware=True, keep_on_gpu=lambda *_: True) as on_gpu,
+                VideoReader(path) as on_cpu,
+            ):
+                show(**{f"{path.name} kept": f"{on_gpu.accelerator} {on_gpu.keeps_on_gpu}"})
+                pairs = zip(on_gpu.read(), on_cpu.read(), strict=True)
+                regions = (None, Region(101, 37, 333, 201), Region(0, 0, 64, 48))
+                largest, share, scores, counts, frames = 0, 0.0, 0.0, 0, 0
+                for one, other in pairs:
+                    if not isinstance(one, GpuFrame) or not isinstance(other, Frame):
+                        continue
+                    assert (one.pts, one.width, one.height) == (
+                        other.pts,
+                        other.width,
+                        other.height,
+                    )
+                    region = regions[frames % len(regions)]
+                    seen = backend.resized(one.picture(region))
+                    found = backend.submit_pictures([one.picture(region)]).result()
+                    kept = [part.copy() for part in found]
+                    right = other.network_input(model.metadata.input_size, region)
+                    exact = backend.submit(right[None]).result()
+                    difference = np.abs(seen.astype(int) - right)
+                    largest = max(largest, int(difference.max()))
+                    share += float((difference > 0).mean())
+                    scores = max(scores, float(np.abs(kept[2][0, 0] - exact.scores[0, 0])))
+                    counts += int(kept[0][0, 0] != exact.num_detections[0, 0])
+                    frames += 1
+                    if frames == 120:
+                        break
+            show(
+                **{
+                    path.name: f"{frames} frames, largest difference {largest} of 255, "
+                    f"{share / max(frames, 1):.4f} of the values differ; largest difference of the "
+                    f"best score {scores:.1e}, another count in {counts} frames"
+                }
+            )
+    loaded = load_backend("torch", model, LoadOptions("CUDA", "fp16"))
+    with (
+        loaded as backend,
+        VideoReader(clip_1080p(), hardware=True, keep_on_gpu=lambda *_: True) as on_gpu,
+    ):
+        pending: deque[Any] = deque()
+        count, began = 0, 0.0
+        for frame in on_gpu.read():
+            if not isinstance(frame, GpuFrame):
+                continue
+            if len(pending) == backend.slots:
+                pending.popleft().result()
+            pending.append(backend.submit_pictures([frame.picture()]))
+            count += 1
+            if count == 200:
+                began = time.perf_counter()
+        torch.cuda.synchronize()
+        show(one_thread=f"{(count - 200) / (time.perf_counter() - began):.0f} FPS, file to answer")
+
+
 def torch_process() -> None:
     """`process --no-video` on the 1080p pattern, PyTorch on CUDA, both networks; decoding by the
-    processor and by the GPU.
+    CPU and by the GPU.
     """
     path = clip_1080p()
     for model in (MODELS[0], str(vgg16_file())):
@@ -491,6 +567,8 @@ def torch_process() -> None:
                 "process",
                 str(path),
                 "--no-video",
+                "--threshold",
+                "0.9",
                 "--model",
                 model,
                 "--backend",
@@ -506,7 +584,7 @@ def torch_process() -> None:
                 "--overwrite",
             )
             lines = (answer.stdout.strip() or answer.stderr.strip()).splitlines()
-            show(**{f"{Path(model).stem} {' '.join(more)}": " | ".join(lines[-3:])})
+            show(**{f"{Path(model).stem} {' '.join(more)}": " | ".join(lines[-4:])})
 
 
 def torch_end_to_end() -> None:
@@ -822,6 +900,7 @@ CHECKS: dict[str, Callable[[], None]] = {
         torch_agreement,
         torch_parts,
         hardware_decoding,
+        zero_copy,
         torch_process,
         torch_end_to_end,
         rtx_probe,

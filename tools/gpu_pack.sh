@@ -19,7 +19,7 @@ fetch() {
 mkdir -p .gpu/assets/models .gpu/assets/media
 rm -rf .gpu/wheels .gpu/rtx.part-*
 needed=()
-for name in av pydantic pydantic_core annotated-types typing-inspection platformdirs mss cv2_enumerate_cameras pytest-timeout; do
+for name in av pydantic pydantic_core annotated-types typing-inspection platformdirs imagesize mss cv2_enumerate_cameras pytest-timeout; do
     needed+=("$name==$(version "$name")")
 done
 fetch .gpu/wheels "${needed[@]}"

@@ -5,7 +5,7 @@ flight from when it is submitted until its outputs are taken. A backend has a fi
 the places for batches in flight.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, get_args, runtime_checkable
 
@@ -16,6 +16,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.system.machine import available_cores
 
 if TYPE_CHECKING:
+    from ssd_live.imaging.gpu_frame import GpuPicture
     from ssd_live.modelfile.file import ModelFile
 
 # int8 needs a quantised model file. The backend converts the float32 file to the other precisions.
@@ -136,6 +137,32 @@ class Backend(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
+
+
+@runtime_checkable
+class GpuPictureBackend(Backend, Protocol):
+    """A backend that can make network inputs from pictures in GPU memory.
+
+    `takes_gpu_pictures` is whether it can do so here.
+    """
+
+    takes_gpu_pictures: bool
+
+    def submit_pictures(self, pictures: "Sequence[GpuPicture]") -> Pending:
+        """Start to compute a batch of pictures, and return the batch in flight.
+
+        There must be as many pictures as `batch` of the options that the backend was loaded with.
+        The backend resizes them to the network's size. Otherwise this is `submit`.
+        """
+        ...
+
+    def resized(self, picture: "GpuPicture") -> Pixels:
+        """Return the network input (H, W, 3) uint8 BGR that the backend makes from a picture.
+
+        It must be within 1 of 255 of `Frame.network_input`. No batch may be in flight. Raises
+        `BackendError` if the GPU failed.
+        """
+        ...
 
 
 class BackendModule(Protocol):

@@ -6,7 +6,7 @@ detections, so that the CPU only starts the graph. NMS runs in this program's ow
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +16,12 @@ from torch import nn
 from ssd_live.backends.base import LoadOptions, Outputs
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError, SsdLiveError
-from ssd_live.imaging.pixels import Pixels
+from ssd_live.imaging.frame import cut
+from ssd_live.imaging.pixels import Pixels, yuv_to_bgr_matrix
 from ssd_live.models.postprocess import detect_in_fixed_shapes
 
 try:
-    from ssd_live.backends.tensorrt.kernels import Kernels, NmsOutputs, NmsShape
+    from ssd_live.backends.tensorrt.kernels import Kernels, NmsOutputs, NmsShape, Nv12Planes
 except ImportError:
     Kernels = None  # type: ignore[assignment, misc]
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ssd_live.backends.torch_network import NetworkPredictor
+    from ssd_live.imaging.gpu_frame import GpuPicture
 
 # While the GPU computes one batch, the next one is copied to it.
 _SLOTS = 2
@@ -80,6 +82,33 @@ class CudaBackend(Closing):
             raise _failure("the GPU failed", error) from error
         return _CudaPending(slot)
 
+    @property
+    def takes_gpu_pictures(self) -> bool:
+        """Whether `submit_pictures` can be used: it needs this program's own kernels."""
+        return self._kernels is not None
+
+    def submit_pictures(self, pictures: "Sequence[GpuPicture]") -> "_CudaPending":
+        """Start to compute a batch of pictures in GPU memory, and return the batch in flight.
+
+        A kernel resizes them, so that no pixel is copied to the CPU and back. Raises `BackendError`
+        if the GPU failed. See `GpuPictureBackend.submit_pictures`.
+        """
+        assert self._kernels is not None
+        slot, self._next = self._slots[self._next], (self._next + 1) % self.slots
+        try:
+            slot.start_pictures(pictures, self._kernels)
+        except RuntimeError as error:
+            if isinstance(error, SsdLiveError):
+                raise
+            raise _failure("the GPU failed", error) from error
+        return _CudaPending(slot)
+
+    def resized(self, picture: "GpuPicture") -> Pixels:
+        """Return the network input that a slot makes. See `GpuPictureBackend.resized`."""
+        slot = self._slots[self._next]
+        self.submit_pictures([picture] * slot.batch).result()
+        return slot.image()
+
     def share(self) -> None:
         """Return None, because this backend has only one handle."""
 
@@ -129,6 +158,7 @@ class _Slot:
     def __init__(self, answering: "NetworkPredictor", batch: int, detect: _Detect) -> None:
         metadata = answering.metadata
         width, height = metadata.input_size
+        self.batch, self._size = batch, (width, height)
         self._host_images = torch.zeros(
             (batch, height, width, 3), dtype=torch.uint8, pin_memory=True
         )
@@ -137,24 +167,38 @@ class _Slot:
         self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
         # The weights may still be being copied on the stream of the code that loaded them.
         self._stream.wait_stream(torch.cuda.current_stream())
-        device_images = self._host_images.cuda()
-
-        def work() -> "Tensor":
-            device_images.copy_(self._host_images, non_blocking=True)
-            return detect(*answering(device_images), answering)
-
+        self._device_images = self._host_images.cuda()
+        self._answering, self._detect = answering, detect
         with torch.cuda.stream(self._stream):
             # Libraries choose their kernels at first use, and that cannot be captured.
             for _ in range(_WARM_UPS):
-                found = work()
+                found = self._work()
         self._stream.synchronize()
-        host = torch.empty(found.shape, dtype=torch.int32, pin_memory=True)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._found = work()
-            host.copy_(self._found, non_blocking=True)
-        self._host = host
-        self.outputs = _outputs_in(host.numpy(), batch, _limit(answering))
+        self._host = torch.empty(found.shape, dtype=torch.int32, pin_memory=True)
+        self._graph = self._captured(upload=True)
+        # The same without the copy of the images to the GPU, and the planes that it works on.
+        self._picture_graph: torch.cuda.CUDAGraph | None = None
+        self._planes: list[Tensor] = []
+        self.outputs = _outputs_in(self._host.numpy(), batch, _limit(answering))
+
+    def _work(self) -> "Tensor":
+        return self._detect(*self._answering(self._device_images), self._answering)
+
+    def _captured(self, *, upload: bool) -> torch.cuda.CUDAGraph:
+        """Return a graph of the slot's work up to the copy of the detections to the host.
+
+        With `upload`, it begins with the copy of the images to the GPU.
+        """
+        graph = torch.cuda.CUDAGraph()
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+        ):
+            if upload:
+                self._device_images.copy_(self._host_images, non_blocking=True)
+            self._host.copy_(self._work(), non_blocking=True)
+        return graph
 
     def start(self, images: Pixels) -> None:
         """Copy the images (B, H, W, 3) uint8 BGR into the slot and launch its graph."""
@@ -162,6 +206,38 @@ class _Slot:
         with torch.cuda.stream(self._stream):
             self._graph.replay()
             self._done.record(self._stream)
+
+    def start_pictures(self, pictures: "Sequence[GpuPicture]", kernels: "Kernels") -> None:
+        """Resize pictures in GPU memory into the slot, and launch its graph without the upload.
+
+        The slot keeps the pictures until the next batch, because the GPU reads them later.
+        """
+        if self._picture_graph is None:
+            self._picture_graph = self._captured(upload=False)
+        self._planes = []
+        with torch.cuda.stream(self._stream):
+            # FFmpeg writes the pictures on the default stream, and may not have finished.
+            self._stream.wait_stream(torch.cuda.default_stream())
+            for picture, target in zip(pictures, self._device_images, strict=True):
+                luma, chroma = (
+                    cut(torch.utils.dlpack.from_dlpack(plane.__dlpack__()), picture.region, step)
+                    for step, plane in enumerate(picture.native.planes, 1)
+                )
+                self._planes += [luma, chroma]
+                kernels.network_input(
+                    self._stream.cuda_stream,
+                    _addresses(luma, chroma),
+                    yuv_to_bgr_matrix(picture.matrix),
+                    target.data_ptr(),
+                    self._size,
+                )
+            self._picture_graph.replay()
+            self._done.record(self._stream)
+
+    def image(self) -> Pixels:
+        """Return the first network input (H, W, 3) uint8 BGR of the last batch."""
+        pixels: Pixels = self._device_images[0].cpu().numpy()
+        return pixels
 
     def wait(self, timeout: float | None) -> None:
         """Wait until the graph is done.
@@ -186,7 +262,22 @@ class _Slot:
         except RuntimeError:
             # A lost GPU computes nothing any more, and its graph cannot be freed.
             return
+        self._planes = []
         self._graph.reset()
+        if self._picture_graph is not None:
+            self._picture_graph.reset()
+
+
+def _addresses(luma: "Tensor", chroma: "Tensor") -> "Nv12Planes":
+    """Return the device addresses of a luma plane (H, W) and a chroma plane (H/2, W/2, 2)."""
+    return Nv12Planes(
+        luma.data_ptr(),
+        luma.stride(0),
+        (luma.shape[1], luma.shape[0]),
+        chroma.data_ptr(),
+        chroma.stride(0),
+        (chroma.shape[1], chroma.shape[0]),
+    )
 
 
 def _limit(answering: "NetworkPredictor") -> int:

@@ -1,11 +1,15 @@
 """Define `Frame`, one picture of a source, and resize it to a network's input size."""
 
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, yuv_to_bgr_matrix
+
+# An array of NumPy or of a library that slices as NumPy does.
+Plane = TypeVar("Plane", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Frame:
         """The height in pixels."""
         return int(self.planes[0].shape[0])
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the pixels in bytes."""
+        return sum(plane.nbytes for plane in self.planes)
+
     def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
         """Return the network input: the frame, or a region of it, resized to `size`.
 
@@ -67,10 +76,10 @@ class Frame:
         antialiasing; see `resize_bgr`.
         """
         if self.pixel_format == "bgr24":
-            return resize_bgr(_cut(self.planes[0], region, 1), size)
+            return resize_bgr(cut(self.planes[0], region, 1), size)
         luma, u, v = self.planes
         return resize_yuv420_to_bgr(
-            (_cut(luma, region, 1), _cut(u, region, 2), _cut(v, region, 2)), size, self.matrix
+            (cut(luma, region, 1), cut(u, region, 2), cut(v, region, 2)), size, self.matrix
         )
 
     def bgr(self) -> Pixels:
@@ -84,10 +93,11 @@ class Frame:
         return yuv420_to_bgr((luma, u, v), self.matrix)
 
 
-def _cut(plane: Pixels, region: Region | None, subsampling: int) -> Pixels:
+def cut(plane: Plane, region: Region | None, subsampling: int) -> Plane:
     """Return a view of the part of `plane` that shows `region`, or `plane` itself without a region.
 
-    Along each axis, the plane has one pixel for every `subsampling` pixels of the frame.
+    `plane` is an array (H, W) or (H, W, C) of any library that slices as NumPy does. Along each
+    axis, the plane has one pixel for every `subsampling` pixels of the frame.
     """
     if region is None:
         return plane
@@ -96,7 +106,8 @@ def _cut(plane: Pixels, region: Region | None, subsampling: int) -> Pixels:
         -(-(region.y + region.height) // subsampling),
         -(-(region.x + region.width) // subsampling),
     )
-    return plane[top:bottom, left:right]
+    view: Plane = plane[top:bottom, left:right]
+    return view
 
 
 def resize_bgr(image: Pixels, size: tuple[int, int]) -> Pixels:

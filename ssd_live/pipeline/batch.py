@@ -1,6 +1,7 @@
 """Process every frame of a file in order, without losing any.
 
-Decoding, inference and writing overlap in three threads with bounded queues between them.
+Decoding, inference and writing overlap in three threads with bounded queues between them. More
+threads can make the network inputs, for a GPU that is faster than one thread.
 
 A stage hands its results to the next stage in bursts, that is, several frames at once. Each thread
 then works in warm caches for a while, and threads rarely wake each other. On two cores the bursts
@@ -12,16 +13,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.gpu_frame import GpuFrame
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import (
     BURST_BYTES,
     FrameDetections,
     InferenceConfig,
     InFlightQueue,
+    NetworkImage,
     PreparedFrame,
 )
 
@@ -146,10 +151,12 @@ class Counters:
     seconds: dict[str, float] = field(default_factory=dict)
     first_done_at: float | None = None
     last_done_at: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Add `seconds` to the working time of the stage named `stage`."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        """Add `seconds` to the working time of the stage named `stage`. Any thread may call it."""
+        with self._lock:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
 class BatchPipeline(Generic[Other]):
@@ -180,6 +187,7 @@ class BatchPipeline(Generic[Other]):
         self._decoded: BoundedQueue[list[PreparedFrame | Other]] = BoundedQueue(BURST_BYTES)
         self._inferred: BoundedQueue[list[FrameDetections | Other]] = BoundedQueue(BURST_BYTES)
         self._cancellation = cancellation or Cancellation()
+        self._resizers: ThreadPoolExecutor | None = None
         self._failure: BaseException | None = None
         self._failure_lock = threading.Lock()
         self.counters = Counters()
@@ -205,6 +213,8 @@ class BatchPipeline(Generic[Other]):
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
             for name, work in stages
         ]
+        if self._inference.resize_threads:
+            self._resizers = ThreadPoolExecutor(self._inference.resize_threads, "resize")
         for thread in threads:
             thread.start()
         try:
@@ -217,6 +227,8 @@ class BatchPipeline(Generic[Other]):
             self._tear_down()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
+            if self._resizers is not None:
+                self._resizers.shutdown(cancel_futures=True)
         failure, self._failure = self._failure, None
         try:
             if failure is not None:
@@ -272,17 +284,29 @@ class BatchPipeline(Generic[Other]):
     def _prepared(self, frame: Frame) -> PreparedFrame:
         """Return `frame` with its network input, which is None if inference does not run on it.
 
-        The input is made in the decode thread, because the pixels are still in this core's cache.
-        The planes of the frame are removed if the sink does not need them.
+        Without resize threads, the input is made in the decode thread, because the pixels are still
+        in this core's cache. The planes of the frame are removed if the sink does not need them.
         """
-        size, image = (frame.width, frame.height), None
-        if frame.index % self._inference.every == 0:
-            started = time.perf_counter()
-            image = frame.network_input(self._inference.input_size, self._inference.region)
-            self.counters.add("resize", time.perf_counter() - started)
+        size = (frame.width, frame.height)
+        image: NetworkImage | None
+        if frame.index % self._inference.every:
+            image = None
+        elif isinstance(frame, GpuFrame):
+            image = frame.picture(self._inference.region)
+        elif self._resizers is not None:
+            image = self._resizers.submit(self._resized, frame)
+        else:
+            image = self._resized(frame)
         return PreparedFrame(
             frame if self._pixels else replace(frame, planes=(), native=None), size, image
         )
+
+    def _resized(self, frame: Frame) -> Pixels:
+        """Return the network input of `frame`, and count the time."""
+        started = time.perf_counter()
+        image = frame.network_input(self._inference.input_size, self._inference.region)
+        self.counters.add("resize", time.perf_counter() - started)
+        return image
 
     def _infer(self) -> None:
         line: InFlightQueue[Other] = InFlightQueue(

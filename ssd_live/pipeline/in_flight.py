@@ -6,16 +6,24 @@ The queue keeps as many batches in flight as the backend accepts.
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from ssd_live.backends.base import Backend, CancellablePending, Outputs, Pending
+from ssd_live.backends.base import (
+    Backend,
+    CancellablePending,
+    GpuPictureBackend,
+    Outputs,
+    Pending,
+)
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError
 from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.gpu_frame import GpuPicture
 from ssd_live.imaging.pixels import Pixels
 
 # The size of a burst: large enough that a stage works in warm caches for a while, and small enough
@@ -23,6 +31,8 @@ from ssd_live.imaging.pixels import Pixels
 BURST_BYTES = 8_000_000
 _MOST_IN_BURST = 16
 _BURSTS_IN_FLIGHT = 8
+
+NetworkImage = Pixels | Future[Pixels] | GpuPicture
 
 Other = TypeVar("Other")
 
@@ -43,7 +53,8 @@ class InferenceConfig:
     `input_size` is the (width, height) of the network input in pixels. `wanted` is the filter that
     says which detections to keep. Inference runs on one of every `every` frames, the first one. If
     `region` is given, inference sees only this part of the frame. `batch` is the batch size with
-    which the backend was loaded.
+    which the backend was loaded. `resize_threads` is the number of threads that make the network
+    inputs, or 0 to make them in the thread that decodes.
     """
 
     backend: Backend
@@ -52,6 +63,7 @@ class InferenceConfig:
     every: int = 1
     region: Region | None = None
     batch: int = 1
+    resize_threads: int = 0
 
     def weight(self, frame: Frame) -> int:
         """Return the weight of a frame and its network input in a burst, in bytes.
@@ -61,7 +73,7 @@ class InferenceConfig:
         """
         width, height = self.input_size
         return max(
-            3 * width * height + sum(plane.nbytes for plane in frame.planes),
+            3 * width * height + frame.nbytes,
             BURST_BYTES // _MOST_IN_BURST,
         )
 
@@ -70,12 +82,14 @@ class InferenceConfig:
 class PreparedFrame:
     """A frame, its size (width, height) in pixels, and its network input `image`.
 
-    `image` is None if inference does not run on this frame.
+    `image` is a future while another thread makes the network input. If the frame's pixels are in
+    GPU memory, it is the picture from which the backend makes the network input. It is None if
+    inference does not run on this frame.
     """
 
     frame: Frame
     size: tuple[int, int]
-    image: Pixels | None
+    image: NetworkImage | None
 
 
 @dataclass
@@ -87,7 +101,7 @@ class _Batch:
     backend computed. `found` holds the detections of each frame; it is empty until they are known.
     """
 
-    images: list[Pixels] = field(default_factory=list)
+    images: list[NetworkImage] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     pending: Pending | None = None
     outputs: Outputs | None = None
@@ -102,6 +116,12 @@ class _Batch:
         pending, self.pending = self.pending, None
         if pending is not None:
             self.outputs = pending.result()
+
+
+def _array(image: NetworkImage) -> Pixels:
+    """Return the network input (height, width, 3) uint8 BGR, when it is made."""
+    assert not isinstance(image, GpuPicture)
+    return image.result() if isinstance(image, Future) else image
 
 
 class InFlightQueue(Generic[Other]):
@@ -179,12 +199,19 @@ class InFlightQueue(Generic[Other]):
         """
         batch, self._filling = self._filling, None
         assert batch is not None
-        images, size = batch.images, self._inference.batch
-        pixels = (
-            images[0][None] if size == 1 else np.stack(images + images[-1:] * (size - len(images)))
-        )
-        batch.pending = self._inference.backend.submit(pixels)
-        images.clear()
+        backend = self._inference.backend
+        images = batch.images + batch.images[-1:] * (self._inference.batch - len(batch.images))
+        batch.images.clear()
+        pictures = [image for image in images if isinstance(image, GpuPicture)]
+        if pictures:
+            assert isinstance(backend, GpuPictureBackend)
+            assert len(pictures) == len(images)
+            batch.pending = backend.submit_pictures(pictures)
+        else:
+            arrays = [_array(image) for image in images]
+            batch.pending = backend.submit(
+                arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+            )
         self._in_flight.append(batch)
 
     def take_ready(self) -> list[FrameDetections | Other]:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import numpy as np
 
 from ssd_live import __version__
-from ssd_live.backends.base import Backend
+from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
-from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
+from ssd_live.errors import BackendError, CancelledError, IncompleteError, OutputError, UsageError
 from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.planes import even_sided, planes_of, writable
@@ -25,6 +27,7 @@ from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.selection.choose import BackendChoice
+from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
@@ -32,6 +35,9 @@ from ssd_live.video.writer import Quality, VideoWriter
 
 # A generous estimate of compressed video in bits per pixel, to detect a full disk in advance.
 _GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5, "ffv1": 6.0}
+
+# One thread makes about 800 network inputs a second from 1080p frames; see docs/benchmarks-log.md.
+_CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS = 4, 3
 
 
 @dataclass(frozen=True)
@@ -200,6 +206,7 @@ class Job:
                 VideoReader(
                     self._task.source,
                     hardware=hardware,
+                    keep_on_gpu=None if self._task.output else self._reads_gpu_memory(),
                     cores=self._engine.cores,
                     shared=not on_gpu,
                 )
@@ -208,6 +215,7 @@ class Job:
                 by = reader.accelerator
                 self.report.notes.append(
                     f"decoded by hardware ({by})"
+                    + ("; the frames stayed in GPU memory" if reader.keeps_on_gpu else "")
                     if by
                     else "no hardware here decodes this file correctly; the CPU decoded it"
                 )
@@ -236,6 +244,26 @@ class Job:
             )
             self._end(reader, writer, log)
 
+    def _reads_gpu_memory(self) -> Callable[[GpuFrame, Frame], bool] | None:
+        """Return a function that checks whether the backend reads GPU memory rightly.
+
+        It compares the network input that the backend makes from a frame in GPU memory with that
+        of the same frame in CPU memory. Return None if the backend cannot read GPU memory.
+        """
+        backend, size = self._engine.backend, self._engine.config.model.metadata.input_size
+        if not isinstance(backend, GpuPictureBackend) or not backend.takes_gpu_pictures:
+            return None
+
+        def is_right(on_gpu: GpuFrame, on_cpu: Frame) -> bool:
+            try:
+                found = backend.resized(on_gpu.picture())
+            except BackendError as error:
+                self.report.notes.append(f"frames cannot stay in GPU memory ({error})")
+                return False
+            return bool(np.abs(found.astype(np.int16) - on_cpu.network_input(size)).max() <= 1)
+
+        return is_right
+
     def _wanted_items(self, reader: VideoReader, others: set[int]) -> Iterator[Frame | av.Packet]:
         settings = self._settings
         for item in reader.read(others, settings.start, settings.duration):
@@ -258,7 +286,13 @@ class Job:
         config, settings = self._engine.config, self._settings
         size = config.model.metadata.input_size
         inference = InferenceConfig(
-            self._engine.backend, size, config.wanted, settings.every, settings.region, config.batch
+            self._engine.backend,
+            size,
+            config.wanted,
+            settings.every,
+            settings.region,
+            config.batch,
+            _resize_threads(config.choice.device, self._engine.cores),
         )
         pipeline = BatchPipeline(
             source, inference, sink, pixels=pixels, cancellation=self._cancellation
@@ -410,6 +444,18 @@ class Job:
                 f"{self._task.source.name}, "
                 f"which is {width} x {height}; give a region inside it"
             )
+
+
+def _resize_threads(device: str, cores: int) -> int:
+    """Return how many threads make the network inputs, for a backend on `device`.
+
+    If the CPU runs the network, it is the bottleneck, and the decode thread does this work in its
+    warm cache. A GPU can be faster than that thread. `cores` is the number of CPU cores to use, or
+    0 for all.
+    """
+    if device == "CPU":
+        return 0
+    return min((cores or available_cores()) // _CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS)
 
 
 class _Annotator:

@@ -48,6 +48,23 @@ def working_accelerator(
     return None
 
 
+def kept_on_gpu(
+    path: Path, options: dict[str, str], index: int
+) -> tuple[Accelerator, av.VideoFrame] | None:
+    """Return a decoder that leaves the frames of a video in the memory of an NVIDIA GPU.
+
+    The second value is the first frame. Return None if the GPU does not decode this video to NV12,
+    the only format that the kernels of this program read. `path`, `options` and `index` are those
+    of `working_accelerator`.
+    """
+    hwaccel = HWAccel("cuda", allow_software_fallback=False, is_hw_owned=True)
+    accelerator = Accelerator("cuda", hwaccel)
+    picture = first_picture(path, options, index, accelerator)
+    if picture is None or picture.sw_format is None or picture.sw_format.name != "nv12":
+        return None
+    return accelerator, picture
+
+
 def first_picture(
     path: Path, options: dict[str, str], index: int, accelerator: Accelerator
 ) -> av.VideoFrame | None:

@@ -5,7 +5,7 @@ The packets of the other streams can be read along with the frames.
 
 import contextlib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,10 +17,11 @@ from av.stream import Stream
 
 from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.system import machine
 from ssd_live.video.containers import OPEN_OPTIONS, open_file, video_stream
-from ssd_live.video.hardware import Accelerator, working_accelerator
+from ssd_live.video.hardware import Accelerator, kept_on_gpu, working_accelerator
 from ssd_live.video.info import describe, sample_aspect_ratio
 
 # The duration in the header and the end of the last packet differ slightly, because of rounding and
@@ -211,17 +212,28 @@ class VideoReader:
     `sample_aspect_ratio` is the width of a pixel of the upright frame divided by its height.
 
     If `hardware` is true, the reader tries to decode with hardware; `accelerator` says whether it
-    does. Otherwise the CPU decodes, and `cores` is the number of its cores to use (0: all cores of
-    the machine). If `shared` is true, inference uses the same cores. Decoding then uses only as
+    does. With `keep_on_gpu`, the frames are `GpuFrame` objects if an NVIDIA GPU decodes them to
+    NV12, they need not be turned, and the function returns true for the first frame as it is in GPU
+    memory and as the CPU decodes it. `keeps_on_gpu` says whether they are such objects.
+
+    Without `hardware`, the CPU decodes, and `cores` is the number of its cores to use (0: all cores
+    of the machine). If `shared` is true, inference uses the same cores. Decoding then uses only as
     many of them as it needs, because more threads would slow down inference.
 
     Raises `MediaError` if the file cannot be read as a video.
     """
 
     def __init__(
-        self, path: Path, *, hardware: bool = False, cores: int = 0, shared: bool = False
+        self,
+        path: Path,
+        *,
+        hardware: bool = False,
+        keep_on_gpu: Callable[[GpuFrame, Frame], bool] | None = None,
+        cores: int = 0,
+        shared: bool = False,
     ) -> None:
         self.path = path
+        self.keeps_on_gpu = False
         self._accelerator: Accelerator | None = None
         self._demuxer = Demuxer(path, cores=cores, shared=shared)
         self._unread = self._demuxer.items()
@@ -240,7 +252,14 @@ class VideoReader:
         self.sample_aspect_ratio = sample_aspect_ratio(video, self._turn)
         self._promised_end = self._demuxer.header_end()
         if hardware:
-            self._accelerator = working_accelerator(path, OPEN_OPTIONS, video.index, first)
+            found = working_accelerator(path, OPEN_OPTIONS, video.index, first)
+            if keep_on_gpu and found is not None and found.name == "cuda" and self._turn.is_upright:
+                kept = kept_on_gpu(path, OPEN_OPTIONS, video.index)
+                if kept is not None and keep_on_gpu(
+                    self._in_gpu_memory(kept[1], 0), self._frame(first, 0, 0)
+                ):
+                    self.keeps_on_gpu, found = True, kept[0]
+            self._accelerator = found
             self.restart()
 
     def __enter__(self) -> Self:
@@ -410,6 +429,8 @@ class VideoReader:
         if native.pts is None:
             native.pts = self.start_pts + round(decoded / (self.info.rate * self.info.time_base))
         damage.resized_frames += (native.width, native.height) != self._stored_size
+        if self.keeps_on_gpu:
+            return self._in_gpu_memory(native, index)
         picture = as_yuv420p(native, *self._stored_size)
         matrix = matrix_of(picture)
         turned = upright(picture, self._turn)
@@ -422,6 +443,19 @@ class VideoReader:
             pts,
             float(pts * self.info.time_base),
             native=turned,
+        )
+
+    def _in_gpu_memory(self, native: av.VideoFrame, index: int) -> GpuFrame:
+        pts = int(native.pts or 0)
+        return GpuFrame(
+            (),
+            "yuv420p",
+            matrix_of(native),
+            index,
+            pts,
+            float(pts * self.info.time_base),
+            native=native,
+            size=self._stored_size,
         )
 
 

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def _number_in(item: FrameDetections) -> int:
 
 
 def _inference(
-    backend: MemoryBackend, every: int = 1, region: Region | None = None
+    backend: MemoryBackend, every: int = 1, region: Region | None = None, resize_threads: int = 0
 ) -> InferenceConfig:
     return InferenceConfig(
         backend,
@@ -117,6 +118,7 @@ def _inference(
         every,
         region,
         backend.batch,
+        resize_threads,
     )
 
 
@@ -138,9 +140,13 @@ class Collected:
 
 
 def _pipeline(
-    source: Iterable[Frame | str], backend: MemoryBackend, sink: Collected, every: int = 1
+    source: Iterable[Frame | str],
+    backend: MemoryBackend,
+    sink: Collected,
+    every: int = 1,
+    resize_threads: int = 0,
 ) -> BatchPipeline[str]:
-    return BatchPipeline(source, _inference(backend, every), sink)
+    return BatchPipeline(source, _inference(backend, every, resize_threads=resize_threads), sink)
 
 
 @pytest.fixture(autouse=True)
@@ -161,17 +167,53 @@ def test_every_frame_comes_out_once_in_order_with_its_own_detections(slots: int)
     assert (pipeline.counters.read, pipeline.counters.done) == (100, 100)
 
 
+class FrameResizedTogether(Frame):
+    """A frame whose resize waits until another one is resized at the same time."""
+
+    together: ClassVar[threading.Barrier]
+    by: ClassVar[set[str]]
+
+    def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+        self.together.wait(_LIMIT_SECONDS)
+        self.by.add(threading.current_thread().name)
+        return super().network_input(size, region)
+
+
+def test_resize_threads_make_network_inputs_at_the_same_time_and_keep_the_order() -> None:
+    FrameResizedTogether.together, FrameResizedTogether.by = threading.Barrier(2), set()
+    source = (FrameResizedTogether(_frame(index).planes, index=index) for index in range(20))
+    sink = Collected()
+    _pipeline(source, MemoryBackend(2), sink, resize_threads=2).run()
+    assert [_number_in(item) for item in sink.detected] == list(range(20))
+    assert FrameResizedTogether.by == {"resize_0", "resize_1"}
+
+
+class UnresizableFrame(Frame):
+    """A frame that cannot be resized."""
+
+    def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+        raise BackendError("no memory")
+
+
+@pytest.mark.parametrize("resize_threads", [0, 2])
+def test_an_error_in_the_resize_ends_the_pipeline(resize_threads: int) -> None:
+    source = [_frame(0), UnresizableFrame(_frame(1).planes, index=1), *map(_frame, range(2, 50))]
+    with pytest.raises(BackendError, match="no memory"):
+        _pipeline(source, MemoryBackend(2), Collected(), resize_threads=resize_threads).run()
+
+
 @pytest.mark.parametrize("count", [1, 3, 4, 20, 22])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("resize_threads", [0, 2])
 def test_in_batches_too_every_frame_has_its_own_detections(
-    slots: int, every: int, count: int
+    resize_threads: int, slots: int, every: int, count: int
 ) -> None:
     source: list[Frame | str] = [
         item for index in range(count) for item in (_frame(index), f"sound {index}")
     ]
     backend, sink = MemoryBackend(slots, batch=4), Collected()
-    _pipeline(source, backend, sink, every).run()
+    _pipeline(source, backend, sink, every, resize_threads).run()
     assert [item if isinstance(item, str) else item.frame.index for item in sink.items] == [
         item if isinstance(item, str) else item.index for item in source
     ]

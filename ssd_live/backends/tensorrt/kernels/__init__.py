@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cuda.bindings import driver
+from numpy.typing import NDArray
 
 from ssd_live.backends.tensorrt.device import failure
 from ssd_live.errors import UsageError
@@ -24,6 +26,8 @@ PTX_PATH = _FOLDER / "kernels.ptx"
 # Threads per block, and candidates per class and image. The sources use the same numbers.
 THREADS = CANDIDATES = 1024
 _KEY_BYTES, _COUNT_BYTES = 8, 4
+# The bytes from one U to the next.
+_NV12_STEP = 2
 
 
 def source_digest() -> str:
@@ -83,8 +87,25 @@ class NmsOutputs:
     classes: int
 
 
+@dataclass(frozen=True)
+class Nv12Planes:
+    """The device addresses of a picture in NV12, or of a part of it.
+
+    `luma` is the address of the luma plane, and `chroma` that of the plane with U and V in turn.
+    The sizes are (width, height) in samples of the plane. The pitches are the bytes from one row to
+    the next.
+    """
+
+    luma: int
+    luma_pitch: int
+    luma_size: tuple[int, int]
+    chroma: int
+    chroma_pitch: int
+    chroma_size: tuple[int, int]
+
+
 class Kernels:
-    """The program's CUDA kernels for NMS, loaded into the CUDA context of this thread.
+    """The program's CUDA kernels, loaded into the CUDA context of this thread.
 
     A launch neither allocates nor waits, so it can be captured in a CUDA graph. Raises
     `BackendError` if the driver refuses the kernels.
@@ -94,9 +115,9 @@ class Kernels:
         self._module = _call(
             "loading the CUDA kernels", driver.cuModuleLoadData, PTX_PATH.read_bytes() + b"\0"
         )
-        self._suppress, self._gather = (
+        self._suppress, self._gather, self._resize = (
             _call("loading the CUDA kernels", driver.cuModuleGetFunction, self._module, name)
-            for name in (b"suppress_class", b"gather_best")
+            for name in (b"suppress_class", b"gather_best", b"planes_to_input")
         )
 
     def nms(
@@ -149,6 +170,43 @@ class Kernels:
             (shape.images, 1),
             stream,
             (pointer(decoded), pointer(scratch), pointer(counts), *sizes, *targets),
+        )
+
+    def network_input(
+        self,
+        stream: int,
+        planes: Nv12Planes,
+        matrix: NDArray[np.float32],
+        output: int,
+        size: tuple[int, int],
+    ) -> None:
+        """Start to resize a picture to a network input on a CUDA stream.
+
+        The result is that of `Frame.network_input` within 1 of 255. `stream` is the handle of the
+        CUDA stream. `matrix` (3, 4) float32 turns (y, u, v, 1) into (b, g, r). `output` is a device
+        address with room for (height, width, 3) uint8, and `size` is (width, height). Raises
+        `BackendError` if the driver reports an error.
+        """
+        pointer, number = ctypes.c_void_p, ctypes.c_int
+        width, height = size
+        _launch(
+            self._resize,
+            (-(-width * height // THREADS), 1),
+            stream,
+            (
+                pointer(planes.luma),
+                number(planes.luma_pitch),
+                *(number(side) for side in planes.luma_size),
+                pointer(planes.chroma),
+                pointer(planes.chroma + 1),
+                number(planes.chroma_pitch),
+                *(number(side) for side in planes.chroma_size),
+                number(_NV12_STEP),
+                (ctypes.c_float * matrix.size)(*matrix.ravel().tolist()),
+                pointer(output),
+                number(width),
+                number(height),
+            ),
         )
 
     def close(self) -> None:

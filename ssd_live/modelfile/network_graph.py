@@ -31,14 +31,15 @@ def body_of(model: ModelFile) -> ModelProto:
     return proto
 
 
-def predictors(graph: GraphProto) -> list[str]:
+def predictors(graph: GraphProto, output: str | None = None) -> list[str]:
     """Return the names of the convolutions that predict the box offsets and the class logits.
 
-    These are the last convolutions before the outputs of the graph.
+    These are the last convolutions before the outputs of the graph, or before `output`. Those of
+    one output are in the order of the feature maps.
     """
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[str, None] = {}
-    pending = [value.name for value in graph.output]
+    pending = [output] if output else [value.name for value in reversed(graph.output)]
     seen: set[str] = set()
     while pending:
         name = pending.pop()
@@ -49,7 +50,7 @@ def predictors(graph: GraphProto) -> list[str]:
         if node.op_type == "Conv":
             found[node.name] = None
         else:
-            pending.extend(node.input)
+            pending.extend(reversed(node.input))
     return list(found)
 
 

@@ -20,19 +20,26 @@ from ssd_live.modelfile.catalogue import int8_place
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
+from ssd_live.modelfile.rounding import OutputErrorRounding
 from ssd_live.system.atomic_files import sha256
 
 
 def quantised(
-    model: ModelFile, images: Sequence[Pixels], in_float: Collection[str] = ()
+    model: ModelFile,
+    images: Sequence[Pixels],
+    in_float: Collection[str] = (),
+    rounding: OutputErrorRounding | None = None,
 ) -> ModelFile:
     """Return the INT8 version of a float32 model file.
 
     NNCF measures the value ranges of the network on `images`, which are (height, width, 3) uint8
     BGR at the network's input size. Convolutions and the nodes between them compute in INT8, except
-    the nodes whose names are in `in_float`. Box decoding and NMS stay in float32. Nothing is
-    written; the path of the result is where `quantize` writes it by default. Raises
-    `MissingPackageError` if NNCF is not installed.
+    the nodes whose names are in `in_float`. Box decoding and NMS stay in float32. `rounding`
+    chooses the weights and biases. Give the same one for several versions of a model that are made
+    with the same images.
+
+    Nothing is written; the path of the result is where `quantize` writes it by default. Raises
+    `MissingPackageError` if NNCF or ONNX Runtime is not installed.
     """
     metadata = model.metadata
     proto = body_of(model)
@@ -47,14 +54,17 @@ def quantised(
             calibration,
             subset_size=len(images),
             preset=nncf.QuantizationPreset.MIXED,
-            # This takes longer, but keeps the number of detections.
-            fast_bias_correction=False,
             # ONNX Runtime has no convolution for activations with a scale for each channel, which
             # NNCF gives to depthwise convolutions.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
+                # The rounding below does this after the weights are chosen.
+                disable_bias_correction=True,
+                # Weights use half of their range. A CPU without VNNI adds two products in 16 bits,
+                # and with the whole range these sums overflow there.
+                overflow_fix=nncf.quantization.advanced_parameters.OverflowFix.ENABLE,
                 activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(
                     per_channel=False
-                )
+                ),
             ),
             ignored_scope=nncf.IgnoredScope(
                 names=[
@@ -65,6 +75,9 @@ def quantised(
         )
     make_unsigned(proto.graph)
     feed_pixels(proto.graph)
+    rounding = rounding or OutputErrorRounding(body_of(model), images)
+    rounding.choose_weights(proto)
+    rounding.correct_biases(proto)
     # This also removes the nodes that nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(

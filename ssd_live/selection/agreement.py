@@ -23,6 +23,9 @@ from ssd_live.modelfile.nms import graft_best_boxes, strip_nms
 # most this much.
 MATCH_IOU = 0.7
 MATCH_SCORE = 0.1
+# Boxes whose edges are all this close, in parts of the image, match too. The IoU of a box without
+# area is 0, even with itself.
+_SAME_EDGES = 1e-3
 # Detections this close to the display threshold may fall on either side of it, so they need no
 # match.
 THRESHOLD_MARGIN = 1e-3
@@ -36,8 +39,13 @@ SAMPLE_FRAMES_FOR_BOXES = 16
 
 # The least share that must match, for each precision.
 BUDGETS: dict[Precision, float] = {"fp32": 0.99, "fp16": 0.95, "bf16": 0.95, "int8": 0.92}
+# The largest mean distance of the edges of matching boxes, and the largest mean shift of one edge,
+# in parts of the box's side. A shift of all boxes costs more accuracy than errors of both signs.
+BOX_ERROR_BUDGETS: dict[Precision, float] = {"fp32": 0.01, "fp16": 0.02, "bf16": 0.02, "int8": 0.03}
+BOX_SHIFT_BUDGETS: dict[Precision, float] = {"fp32": 0.01, "fp16": 0.01, "bf16": 0.01, "int8": 0.02}
 
 Basis = Literal["detections", "boxes"]
+Edges = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,10 @@ class Agreement:
     of the other. Of the `expected_back` detections of the other, `found_back` have a match among
     those of the reference. `basis` is `detections`, or `boxes` if boxes before NMS were compared
     instead.
+
+    `box_error` is the mean distance between the edges of two matching boxes. `box_shift` is how far
+    the left, top, right and bottom edges lie further right or down in the other than in the
+    reference, on average. Both are in parts of the side of the reference's box.
     """
 
     found: int
@@ -68,6 +80,8 @@ class Agreement:
     found_back: int
     expected_back: int
     basis: Basis
+    box_error: float = 0.0
+    box_shift: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     @property
     def share(self) -> float:
@@ -79,9 +93,27 @@ class Agreement:
         back = self.found_back / self.expected_back if self.expected_back else 1.0
         return min(there, back)
 
+    @property
+    def box_text(self) -> str:
+        """A text with `box_error` and `box_shift` in percent."""
+        shifts = ", ".join(
+            f"{name} {shift:+.1%}"
+            for name, shift in zip(("left", "top", "right", "bottom"), self.box_shift, strict=True)
+        )
+        return f"box edges differ by {self.box_error:.1%} of the side ({shifts})"
+
     def within(self, precision: Precision) -> bool:
-        """Return whether the share is at least what `BUDGETS` requires for `precision`."""
-        return self.share >= BUDGETS[precision]
+        """Return whether the results are as near as the budgets require for `precision`."""
+        return not self.shortfall(precision)
+
+    def shortfall(self, precision: Precision) -> str:
+        """Return a text that says what is over the budgets of `precision`, or an empty text."""
+        if self.share < BUDGETS[precision]:
+            return f"finds only {self.share:.1%} of what float32 finds"
+        too_far = self.box_error > BOX_ERROR_BUDGETS[precision]
+        if too_far or max(map(abs, self.box_shift)) > BOX_SHIFT_BUDGETS[precision]:
+            return self.box_text
+        return ""
 
 
 def sample_images(model: ModelFile) -> list[Pixels]:
@@ -233,32 +265,41 @@ def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:
 
 def _found(
     wanted: NormalisedDetections, pool: NormalisedDetections, chosen: NDArray[np.bool_] | slice
-) -> tuple[int, int]:
+) -> tuple[int, int, Edges]:
     """Return how many of the chosen detections have a match in `pool`, and how many were chosen.
 
     All detections are those in one image. `chosen` selects some of the detections of `wanted`. Each
-    detection of `pool` can be the match of only one of them.
+    detection of `pool` can be the match of only one of them. The last value (found, 4) is how far
+    each edge of a match lies further right or down, in parts of the side of the wanted box.
     """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
-    overlaps = iou_matrix(boxes, pool.boxes)
+    same = np.abs(boxes[:, None] - pool.boxes[None]).max(-1, initial=0) <= _SAME_EDGES
+    overlaps = np.maximum(iou_matrix(boxes, pool.boxes), np.where(same, MATCH_IOU, 0))
     near = np.abs(scores[:, None] - pool.scores[None]) <= MATCH_SCORE
     possible = np.where(
         near & (classes[:, None] == pool.classes[None]) & (overlaps >= MATCH_IOU), overlaps, 0
     )
-    found = 0
-    for row in possible:
+    edges = []
+    for row, box in zip(possible, boxes.astype(np.float64), strict=True):
         best = int(row.argmax()) if row.size else 0
         if row.size and row[best] > 0:
             possible[:, best] = 0
-            found += 1
-    return found, len(scores)
+            sides = np.maximum(box[2:] - box[:2], _SAME_EDGES)
+            edges.append((pool.boxes[best] - box) / np.tile(sides, 2))
+    return len(edges), len(scores), np.array(edges).reshape(-1, 4)
 
 
-def _sum_up(there: list[tuple[int, int]], back: list[tuple[int, int]], basis: Basis) -> Agreement:
+def _sum_up(
+    there: list[tuple[int, int, Edges]], back: list[tuple[int, int, Edges]], basis: Basis
+) -> Agreement:
+    edges = np.concatenate([shifts for _, _, shifts in there] or [np.zeros((0, 4))])
+    left, top, right, bottom = edges.mean(0).tolist() if len(edges) else (0.0,) * 4
     return Agreement(
-        sum(f for f, _ in there),
-        sum(n for _, n in there),
-        sum(f for f, _ in back),
-        sum(n for _, n in back),
+        sum(f for f, _, _ in there),
+        sum(n for _, n, _ in there),
+        sum(f for f, _, _ in back),
+        sum(n for _, n, _ in back),
         basis,
+        float(np.abs(edges).mean()) if len(edges) else 0.0,
+        (left, top, right, bottom),
     )

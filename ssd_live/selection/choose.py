@@ -346,11 +346,7 @@ def _measure(
             continue
         reference = reference or trial
         agreement = _compare(reference, trial, model)
-        message = (
-            ""
-            if agreement.within(choice.precision)
-            else f"finds only {agreement.share:.1%} of what float32 finds"
-        )
+        message = agreement.shortfall(choice.precision)
         rows.append(
             BackendMeasurement(
                 choice,

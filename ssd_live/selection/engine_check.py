@@ -11,7 +11,6 @@ from ssd_live.errors import MissingPackageError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.agreement import (
-    BUDGETS,
     NormalisedDetections,
     answer_of,
     answers,
@@ -85,7 +84,7 @@ def measure(
     else:
         with _reference(before_nms(model)) as reference:
             found = compare_boxes(answers(reference, images), answer_before_nms(images))
-    passed = found.share >= BUDGETS["fp16" if precision == "fp16" else "fp32"]
+    passed = found.within("fp16" if precision == "fp16" else "fp32")
     return Parity(
         state="passed" if passed else "failed",
         share=round(found.share, 4),

@@ -39,7 +39,7 @@ class Request:
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Labelled images on which to compare the mAP of the INT8 and the float32 model.",
+            help="Labelled images whose mAP decides which INT8 version is kept.",
         ),
     ] = None
     overwrite: Overwrite = False

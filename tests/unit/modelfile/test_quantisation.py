@@ -73,9 +73,9 @@ def test_onnx_runtime_computes_every_inner_convolution_of_the_bundled_form_in_in
     in_float = sum(
         count for kind, count in kinds.items() if "Conv" in kind and kind != "QLinearConv"
     )
-    assert kinds["QLinearConv"] >= 60
-    # The predictors, whose answers are wanted in float.
-    assert in_float <= 12
+    assert kinds["QLinearConv"] >= 59
+    # The predictors, whose answers are wanted in float, and what the first box predictor reads.
+    assert in_float <= 13
 
 
 def _normalised_picture(scale: list[float], shift: list[float]) -> ModelProto:

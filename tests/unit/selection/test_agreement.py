@@ -150,6 +150,45 @@ def test_of_boxes_only_the_best_hundred_a_picture_must_be_found() -> None:
     assert compare_boxes([reference], [_answer(*rows[1:])]).found == 99
 
 
+def test_the_error_of_matching_boxes_is_told_by_edge() -> None:
+    """In parts of the side: 0.4 wide and 1 high."""
+    reference = _answer((LEFT, 0.9, 0), (RIGHT, 0.8, 0))
+    other = _answer(((0.02, 0.0, 0.4, 0.9), 0.9, 0), ((0.64, 0.0, 1.0, 1.0), 0.8, 0))
+    agreement = compare_detections([reference], [other], THRESHOLD)
+    assert agreement.share == 1
+    assert agreement.box_shift == pytest.approx((0.075, 0, 0, -0.05), abs=1e-6)
+    assert agreement.box_error == pytest.approx((0.05 + 0.1 + 0.1) / 8, abs=1e-6)
+    assert agreement.box_text == (
+        "box edges differ by 3.1% of the side (left +7.5%, top +0.0%, right +0.0%, bottom -5.0%)"
+    )
+
+
+def test_a_box_without_area_agrees_with_itself() -> None:
+    answer = _answer(((0.5, 0.2, 0.5, 0.9), 0.9, 0), ((0.1, 0.1, 0.1, 0.1), 0.8, 1))
+    agreement = compare_detections([answer], [answer], THRESHOLD)
+    assert (agreement.share, agreement.box_error) == (1, 0)
+    moved = _answer(((0.6, 0.2, 0.6, 0.9), 0.9, 0), ((0.1, 0.2, 0.1, 0.2), 0.8, 1))
+    assert compare_detections([answer], [moved], THRESHOLD).share == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "shift", "said"),
+    [
+        (0.0, 0.0, ""),
+        (0.029, 0.019, ""),
+        (0.031, 0.0, "box edges differ by 3.1%"),
+        (0.025, -0.021, "bottom -2.1%"),
+    ],
+)
+def test_boxes_that_are_too_far_off_are_over_the_budget(
+    error: float, shift: float, said: str
+) -> None:
+    agreement = Agreement(100, 100, 100, 100, "detections", error, (0.0, 0.0, 0.0, shift))
+    assert said in agreement.shortfall("int8")
+    assert agreement.within("int8") == (not said)
+    assert not agreement.within("fp32") or not error
+
+
 @pytest.mark.parametrize(
     ("found", "fp32", "bf16"),
     [(99, True, True), (98, False, True), (95, False, True), (94, False, False)],

@@ -45,7 +45,7 @@ MAP_BUDGET = 1.0
 _IMAGES = 100
 # Of each three parts of a video, two are for the calibration and one is held out.
 _PARTS, _OF_THREE = 12, 3
-_RUNTIMES = ("openvino", "onnxruntime")
+RUNTIMES = ("openvino", "onnxruntime")
 # A faster version wins if its score is within this of the best, in points. The likeness of the same
 # recipe differs by half a point from one choice of calibration images to another.
 _MAP_TIE, _LIKENESS_TIE = 0.3, 1.0
@@ -199,7 +199,7 @@ class _Judge:
     def candidate(self, form: ModelFile, recipe: Recipe) -> Candidate:
         """Return an INT8 version with the worse of its results on the installed runtimes."""
         agreements, scores = [], []
-        for runtime in _RUNTIMES:
+        for runtime in RUNTIMES:
             try:
                 found = _answers(
                     runtime, form if self._by_detections else before_nms(form), self._held_out

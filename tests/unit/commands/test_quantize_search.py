@@ -112,7 +112,10 @@ def test_the_likeness_of_the_reference_is_100_and_falls_with_the_error(
 
 
 def _search(
-    model: ModelFile, forms: Sequence[ModelFile], monkeypatch: pytest.MonkeyPatch
+    model: ModelFile,
+    forms: Sequence[ModelFile],
+    monkeypatch: pytest.MonkeyPatch,
+    runtimes: tuple[str, ...] = ("onnxruntime",),
 ) -> tuple[Candidate, int]:
     """The chosen version, if these were made, and how many were tried."""
     left = iter(forms)
@@ -123,6 +126,7 @@ def _search(
         return tried[-1]
 
     monkeypatch.setattr(search, "quantised", quantised)
+    monkeypatch.setattr(search, "RUNTIMES", runtimes)
     images: list[Pixels] = sample_images(model)
     return best_form(model, images[:1], images, None), len(tried)
 
@@ -130,7 +134,7 @@ def _search(
 def test_a_version_that_loses_nothing_ends_the_search(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    best, tried = _search(model, [model, model, model], monkeypatch)
+    best, tried = _search(model, [model, model, model], monkeypatch, search.RUNTIMES)
     assert tried == 1
     assert best.score == pytest.approx(100, abs=0.1)
     assert not best.shortfall

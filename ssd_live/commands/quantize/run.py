@@ -2,7 +2,7 @@
 
 from ssd_live.commands.progress import notify
 from ssd_live.commands.quantize import Request
-from ssd_live.commands.quantize.search import best_form, calibration_and_held_out
+from ssd_live.commands.quantize.search import best_version, calibration_and_held_out
 from ssd_live.datasets.load import load_data
 from ssd_live.errors import ModelFileError, OutputError, UsageError
 from ssd_live.modelfile.catalogue import find_model, int8_place
@@ -30,22 +30,21 @@ def run(request: Request) -> None:
     labels = load_data(request.labels) if request.labels else None
     calibration, held_out = calibration_and_held_out(model, request.data)
     notify(
-        f"calibrating {model.name} on {len(calibration)} images; {len(held_out)} others are held "
-        "out"
+        f"calibrating {model.name} on {len(calibration)} images and judging it on {len(held_out)}"
     )
-    best = best_form(model, calibration, held_out, labels)
+    best = best_version(model, calibration, held_out, labels)
     if best.shortfall and not request.force:
         raise ModelFileError(
             f"{model.name}: the best INT8 version is too far from float32: {best.shortfall}; "
             "calibrate on more images of your own with --data, or give --force to write the file "
             "anyway"
         )
-    write_model_file(path, best.form)
+    write_model_file(path, best.file)
     print(
-        f"written: {path} ({len(best.form.data) / 1e6:.1f} MB; the float32 model has "
+        f"written: {path} ({len(best.file.data) / 1e6:.1f} MB; the float32 model has "
         f"{len(model.data) / 1e6:.1f} MB)"
     )
-    print(f"{best.recipe.words} in INT8")
+    print(f"{best.attempt.words} in INT8")
     if labels is not None:
         print(
             f"{len(labels)} labelled images: {best.reached:.2f} mAP in float32, {best.score:.2f} "

@@ -1,4 +1,4 @@
-"""Search for the INT8 version of a model that loses the least, among a few recipes."""
+"""Search for the INT8 version of a model that loses the least, among a few attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _IMAGES = 100
 _PARTS, _OF_THREE = 12, 3
 RUNTIMES = ("openvino", "onnxruntime")
 # A faster version wins if its score is within this of the best, in points. The likeness of the same
-# recipe differs by half a point from one choice of calibration images to another.
+# attempt differs by half a point from one choice of calibration images to another.
 _MAP_TIE, _LIKENESS_TIE = 0.3, 1.0
 _FIRST_CONVOLUTIONS = 6
 _OVERLAPS = np.arange(0.5, 1.0, 0.05)
@@ -56,7 +56,7 @@ _SAME_FRAME, _THUMBNAIL = 2.0, (32, 32)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Attempt:
     """A way to make an INT8 version.
 
     `words` describe it. `in_float` are the names of the convolutions that stay in float32.
@@ -75,8 +75,8 @@ class Candidate:
     float32 were the labels. `reached` is the score of float32.
     """
 
-    form: ModelFile
-    recipe: Recipe
+    file: ModelFile
+    attempt: Attempt
     agreement: Agreement
     score: float
     reached: float
@@ -90,17 +90,17 @@ class Candidate:
         return self.agreement.shortfall("int8")
 
 
-def recipes(graph: GraphProto) -> list[Recipe]:
-    """Return the recipes to try for the network `graph`, the fastest INT8 version first."""
+def attempts(graph: GraphProto) -> list[Attempt]:
+    """Return the attempts for the network `graph`, the one with the fastest result first."""
     every = predictors(graph)
     first = [node.name for node in graph.node if node.op_type == "Conv"][:_FIRST_CONVOLUTIONS]
     return [
         # Nearly all small objects come from the first map, and there an error weighs most. On
         # frames like those of the calibration this predictor does as well in INT8, but on another
         # video its boxes are shifted; see docs/benchmarks-log.md.
-        Recipe("all but the first box predictor", tuple(predictors(graph, BOXES)[:1])),
-        Recipe("all but the predictors", tuple(every)),
-        Recipe(
+        Attempt("all but the first box predictor", tuple(predictors(graph, BOXES)[:1])),
+        Attempt("all but the predictors", tuple(every)),
+        Attempt(
             f"all but the predictors and the first {len(first)} convolutions",
             tuple(dict.fromkeys((*every, *first))),
         ),
@@ -147,13 +147,13 @@ def _thinned(images: list[Pixels]) -> list[Pixels]:
     return images[:: max(1, -(-len(images) // _IMAGES))]
 
 
-def best_form(
+def best_version(
     model: ModelFile,
     calibration: Sequence[Pixels],
     held_out: Sequence[Pixels],
     labels: DataSet | None,
 ) -> Candidate:
-    """Try the recipes, and return the best INT8 version of a float32 model.
+    """Make the attempts, and return the best INT8 version of a float32 model.
 
     One within the budgets comes before one over them; then the score counts. A faster one wins if
     its score is nearly as good. With `labels`, the score is the mAP on these labelled images. The
@@ -165,11 +165,11 @@ def best_form(
     tried: list[Candidate] = []
     network = body_of(model)
     rounding = OutputErrorRounding(network, calibration)
-    for recipe in recipes(network.graph):
-        form = quantised(model, calibration, recipe.in_float, rounding)
-        candidate = judge.candidate(form, recipe)
+    for attempt in attempts(network.graph):
+        form = quantised(model, calibration, attempt.in_float, rounding)
+        candidate = judge.candidate(form, attempt)
         notify(
-            f"{recipe.words} in INT8: {candidate.agreement.share:.1%} of the "
+            f"{attempt.words} in INT8: {candidate.agreement.share:.1%} of the "
             f"{candidate.agreement.basis} agree with float32, {candidate.agreement.box_text}, "
             f"{judge.measure} {candidate.score:.2f} (float32 {candidate.reached:.2f})"
         )
@@ -196,7 +196,7 @@ class _Judge:
         self._reached = 100.0 if labels is None else _map(model, "onnxruntime", labels)
         self.measure = "likeness" if labels is None else "mAP"
 
-    def candidate(self, form: ModelFile, recipe: Recipe) -> Candidate:
+    def candidate(self, form: ModelFile, attempt: Attempt) -> Candidate:
         """Return an INT8 version with the worse of its results on the installed runtimes."""
         agreements, scores = [], []
         for runtime in RUNTIMES:
@@ -225,7 +225,7 @@ class _Judge:
             )
         # One over the budgets counts, whatever the others are.
         worst = min(agreements, key=lambda one: (one.within("int8"), one.share))
-        return Candidate(form, recipe, worst, min(scores), self._reached, self._labels is not None)
+        return Candidate(form, attempt, worst, min(scores), self._reached, self._labels is not None)
 
 
 def likeness(

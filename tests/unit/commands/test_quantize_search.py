@@ -17,10 +17,10 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.commands.quantize import search
 from ssd_live.commands.quantize.search import (
     Candidate,
-    best_form,
+    attempts,
+    best_version,
     calibration_and_held_out,
     likeness,
-    recipes,
 )
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
@@ -68,7 +68,7 @@ def test_box_and_class_predictors_are_told_apart_in_the_order_of_the_maps(
     assert set(predictors(graph)) == {*boxes, *scores}
     order = [node.name for node in graph.node]
     assert [order.index(name) for name in boxes] == sorted(order.index(name) for name in boxes)
-    first, more, most = recipes(graph)
+    first, more, most = attempts(graph)
     assert first.in_float == (boxes[0],)
     assert set(more.in_float) == {*boxes, *scores}
     assert len(most.in_float) == 12 + 6
@@ -128,7 +128,7 @@ def _search(
     monkeypatch.setattr(search, "quantised", quantised)
     monkeypatch.setattr(search, "RUNTIMES", runtimes)
     images: list[Pixels] = sample_images(model)
-    return best_form(model, images[:1], images, None), len(tried)
+    return best_version(model, images[:1], images, None), len(tried)
 
 
 def test_a_version_that_loses_nothing_ends_the_search(
@@ -144,7 +144,7 @@ def test_the_best_version_is_taken(model: ModelFile, monkeypatch: pytest.MonkeyP
     bad, good = _changed_boxes(model, 0.6), _changed_boxes(model, 0.25)
     best, tried = _search(model, [bad, good, bad], monkeypatch)
     assert tried == 3
-    assert best.form is good
+    assert best.file is good
 
 
 def test_of_versions_as_good_the_fastest_is_taken(
@@ -152,7 +152,7 @@ def test_of_versions_as_good_the_fastest_is_taken(
 ) -> None:
     first, second = _changed_boxes(model, 0.25), _changed_boxes(model, 0.249)
     best, _ = _search(model, [first, second, second], monkeypatch)
-    assert best.form is first
+    assert best.file is first
 
 
 def test_boxes_that_are_shifted_are_over_the_budget(
@@ -168,7 +168,7 @@ def test_a_loss_of_map_over_a_point_is_over_the_budget(
     model: ModelFile, score: float, said: str
 ) -> None:
     agreement = Agreement(1, 1, 1, 1, "detections")
-    recipe = recipes(body_of(model).graph)[0]
-    labelled = Candidate(model, recipe, agreement, score, 90.0, labelled=True)
+    attempt = attempts(body_of(model).graph)[0]
+    labelled = Candidate(model, attempt, agreement, score, 90.0, labelled=True)
     assert said in labelled.shortfall
     assert bool(said) == bool(labelled.shortfall)

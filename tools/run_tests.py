@@ -85,7 +85,8 @@ def run(share: str, options: list[str], data: Path, *, everything: bool) -> int:
     done = subprocess.run(
         [*command, "pytest", "-q", share, *options],
         cwd=CHECKOUT,
-        env=os.environ | {"COVERAGE_CORE": "ctrace"},
+        # Two folders share the cores, so no thread may wait for work by spinning.
+        env=os.environ | {"COVERAGE_CORE": "ctrace", "OMP_WAIT_POLICY": "PASSIVE"},
         capture_output=True,
         text=True,
         check=False,

@@ -4,12 +4,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
-from ssd_live.modelfile.catalogue import DEFAULT_MODEL
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.modelfile.file import read_model_file
+from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE
 from tests.conftest import Answer
+from tests.unit.modelfile.test_int8 import quantised_after_predictors
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")
 
@@ -38,7 +42,7 @@ def test_a_form_is_made_and_then_run_by_its_precision(
     assert made.code == 0, made.err
     assert "box edges differ by" in made.out
     assert made.out.rstrip().endswith("agreement with float32")
-    assert (engines_of_their_own / "models" / "int8" / f"{PERSON}.onnx").is_file()
+    _assert_contract(engines_of_their_own / "models" / "int8" / f"{PERSON}.onnx")
     found = tmp_path / "found.jsonl"
     words = (
         "--max-frames",
@@ -59,6 +63,18 @@ def test_a_form_is_made_and_then_run_by_its_precision(
     again = ssd("quantize", PERSON, "--data", PHOTO)
     assert again.code == 1
     assert "--overwrite" in again.err
+
+
+def _assert_contract(path: Path) -> None:
+    model, form = find_model(PERSON), read_model_file(path)
+    assert (form.metadata.precision, form.metadata.quantised_from) == ("int8", model.sha256)
+    assert form.metadata.classes == model.metadata.classes
+    graph = onnx.load_model_from_string(form.data).graph
+    assert [value.name for value in graph.output] == list(OUTPUTS)
+    assert len(form.data) < 0.5 * len(model.data)
+    weights = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    assert len(weights) > 50
+    assert not quantised_after_predictors(form)
 
 
 def test_the_default_model_runs_in_int8_as_it_ships(

@@ -1,7 +1,8 @@
 """Augment training data as in the SSD paper: section 2.2 ("Data augmentation") and section 3.6.
 
 Section 3.6 describes the zooming out. Images are (H, W, 3) uint8 BGR; boxes are (M, 4) float32 x1,
-y1, x2, y2 in pixels. All random numbers come from the given generator.
+y1, x2, y2 in pixels. All random numbers come from the given generator. The code that the authors
+released differs in details; `AS_RELEASED` follows it.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,33 @@ _LARGEST_EXPANSION = 4.0
 # 12 megapixels would need a canvas of 576 MB.
 _LARGEST_CANVAS = 2048
 _EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
-_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE_DEGREES = 32.0, (0.5, 1.5), (0.5, 1.5), 18.0
+_BRIGHTNESS, _CONTRAST, _SATURATION = 32.0, (0.5, 1.5), (0.5, 1.5)
+_INTERPOLATIONS = (
+    cv2.INTER_LINEAR,
+    cv2.INTER_AREA,
+    cv2.INTER_NEAREST,
+    cv2.INTER_CUBIC,
+    cv2.INTER_LANCZOS4,
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """The details of augmentation in which the released code differs from what others use.
+
+    The hue is changed by at most `hue_degrees`. If `patches_as_released` is true, patches are drawn
+    by `sample_patch_as_released`, otherwise by `sample_patch`. The network input is resized by one
+    of the `interpolations` of OpenCV, drawn at random.
+    """
+
+    hue_degrees: float = 18.0
+    patches_as_released: bool = False
+    interpolations: tuple[int, ...] = (cv2.INTER_LINEAR,)
+
+
+USUAL = Style()
+# The released `hue_delta` of 18 counts OpenCV's steps of two degrees.
+AS_RELEASED = Style(hue_degrees=36.0, patches_as_released=True, interpolations=_INTERPOLATIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,31 +78,37 @@ def augment(
     size: tuple[int, int],
     mean: tuple[float, float, float],
     random: np.random.Generator,
+    style: Style = USUAL,
 ) -> Example:
     """Return a random variation of `example`, resized to `size` (width, height) in pixels.
 
     First, the colours are distorted. With a probability of one half, the image is then placed on a
     larger canvas of the colour `mean` (BGR). Then a random patch is cut out, which may be the whole
     image. With a probability of one half, the patch is flipped. Finally it is resized. The random
-    numbers come from `random`.
+    numbers come from `random`. `style` says how the details are done.
     """
-    example = replace(example, image=distort_colours(example.image, random))
+    example = replace(example, image=distort_colours(example.image, random, style.hue_degrees))
     if random.random() < _EXPANSION_CHANCE:
         example = zoom_out(example, mean, random)
-    example = sample_patch(example, random)
+    sample = sample_patch_as_released if style.patches_as_released else sample_patch
+    example = sample(example, random)
     if random.random() < _FLIP_CHANCE:
         example = flip(example)
-    return resized(example, size)
+    ways = style.interpolations
+    return resized(example, size, ways[int(random.integers(len(ways)))] if ways[1:] else ways[0])
 
 
-def resized(example: Example, size: tuple[int, int]) -> Example:
-    """Return the example stretched to `size` (width, height) in pixels by linear interpolation.
+def resized(
+    example: Example, size: tuple[int, int], interpolation: int = cv2.INTER_LINEAR
+) -> Example:
+    """Return the example stretched to `size` (width, height) in pixels.
 
-    Images are resized in the same way when the trained model is used.
+    `interpolation` is one of OpenCV's. The default, linear, is also used when the trained model is
+    run.
     """
     height, width = example.image.shape[:2]
     scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
-    image = np.asarray(cv2.resize(example.image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    image = np.asarray(cv2.resize(example.image, size, interpolation=interpolation), np.uint8)
     return replace(example, image=image, boxes=example.boxes * scale)
 
 
@@ -142,6 +175,45 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
     return example
 
 
+def sample_patch_as_released(example: Example, random: np.random.Generator) -> Example:
+    """Return a random part of the example, or the whole example, as the released code draws it.
+
+    For each of the six kinds of patch, up to fifty patches are drawn, and the first one that fits
+    is kept. Then the whole image or one of the kept patches is chosen, all equally likely. Objects
+    are treated as in `sample_patch`, but a patch may be left without an object. Sources: the
+    `batch_sampler` in `ssd_pascal.py`, and `sampler.cpp`.
+    """
+    if not len(example.boxes):
+        return example
+    found = (_patch_as_released(example, overlap, random) for overlap in _MIN_OVERLAPS)
+    patches = [None, *(patch for patch in found if patch is not None)]
+    patch = patches[int(random.integers(len(patches)))]
+    return example if patch is None else cut(example, patch)
+
+
+def _patch_as_released(
+    example: Example, min_overlap: float | None, random: np.random.Generator
+) -> tuple[int, int, int, int] | None:
+    """Return a random patch (x1, y1, x2, y2 in pixels), or None if fifty trials find none.
+
+    A scale of 0.3 to 1 and a ratio of width to height of 1/2 to 2 are drawn, both relative to the
+    sides of the image, and the ratio is limited so that the patch fits into the image.
+    `min_overlap` is the lowest IoU with some object (None: any IoU).
+    """
+    height, width = example.image.shape[:2]
+    for _ in range(_PATCH_TRIALS):
+        scale = random.uniform(*_PATCH_SCALE)
+        root = min(max(random.uniform(*_PATCH_RATIO), scale**2), scale**-2) ** 0.5
+        w, h = width * min(scale * root, 1.0), height * min(scale / root, 1.0)
+        x, y = random.uniform(0, width - w), random.uniform(0, height - h)
+        patch = (int(x), int(y), int(x + w), int(y + h))
+        if patch[2] <= patch[0] or patch[3] <= patch[1]:
+            continue
+        if min_overlap is None or overlaps(example.boxes, patch).max() >= min_overlap:
+            return patch
+    return None
+
+
 def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
     """Return the part of an example inside `patch` (x1, y1, x2, y2 in pixels).
 
@@ -194,12 +266,14 @@ def _centre_inside(
     return np.asarray((centre >= patch[:2]).all(1) & (centre < patch[2:]).all(1))
 
 
-def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
+def distort_colours(
+    image: Pixels, random: np.random.Generator, hue_degrees: float = USUAL.hue_degrees
+) -> Pixels:
     """Return the image with randomly changed brightness, contrast, saturation and hue.
 
-    `image` is (H, W, 3) uint8 BGR. Each change is made with a probability of one half. It is also
-    random whether the contrast is changed before or after saturation and hue (Howard 2013, as cited
-    in section 2.2).
+    `image` is (H, W, 3) uint8 BGR. The hue changes by at most `hue_degrees`. Each change is made
+    with a probability of one half. It is also random whether the contrast is changed before or
+    after saturation and hue (Howard 2013, as cited in section 2.2).
     """
     brightness: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))
@@ -207,7 +281,7 @@ def distort_colours(image: Pixels, random: np.random.Generator) -> Pixels:
     contrast: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, random.uniform(*_CONTRAST), 0.0)
     ]
-    colour: list[Callable[[Pixels], Pixels]] = [lambda x: _recoloured(x, random)]
+    colour: list[Callable[[Pixels], Pixels]] = [lambda x: _recoloured(x, random, hue_degrees)]
     steps = brightness + (contrast + colour if random.random() < 0.5 else colour + contrast)
     for step in steps:
         if step in colour or random.random() < _DISTORTION_CHANCE:
@@ -220,11 +294,9 @@ def _scaled(image: Pixels, factor: float, shift: float) -> Pixels:
     return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
-def _recoloured(image: Pixels, random: np.random.Generator) -> Pixels:
+def _recoloured(image: Pixels, random: np.random.Generator, hue_degrees: float) -> Pixels:
     saturation = random.uniform(*_SATURATION) if random.random() < _DISTORTION_CHANCE else 1.0
-    hue = (
-        random.uniform(-_HUE_DEGREES, _HUE_DEGREES) if random.random() < _DISTORTION_CHANCE else 0.0
-    )
+    hue = random.uniform(-hue_degrees, hue_degrees) if random.random() < _DISTORTION_CHANCE else 0.0
     if saturation == 1.0 and hue == 0.0:
         return image
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)

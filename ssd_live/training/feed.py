@@ -19,7 +19,7 @@ from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import MediaError
 from ssd_live.imaging.image_files import read_image
 from ssd_live.models.multibox_loss import Target
-from ssd_live.training.augment import Example, augment, resized
+from ssd_live.training.augment import USUAL, Example, Style, augment, resized
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
 # because the logarithm of its size would be an extreme target.
@@ -31,14 +31,15 @@ class InputSpec:
     """The input that a network takes, and how training images are turned into it.
 
     `size` is (width, height) of the input in pixels. `mean` is the colour (BGR, 0..255) of the
-    canvas when an image is zoomed out. Images are augmented if `augments` is true. Objects that
-    evaluation ignores are used in training if `use_ignored` is true.
+    canvas when an image is zoomed out. Images are augmented if `augments` is true, in the given
+    `style`. Objects that evaluation ignores are used in training if `use_ignored` is true.
     """
 
     size: tuple[int, int]
     mean: tuple[float, float, float]
     augments: bool = True
     use_ignored: bool = True
+    style: Style = USUAL
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
                 self._view.size,
                 self._view.mean,
                 np.random.default_rng((self._seed, turn, index)),
+                self._view.style,
             )
         else:
             example = resized(example, self._view.size)

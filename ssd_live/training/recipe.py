@@ -24,12 +24,16 @@ class ModelPart(_Part):
 
     `network` is a name in the zoo, and `preset` chooses the default boxes of the VGG16 networks.
     `weights` is empty for random weights, `trained:NAME` for a shipped, imported or trained model,
-    or the path of a weight file, which may hold only the layers of VGG16.
+    or the path of a weight file, which may hold only the layers of VGG16. `vgg16_input` is the
+    input that such a file is for: "pixels" minus their mean, as VGG16 was published and as the
+    reduced form is used, or "torchvision" for pixels that are also divided by their spread. A file
+    with reduced layers fc6 and fc7 needs no such word.
     """
 
     network: str
     weights: str = ""
     preset: Literal["voc", "coco"] = "voc"
+    vgg16_input: Literal["", "pixels", "torchvision"] = ""
 
 
 class DataPart(_Part):
@@ -58,7 +62,9 @@ class TrainPart(_Part):
     multiplied by `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and 0
     turns clipping off. `average` is the largest share of their values that the averaged weights
     keep at a step, and 0 turns averaging off. If `evaluate_every` is 0, the network is validated
-    only at the end. `workers` processes read the images.
+    only at the end. `workers` processes read the images. If `as_released` is true, training follows
+    the code that was released with the paper where that code differs from the usual way: the rate
+    of biases, the weight decay of the L2-normalisation scale, and details of the augmentation.
     """
 
     steps: Annotated[int, Field(ge=1)]
@@ -73,6 +79,7 @@ class TrainPart(_Part):
     average: Share = 0.0
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     augment: bool = True
+    as_released: bool = False
     seed: Annotated[int, Field(ge=0)] = 1
     workers: Annotated[int, Field(ge=0, le=256)] = 2
     save_every: Annotated[int, Field(ge=1)] = 500

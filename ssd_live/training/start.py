@@ -21,6 +21,9 @@ State = dict[str, Tensor]
 _TENSORFLOW = Preprocessing(
     (300, 300), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5), 0.5
 )
+# The preprocessing of torchvision's classifiers, RGB: pixels / 255, minus the mean, divided by the
+# spread.
+_TORCHVISION_MEAN, _TORCHVISION_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _OF_NETWORK = {
     "ssd300-mobilenetv2": _TENSORFLOW,
     "ssdlite300-mobilenetv2": _TENSORFLOW,
@@ -55,7 +58,8 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     `part` is the part `[model]` of the recipe. `classes` is the number of classes with the
     background. Raises `UnknownModelError` if the network or the named weights do not exist,
     `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if the
-    weights are those of another network or another preset.
+    weights are those of another network or another preset, or if a file of VGG16 does not say which
+    input it is for.
     """
     network = create(part.network, classes, part.preset)
     state = _given(part)
@@ -85,8 +89,44 @@ def _given(part: ModelPart) -> State:
     path = Path(part.weights).expanduser()
     state = read_state(path)
     if "vgg.0.weight" in state or "features.0.weight" in state or "0.weight" in state:
-        return vgg16_weights(state, path)
+        weights = vgg16_weights(state, path)
+        if _needs_pixels(part, state, path):
+            return weights
+        return _for_pixels(weights, preprocessing_of(part.network))
     return state
+
+
+def _needs_pixels(part: ModelPart, state: State, path: Path) -> bool:
+    """Return whether the VGG16 of a file takes pixels minus their mean, as SSD gives them to it.
+
+    Raises `UsageError` if neither the recipe nor the file says so.
+    """
+    reduced = any(name.endswith("31.weight") for name in state)
+    if not part.vgg16_input and not reduced:
+        raise UsageError(
+            f"{path}: does not say which input its VGG16 is for; set model.vgg16_input to "
+            'torchvision for weights that torchvision trained (vgg16-397923af.pth), or to "pixels" '
+            "for weights that came from Caffe"
+        )
+    return part.vgg16_input != "torchvision"
+
+
+def _for_pixels(weights: State, how: Preprocessing) -> State:
+    """Return the weights of torchvision's VGG16, changed so that they take the input of SSD.
+
+    torchvision divides the pixels by 255, subtracts a mean and divides by a spread. The first
+    convolution takes over these steps from the preprocessing `how`. Only at the border of the
+    image, where the convolution pads with zeros, is the result not exactly the same.
+    """
+    first = "backbone.features.0"
+    mean, spread = torch.tensor(_TORCHVISION_MEAN), torch.tensor(_TORCHVISION_SPREAD)
+    weight = weights[f"{first}.weight"] / spread.view(1, 3, 1, 1)
+    shift = (torch.tensor(how.mean) / 255 - mean).view(1, 3, 1, 1)
+    scale = torch.tensor(how.scale).view(1, 3, 1, 1) * 255
+    return weights | {
+        f"{first}.weight": weight / scale,
+        f"{first}.bias": weights[f"{first}.bias"] + (weight * shift).sum((1, 2, 3)),
+    }
 
 
 def _trained(name: str, part: ModelPart) -> State:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from ssd_live.datasets.types import DataSet
@@ -17,6 +18,7 @@ from ssd_live.errors import TrainingError
 from ssd_live.models.multibox_loss import Target, multibox_loss
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.training import checkpoint
+from ssd_live.training.augment import AS_RELEASED, USUAL
 from ssd_live.training.feed import Batch, BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress, RunLog
 from ssd_live.training.recipe import Recipe, TrainPart
@@ -83,11 +85,12 @@ class Trainer:
             (how.mean[2], how.mean[1], how.mean[0]),
             recipe.train.augment,
             recipe.data.use_difficult,
+            AS_RELEASED if recipe.train.as_released else USUAL,
         )
         self._average = copy.deepcopy(self.network) if recipe.train.average else None
         part = recipe.train
         self._optimiser = torch.optim.SGD(
-            _groups(self.network, part.weight_decay),
+            parameter_groups(self.network, part),
             lr=part.learning_rate,
             momentum=part.momentum,
             weight_decay=part.weight_decay,
@@ -130,8 +133,12 @@ class Trainer:
         return saved.step
 
     def _is_of_this_run(self, saved: checkpoint.Checkpoint) -> bool:
-        return saved.recipe == self._recipe.model_dump_json() and saved.classes == list(
-            self._data.classes
+        try:
+            recipe = Recipe.model_validate_json(saved.recipe)
+        except ValidationError:
+            return False
+        return _what_is_learned(recipe) == _what_is_learned(self._recipe) and (
+            saved.classes == list(self._data.classes)
         )
 
     def stop(self) -> None:
@@ -141,14 +148,20 @@ class Trainer:
     def resume(self) -> None:
         """Load the last checkpoint, so that `run` continues from it.
 
-        Raises `ModelFileError` if the checkpoint cannot be read, and `TrainingError` if it belongs
-        to a run with another recipe or other classes.
+        The number of steps, the intervals and the number of workers may differ from those of the
+        saved run. Raises `ModelFileError` if the checkpoint cannot be read, and `TrainingError` if
+        it belongs to a run with another recipe or other classes, or to a run that went further.
         """
         saved = checkpoint.load(self._place.last)
         if not self._is_of_this_run(saved):
             raise TrainingError(
                 f"{self._place.last}: belongs to another recipe or other classes; train into "
                 "another folder, or use the recipe and the classes of that run"
+            )
+        if saved.step > self._recipe.train.steps:
+            raise TrainingError(
+                f"{self._place.last}: has {saved.step} steps, more than the "
+                f"{self._recipe.train.steps} of the recipe; set train.steps to {saved.step} or more"
             )
         self.network.load_state_dict(saved.model)
         if self._average is not None:
@@ -262,7 +275,8 @@ class Trainer:
             # gradients of zero.
             batch = self._nothing()
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(part, self._step)
+            # A checkpoint of a version before has no factor.
+            group["lr"] = learning_rate(part, self._step) * group.get("rate_factor", 1.0)
         targets = [
             Target(*(tensor.to(self._device) for tensor in target)) for target in batch.targets
         ]
@@ -414,20 +428,39 @@ def learning_rate(part: TrainPart, step: int) -> float:
     return rate * min(1.0, (step + 1) / part.warm_up) if part.warm_up else rate
 
 
-def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return two groups of parameters for SGD: one with weight decay and one without.
+def _what_is_learned(recipe: Recipe) -> Recipe:
+    """Return the recipe without what may change when a run is resumed.
 
-    Biases, the parameters of normalisation layers, and scale factors have no weight decay.
+    The batches and the learning rate of a step do not depend on these values.
+    """
+    free = {"steps": 1, "workers": 0, "save_every": 1, "evaluate_every": 0, "log_every": 1}
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update=free)})
+
+
+def parameter_groups(network: nn.Module, part: TrainPart) -> list[dict[str, Any]]:
+    """Return the parameters of `network` in groups for SGD, by their weight decay and rate.
+
+    `part` is the part `[train]` of the recipe. Biases and the parameters of normalisation layers
+    have no weight decay. If `part.as_released` is true, the L2-normalisation scale of conv4_3 has
+    weight decay, and biases learn at twice the rate; otherwise neither. `rate_factor` of a group is
+    the number by which the learning rate is multiplied.
     """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
+    biases: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (decayed if parameter.dim() > 1 and not name.endswith("scale_weight") else plain).append(
-            parameter
-        )
+        scale = name.endswith("scale_weight")
+        if (scale and part.as_released) or (parameter.dim() > 1 and not scale):
+            decayed.append(parameter)
+        elif part.as_released and name.endswith("bias"):
+            biases.append(parameter)
+        else:
+            plain.append(parameter)
+    groups = ((decayed, part.weight_decay, 1.0), (plain, 0.0, 1.0), (biases, 0.0, 2.0))
     return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": parameters, "weight_decay": decay, "rate_factor": factor}
+        for parameters, decay, factor in groups
+        if parameters
     ]
 
 

@@ -2,6 +2,7 @@
 learning with real ones.
 """
 
+import json
 import os
 import pickle
 import signal
@@ -19,10 +20,11 @@ from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
 from ssd_live.system import machine
 from ssd_live.training.checkpoint import load as load_checkpoint
+from ssd_live.training.checkpoint import save as save_checkpoint
 from ssd_live.training.feed import BatchOrder, Examples, InputSpec, batches
 from ssd_live.training.log import Progress
 from ssd_live.training.recipe import ModelPart, Recipe, TrainPart, read_recipe
-from ssd_live.training.start import begin, vgg16_weights
+from ssd_live.training.start import Normalise, begin, vgg16_weights
 from ssd_live.training.trainer import Place, Trainer, learning_rate
 from tests.toy_network import toy
 
@@ -156,6 +158,40 @@ def test_a_checkpoint_of_another_recipe_is_refused(data: DataSet, tmp_path: Path
         trainer(data, tmp_path / "run", steps=2, batch=1).resume()
 
 
+def test_a_run_may_be_resumed_for_more_steps_and_with_other_intervals(
+    data: DataSet, tmp_path: Path
+) -> None:
+    whole = trainer(data, tmp_path / "whole", steps=4)
+    whole.run(lambda _: None)
+    trainer(data, tmp_path / "run", steps=2).run(lambda _: None)
+    resumed = trainer(data, tmp_path / "run", steps=4, workers=1, save_every=1, log_every=3)
+    resumed.resume()
+    resumed.run(lambda _: None)
+    assert resumed.step == 4
+    assert all(
+        torch.equal(tensor, resumed.network.state_dict()[name])
+        for name, tensor in whole.network.state_dict().items()
+    )
+    with pytest.raises(TrainingError, match=r"has 4 steps, more than the 3 of the recipe"):
+        trainer(data, tmp_path / "run", steps=3).resume()
+
+
+def test_a_checkpoint_of_the_version_before_is_resumed(data: DataSet, tmp_path: Path) -> None:
+    """Its recipe has no `as_released`, and its optimiser no factors of the rate."""
+    trainer(data, tmp_path / "run", steps=1).run(lambda _: None)
+    path = tmp_path / "run" / "last.pt"
+    saved = load_checkpoint(path)
+    recipe_before = json.loads(saved.recipe)
+    del recipe_before["train"]["as_released"], recipe_before["model"]["vgg16_input"]
+    for group in saved.optimiser["param_groups"]:
+        del group["rate_factor"]
+    save_checkpoint(path, replace(saved, recipe=json.dumps(recipe_before)))
+    resumed = trainer(data, tmp_path / "run", steps=2)
+    resumed.resume()
+    resumed.run(lambda _: None)
+    assert resumed.step == 2
+
+
 def test_a_corrupt_image_is_left_out_and_named(data: DataSet, tmp_path: Path) -> None:
     data.images[2].path.write_bytes(b"no image")
     told: list[Progress] = []
@@ -221,7 +257,7 @@ def test_the_best_weights_of_another_run_in_the_same_folder_are_not_taken(
     data: DataSet, tmp_path: Path
 ) -> None:
     trainer(data, tmp_path / "run", steps=1).run(lambda _: None, lambda _: 0.5)
-    learner = trainer(data, tmp_path / "run", steps=2)
+    learner = trainer(data, tmp_path / "run", steps=1, learning_rate=1e-4)
     learner.run(lambda _: None)
     assert (tmp_path / "run" / "best.pt").is_file()
     assert learner.take_best() is None
@@ -324,6 +360,61 @@ def test_a_whole_vgg16_is_reduced_as_the_paper_does(tmp_path: Path) -> None:
     assert reduced["backbone.extra.0.7.1.weight"].shape == (1024, 512, 3, 3)
     assert reduced["backbone.extra.0.7.3.weight"].shape == (1024, 1024, 1, 1)
     assert reduced["backbone.extra.0.7.1.bias"].tolist() == list(range(0, 4096, 4))
+
+
+def vgg16_file(path: Path, *, reduced: bool) -> dict[str, torch.Tensor]:
+    """Write the convolutions of a VGG16 with random weights, and return them."""
+    torch.manual_seed(3)
+    prefix = "backbone."
+    own = create("ssd300-vgg16", 2).state_dict()
+    state = {}
+    for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
+        place = f"features.{index}" if index < 23 else f"extra.0.{index - 23}"
+        for kind in ("weight", "bias"):
+            state[f"{index}.{kind}"] = torch.randn_like(own[f"{prefix}{place}.{kind}"]) * 0.05
+    if reduced:
+        for number, place in (("31", "7.1"), ("33", "7.3")):
+            for kind in ("weight", "bias"):
+                state[f"{number}.{kind}"] = own[f"{prefix}extra.0.{place}.{kind}"]
+    torch.save(state, path)
+    return state
+
+
+def test_weights_of_torchvisions_vgg16_see_what_they_were_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "vgg16.pth"
+    state = vgg16_file(path, reduced=False)
+    part = ModelPart(network="ssd300-vgg16", weights=str(path), vgg16_input="torchvision")
+    beginning = begin(part, 3)
+    pixels = torch.randint(0, 256, (1, 3, 32, 32)).to(torch.uint8)
+    mean, spread = (
+        torch.tensor(values).view(1, 3, 1, 1)
+        for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    expected = torch.nn.functional.conv2d(
+        (pixels / 255 - mean) / spread, state["0.weight"], state["0.bias"]
+    )
+    first = beginning.network.state_dict()
+    ours = torch.nn.functional.conv2d(
+        Normalise(beginning.preprocessing)(pixels),
+        first["backbone.features.0.weight"],
+        first["backbone.features.0.bias"],
+    )
+    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_vgg16_file_that_may_be_of_two_kinds_is_refused_until_the_recipe_says_which(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "vgg16.pth"
+    state = vgg16_file(path, reduced=False)
+    with pytest.raises(UsageError, match=r"set model\.vgg16_input"):
+        begin(ModelPart(network="ssd300-vgg16", weights=str(path)), 3)
+    part = ModelPart(network="ssd300-vgg16", weights=str(path), vgg16_input="pixels")
+    own = begin(part, 3).network.state_dict()
+    assert torch.equal(own["backbone.features.0.weight"], state["0.weight"])
+    state = vgg16_file(path, reduced=True)
+    own = begin(ModelPart(network="ssd300-vgg16", weights=str(path)), 3).network.state_dict()
+    assert torch.equal(own["backbone.features.0.weight"], state["0.weight"])
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)

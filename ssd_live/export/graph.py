@@ -38,7 +38,8 @@ class PixelsToDetections(nn.Module):
         self, model: SSDNetwork, mean: tuple[float, ...], scale: tuple[float, ...], activation: str
     ) -> None:
         super().__init__()
-        self.model = copy.deepcopy(model).eval()
+        # The exporter takes less time for weights without gradients.
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
         fuse_batch_norm(self.model)
         flip_input_channels(self.model)
         # The first convolution now takes BGR, so the constants of the channels are reversed too.

@@ -76,12 +76,15 @@ def test_an_installed_wheel_annotates_a_clip(
     if version not in PYTHONS:
         pytest.skip(f"there is no Python {version} here")
     environment = tmp_path / "venv"
-    subprocess.run([PYTHONS[version], "-m", "venv", str(environment)], check=True)
+    make = [PYTHONS[version], "-m", "venv", "--without-pip", str(environment)]
+    subprocess.run(make, check=True)
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("\n".join(lowest()) if versions == "lowest" else "")
     scripts = environment / ("Scripts" if os.name == "nt" else "bin")
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    subprocess.run([scripts / "python", *install, str(wheel), "-c", constraints], check=True)
+    # The pip of the tests installs into the environment, which needs none of its own.
+    pip = [sys.executable, "-m", "pip", "--python", str(environment), "--disable-pip-version-check"]
+    install = ["install", "--quiet", "--no-compile", str(wheel), "-c", str(constraints)]
+    subprocess.run([*pip, *install], check=True)
     outside = tmp_path / "elsewhere"
     outside.mkdir()
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -9,6 +9,7 @@ by how much. docs/paper.md has the table of differences.
 """
 
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -48,6 +49,7 @@ def released_sizes(side: int, preset: str) -> list[tuple[float, float]]:
     return [(side * small / 100, side * large / 100) for small, large in percents]
 
 
+@cache
 def released_boxes(side: int, preset: str, *, whole_pixels: bool) -> list[Box]:
     """Default boxes (cx, cy, w, h, shares of the image), as `prior_box_layer.cpp` loops over them.
 

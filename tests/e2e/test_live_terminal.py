@@ -289,7 +289,7 @@ def test_a_result_of_the_window_that_cannot_be_written_fails_in_one_line(
     words = (
         "pattern:320x240",
         "--exit-after",
-        10,
+        4,
         option,
         tmp_path / "file" / name,
         *FIXED_BACKEND,

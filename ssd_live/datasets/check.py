@@ -15,9 +15,10 @@ from ssd_live.imaging.image_files import IMAGE_SUFFIXES, read_image
 from ssd_live.system.atomic_files import os_error_text
 from ssd_live.system.paths import resolve
 
-# A box may exceed the image by a rounding error. If it exceeds it by up to a pixel, the coordinates
-# were probably counted from 1 instead of 0, or the other way round.
-_ROUNDING_PIXELS, _OFF_BY_ONE_PIXELS = 0.05, 1.05
+# A box may exceed the image by half a pixel, because labels were rounded or scaled. If it exceeds
+# it by up to a pixel, the coordinates were probably counted from 1 instead of 0, or the other way
+# round.
+_ROUNDING_PIXELS, _OFF_BY_ONE_PIXELS = 0.5, 1.05
 _RESEMBLING = 0.85
 
 

@@ -14,6 +14,9 @@ from ssd_live.datasets.types import DataSet, Finding, LabelledImage, boxes_array
 from ssd_live.errors import DataError
 from ssd_live.system.atomic_files import os_error_text
 
+# The labels of a split in the COCO folders that Roboflow exports, beside the images.
+ROBOFLOW_FILE = "_annotations.coco.json"
+
 
 def annotation_file(folder: Path, split: str) -> Path:
     """Return the path of the JSON file in `folder`/annotations that holds the labels of `split`.
@@ -62,7 +65,10 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
         raise DataError(
             f"{path}: is not a COCO file: {error} is missing or wrong; correct the file"
         ) from error
-    names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
+    groups = _groups(content["categories"], annotations)
+    names = tuple(classes) or tuple(
+        categories[number] for number in sorted(categories) if number not in groups
+    )
     lost = [number for number in annotations if number not in entries]
     findings = [
         Finding(
@@ -111,7 +117,29 @@ def load(path: Path, folder: Path | None, classes: Sequence[str]) -> DataSet:
             f"({findings[0] if findings else 'the file lists none'}); correct the file, or give "
             "another one"
         )
-    return DataSet(path.stem, names, tuple(images), _ids(names, categories), tuple(findings))
+    name = path.parent.absolute().name if path.name == ROBOFLOW_FILE else path.stem
+    return DataSet(name, names, tuple(images), _ids(names, categories), tuple(findings))
+
+
+def _groups(categories: Any, annotations: dict[Any, list[dict[str, Any]]]) -> set[int]:
+    """Return the ids of the categories that only group others and have no objects.
+
+    Roboflow writes one: a category whose name is the `supercategory` of the others.
+    """
+    supers = {str(entry.get("supercategory", "")) for entry in categories}
+    used = {
+        str(annotation.get("category_id"))
+        for those in annotations.values()
+        for annotation in those
+        if isinstance(annotation, dict)
+    }
+    return {
+        int(entry["id"])
+        for entry in categories
+        if str(entry["name"]) in supers
+        and str(entry.get("supercategory", "")) != str(entry["name"])
+        and str(entry["id"]) not in used
+    }
 
 
 def _of_no_category(

@@ -11,10 +11,12 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
     """Load and return the data set in the folder or file `path`, and recognise its format.
 
     The formats are VOC, COCO and YOLO. `split` names a part of the data set (VOC: a list in
-    ImageSets/Main; COCO: a JSON file; YOLO: a folder). `classes` gives the class names and their
-    order; if it is empty, the names come from the data set: COCO and YOLO data list them, and for
-    VOC they are all names in the labels, in alphabetical order. Raises `DataError` if `path` is not
-    a data set of these formats, has no such split, or has no image or label that can be used.
+    ImageSets/Main; COCO: a JSON file; YOLO: a folder). The folders that Roboflow exports are
+    accepted too: a folder for each split, with the labels of VOC or COCO beside the images.
+    `classes` gives the class names and their order; if it is empty, the names come from the data
+    set: COCO and YOLO data list them, and for VOC they are all names in the labels, in alphabetical
+    order. Raises `DataError` if `path` is not a data set of these formats, has no such split, or
+    has no image or label that can be used.
     """
     from ssd_live.datasets import coco, voc, yolo
 
@@ -33,7 +35,12 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
             return coco.load(coco.annotation_file(path, split), path, classes)
         if yolo.is_yolo(path, split):
             return yolo.load(path, split, classes)
-        if splits := sorted(part.name for part in path.iterdir() if (part / "labels").is_dir()):
+        flat = path / split
+        if (flat / coco.ROBOFLOW_FILE).is_file():
+            return coco.load(flat / coco.ROBOFLOW_FILE, flat, classes)
+        if any(flat.glob("*.xml")):
+            return voc.load(flat, "", classes)
+        if splits := sorted(part.name for part in path.iterdir() if _is_split(part)):
             raise DataError(
                 f"{path}: has no labels in {split or 'its own folder'}; choose one of its splits: "
                 f"{', '.join(splits)}"
@@ -42,4 +49,15 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
         f"{path}: is not a known data set; give a VOC folder (JPEGImages, Annotations), a "
         "COCO folder (images, annotations) or its JSON file, "
         "or a YOLO folder (images, labels, data.yaml)"
+    )
+
+
+def _is_split(folder: Path) -> bool:
+    """Return whether a folder has its own labels, of YOLO or as Roboflow exports them."""
+    from ssd_live.datasets import coco
+
+    return folder.is_dir() and (
+        (folder / "labels").is_dir()
+        or (folder / coco.ROBOFLOW_FILE).is_file()
+        or any(folder.glob("*.xml"))
     )

@@ -1,4 +1,7 @@
-"""Read PASCAL VOC folders: JPEGImages, Annotations (XML), ImageSets/Main."""
+"""Read PASCAL VOC folders: JPEGImages, Annotations (XML), ImageSets/Main.
+
+A folder with XML files beside the images, as Roboflow exports it, is read too.
+"""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -32,11 +35,13 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
     """Load and return the labelled images of the VOC data set in `folder`.
 
     `split` names a list of images, the file ImageSets/Main/SPLIT.txt; if it is empty, all labels in
-    Annotations are read. `classes` gives the class names and their order; if it is empty, the names
-    in the labels are used in alphabetical order. Objects of other classes are left out. A label
-    that cannot be used becomes a finding in the `findings` of the result. Raises `DataError` if the
-    list does not exist or cannot be read, or if no label can be read.
+    Annotations and its subfolders are read. `classes` gives the class names and their order; if it
+    is empty, the names in the labels are used in alphabetical order. Objects of other classes are
+    left out. A label that cannot be used becomes a finding in the `findings` of the result. Raises
+    `DataError` if the list does not exist or cannot be read, or if no label can be read.
     """
+    labels_root, images_root = _roots(folder)
+    found_images = _Images(images_root)
     labels, findings = [], []
     for path in _label_paths(folder, split):
         try:
@@ -68,7 +73,8 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
             )
             for name in unknown
         ]
-        images.append(_labelled(_image_path(folder, label), label, names))
+        image = found_images.of(label, label.path.relative_to(labels_root))
+        images.append(_labelled(image, label, names))
     return DataSet(
         f"{folder.absolute().name}{f' {split}' if split else ''}",
         names,
@@ -80,7 +86,7 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 
 def _label_paths(folder: Path, split: str) -> list[Path]:
     if not split:
-        return sorted((folder / "Annotations").glob("*.xml"), key=natural_order)
+        return sorted(_roots(folder)[0].rglob("*.xml"), key=natural_order)
     listed = folder / "ImageSets" / "Main" / f"{split}.txt"
     try:
         names = [
@@ -174,23 +180,35 @@ def _labelled(image: Path, label: _Label, names: Sequence[str]) -> LabelledImage
     )
 
 
-def _image_path(folder: Path, label: _Label) -> Path:
-    """Return the path of the image that a label belongs to; the image may not exist.
+class _Images:
+    """The image files below a folder, found by the label that belongs to them."""
 
-    It is the image in JPEGImages of the VOC data set in `folder` whose name is that of the label
-    file, apart from the ending. The label also contains the name of its image, but that name is
-    often wrong. It is used only to choose between images with different endings, or if there is no
-    image with the name of the label file.
-    """
-    images = folder / "JPEGImages"
-    inside = Path(label.file_name).name
-    if Path(inside).stem == label.path.stem and (images / inside).is_file():
-        return images / inside
-    for suffix in sorted(IMAGE_SUFFIXES):
-        for candidate in (
-            images / f"{label.path.stem}{suffix}",
-            images / f"{label.path.stem}{suffix.upper()}",
-        ):
-            if candidate.is_file():
-                return candidate
-    return images / (inside or f"{label.path.stem}.jpg")
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._of_name: dict[Path, list[Path]] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+                name = path.relative_to(folder).with_suffix("")
+                self._of_name.setdefault(name, []).append(path)
+
+    def of(self, label: _Label, place: Path) -> Path:
+        """Return the path of the image that a label belongs to; the image may not exist.
+
+        `place` is the path of the label file below the folder of the labels. The image has the same
+        name, apart from the ending, in the same subfolder or in the folder itself. The label also
+        contains the name of its image, but that name is often wrong. It is used only to choose
+        between images with different endings, or if there is no image with the name of the label
+        file.
+        """
+        inside = Path(label.file_name).name
+        for name in (place.with_suffix(""), Path(place.stem)):
+            if found := self._of_name.get(name):
+                return next((path for path in found if path.name == inside), found[0])
+        return self._folder / (inside or f"{place.stem}.jpg")
+
+
+def _roots(folder: Path) -> tuple[Path, Path]:
+    """Return the folders of the labels and of the images of the VOC data set in `folder`."""
+    if (folder / "Annotations").is_dir():
+        return folder / "Annotations", folder / "JPEGImages"
+    return folder, folder

@@ -17,6 +17,9 @@ from ssd_live.system.atomic_files import os_error_text
 
 # (class, cx, cy, w, h); the box is relative to the image, 0..1.
 _Row = tuple[int, float, float, float, float]
+# A share of the image over this is a number of pixels. `check-data` reports the boxes that exceed
+# the image by less.
+_LARGEST_SHARE = 10.0
 
 
 def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
@@ -197,9 +200,10 @@ def _labelled(
 def _rows(label: Path) -> list[_Row]:
     """Return the objects in the text file `label`, which has one line `class cx cy w h` for each.
 
-    A sixth number, the score of the object, is ignored. Raises `DataError` if the file cannot be
-    read or a line has another form. The message of the error does not name the file; the caller
-    adds the name.
+    A sixth number, the score of the object, is ignored. A line `class x1 y1 x2 y2 x3 y3 ...` of
+    three or more corners, as in data sets for segmentation, gives the box around them. Raises
+    `DataError` if the file cannot be read or a line has another form. The message of the error does
+    not name the file; the caller adds the name.
     """
     rows = []
     for number, line in enumerate(_text(label).splitlines(), 1):
@@ -210,11 +214,25 @@ def _rows(label: Path) -> list[_Row]:
             values = [float(part) for part in parts]
         except ValueError:
             values = []
+        corners = len(values) >= 7 and len(values) % 2 == 1
         if (
-            len(values) not in (5, 6)
+            not (corners or len(values) in (5, 6))
             or not all(math.isfinite(value) for value in values)
             or values[0] != int(values[0])
         ):
             raise DataError(f"line {number} is not `class cx cy w h`; correct this line")
-        rows.append((int(values[0]), *values[1:5]))
+        box = _around(values[1:]) if corners else values[1:5]
+        if (largest := max(map(abs, box))) > _LARGEST_SHARE:
+            raise DataError(
+                f"line {number} has {largest:g}, which is no share of the image; divide pixels by "
+                "the width or the height of the image"
+            )
+        rows.append((int(values[0]), *box))
     return rows  # type: ignore[return-value]
+
+
+def _around(corners: Sequence[float]) -> list[float]:
+    """Return the box cx, cy, w, h around the corners x1, y1, x2, y2 and so on."""
+    across, down = corners[::2], corners[1::2]
+    left, right, top, bottom = min(across), max(across), min(down), max(down)
+    return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]

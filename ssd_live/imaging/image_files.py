@@ -56,6 +56,32 @@ def read_image(path: Path) -> Frame:
     Raises `MediaError` if the file cannot be read, is not an image, or holds more than 100
     megapixels. The environment variable `SSD_LIVE_MAX_MEGAPIXELS` sets another limit.
     """
+    return _decoded(path, cv2.IMREAD_COLOR)
+
+
+def read_reduced_image(path: Path, shortest: int) -> tuple[Frame, tuple[int, int]]:
+    """Return an image file as `read_image` does, but perhaps smaller, and its size in the file.
+
+    The image has a half, a quarter or an eighth of its width and height if no side is then shorter
+    than `shortest` pixels; a large JPEG is decoded faster and in less memory in this way. The size
+    is (width, height) of the whole upright image in pixels. Raises `MediaError` as `read_image`
+    does.
+    """
+    size = _size_in_header(path)
+    reductions = (
+        (8, cv2.IMREAD_REDUCED_COLOR_8),
+        (4, cv2.IMREAD_REDUCED_COLOR_4),
+        (2, cv2.IMREAD_REDUCED_COLOR_2),
+    )
+    for divisor, flag in reductions:
+        if size is not None and min(size) // divisor >= shortest:
+            return _decoded(path, flag), size
+    frame = read_image(path)
+    return frame, (frame.width, frame.height)
+
+
+def _decoded(path: Path, flag: int) -> Frame:
+    """Return the image in the file `path`, decoded with this flag of OpenCV."""
     if path.exists() and not path.is_file():
         raise MediaError(f"{path}: is not a regular file; give a video or image file")
     _check_pixels(path)
@@ -66,7 +92,7 @@ def read_image(path: Path) -> Frame:
             f"{path}: cannot be read ({os_error_text(error)}); check the file and its permissions"
         ) from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        image = cv2.imdecode(data, flag) if len(data) else None
     except cv2.error as error:
         raise MediaError(f"{path}: the image is too large or damaged; replace the file") from error
     if image is None:

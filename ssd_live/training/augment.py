@@ -17,7 +17,9 @@ from ssd_live.imaging.pixels import Pixels
 # The choices for a patch: the lowest IoU that it must have with some object, or None for any patch.
 # One more choice is the whole image.
 _MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, None)
-_PATCH_SCALE = (0.3, 1.0)
+# The side of the smallest patch, as a share of the side of the image.
+SMALLEST_PATCH = 0.3
+_PATCH_SCALE = (SMALLEST_PATCH, 1.0)
 _PATCH_RATIO = (0.5, 2.0)
 _PATCH_TRIALS = 50
 # The longest side of the canvas relative to the side of the image: up to 16 times the area.

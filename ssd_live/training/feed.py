@@ -6,6 +6,7 @@ The batches depend only on the data, the settings and the seed, so a resumed run
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,9 +18,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import MediaError
-from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.image_files import read_image, read_reduced_image
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.multibox_loss import Target
-from ssd_live.training.augment import USUAL, Example, Style, augment, resized
+from ssd_live.training.augment import SMALLEST_PATCH, USUAL, Example, Style, augment, resized
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
 # because the logarithm of its size would be an extreme target.
@@ -118,12 +120,13 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
         index, turn = place
         labelled = self._images[index]
         try:
-            image = read_image(labelled.path).planes[0]
+            image, whole = self._image(labelled.path)
         except MediaError as error:
             return str(error)
         kept = np.full(len(labelled.classes), True) if self._view.use_ignored else ~labelled.ignored
         height, width = image.shape[:2]
-        boxes = np.clip(labelled.boxes[kept], 0, [width, height, width, height]).astype(np.float32)
+        boxes = labelled.boxes[kept] * ([width / whole[0], height / whole[1]] * 2)
+        boxes = np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
         example = Example(image, boxes, labelled.classes[kept])
         example = example.kept(_solid(example.boxes / [width, height, width, height]))
         if self._view.augments:
@@ -139,6 +142,19 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
         else:
             example = resized(example, self._view.size)
         return *_tensors(example, self._view.size), str(labelled.path)
+
+    def _image(self, path: Path) -> tuple[Pixels, tuple[int, int]]:
+        """Return an image and the size of the whole image in the file.
+
+        A photo of many megapixels is read at a smaller size. Its smallest patch still has the
+        pixels of the network input.
+        """
+        if self._view.augments:
+            shortest = round(max(self._view.size) / SMALLEST_PATCH)
+            frame, size = read_reduced_image(path, shortest)
+            return frame.planes[0], size
+        frame = read_image(path)
+        return frame.planes[0], (frame.width, frame.height)
 
 
 def _tensors(example: Example, size: tuple[int, int]) -> tuple[Tensor, Target]:

@@ -109,3 +109,23 @@ def test_the_name_of_a_bundled_model_is_refused(
     assert answer.code == 2
     assert "is the name of a bundled model" in answer.err
     assert not (tmp_path / "run").exists()
+
+
+def test_data_without_objects_are_refused(
+    ssd: Callable[..., Answer], shapes: Path, tmp_path: Path
+) -> None:
+    """Training on them would end with a model that finds nothing, and a loss of 0."""
+    empty = tmp_path / "empty"
+    for name in ("images", "labels"):
+        (empty / name).mkdir(parents=True)
+    (empty / "classes.txt").write_text("circle\nstar\ntriangle\n")
+    image = next((shapes / "JPEGImages").iterdir())
+    (empty / "images" / "a.jpg").write_bytes(image.read_bytes())
+    answer = ssd("train", recipe(tmp_path), "--data", empty, "-o", tmp_path / "run")
+    assert answer.code == 1
+    assert "empty: has no objects to learn" in answer.err
+    validation = ("--set", f'data.validation="{empty}"')
+    answer = ssd("train", recipe(tmp_path), "--data", shapes, "-o", tmp_path / "run", *validation)
+    assert answer.code == 1
+    assert "has no object of circle, star, triangle to validate with" in answer.err
+    assert not (tmp_path / "run").exists()

@@ -14,6 +14,7 @@ from ssd_live.commands.train import Request
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import (
     CancelledError,
+    DataError,
     MediaError,
     MissingPackageError,
     ModelFileError,
@@ -115,7 +116,7 @@ def _data(recipe: Any) -> tuple[Any, Any]:
     """Return the training data and the validation data (or None) of a recipe.
 
     Several training sets are joined. Raises `UsageError` if they have different classes, and
-    `DataError` if a data set cannot be read.
+    `DataError` if a data set cannot be read or has no objects.
     """
     from ssd_live.datasets.load import load_data
     from ssd_live.datasets.types import DataSet
@@ -152,7 +153,41 @@ def _data(recipe: Any) -> tuple[Any, Any]:
         if part.validation
         else None
     )
+    _check_objects(joined, validation, use_difficult=part.use_difficult)
     return joined, validation
+
+
+def _check_objects(train: Any, validation: Any, *, use_difficult: bool) -> None:
+    """Raise `DataError` if there is nothing to learn, or nothing to validate with.
+
+    A note names the classes of which the training data have no object.
+    """
+    counts = _object_counts(train, with_ignored=use_difficult)
+    if not any(counts.values()):
+        raise DataError(
+            f"{train.name}: has no objects to learn; label some, or run `check-data` to see what "
+            "is wrong with the labels"
+        )
+    absent = [name for name, count in counts.items() if not count]
+    if absent and not int(os.environ.get("RANK", "0")):
+        notify(f"note: the training data have no object of {', '.join(absent)}")
+    if validation is None:
+        return
+    if not any(_object_counts(validation, with_ignored=False).values()):
+        raise DataError(
+            f"{validation.name}: has no object of {', '.join(train.classes)} to validate with; "
+            "give other data as data.validation, or leave it out"
+        )
+
+
+def _object_counts(data: Any, *, with_ignored: bool) -> dict[str, int]:
+    """Return the number of objects with an area of each class, by its name."""
+    counts = dict.fromkeys(data.classes, 0)
+    for image in data.images:
+        solid = (image.boxes[:, 2:] > image.boxes[:, :2]).all(1) & (with_ignored | ~image.ignored)
+        for number in image.classes[solid].tolist():
+            counts[data.classes[number]] += 1
+    return counts
 
 
 def _announce(recipe: Any, train: Any, validation: Any, fresh: list[str]) -> None:

@@ -322,3 +322,37 @@ def test_json_of_another_form_is_refused(tmp_path: Path, data: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(data)
     assert "the keys images, annotations and categories" in refusal(path)
+
+
+def test_a_file_beside_the_images_as_roboflow_exports_it_is_read(tmp_path: Path) -> None:
+    """Its first category only groups the others, and has no objects."""
+    for split in ("train", "valid"):
+        write_image(tmp_path / split / "a.jpg")
+        content = {
+            "images": [image()],
+            "annotations": [thing(category=1), thing(category=2)],
+            "categories": [
+                {"id": 0, "name": "animals", "supercategory": "none"},
+                {"id": 1, "name": "cat", "supercategory": "animals"},
+                {"id": 2, "name": "dog", "supercategory": "animals"},
+            ],
+        }
+        (tmp_path / split / "_annotations.coco.json").write_text(json.dumps(content))
+    for data in (load_data(tmp_path, "train"), load_data(tmp_path / "train")):
+        assert data.name == "train"
+        assert data.classes == ("cat", "dog")
+        assert data.category_ids == (1, 2)
+        assert data.images[0].path == tmp_path / "train" / "a.jpg"
+        assert data.images[0].classes.tolist() == [0, 1]
+    assert "choose one of its splits: train, valid" in refusal(tmp_path)
+
+
+def test_a_group_with_objects_of_its_own_is_a_class(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "annotations" / "instances_a.json", annotations=[thing(category=1)]
+    )
+    content = json.loads(path.read_text())
+    for entry in content["categories"]:
+        entry["supercategory"] = "person"
+    path.write_text(json.dumps(content))
+    assert load_data(tmp_path).classes == ("person", "car", "dog")

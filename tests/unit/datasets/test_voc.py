@@ -327,3 +327,41 @@ def test_a_folder_of_which_no_label_can_be_read_is_refused_with_the_first_reason
     add_label(tmp_path, "a", "<annotation>")
     add_label(tmp_path, "b", "<annotation>")
     assert "a.xml: is not valid XML" in refusal(tmp_path)
+
+
+def test_labels_in_subfolders_belong_to_the_images_of_the_same_subfolder(tmp_path: Path) -> None:
+    for place in ("day/1", "night/1"):
+        write_photo(tmp_path / "JPEGImages" / f"{place}.jpg")
+        label = tmp_path / "Annotations" / f"{place}.xml"
+        label.parent.mkdir(parents=True)
+        label.write_text(xml_of([Thing()]))
+    images = load_data(tmp_path).images
+    assert [image.path.relative_to(tmp_path / "JPEGImages").as_posix() for image in images] == [
+        "day/1.jpg",
+        "night/1.jpg",
+    ]
+
+
+def test_labels_in_a_subfolder_may_belong_to_images_without_one(tmp_path: Path) -> None:
+    write_photo(tmp_path / "JPEGImages" / "1.jpg")
+    (tmp_path / "Annotations" / "first").mkdir(parents=True)
+    (tmp_path / "Annotations" / "first" / "1.xml").write_text(xml_of([Thing()]))
+    assert load_data(tmp_path).images[0].path == tmp_path / "JPEGImages" / "1.jpg"
+
+
+@pytest.mark.parametrize("ending", [".Jpg", ".JPG", ".jPeG", ".Png"])
+def test_file_endings_are_found_in_any_mixture_of_cases(ending: str, tmp_path: Path) -> None:
+    write_photo(tmp_path / "JPEGImages" / "1.jpg").rename(tmp_path / "JPEGImages" / f"1{ending}")
+    add_label(tmp_path, "1", xml_of([Thing()]))
+    assert load_data(tmp_path).images[0].path.name == f"1{ending}"
+
+
+def test_labels_beside_the_images_as_roboflow_exports_them_are_read(tmp_path: Path) -> None:
+    for split, name in (("train", "1_jpg.rf.a1b2"), ("valid", "2_jpg.rf.c3d4")):
+        write_photo(tmp_path / split / f"{name}.jpg")
+        (tmp_path / split / f"{name}.xml").write_text(xml_of([Thing()], file_name=f"{name}.jpg"))
+    for data in (load_data(tmp_path, "train"), load_data(tmp_path / "train")):
+        assert [image.path.name for image in data.images] == ["1_jpg.rf.a1b2.jpg"]
+        assert data.images[0].boxes.tolist() == [[0, 0, 10, 10]]
+    with pytest.raises(DataError, match="choose one of its splits: train, valid"):
+        load_data(tmp_path)

@@ -242,10 +242,6 @@ def test_a_line_that_is_no_object_is_named_by_its_number(tmp_path: Path, line: s
     )
 
 
-def test_the_outline_of_a_segmentation_is_not_taken_for_a_box(tmp_path: Path) -> None:
-    assert "bad.txt: line 1" in only_trouble(tmp_path, "0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9\n")
-
-
 @pytest.mark.parametrize("number", ["nan", "inf", "0.5"])
 def test_a_class_that_is_no_whole_number_is_named_by_its_label(tmp_path: Path, number: str) -> None:
     assert "bad.txt" in only_trouble(tmp_path, f"{number} 0.5 0.5 0.5 0.5\n")
@@ -332,3 +328,28 @@ def test_loading_reads_the_size_of_an_image_and_not_its_pixels(
     add_image(tmp_path, "a.jpg", "0 0.5 0.5 0.5 0.5\n")
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("an image was decoded"))
     assert all(image.size for image in load_data(tmp_path).images)
+
+
+def test_a_polygon_of_a_segmentation_label_gives_the_box_around_it(tmp_path: Path) -> None:
+    named(tmp_path, "cat", "dog")
+    add_image(tmp_path, "a.jpg", "1 0.25 0.5 0.5 0.25 0.75 0.5 0.5 0.75\n0 0.5 0.5 0.5 0.5\n")
+    image = load_data(tmp_path).images[0]
+    assert image.boxes.tolist() == [[20, 10, 60, 30], [20, 10, 60, 30]]
+    assert image.classes.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("label", ["0 0.1 0.2 0.3 0.4 0.5 0.6 0.7", "0 0.1 0.2 0.3"])
+def test_a_polygon_with_half_a_corner_is_refused(label: str, tmp_path: Path) -> None:
+    assert "line 1 is not `class cx cy w h`" in only_trouble(tmp_path, label)
+
+
+def test_pixels_instead_of_shares_are_refused(tmp_path: Path) -> None:
+    """Training on them would learn nothing: every box would lie outside."""
+    said = only_trouble(tmp_path, "0 0.5 0.5 0.2 0.2\n0 40 20 30 10\n")
+    assert "line 2 has 40, which is no share of the image" in said
+
+
+def test_a_box_that_exceeds_the_image_a_little_is_kept(tmp_path: Path) -> None:
+    named(tmp_path, "cat")
+    add_image(tmp_path, "a.jpg", "0 0.5 0.5 1.2 1.2\n")
+    assert len(load_data(tmp_path).images[0].boxes) == 1

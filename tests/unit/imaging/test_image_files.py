@@ -10,7 +10,7 @@ import pytest
 
 from ssd_live.errors import MediaError
 from ssd_live.imaging import image_files
-from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.image_files import read_image, read_reduced_image
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -72,3 +72,29 @@ def test_a_limit_that_is_no_number_is_the_usual_one(
     assert read_image(path).width == 20
     with pytest.raises(MediaError, match="more than 100 megapixels"):
         read_image(promising_png(tmp_path / "b.png", 20000, 20000))
+
+
+@pytest.mark.parametrize(
+    ("shortest", "size"), [(1000, (2000, 1500)), (1501, (4000, 3000)), (300, (500, 375))]
+)
+def test_a_large_photo_is_read_at_the_smallest_size_that_is_large_enough(
+    shortest: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    cv2.imwrite(str(path), np.full((3000, 4000, 3), 70, np.uint8))
+    frame, whole = read_reduced_image(path, shortest)
+    assert whole == (4000, 3000)
+    assert (frame.width, frame.height) == size
+
+
+def test_the_size_of_a_reduced_photo_is_that_of_the_upright_image(tmp_path: Path) -> None:
+    """Orientation 6: to be turned by 90 degrees."""
+    path = tmp_path / "photo.jpg"
+    encoded = cv2.imencode(".jpg", np.full((1200, 1600, 3), 70, np.uint8))[1].tobytes()
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    path.write_bytes(
+        encoded[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + encoded[2:]
+    )
+    frame, whole = read_reduced_image(path, 600)
+    assert whole == (1200, 1600)
+    assert (frame.width, frame.height) == (600, 800)

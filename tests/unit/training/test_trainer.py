@@ -288,6 +288,25 @@ def test_a_checkpoint_that_runs_code_is_refused_and_does_not_run(tmp_path: Path)
     assert not (tmp_path / "ran").exists()
 
 
+def test_boxes_of_a_photo_that_is_read_at_a_smaller_size_stay_on_their_objects(
+    tmp_path: Path,
+) -> None:
+    photo = np.full((3000, 4000, 3), 40, np.uint8)
+    photo[600:1500, 800:2000] = 250
+    path = tmp_path / "photo.jpg"
+    cv2.imwrite(str(path), photo)
+    labelled = LabelledImage(
+        path, np.array([[800, 600, 2000, 1500]], np.float32), np.array([0]), np.array([False])
+    )
+    examples = Examples([labelled], InputSpec((300, 300), (40, 40, 40)), 1)
+    for turn in range(12):
+        image, target, _ = examples[0, turn]
+        bright = (image.float().mean(0) > 120).nonzero()
+        top, left = (bright.min(0).values / 300).tolist()
+        bottom, right = ((bright.max(0).values + 1) / 300).tolist()
+        assert target.boxes[0].tolist() == pytest.approx([left, top, right, bottom], abs=0.02)
+
+
 def test_every_image_comes_once_a_turn_in_another_order_each_turn() -> None:
     order = [place for batch in BatchOrder(7, 7, 3, seed=5) for place in batch]
     turns = [[index for index, turn in order if turn == number] for number in range(3)]

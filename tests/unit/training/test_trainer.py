@@ -300,7 +300,9 @@ def test_boxes_of_a_photo_that_is_read_at_a_smaller_size_stay_on_their_objects(
     )
     examples = Examples([labelled], InputSpec((300, 300), (40, 40, 40)), 1)
     for turn in range(12):
-        image, target, _ = examples[0, turn]
+        example = examples[0, turn]
+        assert not isinstance(example, str)
+        image, target, _ = example
         bright = (image.float().mean(0) > 120).nonzero()
         top, left = (bright.min(0).values / 300).tolist()
         bottom, right = ((bright.max(0).values + 1) / 300).tolist()

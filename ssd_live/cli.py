@@ -147,14 +147,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     `arguments` are the words after the program's name; by default they come from `sys.argv`. An
     error is printed in one line; with `--debug` it is raised instead, so that its traceback is
-    shown. The first words `run-trial`, `run-bench` and `run-worker` are internal: this program
-    starts itself with one of them as a child process.
+    shown. The first words `run-trial`, `check-model`, `run-bench` and `run-worker` are internal:
+    this program starts itself with one of them as a child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
         from ssd_live.selection.trial import run_as_child
 
         return run_as_child(words[1:])
+    if words[:1] == ["check-model"]:
+        from ssd_live.selection.guard import run_as_child as run_guard
+
+        return run_guard(words[1:])
     if words[:1] == ["run-bench"]:
         from ssd_live.bench.worker import run_as_child as run_bench
 
@@ -264,4 +268,4 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr)
+    print(f"{one_line(line)}\n", end="", file=sys.stderr)

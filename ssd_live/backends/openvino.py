@@ -115,7 +115,7 @@ class OpenVinoPending:
                 self._request.wait()
             elif not self._request.wait_for(max(1, int(timeout * 1000))):
                 raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s; try again")
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise BackendError(
                 f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime"
             ) from error
@@ -165,7 +165,8 @@ class OpenVinoBackend(Closing):
             self._compiled = compiled
             self._table_size = (options.batch, model.metadata.max_detections) if own else None
             self._make_slots()
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
+            # A name in the file may be no text, and OpenVINO repeats it in its message.
             message = (
                 f"OpenVINO cannot load {model.path.name} on {options.device}: "
                 f"{_first_line(error)}; try --backend onnxruntime"

@@ -36,7 +36,8 @@ def notify(line: str) -> None:
     If the user asked for errors only, print the line only if it begins with "error:".
     """
     if not is_quiet() or line.startswith("error:"):
-        print(one_line(line), file=sys.stderr, flush=True)
+        # One write for the line and its end, so that another thread's line does not come between.
+        print(f"{one_line(line)}\n", end="", file=sys.stderr, flush=True)
 
 
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):

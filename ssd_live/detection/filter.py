@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ssd_live.backends.base import Outputs
 from ssd_live.detections import Detections
-from ssd_live.errors import UsageError
+from ssd_live.errors import BackendError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.metadata import Metadata
 
@@ -34,11 +34,18 @@ class DetectionFilter:
 
         Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
         only a `region` of the frame, the boxes are moved to the region's place. The arrays are
-        copies, so that the backend may reuse its output buffers.
+        copies, so that the backend may reuse its output buffers. Raises `BackendError` if a class
+        is not among those of the model.
         """
         count = int(outputs.num_detections[index, 0])
         scores, classes = outputs.scores[index, :count], outputs.classes[index, :count]
-        kept = (scores >= self.threshold) & self.wanted[classes]
+        try:
+            kept = (scores >= self.threshold) & self.wanted[classes]
+        except IndexError:
+            raise BackendError(
+                f"the network found a class that is not among the {len(self.classes)} of the "
+                "model; make the model file again with `export`"
+            ) from None
         area = region or Region(0, 0, *size)
         scale = np.array([area.width, area.height, area.width, area.height], np.float32)
         offset = np.array([area.x, area.y, area.x, area.y], np.float32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 from pydantic import ValidationError
 
 from ssd_live.errors import ModelFileError
@@ -15,6 +15,8 @@ from ssd_live.system.atomic_files import atomic_write, os_error_text, sha256
 
 # A protobuf message cannot be larger.
 MAX_BYTES = 2 * 1024**3 - 1
+# The largest network of the zoo has a few hundred nodes and tensors.
+_MAX_NODES = _MAX_TENSORS = 20_000
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ def read_model_file(path: Path) -> ModelFile:
 def parse(data: bytes, path: Path) -> ModelProto:
     """Return the ONNX model in `data`, after checking that `ssd_live` can run it.
 
-    `path` is only for messages. Raises `ModelFileError` if the data are not ONNX, keep weights in
-    another file, or have the wrong input or outputs.
+    `path` is only for messages. Raises `ModelFileError` if the data are not ONNX, break its rules,
+    are too large a graph, keep weights in another file, or have the wrong input or outputs.
     """
     try:
         model = onnx.load_model_from_string(data)
@@ -80,7 +82,13 @@ def parse(data: bytes, path: Path) -> ModelProto:
         raise ModelFileError(
             f"{path}: is not an ONNX file with a network in it; give a model file made by `export`"
         )
-    for tensor in _all_tensors(model):
+    tensors, nodes = _parts(model)
+    if len(tensors) > _MAX_TENSORS or len(nodes) > _MAX_NODES:
+        raise ModelFileError(
+            f"{path}: has {len(nodes)} nodes and {len(tensors)} tensors, more than {_MAX_NODES}; "
+            "give a model file made by `export`"
+        )
+    for tensor in tensors:
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             place = {entry.key: entry.value for entry in tensor.external_data}.get(
                 "location", "another file"
@@ -90,6 +98,15 @@ def parse(data: bytes, path: Path) -> ModelProto:
                 "the model with its weights inside, or make the file with `export`"
             )
     _check_ends(model, path)
+    try:
+        # Runtimes trust these rules: one loops for ever where the nodes are in a wrong order.
+        onnx.checker.check_model(data)
+    except Exception as error:
+        # A library in C++ raises its own classes, and a wrong text raises `UnicodeDecodeError`.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelFileError(
+            f"{path}: is not valid ONNX ({reason}); give a model file made by `export`"
+        ) from error
     return model
 
 
@@ -186,19 +203,20 @@ def _check_ends(model: ModelProto, path: Path) -> None:
             )
 
 
-def _all_tensors(model: ModelProto) -> list[TensorProto]:
-    """Return all tensors with constant values in the model.
+def _parts(model: ModelProto) -> tuple[list[TensorProto], list[NodeProto]]:
+    """Return all tensors with constant values and all nodes of the model.
 
-    These are the initializers and constants of the graph, of every graph inside it, and of the
-    model's functions and training graphs.
+    The tensors are the initializers and constants of the graph, of every graph inside it, and of
+    the model's functions and training graphs.
     """
     tensors: list[TensorProto] = []
+    nodes = [node for function in model.functions for node in function.node]
     graphs = [
         model.graph,
         *(graph for info in model.training_info for graph in (info.algorithm, info.initialization)),
     ]
-    nodes = [node for function in model.functions for node in function.node]
-    while graphs or nodes:
+    seen = 0
+    while graphs or seen < len(nodes):
         if graphs:
             graph = graphs.pop()
             tensors.extend(graph.initializer)
@@ -208,8 +226,8 @@ def _all_tensors(model: ModelProto) -> list[TensorProto]:
                 for part in (sparse.values, sparse.indices)
             )
             nodes.extend(graph.node)
-        while nodes:
-            for attribute in nodes.pop().attribute:
+        for node in nodes[seen:]:
+            for attribute in node.attribute:
                 sparse_tensors = [attribute.sparse_tensor, *attribute.sparse_tensors]
                 tensors.extend(
                     [
@@ -220,7 +238,8 @@ def _all_tensors(model: ModelProto) -> list[TensorProto]:
                 )
                 graphs.extend([attribute.g] if attribute.HasField("g") else [])
                 graphs.extend(attribute.graphs)
-    return tensors
+        seen = len(nodes)
+    return tensors, nodes
 
 
 def _check_against_graph(model: ModelProto, metadata: Metadata, path: Path) -> None:

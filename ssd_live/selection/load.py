@@ -13,6 +13,7 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import set_score_threshold
 from ssd_live.selection.choose import BackendChoice
 from ssd_live.selection.engine_check import validate_against_fp32
+from ssd_live.selection.guard import guard
 
 
 def with_score_threshold(model: ModelFile, threshold: float) -> ModelFile:
@@ -53,8 +54,9 @@ def load_chosen(
     backend may use, or 0 for one on each available core. NMS may ignore scores below `threshold`,
     so the display threshold must never be lower. For a TensorRT backend, an engine is built if none
     fits, and the engine is checked against float32 before its first use. `notify` gets lines of
-    text about the build and the check. Raises `UsageError` if int8 is chosen for a model without an
-    INT8 version, and the errors of `load_backend` and `validate_against_fp32`.
+    text about the build and the check. For another backend, a file of unknown origin is tried in a
+    child process first. Raises `UsageError` if int8 is chosen for a model without an INT8 version,
+    and the errors of `load_backend`, `validate_against_fp32` and `guard`.
     """
     options = LoadOptions(choice.device, choice.precision, workload, batch, threads, notify)
     if choice.backend in ENGINE_BACKENDS:
@@ -66,5 +68,6 @@ def load_chosen(
             backend.close()
             raise
         return backend
-    form = with_score_threshold(file_for_precision(model, choice.precision), threshold)
-    return load_backend(choice.backend, form, options)
+    form = file_for_precision(model, choice.precision)
+    guard(form, choice, notify)
+    return load_backend(choice.backend, with_score_threshold(form, threshold), options)

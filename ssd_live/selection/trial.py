@@ -17,7 +17,7 @@ import numpy as np
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import LoadOptions, Pending, Precision, Workload
-from ssd_live.errors import BackendError, SsdLiveError
+from ssd_live.errors import BackendError, ModelFileError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile, read_model_file
@@ -28,6 +28,7 @@ from ssd_live.selection.agreement import (
     enough_detections,
     sample_images,
 )
+from ssd_live.selection.contract import contract_error
 from ssd_live.system.child_process import end_with_parent, own_program, run_child
 
 TRIAL_COMMAND = "run-trial"
@@ -130,6 +131,8 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
         return LoadOptions(device=device, precision=precision, workload=workload)
 
     with load_backend(backend, model, options("latency")) as loaded:
+        if wrong := contract_error(loaded.submit(images[0][None]).result(), model.metadata):
+            raise ModelFileError(f"its outputs are not those of a model file: {wrong}")
         found = answers(loaded, images)
         latency = 1000 / _measure(loaded.submit, 1, images)
     with load_backend(backend, model, options("throughput")) as loaded:

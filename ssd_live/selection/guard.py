@@ -1,0 +1,136 @@
+"""Load a model file of unknown origin in a child process first, with limits on time and memory.
+
+A file can make a library loop for ever, take all memory or crash, and it can give outputs that no
+model file gives. In a child process it harms nothing. A file that passed is not checked again.
+"""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.backends import backend_module, load_backend
+from ssd_live.backends.base import LoadOptions
+from ssd_live.errors import BackendError, ModelFileError, SsdLiveError
+from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.contract import contract_error
+from ssd_live.system.child_process import end_with_parent, own_program, run_child
+from ssd_live.system.paths import assets_folder, cache_folder, engines_folder, resolve
+
+GUARD_COMMAND = "check-model"
+LIMIT_SECONDS = 60.0
+# The weights are held several times while a library optimises a network.
+_MEMORY_BYTES, _MEMORY_FACTOR = 4 * 2**30, 10
+
+
+def guard(model: ModelFile, choice: BackendChoice, notify: Callable[[str], None]) -> None:
+    """Check that a backend can load a model file and run it, if its origin is not known.
+
+    Files that ship with the program, and those in the engines folder, are not checked. `notify`
+    gets a line of text before a check. Raises `ModelFileError` if the backend needs too much time
+    or memory, crashes or fails, or if the outputs are not those of a model file.
+    """
+    if _is_own(model.path) or (passed := _record(model, choice)).exists():
+        return
+    notify(f"{model.name}: trying the file in a process of its own ...")
+    with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
+        # A copy, because the file itself may change meanwhile.
+        copy = Path(folder) / "model.onnx"
+        copy.write_bytes(model.data)
+        program = own_program("ssd_live.selection.guard", GUARD_COMMAND)
+        try:
+            code, told = run_child([*program, str(copy), *_words(choice)], LIMIT_SECONDS)
+        except BackendError:
+            raise ModelFileError(
+                f"{model.path}: {choice.backend} did not load it and compute one image within "
+                f"{LIMIT_SECONDS:.0f} s; give a model file made by `export`, or close other "
+                "programs"
+            ) from None
+        told = told.replace(f"{copy}: ", "").replace(copy.name, model.path.name)
+    if code:
+        raise ModelFileError(f"{model.path}: {_reason(code, told, choice.backend)}")
+    with contextlib.suppress(OSError):
+        passed.parent.mkdir(parents=True, exist_ok=True)
+        passed.touch()
+
+
+def _is_own(path: Path) -> bool:
+    folders = (assets_folder(), engines_folder() / "models")
+    return any(resolve(path).is_relative_to(resolve(folder)) for folder in folders)
+
+
+def _words(choice: BackendChoice) -> tuple[str, str, str]:
+    return choice.backend, choice.device, choice.precision
+
+
+def _record(model: ModelFile, choice: BackendChoice) -> Path:
+    """Return the path of the empty file that says that a model file passed."""
+    version = backend_module(choice.backend).version()
+    name = "-".join((model.sha256, *_words(choice), version)).replace("/", "_").replace(" ", "_")
+    return cache_folder() / "checked" / name
+
+
+def _reason(code: int, told: str, backend: str) -> str:
+    lines = [line for line in told.splitlines() if line.strip()]
+    if code == 1 and lines and lines[-1].startswith("error: "):
+        return lines[-1].removeprefix("error: ")
+    how = f"crashed (signal {-code})" if code < 0 else f"ended with code {code}"
+    return (
+        f"{backend} {how} while it loaded the file or computed one image; give a model file made "
+        "by `export`"
+    )
+
+
+def run_as_child(arguments: Sequence[str]) -> int:
+    """Check a model file in a child process that `guard` has started; return the exit code.
+
+    The child process ends when its parent ends. `arguments` are those of `main`.
+    """
+    end_with_parent()
+    return main(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Load a model file, compute one image, check the outputs, and return the exit code, 0 or 1.
+
+    The arguments are the model file, the backend, the device and the precision. If there is an
+    error, its message is printed to standard error, and the exit code is 1.
+    """
+    path, backend, device, precision = arguments
+    try:
+        model = read_model_file(Path(path))
+        _limit_memory(len(model.data))
+        options = LoadOptions(device=device, precision=precision)  # type: ignore[arg-type]
+        width, height = model.metadata.input_size
+        random = np.random.default_rng(0)
+        with load_backend(backend, model, options) as loaded:
+            image = random.integers(0, 256, (1, height, width, 3), np.uint8)
+            wrong = contract_error(loaded.submit(image).result(), model.metadata)
+        if wrong:
+            raise ModelFileError(
+                f"its outputs are not those of a model file: {wrong}; make the file with `export`"
+            )
+    except MemoryError:
+        print("error: needs too much memory; give a smaller model file", file=sys.stderr)
+        return 1
+    except SsdLiveError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _limit_memory(file_bytes: int) -> None:
+    """Limit the memory of this process, where the system can do so."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        limit = _MEMORY_BYTES + _MEMORY_FACTOR * file_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    sys.exit(run_as_child(sys.argv[1:]))

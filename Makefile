@@ -4,12 +4,14 @@
 # make test-quick: run the quick tests only, for daily work.
 # make docs: build the documents as a web site in build/site.
 # make soak: run long trials of the window.
+# make fuzz: feed changed files to the program for MINUTES (10), and keep what it does not refuse.
 # Each target first installs what it needs.
 PYTHON ?= python3
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick docs lint soak env dev-env clean
+.PHONY: run test test-quick docs lint soak fuzz env dev-env clean
 
 run: env
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -31,6 +33,9 @@ docs: dev-env
 
 soak: dev-env
 	$(BIN)/python tools/soak.py
+
+fuzz: dev-env
+	$(BIN)/python -m tools.fuzz --minutes $(MINUTES)
 
 lint: dev-env
 	$(BIN)/ruff check .

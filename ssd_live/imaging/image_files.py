@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd_live.errors import MediaError, OutputError
 from ssd_live.imaging.frame import Frame
@@ -44,6 +45,11 @@ VIDEO_SUFFIXES = frozenset(
     }
 )
 _JPEG_QUALITY = 95
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# The length, the name and the checksum of a chunk.
+_PNG_CHUNK_EXTRA = 12
+# A chunk of a file that was cut off may be larger than the file, but takes no more than this.
+_PNG_ALLOWED_BYTES = 64 * 2**20
 # A file of 100 KB may say that it holds an image of a gigapixel, which takes 5 GB and minutes to
 # decode. `SSD_LIVE_MAX_MEGAPIXELS` sets another limit.
 _MAX_MEGAPIXELS = 100.0
@@ -92,7 +98,8 @@ def _decoded(path: Path, flag: int) -> Frame:
             f"{path}: cannot be read ({os_error_text(error)}); check the file and its permissions"
         ) from error
     try:
-        image = cv2.imdecode(data, flag) if len(data) else None
+        sound = len(data) and not _promises_too_much(data)
+        image = cv2.imdecode(data, flag) if sound else None
     except cv2.error as error:
         raise MediaError(f"{path}: the image is too large or damaged; replace the file") from error
     if image is None:
@@ -138,6 +145,23 @@ def _check_pixels(path: Path) -> None:
             f"{path}: the image has {size[0]} x {size[1]} pixels, which is more than {limit:g} "
             f"megapixels; give a smaller image, or set {_LIMIT_VARIABLE} to a higher limit"
         )
+
+
+def _promises_too_much(data: NDArray[np.uint8]) -> bool:
+    """Return whether a PNG file says that one of its chunks is far larger than the file.
+
+    OpenCV takes that much memory before it reads the chunk: a file of 41 bytes took 2 GB.
+    """
+    content = data.data
+    place = len(_PNG_SIGNATURE)
+    if content[:place] != _PNG_SIGNATURE:
+        return False
+    while place + 4 <= len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        if length > max(len(content), _PNG_ALLOWED_BYTES):
+            return True
+        place += length + _PNG_CHUNK_EXTRA
+    return False
 
 
 def write_image(path: Path, image: Pixels) -> None:

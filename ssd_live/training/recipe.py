@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ssd_live.errors import UsageError
 from ssd_live.system.paths import assets_folder
 
+# A key or a value that is longer is cut in messages.
+_LONGEST_TEXT = 100
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -175,12 +177,17 @@ def _apply(content: dict[str, Any], change: str) -> None:
 
 def _first_error(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = _short(".".join(str(part) for part in first["loc"]))
     if first["type"] != "extra_forbidden":
-        given = f", not {first['input']!r}" if first["type"] != "missing" else ""
+        given = f", not {_short(repr(first['input']))}" if first["type"] != "missing" else ""
         return f"{where or 'the recipe'}: {first['msg'].lower()}{given}"
     parts: dict[str, type[BaseModel]] = {"model": ModelPart, "data": DataPart, "train": TrainPart}
     part = parts[str(first["loc"][0])] if len(first["loc"]) > 1 else Recipe
     near = difflib.get_close_matches(str(first["loc"][-1]), part.model_fields, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(part.model_fields)}"
     return f"{where}: there is no such key; {hint}"
+
+
+def _short(text: str) -> str:
+    """Return the text, or its beginning if it is too long for a message."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."

@@ -98,3 +98,19 @@ def test_the_size_of_a_reduced_photo_is_that_of_the_upright_image(tmp_path: Path
     frame, whole = read_reduced_image(path, 600)
     assert whole == (1200, 1600)
     assert (frame.width, frame.height) == (600, 800)
+
+
+def test_a_png_chunk_that_says_it_is_larger_than_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV would take 2 GB for a file of 41 bytes."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr(cv2, "imdecode", refuse)
+    path = tmp_path / "a.png"
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + b"\x7f\x00\x1d\xe6IDAT")
+    with pytest.raises(MediaError, match="is not an image that can be read"):
+        read_image(path)

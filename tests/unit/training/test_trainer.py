@@ -383,6 +383,15 @@ def test_a_whole_vgg16_is_reduced_as_the_paper_does(tmp_path: Path) -> None:
     assert reduced["backbone.extra.0.7.1.bias"].tolist() == list(range(0, 4096, 4))
 
 
+def test_a_key_or_value_of_thousands_of_letters_is_cut_in_the_message(tmp_path: Path) -> None:
+    path = tmp_path / "long.toml"
+    for text in (f"{'x' * 5000} = 1", f"name = '{'-' * 5000}'"):
+        path.write_text(text)
+        with pytest.raises(UsageError) as caught:
+            read_recipe(path)
+        assert len(str(caught.value)) < 500
+
+
 def vgg16_file(path: Path, *, reduced: bool) -> dict[str, torch.Tensor]:
     """Write the convolutions of a VGG16 with random weights, and return them."""
     torch.manual_seed(3)

@@ -6,6 +6,7 @@ Inputs and outputs must be on storage that every machine of the cluster can acce
 import contextlib
 import math
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -297,11 +298,8 @@ def _reason(error: BaseException) -> str:
     """Return the last line of an error's message, or the name of its type if it has no message.
 
     The line is cut after 300 characters. If the message is a traceback from another process, this
-    line begins with the type of the error, which is left out if it is `BackendError`.
+    line begins with the type of the error, which is left out if it is one of `ssd_live.errors`.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (
-        lines[-1].removeprefix(f"{BackendError.__module__}.{BackendError.__name__}: ")[:300]
-        if lines
-        else type(error).__name__
-    )
+    own = rf"{re.escape(BackendError.__module__)}\.\w+: "
+    return re.sub(f"^{own}", "", lines[-1])[:300] if lines else type(error).__name__

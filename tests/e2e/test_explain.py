@@ -173,7 +173,7 @@ def test_labels_without_a_known_class_are_told_and_match_nothing(
         ("a.xml", voc(x2="nan")),
         ("a.xml", voc(x2="-5")),
         ("a.txt", "7 0.5 0.5 0 0.5"),
-        ("a.txt", "7 1e30 0.5 0.1 0.1"),
+        ("a.txt", "7 5 0.5 0.1 0.1"),
     ],
 )
 def test_an_object_without_an_area_in_the_image_is_told_and_left_out(

@@ -1,0 +1,278 @@
+"""End commands by signals at random moments beside busy loops, and look at what they leave.
+
+    python tools/end_trials.py signals [RUNS]    SIGINT, SIGTERM or SIGHUP, 1, 2, 3 or 30 of them
+    python tools/end_trials.py kill [RUNS]       kill -9 of each kind of work
+
+A run of `signals` is wrong if the command needs over 30 s to end, is aborted, prints a traceback,
+leaves a process after 3 s, leaves an incomplete file under a final name, or ends with another code
+than 130 although it was not finished. `kill` says for each kind of work what was lost and whether
+the part files play.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import psutil
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CLIP = CHECKOUT / "assets" / "media" / "bikes.mp4"
+BUSY = 2
+LONGEST_SECONDS = 30.0
+ORPHAN_SECONDS = 3.0
+FIXED = ("--backend", "openvino", "--precision", "fp32")
+_TRAIN = (
+    "train.batch=2",
+    "train.workers=2",
+    "train.precision=fp32",
+    "train.save_every=1",
+    "train.log_every=1",
+    "train.steps=100000",
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A command that takes longer than a trial, and the files that it may finish."""
+
+    name: str
+    words: tuple[str, ...]
+    longest_wait: float
+
+
+def commands(folder: Path, data: Path) -> list[Work]:
+    """Return the commands of the trials; they write into `folder`."""
+    out = folder / "out"
+    sets = [word for change in _TRAIN for word in ("--set", change)]
+    recipe = str(CHECKOUT / "recipes" / "finetune-small.toml")
+    inputs = str(data / "clips")
+    shapes = str(data / "shapes" / "train")
+    train = ("train", recipe, "--data", shapes, "-o", str(out), *sets)
+    return [
+        Work("process", ("process", str(CLIP), "-o", str(out / "a.mp4"), *FIXED), 6),
+        Work("process --jobs 3", ("process", inputs, "-o", str(out), "--jobs", "3", *FIXED), 8),
+        Work(
+            "process --detections",
+            ("process", inputs, "-o", str(out), "--detections", str(folder / "a.jsonl"), *FIXED),
+            8,
+        ),
+        Work(
+            "live",
+            (
+                "live",
+                "--no-window",
+                "pattern:640x480@30",
+                "--record",
+                str(folder / "a.mkv"),
+                *FIXED,
+            ),
+            8,
+        ),
+        Work("bench", ("bench", "--seconds", "60"), 10),
+        Work("train", train, 15),
+        Work(
+            "eval",
+            ("eval", "ssd300-mobilenetv2-oid", "--data", str(data / "labelled" / "train")),
+            8,
+        ),
+        Work(
+            "quantize",
+            (
+                "quantize",
+                "ssd300-mobilenetv2-oid",
+                "--data",
+                str(CLIP),
+                "-o",
+                str(folder / "q.onnx"),
+            ),
+            12,
+        ),
+        Work("export", ("export", "ssdlite300-mobilenetv2-person", "-o", str(out / "e.onnx")), 10),
+        Work("process --runner ray", ("process", inputs, "-o", str(out), "--runner", "ray"), 15),
+    ]
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Keep `count` processes busy inside the with-block."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def started(work: Work, folder: Path) -> subprocess.Popen[str]:
+    """Start a command in a session of its own, as a terminal does."""
+    environment = os.environ | {"SSD_LIVE_ENGINES": str(folder / "engines")}
+
+    def listens() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        [sys.executable, str(CHECKOUT / "main.py"), *work.words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=listens,
+    )
+
+
+def family(child: subprocess.Popen[str]) -> set[int]:
+    """Return the ids of the processes that a command has started, and of those that these have."""
+    with contextlib.suppress(psutil.Error):
+        return {one.pid for one in psutil.Process(child.pid).children(recursive=True)}
+    return set()
+
+
+def left_over(known: set[int], session: int) -> list[str]:
+    """Return the command lines of the processes of a session that are still there."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            in_session = os.getsid(process.pid) == session
+            if (in_session or process.pid in known) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline())[:200])
+    return found
+
+
+def incomplete(folder: Path) -> list[str]:
+    """Return the videos under a final name that do not play to their end."""
+    finals = [path for path in folder.rglob("*.mp4") if ".part" not in path.name]
+    return [path.name for path in finals if frames_of(path) != frames_of(CLIP)]
+
+
+def frames_of(path: Path) -> int:
+    """Return how many frames of a video can be decoded."""
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for _ in container.decode(video=0))
+    except av.FFmpegError:
+        return 0
+
+
+def signal_trial(work: Work, folder: Path, dice: random.Random) -> tuple[str, float]:
+    """End one command by signals; return what was wrong, or an empty text, and the seconds."""
+    child = started(work, folder)
+    time.sleep(dice.uniform(0.5, work.longest_wait))
+    known = family(child)
+    number = dice.choice((signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    count, to_all = dice.choice((1, 2, 3, 30)), dice.random() < 0.5
+    began = time.monotonic()
+    for _ in range(count):
+        with contextlib.suppress(ProcessLookupError):
+            (os.killpg if to_all else os.kill)(child.pid, number)
+        time.sleep(dice.uniform(0, 0.3))
+        known |= family(child)
+    how = f"{count} x {number.name}{' to all' if to_all else ''}"
+    try:
+        _, err = child.communicate(timeout=LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        return f"{how}: still running after {LONGEST_SECONDS:.0f} s", LONGEST_SECONDS
+    seconds = time.monotonic() - began
+    time.sleep(ORPHAN_SECONDS)
+    code = child.returncode
+    # A signal that comes before Python has begun to run the program ends it by itself.
+    if code not in (130, 0, -number):
+        return f"{how}: code {code}: {' | '.join(err.splitlines()[-2:])}", seconds
+    if "Traceback" in err:
+        return f"{how}: a traceback: {err.splitlines()[-1]}", seconds
+    if rest := left_over(known, child.pid):
+        return f"{how}: left {rest}", seconds
+    if wrong := incomplete(folder):
+        return f"{how}: incomplete under a final name: {wrong}", seconds
+    return "", seconds
+
+
+def kill_trial(work: Work, folder: Path, dice: random.Random) -> str:
+    """Kill one command, and return in a few words what its files are good for."""
+    child = started(work, folder)
+    time.sleep(dice.uniform(2, work.longest_wait))
+    known = family(child)
+    ended = child.poll() is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    time.sleep(ORPHAN_SECONDS)
+    if rest := left_over(known, child.pid):
+        return f"wrong: left {rest}"
+    if wrong := incomplete(folder):
+        return f"wrong: incomplete under a final name: {wrong}"
+    if ended:
+        return "had finished"
+    parts = [path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv")]
+    if not parts:
+        return "nothing begun"
+    return "plays" if all(frames_of(path) for path in parts if path.stat().st_size) else "no frames"
+
+
+def prepared(folder: Path) -> Path:
+    """Make the input of the commands."""
+    (folder / "clips").mkdir()
+    for number in range(6):
+        (folder / "clips" / f"{number}.mp4").write_bytes(CLIP.read_bytes())
+    for name in ("shapes", "labelled"):
+        command = [sys.executable, str(CHECKOUT / "tools" / "make_shapes.py"), str(folder / name)]
+        subprocess.run([*command, "--train", "40", "--validation", "0"], check=True)
+    # Names of classes that the network to be evaluated knows.
+    for label in (folder / "labelled" / "train" / "Annotations").glob("*.xml"):
+        text = label.read_text()
+        for name, known in (("circle", "Cat"), ("star", "Dog"), ("triangle", "Car")):
+            text = text.replace(name, known)
+        label.write_text(text)
+    return folder
+
+
+def main() -> int:
+    """Run the trials, print a line for each wrong one and a table, and return the exit code."""
+    kind, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    dice = random.Random(1)
+    outcomes: dict[str, Counter[str]] = {}
+    longest: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="ends-") as place, busy_loops(BUSY):
+        data = Path(place) / "data"
+        data.mkdir()
+        prepared(data)
+        for number in range(runs):
+            folder = Path(place) / str(number)
+            (folder / "out").mkdir(parents=True)
+            works = commands(folder, data)
+            if kind == "kill":
+                works = [work for work in works if work.name.split()[0] in ("process", "live")][:4]
+            work = works[number % len(works)]
+            if kind == "signals":
+                wrong, seconds = signal_trial(work, folder, dice)
+                longest[work.name] = max(longest.get(work.name, 0.0), seconds)
+                said = "wrong" if wrong else "right"
+            else:
+                said = kill_trial(work, folder, dice)
+                wrong = said if said.startswith("wrong") else ""
+            outcomes.setdefault(work.name, Counter())[said] += 1
+            if wrong:
+                print(f"run {number}, {work.name}: {wrong}", flush=True)
+    for name, counts in outcomes.items():
+        parts = ", ".join(f"{said} {count}" for said, count in sorted(counts.items()))
+        slowest = f", longest {longest[name]:.1f} s" if name in longest else ""
+        print(f"{name}: {parts}{slowest}")
+    return 1 if any("wrong" in said for counts in outcomes.values() for said in counts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,8 @@
 import torch
 
 from ssd_live.export.model_file import Description, export_network
+from ssd_live.modelfile.class_names import VOC
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.models.labels import VOC
 from ssd_live.models.published import PREPROCESSING
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.zoo import create

@@ -11,9 +11,9 @@ import torch
 from ssd_live.commands.reproduce import run as reproduce
 from ssd_live.export.model_file import Description, export_network
 from ssd_live.imaging.image_files import read_image
+from ssd_live.modelfile.class_names import VOC
 from ssd_live.modelfile.file import write_model_file
 from ssd_live.models import create
-from ssd_live.models.labels import VOC
 from tests.conftest import Answer
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")

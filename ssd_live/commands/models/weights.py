@@ -76,7 +76,7 @@ def _make(
 ) -> None:
     from ssd_live.commands.export.run import bundled_frames, write
     from ssd_live.export.model_file import Description, export_network
-    from ssd_live.models.labels import names_for
+    from ssd_live.modelfile.class_names import names_for
     from ssd_live.models.published import PREPROCESSING
     from ssd_live.models.weight_files import recognise, save_weights
 

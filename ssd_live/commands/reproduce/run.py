@@ -130,7 +130,7 @@ def run(request: Request) -> None:
 
 def _known_models() -> list[ModelFile]:
     """Return all installed SSD300 and SSD512 models that have the VOC classes."""
-    from ssd_live.models.labels import VOC
+    from ssd_live.modelfile.class_names import VOC
 
     found = []
     for path in model_paths().values():

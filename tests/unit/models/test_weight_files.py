@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ssd_live.errors import ModelFileError
+from ssd_live.modelfile.class_names import COCO, VOC, names_for
 from ssd_live.models import create
-from ssd_live.models.labels import COCO, VOC, names_for
 from ssd_live.models.ssd_paper import Preset
 from ssd_live.models.weight_files import read_state, recognise, save_weights
 from ssd_live.training.checkpoint import load as load_checkpoint

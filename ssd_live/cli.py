@@ -18,6 +18,7 @@ from ssd_live.commands import (
     bench,
     build_engine,
     check_data,
+    compare,
     doctor,
     engines,
     evaluate,
@@ -93,6 +94,7 @@ _add(app, "quantize", _command_of(quantize.Request))
 _add(app, "train", _command_of(train.Request))
 _add(app, "check-data", _command_of(check_data.Request))
 _add(app, "eval", _command_of(evaluate.Request))
+_add(app, "compare", _command_of(compare.Request))
 _add(app, "explain", _command_of(explain.Request))
 _add(app, "reproduce", _command_of(reproduce.Request))
 

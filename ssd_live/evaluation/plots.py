@@ -60,6 +60,26 @@ def precision_recall(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
     save_figure(figure, path)
 
 
+def precision_over_speed(path: Path, points: Mapping[str, tuple[float, float]]) -> None:
+    """Save a plot with a point for each detector: its mean average precision over its speed.
+
+    `path` is the file to write (`.png`, `.svg` or `.pdf`). `points` maps the name of a detector to
+    its frames per second and its mean average precision, 0 to 1. Raises `MissingPackageError` if
+    matplotlib is not installed, and `OutputError` if the file cannot be written.
+    """
+    figure = new_figure(6, 4)
+    axes = figure.add_subplot()
+    for name, (speed, precision) in points.items():
+        axes.scatter([speed], [100 * precision])
+        axes.annotate(
+            name, (speed, 100 * precision), xytext=(5, 5), textcoords="offset points", fontsize=8
+        )
+    axes.set(xscale="log", xlabel="frames per second", ylabel="mAP (%)")
+    axes.margins(0.2)
+    axes.grid(alpha=0.3)
+    save_figure(figure, path)
+
+
 def training_curves(path: Path, log: Path) -> None:
     """Save a plot of the two losses and of the validation mAP over the steps of a training run.
 

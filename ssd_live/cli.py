@@ -31,11 +31,16 @@ from ssd_live.commands import (
     reproduce,
     train,
 )
-from ssd_live.commands.interrupts import cancelled_at_once, forget_signals
+from ssd_live.commands.interrupts import (
+    cancelled_at_once,
+    first_interrupts,
+    forget_signals,
+    signal_came,
+)
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
 from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
 from ssd_live.system.paths import one_line
-from ssd_live.system.signals import ignore_signals
+from ssd_live.system.signals import ignore_signals, set_handler
 
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 _logger = logging.getLogger(__name__)
@@ -206,11 +211,16 @@ def main(arguments: list[str] | None = None) -> int:
 def run() -> int:
     """Run the program with the words of its command line, and return the exit code.
 
-    This is the entry point of the process. After an interrupt, further signals are ignored, so that
-    the exit code stays the one of the interrupt.
+    This is the entry point of the process. After a signal, further ones are ignored, so that the
+    exit code stays the same and nothing else is printed.
     """
-    code = main()
-    if code == _EXIT_INTERRUPTED:
+    try:
+        set_handler(first_interrupts)
+        code = main()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        code = _EXIT_INTERRUPTED
+    if signal_came():
         ignore_signals()
     return code
 

@@ -28,6 +28,23 @@ def forget_signals() -> None:
     _seen.clear()
 
 
+def note_signal(number: int) -> None:
+    """Note that a command has handled a signal, so that further ones are ignored at its end."""
+    _seen.append(number)
+
+
+def signal_came() -> bool:
+    """Return whether a signal came since the program, or a command of it, began."""
+    return bool(_seen)
+
+
+def first_interrupts(number: int, frame: FrameType | None) -> None:
+    """Handle a signal outside of commands: raise `KeyboardInterrupt`, unless one came before."""
+    if not _seen:
+        _seen.append(number)
+        signal.default_int_handler(number, frame)
+
+
 @contextmanager
 def cancelled_at_once(line: str) -> Iterator[None]:
     """Raise `CancelledError` with the text `line` on Ctrl-C, SIGTERM or SIGHUP in the with-block.

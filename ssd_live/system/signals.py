@@ -24,6 +24,16 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def set_handler(handler: Handler) -> None:
+    """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP from now on, where no other one is set.
+
+    A signal that this process ignores stays ignored.
+    """
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 @contextmanager
 def on_signals(handler: Handler) -> Iterator[None]:
     """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP inside the with-block.

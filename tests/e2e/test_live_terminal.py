@@ -152,6 +152,22 @@ def test_a_recording_that_never_began_is_told_of(tmp_path: Path) -> None:
     assert not (tmp_path / "a.mkv").exists()
 
 
+def test_signals_without_end_leave_no_traceback(tmp_path: Path) -> None:
+    """Also those that come while it ends."""
+    words = _command("--no-window", "pattern:64x48@30", *FIXED_BACKEND)
+    program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert program.stderr is not None
+    program.stderr.readline()
+    while program.poll() is None:
+        program.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    err = program.stderr.read()
+    program.communicate()
+    assert program.returncode == 0, err
+    assert "Traceback" not in err
+    assert "KeyboardInterrupt" not in err
+
+
 BAD_WORDS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unknown model": (
         ("pattern", "--model", "ssd300-mobilenetv2"),
@@ -242,7 +258,8 @@ def test_a_signal_ends_it_in_order_with_its_numbers(number: signal.Signals, tmp_
     )
     program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert program.stderr is not None
-    assert "ssd300-mobilenetv2-oid on" in program.stderr.readline()
+    # A busy machine may print its numbers before.
+    assert any("ssd300-mobilenetv2-oid on" in line for line in program.stderr)
     wait_until(
         lambda: (tmp_path / "a.part.mkv").exists() and (tmp_path / "a.part.mkv").stat().st_size > 0
     )

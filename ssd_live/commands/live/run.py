@@ -7,10 +7,11 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
 from ssd_live.commands.options import names_in
 from ssd_live.commands.progress import notify
-from ssd_live.errors import OutputError, SsdLiveError, UsageError
+from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.system.paths import assets_folder
@@ -146,7 +147,7 @@ class _Terminal:
         shown = DisplayFilters(Settings(), request.overrides)
         with (
             LiveSession(events, shown, streams=len(request.sources)) as session,
-            on_signals(lambda *_: self._interrupt()),
+            on_signals(lambda number, _: self._interrupt(number)),
         ):
             self._session = session
             session.load(request.model_request(DEFAULT_MODEL, "auto", "auto"))
@@ -193,12 +194,13 @@ class _Terminal:
         if self._request.record is None or self._recorded_once:
             return None
         why = "the model was still loading" if any_frames else "no frame came in this time"
-        return OutputError(
+        kind = CancelledError if self._was_stopped else OutputError
+        return kind(
             f"{self._request.record}: nothing was recorded, because {why}; let the command run for "
             "longer"
         )
 
-    _interrupted = _recorded_once = False
+    _interrupted = _recorded_once = _was_stopped = False
 
     def _loop(self, session: Any) -> None:
         from ssd_live.pipeline.capture import Phase
@@ -264,9 +266,10 @@ class _Terminal:
             return
         notify(recording_summary(recorded))
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, number: int) -> None:
+        note_signal(number)
         self._interrupted = self._request.exit_after is not None
-        self._stop = True
+        self._stop = self._was_stopped = True
 
 
 def recording_summary(recorded: Any) -> str:

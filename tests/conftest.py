@@ -32,6 +32,7 @@ SLOW = (
     "unit/detection/",
     "unit/live/",
     "unit/modelfile/",
+    "unit/models/test_release.py",
     "unit/models/test_ssd_paper.py",
     "unit/models/test_trained_networks.py",
     "unit/models/test_weight_files.py",
@@ -40,6 +41,7 @@ SLOW = (
     "unit/selection/",
     "unit/system/test_logs.py",
     "unit/system/test_paths.py",
+    "unit/tools/",
     "unit/training/",
     "unit/video/",
 )

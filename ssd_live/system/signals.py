@@ -24,6 +24,21 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+@contextmanager
+def terminal_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGHUP in the with-block, and in the child processes started there.
+
+    A terminal sends both to every process that runs in it.
+    """
+    kept = [number for number in _SIGNALS if number != signal.SIGTERM]
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in kept}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 def set_handler(handler: Handler) -> None:
     """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP from now on, where no other one is set.
 

@@ -3,7 +3,6 @@
 The batches depend only on the data, the settings and the seed, so a resumed run gets the same ones.
 """
 
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from ssd_live.errors import MediaError
 from ssd_live.imaging.image_files import read_image, read_reduced_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.multibox_loss import Target
+from ssd_live.system.signals import terminal_ignored
 from ssd_live.training.augment import SMALLEST_PATCH, USUAL, Example, Style, augment, resized
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
@@ -210,12 +210,9 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Bat
         persistent_workers=False,
         multiprocessing_context="spawn" if workers else None,
     )
-    # Ctrl-C reaches every process of a terminal. The workers ignore it, so that they do not end
-    # before the last step, which still needs their batches.
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        # The workers start here, and they inherit the ignored signal.
+    # The workers ignore Ctrl-C and the end of the terminal, so that they do not end before the last
+    # step, which still needs their batches.
+    with terminal_ignored():
+        # The workers start here, and they inherit the ignored signals.
         iterator = iter(loader)
-    finally:
-        signal.signal(signal.SIGINT, handler)
     yield from iterator

@@ -96,27 +96,38 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(
     assert [line.split(",")[0] for line in logged[1:]] == ["1", "2", "3", "4", "5"]
 
 
-def test_ctrl_c_at_a_terminal_saves_what_was_learned(tmp_path: Path, shapes: Path) -> None:
-    """There it reaches the processes that load images too."""
-    words = command(
-        tmp_path,
-        shapes,
-        "stopped",
-        "--set",
-        "train.steps=100000",
-        "--set",
-        "train.save_every=100000",
-        "--set",
-        "train.workers=2",
-    )
-    child = started(tmp_path / "engines", words, group=True)
+def endless(tmp_path: Path, shapes: Path) -> subprocess.Popen[str]:
+    """A run with two processes that load images, which has learned two steps."""
+    changes = ("train.steps=100000", "train.save_every=100000", "train.workers=2")
+    words = [word for change in changes for word in ("--set", change)]
+    child = started(tmp_path / "engines", command(tmp_path, shapes, "stopped", *words), group=True)
     assert child.stdout is not None
     next(line for line in child.stdout if line.startswith("step 2/"))
-    os.killpg(child.pid, signal.SIGINT)
+    return child
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_of_the_terminal_saves_what_was_learned(
+    number: signal.Signals, tmp_path: Path, shapes: Path
+) -> None:
+    """There it reaches the processes that load images too."""
+    child = endless(tmp_path, shapes)
+    os.killpg(child.pid, number)
     out, _ = child.communicate(timeout=_LONGEST_SECONDS)
     assert child.returncode == 130, out
     assert "stopped after step" in out, out
     assert checkpoint.load(tmp_path / "stopped" / "last.pt").step >= 2
+
+
+def test_the_end_of_the_processes_that_load_images_is_one_line(
+    tmp_path: Path, shapes: Path
+) -> None:
+    """A SIGTERM to all processes of a service ends them at once."""
+    child = endless(tmp_path, shapes)
+    os.killpg(child.pid, signal.SIGTERM)
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert child.returncode == 130, out
+    assert "Traceback" not in out, out
 
 
 def test_two_processes_train_together_and_one_finishes(tmp_path: Path, shapes: Path) -> None:

@@ -3,12 +3,12 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ssd_live.commands.interrupts import ends_in_order
+from ssd_live.commands.interrupts import ends_in_order, signal_came
 from ssd_live.commands.progress import notify
 from ssd_live.commands.train import Request
 from ssd_live.datasets.types import LabelledImage
@@ -19,6 +19,7 @@ from ssd_live.errors import (
     MissingPackageError,
     ModelFileError,
     OutputError,
+    TrainingError,
     UsageError,
 )
 from ssd_live.imaging.frame import Frame
@@ -84,12 +85,37 @@ def run(request: Request) -> None:
             notify(f"continuing after step {trainer.step}")
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
-        with ends_in_order(trainer.stop, "stopping after this step ..."):
+        with (
+            _workers_end_in_one_line(),
+            ends_in_order(trainer.stop, "stopping after this step ..."),
+        ):
             trainer.run(_tell if rank == 0 else lambda _: None, validator)
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
             _finish(trainer, described, recipe, how, validation or train, validator, place.folder)
+
+
+@contextmanager
+def _workers_end_in_one_line() -> Iterator[None]:
+    """Turn the error of PyTorch about a process that ended, and that loaded images, into ours.
+
+    A signal to all processes of the run ends these too.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        if signal_came():
+            raise CancelledError(
+                "stopped, and so were the processes that load images; continue from the last "
+                "checkpoint with --resume"
+            ) from error
+        raise TrainingError(
+            f"a process that loads images ended ({str(error).splitlines()[0]}); continue with "
+            "--resume, with fewer train.workers if the memory was full"
+        ) from error
 
 
 def _refuse_existing(name: str, *, replaces: bool) -> None:

@@ -203,6 +203,10 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             raise
         _logger.debug("%s failed", " ".join(words), exc_info=True)
+        if signal_came():
+            # Some libraries turn an interrupt into an error of their own.
+            _say("interrupted")
+            return _EXIT_INTERRUPTED
         return _unexpected(error)
     finally:
         stop_logging()

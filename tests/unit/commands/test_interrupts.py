@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from ssd_live import cli
 from ssd_live.commands import interrupts
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order, forget_signals
 from ssd_live.errors import CancelledError
@@ -95,6 +97,7 @@ def test_a_terminal_that_is_gone_does_not_keep_the_work_from_stopping(
 
 HANGS = """
 import signal, threading
+from ssd_live import cli
 from ssd_live.commands import interrupts
 interrupts.SAME_SECONDS, interrupts.HARD_SECONDS = 0.0, 0.2
 with interrupts.ends_in_order(lambda: None, "stopping", lambda: None):
@@ -109,3 +112,20 @@ def test_work_that_does_not_end_is_ended() -> None:
         [sys.executable, "-c", HANGS], cwd=CHECKOUT, capture_output=True, check=False, timeout=60
     )
     assert done.returncode == 130
+
+
+def test_an_interrupt_that_a_library_turns_into_its_own_error_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `torch.export` does."""
+
+    def command(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(10)
+        except BaseException as error:
+            raise RuntimeError("failed to export; step 1 of 3") from error
+
+    monkeypatch.setattr(cli, "app", command)
+    assert cli.main(["export"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

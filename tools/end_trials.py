@@ -1,7 +1,7 @@
 """End commands by signals at random moments beside busy loops, and look at what they leave.
 
-    python tools/end_trials.py signals [RUNS]    SIGINT, SIGTERM or SIGHUP, 1, 2, 3 or 30 of them
-    python tools/end_trials.py kill [RUNS]       kill -9 of each kind of work
+    python -m tools.end_trials signals [RUNS]    SIGINT, SIGTERM or SIGHUP, 1, 2, 3 or 30 of them
+    python -m tools.end_trials kill [RUNS]       kill -9 of each kind of work
 
 A run of `signals` is wrong if the command needs over 30 s to end, is aborted, prints a traceback,
 leaves a process after 3 s, leaves an incomplete file under a final name, or ends with another code
@@ -18,12 +18,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import psutil
+
+from tools.repeat_tests import busy_loops
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CLIP = CHECKOUT / "assets" / "media" / "bikes.mp4"
@@ -100,18 +101,6 @@ def commands(folder: Path, data: Path) -> list[Work]:
         Work("export", ("export", "ssdlite300-mobilenetv2-person", "-o", str(out / "e.onnx")), 10),
         Work("process --runner ray", ("process", inputs, "-o", str(out), "--runner", "ray"), 15),
     ]
-
-
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """Keep `count` processes busy inside the with-block."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def started(work: Work, folder: Path) -> subprocess.Popen[str]:

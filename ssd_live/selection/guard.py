@@ -30,9 +30,10 @@ _MEMORY_BYTES, _MEMORY_FACTOR = 4 * 2**30, 10
 def guard(model: ModelFile, choice: BackendChoice, notify: Callable[[str], None]) -> None:
     """Check that a backend can load a model file and run it, if its origin is not known.
 
-    Files that ship with the program, and those in the engines folder, are not checked. `notify`
-    gets a line of text before a check. Raises `ModelFileError` if the backend needs too much time
-    or memory, crashes or fails, or if the outputs are not those of a model file.
+    Files that ship with the program, and those in the folder `models` of the engines folder, are
+    not checked. `notify` gets a line of text before a check. Raises `ModelFileError` if the backend
+    needs too much time or memory, crashes or fails, or if the outputs are not those of a model
+    file.
     """
     if _is_own(model.path) or (passed := _record(model, choice)).exists():
         return

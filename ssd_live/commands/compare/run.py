@@ -15,9 +15,9 @@ from rich.table import Column, Table
 
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.commands.compare import Request
+from ssd_live.commands.labelled_data import keep_inputs, load_noted, tell_progress
 from ssd_live.commands.options import names_in
 from ssd_live.commands.progress import notify
-from ssd_live.datasets.load import load_data
 from ssd_live.datasets.types import DataSet
 from ssd_live.errors import DataError, MediaError, ModelFileError, UnknownModelError, UsageError
 from ssd_live.evaluation.evaluate import Detect, Evaluation, detector_of, evaluate, known_classes
@@ -32,13 +32,11 @@ from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.machine import available_cores
-from ssd_live.system.paths import resolve
 
 # Every detector is timed in each round, one after the other, so that what else the machine does
 # meets all of them.
 _ROUNDS = 5
 _TIMED_IMAGES = 10
-_PROGRESS_IMAGES = 200
 
 
 @dataclass
@@ -65,14 +63,16 @@ def run(request: Request) -> None:
         )
     if request.plot is not None:
         check_plot(request.plot)
-    data = load_data(request.data, request.split)
-    _keep_inputs(request, data)
+    data = load_noted(request.data, request.split)
+    keep_inputs((request.json_file, request.plot), data, request.data, request.models)
     with ExitStack() as stack:
         runners = [_runner(name, request, data, stack) for name in request.models]
         found = {}
         for runner in _named(runners):
             notify(f"evaluating {runner.name} on {len(data)} images with {runner.description}")
-            found[runner.name] = evaluate(runner.detect, data, request.metric, runner.known, _tell)
+            found[runner.name] = evaluate(
+                runner.detect, data, request.metric, runner.known, tell_progress
+            )
         _time(runners, data)
     _print(runners, found)
     rows = [_row(runner, found[runner.name]) for runner in runners]
@@ -212,21 +212,3 @@ def _print(runners: Sequence[_Runner], found: dict[str, Evaluation]) -> None:
             runner.description,
         )
     Console(width=200, emoji=False).print(table, markup=False)
-
-
-def _keep_inputs(request: Request, data: DataSet) -> None:
-    """Raise `UsageError` if an output would overwrite an image, a label or a model."""
-    files = [
-        path for image in data.images for path in (image.path, image.label_path) if path is not None
-    ]
-    files += [request.data, *map(Path, request.models)]
-    for output in (request.json_file, request.plot):
-        if output is not None and any(
-            path.name == output.name and resolve(path) == resolve(output) for path in files
-        ):
-            raise UsageError(f"{output}: is one of the input files; give another name")
-
-
-def _tell(number: int) -> None:
-    if number % _PROGRESS_IMAGES == 0:
-        notify(f"{number} images evaluated")

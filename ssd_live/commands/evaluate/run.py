@@ -11,9 +11,9 @@ from rich.table import Column, Table
 
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.commands.evaluate import Request
+from ssd_live.commands.labelled_data import keep_inputs, load_noted, tell_progress
 from ssd_live.commands.progress import notify
 from ssd_live.datasets import sheets
-from ssd_live.datasets.load import load_data
 from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import OutputError, UsageError
 from ssd_live.evaluation.average_precision import Predictions
@@ -33,9 +33,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.atomic_files import atomic_write
-from ssd_live.system.paths import resolve
 
-_PROGRESS_IMAGES = 200
 _SHEET_TILE, _SHEET_COLUMNS, _SHEET_IMAGES = (480, 360), 3, 12
 _SHOWN_MISTAKES = 10
 _PRECISIONS = ("auto", *PRECISIONS)
@@ -57,14 +55,9 @@ def run(request: Request) -> None:
             f"{request.sheet}: the sheet is an image; end the name in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    data = load_data(request.data, request.split)
-    _keep_inputs(request, data)
-    for finding in data.findings[:_SHOWN_MISTAKES]:
-        notify(f"note: {finding}")
-    if len(data.findings) > _SHOWN_MISTAKES:
-        notify(
-            f"note: and {len(data.findings) - _SHOWN_MISTAKES} more; run `check-data` to see all"
-        )
+    data = load_noted(request.data, request.split)
+    outputs = (request.json_file, request.sheet, request.plots)
+    keep_inputs(outputs, data, request.data, request.models)
     evaluations: dict[str, Evaluation] = {}
     facts: list[dict[str, Any]] = []
     models = [find_model(name) for name, _, _ in runs]
@@ -88,7 +81,7 @@ def run(request: Request) -> None:
                 data,
                 request.metric,
                 known,
-                _tell,
+                tell_progress,
             )
         label = _label(model.name, str(choice), [name for name, _, _ in runs], evaluations)
         evaluations[label] = found
@@ -147,23 +140,6 @@ def _runs(request: Request) -> list[tuple[str, str, str]]:
     return list(zip(*columns, strict=True))
 
 
-def _keep_inputs(request: Request, data: DataSet) -> None:
-    """Raise `UsageError` if an output would overwrite an image, a label or a model."""
-    files = [
-        path for image in data.images for path in (image.path, image.label_path) if path is not None
-    ]
-    files += [
-        request.data,
-        *(request.data / "annotations").glob("*.json"),
-        *map(Path, request.models),
-    ]
-    for output in (request.json_file, request.sheet, request.plots):
-        if output is not None and any(
-            path.name == output.name and resolve(path) == resolve(output) for path in files
-        ):
-            raise UsageError(f"{output}: is one of the input files; give another name")
-
-
 def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation]) -> str:
     """Return the column title of a run: the model's `name`, and its backend if necessary.
 
@@ -173,11 +149,6 @@ def _label(name: str, choice: str, names: list[str], taken: dict[str, Evaluation
     """
     label = name if len(set(names)) == len(names) else f"{name} {choice}"
     return label if label not in taken else f"{label} (2)"
-
-
-def _tell(number: int) -> None:
-    if number % _PROGRESS_IMAGES == 0:
-        notify(f"{number} images evaluated")
 
 
 def _numbers(found: Evaluation) -> dict[str, Any]:

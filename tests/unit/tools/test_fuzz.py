@@ -10,7 +10,7 @@ import pytest
 from ssd_live.errors import UsageError
 from tools.fuzz import __main__ as driver
 from tools.fuzz.__main__ import Worker, changed, is_finding, main, minimised
-from tools.fuzz.mutate import BYTES, GRAPH, TEXT
+from tools.fuzz.mutate import BYTES, GRAPH, TEXT, Mutator
 from tools.fuzz.seeds import KINDS
 from tools.fuzz.worker import TARGETS, outcome
 
@@ -26,11 +26,12 @@ def test_every_seed_is_accepted(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mutators", [BYTES, TEXT, GRAPH])
-def test_changes_change_and_can_be_repeated(mutators: tuple[object, ...], tmp_path: Path) -> None:
+def test_changes_change_and_can_be_repeated(mutators: tuple[Mutator, ...], tmp_path: Path) -> None:
     make, _ = KINDS["models"]
     data = make(tmp_path)[1].read_bytes()
-    first = [changed(data, mutators, random.Random(seed)) for seed in range(30)]  # type: ignore[arg-type]
-    again = [changed(data, mutators, random.Random(seed)) for seed in range(30)]  # type: ignore[arg-type]
+    first, again = (
+        [changed(data, mutators, random.Random(seed)) for seed in range(30)] for _ in range(2)
+    )
     assert first == again
     assert len(set(first)) > 20
 

@@ -34,7 +34,8 @@ class DetectionFilter:
 
         Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
         only a `region` of the frame, the boxes are moved to the region's place. The arrays are
-        copies, so that the backend may reuse its output buffers. Raises `BackendError` if a class
+        copies, so that the backend may reuse its output buffers. Boxes with a value that is not
+        finite are left out. Raises `BackendError` if a class
         is not among those of the model.
         """
         count = int(outputs.num_detections[index, 0])
@@ -46,6 +47,8 @@ class DetectionFilter:
                 f"the network found a class that is not among the {len(self.classes)} of the "
                 "model; make the model file again with `export`"
             ) from None
+        # A box of a broken network that is not a number cannot be drawn.
+        kept &= np.isfinite(outputs.boxes[index, :count]).all(1)
         area = region or Region(0, 0, *size)
         scale = np.array([area.width, area.height, area.width, area.height], np.float32)
         offset = np.array([area.x, area.y, area.x, area.y], np.float32)

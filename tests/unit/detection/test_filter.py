@@ -8,12 +8,13 @@ import pytest
 from ssd_live.backends import load_backend, openvino
 from ssd_live.backends import openvino_nms as detection_output
 from ssd_live.backends.base import LoadOptions, Outputs
-from ssd_live.detection.filter import detection_filter
-from ssd_live.errors import UsageError
+from ssd_live.detection.filter import accept_all, detection_filter
+from ssd_live.errors import BackendError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.agreement import NormalisedDetections, answers, sample_images
 from ssd_live.selection.load import with_score_threshold
+from tests.tiny_model import tiny_metadata
 
 METADATA = find_model("ssd300-mobilenetv2-oid").metadata
 
@@ -106,3 +107,14 @@ def test_openvino_suppresses_by_itself_over_a_sure_threshold(
         LoadOptions(),
     ).close()
     assert [network is not None for network in networks] == [taken]
+
+
+def test_boxes_that_are_not_numbers_are_left_out_and_unknown_classes_are_told() -> None:
+    """As a network gives them whose numbers overflow."""
+    boxes = np.array([[[0.1, 0.1, 0.2, 0.2], [np.nan] * 4, [0, 0, np.inf, 1]]], np.float32)
+    scores = np.array([[0.9, 0.8, 0.7]], np.float32)
+    found = Outputs(np.array([[3]], np.int32), boxes, scores, np.zeros((1, 3), np.int32))
+    keep = accept_all(tiny_metadata())
+    assert keep.detections(found, 0, (10, 10)).scores.tolist() == pytest.approx([0.9])
+    with pytest.raises(BackendError, match="a class that is not among the 2"):
+        keep.detections(found._replace(classes=np.full((1, 3), 2, np.int32)), 0, (10, 10))

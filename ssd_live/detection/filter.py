@@ -35,8 +35,7 @@ class DetectionFilter:
         Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
         only a `region` of the frame, the boxes are moved to the region's place. The arrays are
         copies, so that the backend may reuse its output buffers. Boxes with a value that is not
-        finite are left out. Raises `BackendError` if a class
-        is not among those of the model.
+        finite are left out. Raises `BackendError` if a class is not among those of the model.
         """
         count = int(outputs.num_detections[index, 0])
         scores, classes = outputs.scores[index, :count], outputs.classes[index, :count]

@@ -69,14 +69,14 @@ def precision_over_speed(path: Path, points: Mapping[str, tuple[float, float]]) 
     """
     figure = new_figure(6, 4)
     axes = figure.add_subplot()
-    for name, (speed, precision) in points.items():
-        axes.scatter([speed], [100 * precision])
-        axes.annotate(
-            name, (speed, 100 * precision), xytext=(5, 5), textcoords="offset points", fontsize=8
-        )
+    handles = [axes.scatter([speed], [100 * precision]) for speed, precision in points.values()]
     axes.set(xscale="log", xlabel="frames per second", ylabel="mAP (%)")
     axes.margins(0.2)
     axes.grid(alpha=0.3)
+    legend = axes.legend(handles, list(points), fontsize=8)
+    for text in legend.get_texts():
+        # A dollar sign in a name must not start a formula.
+        text.set_parse_math(False)
     save_figure(figure, path)
 
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from ssd_live.errors import MissingPackageError, OutputError
 from ssd_live.evaluation.average_precision import Curve
 from ssd_live.evaluation.evaluate import Evaluation
-from ssd_live.evaluation.plots import precision_recall, training_curves
+from ssd_live.evaluation.plots import precision_over_speed, precision_recall, training_curves
 from ssd_live.imaging.plotting import check_plot
 from ssd_live.training.log import COLUMNS
 
@@ -249,3 +249,12 @@ def test_a_log_with_no_loss_to_show_is_plotted_without_a_word(
         warnings.simplefilter("error")
         training_curves(tmp_path / "a.png", write_log(tmp_path, *rows))
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_every_detector_is_a_point_of_its_speed_and_precision(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    precision_over_speed(tmp_path / "a.svg", {"ours": (120.0, 0.5), "a $large$ one": (8.0, 0.75)})
+    assert legend(drawn[0]) == ["ours", "a $large$ one"]
+    shown: Any = drawn[0].axes[0].collections
+    assert [points.get_offsets().tolist() for points in shown] == [[[120, 50]], [[8, 75]]]

@@ -73,6 +73,9 @@ def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> An
             "confidence_threshold": metadata.score_threshold,
         },
     )
+    # Without a name, OpenVINO makes one of a number that grows with every network that a process
+    # loads. It finds a compiled network by its names, so it would find none but the first.
+    best.output(0).set_names({"detections"})
     return openvino.Model([best.output(0)], network.get_parameters(), metadata.name)
 
 

@@ -224,7 +224,7 @@ def test_code_in_the_current_folder_is_not_run(clip: Path, tmp_path: Path) -> No
     model = tmp_path / "tiny.onnx"
     model.write_bytes(tiny_model().data)
     command = [sys.executable, str(CHECKOUT / "main.py"), "process", str(clip), "--no-video"]
-    command += ["--model", str(model)]
+    command += ["--model", str(model), *FIXED_BACKEND]
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
     )

@@ -12,6 +12,7 @@ import pytest
 from ssd_live.backends import openvino
 from ssd_live.backends.base import LoadOptions, Outputs
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.selection.load import with_score_threshold
 from tests.tiny_model import SIDE, tiny_model
 from tests.waiting import wait_until
 
@@ -54,6 +55,15 @@ def test_what_was_compiled_once_is_used_again(engines: Path) -> None:
     _check_same(_answer(), first)
     (again,) = _blobs(engines)
     assert (again, again.stat().st_mtime_ns) == (blob, made)
+
+
+def test_one_that_ends_in_detection_output_is_used_again_by_the_same_process(
+    engines: Path,
+) -> None:
+    model = with_score_threshold(find_model(DEFAULT_MODEL), 0.3)
+    for _ in range(2):
+        openvino.load(model, LoadOptions()).close()
+    assert len(_blobs(engines)) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 0.5, 0.99])

@@ -16,7 +16,7 @@ from ssd_live.selection.load import with_score_threshold
 from ssd_live.system.paths import assets_folder
 
 PHOTOS = ("chelsea.png", "astronaut.png", "coffee.png")
-ROUNDS = 10
+ROUNDS = 4
 
 
 @pytest.fixture(scope="module")

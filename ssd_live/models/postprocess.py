@@ -10,6 +10,10 @@ from torch import Tensor
 
 from ssd_live.models.box_code import decode, to_corners
 
+# How many boxes NMS compares with each other at once. Larger blocks cost memory, and time where
+# boxes drop many others.
+_BLOCK = 128
+
 
 def boxes_and_scores(
     regression: Tensor,
@@ -50,15 +54,31 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float)
     kept box of a higher score is more than `iou_threshold`. If scores are equal, the box with the
     lower index counts as the one with the higher score.
     """
-    order = scores.argsort(descending=True, stable=True)
-    overlaps = jaccard_overlap(boxes[order], boxes[order]) > iou_threshold
-    suppressed = torch.zeros(len(order), dtype=torch.bool)
+    left = scores.argsort(descending=True, stable=True)
+    kept = [left[:0]]
+    # The best boxes drop many others, which are then compared with no box any more.
+    while len(left):
+        best, left = left[:_BLOCK], left[_BLOCK:]
+        best = best[_kept_of_block(jaccard_overlap(boxes[best], boxes[best]) > iou_threshold)]
+        kept.append(best)
+        if len(left):
+            dropped = jaccard_overlap(boxes[best], boxes[left]) > iou_threshold
+            left = left[~dropped.any(0)]
+    return torch.cat(kept)
+
+
+def _kept_of_block(overlaps: Tensor) -> Tensor:
+    """Return the places (K,) of the boxes that NMS keeps, best first.
+
+    `overlaps` (N, N) says which boxes overlap too much. The boxes are in the order of their scores.
+    """
+    suppressed = torch.zeros(len(overlaps), dtype=torch.bool)
     kept = []
-    for rank in range(len(order)):
+    for rank, others in enumerate(overlaps):
         if not suppressed[rank]:
             kept.append(rank)
-            suppressed |= overlaps[rank]
-    return order[torch.tensor(kept, dtype=torch.long)]
+            suppressed |= others
+    return torch.tensor(kept, dtype=torch.long)
 
 
 def detect(

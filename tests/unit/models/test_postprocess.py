@@ -18,7 +18,13 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.models.postprocess import boxes_and_scores, detect, detect_in_fixed_shapes
+from ssd_live.models.postprocess import (
+    boxes_and_scores,
+    detect,
+    detect_in_fixed_shapes,
+    jaccard_overlap,
+    non_maximum_suppression,
+)
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
@@ -148,6 +154,27 @@ def test_boxes_without_an_area_suppress_nothing_and_give_no_nan() -> None:
     scores = torch.linspace(0.9, 0.5, 5)[None, :, None]
     assert in_fixed_shapes(boxes, scores) == plain(boxes, scores)
     assert len(in_fixed_shapes(boxes, scores)[0]) == 5
+
+
+def one_after_the_other(boxes: Tensor, scores: Tensor, iou_threshold: float) -> list[int]:
+    """What NMS keeps, box by box."""
+    kept: list[int] = []
+    for number in sorted(range(len(boxes)), key=lambda number: (-float(scores[number]), number)):
+        others = boxes[kept] if kept else boxes[:0]
+        if not (jaccard_overlap(boxes[[number]], others) > iou_threshold).any():
+            kept.append(number)
+    return kept
+
+
+@pytest.mark.parametrize(("count", "spread"), [(0, 1), (127, 1), (129, 1), (500, 1), (500, 0.1)])
+def test_of_many_boxes_nms_keeps_the_same_as_one_after_the_other(count: int, spread: float) -> None:
+    """With few that overlap, and with many; half of the scores are equal to others."""
+    torch.manual_seed(count)
+    corners, sides = torch.rand(count, 2) * spread, 0.02 + 0.2 * torch.rand(count, 2)
+    boxes, scores = torch.cat([corners, corners + sides], 1), torch.rand(count)
+    scores[::2] = scores[::2].round(decimals=1)
+    kept = non_maximum_suppression(boxes, scores, IOU_THRESHOLD)
+    assert kept.tolist() == one_after_the_other(boxes, scores, IOU_THRESHOLD)
 
 
 # Its cuts.

@@ -1,4 +1,4 @@
-"""All tests, folder by folder, two folders at a time: much of a test is waiting, so both cores of a
+"""All tests, share by share, two shares at a time: much of a test is waiting, so both cores of a
 small machine are used.
 
     python tools/run_tests.py [--coverage] [pytest's options]
@@ -17,8 +17,49 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
-# What takes long goes first, so that nothing long is left at the end.
-LONG = ("tests/gui", "tests/unit/training", "tests/faults")
+# What takes long goes first, so that nothing long is left at the end. What one process runs uses the
+# same libraries, which take seconds to be imported. All other tests are shares of their own.
+SHARES = (
+    ("tests/gui",),
+    ("tests/e2e/test_train_interrupted.py",),
+    ("tests/unit/backends",),
+    (
+        "tests/e2e/test_check_data.py",
+        "tests/e2e/test_commands.py",
+        "tests/e2e/test_compare.py",
+        "tests/e2e/test_evaluate.py",
+        "tests/e2e/test_explain.py",
+        "tests/e2e/test_import_weights.py",
+        "tests/e2e/test_quantize.py",
+        "tests/e2e/test_reproduce.py",
+        "tests/e2e/test_train.py",
+    ),
+    (
+        "tests/unit/commands",
+        "tests/unit/detection",
+        "tests/unit/evaluation",
+        "tests/unit/export",
+        "tests/unit/modelfile",
+        "tests/unit/models",
+        "tests/unit/training",
+    ),
+    ("tests/faults",),
+    (
+        "tests/unit/datasets",
+        "tests/unit/imaging",
+        "tests/unit/live",
+        "tests/unit/pipeline",
+        "tests/unit/process",
+        "tests/unit/results",
+        "tests/unit/system",
+        "tests/unit/test_architecture.py",
+        "tests/unit/test_command_options.py",
+        "tests/unit/test_docs.py",
+        "tests/unit/test_settings.py",
+        "tests/unit/test_tests.py",
+        "tests/unit/video",
+    ),
+)
 # Folders whose parts are shares of their own.
 DIVIDED = ("tests/e2e", "tests/unit")
 NOTHING_COLLECTED = 5
@@ -30,30 +71,32 @@ def main() -> int:
     everything = "--coverage" in options
     if everything:
         options.remove("--coverage")
-    folders = shares()
+    every_share = shares()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         data = Path(folder) / "coverage"
         with ThreadPoolExecutor(AT_ONCE) as pool:
             codes = list(
-                pool.map(lambda share: run(share, options, data, everything=everything), folders)
+                pool.map(
+                    lambda share: run(share, options, data, everything=everything), every_share
+                )
             )
         failed = [
-            name
-            for name, code in zip(folders, codes, strict=True)
+            " ".join(share)
+            for share, code in zip(every_share, codes, strict=True)
             if code not in (0, NOTHING_COLLECTED)
         ]
         if not failed and not report(data, everything=everything):
             failed = ["coverage"]
     print(
-        f"{len(folders)} folders in {time.monotonic() - began:.0f} s; "
+        f"{len(every_share)} shares in {time.monotonic() - began:.0f} s; "
         f"{'failed: ' + ', '.join(failed) if failed else 'all passed'}"
     )
     return 1 if failed else 0
 
 
-def shares() -> list[str]:
-    """Folders of tests, and single files of what would take too long as a whole."""
+def shares() -> list[tuple[str, ...]]:
+    """Folders and files of tests that one process runs, one or several at a time."""
     tests = CHECKOUT / "tests"
     found = [
         path for path in tests.iterdir() if path.is_dir() and f"tests/{path.name}" not in DIVIDED
@@ -69,37 +112,39 @@ def shares() -> list[str]:
         for path in found
         if path.is_file() or any(path.glob("**/test_*.py"))
     )
-    return [name for name in LONG if name in names] + [name for name in names if name not in LONG]
+    named = [name for share in SHARES for name in share]
+    assert set(named) <= set(names), "a share names tests that are not there"
+    return [*SHARES, *((name,) for name in names if name not in named)]
 
 
-def run(share: str, options: list[str], data: Path, *, everything: bool) -> int:
-    """Run the tests of a folder or file, print their output, and return the exit code.
+def run(share: tuple[str, ...], options: list[str], data: Path, *, everything: bool) -> int:
+    """Run the tests of a share, print their output, and return the exit code.
 
     `data` is where the measured coverage goes. Only the listed modules are measured, and only in
     the unit tests of their packages, unless `everything` is measured.
     """
     command = [sys.executable, "-m"]
-    if everything or is_measured(share):
+    if everything or any(map(is_measured, share)):
         command += ["coverage", "run", "--parallel-mode", f"--data-file={data}"]
         command += [f"--include={'ssd_live/*' if everything else ','.join(fully_covered())}", "-m"]
     done = subprocess.run(
-        [*command, "pytest", "-q", share, *options],
+        [*command, "pytest", "-q", *share, *options],
         cwd=CHECKOUT,
-        # Two folders share the cores, so no thread may wait for work by spinning.
+        # Two processes share the cores, so no thread may wait for work by spinning.
         env=os.environ | {"COVERAGE_CORE": "ctrace", "OMP_WAIT_POLICY": "PASSIVE"},
         capture_output=True,
         text=True,
         check=False,
     )
-    print(f"== {share}\n{done.stdout}{done.stderr}", flush=True)
+    print(f"== {' '.join(share)}\n{done.stdout}{done.stderr}", flush=True)
     return done.returncode
 
 
-def is_measured(share: str) -> bool:
-    """Return whether a share holds the unit tests of a package with a listed module."""
-    name = Path(share).stem.removeprefix("test_")
+def is_measured(tests: str) -> bool:
+    """Return whether a folder or file holds the unit tests of a package with a listed module."""
+    name = Path(tests).stem.removeprefix("test_")
     places = (f"ssd_live/{name}/", f"ssd_live/{name}.py")
-    return share.startswith("tests/unit") and any(
+    return tests.startswith("tests/unit") and any(
         module.startswith(places) for module in fully_covered()
     )
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import onnx
 import pytest
 
+from ssd_live.commands.quantize import search
+from ssd_live.commands.quantize.search import attempts
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.modelfile.nms import OUTPUTS
@@ -22,8 +24,13 @@ PHOTO = assets_folder() / "media" / "astronaut.png"
 
 
 def test_a_form_is_made_and_then_run_by_its_precision(
-    ssd: Callable[..., Answer], engines_of_their_own: Path, tmp_path: Path
+    ssd: Callable[..., Answer],
+    engines_of_their_own: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # One attempt is enough here; test_quantize_search.py has the search.
+    monkeypatch.setattr(search, "attempts", lambda graph: attempts(graph)[:1])
     before = ssd(
         "process",
         SAMPLE,

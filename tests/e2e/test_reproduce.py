@@ -6,14 +6,12 @@ from pathlib import Path
 
 import cv2
 import pytest
-import torch
 
 from ssd_live.commands.reproduce import run as reproduce
-from ssd_live.export.model_file import Description, export_network
+from ssd_live.export import random_weights
+from ssd_live.export.random_weights import random_model
 from ssd_live.imaging.image_files import read_image
-from ssd_live.modelfile.class_names import VOC
-from ssd_live.modelfile.file import write_model_file
-from ssd_live.models import create
+from ssd_live.modelfile.file import read_model_file, write_model_file
 from tests.conftest import Answer
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")
@@ -31,24 +29,8 @@ def only_ssd300_and_briefly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SSD300 with VOC's classes that knows nothing."""
-    torch.manual_seed(1)
-    network = create("ssd300-vgg16", len(VOC) + 1).eval()
-    words = {"training_data": "none", "licence": "none", "provenance": "random"}
-    scale, mean = (1.0, 1.0, 1.0), (123.0, 117.0, 104.0)
-    described = Description(
-        "blank",
-        "ssd300-vgg16",
-        tuple(VOC),
-        (300, 300),
-        mean,
-        scale,
-        "softmax",
-        0.45,
-        0.5,
-        **words,  # type: ignore[arg-type]
-    )
-    path = tmp_path_factory.mktemp("models") / "blank.onnx"
-    write_model_file(path, export_network(network, described))
+    path = tmp_path_factory.mktemp("models") / "random.onnx"
+    write_model_file(path, random_model("ssd300-vgg16"))
     return path
 
 
@@ -85,7 +67,7 @@ def test_given_weights_are_measured_on_given_data_beside_the_papers_figures(
     assert answer.code == 0, answer.err
     table = json.loads((tmp_path / "table.json").read_text())
     (measured,) = table["measured"]
-    assert measured["weights"] == "blank"
+    assert measured["weights"] == "ssd300-vgg16-random"
     assert 0 <= measured["mean_average_precision"] <= 100
     assert set(measured["fps"]) == {"1", "8"}
     assert all(fps > 0 for fps in measured["fps"].values())
@@ -102,8 +84,10 @@ def test_given_weights_are_measured_on_given_data_beside_the_papers_figures(
 
 
 def test_without_weights_and_data_it_measures_speed_and_says_what_to_get(
-    ssd: Callable[..., Answer],
+    ssd: Callable[..., Answer], model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Made once: an export takes ten seconds.
+    monkeypatch.setattr(random_weights, "random_model", lambda network: read_model_file(model))
     answer = ssd("reproduce", "voc07", "--backend", "onnxruntime")
     assert answer.code == 0, answer.err
     assert "random weights, onnxruntime fp32" in answer.out

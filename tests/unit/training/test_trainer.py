@@ -87,7 +87,7 @@ def test_training_lowers_the_loss(data: DataSet, tmp_path: Path) -> None:
 
 def test_vgg16_learns_two_images_from_random_weights(data: DataSet, tmp_path: Path) -> None:
     """The beginning of recipes/overfit-two.toml; the whole run is in docs/benchmarks-log.md."""
-    changes = ["train.steps=6", "train.batch=1", "train.warm_up=2", "train.save_every=1000"]
+    changes = ["train.steps=3", "train.batch=1", "train.warm_up=2", "train.save_every=1000"]
     if not {"avx512_bf16", "amx_bf16", "bf16"}.intersection(machine.cpu_features()):
         # A CPU without bfloat16 takes minutes for it.
         changes.append("train.precision=fp32")
@@ -99,7 +99,7 @@ def test_vgg16_learns_two_images_from_random_weights(data: DataSet, tmp_path: Pa
     told: list[Progress] = []
     learner.run(told.append)
     first, last = (one.localisation + one.confidence for one in (told[0], told[-1]))
-    assert last < 0.7 * first
+    assert last < 0.8 * first
 
 
 def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 AT_ONCE = 2
-# What takes long goes first, so that nothing long is left at the end. What one process runs uses the
+# What takes long goes first, so that nothing long is left at the end. The tests of a share use the
 # same libraries, which take seconds to be imported. All other tests are shares of their own.
 SHARES = (
     ("tests/gui",),

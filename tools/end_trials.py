@@ -1,15 +1,18 @@
 """End commands by signals at random moments beside busy loops, and look at what they leave.
 
     python -m tools.end_trials signals [RUNS]    SIGINT, SIGTERM or SIGHUP, 1, 2, 3 or 30 of them
-    python -m tools.end_trials kill [RUNS]       kill -9 of each kind of work
+    python -m tools.end_trials kill [RUNS]       kill -9: process, its resume log, a recording,
+                                                 the checkpoints of train, the engine store
 
 A run of `signals` is wrong if the command needs over 30 s to end, is aborted, prints a traceback,
 leaves a process after 3 s, leaves an incomplete file under a final name, or ends with another code
-than 130 although it was not finished. `kill` says for each kind of work what was lost and whether
-the part files play.
+than 130 although it was not finished. `kill` says for each kind of work what its files are good for
+afterwards: whether the part files play, whether the last checkpoint loads, and whether the resume
+log and the engine store can be read and say only what is true.
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -18,12 +21,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import psutil
 
+from ssd_live.backends.tensorrt.store import EngineKey, EngineStore
+from ssd_live.errors import SsdLiveError
+from ssd_live.training import checkpoint
 from tools.repeat_tests import busy_loops
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -31,6 +38,8 @@ CLIP = CHECKOUT / "assets" / "media" / "bikes.mp4"
 BUSY = 2
 LONGEST_SECONDS = 30.0
 ORPHAN_SECONDS = 3.0
+# A video file of fewer bytes holds no frame yet.
+_SMALL = 4096
 FIXED = ("--backend", "openvino", "--precision", "fp32")
 _TRAIN = (
     "train.batch=2",
@@ -44,7 +53,11 @@ _TRAIN = (
 
 @dataclass(frozen=True)
 class Work:
-    """A command that takes longer than a trial, and the files that it may finish."""
+    """A command that takes longer than a trial.
+
+    `words` are its words after `main.py`, or after `python` if the first one is `-c`. A signal
+    comes within `longest_wait` seconds.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -111,8 +124,9 @@ def started(work: Work, folder: Path) -> subprocess.Popen[str]:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
 
+    program = [] if work.words[0] == "-c" else [str(CHECKOUT / "main.py")]
     return subprocess.Popen(
-        [sys.executable, str(CHECKOUT / "main.py"), *work.words],
+        [sys.executable, *program, *work.words],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -190,26 +204,116 @@ def signal_trial(work: Work, folder: Path, dice: random.Random) -> tuple[str, fl
     return "", seconds
 
 
-def kill_trial(work: Work, folder: Path, dice: random.Random) -> str:
+# Stores engines of two sizes under one key and another, without end.
+_STORING = """
+import sys
+from tools.end_trials import engine_key, engine_store
+store = engine_store(sys.argv[1])
+for number in range(10**9):
+    store.save(engine_key(number % 2), bytes([number % 251]) * (1 + number % 3) * 2_000_000, 1.0)
+"""
+
+
+def engine_store(folder: str) -> EngineStore:
+    """Return an engine store with a key of its own in `folder`."""
+    return EngineStore(Path(folder), Path(folder) / "engine.key")
+
+
+def engine_key(number: int) -> EngineKey:
+    """Return one of the keys of the stored engines."""
+    return EngineKey(
+        model=f"model{number}",
+        model_sha256="0" * 64,
+        flavour="tensorrt",
+        version="1",
+        gpu="",
+        compute_capability="",
+        driver="",
+        precision="fp16",
+        batches=(1, 1, 1),
+        workspace_mb=1,
+        targets=(),
+        version_compatible=False,
+        hardware_compatible=False,
+    )
+
+
+def killed_works(folder: Path, data: Path) -> dict[str, tuple[Work, Callable[[Path, Path], str]]]:
+    """Return what is killed, and what then looks at its folder and the data."""
+    works = {work.name: work for work in commands(folder, data)}
+    store = Work("engine store", ("-c", _STORING, str(folder / "store")), 8)
+    return {
+        "process": (works["process"], parts_play),
+        "live": (works["live"], parts_play),
+        "process --detections": (works["process --detections"], resume_log_is_true),
+        "train": (works["train"], checkpoint_loads),
+        "engine store": (store, engines_are_whole),
+    }
+
+
+def parts_play(folder: Path, data: Path) -> str:
+    """Say whether every part file of a video has frames."""
+    parts = [path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv")]
+    if not parts:
+        return "nothing begun"
+    if all(frames_of(path) for path in parts):
+        return "plays"
+    return "empty" if all(path.stat().st_size < _SMALL for path in parts) else "wrong: no frames"
+
+
+def resume_log_is_true(folder: Path, data: Path) -> str:
+    """Say whether the resume log can be read and names only outputs that are complete."""
+    path = folder / "out" / ".ssd_live" / "finished.json"
+    if not path.exists():
+        return "nothing finished"
+    try:
+        names = list(json.loads(path.read_text()))
+    except ValueError as error:
+        return f"wrong: {error}"
+    whole = [name for name in names if frames_of(folder / "out" / name) == frames_of(CLIP)]
+    return "true" if whole == names else f"wrong: {names} noted, {whole} complete"
+
+
+def checkpoint_loads(folder: Path, data: Path) -> str:
+    """Say whether the last checkpoint of a training loads."""
+    if not list(folder.rglob("last.pt")):
+        return "nothing saved"
+    try:
+        return "loads" if checkpoint.load(folder / "out" / "last.pt").step else "wrong: step 0"
+    except SsdLiveError as error:
+        return f"wrong: {error}"
+
+
+def engines_are_whole(folder: Path, data: Path) -> str:
+    """Say whether every engine of the store can be read."""
+    store = engine_store(str(folder / "store"))
+    try:
+        found = [store.find(engine_key(number)) for number in range(2)]
+    except SsdLiveError as error:
+        return f"wrong: {error}"
+    return "whole" if any(found) else "nothing stored"
+
+
+def kill_trial(
+    work: Work, look: Callable[[Path, Path], str], folder: Path, data: Path, dice: random.Random
+) -> str:
     """Kill one command, and return in a few words what its files are good for."""
     child = started(work, folder)
-    time.sleep(dice.uniform(2, work.longest_wait))
+    time.sleep(dice.uniform(1, work.longest_wait))
     known = family(child)
-    ended = child.poll() is not None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child.pid, signal.SIGKILL)
+    if child.poll() == 0:
+        child.communicate()
+        return "had finished"
+    if child.poll() is not None:
+        return f"wrong: ended with {child.returncode}: {child.communicate()[1].splitlines()[-1:]}"
+    os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     time.sleep(ORPHAN_SECONDS)
     if rest := left_over(known, child.pid):
         return f"wrong: left {rest}"
     if wrong := incomplete(folder):
         return f"wrong: incomplete under a final name: {wrong}"
-    if ended:
-        return "had finished"
-    parts = [path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv")]
-    if not parts:
-        return "nothing begun"
-    return "plays" if all(frames_of(path) for path in parts if path.stat().st_size) else "no frames"
+    return look(folder, data)
 
 
 def prepared(folder: Path) -> Path:
@@ -242,17 +346,18 @@ def main() -> int:
         for number in range(runs):
             folder = Path(place) / str(number)
             (folder / "out").mkdir(parents=True)
-            works = commands(folder, data)
-            if kind == "kill":
-                works = [work for work in works if work.name.split()[0] in ("process", "live")][:4]
-            work = works[number % len(works)]
             if kind == "signals":
+                works = commands(folder, data)
+                work = works[number % len(works)]
                 wrong, seconds = signal_trial(work, folder, dice)
                 longest[work.name] = max(longest.get(work.name, 0.0), seconds)
                 said = "wrong" if wrong else "right"
             else:
-                said = kill_trial(work, folder, dice)
+                killed = list(killed_works(folder, data).values())
+                work, look = killed[number % len(killed)]
+                said = kill_trial(work, look, folder, data, dice)
                 wrong = said if said.startswith("wrong") else ""
+                said = "wrong" if wrong else said
             outcomes.setdefault(work.name, Counter())[said] += 1
             if wrong:
                 print(f"run {number}, {work.name}: {wrong}", flush=True)

@@ -12,6 +12,7 @@ each run is a fork of one process that has imported everything.
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,6 +35,8 @@ from tests.tiny_model import tiny_model  # noqa: E402
 Place = tuple[str, str, int]
 CLIPS, FRAMES = 3, 40
 _BEFORE = 98
+INTERRUPTED = 130
+RIGHT = ("interrupted", "finished", "before")
 _WATCHED = ("/ssd_live/", "/threading.py", "/concurrent/futures/", "/queue.py", "/contextlib.py")
 
 
@@ -107,13 +110,13 @@ def trial(
     code = os.waitstatus_to_exitcode(status)
     if code == _BEFORE:
         return "before"
-    if code not in (0, 130):
+    if code not in (0, INTERRUPTED):
         last = (folder / "log").read_text(errors="replace").splitlines()[-1:]
         return f"code {code} {last}"
     for path in out.glob("*.mp4"):
         if ".part" not in path.name and len(frame_times(path)) != FRAMES:
             return f"{path.name} is incomplete"
-    return ""
+    return "interrupted" if code == INTERRUPTED else "finished"
 
 
 def command(clips: Path, model: Path, out: Path) -> list[str]:
@@ -137,6 +140,8 @@ def main() -> int:
     parser.add_argument("--second", type=float, default=0.0)
     parser.add_argument("--limit", type=float, default=30.0)
     options = parser.parse_args()
+    # A shell's background job ignores it, and so would every run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="injection-") as place:
         folder = Path(place)
@@ -154,13 +159,15 @@ def main() -> int:
         for number, target in enumerate(tried):
             own = folder / str(number)
             own.mkdir()
-            wrong = trial(clips, model, own, target, options.second, options.limit)
-            outcomes[wrong.split()[0] if wrong else "right"] += 1
-            if wrong and wrong != "before":
+            said = trial(clips, model, own, target, options.second, options.limit)
+            right = said in RIGHT
+            outcomes[said if right else "wrong"] += 1
+            if not right:
                 name, function, offset = target
-                print(f"{Path(name).name}, {function}, {offset}: {wrong}", flush=True)
+                print(f"{Path(name).name}, {function}, {offset}: {said}", flush=True)
+            shutil.rmtree(own)
     print(", ".join(f"{said} {count}" for said, count in sorted(outcomes.items())))
-    return 1 if set(outcomes) - {"right", "before"} else 0
+    return 1 if outcomes["wrong"] else 0
 
 
 def noted(folder: Path, words: list[str]) -> list[Place]:

@@ -81,7 +81,7 @@ def run(folder: Path, words: list[str], tracer: Tracer) -> int:
 def trial(
     clips: Path, model: Path, folder: Path, target: Place, second: float, limit: float
 ) -> str:
-    """Interrupt one run; return what was wrong, or an empty text."""
+    """Interrupt one run, and return one of `RIGHT` or what was wrong."""
     out = folder / "out"
     pid = os.fork()
     if pid == 0:

@@ -33,16 +33,17 @@ class Latency(Record):
 
 
 class Measurement(Record):
-    """A measurement of one kind, for one combination of model, backend and precision.
+    """A measurement for one combination of model, backend and precision.
 
-    `samples` holds the FPS of one short period after another, in the order of measurement. `what`
-    is the method ("one at a time", "many in flight", "a frame to its detections") or the kind of
-    output. `description` is the backend's text about itself. `source` is the name of the source; it
-    is empty for the kind "network". `batch` is the number of images in one call of the backend, and
-    `streams` the number of `process` runs in parallel. `frames` counts the measured frames.
-    `memory_mb` is the peak memory in megabytes. `bound_fps` is the highest FPS that the CPU costs
-    of the stages allow. `joules` is the energy of the CPU per frame. A value that was not measured
-    is None.
+    `kind` is what was measured: the network, a detector, or `process` from end to end. `what` says
+    more: "one at a time" or "many in flight" for the network, "a frame to its detections" for a
+    detector, and the output for end to end. `samples` holds the FPS of one short period after
+    another, in the order of measurement. `description` is the backend's text about itself. `source`
+    is the name of the source; it is empty for the kind "network". `batch` is the number of images
+    in one call of the backend, and `streams` the number of `process` runs in parallel. `frames`
+    counts the measured frames. `memory_mb` is the peak memory in megabytes. `bound_fps` is the
+    highest FPS that the CPU costs of the stages allow. `joules` is the energy of the CPU per frame.
+    A value that was not measured is None.
     """
 
     # The computed fields are in the JSON too. They are ignored when it is read and computed again.

@@ -167,7 +167,10 @@ class Windows:
 
 
 def stages(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
-    """Measure the CPU seconds per frame of each stage on the clip in `order`; return the result."""
+    """Measure the CPU seconds that each stage takes for a frame, and return them.
+
+    `order` is what the main process asked for, and names the clip.
+    """
     return {"costs": stage_costs(Path(order["clip"]), model, choice)}
 
 

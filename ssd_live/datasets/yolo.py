@@ -87,11 +87,12 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
-    """Return the folder of a split's images, the root of all images, and the root of all labels.
+    """Return the folder of a split's images, and two folders in which images and labels match.
 
-    An image and its label have the same path below the two roots, apart from the ending. The data
-    set in `folder` has images/SPLIT and labels/SPLIT, or it has SPLIT/images and SPLIT/labels. If
-    `split` is empty, it has images and labels.
+    An image in the second folder and its label in the third have the same path there, apart from
+    the ending. If `folder` has images/SPLIT and labels/SPLIT, the result is images/SPLIT, images,
+    labels. If it has SPLIT/images and SPLIT/labels, or `split` is empty, the first two are the
+    same.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"

@@ -216,8 +216,8 @@ def _yolox(session: Any, path: Path) -> tuple[Answer, int]:
         rows = raw[0]
         if rows.ndim != 2 or len(rows) != len(cells) or rows.shape[1] < 6:
             raise BackendError(
-                f"{path}: gives {rows.shape}, not {len(cells)} boxes for {width} x {height} "
-                "pixels; export YOLOX with its strides 8, 16 and 32"
+                f"{path}: the output has the shape {rows.shape}, but a YOLOX of {width} x {height} "
+                f"pixels has {len(cells)} boxes; export it with the strides 8, 16 and 32"
             )
         centres = (rows[:, :2] + cells) * steps
         sides = np.exp(np.minimum(rows[:, 2:4], 20)) * steps

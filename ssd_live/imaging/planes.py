@@ -188,10 +188,10 @@ def copied(frame: Frame) -> av.VideoFrame:
 
 
 def even_sided(frame: Frame) -> Frame:
-    """Return the frame padded to even sides, or the same object if its sides are even already.
+    """Return the frame with even sides, or the same object if its sides are even already.
 
-    `frame` must come from a `VideoReader`. Do not draw on the result, because the decoder may still
-    need its memory; use `writable` for that.
+    An odd side gets one more row or column. `frame` must come from a `VideoReader`. The result may
+    share memory with the decoder, so do not draw on it; use `writable` for that.
     """
     native = frame.native
     assert isinstance(native, av.VideoFrame)

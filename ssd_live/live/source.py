@@ -118,9 +118,9 @@ class LiveSource(Closing):
         self._tell_recorded(recorded)
 
     def tick(self) -> None:
-        """Begin the steady counts: the frame counts without the start of the session.
+        """Begin the steady frame counts, which leave out the slow start of the session.
 
-        Only the first call has an effect.
+        They count from the first call on; later calls have no effect.
         """
         self._after_start = self._after_start or self.pipeline.frame_counter.counts()
 

@@ -22,9 +22,9 @@ class Metadata(BaseModel):
     `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
     `(pixel - mean) * scale`. NMS looks at scores over `score_threshold` and drops boxes over the
     IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. All
-    thresholds are between 0 and 1. `nms` is the kind of the NMS tail. `agreement_sample` holds
-    frames at the input size, as base64 of JPEG files, on which backends and precisions are
-    compared.
+    thresholds are between 0 and 1. `nms` is the kind of NMS that the file ends in.
+    `agreement_sample` holds frames at the input size, as base64 of JPEG files, on which backends
+    and precisions are compared.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

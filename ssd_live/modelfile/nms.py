@@ -192,7 +192,7 @@ def _add_cut(tail: GraphBuilder, count: int) -> tuple[str, str]:
 
 
 def _add_pairs(tail: GraphBuilder, boxes: str, scores: str) -> _Pairs:
-    """Append nodes that pair every box with every class, and return the pairs.
+    """Append nodes that pair every box with every class, and return the names of their tensors.
 
     `boxes` and `scores` are the names of tensors (B, N, 4) and (B, N, C).
     """

@@ -236,9 +236,10 @@ class InFlightQueue(Generic[Other]):
         return taken + self._take(0)
 
     def _take(self, left: int) -> list[FrameDetections | Other]:
-        """Wait until at most `left` batches are in flight; then remove and return items in order.
+        """Wait until at most `left` batches are in flight, and return what is then ready, in order.
 
-        Stop at the first frame whose batch is then in flight or not submitted.
+        That is, from the front of the queue, every frame with its detections and every other item
+        between them. The first frame that is not computed, and all behind it, stay in the queue.
         """
         count = len(self._in_flight) - left
         if count > 0:

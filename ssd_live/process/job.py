@@ -128,9 +128,9 @@ class Job:
     """A job that processes one task, that is, one input file and its output file.
 
     `engine` is the loaded model. `settings` say which part of the input is processed and how the
-    output is written. `log` gives the paths of the file for the detections, or is None if they are
-    not written. After `cancellation.stop`, the job reads no more of the input; frames that were
-    already read are still processed and written.
+    output is written. `log` holds the part path and the final path of the detections, or is None if
+    they are not written. After `cancellation.stop`, the job reads no more of the input; frames that
+    were already read are still processed and written.
 
     `frames_expected` is the number of frames to process, or None if it is not known. `report` holds
     the statistics so far.

@@ -64,10 +64,10 @@ class BackendMeasurement:
     """The speed and the agreement of a backend choice for one model on this machine.
 
     Decoding and drawing are not part of the speed. `latency_ms` is the time from an image to its
-    detections. `throughput_fps` is the number of images per second with all slots in use.
-    `agreement` is the share of results that match those of float32, 0..1. `basis` is what was
-    compared, `detections` or `boxes`. `error_message` says why the choice cannot be used, and is
-    empty if it can.
+    detections. `throughput_fps` is the number of images per second with as many in flight as the
+    backend takes. `agreement` is the share of results that match those of float32, 0..1. `basis` is
+    what was compared, `detections` or `boxes`. `error_message` says why the choice cannot be used,
+    and is empty if it can.
     """
 
     choice: BackendChoice

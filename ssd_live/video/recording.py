@@ -65,11 +65,12 @@ class RecordingWriter:
         self.keep_going()
 
     def keep_going(self) -> None:
-        """Create the file and write the frames added so far, if it is time to begin.
+        """Create the file and write the frames that are held back, if it is time to begin.
 
-        It is time when enough frames were added to measure the encoding time, or when
-        `_FIRST_SECONDS` have passed since the first frame. Nothing happens if the file was created
-        before. Call this method regularly, also while no frames arrive.
+        The first frames are held back until there are `_FIRST_PICTURES` of them, or
+        `_FIRST_SECONDS` have passed. They show how fast frames arrive and how long one takes to
+        encode. Nothing happens once the file exists. Call this method regularly, also while no
+        frames arrive.
         """
         if self._first and (
             len(self._first) == _FIRST_PICTURES or time.monotonic() > self._begins_at

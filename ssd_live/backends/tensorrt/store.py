@@ -381,9 +381,10 @@ class EngineStore:
             ) from error
 
     def timings(self, flavour: VariantName, version: str) -> "SignedFile":
-        """Return the file that keeps the kernel times that a library measured in earlier builds.
+        """Return the timing cache: what a library measured of GPU kernels while it built engines.
 
-        `flavour` is the library and `version` its version. Raises `OutputError` if the signing key
+        A later build needs not measure it again. `flavour` is the library and `version` its
+        version. Raises `OutputError` if the signing key
         cannot be read or created.
         """
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
@@ -415,7 +416,7 @@ class EngineStore:
         """Return this user's signing key, 32 random bytes. Create its file if there is none.
 
         Only this user can read the file. Raises `OutputError` if the key cannot be read or
-        created, if others may write its file, or if the file has another size.
+        created, if other users may write its file, or if the file has another size.
         """
         if not self._secret.is_file():
             self._make_key()
@@ -428,7 +429,7 @@ class EngineStore:
             ) from error
         if os.name == "posix" and self._secret.stat().st_mode & 0o022:
             raise OutputError(
-                f"{self._secret}: others may write the key that engines are signed with; delete "
+                f"{self._secret}: other users can change this key that signs engines; delete "
                 "this file and build the engines again"
             )
         if len(key) != _KEY_BYTES:

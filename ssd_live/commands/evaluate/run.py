@@ -130,8 +130,8 @@ def _runs(request: Request) -> list[tuple[str, str, str]]:
     count = max(len(request.models), len(backends), len(precisions))
     if count > 2:
         raise UsageError(
-            f"at most two runs can be compared, not {count}; give at most two models, backends and "
-            "precisions"
+            f"at most two runs can be compared, not {count}; name at most two models, at most two "
+            "backends and at most two precisions"
         )
     columns = [
         values * count if len(values) == 1 else values

@@ -98,9 +98,10 @@ def run(request: Request) -> None:
 
 @contextmanager
 def _workers_end_in_one_line() -> Iterator[None]:
-    """Turn the error of PyTorch about a process that ended, and that loaded images, into ours.
+    """Replace PyTorch's error about the end of a process that loads images by one of this program.
 
-    A signal to all processes of the run ends these too.
+    In the with-block, raise `CancelledError` if a signal came before the error, because a signal of
+    the terminal ends these processes too. Otherwise raise `TrainingError`.
     """
     try:
         yield
@@ -341,8 +342,9 @@ def _finish(
 ) -> None:
     """Write the weights and the model file of the best step, and the training curves.
 
-    The best step has the highest validation mAP; without validation it is the last step. The
-    agreement sample of the model file comes from the images of `data`. With a `validator`, the
+    The best step has the highest validation mAP; without validation it is the last step.
+    `described` is the description of the model. The images on which the file and the network are
+    compared come from `data`, prepared as `how` says, and stay in the file. With a `validator`, the
     display threshold is that of the best F1 on the validation data. `folder` gets the curves.
     The file of weights can start another training. Raises `ModelFileError` if the file and the
     network do not agree, and `OutputError` if a file cannot be written.

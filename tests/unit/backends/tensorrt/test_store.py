@@ -458,7 +458,7 @@ def test_a_key_that_others_may_write_is_refused(
 ) -> None:
     store.save(KEY, ENGINE, 1.0)
     secret_of(tmp_path).chmod(mode)
-    with pytest.raises(OutputError, match=r"engine\.key: others may write the key.*delete"):
+    with pytest.raises(OutputError, match=r"engine\.key: other users can change this key.*delete"):
         store.find(KEY)
 
 

@@ -257,8 +257,8 @@ def _start_logging(words: list[str]) -> list[str]:
 def _unexpected(error: Exception) -> int:
     """Print an error that is not an `SsdLiveError`, and return the exit code of the program.
 
-    The command-line library reports wrong usage with its own exceptions. All other errors come from
-    the operating system or are bugs of this program.
+    The code is 2 for wrong usage, which the command-line library reports with its own exceptions.
+    It is 1 for all other errors, which come from the operating system or are bugs of this program.
     """
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         # Remove the library's prefix and full stop, because more text follows the message.

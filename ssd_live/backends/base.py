@@ -30,8 +30,9 @@ Workload = Literal["latency", "throughput"]
 class Outputs(NamedTuple):
     """The detections of a batch of B images, with room for K detections in each image.
 
-    The layout is that of TensorRT's plugin EfficientNMS_TRT. Boxes are xyxy in 0..1. Rows after the
-    first `num_detections` of an image are unspecified.
+    The layout is that of TensorRT's plugin EfficientNMS_TRT. The detections of an image are its
+    first `num_detections` rows, highest score first. The rows after them are unspecified. Boxes are
+    xyxy in 0..1. Classes count from 0 without the background.
     """
 
     num_detections: NDArray[np.int32]  # (B, 1)
@@ -143,7 +144,8 @@ class Backend(Protocol):
 class GpuPictureBackend(Backend, Protocol):
     """A backend that can make network inputs from pictures in GPU memory.
 
-    `takes_gpu_pictures` is whether it can do so here.
+    `takes_gpu_pictures` is whether it can do so on this machine. If it is false, `submit_pictures`
+    and `resized` must not be called.
     """
 
     takes_gpu_pictures: bool
@@ -152,15 +154,15 @@ class GpuPictureBackend(Backend, Protocol):
         """Start to compute a batch of pictures, and return the batch in flight.
 
         There must be as many pictures as `batch` of the options that the backend was loaded with.
-        The backend resizes them to the network's size. Otherwise this is `submit`.
+        The backend resizes them to the network's size. Everything else is as in `submit`.
         """
         ...
 
     def resized(self, picture: "GpuPicture") -> Pixels:
         """Return the network input (H, W, 3) uint8 BGR that the backend makes from a picture.
 
-        It must be within 1 of 255 of `Frame.network_input`. No batch may be in flight. Raises
-        `BackendError` if the GPU failed.
+        Each value may differ by at most 1 from the value in the result of `Frame.network_input`.
+        No batch may be in flight during the call. Raises `BackendError` if the GPU failed.
         """
         ...
 

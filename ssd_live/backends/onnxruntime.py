@@ -93,7 +93,7 @@ class OrtPending:
             ) from None
         except CancelledError:
             raise BackendError(
-                "the request was cancelled before it was computed; start it again"
+                "the batch was cancelled before it was computed; try again"
             ) from None
         except Exception as error:  # ONNX Runtime's errors have no common base class
             raise BackendError(

@@ -53,8 +53,8 @@ def _openvino() -> Any:
 def _without_telemetry() -> Iterator[None]:
     """Make `openvino_telemetry` impossible to import inside the with-block.
 
-    As soon as OpenVINO is imported, it sends usage data to its vendor, unless it cannot import this
-    package.
+    OpenVINO imports this package, if it can, to send usage data to its vendor. It does so as soon
+    as OpenVINO itself is imported.
     """
     before = sys.modules.get(_TELEMETRY_PACKAGE)
     sys.modules[_TELEMETRY_PACKAGE] = None  # type: ignore[assignment]
@@ -79,7 +79,7 @@ def devices() -> list[str]:
 
 
 def precisions(device: str) -> list[Precision]:
-    """Return `fp32`, and those of `bf16` and `fp16` that a device supports."""
+    """Return `fp32`, then `bf16` and `fp16` if the device supports them."""
     capabilities = _openvino().Core().get_property(device, "OPTIMIZATION_CAPABILITIES")
     lower: list[Precision] = [
         precision for precision in ("bf16", "fp16") if precision.upper() in capabilities
@@ -91,8 +91,8 @@ class OpenVinoPending:
     """A batch that was submitted to OpenVINO. See `Pending`.
 
     `request` is OpenVINO's inference request for the batch. `table` converts the output of a
-    network that ends in `DetectionOutput`. It is None for a network that ends in the NMS of the
-    model file.
+    network that ends in OpenVINO's operator `DetectionOutput`. It is None for a network that ends
+    in the NMS of the model file.
     """
 
     def __init__(self, request: Any, table: Table | None) -> None:
@@ -246,9 +246,10 @@ def _own_cache() -> Iterator[Path | None]:
 def _cache_folder() -> Path:
     """Return the shared cache folder for networks that OpenVINO compiled, after removing old files.
 
-    A network that was compiled before loads in a quarter of the time. Each network, precision,
-    batch and threshold has its own file, and OpenVINO checks that the file fits. Only the newest
-    `MOST_COMPILED` files are kept. Raises `OSError` if the folder cannot be created.
+    A network that was compiled before loads in a quarter of the time. There is one file for each
+    combination of network, precision, batch and score threshold. OpenVINO checks a file before it
+    uses it. Only the newest `MOST_COMPILED` files are kept. Raises `OSError` if the folder cannot
+    be created.
     """
     folder = cache_folder() / "openvino"
     _adopt_old_cache(folder)
@@ -267,10 +268,10 @@ def _cache_folder() -> Path:
 
 
 def _adopt_old_cache(folder: Path) -> None:
-    """Move the networks that version 0.1.0 of this program compiled to `folder`.
+    """Move to `folder` the networks that version 0.1.0 of this program compiled.
 
-    That version kept them beside the user's models. Nothing happens if there are none, if `folder`
-    exists, or if they cannot be moved.
+    That version kept the networks beside the user's models. Nothing happens if there are none, if
+    `folder` exists, or if they cannot be moved.
     """
     old = engines_folder() / "openvino"
     if old.is_dir() and not folder.exists():

@@ -28,9 +28,10 @@ _COLUMNS = 7
 def with_detection_output(openvino: Any, network: Any, metadata: Metadata) -> Any | None:
     """Return a network that ends in `DetectionOutput`, or None if the file's own NMS must stay.
 
-    `openvino` is the imported module. `network` is the network of a model file as OpenVINO read it,
-    with fixed shapes, and `metadata` is the metadata of this file. The file's own NMS must stay in
-    three cases: it suppresses no boxes, it looks only at the best boxes, or its score threshold is
+    `DetectionOutput` is OpenVINO's own NMS operator. `openvino` is the imported module. `network`
+    is the network of a model file as OpenVINO read it, with fixed shapes, and `metadata` is the
+    metadata of this file. The NMS of the file must stay in three cases: it does not suppress any
+    box, it gets only a part of the boxes, those with the highest scores, or its score threshold is
     below `LEAST_SCORE`.
     """
     tensors = {

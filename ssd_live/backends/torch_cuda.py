@@ -41,8 +41,8 @@ _CLOSE_WATCH_SECONDS, _POLL_SECONDS = 0.002, 0.0002
 class CudaBackend(Closing):
     """A model loaded with PyTorch on an NVIDIA GPU. See `Backend`.
 
-    `answering` predicts boxes and scores with the network, which must be on the GPU already, in the
-    precision to compute in. `description` is the text of `Backend.description`. Raises
+    `answering` predicts boxes and scores with its network. The network must already be on the GPU
+    and have the precision to compute in. `description` is the text of `Backend.description`. Raises
     `BackendError` if PyTorch cannot use the GPU.
     """
 
@@ -185,9 +185,9 @@ class _Slot:
         return self._detect(*self._answering(self._device_images), self._answering)
 
     def _captured(self, *, upload: bool) -> torch.cuda.CUDAGraph:
-        """Return a graph of the slot's work up to the copy of the detections to the host.
+        """Return a CUDA graph of the slot's work, which ends by copying the detections to the host.
 
-        With `upload`, it begins with the copy of the images to the GPU.
+        If `upload` is true, the graph begins by copying the images to the GPU.
         """
         graph = torch.cuda.CUDAGraph()
         with (
@@ -290,7 +290,9 @@ def _limit(answering: "NetworkPredictor") -> int:
 def _outputs_in(packed: "np.typing.NDArray[np.int32]", batch: int, limit: int) -> Outputs:
     """Return the four outputs as views into `packed`, the result of a `_Detect` function.
 
-    `batch` is the number of images, and `limit` the largest number of detections in each image.
+    `batch` is the number of images (B), and `limit` the largest number of detections in each image
+    (K). `packed` is int32 (B * (1 + 6 K),) and has the outputs one after the other, with float32
+    values as their bits.
     """
     ends = np.cumsum([batch, 4 * batch * limit, batch * limit])
     counts, boxes, scores, classes = np.split(packed, ends)

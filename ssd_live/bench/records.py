@@ -133,12 +133,12 @@ class Machine(Record):
     """The machine, and its state during the measurements. All shares are from 0 to 1.
 
     `on_battery` is None if no battery is known. `load_before` is the load average of the minute
-    before the start. `others_busy` is the share of all cores that other programs used.
-    `steal` is the share of CPU time that the host took from this virtual machine. `slowest_clock`
-    is a share of the maximum clock: the fastest core ran at least at this clock for nine tenths of
-    the time. `throttled` is how often a core slowed down because of heat. `slowest_clock` and
-    `throttled` are None if the system does not report them. `versions` maps package names to
-    versions. `governor` is the power setting of the CPU on Linux; it is empty elsewhere.
+    before the start. `others_busy` is the share of all cores that other programs used. `steal` is
+    the share of CPU time that the host took from this virtual machine. For nine tenths of the time,
+    the clock of the fastest core was at least `slowest_clock`, a share of its maximum. `throttled`
+    is how often a core slowed down because of heat. `slowest_clock` and `throttled` are None if the
+    system does not report them. `versions` maps package names to versions. `governor` is the power
+    setting of the CPU on Linux; it is empty elsewhere.
     """
 
     processor: str

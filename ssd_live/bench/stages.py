@@ -43,9 +43,9 @@ _KEPT_EVERY, _TURNS = 5, 3
 def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
     """Return the CPU seconds per frame of each stage: {name: seconds}.
 
-    The names are those in `VIDEO`, and `NMS` unless the backend runs engines. The first frames of
-    the clip are measured. Raises `MediaError` if the clip cannot be read, and `BackendError` if the
-    backend cannot load or run the model.
+    The names are those in `VIDEO`, and also `NMS` if the backend does not run TensorRT engines. The
+    first frames of the clip are measured. Raises `MediaError` if the clip cannot be read, and
+    `BackendError` if the backend cannot load or run the model.
 
     Only one frame is held at a time. The decoder then reuses the memory of the previous frame,
     which is still in the CPU caches. If the frames were kept, each would cost a third more.

@@ -24,22 +24,28 @@ _seen: list[int] = []
 
 
 def forget_signals() -> None:
-    """Forget the signals that came, because another command begins."""
+    """Forget all earlier signals. Call this when a command begins."""
     _seen.clear()
 
 
 def note_signal(number: int) -> None:
-    """Note that a command has handled a signal, so that further ones are ignored at its end."""
+    """Record the signal `number`, which a command has handled itself.
+
+    Because of this, further signals are ignored while the command and the program end.
+    """
     _seen.append(number)
 
 
 def signal_came() -> bool:
-    """Return whether a signal came since the program, or a command of it, began."""
+    """Return whether a signal came since the program or its current command began."""
     return bool(_seen)
 
 
 def first_interrupts(number: int, frame: FrameType | None) -> None:
-    """Handle a signal outside of commands: raise `KeyboardInterrupt`, unless one came before."""
+    """Handle a signal outside of commands: raise `KeyboardInterrupt`, or ignore the signal.
+
+    It is ignored if `signal_came()` is already true.
+    """
     if not _seen:
         _seen.append(number)
         signal.default_int_handler(number, frame)
@@ -49,10 +55,10 @@ def first_interrupts(number: int, frame: FrameType | None) -> None:
 def cancelled_at_once(line: str) -> Iterator[None]:
     """Raise `CancelledError` with the text `line` on Ctrl-C, SIGTERM or SIGHUP in the with-block.
 
-    Open with-blocks inside then end as after any exception, so that they remove their temporary
-    files and end their child processes. Further signals are ignored meanwhile, and so are signals
-    after one that `ends_in_order` handled. If this takes more than ten seconds, the process ends at
-    once.
+    Inner with-blocks then end as after any exception, so that they remove their temporary files and
+    end their child processes. If they take more than ten seconds, the process ends at once. A
+    signal is ignored if `signal_came()` is already true, for example because `ends_in_order`
+    handled an earlier one.
     """
     last_resort = _LastResort()
 
@@ -109,9 +115,9 @@ def ends_in_order(
 
 
 class _LastResort:
-    """A timer that ends this process, in case that aborted work does not end.
+    """A timer that ends this process if aborted work has not ended ten seconds after `start`.
 
-    What is written then stays under the names of part files.
+    Outputs that are not complete then stay behind as part files.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ def keep_inputs(
 ) -> None:
     """Raise `UsageError` if an output would overwrite an image, a label or a model.
 
-    `folder` is the folder or file that `data` was loaded from.
+    `folder` is the folder or file that `data` was loaded from. `models` are model names or files.
     """
     files = [
         path for image in data.images for path in (image.path, image.label_path) if path is not None

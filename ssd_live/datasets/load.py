@@ -53,7 +53,7 @@ def load_data(path: Path, split: str = "", classes: Sequence[str] = ()) -> DataS
 
 
 def _is_split(folder: Path) -> bool:
-    """Return whether a folder has its own labels, of YOLO or as Roboflow exports them."""
+    """Return whether a folder contains a folder named labels (YOLO), or labels from Roboflow."""
     from ssd_live.datasets import coco
 
     return folder.is_dir() and (

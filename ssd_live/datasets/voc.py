@@ -194,11 +194,11 @@ class _Images:
     def of(self, label: _Label, place: Path) -> Path:
         """Return the path of the image that a label belongs to; the image may not exist.
 
-        `place` is the path of the label file below the folder of the labels. The image has the same
-        name, apart from the ending, in the same subfolder or in the folder itself. The label also
-        contains the name of its image, but that name is often wrong. It is used only to choose
-        between images with different endings, or if there is no image with the name of the label
-        file.
+        `place` is the path of the label file relative to the folder of the labels. The image has
+        the same name, apart from the ending. It lies in the same subfolder of the folder of the
+        images, or directly in that folder. The label also contains the name of its image, but that
+        name is often wrong. It is used only to choose between images with different endings, or if
+        there is no image with the name of the label file.
         """
         inside = Path(label.file_name).name
         for name in (place.with_suffix(""), Path(place.stem)):

@@ -87,12 +87,12 @@ def load(folder: Path, split: str, classes: Sequence[str]) -> DataSet:
 
 
 def _folders(folder: Path, split: str) -> tuple[Path, Path, Path]:
-    """Return the folder of a split's images, and two folders in which images and labels match.
+    """Return the folder of a split's images, and the root folders of the images and the labels.
 
-    An image in the second folder and its label in the third have the same path there, apart from
-    the ending. If `folder` has images/SPLIT and labels/SPLIT, the result is images/SPLIT, images,
-    labels. If it has SPLIT/images and SPLIT/labels, or `split` is empty, the first two are the
-    same.
+    The path of an image relative to the second folder is that of its label relative to the third,
+    apart from the ending. If `folder` has SPLIT/images, the result is SPLIT/images, SPLIT/images,
+    SPLIT/labels. Otherwise it is images/SPLIT, images, labels. If `split` is empty, it is images,
+    images, labels.
     """
     if split and (folder / split / "images").is_dir():
         return folder / split / "images", folder / split / "images", folder / split / "labels"
@@ -225,8 +225,8 @@ def _rows(label: Path) -> list[_Row]:
         box = _around(values[1:]) if corners else values[1:5]
         if (largest := max(map(abs, box))) > _LARGEST_SHARE:
             raise DataError(
-                f"line {number} has {largest:g}, which is no share of the image; divide pixels by "
-                "the width or the height of the image"
+                f"line {number} has {largest:g}, but boxes must be relative to the image (0 to 1); "
+                "divide pixels by the width or the height of the image"
             )
         rows.append((int(values[0]), *box))
     return rows  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Run object detectors of other projects from their ONNX files, to compare them with ours.
+"""Run object detectors of other projects from their ONNX files, to compare them with ssd_live.
 
 Three forms are known, by the names and shapes of their inputs and outputs:
 
@@ -238,7 +238,7 @@ def _yolox(session: Any, path: Path) -> tuple[Answer, int]:
 
 
 def _cells(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the column and row of every cell (N, 2), and its stride in pixels (N, 1)."""
+    """Return the column and row (N, 2), and the stride in pixels (N, 1), of each cell of YOLOX."""
     cells, steps = [], []
     for stride in _STRIDES:
         across, down = np.meshgrid(np.arange(width // stride), np.arange(height // stride))

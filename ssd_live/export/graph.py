@@ -76,8 +76,8 @@ def flip_input_channels(model: SSDNetwork) -> None:
 def fuse_batch_norm(model: nn.Module) -> None:
     """Fuse every BatchNorm that directly follows a convolution into it, in place.
 
-    The model must be in evaluation mode. The exporter would do the same at its end, but it takes
-    twice as long for a graph with BatchNorm.
+    The model must be in evaluation mode. The exporter would also fuse them, but it takes twice
+    as long for a graph with BatchNorm.
     """
     for parent in model.modules():
         for (name, layer), (next_name, norm) in pairwise(list(parent.named_children())):

@@ -44,8 +44,9 @@ class Application:
     def run(self) -> int:
         """Show the window until it closes, and return the exit code.
 
-        The exit code is 0, or 130 after SIGINT (Ctrl-C) or SIGTERM. Raises `OutputError` if a
-        screenshot, a recording or statistics that the command line asked for were not written.
+        The exit code is 130 if SIGINT (Ctrl-C), SIGTERM or SIGHUP closed the window, or else 0.
+        Raises `OutputError` if a screenshot, a recording or statistics that the command line asked
+        for were not written.
         Raises `SsdLiveError` if no model was loaded or if a source failed before its first frame.
         """
         request, settings = self._request, self._settings

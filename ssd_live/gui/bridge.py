@@ -9,11 +9,11 @@ from ssd_live.live.session import SessionEvents
 
 
 class Bridge(QObject):
-    """A set of Qt signals that any thread may emit; they arrive in the thread of the window.
+    """A set of Qt signals that any thread may emit; the slots run in the thread of the window.
 
-    The events of a session wait in the queue of the event loop. The session loads the model and
-    opens the sources before the window exists. The window receives these early events after it is
-    built. The signal `picture` does not wait, so it is lost while nothing is connected to it.
+    The session starts to load the model and to open the sources before the window exists. Its
+    events wait in the queue of the event loop until the window is built. Only `picture` is emitted
+    at once, so it is lost while nothing is connected to it.
 
     The signals and their values are:
     - `picture`: no value; a new frame is ready to be fetched.
@@ -44,7 +44,8 @@ class Bridge(QObject):
     def events(self) -> SessionEvents:
         """Return the callbacks for a session. Each callback emits the signal of the same name.
 
-        All signals except `picture` are emitted later, by the event loop of the window.
+        The callback for `picture` emits the signal at once, in the thread that calls it. All other
+        signals are emitted later, by the event loop of the window.
         """
 
         def later(signal: Any) -> Callable[..., None]:

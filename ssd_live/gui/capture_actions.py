@@ -25,9 +25,9 @@ from ssd_live.system.paths import printable
 class CaptureActions(QObject):
     """The user's actions that save output of the selected source of a window.
 
-    They record, save a snapshot, copy a snapshot and export, and show their results and errors in
-    the notice bar. `record_action` is kept checked while the selected source is recorded.
-    `model_request` is a function that returns the model for an export.
+    The user can record the source, save or copy a snapshot, and export an annotated copy of a file.
+    The notice bar shows the results and errors. `record_action` is kept checked while the selected
+    source is recorded. `model_request` is a function that returns the model for an export.
     """
 
     def __init__(

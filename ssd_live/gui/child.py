@@ -54,7 +54,7 @@ class Child(QObject):
         process.start(program, [*arguments, *words])
 
     def cancel(self) -> None:
-        """Ask the running process to stop, and return at once.
+        """Ask the running process, if there is one, to stop, and return at once.
 
         The process cleans up first. `ended` is emitted when the process has stopped.
         """
@@ -62,7 +62,7 @@ class Child(QObject):
             self._process.terminate()
 
     def kill(self) -> None:
-        """Stop the running process and wait at most two seconds for its end.
+        """Stop the running process, if there is one, and wait at most two seconds for its end.
 
         `ended` is not emitted.
         """

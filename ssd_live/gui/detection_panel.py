@@ -132,7 +132,7 @@ class DetectionPanel(QWidget):
         self._connect()
 
     def show_settings(self, model_request: ModelRequest, style: BoxStyle) -> None:
-        """Show the names in `model_request` and the style of the boxes; emit no signal."""
+        """Show the model, backend and precision of `model_request`, and `style`; emit no signal."""
         for picker, value in (
             (self._model, model_request.model),
             (self._backend, model_request.backend),
@@ -151,7 +151,8 @@ class DetectionPanel(QWidget):
     def show_loading(self, line: str) -> None:
         """Show `line`, a text about the progress of loading a model.
 
-        If the line ends in a percentage, the progress bar shows this percentage.
+        If the line ends in a percentage, such as "45%", the progress bar shows this percentage.
+        Otherwise the bar only shows that loading goes on.
         """
         share = _SHARE.search(line)
         self._busy.setRange(0, _PERCENT if share else 0)
@@ -236,7 +237,7 @@ class DetectionPanel(QWidget):
         self._search.selectAll()
 
     def nudge_threshold(self, steps: int) -> None:
-        """Raise the threshold by `steps` times 0.05; a negative number lowers it."""
+        """Raise the threshold by 0.05 * `steps` (negative lowers it); emit `threshold_changed`."""
         self._threshold.setValue(self._threshold.value() + 5 * steps)
 
     def _picker(self, names: Iterable[str], tip: str) -> QComboBox:

@@ -34,9 +34,10 @@ class EventLoopMonitor(QObject):
         self._timer.start(_INTERVAL_MS)
 
     def forget(self) -> float:
-        """Return the longest gap between two timer events so far, in seconds, and set it to zero.
+        """Return the longest gap, in seconds, since `start` or the previous call, and forget it.
 
-        Gaps are then measured anew.
+        A gap is the time between two timer events. From now on, only new gaps count, also in
+        `numbers`.
         """
         longest, self._longest = self._longest, 0.0
         return longest

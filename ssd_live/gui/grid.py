@@ -56,7 +56,7 @@ class VideoGrid(QWidget):
     def choose(self, index: int) -> None:
         """Select the view at `index` in `views`.
 
-        An index after the last view counts on from the first view.
+        An index past the end starts again at the first view: with 4 views, index 4 selects view 0.
         """
         index %= len(self.views)
         is_new = index != self.index

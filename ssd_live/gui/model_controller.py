@@ -63,7 +63,7 @@ class ModelController(QObject):
 
     @property
     def requested(self) -> ModelRequest:
-        """The model that was requested last, even if it is still loading."""
+        """The model that was requested last (it may be loading), or `in_use` if loading failed."""
         return self._requested
 
     @property

@@ -17,8 +17,9 @@ _DONE_MS = 6000
 class NoticeBar(QFrame):
     """A bar that shows one message at a time.
 
-    A message of the kind "error" stays until the user closes it, or until `resolved` is called with
-    its topic. A message of the kind "done" (a result) disappears after six seconds.
+    There are two kinds of messages. An "error" stays until the user closes it, until `resolved` is
+    called with its topic, or until another message replaces it. A "done" message (a result) also
+    disappears after six seconds.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -19,8 +19,8 @@ class Playback(QObject):
     """The controls that play, pause, step and seek the sources of a window.
 
     Playing, pausing, stepping and seeking change only the selected source. The settings, for
-    example for repeating and mirroring, apply to all sources. `bar` is the transport bar, which
-    shows the selected source.
+    example for repeating, apply to all sources, but mirroring applies only to cameras. `bar` is the
+    transport bar, which shows the selected source.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class Playback(QObject):
     def holder(self) -> Callable[[bool], None]:
         """Return a function that pauses and resumes the sources that are playing now.
 
-        The function pauses these sources when it is called with True. It resumes them when it is
-        called with False.
+        Called with True, the function pauses the sources that were playing when `holder` was
+        called. Called with False, it resumes the same sources.
         """
         playing = [capture for capture in self._captures() if _is_playing(capture)]
 

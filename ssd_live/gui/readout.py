@@ -46,9 +46,9 @@ class Readout(QObject):
         grid.chosen.connect(self.begin_anew)
 
     def begin_anew(self) -> None:
-        """Count new frames from now on, for the source that is selected now.
+        """Make the next `sample` count only the frames from now on, of the selected source.
 
-        This happens whenever another source is selected, so that the next `sample` does not compare
+        This object calls it whenever another source is selected, because `sample` must not compare
         the counts of two sources.
         """
         self._last_counts = self._session.pipeline.frame_counter.counts()

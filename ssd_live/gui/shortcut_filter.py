@@ -6,10 +6,11 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QListWidget, QWidget
 
 
 class ShortcutFilter(QObject):
-    """An event filter that gives a key to the focused widget and not to the window's shortcut.
+    """An event filter for widgets that use keys which are also shortcuts of the window.
 
-    In a focused widget, Space presses a button, opens a combo box, or checks or unchecks a class in
-    a list. Printable characters find an entry in a combo box or list.
+    If such a widget has the focus, it gets the key, and the shortcut is not triggered. Space
+    presses a button, opens a combo box, or checks or unchecks a class in a list. Other printable
+    characters find an entry in a combo box or list. Keys with Ctrl or Shift remain shortcuts.
     """
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

@@ -19,9 +19,9 @@ class SourceMenus(QObject):
     """The menus of cameras and recent sources, and dialogs that ask for another source.
 
     The dialogs ask for a file, a folder or an address. The menus `cameras` and `recent` are filled
-    each time they open. `open_source` is called when the user has chosen a source: with its text
-    (such as a camera number, a path or an address), and with its options, or None to keep the last
-    options.
+    each time they open. `open_source` is called when the user has chosen a source. Its arguments
+    are the source's text (such as a camera number, a path or an address) and the source options. If
+    the options are None, the options that were given last must be used again.
     """
 
     def __init__(

@@ -73,11 +73,11 @@ class SourceStatus(QObject):
             self.label.setText(f"{state.spec.title}   {_video_mode(state)}")
 
     def _is_new(self, view: VideoView, state: CaptureState) -> bool:
-        """Return whether `state` differs from the state that was last shown for `view`.
+        """Return whether `state` differs from the state last shown for `view`, and remember it.
 
-        If it differs, it is stored as the last one. The phase, the error message and the number of
-        attempts are compared. If there are several sources, the attempts are not compared, because
-        each new attempt would replace the messages of the other sources.
+        The phase, the error message and the number of attempts to open the source are compared. If
+        there are several sources, the attempts are not compared, because a notice about each
+        attempt would replace the notices about the other sources.
         """
         attempts = 0 if self._is_one_of_several else state.attempts
         news = (state.phase, state.error_message, attempts)

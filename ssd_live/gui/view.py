@@ -122,10 +122,10 @@ class VideoView(QWidget):
         return self._picture
 
     def visible_detections(self) -> Detections | None:
-        """Return the detections that are drawn: those over the threshold, without hidden classes.
+        """Return the detections that are drawn: score at least the threshold, class not hidden.
 
-        Return None if there is no frame, if inference did not run on it, or if its detections are
-        from a model with other classes.
+        Return None if there is no frame, if the frame has no detections because no inference has
+        ended yet, or if its detections are from a model with other classes.
         """
         return self._session.visible(self._picture.detections) if self._picture else None
 
@@ -283,7 +283,7 @@ class VideoView(QWidget):
         )
 
     def _to_frame(self, point: QPointF) -> QPointF:
-        """Return a point of this widget as fractions (0 to 1) of the frame's width and height."""
+        """Return a point of this widget as fractions of the frame's size (0 to 1 if inside it)."""
         assert self._picture is not None
         left, top, scale = self._origin()
         return QPointF(

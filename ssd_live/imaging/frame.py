@@ -129,10 +129,10 @@ def resize_yuv420_to_bgr(
     `planes` are Y (H, W) and U, V (about half the size), all uint8. `matrix` says how their values
     stand for colours. The result is (height, width, 3) uint8 BGR. The aspect ratio is not kept.
 
-    Converting first and resizing afterwards gives nearly the same pixels because both steps are
-    linear. The only difference is that colour is interpolated once instead of twice. Resizing first
-    is much faster because only the pixels of the network input are converted. The tests compare
-    this function with that slower reference.
+    This function resizes first and then converts. It is much faster than the other order, because
+    only the pixels of the result are converted. Both orders give nearly the same pixels, because
+    both steps are linear. The only difference is that this function interpolates colour once and
+    the other order twice. The tests compare this function with the other order.
     """
     small = cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes])
     return np.asarray(cv2.transform(small, yuv_to_bgr_matrix(matrix)), np.uint8)

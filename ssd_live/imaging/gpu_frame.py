@@ -13,9 +13,9 @@ class GpuPicture:
     """A picture in GPU memory, from which a backend makes the network input.
 
     `native` is an FFmpeg frame of the format `cuda` that holds NV12: a luma plane, and a chroma
-    plane of half the size with U and V in turn. `region` is the part of it that the network sees,
-    in its own pixels, or None for the whole picture. `matrix` says how the YUV values stand for
-    colours.
+    plane of half the width and height in which U and V alternate. `region` is the part of `native`
+    that the network sees, in pixels of `native`, or None for the whole picture. `matrix` says how
+    the YUV values stand for colours.
     """
 
     native: av.VideoFrame
@@ -27,8 +27,9 @@ class GpuPicture:
 class GpuFrame(Frame):
     """A `Frame` without planes, whose pixels are in GPU memory.
 
-    `native` is an FFmpeg frame of the format `cuda`. `size` is the (width, height) of the frame in
-    pixels. It differs from the size of `native` if a video changes its size.
+    `native` is an FFmpeg frame of the format `cuda`. `size` is the (width, height) of the first
+    frame of the video, in pixels, and all frames of the video count as that large. `native` has
+    another size if the frame size changes within the video.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -49,7 +50,10 @@ class GpuFrame(Frame):
         return 3 * self.width * self.height // 2
 
     def picture(self, region: Region | None = None) -> GpuPicture:
-        """Return the picture, or the part of it that shows `region` of the frame."""
+        """Return the frame as a `GpuPicture` of which the network sees only `region`.
+
+        `region` is in pixels of the frame (`size`), or None for the whole frame.
+        """
         native = self.native
         assert isinstance(native, av.VideoFrame)
         if region is not None and (native.width, native.height) != self.size:

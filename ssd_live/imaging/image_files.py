@@ -66,12 +66,12 @@ def read_image(path: Path) -> Frame:
 
 
 def read_reduced_image(path: Path, shortest: int) -> tuple[Frame, tuple[int, int]]:
-    """Return an image file as `read_image` does, but perhaps smaller, and its size in the file.
+    """Return an image file as an upright `bgr24` frame, perhaps reduced, and its full size.
 
-    The image has a half, a quarter or an eighth of its width and height if no side is then shorter
-    than `shortest` pixels; a large JPEG is decoded faster and in less memory in this way. The size
-    is (width, height) of the whole upright image in pixels. Raises `MediaError` as `read_image`
-    does.
+    Width and height are divided by 8, 4 or 2: by the largest of these that leaves no side shorter
+    than `shortest` pixels. If none does, the frame is not reduced. A large JPEG is decoded faster
+    and in less memory in this way. The full size is (width, height) in pixels of the upright image
+    before it is reduced. Raises `MediaError` as `read_image` does.
     """
     size = _size_in_header(path)
     reductions = (
@@ -120,7 +120,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def _size_in_header(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) in pixels as the header says, or None if it does not say it."""
+    """Return (width, height) in pixels of the upright image, as the header gives it.
+
+    Return None if the header cannot be read or does not give the size.
+    """
     # Opening a pipe would wait for somebody to write; `read_image` refuses it.
     if path.is_file():
         with contextlib.suppress(OSError, ValueError, TypeError, OverflowError, struct.error):
@@ -148,9 +151,9 @@ def _check_pixels(path: Path) -> None:
 
 
 def _promises_too_much(data: NDArray[np.uint8]) -> bool:
-    """Return whether a PNG file says that one of its chunks is far larger than the file.
+    """Return whether `data` is a PNG file that says that a chunk is far larger than the file.
 
-    OpenCV takes that much memory before it reads the chunk: a file of 41 bytes took 2 GB.
+    OpenCV allocates memory for the whole chunk before it reads it: a file of 41 bytes took 2 GB.
     """
     content = data.data
     place = len(_PNG_SIGNATURE)

@@ -111,7 +111,9 @@ class Overlay:
         return x1, y1, min(max(x2, x1 + 2), self._width), min(max(y2, y1 + 2), self._height)
 
     def _render_tile(self, text: str, colour: Colour) -> tuple[Pixels, ...]:
-        """Return a label with `text` on the background `colour`, as planes in the pixel format.
+        """Return a label with `text` on the background `colour`, as planes.
+
+        The planes have the pixel format of the frames for which the overlay was made.
 
         The sides are even, and the label is not wider or taller than the frame.
         """
@@ -146,7 +148,7 @@ class Overlay:
     def _blit(self, planes: Sequence[Pixels], tile: Sequence[Pixels], spot: Rectangle) -> None:
         """Copy the label `tile` onto `planes`, with its top left corner at that of `spot`.
 
-        `tile` and `planes` are planes in the pixel format; `spot` is in pixels of the frame.
+        `tile` holds planes in the same pixel format as `planes`. `spot` is in pixels of the frame.
         """
         for index, (plane, part) in enumerate(zip(planes, tile, strict=True)):
             halving = 2 if index else 1

@@ -65,8 +65,8 @@ class LiveSession(Closing):
 
     Use it in a `with` block, or call `close`. All methods except `close` return at once. `events`
     are the callbacks. `shown` holds the display filters. `streams` is the number of sources, which
-    share one network. With `show` "inferred", every shown frame has its own boxes. With "source",
-    every frame is shown, with the newest boxes that exist.
+    share one network. With `show` "inferred", a frame is shown only after inference, with its own
+    boxes. With "source", every frame is shown at once, with the newest boxes that exist.
     """
 
     def __init__(
@@ -196,9 +196,10 @@ class LiveSession(Closing):
     def _network_died(self, error: BaseException) -> None:
         """Load the network again after it failed with `error`.
 
-        If this was at least the fourth failure within 60 seconds, do not load it again: load the
-        model for the CPU if it may have used the GPU, or else nothing. Each pipeline calls this
-        method in its infer thread, and only the first call after a failure counts.
+        If this was at least the fourth failure within 60 seconds, the network is not loaded again.
+        Instead, the model is loaded for the CPU if it may have used a GPU; otherwise nothing is
+        loaded. Each pipeline calls this method in its infer thread. Only the first call after a
+        failure has an effect.
         """
         with self._dying:
             if not self._is_alive:

@@ -173,9 +173,9 @@ class Measured:
     """The measurements of one source, or of several sources together.
 
     `frame_counts` are the counts since the start of the session. `steady` holds the counts without
-    its first seconds, or None during these. `rates` maps the name of each stage to its events per
-    second. `durations` maps the name of each stage, and "latency", to a histogram of durations in
-    seconds.
+    the first seconds of the session; it is None during those seconds. `rates` maps the name of each
+    stage to its events per second. `durations` maps the name of each stage, and "latency", to a
+    histogram of durations in seconds.
     """
 
     frame_counts: FrameCounts

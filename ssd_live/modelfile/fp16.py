@@ -23,8 +23,8 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
     stay in float32: the scaling of the pixels, L2 normalisation, softmax or sigmoid, and box
     decoding. The nodes of the copy are topologically sorted.
 
-    ONNX Runtime's own converter is not used, because it makes invalid graphs of ours: it casts a
-    tensor again for every node that stays in float32.
+    ONNX Runtime's own converter is not used, because it turns the graphs of ssd_live into invalid
+    ones: it casts a tensor again for every node that stays in float32.
     """
     typed = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
     graph = typed.graph

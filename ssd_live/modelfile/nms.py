@@ -274,7 +274,8 @@ def _add_common_areas(tail: GraphBuilder, boxes: str, iou_threshold: float) -> t
     """Append nodes that compute how much every two of the K `boxes` (B, K, 4) overlap.
 
     Returns the names of two tensors (B, K, K). The first is the area that two boxes have in common.
-    The second is the largest such area that the IoU threshold allows.
+    The second is the area that they cover together, multiplied by `iou_threshold`. The IoU of two
+    boxes is over the threshold if the first is greater than the second.
     """
     x1, y1, x2, y2 = tail.add_several(
         "Split", boxes, np.array([1, 1, 1, 1], np.int64), outputs=[None] * 4, axis=2

@@ -35,8 +35,8 @@ def quantised(
     NNCF measures the value ranges of the network on `images`, which are (height, width, 3) uint8
     BGR at the network's input size. Convolutions and the nodes between them compute in INT8, except
     the nodes whose names are in `in_float`. Box decoding and NMS stay in float32. `rounding`
-    chooses the weights and biases. Give the same one for several versions of a model that are made
-    with the same images.
+    chooses the weights and biases; None makes a new one. If several versions of a model are made
+    with the same images, give all of them the same `rounding`, so that it measures only once.
 
     Nothing is written; the path of the result is where `quantize` writes it by default. Raises
     `MissingPackageError` if NNCF or ONNX Runtime is not installed.
@@ -122,11 +122,11 @@ def feed_pixels(graph: GraphProto) -> None:
     """Change the graph so that the first convolution takes the bytes of the image directly.
 
     Then nothing is rounded on the way, and ONNX Runtime does not have to scale a float image, which
-    takes a fifth of its time. The graph is changed in place, but only if one scale and one zero
-    point (a whole number 0 to 255) for all channels turn the bytes into the network's input. If the
-    exact zero point is not a whole number, it is rounded, and the bias of the convolution is
-    corrected for the difference. At the border of the image, which is padded with zeros, an error
-    of up to half a step of the pixel values remains.
+    would take a fifth of its time. The graph is changed in place, but only if one scale and one
+    zero point (0 to 255) for all channels turn the bytes into the network's input. The zero point
+    is rounded to a whole number, and the bias of the convolution is corrected for the difference.
+    At the border of the image, where the convolution pads with zeros, an error of up to half a
+    pixel value (0.5 of 255) remains.
     """
     found = _normalisation(graph)
     if found is None:

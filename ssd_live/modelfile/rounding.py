@@ -90,9 +90,9 @@ class OutputErrorRounding:
     def correct_biases(self, proto: ModelProto) -> None:
         """Change the biases of the network `proto` so that its mean outputs are those of float32.
 
-        Convolutions are corrected from the input on, because an error at one reaches the next.
-        Those that do not depend on each other are corrected together. Raises `MissingPackageError`
-        if ONNX Runtime is not installed.
+        Convolutions are corrected in the order of computation, because an error at one reaches the
+        next. Those that do not depend on each other are corrected together. Raises
+        `MissingPackageError` if ONNX Runtime is not installed.
         """
         found = [one for one in _convolutions(self._nodes, proto.graph) if one.bias is not None]
         missing = [one.exact.output[0] for one in found if one.exact.output[0] not in self._means]
@@ -107,7 +107,7 @@ class OutputErrorRounding:
                 one.bias.CopyFrom(numpy_helper.from_array(bias.astype(np.float32), one.bias.name))
 
     def _squares(self, convolutions: Sequence["_Convolution"]) -> dict[str, Matrix]:
-        """Return the means of the products of the inputs of each convolution, by its name."""
+        """Return the mean products (I, I) of every two of a convolution's I inputs, by its name."""
         squares = {
             one.exact.name: np.zeros((self._weights[one.exact.name][0].size,) * 2, np.float32)
             for one in convolutions
@@ -130,7 +130,7 @@ class OutputErrorRounding:
 def _independent(
     convolutions: Sequence["_Convolution"], graph: GraphProto
 ) -> Iterator[list["_Convolution"]]:
-    """Yield neighbouring convolutions of which none depends on another of the same group."""
+    """Yield `convolutions` in order, grouped so that none depends on another of its group."""
     makers = {output: node for node in graph.node for output in node.output}
     group: list[_Convolution] = []
     for one in convolutions:
@@ -179,9 +179,10 @@ def _group(node: NodeProto) -> int:
 def _patches(
     node: NodeProto, inputs: NDArray[np.float32], kernel: Sequence[int], dice: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return what a convolution multiplies with its weights, at some random places.
+    """Return the inputs that a convolution multiplies by its weights, for P random output cells.
 
-    `inputs` is (C, H, W), and `kernel` is (height, width). The result is (C * height * width, P).
+    `inputs` is (C, H, W), and `kernel` is (height, width). `dice` draws the cells; P is at most
+    300. The result is (C * height * width, P).
     """
     attributes = _attributes(node)
     top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
@@ -203,7 +204,8 @@ def _rounded(weights: NDArray[np.float32], scale: Matrix, squares: Matrix, limit
     """Return the weights (O, I) as whole numbers of steps, at most `limit` to both sides.
 
     `scale` (O,) is the size of a step for each output. `squares` (I, I) holds the means of the
-    products of the inputs. The inputs with the largest squares come first.
+    products of every two inputs. The weights of the inputs with the largest mean squares are
+    rounded first, and the weights that are not rounded yet make up for the errors.
     """
     order = np.argsort(-np.diag(squares), kind="stable")
     left = weights.astype(np.float64)[:, order]
@@ -219,7 +221,7 @@ def _rounded(weights: NDArray[np.float32], scale: Matrix, squares: Matrix, limit
 
 
 def _means(proto: ModelProto, names: Sequence[str], images: Sequence[Pixels]) -> list[Matrix]:
-    """Return the mean (C,) of each of the tensors (1, C, H, W) with these names."""
+    """Return the mean (C,) over all images and cells of each tensor (1, C, H, W) in `names`."""
     sums = [np.zeros(1) for _ in names]
     for values in _run(proto, names, images):
         sums = [

@@ -27,7 +27,7 @@ class InvertedResidual(nn.Module):
     The first is 1 x 1 and multiplies the number of channels by `expansion`; it is left out if
     `expansion` is 1. The second is 3 x 3 and depthwise, with the `stride`. The third is 1 x 1 to
     `out_channels` and has no activation. If the input has the shape of the output, it is added to
-    the output. `conv` makes each convolution, as `SameConv2d` does.
+    the output. `conv` makes each convolution and takes the arguments of `SameConv2d`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MobileNetV2(nn.Module):
     """A backbone that makes two feature maps of normalised images (B, 3, H, W).
 
     Their shapes are (B, 576, H / 16, W / 16) and (B, 1280, H / 32, W / 32), with sizes rounded up.
-    `conv` makes each convolution, as `SameConv2d` does.
+    `conv` makes each convolution and takes the arguments of `SameConv2d`.
     """
 
     channels = (576, _LAST_CHANNELS)

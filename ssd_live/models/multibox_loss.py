@@ -54,8 +54,8 @@ def multibox_loss(
     N, C). `default_boxes` (N, 4) are cx, cy, w, h, and `targets` holds the objects of each image.
     The localisation loss is the smooth L1 loss between the predicted and the correct offsets of the
     matched default boxes. The confidence loss is the softmax cross-entropy of the matched default
-    boxes and of the unmatched ones with the highest loss. Of these, at most three are used for each
-    matched default box of the same image.
+    boxes and of the unmatched ones with the highest loss. At most three unmatched ones are used for
+    each matched one of the same image.
 
     `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number by which
     the loss is divided. Processes that share a batch use it to divide by the number of matched

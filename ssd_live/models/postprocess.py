@@ -68,9 +68,10 @@ def non_maximum_suppression(boxes: Tensor, scores: Tensor, iou_threshold: float)
 
 
 def _kept_of_block(overlaps: Tensor) -> Tensor:
-    """Return the places (K,) of the boxes that NMS keeps, best first.
+    """Return the indices (K,) of the boxes of one block that NMS keeps, highest score first.
 
-    `overlaps` (N, N) says which boxes overlap too much. The boxes are in the order of their scores.
+    `overlaps` (N, N) bool is true for two boxes whose IoU is more than the IoU threshold. The N
+    boxes of the block are sorted by score, highest first.
     """
     suppressed = torch.zeros(len(overlaps), dtype=torch.bool)
     kept = []
@@ -159,8 +160,8 @@ def detect_in_fixed_shapes(
 def _in_order(scores: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Return `scores` and `places`, both (B, M), sorted by score with the highest first.
 
-    `places` are the indices that the scores had before they were sorted. If scores are equal, the
-    one with the lower index comes first.
+    `places` are the indices of the scores in the tensor that `topk` took them from. If scores are
+    equal, the one with the lower index comes first, which `topk` does not promise.
     """
     by_place = places.argsort(1)
     order = by_place.gather(

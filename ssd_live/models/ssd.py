@@ -17,7 +17,7 @@ class ExtraLayer(nn.Module):
     """A layer after the backbone that makes a feature map of half the height and width.
 
     A 1 x 1 convolution to `out_channels // 2` channels is followed by a 3 x 3 convolution at stride
-    2 to `out_channels`. `conv` makes each convolution, as `SameConv2d` does.
+    2 to `out_channels`. `conv` makes each convolution and takes the arguments of `SameConv2d`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, conv: ConvBlock) -> None:
@@ -77,7 +77,8 @@ class Predictor(nn.Module):
 class DepthwisePredictor(Predictor):
     """A predictor of SSDLite: a depthwise 3 x 3 convolution, followed by a 1 x 1 convolution.
 
-    `conv` makes the depthwise convolution. The other arguments are those of `Predictor`.
+    `conv` makes the depthwise convolution and takes the arguments of `SameConv2d`. The other
+    arguments are those of `Predictor`.
     """
 
     def __init__(self, in_channels: int, boxes: int, values: int, conv: ConvBlock) -> None:

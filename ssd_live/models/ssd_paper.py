@@ -65,7 +65,7 @@ MakePredictor = Callable[[int, int], nn.Module]
 class Head(nn.Module):
     """A module with a box predictor and a class predictor for every feature map.
 
-    `channels` and `boxes` are the number of channels and the default boxes of each feature map.
+    For each feature map, `channels` holds its number of channels and `boxes` its default boxes.
     `classes` is the number of classes, including the background. `predictor` makes a layer from the
     numbers of its input and output channels.
     """

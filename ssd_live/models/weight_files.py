@@ -1,4 +1,4 @@
-"""Load published weights: recognise the network by the parameter names, and rename them to ours.
+"""Load published weights: recognise the network by the parameter names, and rename them.
 
 Code in a weight file is never run.
 """
@@ -56,10 +56,11 @@ class Recognised:
 
 @dataclass(frozen=True)
 class _Names:
-    """What the parameter names and shapes of a weight file tell.
+    """The network that the parameter names and shapes of a weight file belong to.
 
-    The fields are those of `Recognised`, and `state` holds the weights under our names. `preset` is
-    None if the weights do not show for which default boxes they were trained.
+    The fields are those of `Recognised`, but `state` takes the place of `model`: it holds the
+    weights under the names that ssd_live uses. `preset` is None if the weights do not show for
+    which default boxes they were trained.
     """
 
     network: str
@@ -75,10 +76,10 @@ def recognise(path: Path, preset: Preset | None = None) -> Recognised:
     `path` is a .pth, .pt or .safetensors file. The names and shapes of all its weights must be
     those of the network. The known networks are torchvision's SSD300 and SSDLite320, the SSD300 of
     ssd.pytorch, the SSD300 and SSD512 of lufficc/SSD, and the networks that `train` writes.
-    `preset` names the default boxes of the weights; None takes those that the code base uses for
-    such weights. Raises `ModelFileError` if the file cannot be read, if its network is unknown, if
-    its default boxes are unknown, if the weights do not fit the network, or if a weight is not a
-    finite number.
+    `preset` names the default boxes of the weights. If it is None, the preset stored in the file is
+    used, or else the one that the file's code base uses for this number of classes. Raises
+    `ModelFileError` if the file cannot be read, if its network is unknown, if its default boxes are
+    unknown, if the weights do not fit the network, or if a weight is not a finite number.
     """
     state = read_state(path)
     found = _identified(state, path)
@@ -111,7 +112,7 @@ def recognise(path: Path, preset: Preset | None = None) -> Recognised:
 
 
 def _stored_preset(path: Path) -> Preset | None:
-    """Return the preset that `save_weights` stored in a safetensors file, or None."""
+    """Return the preset that `save_weights` stored in a weight file, or None if there is none."""
     if path.suffix != ".safetensors":
         return None
     with safe_open(path, framework="pt") as archive:
@@ -234,9 +235,9 @@ def _identified(state: State, path: Path) -> _Names:
 
 
 def _from_lufficc(state: State) -> State:
-    """Return the weights of an SSD300 or SSD512 of lufficc/SSD under our names.
+    """Return the weights of an SSD300 or SSD512 of lufficc/SSD under the names of ssd_live.
 
-    Its layers are numbered as those of ssd.pytorch.
+    lufficc/SSD numbers the layers as ssd.pytorch does.
     """
     renamed = {}
     for name, tensor in state.items():
@@ -247,10 +248,10 @@ def _from_lufficc(state: State) -> State:
 
 
 def _from_ssd_pytorch(state: State) -> State:
-    """Return the weights of an SSD network of ssd.pytorch under our names.
+    """Return the weights of an SSD network of ssd.pytorch under the names of ssd_live.
 
-    ssd.pytorch numbers all layers of a list, including poolings and ReLUs. Only its list of extra
-    layers contains no ReLUs.
+    ssd.pytorch numbers all layers of a list. Its list of VGG16 layers includes the poolings and
+    ReLUs, but its list of extra layers contains only convolutions.
     """
     renamed = {}
     for name, tensor in state.items():

@@ -19,14 +19,14 @@ from ssd_live.system.paths import assets_folder
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model that ships with the program: its network, its weights and its facts.
+    """A trained model that ships with the program: its network, its weights and its description.
 
     `network` is the name of the network in the zoo, and `weights` is the name of the file with the
     weights. `input_size` is (width, height) in pixels. `mean` and `scale` have one value for each
     RGB channel of pixels in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns
     logits into scores. `iou_threshold` is the IoU over which NMS suppresses a box, and
     `display_threshold` is the lowest score of a detection that is shown; both are between 0 and 1.
-    The facts become part of the metadata of the model file.
+    All fields but `weights` become part of the metadata of the model file.
     """
 
     network: str

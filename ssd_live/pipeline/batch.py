@@ -166,9 +166,9 @@ class BatchPipeline(Generic[Other]):
     inference but keep their position in the order. One thread calls the sink in order: with
     `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
     frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
-    the network input is made. `inference` says how inference runs. After `cancellation.stop`, the
-    pipeline reads no more of the source and finishes the frames that it has read. After
-    `cancellation.abort`, it cancels all stages at once.
+    the network input is made. `inference` holds the backend and the options of inference. After
+    `cancellation.stop`, the pipeline reads no more of the source and finishes the frames that it
+    has read. After `cancellation.abort`, it cancels all stages at once.
     """
 
     def __init__(

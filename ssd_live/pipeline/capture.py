@@ -44,8 +44,8 @@ class CaptureState:
 
     `spec` describes the source. `info` holds the properties of the source, or is None before the
     source was opened. `position` is the time of the newest frame, in seconds since the beginning of
-    the source. `error_message` is that of the last error, or empty while the source is open.
-    `attempts` counts the errors since the source was last open.
+    the source. `error_message` is the message of the last error. It is empty before the first error
+    and while the source is open. `attempts` counts the errors since the source was last open.
     """
 
     phase: Phase
@@ -60,9 +60,9 @@ class CaptureState:
 class CaptureOptions:
     """The options for playing a source.
 
-    `source` is the mode in which to open the source, such as its size and frame rate. If `loop` is
-    true, playing starts again from the beginning when the source ends. If `mirror` is true, left
-    and right are flipped. If `paused` is true, the capture starts paused.
+    `source` holds the options with which the source is opened, such as its size and frame rate. If
+    `loop` is true, playing starts again from the beginning when the source ends. If `mirror` is
+    true, left and right are flipped. If `paused` is true, the capture starts paused.
     """
 
     source: SourceOptions = field(default_factory=SourceOptions)
@@ -73,12 +73,12 @@ class CaptureOptions:
 
 @dataclass(frozen=True)
 class Play:
-    """An order to read the next frame and to deliver it when it is due."""
+    """An order to the capture thread: read the next frame and deliver it when it is due."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """An order to deliver one frame without waiting until it is due.
+    """An order to the capture thread: deliver one frame without waiting until it is due.
 
     `frames` is 1 for the next frame, or -N for the frame that is N frames before the current one.
     """
@@ -88,7 +88,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Seek:
-    """An order to jump to a time of the source and deliver the frame there without waiting.
+    """An order to the capture thread: jump to a time and deliver the frame there without waiting.
 
     `seconds` is the time since the beginning of the source.
     """
@@ -272,10 +272,11 @@ class Capture:
             )
 
     def _next_order(self, info: SourceInfo) -> Play | Step | Seek | None:
-        """Return the next order, or None if no frame is to be read now.
+        """Return the next order for the capture thread, or None if no frame is to be read now.
 
-        Before None is returned, this method waits at most one second for a command, so that the
-        caller can ask again at once.
+        Before it returns None for a paused or ended source, this method waits at most one second
+        for a call of `play`, `pause`, `step`, `seek` or `retire`. The caller can thus call it in a
+        loop.
         """
         with self._changed:
             seeking, self._seek_to = self._seek_to, None
@@ -315,9 +316,10 @@ class Capture:
         return None
 
     def _wait_until(self, due: float) -> bool:
-        """Wait until `due` and return True, or return False early if a command arrives.
+        """Wait until `due` and return True, or return False early if the wait is interrupted.
 
-        `due` is in seconds on the monotonic clock.
+        A seek, a pause, the end of a pause and `retire` interrupt the wait. `due` is in seconds on
+        the monotonic clock.
         """
         with self._changed:
             paused = self._paused

@@ -51,10 +51,10 @@ class InferenceConfig:
     """The configuration of inference on the frames of a source.
 
     `input_size` is the (width, height) of the network input in pixels. `wanted` is the filter that
-    says which detections to keep. Inference runs on one of every `every` frames, the first one. If
-    `region` is given, inference sees only this part of the frame. `batch` is the batch size with
-    which the backend was loaded. `resize_threads` is the number of threads that make the network
-    inputs, or 0 to make them in the thread that decodes.
+    says which detections to keep. Inference runs on frames whose index is a multiple of `every`.
+    `region` is the part of the frame that inference sees, in pixels; None is the whole frame.
+    `batch` is the batch size with which the backend was loaded. `resize_threads` is the number of
+    threads that make the network inputs, or 0 to make them in the thread that decodes.
     """
 
     backend: Backend
@@ -66,7 +66,7 @@ class InferenceConfig:
     resize_threads: int = 0
 
     def weight(self, frame: Frame) -> int:
-        """Return the weight of a frame and its network input in a burst, in bytes.
+        """Return how many bytes a frame and its network input add to the weight of a burst.
 
         A burst is the frames that one stage hands to the next at once; its weight is limited. The
         weight of a frame has a lower limit, so that a burst of small frames stays short.
@@ -82,9 +82,9 @@ class InferenceConfig:
 class PreparedFrame:
     """A frame, its size (width, height) in pixels, and its network input `image`.
 
-    `image` is a future while another thread makes the network input. If the frame's pixels are in
-    GPU memory, it is the picture from which the backend makes the network input. It is None if
-    inference does not run on this frame.
+    `image` is None if inference does not run on this frame. It is a future if another thread makes
+    the network input. If the frame's pixels are in GPU memory, `image` is a `GpuPicture`, from
+    which the backend makes the network input.
     """
 
     frame: Frame
@@ -97,8 +97,9 @@ class _Batch:
     """A batch: the frames that the backend computes in one call.
 
     `images` holds the network inputs until the batch is submitted. `sizes` holds the (width,
-    height) of each frame in pixels. `pending` is the batch in flight. `outputs` are what the
-    backend computed. `found` holds the detections of each frame; it is empty until they are known.
+    height) of each frame in pixels. `pending` is the request to the backend while the batch is in
+    flight, otherwise None. `outputs` holds what the backend computed, or None before that. `found`
+    holds the detections of each frame; it is empty until they are known.
     """
 
     images: list[NetworkImage] = field(default_factory=list)
@@ -119,7 +120,7 @@ class _Batch:
 
 
 def _array(image: NetworkImage) -> Pixels:
-    """Return the network input (height, width, 3) uint8 BGR, when it is made."""
+    """Wait until a network input is made, and return it: (height, width, 3) uint8 BGR."""
     assert not isinstance(image, GpuPicture)
     return image.result() if isinstance(image, Future) else image
 
@@ -153,7 +154,7 @@ class InFlightQueue(Generic[Other]):
 
     @property
     def is_full(self) -> bool:
-        """Whether no more batches may be in flight; call `make_room` before you add a frame."""
+        """Whether no more batches may be in flight. If so, call `make_room` before `add`."""
         return 0 < self._most <= len(self._in_flight)
 
     def add(self, item: PreparedFrame | Other) -> None:
@@ -238,8 +239,9 @@ class InFlightQueue(Generic[Other]):
     def _take(self, left: int) -> list[FrameDetections | Other]:
         """Wait until at most `left` batches are in flight, and return what is then ready, in order.
 
-        That is, from the front of the queue, every frame with its detections and every other item
-        between them. The first frame that is not computed, and all behind it, stay in the queue.
+        The result starts at the front of the queue. It holds every frame with its detections, and
+        every other item between them. The first frame that is not computed, and all items behind
+        it, stay in the queue.
         """
         count = len(self._in_flight) - left
         if count > 0:

@@ -71,7 +71,7 @@ class NewestSlot(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class LiveFrame:
-    """A captured frame in the pipeline, with its detections if inference ran on it.
+    """A captured frame in the pipeline, with detections if there are any yet.
 
     `stale` means that the detections were found on an earlier frame. If `for_show` is false,
     inference runs on the frame, but the frame is not shown and does not count as shown, failed or
@@ -107,8 +107,8 @@ class LivePipeline(Closing):
     - `on_death` in the infer thread, with the error of the network in use, after that network was
       removed.
 
-    With `show` "inferred", every shown frame has its own boxes. With "source", every frame is
-    shown, with the newest boxes that exist.
+    With `show` "inferred", a frame is shown only after inference, with its own boxes. With
+    "source", every frame is shown at once, with the newest boxes that exist.
     """
 
     def __init__(
@@ -429,11 +429,11 @@ class LivePipeline(Closing):
             self._on_picture()
 
     def _settle(self, live_frame: LiveFrame | None, cause: Cause) -> None:
-        """Count as dropped, for `cause`, frames that will not be painted, each frame once.
+        """Count `live_frame` and the frame of the waiting image as dropped for `cause`.
 
-        These are `live_frame`, if it is not None, and the frame of the image that waits for the
-        view. That image is removed. If the newest frame is drawn again later, it is not counted a
-        second time.
+        If `live_frame` is None, only the frame of the waiting image is counted. The waiting image
+        is the one that the view has not fetched; it is removed. No frame is counted twice, even if
+        the newest frame is drawn again later.
         """
         self._drop(live_frame, cause)
         self._display.discard(cause, counted=self._number)

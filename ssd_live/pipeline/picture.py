@@ -34,7 +34,7 @@ class Picture:
 
     `pixels` is a contiguous uint8 array (H, W', 4) in BGRA order; its first `width` columns show
     `region` of the frame, and the other columns are padding. `detections` are in pixels of the
-    frame; they are None if inference did not run on the frame. `stale` means that the detections
+    frame; they are None before the first inference has ended. `stale` means that the detections
     were found on an earlier frame. All images of one frame have the same `number`.
     """
 
@@ -68,7 +68,7 @@ class PictureSlot:
     def put(self, picture: Picture) -> bool:
         """Store an image in place of the one that waits; return whether to tell the view about it.
 
-        The view must be told once, and again only after it called `take`.
+        The result is true for the first image, and then for the first image after each `take`.
         """
         with self._lock:
             if self._waiting is not None and self._waiting.number != picture.number:
@@ -94,7 +94,7 @@ class PictureSlot:
         return picture
 
     def painted(self, picture: Picture) -> bool:
-        """Count as shown the frame of an image that `take` returned and the view has painted.
+        """Count the frame of a taken image as shown. Call this when the view has painted the image.
 
         Only the first call for each frame counts. Return whether this call counted the frame.
         """
@@ -117,7 +117,7 @@ class PictureSlot:
             self._counted = max(self._counted, counted)
 
     def close(self) -> None:
-        """Count as dropped the frames of the image that waits and of an image not yet painted."""
+        """Remove the image that waits; count the frames of all unpainted images as dropped."""
         with self._lock:
             self._drop_waiting(Cause.STOPPED)
             if self._unpainted is not None:
@@ -125,9 +125,10 @@ class PictureSlot:
                 self._unpainted = None
 
     def _drop_waiting(self, cause: Cause) -> None:
-        """Remove the image that waits; count its frame, unless it was counted or is being painted.
+        """Remove the image that waits, and count its frame as dropped for `cause`.
 
-        The caller must hold the lock.
+        The frame is not counted if it was counted before, or if another image of it was taken and
+        is still to be painted. The caller must hold the lock.
         """
         picture, self._waiting = self._waiting, None
         if picture is None or picture.number <= self._counted or picture.number == self._unpainted:

@@ -75,7 +75,7 @@ class ProcessOptions:
     first of every `every` frames (1: on all frames), and only on the pixels of `region` if it is
     given. `start` (counted from the first frame) and `duration` are in seconds; None as `duration`
     means up to the end. `max_frames` is the largest number of frames to process, or None for all.
-    With `hardware_decoding`, a GPU decodes if its pixels are exactly those of the CPU.
+    With `hardware_decoding`, a GPU decodes if it gives exactly the pixels that the CPU gives.
     """
 
     quality: Quality
@@ -87,16 +87,11 @@ class ProcessOptions:
     hardware_decoding: bool = False
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all frames of the input are processed."""
-        return self.start == 0 and self.duration is None and self.max_frames is None
-
-    @property
     def key_text(self) -> str:
         """The text that stands for these settings in the keys of the resume log.
 
-        It is that of version 0.1.0, where this class was named `Settings`, so that the work which
-        that version finished is not done again.
+        It is the same text as in version 0.1.0, where this class was named `Settings`, so that
+        inputs which that version finished are not processed again.
         """
         return repr(self).replace(type(self).__name__, "Settings", 1)
 
@@ -447,11 +442,12 @@ class Job:
 
 
 def _resize_threads(device: str, cores: int) -> int:
-    """Return how many threads make the network inputs, for a backend on `device`.
+    """Return how many threads make the network inputs, or 0 if the decode thread makes them.
 
-    If the CPU runs the network, it is the bottleneck, and the decode thread does this work in its
-    warm cache. A GPU can be faster than that thread. `cores` is the number of CPU cores to use, or
-    0 for all.
+    If `device` is the CPU, the result is 0: inference is the bottleneck, and the decode thread has
+    the frame in its cache. For a GPU, more threads are used if there are enough cores, because the
+    GPU can be faster than the decode thread. `cores` is the number of CPU cores to use, or 0 for
+    all.
     """
     if device == "CPU":
         return 0

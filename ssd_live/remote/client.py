@@ -128,10 +128,11 @@ class InferenceProcess(Closing):
         return RemoteBackend(self)
 
     def submit(self, images: Pixels) -> "_Reply":
-        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+        """Send an image (1, H, W, 3) uint8 BGR to the process, and return the pending reply.
 
-        Raises `BackendError` if the process has ended. If the process failed on an earlier image,
-        raises that error again.
+        H and W are the network's input size. `result` of the reply waits for the outputs. Raises
+        `BackendError` if the process has ended. If the process failed on an earlier image, raises
+        that error again.
         """
         reply = _Reply(self)
         data = np.ascontiguousarray(images).data.cast("B")
@@ -331,9 +332,10 @@ class RemoteBackend(Closing):
         return self._open().pid
 
     def submit(self, images: Pixels) -> "_Reply":
-        """Send an image (1, H, W, 3) uint8 BGR to the process and return the image in flight.
+        """Send an image (1, H, W, 3) uint8 BGR to the process, and return the pending reply.
 
-        Raises `BackendError` if this handle is closed, and what `InferenceProcess.submit` raises.
+        H and W are the network's input size. `result` of the reply waits for the outputs. Raises
+        `BackendError` if this handle is closed, and what `InferenceProcess.submit` raises.
         """
         return self._open().submit(images)
 
@@ -363,11 +365,11 @@ class _Reply:
     def result(self, timeout: float | None = None) -> Outputs:
         """Wait for the outputs of the image and return them.
 
-        Raises `TimeoutError` after `timeout` seconds in which the process sent no outputs for any
-        image. The outputs of other images restart the time, because the process does not hang if an
-        image only waits behind many others. None waits forever. On Windows, the wait may be longer
-        than `timeout`. Raises `BackendError` if the process ended, and the error of the process if
-        it failed.
+        If the process sends no outputs for any image during `timeout` seconds, this method kills
+        the process and raises `TimeoutError`. The time starts again when the outputs of another
+        image come, because the process does not hang if an image only waits behind many others. If
+        `timeout` is None, the wait has no limit. On Windows, the wait may be longer than `timeout`.
+        Raises `BackendError` if the process ended, and the error of the process if it failed.
         """
         return self._process.result(self, timeout)
 

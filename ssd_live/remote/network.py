@@ -48,7 +48,8 @@ class LiveModel:
 
     `accept_all` is the filter. It accepts all detections of the model, and each view filters them
     further. `input_size` is (width, height) in pixels. `name` is the model's name. `kill` ends the
-    wait of a thread for outputs that never come. It may be called from any thread.
+    inference process, so that a thread that waits for outputs gets an error. Any thread may call
+    it.
     """
 
     backend: Backend
@@ -61,8 +62,9 @@ class LiveModel:
 def reply_type(rows: int) -> np.dtype[Any]:
     """Return the NumPy dtype of the reply to one image, in little-endian order.
 
-    `rows` is the highest number of detections per image. If `count` is `FAILED`, the other fields
-    are unspecified, and a line of JSON with the error follows.
+    `rows` is the highest number of detections per image. The field `count` is the number of
+    detections; they are the first `count` rows of `boxes`, `scores` and `classes`. If `count` is
+    `FAILED`, the other fields are unspecified, and a line of JSON with the error follows.
     """
     return np.dtype(
         [

@@ -49,9 +49,9 @@ def check_format(path: Path) -> None:
 class LogPaths:
     """The two paths of a log, a file with the detections as JSON lines.
 
-    `final` is the path of the finished log. `beside` is the output file that the user chose. Until
-    the log is finished, it is a part file (with `.part` in its name) beside that output file, so
-    that the user finds it.
+    `final` is the path of the finished log. Until then, the lines are in a part file (with `.part`
+    in its name) that stands beside the path `beside` and is named after it. `beside` is `final`, or
+    a path in the folder that the user chose, so that the user finds the part file.
     """
 
     final: Path
@@ -134,7 +134,7 @@ class JsonlWriter:
     def close_part(self) -> None:
         """Close the file and keep it as the part file.
 
-        Raises `OutputError` if writing fails. A part file in which nothing is then is deleted.
+        Raises `OutputError` if writing fails. If the part file is then empty, it is deleted.
         """
         try:
             self._file.close()

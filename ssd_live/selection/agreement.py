@@ -65,14 +65,15 @@ class NormalisedDetections:
 class Agreement:
     """The numbers that say how far the results of two backends or precisions match.
 
-    One of the two is the reference. Of its `expected` detections, `found` have a match among those
-    of the other. Of the `expected_back` detections of the other, `found_back` have a match among
-    those of the reference. `basis` is `detections`, or `boxes` if boxes before NMS were compared
-    instead.
+    One of the two is the reference. `expected` of its detections should have a match among those of
+    the other, and `found` have one. `expected_back` of the other's detections should have a match
+    among those of the reference, and `found_back` have one. `basis` is `detections`, or `boxes` if
+    boxes before NMS were compared instead.
 
-    `box_error` is the mean distance between the edges of two matching boxes. `box_shift` is how far
-    the left, top, right and bottom edges lie further right or down in the other than in the
-    reference, on average. Both are in parts of the side of the reference's box.
+    `box_error` is the mean distance between the edges of two matching boxes. `box_shift` is the
+    mean signed distance of the left, top, right and bottom edge. It is positive if the edge lies
+    further right or down in the other than in the reference. Both are fractions of the width or
+    height of the reference's box.
     """
 
     found: int
@@ -103,11 +104,11 @@ class Agreement:
         return f"box edges differ by {self.box_error:.1%} of the side ({shifts})"
 
     def within(self, precision: Precision) -> bool:
-        """Return whether the results are as near as the budgets require for `precision`."""
+        """Return whether `share`, `box_error` and `box_shift` are in the limits of `precision`."""
         return not self.shortfall(precision)
 
     def shortfall(self, precision: Precision) -> str:
-        """Return a text that says what is over the budgets of `precision`, or an empty text."""
+        """Return a text that says which limit of `precision` is not met, or an empty text."""
         if self.share < BUDGETS[precision]:
             return f"finds only {self.share:.1%} of what float32 finds"
         too_far = self.box_error > BOX_ERROR_BUDGETS[precision]
@@ -266,11 +267,12 @@ def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:
 def _found(
     wanted: NormalisedDetections, pool: NormalisedDetections, chosen: NDArray[np.bool_] | slice
 ) -> tuple[int, int, Edges]:
-    """Return how many of the chosen detections have a match in `pool`, and how many were chosen.
+    """Return how many chosen detections have a match in `pool`, how many were chosen, and edges.
 
     All detections are those in one image. `chosen` selects some of the detections of `wanted`. Each
-    detection of `pool` can be the match of only one of them. The last value (found, 4) is how far
-    each edge of a match lies further right or down, in parts of the side of the wanted box.
+    detection of `pool` can be the match of only one of them. The edges (found, 4) say how far the
+    left, top, right and bottom edge of each match lie further right or down than those of the
+    chosen box, as fractions of its width or height.
     """
     boxes, scores, classes = wanted.boxes[chosen], wanted.scores[chosen], wanted.classes[chosen]
     same = np.abs(boxes[:, None] - pool.boxes[None]).max(-1, initial=0) <= _SAME_EDGES

@@ -237,9 +237,10 @@ def measured_without_gpu(
     """Return the measurements of the backend choices on the CPU for a model, without using a GPU.
 
     A GPU is not used, because a GPU that was lost may hang. If `measured` has stored measurements
-    that are still valid, those are returned, with the choices on GPUs. Otherwise the measurements
-    on the CPU are read from a file of their own, or made now and stored there. They stay valid when
-    GPUs are added or removed. `notify` gets a line of text for each choice that is measured.
+    that are still valid, those are returned; they may include choices on GPUs. Otherwise the
+    measurements on the CPU are read from a file of their own, or made now and stored there. They
+    stay valid when GPUs are added or removed. `notify` gets a line of text for each choice that is
+    measured.
     """
     if (rows := _stored(table_path(model), table_identity(model))) is None:
         path, identity = table_path(model, "cpu"), table_identity(model) | {"gpus": []}

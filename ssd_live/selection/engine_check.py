@@ -68,10 +68,11 @@ def measure(
     """Return how far the results of an engine match those of the float32 file of its model.
 
     The engine and the float32 file run on the agreement sample of the model file, or on a black
-    image if the file has no sample. The worse of both directions counts. `answer` runs the engine
-    on images and returns the detections, and `answer_before_nms` does the same without NMS.
-    `precision` is that of the engine; it decides how high the agreement must be. Raises
-    `MissingPackageError` if neither ONNX Runtime nor OpenVINO is installed for the float32 results.
+    image if the file has no sample. The share that matches is the lower one of two directions: of
+    the detections of float32, and of those of the engine. `answer` runs the engine on images and
+    returns the detections, and `answer_before_nms` does the same without NMS. `precision` is that
+    of the engine; it decides how high the agreement must be. Raises `MissingPackageError` if
+    neither ONNX Runtime nor OpenVINO is installed for the float32 results.
     """
     from ssd_live.backends.tensorrt.store import Parity
 

@@ -30,10 +30,10 @@ _MEMORY_BYTES, _MEMORY_FACTOR = 4 * 2**30, 10
 def guard(model: ModelFile, choice: BackendChoice, notify: Callable[[str], None]) -> None:
     """Check that a backend can load a model file and run it, if its origin is not known.
 
-    Files that ship with the program, and those in the folder `models` of the engines folder, are
-    not checked. `notify` gets a line of text before a check. Raises `ModelFileError` if the backend
-    needs too much time or memory, crashes or fails, or if the outputs are not those of a model
-    file.
+    These files are not checked: those that ship with the program, those in the folder `models` of
+    the engines folder (`engines_folder`), and those that passed before. `notify` gets a line of
+    text before a check. Raises `ModelFileError` if the backend needs too much time or memory,
+    crashes or fails, or if `contract_error` finds something wrong with the outputs.
     """
     if _is_own(model.path) or (passed := _record(model, choice)).exists():
         return
@@ -69,7 +69,7 @@ def _words(choice: BackendChoice) -> tuple[str, str, str]:
 
 
 def _record(model: ModelFile, choice: BackendChoice) -> Path:
-    """Return the path of the empty file that says that a model file passed."""
+    """Return the path of the empty file that exists if `model` passed the check for `choice`."""
     version = backend_module(choice.backend).version()
     name = "-".join((model.sha256, *_words(choice), version)).replace("/", "_").replace(" ", "_")
     return cache_folder() / "checked" / name
@@ -112,9 +112,7 @@ def main(arguments: Sequence[str]) -> int:
             image = random.integers(0, 256, (1, height, width, 3), np.uint8)
             wrong = contract_error(loaded.submit(image).result(), model.metadata)
         if wrong:
-            raise ModelFileError(
-                f"its outputs are not those of a model file: {wrong}; make the file with `export`"
-            )
+            raise ModelFileError(f"its outputs are not valid: {wrong}; make the file with `export`")
     except MemoryError:
         print("error: needs too much memory; give a smaller model file", file=sys.stderr)
         return 1
@@ -125,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _limit_memory(file_bytes: int) -> None:
-    """Limit the memory of this process, where the system can do so."""
+    """Limit the memory of this process, if the system can; the limit grows with `file_bytes`."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -132,7 +132,7 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
 
     with load_backend(backend, model, options("latency")) as loaded:
         if wrong := contract_error(loaded.submit(images[0][None]).result(), model.metadata):
-            raise ModelFileError(f"its outputs are not those of a model file: {wrong}")
+            raise ModelFileError(f"its outputs are not valid: {wrong}")
         found = answers(loaded, images)
         latency = 1000 / _measure(loaded.submit, 1, images)
     with load_backend(backend, model, options("throughput")) as loaded:
@@ -148,7 +148,8 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
 def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
     """Return how many images per second a backend computes with `slots` batches in flight.
 
-    `submit` is the function of the backend that starts a batch. Each batch is one of the `images`.
+    `submit` is the function of the backend that starts a batch. Each batch holds one image; the
+    `images` are used in turn, again and again.
     """
     pending: deque[Pending] = deque()
     count, started = 0, time.perf_counter()

@@ -15,8 +15,8 @@ def own_program(module: str = "ssd_live", command: str = "") -> list[str]:
     """Return the first words of a command line that runs a part of this program.
 
     `module` is the Python module of that part, by default the program's command line. A frozen app
-    cannot run a module by its name, so there the app itself is run. Its first argument is then
-    `command`, the word that selects the part, or nothing for the command line.
+    cannot run a module by its name. The words then run the app itself with `command` as its first
+    argument, which selects the part. If `command` is empty, the app runs as its command line.
     """
     if getattr(sys, "frozen", False):
         return [sys.executable, *([command] if command else [])]

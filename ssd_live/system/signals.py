@@ -40,7 +40,7 @@ def terminal_ignored() -> Iterator[None]:
 
 
 def set_handler(handler: Handler) -> None:
-    """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP from now on, where no other one is set.
+    """Call `handler` on every Ctrl-C, SIGTERM and SIGHUP from now on, outside of `on_signals`.
 
     A signal that this process ignores stays ignored.
     """

@@ -41,7 +41,7 @@ _INTERPOLATIONS = (
 
 @dataclass(frozen=True)
 class Style:
-    """The details of augmentation in which the released code differs from what others use.
+    """The details of augmentation in which the code of the SSD paper's authors differs from others.
 
     The hue is changed by at most `hue_degrees`. If `patches_as_released` is true, patches are drawn
     by `sample_patch_as_released`, otherwise by `sample_patch`. The network input is resized by one
@@ -125,11 +125,11 @@ def flip(example: Example) -> Example:
 def zoom_out(
     example: Example, mean: tuple[float, float, float], random: np.random.Generator
 ) -> Example:
-    """Return the example at a random place on a canvas of 1 to 16 times its area (section 3.6).
+    """Return the example at a random place on a canvas of 1 to 16 times its area.
 
-    The rest of the canvas has the colour `mean` (BGR). Objects become smaller relative to the
-    image. A large image is scaled down first, so that no side of the canvas is longer than 2048
-    pixels.
+    This is section 3.6 of the SSD paper. The rest of the canvas has the colour `mean` (BGR).
+    Objects become smaller relative to the image. A large image is scaled down first, so that no
+    side of the canvas is longer than 2048 pixels.
     """
     ratio = random.uniform(1.0, _LARGEST_EXPANSION)
     example = _limited(example, _LARGEST_CANVAS / ratio)
@@ -178,12 +178,12 @@ def sample_patch(example: Example, random: np.random.Generator) -> Example:
 
 
 def sample_patch_as_released(example: Example, random: np.random.Generator) -> Example:
-    """Return a random part of the example, or the whole example, as the released code draws it.
+    """Return a random part of the example, or all of it, as the code released with the paper does.
 
-    For each of the six kinds of patch, up to fifty patches are drawn, and the first one that fits
-    is kept. Then the whole image or one of the kept patches is chosen, all equally likely. Objects
-    are treated as in `sample_patch`, but a patch may be left without an object. Sources: the
-    `batch_sampler` in `ssd_pascal.py`, and `sampler.cpp`.
+    For each of the six kinds of patch of `sample_patch`, up to fifty patches are drawn, and the
+    first one with the required IoU is kept. Then the whole image or one of the kept patches is
+    chosen, all equally likely. Objects are treated as in `sample_patch`, but a patch may be left
+    without an object. Sources: the `batch_sampler` in `ssd_pascal.py`, and `sampler.cpp`.
     """
     if not len(example.boxes):
         return example
@@ -198,9 +198,10 @@ def _patch_as_released(
 ) -> tuple[int, int, int, int] | None:
     """Return a random patch (x1, y1, x2, y2 in pixels), or None if fifty trials find none.
 
-    A scale of 0.3 to 1 and a ratio of width to height of 1/2 to 2 are drawn, both relative to the
-    sides of the image, and the ratio is limited so that the patch fits into the image.
-    `min_overlap` is the lowest IoU with some object (None: any IoU).
+    A random scale of 0.3 to 1 and a random ratio of 1/2 to 2 give the shape of the patch: relative
+    to the image, its width is scale * sqrt(ratio) and its height is scale / sqrt(ratio). The ratio
+    is limited so that the patch fits into the image. The patch has an IoU of at least `min_overlap`
+    with some object (None: any IoU).
     """
     height, width = example.image.shape[:2]
     for _ in range(_PATCH_TRIALS):
@@ -231,11 +232,12 @@ def cut(example: Example, patch: tuple[int, int, int, int]) -> Example:
 def find_patch(
     example: Example, min_overlap: float | None, random: np.random.Generator
 ) -> tuple[int, int, int, int] | None:
-    """Return a random patch of an example, x1, y1, x2, y2 in pixels (section 2.2).
+    """Return a random patch of an example, x1, y1, x2, y2 in pixels, or None.
 
-    Its sides are 0.3 to 1 times those of the image, and no side is more than twice the other. It
-    has an IoU of at least `min_overlap` with some object (None: any IoU), and the centre of an
-    object lies in it. Return None if fifty trials find no such patch.
+    This is section 2.2 of the SSD paper. The sides of the patch are 0.3 to 1 times those of the
+    image, and its longer side is at most twice its shorter side. The patch has an IoU of at least
+    `min_overlap` with some object (None: any IoU), and the centre of an object lies in it. Return
+    None if fifty trials find no such patch.
     """
     height, width = example.image.shape[:2]
     for _ in range(_PATCH_TRIALS):
@@ -275,7 +277,7 @@ def distort_colours(
 
     `image` is (H, W, 3) uint8 BGR. The hue changes by at most `hue_degrees`. Each change is made
     with a probability of one half. It is also random whether the contrast is changed before or
-    after saturation and hue (Howard 2013, as cited in section 2.2).
+    after saturation and hue (Howard 2013, as cited in section 2.2 of the SSD paper).
     """
     brightness: list[Callable[[Pixels], Pixels]] = [
         lambda x: _scaled(x, 1.0, random.uniform(-_BRIGHTNESS, _BRIGHTNESS))

@@ -24,13 +24,14 @@ from ssd_live.training.start import Normalise
 
 
 def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) -> Agreement:
-    """Return how many detections of a network and of its model file on ONNX Runtime agree.
+    """Return the agreement of a network with its model file on ONNX Runtime.
 
-    Both process the images of the agreement sample in the model file. `network` must be in
-    evaluation mode on the CPU, and `normalise` turns uint8 RGB images (B, 3, H, W) into its input.
-    If the network finds too few detections in the sample, the boxes with the best scores before NMS
-    are compared instead. Raises `ModelFileError` if the sample is damaged, and `BackendError` if
-    ONNX Runtime cannot run the model.
+    Both process the images of the agreement sample in the model file, and their detections are
+    compared; the network is the reference. `network` must be in evaluation mode on the CPU, and
+    `normalise` turns uint8 RGB images (B, 3, H, W) into its input. If the network finds too few
+    detections in the sample, the boxes with the best scores before NMS are compared instead. Raises
+    `ModelFileError` if the sample is damaged, and `BackendError` if ONNX Runtime cannot run the
+    model.
     """
     images = sample_images(model)
     raw = [_boxes_and_scores(network, normalise, model, image) for image in images]

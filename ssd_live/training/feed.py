@@ -144,10 +144,10 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
         return *_tensors(example, self._view.size), str(labelled.path)
 
     def _image(self, path: Path) -> tuple[Pixels, tuple[int, int]]:
-        """Return an image and the size of the whole image in the file.
+        """Return an image and the size (width, height) of the whole image in the file, in pixels.
 
-        A photo of many megapixels is read at a smaller size. Its smallest patch still has the
-        pixels of the network input.
+        If images are augmented, a photo of many megapixels is read at a smaller size, but so that
+        no side of its smallest patch is shorter than the longest side of the network input.
         """
         if self._view.augments:
             shortest = round(max(self._view.size) / SMALLEST_PATCH)

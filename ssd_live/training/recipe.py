@@ -27,9 +27,9 @@ class ModelPart(_Part):
     `network` is a name in the zoo, and `preset` chooses the default boxes of the VGG16 networks.
     `weights` is empty for random weights, `trained:NAME` for a shipped, imported or trained model,
     or the path of a weight file, which may hold only the layers of VGG16. `vgg16_input` is the
-    input that such a file is for: "pixels" minus their mean, as VGG16 was published and as the
-    reduced form is used, or "torchvision" for pixels that are also divided by their spread. A file
-    with reduced layers fc6 and fc7 needs no such word.
+    input that the VGG16 of such a file takes: "pixels" for pixels minus their mean, as for Caffe's
+    VGG16, or "torchvision" for pixels that are also divided by their standard deviation. It may be
+    empty if the file has the reduced layers fc6 and fc7 of SSD; then "pixels" is used.
     """
 
     network: str
@@ -41,11 +41,11 @@ class ModelPart(_Part):
 class DataPart(_Part):
     """The labelled data of a recipe.
 
-    `train` and `validation` are folders or files that `load_data` accepts, and the two splits name
-    a part of them. If `train` has several entries, the run trains on all of them together. If
-    `validation` is empty, there is no validation. `classes` fixes the class names and their order;
-    if it is empty, they come from the data. If `use_difficult` is true, the run also trains on
-    objects that evaluation ignores.
+    `train` and `validation` are folders or files that `load_data` accepts. `train_split` names a
+    part of each entry of `train`, and `validation_split` a part of `validation`. If `train` has
+    several entries, the run trains on all of them together. If `validation` is empty, there is no
+    validation. `classes` fixes the class names and their order; if it is empty, they come from the
+    data. If `use_difficult` is true, the run also trains on objects that evaluation ignores.
     """
 
     train: tuple[str, ...]
@@ -62,11 +62,12 @@ class TrainPart(_Part):
     A step is one batch of `batch` images; `milestones`, `warm_up` and the intervals `save_every`,
     `evaluate_every` and `log_every` count steps. The learning rate rises during `warm_up`, and is
     multiplied by `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and 0
-    turns clipping off. `average` is the largest share of their values that the averaged weights
-    keep at a step, and 0 turns averaging off. If `evaluate_every` is 0, the network is validated
-    only at the end. `workers` processes read the images. If `as_released` is true, training follows
-    the code that was released with the paper where that code differs from the usual way: the rate
-    of biases, the weight decay of the L2-normalisation scale, and details of the augmentation.
+    turns clipping off. `average` is the share of their values that the averaged weights (EMA) keep
+    at a step. The first steps use a smaller share, and 0 turns averaging off. If `evaluate_every`
+    is 0, the network is validated only at the end. `workers` processes read the images. If
+    `as_released` is true, training follows the code that was released with the paper where that
+    code differs from the usual way: the rate of biases, the weight decay of the L2-normalisation
+    scale, and details of the augmentation.
     """
 
     steps: Annotated[int, Field(ge=1)]

@@ -114,9 +114,10 @@ def _needs_pixels(part: ModelPart, state: State, path: Path) -> bool:
 def _for_pixels(weights: State, how: Preprocessing) -> State:
     """Return the weights of torchvision's VGG16, changed so that they take the input of SSD.
 
-    torchvision divides the pixels by 255, subtracts a mean and divides by a spread. The first
-    convolution takes over these steps from the preprocessing `how`. Only at the border of the
-    image, where the convolution pads with zeros, is the result not exactly the same.
+    torchvision divides the pixels by 255, subtracts a mean and divides by a standard deviation. SSD
+    gives the network pixels that are prepared as `how` says, and the weights of the first
+    convolution are changed to make up for the difference. Only at the border of the image, where
+    the convolution pads with zeros, is the result not exactly the same.
     """
     first = "backbone.features.0"
     mean, spread = torch.tensor(_TORCHVISION_MEAN), torch.tensor(_TORCHVISION_SPREAD)

@@ -429,9 +429,10 @@ def learning_rate(part: TrainPart, step: int) -> float:
 
 
 def _what_is_learned(recipe: Recipe) -> Recipe:
-    """Return the recipe without what may change when a run is resumed.
+    """Return the recipe with fixed values for the settings that may change when a run is resumed.
 
-    The batches and the learning rate of a step do not depend on these values.
+    These settings are the number of steps, the intervals and the number of workers. The batches and
+    the learning rate of a step do not depend on them.
     """
     free = {"steps": 1, "workers": 0, "save_every": 1, "evaluate_every": 0, "log_every": 1}
     return recipe.model_copy(update={"train": recipe.train.model_copy(update=free)})

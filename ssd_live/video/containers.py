@@ -66,7 +66,7 @@ def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first video stream of an open file that is not a cover image.
+    """Return the first video stream of an open file. Cover images are skipped.
 
     `path` is the file's path, for error messages. Raises `MediaError` if the file has no such
     stream, or if FFmpeg does not know the codec of the stream.

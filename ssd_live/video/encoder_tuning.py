@@ -35,9 +35,10 @@ def live_options(
     """Return the FFmpeg options with which `encoder` can keep up with a live recording.
 
     `pictures` are the first frames of the recording, in order, and one frame comes every `interval`
-    seconds. For libx264, the result has the highest effort (the most work for a smaller file) that
-    leaves enough CPU time for everything else, or the lowest effort if none does. With fewer than
-    two frames nothing can be measured, and the result has the middle effort. Every other encoder
+    seconds. For libx264, the result is for one of the three efforts in `_EFFORTS` (how much work
+    the encoder does to make the file smaller). It is the highest effort that needs at most `_SHARE`
+    of the CPU time between two frames, or the lowest effort if all need more. With fewer than two
+    frames nothing can be measured, and the result is for the middle effort. Every other encoder
     gets its usual options, because it is a hardware encoder and needs little CPU time.
     """
     if encoder.name != "libx264":
@@ -76,7 +77,8 @@ def seconds_per_frame(pictures: Sequence[av.VideoFrame], options: dict[str, str]
 def centre_of(picture: av.VideoFrame) -> av.VideoFrame:
     """Return a copy of the centre of a yuv420p frame.
 
-    The copy is as large as `_TRIAL_SIZE` (width, height), or as the frame where that is smaller.
+    The size of the copy is `_TRIAL_SIZE` (width, height). If the frame is narrower or lower than
+    that, its whole width or height is copied.
     """
     width, height = min(picture.width, _TRIAL_SIZE[0]), min(picture.height, _TRIAL_SIZE[1])
     left, top = (picture.width - width) // 4 * 2, (picture.height - height) // 4 * 2

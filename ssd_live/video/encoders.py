@@ -62,10 +62,10 @@ class Encoder:
 
 
 def _named(*names: str) -> dict[Preset, dict[str, str]]:
-    """Return a dictionary that maps each `Preset` to the options of an encoder for it.
+    """Return the `Encoder.presets` of an encoder that has an option named `preset`.
 
-    The only option in each entry is the encoder's option `preset`. `names` are its values for
-    `PRESETS`, in the same order, so the slowest comes first.
+    `names` are the values of this option for `PRESETS`, in the same order, so the slowest comes
+    first. The result maps each `Preset` to a dictionary such as {"preset": "veryfast"}.
     """
     return {preset: {"preset": name} for preset, name in zip(PRESETS, names, strict=True)}
 

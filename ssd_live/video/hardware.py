@@ -51,11 +51,11 @@ def working_accelerator(
 def kept_on_gpu(
     path: Path, options: dict[str, str], index: int
 ) -> tuple[Accelerator, av.VideoFrame] | None:
-    """Return a decoder that leaves the frames of a video in the memory of an NVIDIA GPU.
+    """Return a decoder that leaves a video's frames in NVIDIA GPU memory, and the first frame.
 
-    The second value is the first frame. Return None if the GPU does not decode this video to NV12,
-    the only format that the kernels of this program read. `path`, `options` and `index` are those
-    of `working_accelerator`.
+    The first frame is in GPU memory too. Return None if the GPU does not decode this video to NV12,
+    the only format that the kernels of this program read. `path`, `options` and `index` have the
+    same meaning as in `working_accelerator`.
     """
     hwaccel = HWAccel("cuda", allow_software_fallback=False, is_hw_owned=True)
     accelerator = Accelerator("cuda", hwaccel)

@@ -212,9 +212,10 @@ class VideoReader:
     `sample_aspect_ratio` is the width of a pixel of the upright frame divided by its height.
 
     If `hardware` is true, the reader tries to decode with hardware; `accelerator` says whether it
-    does. With `keep_on_gpu`, the frames are `GpuFrame` objects if an NVIDIA GPU decodes them to
-    NV12, they need not be turned, and the function returns true for the first frame as it is in GPU
-    memory and as the CPU decodes it. `keeps_on_gpu` says whether they are such objects.
+    does. If an NVIDIA GPU then decodes the video to NV12 and its frames are stored upright, the
+    reader calls `keep_on_gpu` with the first frame in GPU memory and the same frame decoded by the
+    CPU. If the function returns true, `read` yields `GpuFrame` objects, and `keeps_on_gpu` is true.
+    If `keep_on_gpu` is None, `read` never yields such objects.
 
     Without `hardware`, the CPU decodes, and `cores` is the number of its cores to use (0: all cores
     of the machine). If `shared` is true, inference uses the same cores. Decoding then uses only as
@@ -365,9 +366,9 @@ class VideoReader:
     def _look_ahead(self) -> av.VideoFrame:
         """Return the first frame of the file; `read` yields this frame again.
 
-        The packets before the first frame are kept for `read`. If there are more than `MOST_AHEAD`
-        packets, the file is opened again instead. Raises `MediaError` if the file has no frame that
-        can be decoded.
+        The packets before the first frame are kept for `read`. If there are `MOST_AHEAD` packets or
+        more, they are not kept. The file is then opened again, so that `read` starts at its
+        beginning. Raises `MediaError` if the file has no frame that can be decoded.
         """
         ahead: list[av.VideoFrame | av.Packet] = []
         items = self._unread

@@ -90,11 +90,12 @@ class AudioRoute:
             yield from self._mux_ready(context.encode(ready))
 
     def _set_time(self, frame: av.AudioFrame) -> None:
-        """Set the time of a sound frame to the number of samples before it.
+        """Set the time of a sound frame to the end of the previous one, in units of a sample.
 
-        The input's times are not precise enough, because in some containers (AVI) the time unit of
-        sound is longer than a frame of sound. If the input's time is later by more than
-        `_LARGEST_TIME_ERROR_SECONDS`, the sound has a real gap, which is kept.
+        The frame's own time is not precise enough, because in some containers (AVI) the time unit
+        of sound is longer than a sound frame. The own time is only used for the first frame and
+        after a gap in the sound. It is a gap if the own time is later than the end of the previous
+        frame by more than `_LARGEST_TIME_ERROR_SECONDS`.
         """
         rate = self._output.sample_rate
         if frame.pts is not None and frame.time_base is not None:

@@ -133,9 +133,9 @@ class VideoWriter:
     def write(self, frame: Frame) -> None:
         """Encode one frame.
 
-        `frame.native` must be an upright yuv420p FFmpeg frame with even sides. If the time of the
-        frame is not later than the time of the frame before, it is set to one unit of the time base
-        after that time. Raises `OutputError` if writing fails.
+        `frame.native` must be an upright yuv420p FFmpeg frame with even sides. A frame that is not
+        later than the previous frame is written one unit of the time base after the previous frame.
+        Raises `OutputError` if writing fails.
         """
         picture = frame.native
         assert isinstance(picture, av.VideoFrame)

@@ -27,8 +27,9 @@ _DEVICE = "GPU"
 class EnginePending:
     """A batch that was submitted to the GPU. See `Pending`.
 
-    `owner` is the thread that owns the GPU. `started` is done when that thread has started the
-    batch. `finish` waits for the outputs and returns them, and only that thread may call it.
+    `owner` is the thread that owns the GPU. `started` is a future that is done when that thread has
+    started the batch. `finish` waits for the outputs and returns them, and only that thread may
+    call it.
     """
 
     def __init__(

@@ -127,7 +127,7 @@ class BindingsDevice(Closing):
     def close(self) -> None:
         """Free everything that was allocated, newest first, and then the context.
 
-        Errors are ignored, because a lost GPU frees nothing any more.
+        Errors are ignored, because nothing can be freed on a lost GPU.
         """
         frees, self._frees = self._frees, []
         for free in reversed(frees):

@@ -227,7 +227,8 @@ def _monitor(trt: Any, on_progress: OnProgress, cancelled: threading.Event) -> A
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         """A progress monitor that reports the share of the whole build that is done, 0..1.
 
-        The library reports nested phases. The steps of the outermost phase are the whole build. The
+        The library reports phases that are nested and have a number of steps each. The outermost
+        phase is the whole build, and a phase inside another one counts as one step of it. The
         library may skip steps, but the reported share never decreases.
         """
 

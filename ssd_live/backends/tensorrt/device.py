@@ -32,8 +32,8 @@ class Gpu:
     """A GPU and its driver.
 
     `name` is the driver's name for the GPU. `capability` is the compute capability, as in `8.9`.
-    `driver` is the version of the driver if the system reports it, otherwise the CUDA version that
-    the driver was made for.
+    `driver` is the version of the driver if the system reports it, otherwise the newest CUDA
+    version that the driver supports. See `driver_version`.
     """
 
     name: str

@@ -69,8 +69,8 @@ def clear_traceback_frames(error: BaseException | None) -> None:
     """Clear the local variables in the traceback of an error and of its causes.
 
     Call this before the error is passed to another thread. Otherwise the objects in these variables
-    live as long as the error, and the other thread would free them. It may not touch objects of the
-    GPU.
+    live as long as the error, and the other thread would free them. Objects of the GPU may only be
+    freed in the thread that opened the GPU.
     """
     while error is not None:
         traceback.clear_frames(error.__traceback__)

@@ -78,7 +78,8 @@ def _others_that_fit(
     """Return the keys of the other engines of this model that run on this GPU with this batch.
 
     `wanted` is the key of the engine for exactly this GPU and batch. The keys are sorted, fastest
-    engine first. An engine is faster if it was built for fewer versions, GPUs and batches.
+    engine first. Nothing is measured: an engine counts as faster if it was built for fewer
+    versions of the library, GPUs and batch sizes.
     """
     keys = [manifest.key for _, manifest in store.every() if isinstance(manifest, Manifest)]
     fitting = [key for key in keys if key != wanted and _fits(key, wanted, gpu, batch)]

@@ -40,7 +40,8 @@ class PycudaDevice(Closing):
     be opened.
 
     pycuda frees an object when nothing refers to it any more, and that must happen in the thread
-    that opened the GPU. The device therefore keeps every object, and `close` frees them in order.
+    that opened the GPU. The device therefore keeps every object, and `close` frees all objects
+    before it frees the context.
     """
 
     library = "pycuda"
@@ -126,7 +127,7 @@ class PycudaDevice(Closing):
     def close(self) -> None:
         """Free everything that was allocated, and then the context.
 
-        A lost GPU frees nothing any more. pycuda then writes a line to standard error for each
+        On a lost GPU nothing can be freed. pycuda then writes a line to standard error for each
         object.
         """
         while self._kept:

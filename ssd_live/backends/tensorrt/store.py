@@ -52,9 +52,10 @@ class EngineKey(BaseModel):
     """Everything that an engine depends on. If any part differs, another engine is needed.
 
     `model` is the name of the model, and `model_sha256` the SHA-256 of its file. `flavour` is the
-    library and `version` its version. `gpu` is the name of the GPU. It, `compute_capability` and
-    `driver` are empty if the engine was built without a GPU. `batches` are the smallest, the usual
-    and the largest number of images in a batch. The other fields are those of `BuildOptions`.
+    library and `version` its version. `gpu` (its name), `compute_capability` and `driver` describe
+    the GPU as in `Gpu`, and are empty if the engine was built without a GPU. `batches` are the
+    smallest, the usual and the largest number of images in a batch. The other fields are those of
+    `BuildOptions`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,17 +77,18 @@ class EngineKey(BaseModel):
 
     @property
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the key, for the names of the files."""
+        """The first 16 hex digits of the SHA-256 of this `EngineKey`, as used in its file names."""
         return sha256(self.model_dump_json().encode())[:16]
 
 
 class Parity(BaseModel):
     """The result of the engine check: whether the engine finds what the float32 model file finds.
 
-    `share` is the share, 0..1, of detections or boxes that match, the worse of both directions.
-    `expected` is the number of detections or boxes that the float32 file finds. `basis` is what was
-    compared, `detections` or `boxes`. The state `forced` means that the check failed and the user
-    uses the engine anyway.
+    `basis` is what was compared, `detections` or `boxes`. `expected` is the number of detections or
+    boxes that the float32 file finds. `share` (0..1) is the smaller of two shares: how many of the
+    float32 file's detections or boxes the engine also finds, and how many of the engine's the
+    float32 file also finds. `state` is `forced` if the check failed and the user uses the engine
+    anyway.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -381,11 +383,11 @@ class EngineStore:
             ) from error
 
     def timings(self, flavour: VariantName, version: str) -> "SignedFile":
-        """Return the timing cache: what a library measured of GPU kernels while it built engines.
+        """Return the file of the timing cache of a library, which need not exist yet.
 
-        A later build needs not measure it again. `flavour` is the library and `version` its
-        version. Raises `OutputError` if the signing key
-        cannot be read or created.
+        It keeps the times of GPU kernels that the library measured while it built engines, so that
+        later builds need not measure them again. `flavour` is the library and `version` its
+        version. Raises `OutputError` if the signing key cannot be read or created.
         """
         return SignedFile(self.folder / f"{flavour}-{version}.timings", self._own_key())
 

@@ -118,7 +118,8 @@ def _check_outputs(request: Request) -> None:
 def _subjects(request: Request) -> tuple[Subject, ...]:
     """Return every combination of model, backend and precision to measure.
 
-    If several combinations lead to the same model and backend, only the first one is returned.
+    If several combinations lead to the same model, backend and precision, only the first one is
+    returned.
     """
     found: dict[tuple[str, str], Subject] = {}
     for name in _models(request):
@@ -139,9 +140,9 @@ def _models(request: Request) -> list[str]:
 def _clip(source: str | None, stack: ExitStack) -> Path | None:
     """Return the video file to measure, or None if `source` is `synthetic`.
 
-    If `source` is None, this is the sample clip. A `pattern` source is encoded to a temporary file,
-    which is removed when `stack` is closed. Raises `UsageError` if the source is not a file,
-    `pattern` or `synthetic`, and `MediaError` if the file cannot be read.
+    If `source` is None, return the sample clip. If it is a test pattern, encode the pattern to a
+    temporary file, which is removed when `stack` is closed. Raises `UsageError` if the source is
+    not a file, `pattern` or `synthetic`, and `MediaError` if the file cannot be read.
     """
     if source is None:
         return _SAMPLE

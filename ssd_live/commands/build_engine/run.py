@@ -37,8 +37,8 @@ def run(request: Request) -> None:
     If the same engine exists, it is built again only with `--force`. If there is no GPU here, or if
     the engine is for other GPUs, the comparison is done when the engine is first loaded. Raises
     `UsageError` if an option is not valid, `BackendError` if the build fails or too few results
-    agree, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the library or the
-    folder cannot be used.
+    agree, `CancelledError` on Ctrl-C, and another `SsdLiveError` if the model, the TensorRT library
+    or the engine store cannot be used.
     """
     precision, workspace_mb, force = request.precision, request.workspace, request.force
     if precision not in _PRECISIONS:
@@ -159,7 +159,8 @@ def _build(model: ModelFile, variant: Variant, options: BuildOptions, store: Eng
 
     The build runs in its own thread, so that Ctrl-C works. The first Ctrl-C cancels the build, and
     the second Ctrl-C ends the process. `store` keeps the timing cache, which makes later builds
-    faster. Raises `CancelledError` if the build was cancelled, and the other errors of `build`.
+    faster. Raises the errors of `builder.build`, such as `CancelledError` if the build was
+    cancelled and `BackendError` if it failed.
     """
     cancelled = threading.Event()
     answers: list[bytes] = []

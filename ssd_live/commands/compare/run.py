@@ -41,7 +41,11 @@ _TIMED_IMAGES = 10
 
 @dataclass
 class _Runner:
-    """A loaded detector, what it is, and what was measured of it."""
+    """A loaded detector with its measured times.
+
+    `form` is `ssd_live`, or the form of a detector of another project. `known` are the classes of
+    the data that the detector knows. `seconds` has one time for each image and round.
+    """
 
     name: str
     form: str
@@ -131,8 +135,10 @@ def _other(detector: OtherDetector, request: Request, data: DataSet) -> _Runner:
 def _class_names(text: str, detector: OtherDetector) -> Sequence[str]:
     """Return the names of a detector's classes, in the order of its labels.
 
-    Labels of torchvision's detectors are COCO's category ids, with gaps; the others count COCO's
-    80 classes without gaps. Raises `UsageError` if the number of names is not that of the classes.
+    `text` is `voc`, `coco`, or names with commas between them. For `coco`, the list for a detector
+    of torchvision has gaps, because its labels are COCO's category ids. Other detectors count
+    COCO's 80 classes without gaps. Raises `UsageError` if the detector has another number of
+    classes.
     """
     lists = {"voc": VOC, "coco": COCO if detector.form == "torchvision" else names_for(80)}
     names = lists.get(text) or names_in(text)
@@ -145,7 +151,7 @@ def _class_names(text: str, detector: OtherDetector) -> Sequence[str]:
 
 
 def _named(runners: list[_Runner]) -> list[_Runner]:
-    """Return the runners, after a number was added to names that came before."""
+    """Give each runner a name of its own, such as `NAME (2)`, and return the runners."""
     seen: dict[str, int] = {}
     for runner in runners:
         seen[runner.name] = seen.get(runner.name, 0) + 1
@@ -155,7 +161,10 @@ def _named(runners: list[_Runner]) -> list[_Runner]:
 
 
 def _time(runners: list[_Runner], data: DataSet) -> None:
-    """Measure the seconds of each detector for the same images, in turns."""
+    """Time each detector on the same images, at most 10, and add the times to its `seconds`.
+
+    The detectors take turns, so that other work of the machine slows all of them.
+    """
     chosen = data.images[:: max(len(data) // _TIMED_IMAGES, 1)][:_TIMED_IMAGES]
     # Images that could not be read were left out of the evaluation too.
     images: list[Pixels] = []

@@ -14,7 +14,7 @@ from ssd_live.system.paths import resolve
 
 
 def run(request: Request) -> None:
-    """Print which default box found each detection in an image, and draw these boxes.
+    """Print which default box gave each detection in an image, and draw these boxes to a file.
 
     If the user names a label file of the image, also show which default boxes match each object.
     Raises `UsageError` if an option is not valid, and another `SsdLiveError` if a file, the model

@@ -187,7 +187,7 @@ class _Terminal:
         return None
 
     def _never_recorded(self, *, any_frames: bool) -> SsdLiveError | None:
-        """Return the error that the requested recording never started, or None.
+        """Return an error if the requested recording never started, otherwise None.
 
         `any_frames` is whether a source gave a frame.
         """
@@ -273,7 +273,7 @@ class _Terminal:
 
 
 def recording_summary(recorded: Any) -> str:
-    """Return a line of text for the user about a recording that ended without an error."""
+    """Return a line of text about `recorded`, a recording that ended without an error."""
     lost = f" ({recorded.lost} lost because writing was too slow)" if recorded.lost else ""
     return f"recorded {recorded.frames} frames, {recorded.seconds:.1f} s: {recorded.path}{lost}"
 

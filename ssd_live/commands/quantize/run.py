@@ -13,9 +13,9 @@ def run(request: Request) -> None:
     """Write the INT8 version of a float32 model, and print how far it agrees with float32.
 
     If there are labelled images, also print the mAP of both models on them. Raises `ModelFileError`
-    if the INT8 version is over a budget and is not forced, `OutputError` if the output exists and
-    may not be overwritten, and another `SsdLiveError` if the model, the data or a package cannot be
-    used.
+    if the INT8 version differs too much from float32 and `--force` was not given, `OutputError` if
+    the output exists and may not be overwritten, and another `SsdLiveError` if the model, the data
+    or a package cannot be used.
     """
     model = find_model(request.name)
     if model.metadata.precision != "float32":

@@ -68,11 +68,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An INT8 version and how well it does on the runtime where it does worse.
+    """An INT8 version with its results. Each result is the worst one of the installed backends.
 
-    `agreement` compares it with float32 on the held-out frames. `score` is its mAP on the labelled
-    images in percent. Without labelled images, it is its average precision if the detections of
-    float32 were the labels. `reached` is the score of float32.
+    `agreement` compares it with float32 on the held-out frames. If there are labelled images,
+    `labelled` is true and `score` is the mAP on them in percent. Otherwise `score` is the likeness
+    in percent or, if there are too few detections for that, the share of boxes that agree minus the
+    box error, in percent. `reached` is the score of float32.
     """
 
     file: ModelFile
@@ -84,7 +85,7 @@ class Candidate:
 
     @property
     def shortfall(self) -> str:
-        """A text that says what is over a budget, or an empty text."""
+        """A text that says why this version is too far from float32, or an empty text."""
         if self.labelled and self.score < self.reached - MAP_BUDGET:
             return f"its mAP is {self.score:.2f}, and that of float32 is {self.reached:.2f}"
         return self.agreement.shortfall("int8")
@@ -113,10 +114,10 @@ def calibration_and_held_out(
     """Return images for the calibration, and other images to judge the result by.
 
     Both are in the input size of the network. They come from the first 1000 frames of `data`, which
-    is a video, an image or a folder; if `data` is None, from the bundled photos and clip. Parts of
-    it alternate, so that neighbouring frames are not on both sides. The agreement sample of the
-    model file is held out too. One or two images serve as both. Raises `MediaError` if `data`
-    cannot be read.
+    is a video, an image or a folder; if `data` is None, from the bundled photos and clip. The
+    frames are cut into 12 parts. Every third part is held out, so that few neighbouring frames are
+    on both sides. The agreement sample of the model file is held out too. If there are only one or
+    two frames, they are used for both. Raises `MediaError` if `data` cannot be read.
     """
     frames = frames_of(data) if data else bundled_frames()
     images = [
@@ -155,10 +156,10 @@ def best_version(
 ) -> Candidate:
     """Make the attempts, and return the best INT8 version of a float32 model.
 
-    One within the budgets comes before one over them; then the score counts. A faster one wins if
-    its score is nearly as good. With `labels`, the score is the mAP on these labelled images. The
-    search ends early when a score is that of float32. Raises `ModelFileError` if no backend here
-    runs INT8.
+    Versions that are too far from float32 (see `Candidate.shortfall`) are left out, unless all are.
+    Of the versions with nearly the highest score, the fastest is returned. With `labels`, the score
+    is the mAP on these labelled images. The search ends early when a version is near enough and has
+    nearly the score of float32. Raises `ModelFileError` if no backend here runs INT8.
     """
     judge = _Judge(model, held_out, labels)
     tie = _LIKENESS_TIE if labels is None else _MAP_TIE
@@ -197,7 +198,11 @@ class _Judge:
         self.measure = "likeness" if labels is None else "mAP"
 
     def candidate(self, form: ModelFile, attempt: Attempt) -> Candidate:
-        """Return an INT8 version with the worse of its results on the installed runtimes."""
+        """Return the candidate for `form`, the INT8 version that `attempt` made.
+
+        It gets the worst results of the installed backends. Raises `ModelFileError` if no backend
+        that runs INT8 is installed.
+        """
         agreements, scores = [], []
         for runtime in RUNTIMES:
             try:
@@ -268,7 +273,7 @@ def likeness(
 
 
 def _in_pixels(boxes: np.ndarray) -> np.ndarray:
-    """Return boxes in a large image, where the rule that a box ends in its last pixel is small."""
+    """Return boxes (N, 4) in 0..1 as boxes in pixels of an image of 10,000 x 10,000 pixels."""
     return np.asarray(boxes * 10_000, np.float32)
 
 

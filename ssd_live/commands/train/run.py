@@ -98,10 +98,10 @@ def run(request: Request) -> None:
 
 @contextmanager
 def _workers_end_in_one_line() -> Iterator[None]:
-    """Replace PyTorch's error about the end of a process that loads images by one of this program.
+    """Replace PyTorch's error in the with-block if a process that loads images ended.
 
-    In the with-block, raise `CancelledError` if a signal came before the error, because a signal of
-    the terminal ends these processes too. Otherwise raise `TrainingError`.
+    Raise `CancelledError` instead if a signal came before the error, because a signal of the
+    terminal ends these processes too. Otherwise raise `TrainingError`.
     """
     try:
         yield
@@ -185,9 +185,10 @@ def _data(recipe: Any) -> tuple[Any, Any]:
 
 
 def _check_objects(train: Any, validation: Any, *, use_difficult: bool) -> None:
-    """Raise `DataError` if there is nothing to learn, or nothing to validate with.
+    """Raise `DataError` if the training data or the validation data have no objects.
 
-    A note names the classes of which the training data have no object.
+    `validation` may be None. With `use_difficult`, difficult objects of the training data count
+    too. A note names the classes of which the training data have no object.
     """
     counts = _object_counts(train, with_ignored=use_difficult)
     if not any(counts.values()):
@@ -208,7 +209,10 @@ def _check_objects(train: Any, validation: Any, *, use_difficult: bool) -> None:
 
 
 def _object_counts(data: Any, *, with_ignored: bool) -> dict[str, int]:
-    """Return the number of objects with an area of each class, by its name."""
+    """Return the number of objects of each class name, without boxes that have no area.
+
+    With `with_ignored`, objects that evaluation ignores, such as difficult ones, are counted too.
+    """
     counts = dict.fromkeys(data.classes, 0)
     for image in data.images:
         solid = (image.boxes[:, 2:] > image.boxes[:, :2]).all(1) & (with_ignored | ~image.ignored)
@@ -288,7 +292,8 @@ class _Validator:
     def display_threshold(self, network: Any) -> float | None:
         """Return the score at which the network has the best F1 on the validation data.
 
-        The score is rounded down to two decimals. None is returned if the network finds no object.
+        The score is rounded down to two decimals, but is at least the score threshold of the model.
+        None is returned if the network finds no object.
         """
         from ssd_live.evaluation.average_precision import best_f1_threshold
 
@@ -345,9 +350,9 @@ def _finish(
     The best step has the highest validation mAP; without validation it is the last step.
     `described` is the description of the model. The images on which the file and the network are
     compared come from `data`, prepared as `how` says, and stay in the file. With a `validator`, the
-    display threshold is that of the best F1 on the validation data. `folder` gets the curves.
-    The file of weights can start another training. Raises `ModelFileError` if the file and the
-    network do not agree, and `OutputError` if a file cannot be written.
+    display threshold is the score with the best F1 on the validation data. The curves are written
+    to `folder`. Another training can start from the weights. Raises `ModelFileError` if the file
+    and the network do not agree, and `OutputError` if a file cannot be written.
     """
     from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
@@ -359,7 +364,10 @@ def _finish(
     if best not in (None, trainer.step):
         notify(f"step {best} was the best in validation; its weights are used")
     if validator is not None and (threshold := validator.display_threshold(trainer.trained)):
-        notify(f"detections with a score of at least {threshold:g} are shown: the best F1")
+        notify(
+            f"detections with a score of at least {threshold:g} are shown, because this threshold "
+            "has the best F1 in validation"
+        )
         described = replace(described, display_threshold=threshold)
     network = trainer.trained_on_cpu()
     facts = {

@@ -22,7 +22,10 @@ class SourceSpec:
 
     @property
     def returns(self) -> bool:
-        """Whether the source, after it failed, may return and can then be opened again."""
+        """Whether a source that failed may work again later, so that reopening it makes sense.
+
+        This is true for cameras and network streams.
+        """
         return self.kind in ("camera", "stream")
 
 

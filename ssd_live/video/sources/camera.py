@@ -142,10 +142,10 @@ def _open(index: int, options: SourceOptions) -> cv2.VideoCapture:
     """Open camera number `index` in a mode close to the requested one, and return it.
 
     The pixel format is the requested one. If none is requested, the camera's default format is
-    tried first. If it does not allow the requested size and rate, MJPG is tried, because USB 2 is
-    too slow for the raw pixels of large frames. If MJPG then gives a smaller width, or the same
-    width and a lower rate, the default format is used after all. Raises `MediaError` if the camera
-    cannot be opened.
+    tried first. If the camera does not reach the requested size and rate in this format, MJPG is
+    tried, because USB 2 is too slow for the raw pixels of large frames. If the width with MJPG is
+    smaller than with the default format, or the width is equal and the rate is lower, the default
+    format is used after all. Raises `MediaError` if the camera cannot be opened.
     """
     size, rate = options.size or _DEFAULT_SIZE, options.rate or _DEFAULT_RATE
     capture = _try(index, size, rate, options.pixel_format)
@@ -191,7 +191,7 @@ def _grants(capture: cv2.VideoCapture, size: tuple[int, int], rate: float) -> bo
 
 
 def _why(index: int) -> str:
-    """Return a message that camera number `index` does not work, and what the user can do."""
+    """Return an error message that says that camera number `index` fails, and what to do."""
     if sys.platform == "darwin":
         return (
             f"camera {index} cannot be opened; allow it under System Settings > Privacy & "

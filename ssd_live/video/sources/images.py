@@ -66,7 +66,7 @@ class ImagesSource(Closing):
         return None
 
     def seek(self, seconds: float) -> None:
-        """Continue with the first image at or after `seconds` from the first image."""
+        """Continue with the first image whose time is at least `seconds`. Times begin at 0."""
         self._next = min(max(int(np.ceil(seconds * self._rate - 1e-6)), 0), len(self._paths))
 
     def close(self) -> None:

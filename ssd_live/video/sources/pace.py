@@ -29,8 +29,9 @@ class Metronome:
 class Pacer:
     """A clock that says when to show each frame of a video, so that it plays at its own speed.
 
-    If the frame times jump, or if the caller is too late, the clock starts again: that frame is due
-    at once, and the times of later frames count from it.
+    If a frame would be due too far in the past or future, because the caller is late or the frame
+    times jump, the clock starts again with this frame: it is due at once, and the times of later
+    frames count from it.
     """
 
     _FARTHEST_AHEAD_SECONDS, _FARTHEST_BEHIND_SECONDS = 2.0, 0.5

@@ -19,11 +19,12 @@ def parse_source(text: str) -> SourceSpec:
     """Return the kind, address and title of the source that a user's text names.
 
     The text is a camera's number or name, a file, an address, a folder of images, or the word
-    `screen` or `pattern`, which details may follow, as in `screen:2`. An existing file or folder
-    has priority over a camera of the same name. Whether a camera of this name exists is not
-    checked.
+    `screen` or `pattern`. Details may follow these words, as in `screen:2`. An existing file or
+    folder has priority over a camera of the same name. Other text without a slash or a file ending
+    is taken as the name of a camera. This function does not check that the camera exists.
 
-    Raises `UsageError` if the text is none of these.
+    Raises `UsageError` if the text is empty or not a usable path, if its details or its address are
+    not valid, or if it has a slash or a file ending but there is no such file.
     """
     text = text.strip()
     if not text:

@@ -26,9 +26,10 @@ class PatternSource(Closing):
     """A source that generates frames with moving objects.
 
     `address` is WxH, @RATE, WxH@RATE or empty. WxH is the size in pixels, and RATE is in frames per
-    second. What it does not give is taken from `options`, and is otherwise 1280x720 at 30 frames
-    per second. An `address` with a rate of 0 means as fast as possible. A frame depends only on its
-    index and the size, so every run generates the same frames.
+    second. If RATE is 0, frames are generated as fast as they are read. A size or rate that is not
+    in `address` is taken from `options`. If it is not there either, it is 1280x720 or 30 frames per
+    second. The pixels of a frame depend only on its index and the size, so every run generates the
+    same frames.
     """
 
     def __init__(self, address: str, options: SourceOptions) -> None:

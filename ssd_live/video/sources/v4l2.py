@@ -136,8 +136,8 @@ def _rates(
 def _asked(ioctl: Ioctl, handle: int, code: int, request: bytearray) -> bool:
     """Make the ioctl call `code` on the file descriptor `handle`, and return whether it succeeded.
 
-    The call writes the answer of the camera into `request`. When entries of a list are read one
-    after another, the call fails after the last entry.
+    The call writes the answer of the camera into `request`. A call can read one entry of a list.
+    It fails if the list has no entry with the requested number, so this marks the end of the list.
     """
     try:
         ioctl(handle, code, request)

@@ -346,7 +346,7 @@ def test_a_polygon_with_half_a_corner_is_refused(label: str, tmp_path: Path) -> 
 def test_pixels_instead_of_shares_are_refused(tmp_path: Path) -> None:
     """Training on them would learn nothing: every box would lie outside."""
     said = only_trouble(tmp_path, "0 0.5 0.5 0.2 0.2\n0 40 20 30 10\n")
-    assert "line 2 has 40, which is no share of the image" in said
+    assert "line 2 has 40, but boxes must be relative" in said
 
 
 def test_a_box_that_exceeds_the_image_a_little_is_kept(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ _NV12_STEP = 2
 def source_digest() -> str:
     """Return the SHA-256 of the kernels' source files as hexadecimal digits.
 
-    The first line of the PTX file contains the digits of the sources that it was made from.
+    The first line of the PTX file contains the SHA-256 of the sources that it was made from.
     """
     return hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
@@ -91,9 +91,9 @@ class NmsOutputs:
 class Nv12Planes:
     """The device addresses of a picture in NV12, or of a part of it.
 
-    `luma` is the address of the luma plane, and `chroma` that of the plane with U and V in turn.
-    The sizes are (width, height) in samples of the plane. The pitches are the bytes from one row to
-    the next.
+    `luma` is the address of the luma plane. `chroma` is the address of the chroma plane, in which U
+    and V alternate. The sizes are (width, height), in pixels for luma and in pairs of U and V for
+    chroma. The pitches are the bytes from one row to the next.
     """
 
     luma: int
@@ -135,14 +135,14 @@ class Kernels:
         """Start per-class greedy NMS on a CUDA stream. The detections go to `outputs`.
 
         NMS removes each box whose IoU with a higher scoring box of its class is over
-        `iou_threshold`. `stream` is the handle of the CUDA stream. `decoded`, `scores` and
-        `scratch` are device addresses: `decoded` of the boxes, float32 (B, N, 4) xyxy, `scores` of
-        the scores, float32 (B, N, C), and `scratch` of `shape.scratch_bytes` bytes of working
-        memory.
+        `iou_threshold`. `stream` is the handle of the CUDA stream. Three arguments are device
+        addresses: `decoded` points to the boxes, float32 (B, N, 4) xyxy, `scores` to the scores,
+        float32 (B, N, C), and `scratch` to working memory of `shape.scratch_bytes` bytes.
 
-        Only boxes whose score is over `score_threshold` (0 or more) take part, and of these only
-        the best 1024 of each class in an image. The result is exact if no class has more than 1024
-        such boxes in an image. Raises `BackendError` if the driver reports an error.
+        Only boxes whose score is over `score_threshold` take part, and of these only the 1024 with
+        the highest scores of each class in an image. The result is exact if no class has more than
+        1024 boxes over `score_threshold` in an image. `score_threshold` must be 0 or more. Raises
+        `BackendError` if the driver reports an error.
         """
         counts = scratch + shape.key_bytes
         pointer, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
@@ -182,10 +182,10 @@ class Kernels:
     ) -> None:
         """Start to resize a picture to a network input on a CUDA stream.
 
-        The result is that of `Frame.network_input` within 1 of 255. `stream` is the handle of the
-        CUDA stream. `matrix` (3, 4) float32 turns (y, u, v, 1) into (b, g, r). `output` is a device
-        address with room for (height, width, 3) uint8, and `size` is (width, height). Raises
-        `BackendError` if the driver reports an error.
+        Each value differs by at most 1 from the value in the result of `Frame.network_input`.
+        `stream` is the handle of the CUDA stream. `matrix` (3, 4) float32 turns (y, u, v, 1) into
+        (b, g, r). `output` is a device address with room for (height, width, 3) uint8, and `size`
+        is (width, height). Raises `BackendError` if the driver reports an error.
         """
         pointer, number = ctypes.c_void_p, ctypes.c_int
         width, height = size
@@ -210,7 +210,7 @@ class Kernels:
         )
 
     def close(self) -> None:
-        """Unload the kernels. Errors are ignored, because a lost GPU frees nothing any more."""
+        """Unload the kernels. Errors are ignored, because nothing can be freed on a lost GPU."""
         driver.cuModuleUnload(self._module)
 
 

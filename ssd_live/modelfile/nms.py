@@ -177,11 +177,11 @@ def _score_constant(tail: GraphBuilder, score_threshold: float) -> str:
 
 
 def _add_cut(tail: GraphBuilder, count: int) -> tuple[str, str]:
-    """Append nodes that keep only the `count` boxes with the highest score in any class.
+    """Append nodes that keep, in each image, only the `count` boxes with the best highest score.
 
-    Returns the names of the tensors with these boxes and with their scores. Boxes with low scores
-    in every class are left out, because all later nodes would need as much time for them as for the
-    others: an untrained SSD has 8732 boxes over 0.01.
+    Returns the names of the tensors with these boxes and with their scores. This is done because
+    the later nodes take time for every box that they get, and a score threshold may leave out none:
+    with an untrained SSD, all 8732 boxes score over 0.01.
     """
     best = tail.add("ReduceMax", SCORES, _THIRD_AXIS, keepdims=0)
     _, numbers = _add_top(tail, best, count)
@@ -247,7 +247,7 @@ def _add_places(tail: GraphBuilder, pairs: _Pairs, numbers: str) -> tuple[str, s
 
 
 def _add_candidates(tail: GraphBuilder, pairs: _Pairs, count: int) -> _Candidates:
-    """Append nodes that find the `count` pairs of each image with the highest scores."""
+    """Append nodes that find the pairs of a box and a class with the `count` highest scores."""
     scores, numbers = _add_top(tail, _add_flat(tail, pairs.scores), count)
     classes, rows = _add_places(tail, pairs, numbers)
     boxes = tail.add("GatherND", pairs.boxes, rows, batch_dims=1)

@@ -58,8 +58,8 @@ def run(request: Request) -> None:
         clip = _clip(request.source, stack)
         if clip is None and kinds == ("end to end",):
             raise UsageError(
-                f"{request.source} cannot be measured end to end; give a file or pattern with "
-                "--source"
+                f"{request.source} cannot be measured end to end, because it is not a video; give "
+                "a video file, or `pattern` for the test pattern, with --source"
             )
         subjects = _subjects(request)
         name = "the sample clip" if request.source is None else printable(request.source)

@@ -20,23 +20,34 @@ from ssd_live.modelfile.catalogue import int8_place
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.network_graph import body_of, predictors, with_ancestors
 from ssd_live.modelfile.nms import graft_onnx_nms, strip_nms
+from ssd_live.modelfile.ranges import OutputErrorRanges
 from ssd_live.modelfile.rounding import OutputErrorRounding
 from ssd_live.system.atomic_files import sha256
 
 
+class Calibration:
+    """What the INT8 versions of a model are calibrated with.
+
+    `images` are (height, width, 3) uint8 BGR at the network's input size. What is measured on the
+    float32 network is kept, so use one calibration for all versions of a model.
+    """
+
+    def __init__(self, model: ModelFile, images: Sequence[Pixels]) -> None:
+        network = body_of(model)
+        self.images = images
+        self.ranges = OutputErrorRanges(network, images)
+        self.rounding = OutputErrorRounding(network, images)
+
+
 def quantised(
-    model: ModelFile,
-    images: Sequence[Pixels],
-    in_float: Collection[str] = (),
-    rounding: OutputErrorRounding | None = None,
+    model: ModelFile, calibration: Calibration, in_float: Collection[str] = ()
 ) -> ModelFile:
     """Return the INT8 version of a float32 model file.
 
-    NNCF measures the value ranges of the network on `images`, which are (height, width, 3) uint8
-    BGR at the network's input size. Convolutions and the nodes between them compute in INT8, except
-    the nodes whose names are in `in_float`. Box decoding and NMS stay in float32. `rounding`
-    chooses the weights and biases; None makes a new one. If several versions of a model are made
-    with the same images, give all of them the same `rounding`, so that it measures only once.
+    NNCF measures the value ranges of the network on the images of `calibration`, which then chooses
+    smaller ranges where they are better, the weights and the biases. Convolutions and the nodes
+    between them compute in INT8, except the nodes whose names are in `in_float`. Box decoding and
+    NMS stay in float32.
 
     Nothing is written; the path of the result is where `quantize` writes it by default. Raises
     `MissingPackageError` if NNCF or ONNX Runtime is not installed.
@@ -46,22 +57,21 @@ def quantised(
     quantisable = with_ancestors(proto.graph, predictors(proto.graph))
     with _quietly():
         nncf = _nncf()
-        calibration = nncf.Dataset(
-            [image[None] for image in images], lambda image: {"image": image}
+        images = nncf.Dataset(
+            [image[None] for image in calibration.images], lambda image: {"image": image}
         )
         proto = nncf.quantize(
             proto,
-            calibration,
-            subset_size=len(images),
+            images,
+            subset_size=len(calibration.images),
             preset=nncf.QuantizationPreset.MIXED,
             # ONNX Runtime has no convolution for activations with a scale for each channel, which
             # NNCF gives to depthwise convolutions.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 # The rounding below does this after the weights are chosen.
                 disable_bias_correction=True,
-                # Weights use half of their range. A CPU without VNNI adds two products in 16 bits,
-                # and with the whole range these sums overflow there.
-                overflow_fix=nncf.quantization.advanced_parameters.OverflowFix.ENABLE,
+                # The rounding below chooses weights with which sums do not overflow.
+                overflow_fix=nncf.quantization.advanced_parameters.OverflowFix.DISABLE,
                 activations_quantization_params=nncf.quantization.advanced_parameters.QuantizationParameters(
                     per_channel=False
                 ),
@@ -75,9 +85,9 @@ def quantised(
         )
     make_unsigned(proto.graph)
     feed_pixels(proto.graph)
-    rounding = rounding or OutputErrorRounding(body_of(model), images)
-    rounding.choose_weights(proto)
-    rounding.correct_biases(proto)
+    calibration.ranges.choose(proto)
+    calibration.rounding.choose_weights(proto)
+    calibration.rounding.correct_biases(proto)
     # This also removes the nodes that nothing uses any more.
     strip_nms(proto.graph)
     graft_onnx_nms(

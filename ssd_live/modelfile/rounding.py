@@ -14,18 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ssd_live.errors import MissingPackageError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.network_graph import with_ancestors
+from ssd_live.modelfile.tensor_values import tensor_values
 
 # How many places of each image give inputs of a convolution, and the largest number of its inputs.
 _PLACES, _MOST_INPUTS = 300, 5000
 # Added to the diagonal, in parts of its mean, so that rare inputs are not rounded at any cost.
 _DAMPING = 0.01
-# Half of the range of INT8 to both sides, as NNCF leaves it so that sums do not overflow.
-_MOST_STEPS = 64
+# The largest whole number of a weight, and the largest sum of two whose products are added in 16
+# bits.
+_MOST_STEPS, _MOST_OF_PAIR = 127, 128
+# What the size of a step is multiplied with on trial. Larger steps mean that less is cut off.
+_STEP_FACTORS = (0.85, 1.0, 1.25, 1.6, 2.0)
+# How many inputs are rounded before the error is taken over to the inputs after them.
+_BLOCK = 64
 _IMAGES_FOR_BIASES = 20
-_ERRORS_ONLY = 3
 
 Matrix = NDArray[np.float64]
 
@@ -61,7 +65,7 @@ class OutputErrorRounding:
             for name, node in self._nodes.items()
             if node.input[1] in constants
         }
-        self._steps: dict[str, Matrix] = {}
+        self._steps: dict[str, tuple[Matrix, Matrix]] = {}
         self._some = images[:: max(1, -(-len(images) // _IMAGES_FOR_BIASES))]
         self._means: dict[str, Matrix] = {}
 
@@ -71,21 +75,22 @@ class OutputErrorRounding:
         Depthwise and other grouped convolutions keep their weights, because they have few inputs.
         Raises `MissingPackageError` if ONNX Runtime is not installed.
         """
-        chosen = [
-            one
-            for one in _convolutions(self._nodes, proto.graph)
-            if _group(one.exact) == 1 and self._weights[one.exact.name][0].size <= _MOST_INPUTS
-        ]
-        squares = self._squares([one for one in chosen if one.exact.name not in self._steps])
+        chosen = [one for one in _convolutions(self._nodes, proto.graph) if _group(one.exact) == 1]
+        missing = [one for one in chosen if one.exact.name not in self._steps]
+        squares = self._squares(
+            [one for one in missing if self._weights[one.exact.name][0].size <= _MOST_INPUTS]
+        )
+        for one in missing:
+            name = one.exact.name
+            scale = numpy_helper.to_array(one.scale).astype(np.float64).ravel()
+            self._steps[name] = _best_steps(self._weights[name], scale, squares.pop(name, None))
         for one in chosen:
-            name, old = one.exact.name, numpy_helper.to_array(one.steps)
-            if name not in self._steps:
-                weights = self._weights[name].reshape(len(old), -1)
-                scale = numpy_helper.to_array(one.scale).astype(np.float64).ravel()
-                limit = min(int(np.abs(old.astype(int)).max()), _MOST_STEPS)
-                self._steps[name] = _rounded(weights, scale, squares.pop(name), limit)
-            steps = self._steps[name].astype(old.dtype).reshape(old.shape)
-            one.steps.CopyFrom(numpy_helper.from_array(steps, one.steps.name))
+            for tensor, values in zip(
+                (one.steps, one.scale), self._steps[one.exact.name], strict=True
+            ):
+                old = numpy_helper.to_array(tensor)
+                new = values.astype(old.dtype).reshape(old.shape)
+                tensor.CopyFrom(numpy_helper.from_array(new, tensor.name))
 
     def correct_biases(self, proto: ModelProto) -> None:
         """Change the biases of the network `proto` so that its mean outputs are those of float32.
@@ -116,7 +121,7 @@ class OutputErrorRounding:
         if not names:
             return {}
         dice = np.random.default_rng(0)
-        for values in _run(self._exact, names, self._images):
+        for values in tensor_values(self._exact, names, self._images):
             inputs = dict(zip(names, values, strict=True))
             for one in convolutions:
                 name = one.exact.name
@@ -200,56 +205,85 @@ def _patches(
     return np.asarray(padded[:, rows, columns].reshape(-1, len(places)), np.float32)
 
 
-def _rounded(weights: NDArray[np.float32], scale: Matrix, squares: Matrix, limit: int) -> Matrix:
-    """Return the weights (O, I) as whole numbers of steps, at most `limit` to both sides.
+def _best_steps(
+    weights: NDArray[np.float32], scale: Matrix, squares: Matrix | None
+) -> tuple[Matrix, Matrix]:
+    """Return the weights (O, C, h, w) as whole numbers of steps (O, I), and the step sizes (O,).
 
-    `scale` (O,) is the size of a step for each output. `squares` (I, I) holds the means of the
-    products of every two inputs. The weights of the inputs with the largest mean squares are
-    rounded first, and the weights that are not rounded yet make up for the errors.
+    `scale` (O,) is the step size with which the largest weight of each output is the largest whole
+    number. `squares` (I, I) holds the mean products of every two inputs; if it is None, each weight
+    is rounded for itself. For each output, the step size with the least error is taken.
     """
-    order = np.argsort(-np.diag(squares), kind="stable")
-    left = weights.astype(np.float64)[:, order]
-    damped = squares[order][:, order]
-    damped[np.diag_indices_from(damped)] += _DAMPING * np.diag(squares).mean() + 1e-9
-    factors = np.linalg.cholesky(np.linalg.inv(damped)).T
-    steps = np.zeros_like(left)
-    for place in range(len(order)):
-        steps[:, place] = np.clip(np.round(left[:, place] / scale), -limit, limit)
-        error = (left[:, place] - steps[:, place] * scale) / factors[place, place]
-        left[:, place + 1 :] -= np.outer(error, factors[place, place + 1 :])
-    return steps[:, np.argsort(order)]
+    exact = weights.reshape(len(weights), -1).astype(np.float64)
+    order, factors = np.arange(exact.shape[1]), None
+    if squares is not None:
+        order = np.argsort(-np.diag(squares), kind="stable")
+        damped = squares[order][:, order]
+        damped[np.diag_indices_from(damped)] += _DAMPING * np.diag(squares).mean() + 1e-9
+        factors = np.linalg.cholesky(np.linalg.inv(damped)).T
+    place = np.argsort(order)
+    partners = place[_partners(weights.shape[1:])[order]]
+    best, sizes = np.zeros_like(exact), np.zeros(len(exact))
+    least = np.full(len(exact), np.inf)
+    for factor in _STEP_FACTORS:
+        size = scale * factor
+        steps = _rounded(exact[:, order].T, size, factors, partners).T[:, place]
+        missing = steps * size[:, None] - exact
+        errors = ((missing if squares is None else missing @ squares) * missing).sum(1)
+        better = errors < least
+        best[better], sizes[better], least[better] = steps[better], size[better], errors[better]
+    return best, sizes
+
+
+def _rounded(
+    weights: Matrix, size: Matrix, factors: Matrix | None, partners: NDArray[np.intp]
+) -> Matrix:
+    """Return the weights (I, O) as whole numbers of steps, rounded from the first input on.
+
+    `size` (O,) is the step size of each output. `factors` (I, I) says how the weights of later
+    inputs make up for an error; if it is None, they do not. `partners` (I, P) holds the inputs with
+    which each input shares a sum of 16 bits.
+    """
+    left, steps = weights.copy(), np.zeros_like(weights)
+    for start in range(0, len(left), _BLOCK):
+        stop = min(start + _BLOCK, len(left))
+        errors = np.zeros((stop - start, left.shape[1]))
+        for place in range(start, stop):
+            others = steps[partners[place]]
+            highest = np.minimum(_MOST_STEPS, _MOST_OF_PAIR - others.max(0))
+            lowest = np.maximum(-_MOST_STEPS, -_MOST_OF_PAIR - others.min(0))
+            steps[place] = np.clip(np.round(left[place] / size), lowest, highest)
+            if factors is not None:
+                error = (left[place] - steps[place] * size) / factors[place, place]
+                left[place + 1 : stop] -= np.outer(factors[place, place + 1 : stop], error)
+                errors[place - start] = error
+        if factors is not None:
+            left[stop:] -= factors[start:stop, stop:].T @ errors
+    return steps
+
+
+def _partners(shape: Sequence[int]) -> NDArray[np.intp]:
+    """Return, for each input of a convolution, the inputs (I, P) that it shares a sum with.
+
+    `shape` is (C, h, w), and I is their product. A CPU without VNNI adds the products of two
+    neighbouring channels in 16 bits. If C is odd, these pairs run over into the next cell of the
+    kernel, so both neighbours count.
+    """
+    places = np.arange(int(np.prod(shape))).reshape(shape)
+    if shape[0] % 2 == 0:
+        return places.reshape(-1, 2, *shape[1:])[:, ::-1].reshape(-1, 1)
+    line = places.transpose(1, 2, 0).ravel()
+    partners = np.empty((len(line), 2), np.intp)
+    partners[line, 0], partners[line, 1] = np.roll(line, 1), np.roll(line, -1)
+    return partners
 
 
 def _means(proto: ModelProto, names: Sequence[str], images: Sequence[Pixels]) -> list[Matrix]:
     """Return the mean (C,) over all images and cells of each tensor (1, C, H, W) in `names`."""
     sums = [np.zeros(1) for _ in names]
-    for values in _run(proto, names, images):
+    for values in tensor_values(proto, names, images):
         sums = [
             total + value.mean((0, 2, 3), dtype=np.float64)
             for total, value in zip(sums, values, strict=True)
         ]
     return [total / len(images) for total in sums]
-
-
-def _run(
-    proto: ModelProto, names: Sequence[str], images: Sequence[Pixels]
-) -> Iterator[list[NDArray[np.float32]]]:
-    """Yield the tensors with these names, for each of the images."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingPackageError(
-            "quantizing needs onnxruntime; run `pip install onnxruntime`"
-        ) from error
-    cut = ModelProto()
-    cut.CopyFrom(proto)
-    del cut.graph.output[:]
-    cut.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
-    options = onnxruntime.SessionOptions()
-    # It warns of each constant that the cut graph does not use.
-    options.log_severity_level = _ERRORS_ONLY
-    session = onnxruntime.InferenceSession(
-        cut.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    for image in images:
-        yield session.run(list(names), {"image": image[None]})

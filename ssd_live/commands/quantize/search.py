@@ -26,8 +26,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.network_graph import body_of, predictors
 from ssd_live.modelfile.nms import BOXES
-from ssd_live.modelfile.quantisation import quantised
-from ssd_live.modelfile.rounding import OutputErrorRounding
+from ssd_live.modelfile.quantisation import Calibration, quantised
 from ssd_live.selection.agreement import (
     Agreement,
     NormalisedDetections,
@@ -164,10 +163,9 @@ def best_version(
     judge = _Judge(model, held_out, labels)
     tie = _LIKENESS_TIE if labels is None else _MAP_TIE
     tried: list[Candidate] = []
-    network = body_of(model)
-    rounding = OutputErrorRounding(network, calibration)
-    for attempt in attempts(network.graph):
-        form = quantised(model, calibration, attempt.in_float, rounding)
+    measured = Calibration(model, calibration)
+    for attempt in attempts(body_of(model).graph):
+        form = quantised(model, measured, attempt.in_float)
         candidate = judge.candidate(form, attempt)
         notify(
             f"{attempt.words} in INT8: {candidate.agreement.share:.1%} of the "

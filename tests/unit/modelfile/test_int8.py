@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
@@ -29,6 +30,7 @@ from ssd_live.selection.agreement import (
 from ssd_live.selection.choose import BackendChoice, candidates, choose
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_model
+from tests.unit.modelfile.test_rounding import largest_sum
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +151,23 @@ def test_the_form_that_ships_is_of_the_model_that_ships() -> None:
     assert form.path == assets_folder() / "models" / "int8" / f"{DEFAULT_MODEL}.onnx"
     assert not quantised_after_predictors(form)
     assert np.isclose(form.metadata.display_threshold, model.metadata.display_threshold)
+
+
+def test_no_sum_of_the_form_that_ships_overflows_16_bits() -> None:
+    """Depthwise convolutions have one input channel; runtimes add their products in 32 bits."""
+    form = int8_form(find_model(DEFAULT_MODEL))
+    assert form is not None
+    graph = body_of(form).graph
+    makers = {node.output[0]: node for node in graph.node}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    weights = [
+        numpy_helper.to_array(constants[makers[node.input[1]].input[0]])
+        for node in graph.node
+        if node.op_type == "Conv" and node.input[1] in makers
+    ]
+    sums = [largest_sum(steps) for steps in weights if steps.shape[1] > 1]
+    assert len(sums) > 30
+    assert max(sums) <= 128
 
 
 def test_a_form_that_is_no_onnx_is_named_when_given_as_a_model(tmp_path: Path) -> None:

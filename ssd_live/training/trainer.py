@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=part.precision == "fp16")
         self._step = 0
         self._best = -math.inf
-        self._stopped = False
+        self._stopped, self._has_batch = False, False
 
     @property
     def step(self) -> int:
@@ -142,8 +143,15 @@ class Trainer:
         )
 
     def stop(self) -> None:
-        """Make `run` save the checkpoint and return after the current step."""
+        """Make `run` save the checkpoint and return after the current step.
+
+        Before the first batch there is nothing to save. The processes that load images then end at
+        once, because they may take many seconds to start, and `run` raises an error about them.
+        """
         self._stopped = True
+        if self._world == 1 and not self._has_batch:
+            for process in multiprocessing.active_children():
+                process.terminate()
 
     def resume(self) -> None:
         """Load the last checkpoint, so that `run` continues from it.
@@ -216,14 +224,14 @@ class Trainer:
         part = self._recipe.train
         since = RunningMean()
         for batch in feed:
+            self._has_batch = True
             self._learn(model, batch, since)
             self._step += 1
-            ended = self._step == part.steps or self._stopping()
-            validated = (
-                self._validate(evaluate)
-                if evaluate and (ended or _due(self._step, part.evaluate_every))
-                else None
-            )
+            stopping, finished = self._stopping(), self._step == part.steps
+            ended = stopping or finished
+            # Who stops a run does not want to wait for a validation.
+            wanted = finished or (not stopping and _due(self._step, part.evaluate_every))
+            validated = self._validate(evaluate) if evaluate and wanted else None
             if ended or _due(self._step, part.save_every):
                 self._save(self._place.last)
             if ended or validated is not None or _due(self._step, part.log_every):

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -117,6 +118,26 @@ def test_a_signal_of_the_terminal_saves_what_was_learned(
     assert child.returncode == 130, out
     assert "stopped after step" in out, out
     assert checkpoint.load(tmp_path / "stopped" / "last.pt").step >= 2
+
+
+def test_a_signal_before_the_first_step_does_not_wait_for_the_processes_that_load_images(
+    tmp_path: Path, shapes: Path
+) -> None:
+    """They import PyTorch first, which takes seconds."""
+    child = started(
+        tmp_path / "engines", command(tmp_path, shapes, "stopped", "--set", "train.workers=2")
+    )
+    loading = psutil.Process(child.pid)
+    # Two that load images, and one that watches shared memory.
+    wait_until(lambda: len(loading.children()) >= 3, 60)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=_LONGEST_SECONDS)
+    assert child.returncode == 130, out
+    assert "stopped while images were being loaded" in out, out
+    assert time.monotonic() - begun < 30
+    assert not (tmp_path / "stopped" / "last.pt").exists()
 
 
 def test_the_end_of_the_processes_that_load_images_is_one_line(

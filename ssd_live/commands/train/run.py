@@ -110,8 +110,8 @@ def _workers_end_in_one_line() -> Iterator[None]:
             raise
         if signal_came():
             raise CancelledError(
-                "stopped, and so were the processes that load images; continue from the last "
-                "checkpoint with --resume"
+                "stopped while images were being loaded; continue with --resume if there is a "
+                "checkpoint"
             ) from error
         raise TrainingError(
             f"a process that loads images ended ({str(error).splitlines()[0]}); continue with "

@@ -102,6 +102,26 @@ def test_vgg16_learns_two_images_from_random_weights(data: DataSet, tmp_path: Pa
     assert last < 0.8 * first
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_that_is_stopped_is_saved_without_a_validation(
+    stopped: bool, data: DataSet, tmp_path: Path
+) -> None:
+    validated: list[int] = []
+    learner = trainer(data, tmp_path, steps=3, save_every=1000, evaluate_every=1000)
+
+    def told(progress: Progress) -> None:
+        if stopped and progress.step == 1:
+            learner.stop()
+
+    def evaluate(_: object) -> float:
+        validated.append(learner.step)
+        return 0.5
+
+    learner.run(told, evaluate)
+    assert validated == ([] if stopped else [3])
+    assert load_checkpoint(tmp_path / "last.pt").step == (2 if stopped else 3)
+
+
 def test_a_run_that_was_interrupted_ends_with_the_same_weights_bit_for_bit(
     data: DataSet, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -242,13 +242,18 @@ def killed_works(folder: Path, data: Path) -> dict[str, tuple[Work, Callable[[Pa
     """Return what is killed, and what then looks at its folder and the data."""
     works = {work.name: work for work in commands(folder, data)}
     store = Work("engine store", ("-c", _STORING, str(folder / "store")), 8)
-    return {
-        "process": (works["process"], parts_play),
-        "live": (works["live"], parts_play),
-        "process --detections": (works["process --detections"], resume_log_is_true),
-        "train": (works["train"], checkpoint_loads),
-        "engine store": (store, engines_are_whole),
+    looks = {
+        "process": parts_play,
+        "live": parts_play,
+        "process --detections": resume_log_is_true,
+        "train": checkpoint_loads,
     }
+    # Longer than a signal may take to come: most files begin some seconds after the command.
+    killed = {
+        name: (replace(works[name], longest_wait=2 * works[name].longest_wait), look)
+        for name, look in looks.items()
+    }
+    return killed | {"engine store": (store, engines_are_whole)}
 
 
 def parts_play(folder: Path, data: Path) -> str:
@@ -299,7 +304,7 @@ def kill_trial(
 ) -> str:
     """Kill one command, and return in a few words what its files are good for."""
     child = started(work, folder)
-    time.sleep(dice.uniform(1, work.longest_wait))
+    time.sleep(dice.uniform(2, work.longest_wait))
     known = family(child)
     if child.poll() == 0:
         child.communicate()

@@ -242,7 +242,7 @@ def killed_works(folder: Path, data: Path) -> dict[str, tuple[Work, Callable[[Pa
     """Return what is killed, and what then looks at its folder and the data."""
     works = {work.name: work for work in commands(folder, data)}
     store = Work("engine store", ("-c", _STORING, str(folder / "store")), 8)
-    looks = {
+    looks: dict[str, Callable[[Path, Path], str]] = {
         "process": parts_play,
         "live": parts_play,
         "process --detections": resume_log_is_true,

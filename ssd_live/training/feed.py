@@ -3,6 +3,8 @@
 The batches depend only on the data, the settings and the seed, so a resumed run gets the same ones.
 """
 
+import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,8 +193,15 @@ def collate(items: Sequence[tuple[Tensor, Target, str] | str]) -> Batch:
     )
 
 
-def _one_thread(worker: int) -> None:
+def _prepare_worker(parent: int, worker: int) -> None:
+    """Prepare the process that reads images as number `worker` for the process `parent`.
+
+    End it if `parent` has been killed meanwhile. PyTorch's own check begins later, and would watch
+    whichever process is the parent by then.
+    """
     cv2.setNumThreads(0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
@@ -206,7 +215,7 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Bat
         batch_sampler=order,
         num_workers=workers,
         collate_fn=collate,
-        worker_init_fn=_one_thread,
+        worker_init_fn=functools.partial(_prepare_worker, os.getpid()),
         persistent_workers=False,
         multiprocessing_context="spawn" if workers else None,
     )

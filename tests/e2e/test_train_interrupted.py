@@ -16,7 +16,7 @@ import torch
 from ssd_live.errors import OutputError
 from ssd_live.training import checkpoint
 from tests.e2e.test_train import CHECKOUT, recipe
-from tests.waiting import wait_until
+from tests.waiting import is_zombie, wait_until
 
 _LONGEST_SECONDS = 200
 _WORDS = [
@@ -138,6 +138,20 @@ def test_a_signal_before_the_first_step_does_not_wait_for_the_processes_that_loa
     assert "stopped while images were being loaded" in out, out
     assert time.monotonic() - begun < 30
     assert not (tmp_path / "stopped" / "last.pt").exists()
+
+
+def test_the_processes_that_load_images_end_with_a_run_that_is_killed_before_they_are_ready(
+    tmp_path: Path, shapes: Path
+) -> None:
+    child = started(
+        tmp_path / "engines", command(tmp_path, shapes, "killed", "--set", "train.workers=2")
+    )
+    loading = psutil.Process(child.pid)
+    wait_until(lambda: len(loading.children()) >= 3, 60)
+    loaders = loading.children()
+    child.kill()
+    child.communicate(timeout=_LONGEST_SECONDS)
+    wait_until(lambda: not any(one.is_running() and not is_zombie(one) for one in loaders), 60)
 
 
 def test_the_end_of_the_processes_that_load_images_is_one_line(

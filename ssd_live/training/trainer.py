@@ -99,7 +99,8 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=part.precision == "fp16")
         self._step = 0
         self._best = -math.inf
-        self._stopped, self._has_batch = False, False
+        self._stopped = self._awaits_first_batch = False
+        self._other_children: set[Any] = set()
 
     @property
     def step(self) -> int:
@@ -145,12 +146,13 @@ class Trainer:
     def stop(self) -> None:
         """Make `run` save the checkpoint and return after the current step.
 
-        Before the first batch there is nothing to save. The processes that load images then end at
-        once, because they may take many seconds to start, and `run` raises an error about them.
+        While `run` waits for its first batch, there is nothing to save. The processes that load
+        images, which may take many seconds to start, are then terminated, and `run` raises the
+        `RuntimeError` of PyTorch about them.
         """
         self._stopped = True
-        if self._world == 1 and not self._has_batch:
-            for process in multiprocessing.active_children():
+        if self._awaits_first_batch and self._world == 1:
+            for process in set(multiprocessing.active_children()) - self._other_children:
                 process.terminate()
 
     def resume(self) -> None:
@@ -201,6 +203,8 @@ class Trainer:
             rank=self._rank,
             world=self._world,
         )
+        self._other_children = set(multiprocessing.active_children())
+        self._awaits_first_batch = True
         feed = batches(Examples(self._data.images, self.view, part.seed), order, part.workers)
         model: nn.Module = self.network
         if self._world > 1:
@@ -224,7 +228,7 @@ class Trainer:
         part = self._recipe.train
         since = RunningMean()
         for batch in feed:
-            self._has_batch = True
+            self._awaits_first_batch = False
             self._learn(model, batch, since)
             self._step += 1
             stopping, finished = self._stopping(), self._step == part.steps

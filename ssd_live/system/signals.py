@@ -26,23 +26,17 @@ def ignore_signals() -> None:
 
 @contextmanager
 def terminal_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGHUP in the child processes that are started in the with-block.
+    """Ignore Ctrl-C and SIGHUP in the with-block, and in the child processes started there.
 
-    A terminal sends both to every process that runs in it. In this process they come at the end of
-    the with-block; on Windows they are lost.
+    A terminal sends both to every process that runs in it.
     """
     kept = [number for number in _SIGNALS if number != signal.SIGTERM]
-    # Linux keeps a blocked signal, though it is ignored, until the handler is back.
-    if hasattr(signal, "pthread_sigmask"):
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, kept)
     handlers = {number: signal.signal(number, signal.SIG_IGN) for number in kept}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def set_handler(handler: Handler) -> None:

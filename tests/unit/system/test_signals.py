@@ -1,6 +1,5 @@
 """The signals that end a program."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -57,18 +56,6 @@ def test_in_another_thread_nothing_changes() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
-
-
-@POSIX
-@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
-def test_a_signal_while_children_start_comes_afterwards(name: str) -> None:
-    number = getattr(signal, name)
-    heard: list[int] = []
-    with on_signals(lambda number, _: heard.append(number)):
-        with terminal_ignored():
-            os.kill(os.getpid(), number)
-            assert heard == []
-        assert heard == [number]
 
 
 @POSIX

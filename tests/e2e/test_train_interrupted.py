@@ -120,16 +120,22 @@ def test_a_signal_of_the_terminal_saves_what_was_learned(
     assert checkpoint.load(tmp_path / "stopped" / "last.pt").step >= 2
 
 
+def starting(tmp_path: Path, shapes: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """A run whose child processes have started and are not ready: two that load images, and one
+    that watches shared memory.
+    """
+    words = command(tmp_path, shapes, "stopped", "--set", "train.workers=2")
+    child = started(tmp_path / "engines", words)
+    process = psutil.Process(child.pid)
+    wait_until(lambda: len(process.children()) >= 3, 60)
+    return child, process.children()
+
+
 def test_a_signal_before_the_first_step_does_not_wait_for_the_processes_that_load_images(
     tmp_path: Path, shapes: Path
 ) -> None:
     """They import PyTorch first, which takes seconds."""
-    child = started(
-        tmp_path / "engines", command(tmp_path, shapes, "stopped", "--set", "train.workers=2")
-    )
-    loading = psutil.Process(child.pid)
-    # Two that load images, and one that watches shared memory.
-    wait_until(lambda: len(loading.children()) >= 3, 60)
+    child, _ = starting(tmp_path, shapes)
     time.sleep(0.3)
     begun = time.monotonic()
     child.send_signal(signal.SIGINT)
@@ -143,12 +149,7 @@ def test_a_signal_before_the_first_step_does_not_wait_for_the_processes_that_loa
 def test_the_processes_that_load_images_end_with_a_run_that_is_killed_before_they_are_ready(
     tmp_path: Path, shapes: Path
 ) -> None:
-    child = started(
-        tmp_path / "engines", command(tmp_path, shapes, "killed", "--set", "train.workers=2")
-    )
-    loading = psutil.Process(child.pid)
-    wait_until(lambda: len(loading.children()) >= 3, 60)
-    loaders = loading.children()
+    child, loaders = starting(tmp_path, shapes)
     child.kill()
     child.communicate(timeout=_LONGEST_SECONDS)
     wait_until(lambda: not any(one.is_running() and not is_zombie(one) for one in loaders), 60)

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 import av
@@ -148,6 +149,37 @@ class SubtitleRoute:
         yield encoded
 
 
+def copy_packets(
+    source: Path, target: Path, container_format: str, options: dict[str, str]
+) -> None:
+    """Copy all streams of a video file to a new file without decoding them.
+
+    `container_format` is FFmpeg's name of the new file's container, and `options` are options for
+    it. Both files must be of the same kind of container, so that nothing must be converted. Raises
+    `av.FFmpegError` (some of its errors are an `OSError` too) if reading or writing fails; the new
+    file may then be there, incomplete.
+    """
+    with (
+        av.open(f"file:{source}") as reader,
+        av.open(
+            f"file:{target}", "w", format=container_format, container_options=options
+        ) as writer,
+    ):
+        writer.metadata.update(reader.metadata)
+        outputs = {}
+        for stream in reader.streams:
+            # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
+            output = writer.add_stream_from_template(stream, opaque=True)
+            output.metadata.update(stream.metadata)
+            output.disposition = stream.disposition
+            outputs[stream.index] = output
+        for packet in reader.demux():
+            # The last packet of each stream is empty: it tells a decoder that the stream ends.
+            if packet.dts is not None:
+                packet.stream = outputs[packet.stream.index]
+                writer.mux(packet)
+
+
 @dataclass(frozen=True)
 class Routing:
     """The routes of all input streams that are carried to the output file.
@@ -212,10 +244,19 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
 
 def _audio_route(stream: Stream, container: OutputContainer, codec: str) -> AudioRoute:
     source: Any = stream.codec_context
-    output: Any = container.add_stream(codec, rate=source.sample_rate)
+    output: Any = container.add_stream(codec, rate=_nearest_rate(codec, source.sample_rate))
     # Some files give only the number of channels, but encoders need a channel layout.
     output.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
     return AudioRoute(stream, _described(stream, output))
+
+
+def _nearest_rate(codec: str, rate: int) -> int:
+    """Return the lowest sample rate of the codec that keeps all sound of `rate`, in Hz.
+
+    That is the highest rate of the codec if none is as high as `rate`.
+    """
+    rates = av.Codec(codec, "w").audio_rates or [rate]
+    return min((known for known in rates if known >= rate), default=max(rates))
 
 
 def _subtitle_route(stream: Stream, container: OutputContainer) -> SubtitleRoute:

@@ -1,7 +1,7 @@
 """Write a video so that a file with the final name is always complete.
 
-The video is written to the temporary file `NAME.part.EXT`, the part file. At the end the frames in
-this file are counted, and it gets its final name.
+The video is written to the temporary file `NAME.part.EXT`, the part file, which can be played at
+any time. At the end the frames in this file are counted, and it gets its final name.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
-from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
+from ssd_live.system.atomic_files import rename_new, reserve_part, temporary_path
 from ssd_live.video.encoders import (
     DEFAULT_PRESET,
     Codec,
@@ -28,12 +28,18 @@ from ssd_live.video.encoders import (
     keeping_thread_priority,
 )
 from ssd_live.video.reader import VideoReader
-from ssd_live.video.remux import Routing, route_streams
+from ssd_live.video.remux import Routing, copy_packets, route_streams
 
-# The container format for each file ending, and options that let browsers play a file while it is
-# still loading.
+# The container format for each file ending.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-_CONTAINER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+# The part file plays even if the program is killed, except for about its last second. For this, an
+# MP4 is written as fragments, each with its own index, and Matroska as short clusters.
+_FRAGMENTS = {"movflags": "+delay_moov", "frag_duration": "1000000", "flush_packets": "1"}
+_CLUSTERS = {"cluster_time_limit": "1000", "flush_packets": "1"}
+_PART_OPTIONS = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}
+# A finished MP4 has one index at its beginning, so that all players can seek in it and browsers
+# play it while it is still loading.
+_FINAL_OPTIONS = {"movflags": "+faststart"}
 
 # The x265 that comes with PyAV crashes on frames of 34 to 44 pixels, such as 34 x 34.
 _SMALLEST_HEVC = 64
@@ -89,18 +95,18 @@ class VideoWriter:
         self._closed = False
         encoder = choose_encoder(quality.codec)
         self._pixel_format = encoder.pixel_format
-        container = CONTAINERS.get(path.suffix.lower())
-        if container is None:
+        if path.suffix.lower() not in CONTAINERS:
             raise OutputError(
                 f"{path}: the file ending is not a video format; end the name in one of "
                 f"{', '.join(CONTAINERS)}"
             )
+        self._format = CONTAINERS[path.suffix.lower()]
         self.part = reserve_part(path)
         self._container: OutputContainer = av.open(
             f"file:{self.part}",
             "w",
-            format=container,
-            options=_CONTAINER_OPTIONS.get(container, {}),
+            format=self._format,
+            container_options=_PART_OPTIONS[self._format],
         )
         try:
             self._stream = self._add_video(
@@ -112,7 +118,7 @@ class VideoWriter:
             self._container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self.discard()
-            detail = os_error_text(error) if isinstance(error, OSError) else str(error)
+            detail = str(error) if isinstance(error, ValueError) else _cause(error)
             raise OutputError(
                 f"{path}: {quality.codec} cannot be written into this file ({detail}); choose "
                 "another codec with --codec, or end the name in .mp4 or .mkv"
@@ -178,13 +184,17 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def finish(self) -> None:
-        """Close the file, count its frames and give it its final name.
+        """Close the file, move its index to the front, count its frames and give it its final name.
 
-        A file that already had this name when the writer was created is replaced. Raises
-        `OutputError` if writing fails, if the file does not have all frames, or if another program
-        has made a file with the final name in the meantime.
+        Only MP4 files have such an index. If it cannot be moved, the file keeps an index for each
+        second, and `notes` gets a line that says why. A file that already had the final name when
+        the writer was created is replaced. Raises `OutputError` if writing fails, if the file does
+        not have all frames, or if another program has made a file with the final name in the
+        meantime.
         """
         self.close_part()
+        if _PART_OPTIONS[self._format] is _FRAGMENTS:
+            self._join_fragments()
         written = _count_frames(self.part)
         if written != self.frames:
             raise OutputError(
@@ -222,6 +232,22 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
+    def _join_fragments(self) -> None:
+        """Replace the part file by a copy with a single index at its beginning.
+
+        If that is not possible, keep the part file as it is, which plays too, and add a note.
+        """
+        copy = temporary_path(self.part)
+        try:
+            copy_packets(self.part, copy, self._format, _FINAL_OPTIONS)
+            copy.replace(self.part)
+        except (av.FFmpegError, OSError) as error:
+            _delete(copy)
+            self.notes.append(
+                f"the index is not at the beginning of the file ({_cause(error)}), so some players "
+                "cannot seek in it"
+            )
+
     def discard(self) -> None:
         """Close and delete the part file, unless `finish` or `close_part` was called before."""
         if self._closed:
@@ -229,14 +255,7 @@ class VideoWriter:
         self._closed = True
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
-        self._delete_part()
-
-    def _delete_part(self) -> None:
-        # PyAV keeps the file open if its end could not be written, so the deleted file would use
-        # disk space until the program ends. An emptied file uses none.
-        with contextlib.suppress(OSError):
-            os.truncate(self.part, 0)
-        self.part.unlink(missing_ok=True)
+        _delete(self.part)
 
     def _add_video(
         self, encoder: str, reader: VideoReader, options: dict[str, str], cores: int
@@ -291,15 +310,25 @@ class VideoWriter:
     def _failure(self, error: av.FFmpegError | OSError) -> OutputError:
         """Delete the part file, and return the error to raise after writing has failed."""
         self.discard()
-        self._delete_part()
+        _delete(self.part)
         advice = (
             "free some space or choose another place"
             if error.errno == errno.ENOSPC
             else "choose another codec with --codec, or another place"
         )
-        return OutputError(
-            f"{self.path}: writing failed ({(error.strerror or str(error)).lower()}); {advice}"
-        )
+        return OutputError(f"{self.path}: writing failed ({_cause(error)}); {advice}")
+
+
+def _delete(file: Path) -> None:
+    # PyAV keeps the file open if its end could not be written, so the deleted file would use disk
+    # space until the program ends. An emptied file uses none.
+    with contextlib.suppress(OSError):
+        os.truncate(file, 0)
+    file.unlink(missing_ok=True)
+
+
+def _cause(error: av.FFmpegError | OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _count_frames(path: Path) -> int:

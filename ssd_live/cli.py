@@ -154,8 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     `arguments` are the words after the program's name; by default they come from `sys.argv`. An
     error is printed in one line; with `--debug` it is raised instead, so that its traceback is
-    shown. The first words `run-trial`, `check-model`, `run-bench` and `run-worker` are internal:
-    this program starts itself with one of them as a child process.
+    shown. The first words `run-trial`, `check-model`, `check-detector`, `run-bench` and
+    `run-worker` are internal: this program starts itself with one of them as a child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
@@ -166,6 +166,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.selection.guard import run_as_child as run_guard
 
         return run_guard(words[1:])
+    if words[:1] == ["check-detector"]:
+        from ssd_live.evaluation.other_detectors import run_as_child as run_check
+
+        return run_check(words[1:])
     if words[:1] == ["run-bench"]:
         from ssd_live.bench.worker import run_as_child as run_bench
 

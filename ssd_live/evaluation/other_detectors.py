@@ -14,6 +14,7 @@ Three forms are known, by the names and shapes of their inputs and outputs:
   cx, cy, w, h, objectness and class scores of every cell of the strides 8, 16 and 32.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,9 @@ from ssd_live.backends.onnxruntime import runtime
 from ssd_live.errors import BackendError, ModelFileError
 from ssd_live.evaluation.average_precision import Predictions
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.selection.guard import Check, check_in_child, limit_memory, report_errors
 from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.child_process import end_with_parent, own_program
 
 Form = Literal["torchvision", "DETR", "YOLOX"]
 
@@ -39,6 +42,9 @@ _IOU_THRESHOLD = 0.45
 # Lower scores change the average precision in the fourth digit and cost NMS much time.
 _LOWEST_SCORE = 0.01
 _MOST_DETECTIONS = 300
+
+CHECK_COMMAND = "check-detector"
+_TRIED_SHAPE = (480, 640, 3)
 
 # What a form does: image (H, W, 3) uint8 BGR -> boxes in pixels (K, 4), scores (K,), labels (K,).
 Answer = Callable[[Pixels], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]
@@ -82,12 +88,42 @@ class OtherDetector:
         )
 
 
-def load_other(path: Path, threads: int) -> OtherDetector:
+def load_other(path: Path, threads: int, notify: Callable[[str], None]) -> OtherDetector:
     """Load the ONNX file of another project's detector on `threads` threads of the CPU.
 
-    Raises `ModelFileError` if the file cannot be read, is not valid ONNX, or has none of the known
-    forms, and `BackendError` if ONNX Runtime cannot load it.
+    The file is tried in a child process first, and `notify` gets a line of text before that. Raises
+    `ModelFileError` if the file cannot be read, is not valid ONNX, has none of the known forms or
+    fails in the child process, and `BackendError` if ONNX Runtime cannot load it.
     """
+    data, form = _read(path)
+    check = Check(
+        own_program("ssd_live.evaluation.other_detectors", CHECK_COMMAND),
+        "onnxruntime",
+        runtime().__version__,
+    )
+    check_in_child(check, path, data, notify)
+    return _load(path, data, form, threads)
+
+
+def run_as_child(arguments: Sequence[str]) -> int:
+    """Try a file in a child process that `load_other` has started; return the exit code, 0 or 1.
+
+    The arguments are the path of the file and the name of the library. If there is an error, its
+    message is printed to standard error, and the exit code is 1.
+    """
+    end_with_parent()
+    return report_errors(lambda: _try(Path(arguments[0])))
+
+
+def _try(path: Path) -> None:
+    data, form = _read(path)
+    limit_memory(len(data))
+    image = np.random.default_rng(0).integers(0, 256, _TRIED_SHAPE, np.uint8)
+    _load(path, data, form, 1).detect(image, [])
+
+
+def _read(path: Path) -> tuple[bytes, Form]:
+    """Return the content of an ONNX file and its form."""
     try:
         data = path.read_bytes()
         onnx.checker.check_model(data)
@@ -98,7 +134,10 @@ def load_other(path: Path, threads: int) -> OtherDetector:
         ) from error
     except Exception as error:  # protobuf and ONNX's checker raise classes of their own
         raise ModelFileError(f"{path}: is not valid ONNX; export the network again") from error
-    form = _form_of(graph, path)
+    return data, _form_of(graph, path)
+
+
+def _load(path: Path, data: bytes, form: Form, threads: int) -> OtherDetector:
     onnxruntime = runtime()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
@@ -245,3 +284,7 @@ def _cells(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.flo
         cells.append(np.stack([across, down], -1).reshape(-1, 2))
         steps.append(np.full((cells[-1].shape[0], 1), stride))
     return np.concatenate(cells).astype(np.float32), np.concatenate(steps).astype(np.float32)
+
+
+if __name__ == "__main__":
+    sys.exit(run_as_child(sys.argv[1:]))

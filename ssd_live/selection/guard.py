@@ -8,6 +8,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ssd_live.errors import BackendError, ModelFileError, SsdLiveError
 from ssd_live.modelfile.file import ModelFile, read_model_file
 from ssd_live.selection.choose import BackendChoice
 from ssd_live.selection.contract import contract_error
+from ssd_live.system.atomic_files import sha256
 from ssd_live.system.child_process import end_with_parent, own_program, run_child
 from ssd_live.system.paths import assets_folder, cache_folder, engines_folder, resolve
 
@@ -35,25 +37,58 @@ def guard(model: ModelFile, choice: BackendChoice, notify: Callable[[str], None]
     text before a check. Raises `ModelFileError` if the backend needs too much time or memory,
     crashes or fails, or if `contract_error` finds something wrong with the outputs.
     """
-    if _is_own(model.path) or (passed := _record(model, choice)).exists():
+    if _is_own(model.path):
         return
-    notify(f"{model.name}: trying the file in a process of its own ...")
+    check = Check(
+        own_program("ssd_live.selection.guard", GUARD_COMMAND),
+        choice.backend,
+        backend_module(choice.backend).version(),
+        (choice.device, choice.precision),
+    )
+    check_in_child(check, model.path, model.data, notify)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A program that checks a file: it loads the file with a library and computes one image.
+
+    `program` is its command line. The path of a copy of the file, `library` and `words` are added
+    to it. `version` is the library's version.
+    """
+
+    program: Sequence[str]
+    library: str
+    version: str
+    words: tuple[str, ...] = ()
+
+
+def check_in_child(check: Check, path: Path, data: bytes, notify: Callable[[str], None]) -> None:
+    """Check a file in a child process, if the same check has not passed before.
+
+    `path` is the file's path and `data` its content. `notify` gets a line of text before the check.
+    Raises `ModelFileError` if the check needs too much time, crashes or ends with an error.
+    """
+    key = "-".join((sha256(data), check.library, *check.words, check.version))
+    passed = cache_folder() / "checked" / key.replace("/", "_").replace(" ", "_")
+    if passed.exists():
+        return
+    notify(f"{path.stem}: trying the file in a process of its own ...")
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         # A copy, because the file itself may change meanwhile.
         copy = Path(folder) / "model.onnx"
-        copy.write_bytes(model.data)
-        program = own_program("ssd_live.selection.guard", GUARD_COMMAND)
+        copy.write_bytes(data)
         try:
-            code, told = run_child([*program, str(copy), *_words(choice)], LIMIT_SECONDS)
+            code, told = run_child(
+                [*check.program, str(copy), check.library, *check.words], LIMIT_SECONDS
+            )
         except BackendError:
             raise ModelFileError(
-                f"{model.path}: {choice.backend} did not load it and compute one image within "
-                f"{LIMIT_SECONDS:.0f} s; give a model file made by `export`, or close other "
-                "programs"
+                f"{path}: {check.library} did not load it and compute one image within "
+                f"{LIMIT_SECONDS:.0f} s; export the network again, or close other programs"
             ) from None
-        told = told.replace(f"{copy}: ", "").replace(copy.name, model.path.name)
+        told = told.replace(f"{copy}: ", "").replace(copy.name, path.name)
     if code:
-        raise ModelFileError(f"{model.path}: {_reason(code, told, choice.backend)}")
+        raise ModelFileError(f"{path}: {_reason(code, told, check.library)}")
     with contextlib.suppress(OSError):
         passed.parent.mkdir(parents=True, exist_ok=True)
         passed.touch()
@@ -64,25 +99,13 @@ def _is_own(path: Path) -> bool:
     return any(resolve(path).is_relative_to(resolve(folder)) for folder in folders)
 
 
-def _words(choice: BackendChoice) -> tuple[str, str, str]:
-    return choice.backend, choice.device, choice.precision
-
-
-def _record(model: ModelFile, choice: BackendChoice) -> Path:
-    """Return the path of the empty file that exists if `model` passed the check for `choice`."""
-    version = backend_module(choice.backend).version()
-    name = "-".join((model.sha256, *_words(choice), version)).replace("/", "_").replace(" ", "_")
-    return cache_folder() / "checked" / name
-
-
-def _reason(code: int, told: str, backend: str) -> str:
+def _reason(code: int, told: str, library: str) -> str:
     lines = [line for line in told.splitlines() if line.strip()]
     if code == 1 and lines and lines[-1].startswith("error: "):
         return lines[-1].removeprefix("error: ")
     how = f"crashed (signal {-code})" if code < 0 else f"ended with code {code}"
     return (
-        f"{backend} {how} while it loaded the file or computed one image; give a model file made "
-        "by `export`"
+        f"{library} {how} while it loaded the file or computed one image; export the network again"
     )
 
 
@@ -101,18 +124,16 @@ def main(arguments: Sequence[str]) -> int:
     The arguments are the model file, the backend, the device and the precision. If there is an
     error, its message is printed to standard error, and the exit code is 1.
     """
-    path, backend, device, precision = arguments
+    return report_errors(lambda: _try_model(*arguments))
+
+
+def report_errors(check: Callable[[], None]) -> int:
+    """Run a check in its child process, print its error in a line, and return the exit code.
+
+    The exit code is 1 after an error of this program or if there is too little memory, otherwise 0.
+    """
     try:
-        model = read_model_file(Path(path))
-        _limit_memory(len(model.data))
-        options = LoadOptions(device=device, precision=precision)  # type: ignore[arg-type]
-        width, height = model.metadata.input_size
-        random = np.random.default_rng(0)
-        with load_backend(backend, model, options) as loaded:
-            image = random.integers(0, 256, (1, height, width, 3), np.uint8)
-            wrong = contract_error(loaded.submit(image).result(), model.metadata)
-        if wrong:
-            raise ModelFileError(f"its outputs are not valid: {wrong}; make the file with `export`")
+        check()
     except MemoryError:
         print("error: needs too much memory; give a smaller model file", file=sys.stderr)
         return 1
@@ -122,7 +143,20 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _limit_memory(file_bytes: int) -> None:
+def _try_model(path: str, backend: str, device: str, precision: str) -> None:
+    model = read_model_file(Path(path))
+    limit_memory(len(model.data))
+    options = LoadOptions(device=device, precision=precision)  # type: ignore[arg-type]
+    width, height = model.metadata.input_size
+    random = np.random.default_rng(0)
+    with load_backend(backend, model, options) as loaded:
+        image = random.integers(0, 256, (1, height, width, 3), np.uint8)
+        wrong = contract_error(loaded.submit(image).result(), model.metadata)
+    if wrong:
+        raise ModelFileError(f"its outputs are not valid: {wrong}; make the file with `export`")
+
+
+def limit_memory(file_bytes: int) -> None:
     """Limit the memory of this process, if the system can; the limit grows with `file_bytes`."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource

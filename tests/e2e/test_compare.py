@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, load, numpy_helper, save
 
+from ssd_live.selection import guard
 from tests.conftest import FIXED_BACKEND, Answer
 
 WIDTH, HEIGHT = 128, 64
@@ -218,6 +219,73 @@ def test_what_is_no_detector_is_refused_in_one_line(
         assert said in answer.err
         assert len(answer.err.splitlines()) == 1
     assert ssd("compare", file, "--data", data, "--precision", "fp8").code == 2
+
+
+def endless(graph: Any) -> None:
+    """A loop of 2**62 rounds, which no checker can tell from a short one."""
+    graph.initializer.extend(constants(rounds=np.array(2**62), go_on=np.array(True)))
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["condition"], ["still"]),
+            helper.make_node("Cos", ["state"], ["next"]),
+        ],
+        "body",
+        [
+            value("round", TensorProto.INT64, []),
+            value("condition", TensorProto.BOOL, []),
+            value("state", TensorProto.FLOAT, [1]),
+        ],
+        [value("still", TensorProto.BOOL, []), value("next", TensorProto.FLOAT, [1])],
+    )
+    graph.node.append(helper.make_node("Loop", ["rounds", "go_on", "score"], ["end"], body=body))
+    graph.output.append(value("end", TensorProto.FLOAT, [1]))
+
+
+def greedy(graph: Any) -> None:
+    """A few hundred bytes ask for 6 GiB."""
+    graph.initializer.extend(constants(large=np.array([3 * 2**29])))
+    zeros = numpy_helper.from_array(np.zeros(1, np.float32))
+    graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["large"], ["flood"], value=zeros),
+            helper.make_node("ReduceMax", ["flood"], ["crest"], keepdims=0),
+        ]
+    )
+    graph.output.append(value("crest", TensorProto.FLOAT, []))
+
+
+def of_another_shape(graph: Any) -> None:
+    (scores,) = (node for node in graph.node if node.output[0] == "scores")
+    scores.CopyFrom(helper.make_node("Concat", ["score", "score"], ["scores"], axis=0))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (endless, "onnxruntime did not load it and compute one image within 5 s"),
+        (greedy, "Failed to allocate memory"),
+        (of_another_shape, "its outputs have the shapes (1, 4), (2,) and (1,)"),
+    ],
+)
+def test_a_detector_that_does_harm_is_tried_in_a_process_of_its_own(
+    damage: Callable[[Any], None],
+    said: str,
+    ssd: Callable[..., Answer],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "LIMIT_SECONDS", 5.0)
+    file = torchvision_form(tmp_path / "a.onnx")
+    model = load(str(file))
+    damage(model.graph)
+    save(model, str(file))
+    answer = ssd("compare", file, "--data", data)
+    assert answer.code == 1
+    trying, error = answer.err.splitlines()
+    assert trying == "a: trying the file in a process of its own ..."
+    assert error.startswith(f"error: {file}: ")
+    assert said in error
 
 
 def test_an_input_is_not_overwritten(

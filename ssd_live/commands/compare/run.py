@@ -103,7 +103,7 @@ def _runner(name: str, request: Request, data: DataSet, stack: ExitStack) -> _Ru
     except (ModelFileError, UnknownModelError):
         if not Path(name).is_file():
             raise
-        return _other(load_other(Path(name), available_cores()), request, data)
+        return _other(load_other(Path(name), available_cores(), notify), request, data)
     known = known_classes(model.metadata, data.classes)
     choice = choose(
         model, request.backend, cast(Any, request.precision), workload="latency", notify=notify

@@ -132,9 +132,9 @@ def test_a_file_that_breaks_the_rules_reaches_no_runtime(
 
 @in_both
 def test_a_file_that_takes_too_much_memory_is_refused(runtime: str, tmp_path: Path) -> None:
-    """A few hundred bytes ask for 16 GiB."""
+    """A few hundred bytes ask for 6 GiB."""
     proto = tiny_proto()
-    constant(proto, "large", np.array([2**32], np.int64))
+    constant(proto, "large", np.array([3 * 2**29], np.int64))
     zeros = numpy_helper.from_array(np.zeros(1, np.float32))
     proto.graph.node.extend(
         [

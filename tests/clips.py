@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,15 @@ def x264_options(path: Path) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in found[1].decode().split())
 
 
-def _sample_frames(count: int) -> Iterator[av.VideoFrame]:
+def _sample_frames(count: int) -> list[av.VideoFrame]:
+    return _all_sample_frames()[:count]
+
+
+@cache
+def _all_sample_frames() -> list[av.VideoFrame]:
+    """The sample clip from second 3 on, where there are cars and people in every frame."""
     with av.open(str(SAMPLE)) as container:
-        # From second 3 on there are cars and people in every frame.
-        for index, frame in enumerate(container.decode(video=0)):
-            if 75 <= index < 75 + count:
-                yield frame
+        return [frame for index, frame in enumerate(container.decode(video=0)) if index >= 75]
 
 
 def _tone(index: int, rate: Fraction) -> av.AudioFrame:

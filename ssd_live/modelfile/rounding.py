@@ -16,7 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.network_graph import with_ancestors
-from ssd_live.modelfile.tensor_values import tensor_values
+from ssd_live.modelfile.tensor_values import staged_values, tensor_values
 
 # How many places of each image give inputs of a convolution, and the largest number of its inputs.
 _PLACES, _MOST_INPUTS = 300, 5000
@@ -103,13 +103,17 @@ class OutputErrorRounding:
         missing = [one.exact.output[0] for one in found if one.exact.output[0] not in self._means]
         if missing:
             self._means |= dict(zip(missing, _means(self._exact, missing, self._some), strict=True))
-        for group in _independent(found, proto.graph):
-            means = _means(proto, [one.output for one in group], self._some)
-            for one, mean in zip(group, means, strict=True):
+        groups = list(_independent(found, proto.graph))
+        stages = [[one.output for one in group] for group in groups]
+        for group, values in zip(groups, staged_values(proto, stages, self._some), strict=True):
+            for place, one in enumerate(group):
+                outputs = [tensors[place] for tensors in values]
+                error = self._means[one.exact.output[0]] - _mean(outputs)
                 assert one.bias is not None
-                error = self._means[one.exact.output[0]] - mean
                 bias = numpy_helper.to_array(one.bias) + error
                 one.bias.CopyFrom(numpy_helper.from_array(bias.astype(np.float32), one.bias.name))
+                for output in outputs:
+                    output += error.astype(np.float32)[:, None, None]
 
     def _squares(self, convolutions: Sequence["_Convolution"]) -> dict[str, Matrix]:
         """Return the mean products (I, I) of every two of a convolution's I inputs, by its name."""
@@ -280,10 +284,12 @@ def _partners(shape: Sequence[int]) -> NDArray[np.intp]:
 
 def _means(proto: ModelProto, names: Sequence[str], images: Sequence[Pixels]) -> list[Matrix]:
     """Return the mean (C,) over all images and cells of each tensor (1, C, H, W) in `names`."""
-    sums = [np.zeros(1) for _ in names]
-    for values in tensor_values(proto, names, images):
-        sums = [
-            total + value.mean((0, 2, 3), dtype=np.float64)
-            for total, value in zip(sums, values, strict=True)
-        ]
-    return [total / len(images) for total in sums]
+    means = [
+        [_mean([value]) for value in values] for values in tensor_values(proto, names, images)
+    ]
+    return [np.mean(values, 0) for values in zip(*means, strict=True)]
+
+
+def _mean(values: Sequence[NDArray[np.float32]]) -> Matrix:
+    """Return the mean (C,) of tensors (1, C, H, W)."""
+    return np.mean([value.mean((0, 2, 3), dtype=np.float64) for value in values], 0)

@@ -284,12 +284,11 @@ def _partners(shape: Sequence[int]) -> NDArray[np.intp]:
 
 def _means(proto: ModelProto, names: Sequence[str], images: Sequence[Pixels]) -> list[Matrix]:
     """Return the mean (C,) over all images and cells of each tensor (1, C, H, W) in `names`."""
-    means = [
-        [_mean([value]) for value in values] for values in tensor_values(proto, names, images)
-    ]
+    means = [[_mean([value]) for value in values] for values in tensor_values(proto, names, images)]
     return [np.mean(values, 0) for values in zip(*means, strict=True)]
 
 
 def _mean(values: Sequence[NDArray[np.float32]]) -> Matrix:
     """Return the mean (C,) of tensors (1, C, H, W)."""
-    return np.mean([value.mean((0, 2, 3), dtype=np.float64) for value in values], 0)
+    means = [value.mean((0, 2, 3), dtype=np.float64) for value in values]
+    return np.asarray(np.mean(means, 0))

@@ -1,4 +1,7 @@
-"""Handle the signals that end a program: Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP)."""
+"""Handle the signals that end a program: Ctrl-C, SIGTERM, and the end of the terminal (SIGHUP).
+
+Also keep the signal that a child process has ended from being handled.
+"""
 
 import signal
 import threading
@@ -37,6 +40,23 @@ def terminal_ignored() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def child_ends_unreported() -> Iterator[None]:
+    """Do not call the handler of SIGCHLD in the with-block, if there is one.
+
+    The system sends this signal when a child process ends.
+    """
+    number = getattr(signal, "SIGCHLD", None)  # Windows has none.
+    if number is None:
+        yield
+        return
+    handler = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
 
 
 def set_handler(handler: Handler) -> None:

@@ -5,7 +5,7 @@ The batches depend only on the data, the settings and the seed, so a resumed run
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ssd_live.errors import MediaError
 from ssd_live.imaging.image_files import read_image, read_reduced_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.multibox_loss import Target
-from ssd_live.system.signals import terminal_ignored
+from ssd_live.system.signals import child_ends_unreported, terminal_ignored
 from ssd_live.training.augment import SMALLEST_PATCH, USUAL, Example, Style, augment, resized
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
@@ -204,11 +204,12 @@ def _prepare_worker(parent: int, worker: int) -> None:
         os._exit(1)
 
 
-def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Batch]:
+def batches(examples: Examples, order: BatchOrder, workers: int) -> Generator[Batch]:
     """Yield the batches that `order` describes, while `workers` processes read the next images.
 
-    With 0 workers, the calling process reads the images. Call this function only in the main
-    thread, because it changes the handling of Ctrl-C while it starts the workers.
+    With 0 workers, the calling process reads the images. Close the iterator to end the workers. Use
+    this function and the iterator only in the main thread, because they change the handling of
+    signals while the workers start and end.
     """
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]
@@ -224,4 +225,9 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Iterator[Bat
     with terminal_ignored():
         # The workers start here, and they inherit the ignored signals.
         iterator = iter(loader)
-    yield from iterator
+    try:
+        yield from iterator
+    finally:
+        # The workers end here. PyTorch's handler would report one that a signal has ended.
+        with child_ends_unreported():
+            del iterator

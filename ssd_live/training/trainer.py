@@ -211,9 +211,10 @@ class Trainer:
             model = nn.parallel.DistributedDataParallel(self.network)
         model.train()
         with (
+            contextlib.closing(feed),
             RunLog(self._place.folder, self._step)
             if not self._rank
-            else contextlib.nullcontext() as log
+            else contextlib.nullcontext() as log,
         ):
             self._steps(model, feed, log, on_progress, evaluate)
 

@@ -37,7 +37,7 @@ _WORDS = [
 def command(folder: Path, shapes: Path, name: str, *more: str) -> list[str]:
     words = [*_WORDS, "--set", f"name={name}", "--set", "train.log_every=1", *more]
     return [
-        str(CHECKOUT / "main.py"),
+        str(CHECKOUT / "tests" / "toy_training.py"),
         "train",
         str(recipe(folder)),
         "--data",

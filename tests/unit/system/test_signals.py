@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ssd_live.system.signals import on_signals, terminal_ignored
+from ssd_live.system.signals import child_ends_unreported, on_signals, terminal_ignored
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 NAMES = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -65,3 +65,17 @@ def test_a_child_that_is_started_there_ignores_the_signal(name: str) -> None:
     with terminal_ignored():
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert child.communicate()[0] == "alive\n"
+
+
+@POSIX
+def test_the_end_of_a_child_reaches_the_handler_outside_the_block_only() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGCHLD, lambda number, _: heard.append(number))
+    try:
+        with child_ends_unreported():
+            subprocess.run([sys.executable, "-c", ""], check=True)
+        assert heard == []
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        assert heard
+    finally:
+        signal.signal(signal.SIGCHLD, before)

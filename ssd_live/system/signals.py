@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], None]
@@ -28,18 +29,25 @@ def ignore_signals() -> None:
 
 
 @contextmanager
-def terminal_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGHUP in the with-block, and in the child processes started there.
+def terminal_kept_from_children() -> Iterator[None]:
+    """Keep Ctrl-C and SIGHUP from the child processes started in the with-block.
 
-    A terminal sends both to every process that runs in it.
+    A terminal sends both to every process that runs in it. This process still handles them, if
+    necessary at the end of the block. On Windows this does nothing.
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     kept = [number for number in _SIGNALS if number != signal.SIGTERM]
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in kept}
+    # A child process inherits the signals that this thread blocks.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, kept)
     try:
+        # Starting the first child would start this process too, and then no longer block Ctrl-C.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, kept)
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

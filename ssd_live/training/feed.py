@@ -22,7 +22,7 @@ from ssd_live.errors import MediaError
 from ssd_live.imaging.image_files import read_image, read_reduced_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.multibox_loss import Target
-from ssd_live.system.signals import child_ends_unreported, terminal_ignored
+from ssd_live.system.signals import child_ends_unreported, terminal_kept_from_children
 from ssd_live.training.augment import SMALLEST_PATCH, USUAL, Example, Style, augment, resized
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
@@ -220,10 +220,10 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Generator[Ba
         persistent_workers=False,
         multiprocessing_context="spawn" if workers else None,
     )
-    # The workers ignore Ctrl-C and the end of the terminal, so that they do not end before the last
-    # step, which still needs their batches.
-    with terminal_ignored():
-        # The workers start here, and they inherit the ignored signals.
+    # The workers do not get Ctrl-C and the end of the terminal, so that they do not end before the
+    # last step, which still needs their batches.
+    with terminal_kept_from_children():
+        # The workers start here.
         iterator = iter(loader)
     try:
         yield from iterator

@@ -72,8 +72,7 @@ def _error_line(answer: Answer) -> str:
 def test_a_pattern_runs_in_the_terminal_and_leaves_its_numbers(tmp_path: Path) -> None:
     answer = _terminal(
         "pattern:640x360@30",
-        "--exit-after",
-        "3",
+        *TIME_TO_LOAD,
         "--stats",
         tmp_path / "stats.json",
         *FIXED_BACKEND,
@@ -85,7 +84,7 @@ def test_a_pattern_runs_in_the_terminal_and_leaves_its_numbers(tmp_path: Path) -
     assert (numbers["source"], numbers["model"]) == ("pattern:640x360@30", "ssd300-mobilenetv2-oid")
     assert "OpenVINO" in numbers["backend"]
     assert numbers["inferred"] > 5
-    assert 3 <= numbers["seconds"] < 10
+    assert 6 <= numbers["seconds"] < 30
     assert {"p50", "p95", "p99", "max", "count"} == set(numbers["latency_ms"])
     assert (
         0

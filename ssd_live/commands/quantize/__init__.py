@@ -14,7 +14,8 @@ class Request:
     """The arguments and options of one call of the command `quantize`."""
 
     HELP: ClassVar[str] = (
-        "Make an INT8 version of a model; `auto` uses it where it is the fastest (needs NNCF)."
+        "Make an INT8 version of a model, which takes some minutes; `auto` uses it where it is the "
+        "fastest (needs NNCF)."
     )
 
     name: ModelArgument

@@ -165,6 +165,7 @@ def best_version(
     tried: list[Candidate] = []
     measured = Calibration(model, calibration)
     for attempt in attempts(body_of(model).graph):
+        notify(f"trying {attempt.words} in INT8 ...")
         form = quantised(model, measured, attempt.in_float)
         candidate = judge.candidate(form, attempt)
         notify(

@@ -212,11 +212,25 @@ def with_output(name: str, value: NDArray[Any]) -> ModelProto:
     ],
 )
 def test_outputs_that_no_model_file_gives_are_refused(
-    name: str, value: NDArray[Any], said: str, runtime: str, tmp_path: Path
+    name: str,
+    value: NDArray[Any],
+    said: str,
+    runtime: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told = refused(file_of(with_output(name, value), tmp_path / "odd.onnx"), runtime)
-    assert said in told
-    assert told.startswith(f"{tmp_path / 'odd.onnx'}: ")
+    """As the child process does it, but in this process."""
+    monkeypatch.setattr(guarding, "limit_memory", lambda file_bytes: None)
+    model = file_of(with_output(name, value), tmp_path / "odd.onnx")
+    assert guarding.main([str(model.path), runtime, "CPU", "fp32"]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_refusal_names_the_file(tmp_path: Path) -> None:
+    proto = with_output("num_detections", np.array([[-1]], np.int32))
+    told = refused(file_of(proto, tmp_path / "odd.onnx"), "onnxruntime")
+    assert told.startswith(f"{tmp_path / 'odd.onnx'}: its outputs are not valid: it finds -1")
 
 
 def test_the_outputs_of_a_sound_network_have_no_error() -> None:

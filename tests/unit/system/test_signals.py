@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from ssd_live.system.signals import child_ends_unreported, on_signals, terminal_ignored
+from ssd_live.system.signals import child_ends_unreported, on_signals, terminal_kept_from_children
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 NAMES = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -60,11 +61,55 @@ def test_in_another_thread_nothing_changes() -> None:
 
 @POSIX
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
-def test_a_child_that_is_started_there_ignores_the_signal(name: str) -> None:
+def test_a_child_that_is_started_there_does_not_get_the_signal(name: str) -> None:
     code = f"import os, signal; os.kill(os.getpid(), signal.{name}); print('alive')"
-    with terminal_ignored():
+    with terminal_kept_from_children():
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert child.communicate()[0] == "alive\n"
+
+
+# A program with a second thread that starts a process of multiprocessing, as PyTorch does, and gets
+# a signal before and after that.
+_STARTING = """
+import multiprocessing, os, signal, sys, threading, time
+
+sys.path.insert(0, sys.argv[2])
+from ssd_live.system.signals import on_signals, terminal_kept_from_children
+
+def work(signalled):
+    os.kill(os.getpid(), signalled)
+    time.sleep(0.3)
+    print("the child goes on", flush=True)
+
+if __name__ == "__main__":
+    number = signal.Signals[sys.argv[1]]
+    heard = []
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    with on_signals(lambda number, _: heard.append(number)):
+        with terminal_kept_from_children():
+            os.kill(os.getpid(), number)
+            child = multiprocessing.get_context("spawn").Process(target=work, args=(number,))
+            child.start()
+            os.kill(os.getpid(), number)
+        child.join()
+    print(len(heard), child.exitcode)
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_while_children_start_is_heard_by_the_parent(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(_STARTING)
+    command = [sys.executable, str(program), name, str(Path(__file__).resolve().parents[3])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    going, told = done.stdout.splitlines()
+    assert going == "the child goes on"
+    # Signals of a number that wait together count as one.
+    count, code = map(int, told.split())
+    assert count in (1, 2)
+    assert code == 0
+    assert done.stderr == ""
 
 
 @POSIX

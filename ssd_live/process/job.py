@@ -350,7 +350,7 @@ class Job:
         self._close_log(writer, log)
         if writer is not None:
             started = time.perf_counter()
-            writer.finish()
+            writer.finish(lambda: self._cancellation.is_aborted)
             self.report.stages["encode"] = (
                 self.report.stages.get("encode", 0.0) + time.perf_counter() - started
             )

@@ -5,7 +5,7 @@ possible, or dropped.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -150,14 +150,18 @@ class SubtitleRoute:
 
 
 def copy_packets(
-    source: Path, target: Path, container_format: str, options: dict[str, str]
+    source: Path,
+    target: Path,
+    container_format: str,
+    options: dict[str, str],
+    is_aborted: Callable[[], bool],
 ) -> None:
     """Copy all streams of a video file to a new file without decoding them.
 
     `container_format` is FFmpeg's name of the new file's container, and `options` are options for
     it. Both files must be of the same kind of container, so that nothing must be converted. Raises
-    `av.FFmpegError` (some of its errors are an `OSError` too) if reading or writing fails; the new
-    file may then be there, incomplete.
+    `av.FFmpegError` (some of its errors are an `OSError` too) if reading or writing fails, and
+    `KeyboardInterrupt` if `is_aborted` returns true; the new file may then be there, incomplete.
     """
     with (
         av.open(f"file:{source}") as reader,
@@ -174,6 +178,8 @@ def copy_packets(
             output.disposition = stream.disposition
             outputs[stream.index] = output
         for packet in reader.demux():
+            if is_aborted():
+                raise KeyboardInterrupt
             # The last packet of each stream is empty: it tells a decoder that the stream ends.
             if packet.dts is not None:
                 packet.stream = outputs[packet.stream.index]

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -183,18 +184,19 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
-    def finish(self) -> None:
+    def finish(self, is_aborted: Callable[[], bool] = lambda: False) -> None:
         """Close the file, move its index to the front, count its frames and give it its final name.
 
         Only MP4 files have such an index. If it cannot be moved, the file keeps an index for each
         second, and `notes` gets a line that says why. A file that already had the final name when
         the writer was created is replaced. Raises `OutputError` if writing fails, if the file does
         not have all frames, or if another program has made a file with the final name in the
-        meantime.
+        meantime. Raises `KeyboardInterrupt`, and leaves the part file, if `is_aborted` returns true
+        while the index is being moved.
         """
         self.close_part()
         if _PART_OPTIONS[self._format] is _FRAGMENTS:
-            self._join_fragments()
+            self._join_fragments(is_aborted)
         written = _count_frames(self.part)
         if written != self.frames:
             raise OutputError(
@@ -232,15 +234,18 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
-    def _join_fragments(self) -> None:
+    def _join_fragments(self, is_aborted: Callable[[], bool]) -> None:
         """Replace the part file by a copy with a single index at its beginning.
 
         If that is not possible, keep the part file as it is, which plays too, and add a note.
         """
         copy = temporary_path(self.part)
         try:
-            copy_packets(self.part, copy, self._format, _FINAL_OPTIONS)
+            copy_packets(self.part, copy, self._format, _FINAL_OPTIONS, is_aborted)
             copy.replace(self.part)
+        except KeyboardInterrupt:
+            _delete(copy)
+            raise
         except (av.FFmpegError, OSError) as error:
             _delete(copy)
             self.notes.append(

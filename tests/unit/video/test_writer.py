@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ from tests.clips import SAMPLE, frame_times, write_clip
 # is killed. The encoder holds back some frames, so the file has fewer.
 _ENDLESS = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ssd_live.imaging.frame import Frame
@@ -38,7 +40,14 @@ with VideoReader(Path(source)) as reader:
 """
 
 
-def _write(source: Path, target: Path, *, frames: int = 1000, codec: Codec = "h264") -> VideoWriter:
+def _write(
+    source: Path,
+    target: Path,
+    *,
+    frames: int = 1000,
+    codec: Codec = "h264",
+    is_aborted: Callable[[], bool] = lambda: False,
+) -> VideoWriter:
     """A writer of a finished video."""
     with (
         VideoReader(source) as reader,
@@ -51,7 +60,7 @@ def _write(source: Path, target: Path, *, frames: int = 1000, codec: Codec = "h2
                 writer.write(item)
             elif item.stream.index in writer.carried_streams:
                 writer.write_packet(item)
-        writer.finish()
+        writer.finish(is_aborted)
     return writer
 
 
@@ -126,6 +135,19 @@ def test_without_space_for_the_copy_the_fragments_are_the_video(small_disk: Path
     assert len(frame_times(place)) == 40
     assert sorted(path.name for path in small_disk.iterdir()) == ["a.mp4", "filler"]
     assert shutil.disk_usage(small_disk).free > size // 4
+
+
+def test_an_abort_while_the_index_is_moved_leaves_the_part(tmp_path: Path) -> None:
+    asked: list[None] = []
+
+    def is_aborted() -> bool:
+        asked.append(None)
+        return len(asked) > 10
+
+    with pytest.raises(KeyboardInterrupt):
+        _write(SAMPLE, tmp_path / "a.mp4", frames=40, is_aborted=is_aborted)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.part.mp4"]
+    assert len(frame_times(tmp_path / "a.part.mp4")) == 40
 
 
 def test_sound_at_a_rate_that_the_codec_lacks_is_resampled(tmp_path: Path) -> None:

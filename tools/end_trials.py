@@ -257,11 +257,11 @@ def killed_works(folder: Path, data: Path) -> dict[str, tuple[Work, Callable[[Pa
 
 
 def parts_play(folder: Path, data: Path) -> str:
-    """Say whether every part file of a video has frames."""
+    """Say whether the part file of the video has frames; a copy of it may have none yet."""
     parts = [path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv")]
     if not parts:
         return "nothing begun"
-    if all(frames_of(path) for path in parts):
+    if any(frames_of(path) for path in parts):
         return "plays"
     return "empty" if all(path.stat().st_size < _SMALL for path in parts) else "wrong: no frames"
 

@@ -91,7 +91,8 @@ class OtherDetector:
 def load_other(path: Path, threads: int, notify: Callable[[str], None]) -> OtherDetector:
     """Load the ONNX file of another project's detector on `threads` threads of the CPU.
 
-    The file is tried in a child process first, and `notify` gets a line of text before that. Raises
+    A file that was not tried before is tried in a child process first, and `notify` gets a line of
+    text before that. Raises
     `ModelFileError` if the file cannot be read, is not valid ONNX, has none of the known forms or
     fails in the child process, and `BackendError` if ONNX Runtime cannot load it.
     """

@@ -29,11 +29,13 @@ def tensor_values(
 def staged_values(
     proto: ModelProto, stages: Sequence[Sequence[str]], images: Sequence[Pixels]
 ) -> Iterator[list[list[NDArray[np.float32]]]]:
-    """Yield the tensors of each stage, for each of the images, without computing a stage twice.
+    """Yield the tensors of each stage, for each of the images, and compute none of them twice.
 
     `stages` are the names of float32 tensors, in the order of computation. Later stages are
     computed from the yielded tensors, which the caller may change in place. `images` are as for
-    `tensor_values`. Raises `MissingPackageError` if ONNX Runtime is not installed.
+    `tensor_values`. The tensors of a stage are held in memory for all images, and those of earlier
+    stages as long as a later one needs them. Raises `MissingPackageError` if ONNX Runtime is not
+    installed.
     """
     parts: list[tuple[list[NodeProto], set[str]]] = []
     known = {"image"}

@@ -75,7 +75,7 @@ def check_in_child(check: Check, path: Path, data: bytes, notify: Callable[[str]
     notify(f"{path.stem}: trying the file in a process of its own ...")
     with tempfile.TemporaryDirectory(prefix="ssd_live-") as folder:
         # A copy, because the file itself may change meanwhile.
-        copy = Path(folder) / "model.onnx"
+        copy = Path(folder) / path.name
         copy.write_bytes(data)
         try:
             code, told = run_child(
@@ -86,9 +86,9 @@ def check_in_child(check: Check, path: Path, data: bytes, notify: Callable[[str]
                 f"{path}: {check.library} did not load it and compute one image within "
                 f"{LIMIT_SECONDS:.0f} s; export the network again, or close other programs"
             ) from None
-        told = told.replace(f"{copy}: ", "").replace(copy.name, path.name)
     if code:
-        raise ModelFileError(f"{path}: {_reason(code, told, check.library)}")
+        reason = _reason(code, told.replace(f"{copy}: ", ""), check.library)
+        raise ModelFileError(f"{path}: {reason.removeprefix(f'{path.stem}: ')}")
     with contextlib.suppress(OSError):
         passed.parent.mkdir(parents=True, exist_ok=True)
         passed.touch()

@@ -108,11 +108,6 @@ def check_writable(path: Path) -> None:
         ) from error
 
 
-def temporary_path(path: Path) -> Path:
-    """Return a path in the folder of `path` that no file has, for a file that replaces `path`."""
-    return path.with_name(f".ssd_live-{secrets.token_hex(8)}")
-
-
 @contextlib.contextmanager
 def atomic_write(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to, which gets the name `path` when the with-block ends.
@@ -125,7 +120,7 @@ def atomic_write(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     _refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_path(path)
+        temporary = path.parent / f".ssd_live-{secrets.token_hex(8)}"
         # The system applies the user's umask here. Python can read the umask only by changing it,
         # and that would affect other threads.
         handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, mode)

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], None]
@@ -38,10 +37,13 @@ def terminal_kept_from_children() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from multiprocessing import resource_tracker
+
     kept = [number for number in _SIGNALS if number != signal.SIGTERM]
-    # A child process inherits the signals that this thread blocks.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, kept)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
+        # A child process inherits the signals that this thread blocks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, kept)
         # Starting the first child would start this process too, and then no longer block Ctrl-C.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, kept)
@@ -56,11 +58,13 @@ def child_ends_unreported() -> Iterator[None]:
 
     The system sends this signal when a child process ends.
     """
-    number = getattr(signal, "SIGCHLD", None)  # Windows has none.
-    if number is None:
+    # Windows has no such signal.
+    number: int = getattr(signal, "SIGCHLD", 0)
+    handler = signal.getsignal(number) if number else None
+    if handler is None:
         yield
         return
-    handler = signal.signal(number, signal.SIG_DFL)
+    signal.signal(number, signal.SIG_DFL)
     try:
         yield
     finally:

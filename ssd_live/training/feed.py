@@ -5,6 +5,7 @@ The batches depend only on the data, the settings and the seed, so a resumed run
 
 import functools
 import os
+import signal
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +201,8 @@ def _prepare_worker(parent: int, worker: int) -> None:
     whichever process is the parent by then.
     """
     cv2.setNumThreads(0)
+    # On Windows, a Ctrl-C reaches this process too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -228,6 +231,8 @@ def batches(examples: Examples, order: BatchOrder, workers: int) -> Generator[Ba
     try:
         yield from iterator
     finally:
-        # The workers end here. PyTorch's handler would report one that a signal has ended.
+        # PyTorch's handler would report a worker that a signal has ended. PyTorch has no public
+        # function that ends the workers; it does so when nothing refers to the iterator any more,
+        # but after an error the traceback does.
         with child_ends_unreported():
-            del iterator
+            getattr(iterator, "_shutdown_workers", lambda: None)()

@@ -4,6 +4,7 @@ A stream is copied without change if the output container can hold it. Otherwise
 possible, or dropped.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import av
 from av.audio.resampler import AudioResampler
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 # Every container that can hold sound can hold at least one of these codecs.
@@ -156,34 +157,51 @@ def copy_packets(
     options: dict[str, str],
     is_aborted: Callable[[], bool],
 ) -> None:
-    """Copy all streams of a video file to a new file without decoding them.
+    """Copy the streams of a video file to a new file without decoding them.
 
     `container_format` is FFmpeg's name of the new file's container, and `options` are options for
     it. Both files must be of the same kind of container, so that nothing must be converted. Raises
     `av.FFmpegError` (some of its errors are an `OSError` too) if reading or writing fails, and
-    `KeyboardInterrupt` if `is_aborted` returns true; the new file may then be there, incomplete.
+    `KeyboardInterrupt` if `is_aborted` returns true before the last packet is copied; the new file
+    may then be there, incomplete.
     """
-    with (
-        av.open(f"file:{source}") as reader,
-        av.open(
-            f"file:{target}", "w", format=container_format, container_options=options
-        ) as writer,
-    ):
-        writer.metadata.update(reader.metadata)
-        outputs = {}
-        for stream in reader.streams:
-            # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
-            output = writer.add_stream_from_template(stream, opaque=True)
-            output.metadata.update(stream.metadata)
-            output.disposition = stream.disposition
-            outputs[stream.index] = output
-        for packet in reader.demux():
-            if is_aborted():
-                raise KeyboardInterrupt
-            # The last packet of each stream is empty: it tells a decoder that the stream ends.
-            if packet.dts is not None:
-                packet.stream = outputs[packet.stream.index]
-                writer.mux(packet)
+    with av.open(f"file:{source}") as reader:
+        writer = av.open(f"file:{target}", "w", format=container_format, container_options=options)
+        try:
+            _copy_streams(reader, writer, is_aborted)
+        except (av.FFmpegError, OSError):
+            with contextlib.suppress(av.FFmpegError, OSError):
+                writer.close()
+            raise
+        # After an abort, closing the file would still take long, to move the index.
+        writer.close()
+
+
+def _copy_streams(
+    reader: InputContainer, writer: OutputContainer, is_aborted: Callable[[], bool]
+) -> None:
+    writer.metadata.update(reader.metadata)
+    outputs: dict[int, Any] = {}
+    for stream in reader.streams:
+        if timecode := stream.metadata.get("timecode"):
+            # From this and the frame rate, FFmpeg makes the track of the timecode anew.
+            writer.metadata["timecode"] = timecode
+        if stream.type == "data":
+            continue
+        # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
+        output: Any = writer.add_stream_from_template(stream, opaque=True)
+        if stream.type == "video":
+            output.codec_context.framerate = stream.average_rate
+        output.metadata.update(stream.metadata)
+        output.disposition = stream.disposition
+        outputs[stream.index] = output
+    for packet in reader.demux():
+        if is_aborted():
+            raise KeyboardInterrupt
+        # The last packet of each stream is empty: it tells a decoder that the stream ends.
+        if packet.dts is not None and packet.stream.index in outputs:
+            packet.stream = outputs[packet.stream.index]
+            writer.mux(packet)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import math
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from av.video.stream import VideoStream
 
 from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
-from ssd_live.system.atomic_files import rename_new, reserve_part, temporary_path
+from ssd_live.system.atomic_files import rename_new, reserve_part
 from ssd_live.video.encoders import (
     DEFAULT_PRESET,
     Codec,
@@ -33,9 +34,16 @@ from ssd_live.video.remux import Routing, copy_packets, route_streams
 
 # The container format for each file ending.
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-# The part file plays even if the program is killed, except for about its last second. For this, an
-# MP4 is written as fragments, each with its own index, and Matroska as short clusters.
-_FRAGMENTS = {"movflags": "+delay_moov", "frag_duration": "1000000", "flush_packets": "1"}
+# The part file plays even if the program is killed, except for its end. For this, an MP4 is written
+# as fragments of a second, each with its own index, and Matroska as short clusters. A fragment does
+# not wait for a stream that has no packet, such as subtitles: the copy at the end puts the packets
+# of all streams in order.
+_FRAGMENTS = {
+    "movflags": "+delay_moov",
+    "frag_duration": "1000000",
+    "flush_packets": "1",
+    "max_interleave_delta": "1000000",
+}
 _CLUSTERS = {"cluster_time_limit": "1000", "flush_packets": "1"}
 _PART_OPTIONS = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}
 # A finished MP4 has one index at its beginning, so that all players can seek in it and browsers
@@ -187,8 +195,9 @@ class VideoWriter:
     def finish(self, is_aborted: Callable[[], bool] = lambda: False) -> None:
         """Close the file, move its index to the front, count its frames and give it its final name.
 
-        Only MP4 files have such an index. If it cannot be moved, the file keeps an index for each
-        second, and `notes` gets a line that says why. A file that already had the final name when
+        Only MP4 and QuickTime files have such an index. Moving it copies the file. If that is not
+        possible, the file keeps an index for each second, and `notes` gets a line that says why. A
+        file that already had the final name when
         the writer was created is replaced. Raises `OutputError` if writing fails, if the file does
         not have all frames, or if another program has made a file with the final name in the
         meantime. Raises `KeyboardInterrupt`, and leaves the part file, if `is_aborted` returns true
@@ -237,21 +246,29 @@ class VideoWriter:
     def _join_fragments(self, is_aborted: Callable[[], bool]) -> None:
         """Replace the part file by a copy with a single index at its beginning.
 
-        If that is not possible, keep the part file as it is, which plays too, and add a note.
+        If that is not possible, keep the part file as it is, which plays too, and add a note. The
+        copy must leave as much free space as it takes, because other files may grow meanwhile.
         """
-        copy = temporary_path(self.part)
-        try:
-            copy_packets(self.part, copy, self._format, _FINAL_OPTIONS, is_aborted)
-            copy.replace(self.part)
-        except KeyboardInterrupt:
+        why = "there is too little free space to move it"
+        size = self.part.stat().st_size
+        if shutil.disk_usage(self.part.parent).free >= 2 * size:
+            copy = reserve_part(self.path)
+            try:
+                copy_packets(self.part, copy, self._format, _FINAL_OPTIONS, is_aborted)
+                if _count_frames(copy) == self.frames:
+                    copy.replace(self.part)
+                    return
+                why = "its copy was not complete"
+            except KeyboardInterrupt:
+                _delete(copy)
+                raise
+            except (av.FFmpegError, OSError) as error:
+                why = _cause(error)
             _delete(copy)
-            raise
-        except (av.FFmpegError, OSError) as error:
-            _delete(copy)
-            self.notes.append(
-                f"the index is not at the beginning of the file ({_cause(error)}), so some players "
-                "cannot seek in it"
-            )
+        self.notes.append(
+            f"the index is not at the beginning of the file ({why}), so some players cannot seek "
+            "in it"
+        )
 
     def discard(self) -> None:
         """Close and delete the part file, unless `finish` or `close_part` was called before."""
@@ -329,7 +346,7 @@ def _delete(file: Path) -> None:
     # space until the program ends. An emptied file uses none.
     with contextlib.suppress(OSError):
         os.truncate(file, 0)
-    file.unlink(missing_ok=True)
+        file.unlink()
 
 
 def _cause(error: av.FFmpegError | OSError) -> str:

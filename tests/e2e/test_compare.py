@@ -3,6 +3,7 @@ the tests make and which find a red object because it is red.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.conftest import FIXED_BACKEND, Answer
 WIDTH, HEIGHT = 128, 64
 # The object, x1, y1, x2, y2 in pixels.
 BOX = (32.0, 16.0, 96.0, 48.0)
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory")
 DOG_OF_COCO, DOG_OF_80 = 18, 16
 
 
@@ -263,7 +265,7 @@ def of_another_shape(graph: Any) -> None:
     ("damage", "said"),
     [
         (endless, "onnxruntime did not load it and compute one image within 5 s"),
-        (greedy, "Failed to allocate memory"),
+        pytest.param(greedy, "ONNX Runtime failed", marks=ON_LINUX),
         (of_another_shape, "its outputs have the shapes (1, 4), (2,) and (1,)"),
     ],
 )
@@ -275,7 +277,8 @@ def test_a_detector_that_does_harm_is_tried_in_a_process_of_its_own(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(guard, "LIMIT_SECONDS", 5.0)
+    if damage is endless:
+        monkeypatch.setattr(guard, "LIMIT_SECONDS", 5.0)
     file = torchvision_form(tmp_path / "a.onnx")
     model = load(str(file))
     damage(model.graph)
@@ -284,8 +287,7 @@ def test_a_detector_that_does_harm_is_tried_in_a_process_of_its_own(
     assert answer.code == 1
     trying, error = answer.err.splitlines()
     assert trying == "a: trying the file in a process of its own ..."
-    assert error.startswith(f"error: {file}: ")
-    assert said in error
+    assert error.startswith(f"error: {file}: {said}")
 
 
 def test_an_input_is_not_overwritten(

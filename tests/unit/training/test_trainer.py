@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +162,7 @@ class TellsOfInterrupts(Examples):
         return str(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no blocked signals")
 def test_worker_processes_outlive_ctrl_c(data: DataSet) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     told = batches(

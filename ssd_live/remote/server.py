@@ -9,6 +9,7 @@ standard input. For each image it writes a reply (`reply_type`), and after a rep
 import json
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -36,8 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     # Text that a library prints must not get between the outputs.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
+    is_loaded = threading.Event()
+    threading.Thread(target=_watch_input, args=(is_loaded,), name="input", daemon=True).start()
     try:
-        _serve(arguments, sys.stdin.buffer, answers)
+        _serve(arguments, sys.stdin.buffer, answers, is_loaded)
     except SsdLiveError as error:
         _tell(answers, {"error": str(error), "kind": type(error).__name__})
         return 1
@@ -46,7 +49,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) -> None:
+def _watch_input(is_loaded: threading.Event) -> None:
+    """End this process if its input ends while the network is loaded.
+
+    The parent has then ended, and loading may still take minutes. Afterwards, images are read until
+    the input ends. Windows cannot tell that the input has ended without reading it.
+    """
+    if hasattr(select, "poll"):
+        end = select.poll()
+        # The end of the input is told without being asked for.
+        end.register(0, 0)
+        end.poll()
+        if not is_loaded.is_set():
+            os._exit(1)
+
+
+def _serve(
+    arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes], is_loaded: threading.Event
+) -> None:
     name, backend, precision = arguments[:3]
     users = int(arguments[3])
     model = find_model(name)
@@ -61,6 +81,7 @@ def _serve(arguments: Sequence[str], pictures: IO[bytes], answers: IO[bytes]) ->
     with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
         image = np.zeros((batch, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
+        is_loaded.set()
         chosen = {
             "backend": choice.backend,
             "device": choice.device,

@@ -1,6 +1,7 @@
 """Networks in real processes of their own."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -399,6 +400,24 @@ def test_cancelling_ends_the_measuring_of_a_first_start(
     )
     assert any(line.startswith("trying ") for line in told.lines)
     assert not told.ready
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="Windows cannot tell it")
+def test_the_process_ends_at_once_if_its_parent_ends_while_it_loads(
+    tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(ENDLESS_TRIALS)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{CHECKOUT}")
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    words = ["-m", "ssd_live.remote.server", tiny.model, "auto", "auto", "1"]
+    with subprocess.Popen(
+        [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        wait_until(trials, what="a backend to be tried")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(20) == 1
+    wait_until(lambda: not trials(), what="the trial to end, which lost its parent")
 
 
 def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:

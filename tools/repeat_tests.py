@@ -6,6 +6,7 @@ BUSY is the number of busy loops, by default 2. Without folders, every run is th
 test that fails in some runs depends on luck.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -52,8 +53,9 @@ def run(folders: list[str]) -> tuple[int, list[str]]:
 
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    """Keep `count` processes busy inside the with-block."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """Keep `count` processes busy inside the with-block, which end with this process."""
+    code = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
+    loops = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:
         yield
     finally:

@@ -117,7 +117,7 @@ class OpenVinoPending:
                 raise TimeoutError(f"OpenVINO gave no answer within {timeout:g} s; try again")
         except (RuntimeError, UnicodeDecodeError) as error:
             raise BackendError(
-                f"OpenVINO failed: {_first_line(error)}; try --backend onnxruntime"
+                f"OpenVINO failed: {_reason(error)}; try --backend onnxruntime"
             ) from error
         if self._table is not None:
             return self._table.outputs(self._request.get_output_tensor().data)
@@ -169,7 +169,7 @@ class OpenVinoBackend(Closing):
             # A name in the file may be no text, and OpenVINO repeats it in its message.
             message = (
                 f"OpenVINO cannot load {model.path.name} on {options.device}: "
-                f"{_first_line(error)}; try --backend onnxruntime"
+                f"{_reason(error)}; try --backend onnxruntime"
             )
             raise BackendError(message) from error
         self.description = (
@@ -288,7 +288,7 @@ def load(model: ModelFile, options: LoadOptions) -> OpenVinoBackend:
     return OpenVinoBackend(model, options)
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Return the last line of an error's text, because OpenVINO gives the reason there.
 
     The lines before name places in OpenVINO's source code.

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,22 @@ class DetectionFilter:
 
     It keeps the detections whose score is at least `threshold` and whose class is requested.
     `classes` are the names of all C classes of the model. `wanted` is a mask (C,) bool, which is
-    true for the requested classes.
+    true for the requested classes. If there are `class_thresholds` (C,) float32, the score must be
+    at least the one of its class, and `threshold` is the lowest of them.
     """
 
     classes: tuple[str, ...]
     threshold: float
     wanted: NDArray[np.bool_]
+    class_thresholds: NDArray[np.float32] | None = None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The thresholds, as the header line of a file of detections has them."""
+        if self.class_thresholds is None:
+            return {"threshold": self.threshold}
+        by_class = np.round(self.class_thresholds.astype(float), 4).tolist()
+        return {"threshold": self.threshold, "class_thresholds": by_class}
 
     def detections(
         self, outputs: Outputs, index: int, size: tuple[int, int], region: Region | None = None
@@ -40,7 +51,7 @@ class DetectionFilter:
         count = int(outputs.num_detections[index, 0])
         scores, classes = outputs.scores[index, :count], outputs.classes[index, :count]
         try:
-            kept = (scores >= self.threshold) & self.wanted[classes]
+            kept = self._passes(scores, classes)
         except IndexError:
             raise BackendError(
                 f"the network found a class that is not among the {len(self.classes)} of the "
@@ -62,7 +73,11 @@ class DetectionFilter:
 
         `found` must have the same list of classes as the filter.
         """
-        return found.where((found.scores >= self.threshold) & self.wanted[found.class_ids])
+        return found.where(self._passes(found.scores, found.class_ids))
+
+    def _passes(self, scores: NDArray[np.float32], classes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        lowest = self.threshold if self.class_thresholds is None else self.class_thresholds[classes]
+        return np.asarray((scores >= lowest) & self.wanted[classes])
 
 
 def accept_all(metadata: Metadata) -> DetectionFilter:
@@ -75,13 +90,18 @@ def detection_filter(
 ) -> DetectionFilter:
     """Return a filter for a score threshold and class names, checked against the model's metadata.
 
-    If `threshold` is None, the model's display threshold is used. Upper and lower case do not
+    If `threshold` is None, the model's display threshold is used, or those of its classes if it has
+    any. Upper and lower case do not
     matter in `classes`. If `classes` is empty, all classes are kept.
 
     Raises `UsageError` if `threshold` is outside 0..1 or below the model's own score threshold, or
     if the model does not have one of the classes.
     """
-    threshold = metadata.display_threshold if threshold is None else threshold
+    class_thresholds = None
+    if threshold is None:
+        threshold = min(metadata.class_thresholds, default=metadata.display_threshold)
+        if metadata.class_thresholds:
+            class_thresholds = np.array(metadata.class_thresholds, np.float32)
     if not 0 <= threshold <= 1:
         raise UsageError(
             f"the threshold {threshold:g} is not between {metadata.score_threshold:g} and 1; "
@@ -105,4 +125,4 @@ def detection_filter(
             )
             raise UsageError(f"the model {metadata.name} has no class {name.strip()!r}; {hint}")
         wanted[known[name.strip().casefold()]] = True
-    return DetectionFilter(metadata.classes, threshold, wanted)
+    return DetectionFilter(metadata.classes, threshold, wanted, class_thresholds)

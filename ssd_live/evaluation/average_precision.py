@@ -1,6 +1,6 @@
 """Compute average precision by the rules of the PASCAL VOC development kit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Rule = Literal["voc07", "voc", "coco"]
 VocRule = Literal["voc07", "voc"]
 MIN_OVERLAP = 0.5
+# With fewer labelled objects, the best threshold of a class is a matter of luck.
+_OBJECTS_FOR_A_THRESHOLD = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,24 @@ def best_f1_threshold(curves: Iterable[Curve]) -> float | None:
     is_last = np.append(score[1:] < score[:-1], True)
     f1 = np.where(is_last, 2 * right / (np.arange(1, len(right) + 1) + objects), 0.0)
     return float(score[f1.argmax()])
+
+
+def best_f1_thresholds(curves: Mapping[str, Curve]) -> tuple[float, dict[str, float]] | None:
+    """Return `best_f1_threshold` of all classes together, and that of each class by its name.
+
+    `curves` maps a class name to its curve. A class with fewer than 20 objects, or of which no
+    detection is right, gets the threshold of all classes. None is returned if no detection is
+    right.
+    """
+    together = best_f1_threshold(curves.values())
+    if together is None:
+        return None
+    own = {
+        name: best_f1_threshold([curve])
+        for name, curve in curves.items()
+        if curve.objects >= _OBJECTS_FOR_A_THRESHOLD
+    }
+    return together, {name: own.get(name) or together for name in curves}
 
 
 def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:

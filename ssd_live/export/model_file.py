@@ -40,7 +40,8 @@ class Description:
     the class names without the background. `input_size` is (width, height) in pixels. The network
     gets `(pixel - mean) * scale`, in RGB order. `activation` turns logits into scores.
     `iou_threshold` is that of NMS, and only scores of at least `display_threshold` are shown; both
-    are in 0..1. `training_data`, `licence` and `provenance` are texts for the user. `preset`
+    are in 0..1. `class_thresholds` are such thresholds of the classes; it may be empty.
+    `training_data`, `licence` and `provenance` are texts for the user. `preset`
     chooses the default boxes of the VGG16 networks.
     """
 
@@ -57,6 +58,7 @@ class Description:
     licence: str
     provenance: str
     preset: Preset = "voc"
+    class_thresholds: tuple[float, ...] = ()
 
 
 def export_model(name: str) -> ModelFile:
@@ -115,6 +117,7 @@ def metadata_of(described: Description) -> Metadata:
         iou_threshold=described.iou_threshold,
         max_detections=MAX_DETECTIONS,
         display_threshold=described.display_threshold,
+        class_thresholds=described.class_thresholds,
         training_data=described.training_data,
         licence=described.licence,
         provenance=described.provenance,

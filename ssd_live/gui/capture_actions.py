@@ -242,7 +242,8 @@ class CaptureActions(QObject):
             model_request.precision,
         ]
         if (shown := self._session.filter) is not None:
-            options += ["--threshold", f"{shown.threshold:g}"]
+            if shown.class_thresholds is None:
+                options += ["--threshold", f"{shown.threshold:g}"]
             if not shown.wanted.all():
                 options += [
                     "--classes",

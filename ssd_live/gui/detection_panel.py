@@ -169,7 +169,8 @@ class DetectionPanel(QWidget):
         """
         self._end_loading()
         self._status.setText(loaded.description)
-        self.show_threshold(shown.threshold)
+        threshold = shown.threshold
+        self.show_threshold(loaded.metadata.display_threshold if threshold is None else threshold)
         self._threshold.setMinimum(max(round(loaded.metadata.score_threshold * _PERCENT), 1))
         self._threshold_box.setMinimum(loaded.metadata.score_threshold)
         self._classes.blockSignals(True)

@@ -11,11 +11,12 @@ from ssd_live.settings import Settings
 class DisplayFilter:
     """The user's choice of which detections of one model are shown.
 
-    `threshold` is the lowest score that is shown, from 0 to 1. `hidden` holds the names of the
+    `threshold` is the lowest score that is shown, from 0 to 1, or None for the thresholds of the
+    model. `hidden` holds the names of the
     classes that are not shown.
     """
 
-    threshold: float
+    threshold: float | None
     hidden: frozenset[str] = frozenset()
 
 
@@ -43,7 +44,7 @@ class DisplayFilters:
     def _remembered(self, metadata: Metadata, overrides: Overrides) -> DisplayFilter:
         threshold = overrides.threshold
         if threshold is None:
-            threshold = self._settings.thresholds.get(metadata.name, metadata.display_threshold)
+            threshold = self._settings.thresholds.get(metadata.name)
         hidden = frozenset(self._settings.hidden_classes.get(metadata.name, []))
         if overrides.classes:
             wanted = {name.strip().casefold() for name in overrides.classes}

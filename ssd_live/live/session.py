@@ -153,9 +153,10 @@ class LiveSession(Closing):
 
     def _make_filter(self, metadata: Metadata) -> None:
         shown = self._shown.of(metadata)
-        checked = detection_filter(
-            metadata, min(max(shown.threshold, metadata.score_threshold), 1.0)
-        )
+        threshold = shown.threshold
+        if threshold is not None:
+            threshold = min(max(threshold, metadata.score_threshold), 1.0)
+        checked = detection_filter(metadata, threshold)
         wanted = np.array([name not in shown.hidden for name in metadata.classes])
         self._in_use.filter = replace(checked, wanted=wanted)
 

@@ -95,7 +95,7 @@ class LiveSource(Closing):
             "model_sha256": loaded.sha256 if loaded else None,
             "backend": loaded.backend if loaded else None,
             "precision": loaded.precision if loaded else None,
-            "threshold": shown.threshold if shown else None,
+            **(shown.header if shown else {"threshold": None}),
             "classes": list(loaded.metadata.classes) if loaded else [],
             "category_ids": list(loaded.metadata.category_ids) if loaded else [],
         }

@@ -21,8 +21,10 @@ class Metadata(BaseModel):
     of the network's outputs, without the background. `input_size` is (width, height) in pixels.
     `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
     `(pixel - mean) * scale`. NMS looks at scores over `score_threshold` and drops boxes over the
-    IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. All
-    thresholds are between 0 and 1. `nms` is the kind of NMS that the file ends in.
+    IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. If
+    `class_thresholds` is not empty, it has a display threshold for each class, and
+    `display_threshold` is the one that suits all classes together. All thresholds are between 0 and
+    1. `nms` is the kind of NMS that the file ends in.
     `agreement_sample` holds frames at the input size, as base64 of JPEG files, on which backends
     and precisions are compared.
     """
@@ -46,6 +48,7 @@ class Metadata(BaseModel):
     iou_threshold: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 200
     display_threshold: Fraction
+    class_thresholds: tuple[Fraction, ...] = ()
     precision: Literal["float32", "float16", "int8"] = "float32"
     # The SHA-256 of the float32 file that this file was quantised from.
     quantised_from: str = ""
@@ -56,10 +59,15 @@ class Metadata(BaseModel):
     agreement_sample: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _one_category_id_a_class(self) -> Self:
+    def _one_value_a_class(self) -> Self:
         if len(self.category_ids) != len(self.classes):
             raise ValueError(
                 f"{len(self.classes)} classes but {len(self.category_ids)} category ids; each "
                 "class needs one"
+            )
+        if self.class_thresholds and len(self.class_thresholds) != len(self.classes):
+            raise ValueError(
+                f"{len(self.classes)} classes but {len(self.class_thresholds)} class thresholds; "
+                "each class needs one, or none has one"
             )
         return self

@@ -413,7 +413,7 @@ class Job:
             "model_sha256": config.model.sha256,
             "backend": config.choice.backend,
             "precision": config.choice.precision,
-            "threshold": config.wanted.threshold,
+            **config.wanted.header,
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,

@@ -242,7 +242,11 @@ class BatchRunner:
 
     def _key(self, task: Task) -> str:
         config, chosen = self._config, self._config.choice
-        wanted = (config.wanted.threshold, config.wanted.wanted.tolist())
+        shown = config.wanted
+        wanted = (
+            shown.threshold if shown.class_thresholds is None else shown.class_thresholds.tolist(),
+            shown.wanted.tolist(),
+        )
         return settings_key(
             task,
             [

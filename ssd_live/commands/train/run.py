@@ -289,17 +289,24 @@ class _Validator:
     def __call__(self, network: Any) -> float:
         return float(self._evaluation(network).mean)
 
-    def display_threshold(self, network: Any) -> float | None:
-        """Return the score at which the network has the best F1 on the validation data.
+    def display_thresholds(self, network: Any) -> tuple[float, dict[str, float]] | None:
+        """Return the scores at which the network has the best F1 on the validation data.
 
-        The score is rounded down to two decimals, but is at least the score threshold of the model.
-        None is returned if the network finds no object.
+        They are those of `best_f1_thresholds`, rounded down to two decimals, but at least the score
+        threshold of the model. None is returned if the network finds no object.
         """
-        from ssd_live.evaluation.average_precision import best_f1_threshold
+        from ssd_live.evaluation.average_precision import best_f1_thresholds
 
-        score = best_f1_threshold(self._evaluation(network.eval()).curves.values())
-        lowest = self._metadata.score_threshold
-        return None if score is None else max(math.floor(score * 100) / 100, lowest)
+        found = best_f1_thresholds(self._evaluation(network.eval()).curves)
+        if found is None:
+            return None
+        threshold, by_class = found
+        return self._rounded(threshold), {
+            name: self._rounded(score) for name, score in by_class.items()
+        }
+
+    def _rounded(self, score: float) -> float:
+        return max(math.floor(score * 100) / 100, self._metadata.score_threshold)
 
     def _evaluation(self, network: Any) -> Any:
         from ssd_live.evaluation.evaluate import detector_of_network, evaluate
@@ -350,9 +357,9 @@ def _finish(
     The best step has the highest validation mAP; without validation it is the last step.
     `described` is the description of the model. The images on which the file and the network are
     compared come from `data`, prepared as `how` says, and stay in the file. With a `validator`, the
-    display threshold is the score with the best F1 on the validation data. The curves are written
-    to `folder`. Another training can start from the weights. Raises `ModelFileError` if the file
-    and the network do not agree, and `OutputError` if a file cannot be written.
+    display thresholds are the scores with the best F1 on the validation data. The curves are
+    written to `folder`. Another training can start from the weights. Raises `ModelFileError` if the
+    file and the network do not agree, and `OutputError` if a file cannot be written.
     """
     from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
@@ -363,12 +370,18 @@ def _finish(
     best = trainer.take_best()
     if best not in (None, trainer.step):
         notify(f"step {best} was the best in validation; its weights are used")
-    if validator is not None and (threshold := validator.display_threshold(trainer.trained)):
-        notify(
-            f"detections with a score of at least {threshold:g} are shown, because this threshold "
-            "has the best F1 in validation"
-        )
+    if validator is not None and (found := validator.display_thresholds(trainer.trained)):
+        threshold, by_class = found
+        of_classes = tuple(by_class[name] for name in described.classes)
         described = replace(described, display_threshold=threshold)
+        text = f"{threshold:g}"
+        if set(of_classes) != {threshold}:
+            described = replace(described, class_thresholds=of_classes)
+            text = ", ".join(f"{value:g} ({name})" for name, value in by_class.items())
+        notify(
+            f"detections with a score of at least {text} are shown, because this has the best F1 "
+            "in validation"
+        )
     network = trainer.trained_on_cpu()
     facts = {
         "classes": list(described.classes),

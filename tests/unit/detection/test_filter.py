@@ -49,6 +49,28 @@ def test_a_score_that_reaches_the_threshold_counts() -> None:
     assert found.names == [METADATA.classes[3], METADATA.classes[1]]
 
 
+def test_each_class_has_its_own_threshold_if_the_model_has_them() -> None:
+    metadata = tiny_metadata(class_thresholds=(0.6, 0.3))
+    rows = outputs((0.6, 0), (0.5, 0), (0.3, 1), (0.2, 1))
+    wanted = detection_filter(metadata)
+    found = wanted.detections(rows, 0, (10, 10))
+    assert found.class_ids.tolist() == [0, 1]
+    assert found.scores.tolist() == pytest.approx([0.6, 0.3])
+    every = accept_all(metadata).detections(rows, 0, (10, 10))
+    assert len(every) == 4
+    assert wanted.of(every).scores.tolist() == found.scores.tolist()
+    # NMS may ignore what is below the lowest of them.
+    assert wanted.threshold == 0.3
+    assert wanted.header == {"threshold": 0.3, "class_thresholds": [0.6, 0.3]}
+
+
+def test_a_threshold_of_the_user_is_for_all_classes() -> None:
+    wanted = detection_filter(tiny_metadata(class_thresholds=(0.6, 0.3)), 0.5)
+    found = wanted.detections(outputs((0.5, 0), (0.4, 1)), 0, (10, 10))
+    assert found.class_ids.tolist() == [0]
+    assert wanted.header == {"threshold": 0.5}
+
+
 def test_classes_are_named_in_any_case() -> None:
     found = detection_filter(METADATA, 0.1, [" car ", "PERSON"]).detections(
         outputs((0.9, 22), (0.8, 3), (0.7, 0)), 0, (10, 10)

@@ -23,6 +23,7 @@ from ssd_live.evaluation.average_precision import (
     VocRule,
     average_precision,
     best_f1_threshold,
+    best_f1_thresholds,
     curve_of,
 )
 
@@ -458,6 +459,20 @@ def test_all_classes_have_one_threshold() -> None:
 @pytest.mark.parametrize("curves", [[], [plain_curve([], [], 3)], [plain_curve([0.9], [False], 1)]])
 def test_without_a_right_detection_there_is_no_threshold(curves: list[Curve]) -> None:
     assert best_f1_threshold(curves) is None
+
+
+def test_a_class_with_enough_objects_has_a_threshold_of_its_own() -> None:
+    cats = plain_curve([0.9] * 20 + [0.8] * 10, [True] * 20 + [False] * 10, 20)
+    dogs = plain_curve([0.6] * 19 + [0.3] * 30, [True] * 19 + [False] * 30, 20)
+    few = plain_curve([0.2], [True], 19)
+    found = best_f1_thresholds(
+        {"cat": cats, "dog": dogs, "cow": few, "bird": plain_curve([], [], 30)}
+    )
+    assert found == (0.6, {"cat": 0.9, "dog": 0.6, "cow": 0.6, "bird": 0.6})
+
+
+def test_without_a_right_detection_no_class_has_a_threshold() -> None:
+    assert best_f1_thresholds({"cat": plain_curve([0.9], [False], 30)}) is None
 
 
 @given(

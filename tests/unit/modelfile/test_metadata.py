@@ -45,6 +45,8 @@ def test_metadata_cannot_be_changed() -> None:
         ("iou_threshold", 1.1),
         ("display_threshold", "high"),
         ("display_threshold", float("nan")),
+        ("class_thresholds", (0.5,)),
+        ("class_thresholds", (0.5, 1.1)),
         ("max_detections", 0),
         ("max_detections", 10_001),
         ("precision", "int4"),

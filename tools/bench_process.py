@@ -85,7 +85,7 @@ def main() -> None:
         clip = options.clip or longer(
             scaled_sample(options.size, folder / "clip.mp4"), options.minutes, folder / "clips.mp4"
         )
-        threshold = model.metadata.display_threshold
+        threshold = model.metadata.lowest_shown
         runs: dict[str, Callable[[], float]] = {
             "heavy plain loop": lambda: plain_loop(
                 clip, model, model.metadata.score_threshold, nms_by_class

@@ -99,9 +99,11 @@ def detection_filter(
     """
     class_thresholds = None
     if threshold is None:
-        threshold = min(metadata.class_thresholds, default=metadata.display_threshold)
+        # The model gives no detections below its score threshold.
+        threshold = max(metadata.lowest_shown, metadata.score_threshold)
         if metadata.class_thresholds:
-            class_thresholds = np.array(metadata.class_thresholds, np.float32)
+            own = np.array(metadata.class_thresholds, np.float32)
+            class_thresholds = np.maximum(own, np.float32(metadata.score_threshold))
     if not 0 <= threshold <= 1:
         raise UsageError(
             f"the threshold {threshold:g} is not between {metadata.score_threshold:g} and 1; "

@@ -58,6 +58,11 @@ class Metadata(BaseModel):
     provenance: str
     agreement_sample: tuple[str, ...] = ()
 
+    @property
+    def lowest_shown(self) -> float:
+        """The lowest score of a detection that is shown, of whichever class."""
+        return min(self.class_thresholds, default=self.display_threshold)
+
     @model_validator(mode="after")
     def _one_value_a_class(self) -> Self:
         if len(self.category_ids) != len(self.classes):

@@ -57,10 +57,9 @@ def _watch_input(is_loaded: threading.Event) -> None:
     """
     if hasattr(select, "poll"):
         end = select.poll()
-        # The end of the input is told without being asked for.
-        end.register(0, 0)
-        end.poll()
-        if not is_loaded.is_set():
+        end.register(0, select.POLLHUP)
+        ((_, events),) = end.poll()
+        if events & (select.POLLHUP | select.POLLERR) and not is_loaded.is_set():
             os._exit(1)
 
 

@@ -170,7 +170,7 @@ def with_sample(
     `images` with the most detections over the display threshold are chosen. `found` holds the
     detections in each image.
     """
-    counts = [int(_over(answer, model.metadata.display_threshold).sum()) for answer in found]
+    counts = [int(_over(answer, model.metadata.lowest_shown).sum()) for answer in found]
     best = sorted(range(len(images)), key=lambda index: (-counts[index], index))[:SAMPLE_FRAMES]
     if sum(counts[index] for index in best) < MIN_DETECTIONS:
         # With so few detections, boxes will be compared, and that needs fewer images.

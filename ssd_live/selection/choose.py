@@ -362,7 +362,7 @@ def _measure(
 
 
 def _compare(reference: Trial, other: Trial, model: ModelFile) -> Agreement:
-    threshold = model.metadata.display_threshold
+    threshold = model.metadata.lowest_shown
     if enough_detections(reference.detections, threshold):
         return compare_detections(reference.detections, other.detections, threshold)
     return compare_boxes(reference.boxes, other.boxes)

@@ -77,7 +77,7 @@ def measure(
     from ssd_live.backends.tensorrt.store import Parity
 
     images = sample_images(model) or [np.zeros((*model.metadata.input_size[::-1], 3), np.uint8)]
-    threshold = model.metadata.display_threshold
+    threshold = model.metadata.lowest_shown
     with _reference(model) as reference:
         expected = answers(reference, images)
     if enough_detections(expected, threshold):

@@ -138,7 +138,7 @@ def _try(model: ModelFile, backend: str, device: str, precision: Precision, resu
     with load_backend(backend, model, options("throughput")) as loaded:
         throughput = _measure(loaded.submit, loaded.slots, images)
     boxes: list[NormalisedDetections] = []
-    if not enough_detections(found, model.metadata.display_threshold):
+    if not enough_detections(found, model.metadata.lowest_shown):
         with load_backend(backend, before_nms(model), options("latency")) as loaded:
             boxes = answers(loaded, images)
     speed = json.dumps({"latency_ms": latency, "throughput_fps": throughput})

@@ -40,9 +40,9 @@ def agreement_with(network: SSDNetwork, normalise: Normalise, model: ModelFile) 
         _answer(*detect(boxes, scores, how.score_threshold, how.iou_threshold, how.max_detections))
         for boxes, scores in raw
     ]
-    if enough_detections(expected, how.display_threshold):
+    if enough_detections(expected, how.lowest_shown):
         with load_backend("onnxruntime", model, LoadOptions()) as backend:
-            return compare_detections(expected, answers(backend, images), how.display_threshold)
+            return compare_detections(expected, answers(backend, images), how.lowest_shown)
     unsuppressed = before_nms(model)
     with load_backend("onnxruntime", unsuppressed, LoadOptions()) as backend:
         return compare_boxes(

@@ -155,12 +155,14 @@ def copy_packets(
     target: Path,
     container_format: str,
     options: dict[str, str],
+    timecode: tuple[str, Fraction] | None,
     is_aborted: Callable[[], bool],
 ) -> None:
     """Copy the streams of a video file to a new file without decoding them.
 
     `container_format` is FFmpeg's name of the new file's container, and `options` are options for
-    it. Both files must be of the same kind of container, so that nothing must be converted. Raises
+    it. Both files must be of the same kind of container, so that nothing must be converted.
+    `timecode` is that of the first frame and the frame rate by which it counts, or None. Raises
     `av.FFmpegError` (some of its errors are an `OSError` too) if reading or writing fails, and
     `KeyboardInterrupt` if `is_aborted` returns true before the last packet is copied; the new file
     may then be there, incomplete.
@@ -168,7 +170,7 @@ def copy_packets(
     with av.open(f"file:{source}") as reader:
         writer = av.open(f"file:{target}", "w", format=container_format, container_options=options)
         try:
-            _copy_streams(reader, writer, is_aborted)
+            _copy_streams(reader, writer, timecode, is_aborted)
         except (av.FFmpegError, OSError):
             with contextlib.suppress(av.FFmpegError, OSError):
                 writer.close()
@@ -178,20 +180,20 @@ def copy_packets(
 
 
 def _copy_streams(
-    reader: InputContainer, writer: OutputContainer, is_aborted: Callable[[], bool]
+    reader: InputContainer,
+    writer: OutputContainer,
+    timecode: tuple[str, Fraction] | None,
+    is_aborted: Callable[[], bool],
 ) -> None:
     writer.metadata.update(reader.metadata)
+    if timecode is not None:
+        writer.metadata["timecode"] = timecode[0]
     outputs: dict[int, Any] = {}
     for stream in reader.streams:
-        if timecode := stream.metadata.get("timecode"):
-            # From this and the frame rate, FFmpeg makes the track of the timecode anew.
-            writer.metadata["timecode"] = timecode
-        if stream.type == "data":
-            continue
         # Without `opaque`, PyAV looks for an encoder with the name of the decoder.
         output: Any = writer.add_stream_from_template(stream, opaque=True)
-        if stream.type == "video":
-            output.codec_context.framerate = stream.average_rate
+        if stream.type == "video" and timecode is not None:
+            output.codec_context.framerate = timecode[1]
         output.metadata.update(stream.metadata)
         output.disposition = stream.disposition
         outputs[stream.index] = output
@@ -199,7 +201,7 @@ def _copy_streams(
         if is_aborted():
             raise KeyboardInterrupt
         # The last packet of each stream is empty: it tells a decoder that the stream ends.
-        if packet.dts is not None and packet.stream.index in outputs:
+        if packet.dts is not None:
             packet.stream = outputs[packet.stream.index]
             writer.mux(packet)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -49,6 +50,9 @@ _PART_OPTIONS = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "w
 # A finished MP4 has one index at its beginning, so that all players can seek in it and browsers
 # play it while it is still loading.
 _FINAL_OPTIONS = {"movflags": "+faststart"}
+
+# AVFMT_FLAG_AUTO_BSF: packets are changed to the form that the container needs.
+_AUTO_BSF = 0x200000
 
 # The x265 that comes with PyAV crashes on frames of 34 to 44 pixels, such as 34 x 34.
 _SMALLEST_HEVC = 64
@@ -102,6 +106,7 @@ class VideoWriter:
         self._time_base = reader.info.time_base
         self._last_pts: int | None = None
         self._closed = False
+        self._timecode: tuple[str, Fraction] | None = None
         encoder = choose_encoder(quality.codec)
         self._pixel_format = encoder.pixel_format
         if path.suffix.lower() not in CONTAINERS:
@@ -122,9 +127,11 @@ class VideoWriter:
                 encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores
             )
             self._routing: Routing = route_streams(reader.other_streams, self._container)
-            self._container.metadata.update(reader.container.metadata)
+            self._container.metadata.update(self._metadata_of(reader))
             self._open_encoder(quality.codec, reader)
             self._container.start_encoding()
+            # Such as AAC of a transport stream, which `delay_moov` would otherwise refuse.
+            self._container.flags |= _AUTO_BSF
         except (av.FFmpegError, ValueError) as error:
             self.discard()
             detail = str(error) if isinstance(error, ValueError) else _cause(error)
@@ -249,21 +256,26 @@ class VideoWriter:
         If that is not possible, keep the part file as it is, which plays too, and add a note. The
         copy must leave as much free space as it takes, because other files may grow meanwhile.
         """
-        why = "there is too little free space to move it"
-        size = self.part.stat().st_size
-        if shutil.disk_usage(self.part.parent).free >= 2 * size:
-            copy = reserve_part(self.path)
-            try:
-                copy_packets(self.part, copy, self._format, _FINAL_OPTIONS, is_aborted)
+        why, copy = "there is too little free space to move it", None
+        try:
+            if shutil.disk_usage(self.part.parent).free >= 2 * self.part.stat().st_size:
+                copy = reserve_part(self.path)
+                copy_packets(
+                    self.part, copy, self._format, _FINAL_OPTIONS, self._timecode, is_aborted
+                )
                 if _count_frames(copy) == self.frames:
                     copy.replace(self.part)
                     return
                 why = "its copy was not complete"
-            except KeyboardInterrupt:
+        except KeyboardInterrupt:
+            if copy is not None:
                 _delete(copy)
-                raise
-            except (av.FFmpegError, OSError) as error:
-                why = _cause(error)
+            raise
+        except OutputError as error:
+            why = str(error)
+        except (av.FFmpegError, OSError) as error:
+            why = _cause(error)
+        if copy is not None:
             _delete(copy)
         self.notes.append(
             f"the index is not at the beginning of the file ({why}), so some players cannot seek "
@@ -278,6 +290,15 @@ class VideoWriter:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
         _delete(self.part)
+
+    def _metadata_of(self, reader: VideoReader) -> dict[str, str]:
+        """Return the metadata of the input; in an MP4, the timecode is left for the copy."""
+        metadata = dict(reader.container.metadata)
+        if _PART_OPTIONS[self._format] is _FRAGMENTS:
+            # Fragments with a timecode that FFmpeg cannot write do not play.
+            for key in [key for key in metadata if key.lower() == "timecode"]:
+                self._timecode = (metadata.pop(key), reader.info.rate)
+        return metadata
 
     def _add_video(
         self, encoder: str, reader: VideoReader, options: dict[str, str], cores: int
@@ -346,6 +367,7 @@ def _delete(file: Path) -> None:
     # space until the program ends. An emptied file uses none.
     with contextlib.suppress(OSError):
         os.truncate(file, 0)
+    with contextlib.suppress(OSError):
         file.unlink()
 
 

@@ -31,7 +31,7 @@ def run(request: Request) -> None:
     ground_truth = request.ground_truth
     model = find_model(request.model)
     classes = model.metadata.classes
-    threshold = model.metadata.display_threshold if request.threshold is None else request.threshold
+    threshold = model.metadata.lowest_shown if request.threshold is None else request.threshold
     if not model.metadata.score_threshold <= threshold <= 1:
         raise UsageError(
             f"--threshold {threshold:g} is not between {model.metadata.score_threshold:g} (the "

@@ -188,7 +188,7 @@ class _Judge:
         self, model: ModelFile, held_out: Sequence[Pixels], labels: DataSet | None
     ) -> None:
         self._model, self._held_out, self._labels = model, held_out, labels
-        self._threshold = model.metadata.display_threshold
+        self._threshold = model.metadata.lowest_shown
         self._expected = _answers("onnxruntime", model, held_out)
         self._by_detections = enough_detections(self._expected, self._threshold)
         if not self._by_detections:

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -177,23 +179,45 @@ def test_a_copy_that_lacks_a_frame_does_not_replace_the_fragments(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "short.mp4"]
 
 
-def test_the_timecode_of_the_source_is_kept(tmp_path: Path) -> None:
-    source = tmp_path / "in.mkv"
+def _with_timecode(path: Path, **clip: Any) -> Path:
     with (
-        av.open(str(write_clip(tmp_path / "plain.mp4", 40))) as plain,
-        av.open(str(source), "w") as made,
+        av.open(str(write_clip(path.with_suffix(".mp4"), 40, **clip))) as plain,
+        av.open(str(path), "w") as made,
     ):
-        made.metadata["timecode"] = "01:02:03:04"
+        made.metadata["timecode"] = "01:02:03:24"
         stream = made.add_stream_from_template(plain.streams.video[0], opaque=True)
         for packet in plain.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
                 made.mux(packet)
-    writer = _write(source, tmp_path / "a.mp4")
+    return path
+
+
+def test_the_timecode_of_the_source_is_kept(tmp_path: Path) -> None:
+    writer = _write(_with_timecode(tmp_path / "in.mkv"), tmp_path / "a.mp4")
     assert not writer.notes
     assert "moof" not in _boxes(tmp_path / "a.mp4")
     with av.open(str(tmp_path / "a.mp4")) as video:
-        assert video.streams.video[0].metadata["timecode"] == "01:02:03:04"
+        assert video.streams.video[0].metadata["timecode"] == "01:02:03:24"
+
+
+def test_a_timecode_that_cannot_be_written_costs_no_frame(tmp_path: Path) -> None:
+    """The file says that it has 1000 frames a second."""
+    source = _with_timecode(
+        tmp_path / "in.mkv", time_base=Fraction(1, 1000), pts=lambda index: index * 37
+    )
+    _write(source, tmp_path / "a.mp4")
+    assert len(frame_times(tmp_path / "a.mp4")) == 40
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_aac_of_a_transport_stream_is_copied(ending: str, tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.ts", 40, codec="mpeg2video", sound="aac")
+    writer = _write(source, tmp_path / f"a.{ending}")
+    assert not writer.notes
+    with av.open(str(tmp_path / f"a.{ending}")) as video:
+        samples = sum(frame.samples for frame in video.decode(audio=0))
+    assert samples == pytest.approx(1.6 * 44_100, rel=0.05)
 
 
 def test_an_abort_while_the_index_is_moved_leaves_the_part(tmp_path: Path) -> None:

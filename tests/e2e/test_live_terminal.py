@@ -358,8 +358,7 @@ def test_a_window_that_never_had_a_network_fails_at_its_end(tmp_path: Path) -> N
     settings = str(tmp_path / "settings.json")
     answer = _live(
         "pattern:320x240",
-        "--exit-after",
-        3,
+        *TIME_TO_LOAD,
         "--backend",
         "nonsense",
         QT_QPA_PLATFORM="offscreen",

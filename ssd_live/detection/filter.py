@@ -91,8 +91,8 @@ def detection_filter(
     """Return a filter for a score threshold and class names, checked against the model's metadata.
 
     If `threshold` is None, the model's display threshold is used, or those of its classes if it has
-    any. Upper and lower case do not
-    matter in `classes`. If `classes` is empty, all classes are kept.
+    any. Upper and lower case do not matter in `classes`. If `classes` is empty, all classes are
+    kept.
 
     Raises `UsageError` if `threshold` is outside 0..1 or below the model's own score threshold, or
     if the model does not have one of the classes.

@@ -12,8 +12,7 @@ class DisplayFilter:
     """The user's choice of which detections of one model are shown.
 
     `threshold` is the lowest score that is shown, from 0 to 1, or None for the thresholds of the
-    model. `hidden` holds the names of the
-    classes that are not shown.
+    model. `hidden` holds the names of the classes that are not shown.
     """
 
     threshold: float | None

@@ -44,7 +44,8 @@ def terminal_kept_from_children() -> Iterator[None]:
     try:
         # A child process inherits the signals that this thread blocks.
         signal.pthread_sigmask(signal.SIG_BLOCK, kept)
-        # Starting the first child would start this process too, and then no longer block Ctrl-C.
+        # Otherwise the first child would start the resource tracker of multiprocessing, which
+        # stops blocking Ctrl-C in this thread.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, kept)
         yield

@@ -1,7 +1,7 @@
 """Write a video so that a file with the final name is always complete.
 
-The video is written to the temporary file `NAME.part.EXT`, the part file, which can be played at
-any time. At the end the frames in this file are counted, and it gets its final name.
+The video is written to the temporary file `NAME.part.EXT`, the part file, which can be played
+after its first second. At the end the frames in this file are counted, and it gets its final name.
 """
 
 import contextlib
@@ -204,11 +204,10 @@ class VideoWriter:
 
         Only MP4 and QuickTime files have such an index. Moving it copies the file. If that is not
         possible, the file keeps an index for each second, and `notes` gets a line that says why. A
-        file that already had the final name when
-        the writer was created is replaced. Raises `OutputError` if writing fails, if the file does
-        not have all frames, or if another program has made a file with the final name in the
-        meantime. Raises `KeyboardInterrupt`, and leaves the part file, if `is_aborted` returns true
-        while the index is being moved.
+        file that already had the final name when the writer was created is replaced. Raises
+        `OutputError` if writing fails, if the file does not have all frames, or if another program
+        has made a file with the final name in the meantime. Raises `KeyboardInterrupt`, and leaves
+        the part file, if `is_aborted` returns true while the index is being moved.
         """
         self.close_part()
         if _PART_OPTIONS[self._format] is _FRAGMENTS:
@@ -271,10 +270,10 @@ class VideoWriter:
             if copy is not None:
                 _delete(copy)
             raise
-        except OutputError as error:
-            why = str(error)
         except (av.FFmpegError, OSError) as error:
             why = _cause(error)
+        except (OutputError, ValueError) as error:
+            why = str(error)
         if copy is not None:
             _delete(copy)
         self.notes.append(

@@ -23,13 +23,8 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS, graft_efficient_nms
-from ssd_live.selection.choose import (
-    BackendChoice,
-    BackendMeasurement,
-    store_table,
-    table_identity,
-    table_path,
-)
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.table import BackendMeasurement, store_table, table_identity, table_path
 from tests.tiny_model import SIDE
 from tests.waiting import LIMIT_SECONDS
 

@@ -21,7 +21,7 @@ from ssd_live.bench.state import Watch, warnings
 from ssd_live.bench.worker import RESULT_NAME, VIDEO_FILE
 from ssd_live.errors import BackendError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system import machine
 from ssd_live.system.child_process import lifeline, own_program, run_child
 

@@ -22,7 +22,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import BackendChoice, batch_for_video
+from ssd_live.selection.choice import BackendChoice, batch_for_video
 from ssd_live.selection.load import with_score_threshold
 from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
 from ssd_live.video.reader import VideoReader

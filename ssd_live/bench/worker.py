@@ -32,7 +32,7 @@ from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, 
 from ssd_live.process.plan import Task
 from ssd_live.process.workers import load_model_config, own_this_process
 from ssd_live.selection.agreement import sample_images
-from ssd_live.selection.choose import BackendChoice, batch_for_video
+from ssd_live.selection.choice import BackendChoice, batch_for_video
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.child_process import end_with_parent
 from ssd_live.video.encoders import DEFAULT_CRF

@@ -15,7 +15,8 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import BackendChoice, choose
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 
 

@@ -26,7 +26,7 @@ from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
 from ssd_live.video.info import VideoInfo

@@ -23,7 +23,8 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.remote.network import FAILED, reply_type
-from ssd_live.selection.choose import batch_for, choose
+from ssd_live.selection.choice import batch_for
+from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 
 

@@ -17,7 +17,7 @@ from ssd_live.backends import backend_module, load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.errors import BackendError, ModelFileError, SsdLiveError
 from ssd_live.modelfile.file import ModelFile, read_model_file
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.contract import contract_error
 from ssd_live.system.atomic_files import sha256
 from ssd_live.system.child_process import end_with_parent, own_program, run_child

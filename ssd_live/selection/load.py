@@ -11,7 +11,7 @@ from ssd_live.backends.base import Backend, LoadOptions, Workload
 from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import set_score_threshold
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.engine_check import validate_against_fp32
 from ssd_live.selection.guard import guard
 

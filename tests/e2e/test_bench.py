@@ -16,7 +16,7 @@ import pytest
 
 from ssd_live.bench.records import Report
 from ssd_live.cli import main
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system import machine
 from tests.clips import write_clip
 from tests.conftest import FIXED_BACKEND, Answer

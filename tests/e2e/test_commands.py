@@ -15,13 +15,8 @@ import pytest
 import ssd_live
 from ssd_live.errors import SsdLiveError
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
-from ssd_live.selection.choose import (
-    BackendChoice,
-    BackendMeasurement,
-    store_table,
-    table_identity,
-    table_path,
-)
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.table import BackendMeasurement, store_table, table_identity, table_path
 from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer

@@ -24,7 +24,7 @@ from ssd_live.process.plan import Task, make_plan
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import BatchRunner
 from ssd_live.process.workers import LocalWorker
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.writer import Quality
 from tests.clips import frame_times, pictures, write_clip

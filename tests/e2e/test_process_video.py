@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ssd_live.backends import openvino
-from ssd_live.selection import choose as choosing
+from ssd_live.selection import choice as choosing
 from ssd_live.system.paths import assets_folder
 from tests.clips import (
     SAMPLE,

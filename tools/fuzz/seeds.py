@@ -12,12 +12,8 @@ from ssd_live.backends.tensorrt.builder import BuildOptions
 from ssd_live.backends.tensorrt.store import EngineStore, key_for
 from ssd_live.process.plan import Task
 from ssd_live.process.resume_log import MEMORY_FOLDER, Outcome, ResumeLog
-from ssd_live.selection.choose import (
-    BackendChoice,
-    BackendMeasurement,
-    store_table,
-    table_identity,
-)
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.table import BackendMeasurement, store_table, table_identity
 from ssd_live.settings import Settings, save_settings
 from ssd_live.system.paths import assets_folder
 from tests.clips import write_clip

@@ -156,21 +156,21 @@ def _manifest(path: Path, folder: Path) -> None:
 
 
 def _table(path: Path, folder: Path) -> None:
-    from ssd_live.selection import choose
+    from ssd_live.selection import measure, table
     from tests.tiny_model import tiny_model
 
     def no_trial(*_: object) -> Any:
         raise BackendError("not measured here")
 
     with (
-        mock.patch.object(choose, "run_trial", no_trial),
+        mock.patch.object(measure, "run_trial", no_trial),
         mock.patch.dict(os.environ, {"SSD_LIVE_ENGINES": str(folder)}),
     ):
         model = tiny_model()
-        place = choose.table_path(model)
+        place = table.table_path(model)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
-        for row in choose.measured(model):
+        for row in measure.measured(model):
             f"{row.choice} {row.latency_ms:.1f} {row.throughput_fps:.1f} {row.agreement:.2f}"
 
 

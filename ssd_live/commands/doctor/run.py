@@ -20,7 +20,9 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.choose import BackendMeasurement, choose, measured
+from ssd_live.selection.choose import choose
+from ssd_live.selection.measure import measured
+from ssd_live.selection.table import BackendMeasurement
 from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders

@@ -17,7 +17,8 @@ from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
 from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
-from ssd_live.selection.choose import batch_for, batch_for_video, choose
+from ssd_live.selection.choice import batch_for, batch_for_video
+from ssd_live.selection.choose import choose
 from ssd_live.system import machine
 from ssd_live.video.encoders import (
     CRF_RANGE,

@@ -20,7 +20,8 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, read_model_file
 from ssd_live.selection.agreement import sample_images
-from ssd_live.selection.choose import BackendChoice, choose
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write

@@ -13,7 +13,7 @@ from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
 from ssd_live.bench.worker import RESULT_NAME
 from ssd_live.errors import BackendError
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system import machine
 from tests.tiny_model import tiny_model
 from tests.waiting import children

@@ -9,7 +9,7 @@ import pytest
 
 from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO, stage_costs
 from ssd_live.errors import MediaError
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from tests.clips import with_rotation, write_clip
 from tests.tiny_model import tiny_model
 

@@ -27,7 +27,9 @@ from ssd_live.selection.agreement import (
     compare_detections,
     sample_images,
 )
-from ssd_live.selection.choose import BackendChoice, candidates, choose
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.selection.choose import choose
+from ssd_live.selection.measure import candidates
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_model
 from tests.unit.modelfile.test_rounding import largest_sum

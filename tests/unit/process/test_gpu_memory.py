@@ -26,7 +26,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Task
 from ssd_live.results.records import LogPaths
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.video import reader
 from ssd_live.video.containers import open_file
 from ssd_live.video.hardware import Accelerator

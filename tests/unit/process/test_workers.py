@@ -19,7 +19,7 @@ from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import BatchRunner
 from ssd_live.process.workers import OnFrames
 from ssd_live.results.records import LogPaths
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.video.writer import Quality
 from tests.tiny_model import tiny_model
 

@@ -29,7 +29,7 @@ from ssd_live.remote import loader
 from ssd_live.remote.client import InferenceProcess, RemoteBackend
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
 from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import SIDE, tiny_model

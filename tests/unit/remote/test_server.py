@@ -17,7 +17,7 @@ from ssd_live.errors import BackendError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.remote.network import FAILED, reply_type
 from ssd_live.remote.server import BatchingServer
-from ssd_live.selection.choose import BackendChoice, batch_for
+from ssd_live.selection.choice import BackendChoice, batch_for
 from tests.tiny_model import SIDE, tiny_metadata
 from tests.waiting import LIMIT_SECONDS, threads_named, wait_until
 

@@ -15,19 +15,12 @@ from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError, Usa
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection import choose as choosing
-from ssd_live.selection import trial
+from ssd_live.selection import measure, trial
 from ssd_live.selection.agreement import NormalisedDetections
-from ssd_live.selection.choose import (
-    BackendChoice,
-    BackendMeasurement,
-    batch_for_video,
-    candidates,
-    choose,
-    measured,
-    store_table,
-    table_identity,
-    table_path,
-)
+from ssd_live.selection.choice import BackendChoice, batch_for_video
+from ssd_live.selection.choose import choose
+from ssd_live.selection.measure import candidates, measured
+from ssd_live.selection.table import BackendMeasurement, store_table, table_identity, table_path
 from ssd_live.selection.trial import Trial
 from ssd_live.system import machine
 
@@ -131,7 +124,7 @@ def test_when_nothing_works_the_line_says_why(
     def crash(*_: object) -> Trial:
         raise BackendError("the test run crashed (signal 11)")
 
-    monkeypatch.setattr(choosing, "run_trial", crash)
+    monkeypatch.setattr(measure, "run_trial", crash)
     with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: the test run"):
         choose(model)
     assert not table_path(model).exists()
@@ -170,8 +163,9 @@ class Tried:
             "tensorrt-rtx": ["GPU"],
         }
         self.error_message: dict[str, SsdLiveError] = {}
-        monkeypatch.setattr(choosing, "run_trial", self._run)
-        monkeypatch.setattr(choosing, "backend_module", self._module)
+        monkeypatch.setattr(measure, "run_trial", self._run)
+        for module in (choosing, measure):
+            monkeypatch.setattr(module, "backend_module", self._module)
         monkeypatch.setattr(machine, "nvidia_gpus", lambda: self.gpus)
 
     def _run(self, model: Path, backend: str, device: str, precision: Precision) -> Trial:

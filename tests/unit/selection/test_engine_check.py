@@ -24,7 +24,7 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection import engine_check
 from ssd_live.selection import load as selection_load
 from ssd_live.selection.agreement import NormalisedDetections, answers, encode_sample
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.engine_check import measure, validate_against_fp32
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.paths import assets_folder

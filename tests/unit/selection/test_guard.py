@@ -20,7 +20,7 @@ from ssd_live.modelfile.file import ModelFile, parse, write_model_file
 from ssd_live.modelfile.metadata import METADATA_KEY
 from ssd_live.modelfile.nms import OUTPUTS
 from ssd_live.selection import guard as guarding
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.contract import contract_error
 from ssd_live.selection.guard import guard
 from ssd_live.selection.load import load_chosen

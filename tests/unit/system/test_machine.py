@@ -13,7 +13,7 @@ from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import BackendError
 from ssd_live.process.job import ModelConfig
 from ssd_live.process.workers import load_model_config
-from ssd_live.selection.choose import BackendChoice
+from ssd_live.selection.choice import BackendChoice
 from ssd_live.system import machine
 from tests.tiny_model import tiny_model
 from tests.waiting import wait_until

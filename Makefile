@@ -54,7 +54,8 @@ $(VENV)/run-ready: requirements.txt tools/system_libraries.sh
 
 $(VENV)/dev-ready: $(VENV)/run-ready requirements-dev.txt
 	sh tools/system_libraries.sh test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	# Modules are compiled when they are first imported: most of these never are.
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
 clean:

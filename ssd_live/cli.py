@@ -154,14 +154,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     `arguments` are the words after the program's name; by default they come from `sys.argv`. An
     error is printed in one line; with `--debug` it is raised instead, so that its traceback is
-    shown. The first words `run-trial`, `check-model`, `check-detector`, `run-bench` and
-    `run-worker` are internal: this program starts itself with one of them as a child process.
+    shown. The first words `run-trial`, `measure-backends`, `check-model`, `check-detector`,
+    `run-bench` and `run-worker` are internal: this program starts itself with one of them as a
+    child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
-        from ssd_live.selection.trial import run_as_child
+        from ssd_live.selection.trial import main as run_trial
 
-        return run_as_child(words[1:])
+        return run_trial(words[1:])
+    if words[:1] == ["measure-backends"]:
+        from ssd_live.selection.background import run_as_child as measure_backends
+
+        return measure_backends(words[1:])
     if words[:1] == ["check-model"]:
         from ssd_live.selection.guard import run_as_child as run_guard
 

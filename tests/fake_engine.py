@@ -24,7 +24,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import OUTPUTS, graft_efficient_nms
 from ssd_live.selection.choice import BackendChoice
-from ssd_live.selection.table import BackendMeasurement, store_table, table_identity, table_path
+from ssd_live.selection.table import BackendMeasurement, store
 from tests.tiny_model import SIDE
 from tests.waiting import LIMIT_SECONDS
 
@@ -411,4 +411,4 @@ def without_tensorrt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def know_the_fastest(model: ModelFile) -> None:
     """So that nothing has to be measured for the backend `cpu`."""
     row = BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 1.0, 1000.0, 1.0, "boxes")
-    store_table(table_path(model, "cpu"), table_identity(model) | {"gpus": []}, [row])
+    store(model, [row], without_gpu=True)

@@ -98,6 +98,14 @@
         <translation>이 컴퓨터에서 FPS와 지연 시간을 측정합니다</translation>
     </message>
     <message>
+        <source>&amp;Find the fastest backend</source>
+        <translation>가장 빠른 백엔드 찾기(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Measure all backends for the current model, and use the fastest</source>
+        <translation>현재 모델로 모든 백엔드를 측정하고 가장 빠른 것을 사용합니다</translation>
+    </message>
+    <message>
         <source>Open &amp;file…</source>
         <translation>파일 열기(&amp;F)…</translation>
     </message>
@@ -402,6 +410,18 @@
     <message>
         <source>Cancel</source>
         <translation>취소</translation>
+    </message>
+    <message>
+        <source>Retry</source>
+        <translation>다시 시도</translation>
+    </message>
+    <message>
+        <source>Load the model again</source>
+        <translation>모델을 다시 불러옵니다</translation>
+    </message>
+    <message>
+        <source>No model is loaded</source>
+        <translation>불러온 모델이 없습니다</translation>
     </message>
     <message>
         <source>Keep the current model</source>
@@ -760,6 +780,10 @@
     <message>
         <source>model is loading</source>
         <translation>모델을 불러오는 중</translation>
+    </message>
+    <message>
+        <source>no model is loaded</source>
+        <translation>불러온 모델 없음</translation>
     </message>
 </context>
 <context>

@@ -11,7 +11,7 @@ PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
 BACKEND_HELP = (
-    "Library that runs the model: auto (measures all once and takes the fastest), cpu (auto "
+    "Library that runs the model: auto (takes the fastest that was measured here), cpu (auto "
     "without GPUs), openvino, onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, "
     "for example openvino:GPU."
 )

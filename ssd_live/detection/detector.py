@@ -98,10 +98,10 @@ def load(
 
     `backend` is "auto", "cpu", the name of a backend such as "openvino", or a name and a device as
     in "openvino:GPU". `precision` is "auto", "fp32", "fp16", "bf16" or "int8". "auto" takes the
-    fastest one on this machine; the backends are measured for this at the first use of a model.
-    `threshold` is the lowest score of a detection; None means the display threshold of the model.
-    `classes` are the names of the classes to detect; an empty sequence means all classes. `notify`
-    is called with a line of text for each backend and precision that is measured.
+    fastest one that was measured on this machine; before anything is measured, a rule chooses one
+    that starts at once. `threshold` is the lowest score of a detection; None means the display
+    threshold of the model. `classes` are the names of the classes to detect; an empty sequence
+    means all classes. `notify` is called with lines of text during slow steps.
 
     Raises `UnknownModelError` if there is no such model, `ModelFileError` if the file is not a
     model file, `UsageError` if another argument is not valid, `MissingPackageError` if the backend

@@ -81,6 +81,12 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Measure FPS and latency on this machine"),
         ),
         ActionSpec(
+            "measure_backends",
+            translate("Actions", "&Find the fastest backend"),
+            (),
+            translate("Actions", "Measure all backends for the current model, and use the fastest"),
+        ),
+        ActionSpec(
             "quit",
             translate("Actions", "&Quit"),
             ("Ctrl+Q",),

@@ -85,6 +85,11 @@ class DetectionPanel(QWidget):
         self._cancel.setToolTip(self.tr("Keep the current model"))
         self._cancel.clicked.connect(self.loading_cancelled)
         self._cancel.hide()
+        self._retry = QToolButton()
+        self._retry.setText(self.tr("Retry"))
+        self._retry.setToolTip(self.tr("Load the model again"))
+        self._retry.clicked.connect(self._model_request)
+        self._retry.hide()
         self._threshold = QSlider(Qt.Orientation.Horizontal)
         self._threshold.setRange(1, _PERCENT)
         self._threshold.setToolTip(self.tr("Minimum score"))
@@ -160,6 +165,7 @@ class DetectionPanel(QWidget):
             self._busy.setValue(int(share[1]))
         self._busy.show()
         self._cancel.show()
+        self._retry.hide()
         self._status.setText(line)
 
     def show_loaded(self, loaded: ModelInfo, shown: DisplayFilter) -> None:
@@ -191,10 +197,11 @@ class DetectionPanel(QWidget):
         """Show that loading has ended without success.
 
         `in_use` is the model that is still in use; the panel shows it again. It is None if there is
-        no such model.
+        no such model; the panel then offers to load the chosen model again.
         """
         self._end_loading()
-        self._status.clear()
+        self._status.setText("" if in_use is not None else self.tr("No model is loaded"))
+        self._retry.setVisible(in_use is None)
         if in_use is not None:
             self._model.setCurrentText(in_use.model)
             self._backend.setCurrentText(in_use.backend)
@@ -203,6 +210,7 @@ class DetectionPanel(QWidget):
     def _end_loading(self) -> None:
         self._busy.hide()
         self._cancel.hide()
+        self._retry.hide()
 
     def show_threshold(self, threshold: float) -> None:
         """Show the threshold (0 to 1), without emitting a signal."""
@@ -262,7 +270,10 @@ class DetectionPanel(QWidget):
         loading.addWidget(self._busy, 1)
         loading.addWidget(self._cancel)
         form.addRow(loading)
-        form.addRow(self._status)
+        status = QHBoxLayout()
+        status.addWidget(self._status, 1)
+        status.addWidget(self._retry)
+        form.addRow(status)
         threshold_label = QLabel(self.tr("&Threshold"))
         threshold_label.setBuddy(self._threshold)
         form.addRow(threshold_label, threshold)

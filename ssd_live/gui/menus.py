@@ -59,7 +59,12 @@ def fill_menu_bar(
         ("hud", "detection_panel", "numbers_panel", "source_rate"),
         ("threshold_up", "threshold_down", "search_classes", "preferences"),
     )
-    _add_menu(bar, actions, translate("Menus", "&Help"), ("bench", "shortcuts", "about"))
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "&Help"),
+        ("bench", "measure_backends", "shortcuts", "about"),
+    )
 
 
 def _add_menu(bar: QMenuBar, actions: Actions, title: str, *groups: Group) -> None:

@@ -117,6 +117,8 @@ class Readout(QObject):
             f"{loaded.metadata.name} · {loaded.description}"
             if loaded
             else self.tr("model is loading")
+            if self._session.is_loading
+            else self.tr("no model is loaded")
         )
         if is_one_of_several:
             shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(

@@ -189,6 +189,7 @@ class MainWindow(QMainWindow):
         connect("search_classes", self._docks.search_classes)
         connect("preferences", self._ask_preferences)
         connect("bench", self._measure)
+        connect("measure_backends", self._session.measure_backends)
         connect("shortcuts", lambda: ShortcutsDialog(action, self).exec())
         connect("about", lambda: AboutDialog(self).exec())
 

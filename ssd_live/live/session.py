@@ -1,6 +1,7 @@
 """Define `LiveSession`: pipelines, network and recordings together, without a window."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated
 from ssd_live.live.recorder import Recorded
 from ssd_live.live.source import ActiveModel, LiveSource, counts, together
+from ssd_live.live.tuner import BackendTuner
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pipeline.counters import total
 from ssd_live.pipeline.live import LivePipeline, Show
@@ -29,6 +31,8 @@ from ssd_live.pipeline.picture import Picture
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
 from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.system import machine
+
+_logger = logging.getLogger(__name__)
 
 # The steady counts leave out these first seconds of the session.
 START_SECONDS = 2.0
@@ -86,8 +90,11 @@ class LiveSession(Closing):
         # The selected source.
         self.stream = self.streams[0]
         self._loader = NetworkLoader(
-            LoaderEvents(events.loading, self._ready, self._load_failed), streams
+            LoaderEvents(self._progress, self._ready, self._load_failed), streams
         )
+        self._tuner = BackendTuner(self._switch, self._measured, self.processes)
+        # The request of a switch to a faster backend that goes on, or None.
+        self._switching: ModelRequest | None = None
         self._dying = threading.Lock()
         self._is_alive = False
         # The model that is being loaded, otherwise the model in use.
@@ -123,14 +130,52 @@ class LiveSession(Closing):
         """The filter for the detections that are shown, or None before a model is loaded."""
         return self._in_use.filter
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is being loaded."""
+        return self._model_request is not self._request_in_use
+
     def load(self, model_request: ModelRequest) -> None:
         """Begin to load another model; the session switches to this model when it is ready."""
         self._model_request = model_request
+        self._switching = None
+        self._tuner.cancel()
         self._loader.load(model_request)
 
     def cancel_loading(self) -> None:
-        """Cancel the loading of a model; the network that was in use before stays in use."""
+        """Cancel the loading of a model; the network that was in use before stays in use.
+
+        Measuring that `measure_backends` began is cancelled too.
+        """
+        self._tuner.cancel()
         self._loader.cancel()
+
+    def measure_backends(self) -> None:
+        """Measure the backends for the model in use, and switch to a backend that is faster.
+
+        The event `loading` gets lines about the progress. At the end comes `loaded`, also if the
+        same backend stays in use, or `error` and then `loaded`. If no model is in use, nothing
+        happens.
+        """
+        if self.loaded is not None:
+            self._tuner.measure_now(self._events.loading)
+
+    def _switch(self) -> None:
+        """Load the model in use again beside the running one, which chooses the faster backend."""
+        if self._request_in_use is not None and self._model_request is self._request_in_use:
+            # A copy, by which a failure of this switch is told from one of the user's request.
+            self._switching = self._model_request = replace(self._request_in_use)
+            self._loader.load(self._switching)
+
+    def _measured(self, error_message: str) -> None:
+        if error_message:
+            self._events.error(error_message)
+        if self._request_in_use is not None and self.loaded is not None:
+            self._events.loaded(self._request_in_use, self.loaded)
+
+    def _progress(self, line: str) -> None:
+        if self._switching is None:
+            self._events.loading(line)
 
     def set_threshold(self, threshold: float) -> None:
         """Set the lowest score that is shown for the model in use, and store it as a setting.
@@ -172,7 +217,6 @@ class LiveSession(Closing):
         return shown.of(found)
 
     def _ready(self, model_request: ModelRequest, loaded: ModelInfo, network: LiveModel) -> None:
-        self._request_in_use = model_request
         self._in_use.loaded = loaded
         self._make_filter(loaded.metadata)
         self._is_alive = True
@@ -180,9 +224,19 @@ class LiveSession(Closing):
         networks = [network, *(_shared(network) for _ in self.streams[1:])]
         for stream, its_network in zip(self.streams, networks, strict=True):
             stream.pipeline.use(its_network)
+        self._tuner.use(
+            model_request, loaded, "latency" if len(self.streams) == 1 else "throughput"
+        )
+        # From now on, `tick` may measure.
+        self._request_in_use, self._switching = model_request, None
         self._events.loaded(model_request, loaded)
 
     def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
+        if model_request is self._switching:
+            # The backend in use still runs.
+            _logger.warning("the switch to a faster backend failed: %s", error)
+            self._switching, self._model_request = None, self._request_in_use
+            return
         if model_request is self._model_request:
             if (
                 isinstance(error, BackendError | MissingPackageError)
@@ -206,6 +260,7 @@ class LiveSession(Closing):
             if not self._is_alive:
                 return
             self._is_alive = False
+        self._switching = None
         now = time.monotonic()
         self._deaths.append(now)
         often = len(self._deaths) > _RESTARTS and self._deaths[0] > now - _RESTART_WINDOW_SECONDS
@@ -247,14 +302,20 @@ class LiveSession(Closing):
     # Statistics.
 
     def tick(self) -> None:
-        """Begin the steady counts of all sources when the session is at least `START_SECONDS` old.
+        """Do what must be done regularly: begin the steady counts, and measure the backends.
 
-        The steady counts are the frame counts without the slow start of the session. Call this
-        method regularly.
+        The steady counts are the frame counts without the slow start of the session. They begin
+        when the session is at least `START_SECONDS` old.
         """
         if time.monotonic() - self._started >= START_SECONDS:
             for stream in self.streams:
                 stream.tick()
+        self._tuner.tick(
+            1000 * self.pipeline.durations["inference"].last if len(self.streams) == 1 else 0.0,
+            is_calm=self._is_alive
+            and not self.is_loading
+            and not any(stream.recorder for stream in self.streams),
+        )
 
     def numbers(self) -> dict[str, Any]:
         """Return all counts and measurements so far, as a dictionary for JSON.
@@ -317,6 +378,7 @@ class LiveSession(Closing):
 
     def close(self) -> None:
         """End all threads and the network; wait at most two seconds for each recording to end."""
+        self._tuner.close()
         self._loader.close()
         for stream in self.streams:
             stream.stop()

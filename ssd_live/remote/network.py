@@ -32,6 +32,8 @@ class ModelInfo:
     """The model that an inference process loaded, and the backend choice that runs it.
 
     `sha256` is the hash of the model file, and `description` the text of `Backend.description`.
+    `may_improve` is whether measuring may find a faster backend choice. `measured_ms` is the
+    latency of the choice that was measured on this machine, or 0 if it was not measured.
     """
 
     metadata: Metadata
@@ -40,6 +42,8 @@ class ModelInfo:
     device: str
     precision: str
     description: str
+    may_improve: bool = False
+    measured_ms: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.remote.network import FAILED, reply_type
 from ssd_live.selection.choice import batch_for
-from ssd_live.selection.choose import choose
+from ssd_live.selection.choose import decide
 from ssd_live.selection.load import load_chosen
 
 
@@ -75,7 +75,8 @@ def _serve(
         _tell(answers, {"progress": line})
 
     workload: Workload = "latency" if users == 1 else "throughput"
-    choice = choose(model, backend, precision, workload=workload, notify=notify)  # type: ignore[arg-type]
+    decision = decide(model, backend, precision, workload=workload, notify=notify)  # type: ignore[arg-type]
+    choice, measurement = decision.choice, decision.measurement
     metadata = model.metadata
     batch = batch_for(choice, users)
     with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
@@ -87,6 +88,8 @@ def _serve(
             "device": choice.device,
             "precision": choice.precision,
             "description": loaded.description,
+            "may_improve": decision.may_improve,
+            "measured_ms": measurement.latency_ms if measurement else 0.0,
         }
         described = metadata.model_dump(mode="json", exclude={"agreement_sample"})
         _tell(answers, {"ready": {**chosen, "sha256": model.sha256, "metadata": described}})

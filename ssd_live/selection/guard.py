@@ -94,9 +94,13 @@ def check_in_child(check: Check, path: Path, data: bytes, notify: Callable[[str]
         passed.touch()
 
 
+def is_bundled(path: Path) -> bool:
+    """Return whether the file `path` ships with the program."""
+    return resolve(path).is_relative_to(resolve(assets_folder()))
+
+
 def _is_own(path: Path) -> bool:
-    folders = (assets_folder(), engines_folder() / "models")
-    return any(resolve(path).is_relative_to(resolve(folder)) for folder in folders)
+    return is_bundled(path) or resolve(path).is_relative_to(resolve(engines_folder() / "models"))
 
 
 def _reason(code: int, told: str, library: str) -> str:

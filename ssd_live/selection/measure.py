@@ -1,8 +1,9 @@
 """Measure the backends on this machine, and compare their results with those of float32."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import replace
+from math import inf
 
 from ssd_live.backends import BACKENDS, ENGINE_BACKENDS, backend_module
 from ssd_live.backends.base import Precision
@@ -16,15 +17,11 @@ from ssd_live.selection.agreement import (
     enough_detections,
 )
 from ssd_live.selection.choice import BackendChoice
-from ssd_live.selection.table import (
-    BackendMeasurement,
-    store_table,
-    stored,
-    table_identity,
-    table_path,
-)
-from ssd_live.selection.trial import Trial, run_trial
+from ssd_live.selection.table import BackendMeasurement, known, store
+from ssd_live.selection.trial import Speed, Trial, TrialResults
 
+# How often each speed is measured.
+ROUNDS = 3
 # The backends that can run a quantised model file.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
 # The backends worth trying on the CPU. PyTorch is ten times slower there.
@@ -32,48 +29,28 @@ _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKEN
 
 
 def measured(
-    model: ModelFile, notify: Callable[[str], None] = lambda _: None
+    model: ModelFile,
+    notify: Callable[[str], None] = lambda _: None,
+    *,
+    without_gpu: bool = False,
+    again: bool = False,
 ) -> list[BackendMeasurement]:
     """Return the measurements of all backend choices that are worth trying for a model.
 
-    Measurements of an earlier run are read from a file and returned. If there are none, or if the
-    model, the machine or the version of a package has changed, the measurements are made now and
-    stored. `notify` then gets a line of text for each choice that is measured.
+    Those of an earlier run are returned if `known` finds any and `again` is false. Otherwise the
+    measurements are made now and stored. `notify` then gets lines of text about the progress. With
+    `without_gpu`, only choices on the CPU are measured, and no GPU is used, because a GPU that was
+    lost may hang. Measurements that are made then stay valid when GPUs are added or removed.
     """
-    return _table(
-        table_path(model),
-        table_identity(model),
-        lambda: _measure(model, candidates(model, notify), notify),
-    )
-
-
-def measured_without_gpu(
-    model: ModelFile, notify: Callable[[str], None] = lambda _: None
-) -> list[BackendMeasurement]:
-    """Return the measurements of the backend choices on the CPU for a model, without using a GPU.
-
-    A GPU is not used, because a GPU that was lost may hang. If `measured` has stored measurements
-    that are still valid, those are returned; they may include choices on GPUs. Otherwise the
-    measurements on the CPU are read from a file of their own, or made now and stored there. They
-    stay valid when GPUs are added or removed. `notify` gets a line of text for each choice that is
-    measured.
-    """
-    if (rows := stored(table_path(model), table_identity(model))) is None:
-        path, identity = table_path(model, "cpu"), table_identity(model) | {"gpus": []}
-        rows = _table(
-            path, identity, lambda: _measure(model, _for_processors(model, notify), notify)
-        )
-    return rows
-
-
-def _table(
-    path: Path, identity: dict[str, Any], measure: Callable[[], list[BackendMeasurement]]
-) -> list[BackendMeasurement]:
-    if (rows := stored(path, identity)) is None:
-        rows = measure()
+    rows = None if again else known(model, without_gpu=without_gpu)
+    if rows is None:
+        choices = candidates(model, notify, _FOR_PROCESSORS if without_gpu else BACKENDS)
+        if without_gpu:
+            choices = [choice for choice in choices if choice.device == "CPU"]
+        rows = _measure(model, choices, notify)
         # If nothing worked, nothing is stored, so that the next start tries again.
         if any(not row.error_message for row in rows):
-            store_table(path, identity, rows)
+            store(model, rows, without_gpu=without_gpu)
     return rows
 
 
@@ -107,13 +84,8 @@ def candidates(
     return sorted(found, key=lambda choice: choice.precision != "fp32")
 
 
-def _for_processors(model: ModelFile, notify: Callable[[str], None]) -> list[BackendChoice]:
-    return [
-        choice for choice in candidates(model, notify, _FOR_PROCESSORS) if choice.device == "CPU"
-    ]
-
-
 def int8_precision(model: ModelFile, backend: str) -> list[Precision]:
+    """Return `["int8"]` if the backend can run an INT8 version that `model` has, otherwise `[]`."""
     return ["int8"] if backend in _INT8_BACKENDS and int8_form(model) is not None else []
 
 
@@ -123,36 +95,53 @@ def _measure(
     """Measure every choice, compare its results with the reference, and return the measurements.
 
     The reference is the first choice that works. The choices in float32 must be the first in
-    `choices`, so that the reference is in float32. A choice that fails gets a measurement with an
+    `choices`, so that the reference is in float32. The speeds are measured in `ROUNDS` rounds, in
+    each of which every choice has its turn, so that a machine that is busy for a while slows down
+    all choices alike. The best speed of each counts. A choice that fails gets a measurement with an
     error message. `notify` gets a line of text for each choice.
     """
-    rows: list[BackendMeasurement] = []
-    reference: Trial | None = None
-    for choice in choices:
-        notify(f"trying {choice} ...")
-        try:
-            trial = run_trial(model.path, choice.backend, choice.device, choice.precision)
-        except BackendError as error:
-            notify(f"{choice} is left out: {error}")
-            rows.append(BackendMeasurement(choice, error_message=str(error)))
-            continue
-        reference = reference or trial
-        agreement = _compare(reference, trial, model)
-        message = agreement.shortfall(choice.precision)
-        rows.append(
-            BackendMeasurement(
+    rows: dict[BackendChoice, BackendMeasurement] = {}
+    with ExitStack() as stack:
+        running: dict[BackendChoice, Trial] = {}
+        reference: TrialResults | None = None
+        for choice in choices:
+            notify(f"trying {choice} ...")
+            try:
+                trial = stack.enter_context(Trial(model.path, choice))
+            except BackendError as error:
+                notify(f"{choice} is left out: {error}")
+                rows[choice] = BackendMeasurement(choice, error_message=str(error))
+                continue
+            running[choice] = trial
+            reference = reference or trial.results
+            agreement = _compare(reference, trial.results, model)
+            rows[choice] = BackendMeasurement(
                 choice,
-                trial.latency_ms,
-                trial.throughput_fps,
-                agreement.share,
-                agreement.basis,
-                message,
+                agreement=agreement.share,
+                basis=agreement.basis,
+                error_message=agreement.shortfall(choice.precision),
             )
-        )
-    return rows
+        for number in range(ROUNDS):
+            notify(f"measuring the speed ({number + 1} of {ROUNDS}) ...")
+            for choice, trial in list(running.items()):
+                try:
+                    rows[choice] = _faster(rows[choice], trial.round())
+                except BackendError as error:
+                    notify(f"{choice} is left out: {error}")
+                    rows[choice] = BackendMeasurement(choice, error_message=str(error))
+                    del running[choice]
+    return [rows[choice] for choice in choices]
 
 
-def _compare(reference: Trial, other: Trial, model: ModelFile) -> Agreement:
+def _faster(row: BackendMeasurement, speed: Speed) -> BackendMeasurement:
+    return replace(
+        row,
+        latency_ms=min(row.latency_ms or inf, speed.latency_ms),
+        throughput_fps=max(row.throughput_fps, speed.throughput_fps),
+    )
+
+
+def _compare(reference: TrialResults, other: TrialResults, model: ModelFile) -> Agreement:
     threshold = model.metadata.lowest_shown
     if enough_detections(reference.detections, threshold):
         return compare_detections(reference.detections, other.detections, threshold)

@@ -58,6 +58,37 @@ class BackendMeasurement:
         return self.throughput_fps if workload == "throughput" else 1000 / self.latency_ms
 
 
+def known(model: ModelFile, *, without_gpu: bool = False) -> list[BackendMeasurement] | None:
+    """Return the backend measurements of a model that are stored on this machine, or None.
+
+    The result is None if nothing valid is stored: nothing was measured, the file is damaged, or the
+    model, the machine or the version of a package has changed. With `without_gpu`, measurements
+    that were made without a GPU are valid too.
+    """
+    rows = _stored(table_path(model), table_identity(model))
+    if rows is None and without_gpu:
+        rows = _stored(table_path(model, "cpu"), table_identity(model, without_gpu=True))
+    return rows
+
+
+def store(model: ModelFile, rows: list[BackendMeasurement], *, without_gpu: bool = False) -> None:
+    """Store the backend measurements `rows` of a model.
+
+    `without_gpu` is whether they were made without a GPU. If the file cannot be written, this
+    function does nothing.
+    """
+    table = {
+        "identity": table_identity(model, without_gpu=without_gpu),
+        "rows": [_to_json(row) for row in rows],
+    }
+    try:
+        with atomic_write(table_path(model, "cpu" if without_gpu else "backends")) as file:
+            file.write(json.dumps(table, indent=1).encode())
+    except OutputError:
+        # If the folder is read-only, the next start measures again. That is no reason to fail.
+        pass
+
+
 def table_path(model: ModelFile, scope: str = "backends") -> Path:
     """Return the path of the file that stores the backend measurements of a model.
 
@@ -71,11 +102,12 @@ def table_path(model: ModelFile, scope: str = "backends") -> Path:
     return old if old.is_file() and not path.exists() else path
 
 
-def table_identity(model: ModelFile) -> dict[str, Any]:
+def table_identity(model: ModelFile, *, without_gpu: bool = False) -> dict[str, Any]:
     """Return all values that the backend measurements of a model depend on, by name.
 
     They describe the model, its INT8 version, the machine and the versions of packages. Stored
-    measurements are used again only if all these values are the same.
+    measurements are used again only if all these values are the same. `without_gpu` is whether the
+    measurements are made without a GPU.
     """
     return {
         "table": _TABLE_VERSION,
@@ -83,12 +115,12 @@ def table_identity(model: ModelFile) -> dict[str, Any]:
         "int8": int8_identity(model),
         "cpu": machine.cpu_name(),
         "cores": machine.available_cores(),
-        "gpus": machine.nvidia_gpus(),
+        "gpus": [] if without_gpu else machine.nvidia_gpus(),
         "versions": {package: machine.package_version(package) for package in _PACKAGES},
     }
 
 
-def stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
+def _stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | None:
     """Return the backend measurements that the file `path` holds, or None if they are not valid.
 
     They are not valid if `identity`, the result of `table_identity`, differs from that in the file,
@@ -102,21 +134,6 @@ def stored(path: Path, identity: dict[str, Any]) -> list[BackendMeasurement] | N
         return rows if rows and all(_is_sound(row) for row in rows) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def store_table(path: Path, identity: dict[str, Any], rows: list[BackendMeasurement]) -> None:
-    """Write the backend measurements `rows` to the file `path`, together with `identity`.
-
-    `identity` is the result of `table_identity` for these measurements. If the file cannot be
-    written, this function does nothing.
-    """
-    table = {"identity": identity, "rows": [_to_json(row) for row in rows]}
-    try:
-        with atomic_write(path) as file:
-            file.write(json.dumps(table, indent=1).encode())
-    except OutputError:
-        # If the folder is read-only, the next start measures again. That is no reason to fail.
-        pass
 
 
 def _is_sound(row: BackendMeasurement) -> bool:

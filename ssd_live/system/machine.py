@@ -18,6 +18,8 @@ _CGROUP_LIST, _CGROUP_ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 # Each step of niceness costs about 10 % of CPU time. With this many steps a thread yields to the
 # other threads of the program but does not starve beside other programs.
 _NICENESS = 5
+# The highest niceness.
+_LEAST = 19
 
 T = TypeVar("T")
 
@@ -164,6 +166,21 @@ def at_low_priority(make: Callable[[], T]) -> T:
 
     with ThreadPoolExecutor(1, thread_name_prefix="low", initializer=lower) as pool:
         return pool.submit(make).result()
+
+
+def yield_to_all() -> None:
+    """Give this process and its later child processes the lowest priority.
+
+    They then run only while the CPU has nothing else to do.
+    """
+    # A sandbox may forbid this. The process then keeps its priority.
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            import psutil
+
+            psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
+        else:
+            os.nice(_LEAST)
 
 
 def package_version(name: str) -> str | None:

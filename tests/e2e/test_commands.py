@@ -3,24 +3,29 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 import ssd_live
+from ssd_live.commands.doctor import run as doctor_run
+from ssd_live.commands.process import run as process_run
 from ssd_live.errors import SsdLiveError
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choice import BackendChoice
-from ssd_live.selection.table import BackendMeasurement, store_table, table_identity, table_path
+from ssd_live.selection.choose import choose
+from ssd_live.selection.table import BackendMeasurement, store
 from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
-from tests.tiny_model import tiny_model
 
 Run = Callable[..., Answer]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -137,15 +142,76 @@ def test_wildcards_are_expanded_by_the_program_too(tmp_path: Path, process: Run)
     assert [Path(name).name for name in order] == ["p1.png", "p2.png", "p10.png"]
 
 
-def test_the_first_use_measures_and_says_so(
-    tmp_path: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Measurings:
+    """In place of measuring after a run: lists what it was asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        monkeypatch.setattr(process_run, "measured", self._measure)
+
+    def _measure(self, model: ModelFile, notify: object, **options: Any) -> None:
+        self.asked.append(options)
+        self.meanwhile()
+
+
+@pytest.fixture
+def measurings(monkeypatch: pytest.MonkeyPatch) -> Measurings:
+    return Measurings(monkeypatch)
+
+
+@pytest.fixture
+def on_a_new_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str | Path, ...]:
+    """A command whose model was never used on this machine."""
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    clip, model = write_clip(tmp_path / "in.mp4", 5), tmp_path / "tiny.onnx"
-    model.write_bytes(tiny_model().data)
-    words = ("process", clip, "--no-video", "--model", model)
-    assert "trying openvino fp32 ..." in ssd(*words).err
-    assert "trying" not in ssd(*words).err
+    clip = write_clip(tmp_path / "in.mp4", 5)
+    return ("process", clip, "--no-video", "--model", "ssdlite300-mobilenetv2-person")
+
+
+def test_the_first_use_measures_nothing(
+    on_a_new_machine: tuple[str, ...], measurings: Measurings, ssd: Run
+) -> None:
+    answer = ssd(*on_a_new_machine)
+    assert answer.code == 0
+    assert "trying" not in answer.err
+    assert not measurings.asked
+
+
+def test_a_long_run_measures_at_its_end_and_ctrl_c_skips_that(
+    on_a_new_machine: tuple[str, ...],
+    measurings: Measurings,
+    ssd: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_run, "_LONG_SECONDS", 0.0)
+    measurings.meanwhile = lambda: signal.raise_signal(signal.SIGINT)
+    answer = ssd(*on_a_new_machine, "--backend", "cpu")
+    assert answer.code == 0
+    assert measurings.asked == [{"without_gpu": True, "again": True}]
+    told = answer.err.splitlines()
+    assert told[-2:] == [
+        "measuring the backends, so that later runs take the fastest; Ctrl-C skips it",
+        "skipped",
+    ]
+    # The only choice needs no measuring.
+    ssd(*on_a_new_machine, "--backend", "onnxruntime", "--precision", "fp32")
+    assert len(measurings.asked) == 1
+
+
+@pytest.mark.parametrize(("fps", "is_wrong"), [(0.1, True), (1e6, False)])
+def test_a_run_that_is_much_faster_than_what_was_measured_measures_again(
+    fps: float,
+    is_wrong: bool,
+    on_a_new_machine: tuple[str, ...],
+    measurings: Measurings,
+    ssd: Run,
+) -> None:
+    """The machine was busy when it was measured."""
+    choice = BackendChoice("onnxruntime", "CPU", "fp32")
+    row = BackendMeasurement(choice, 1000.0, fps, 1.0, "detections")
+    store(find_model("ssdlite300-mobilenetv2-person"), [row])
+    assert ssd(*on_a_new_machine).code == 0
+    assert bool(measurings.asked) is is_wrong
 
 
 def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
@@ -154,7 +220,7 @@ def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
         BackendMeasurement(BackendChoice(name, "CPU", "fp32"), 5.0, 200.0, 1.0, "detections")
         for name in ("openvino", "onnxruntime")
     ]
-    store_table(table_path(model), table_identity(model), rows)
+    store(model, rows)
     text = ssd("doctor")
     assert text.code == 0
     assert "auto for" in text.out
@@ -162,6 +228,24 @@ def test_doctor_tells_everything_as_text_and_json(ssd: Run) -> None:
     assert facts["packages"]["av"]
     assert "libx264" in facts["encoders"]["h264"]
     assert {row["choice"]["backend"] for row in facts["backends"]} >= {"openvino", "onnxruntime"}
+
+
+def test_doctor_measures_only_if_it_is_asked_to(
+    ssd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path))
+    text = ssd("doctor").out
+    chosen = choose(find_model(DEFAULT_MODEL), workload="throughput")
+    assert f"not measured yet; auto takes {chosen}; run `doctor --measure`" in text
+    assert json.loads(ssd("doctor", "--json").out)["backends"] == []
+    row = BackendMeasurement(BackendChoice("torch", "CPU", "fp32"), 5.0, 77.0, 1.0, "boxes")
+
+    def measure(model: ModelFile, notify: object, *, again: bool) -> list[BackendMeasurement]:
+        assert again
+        return [row]
+
+    monkeypatch.setattr(doctor_run, "measured", measure)
+    assert "77 FPS" in ssd("doctor", "--measure").out
 
 
 def test_models_are_listed_and_described(ssd: Run) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import cv2
 import pytest
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QSlider
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QSlider, QToolButton
 
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.gui import app
@@ -286,7 +287,7 @@ def test_the_theme_of_the_settings_holds_from_the_start(run: Run, settings_file:
     assert max(colours[0]) < 80
 
 
-def test_cancelling_the_first_network_is_no_failure(
+def test_cancelling_the_first_network_is_no_failure_and_it_can_be_loaded_again(
     application: QApplication,
     settings_file: Path,
     cat_and_dog: ModelRequest,
@@ -303,6 +304,13 @@ def test_cancelling_the_first_network_is_no_failure(
         window.panel.loading_cancelled.emit()
         wait_until(lambda: window.notice.text, "the window says so")
         said.append(window.notice.text)
+        (retry,) = [
+            button for button in window.panel.findChildren(QToolButton) if button.text() == "Retry"
+        ]
+        wait_until(lambda: "no model is loaded" in window.view.hud, "the numbers say so")
+        QTest.mouseClick(retry, Qt.MouseButton.LeftButton)
+        assert not retry.isVisible()
+        wait_until(lambda: window.view.visible_detections(), "the model finds something")
         window.close()
 
     QTimer.singleShot(0, cancel)

@@ -1,9 +1,11 @@
 """Make sound input of every kind to begin with."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import av
 import cv2
@@ -13,7 +15,7 @@ from ssd_live.backends.tensorrt.store import EngineStore, key_for
 from ssd_live.process.plan import Task
 from ssd_live.process.resume_log import MEMORY_FOLDER, Outcome, ResumeLog
 from ssd_live.selection.choice import BackendChoice
-from ssd_live.selection.table import BackendMeasurement, store_table, table_identity
+from ssd_live.selection.table import BackendMeasurement, store, table_path
 from ssd_live.settings import Settings, save_settings
 from ssd_live.system.paths import assets_folder
 from tests.clips import write_clip
@@ -150,8 +152,9 @@ def _table(folder: Path) -> bytes:
         BackendMeasurement(BackendChoice("openvino", "CPU", "fp32"), 5.0, 200.0, 1.0, "boxes"),
         BackendMeasurement(BackendChoice("onnxruntime", "CPU", "fp32"), 9.0, 90.0, 1.0, "boxes"),
     ]
-    store_table(folder / "stored.json", table_identity(model), rows)
-    return (folder / "stored.json").read_bytes()
+    with mock.patch.dict(os.environ, {"SSD_LIVE_ENGINES": str(folder)}):
+        store(model, rows)
+        return table_path(model).read_bytes()
 
 
 # Kind -> what makes its seeds, and what changes them.

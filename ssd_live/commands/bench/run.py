@@ -127,7 +127,12 @@ def _subjects(request: Request) -> tuple[Subject, ...]:
         for backend in request.backends or ["auto"]:
             for precision in request.precisions or [PrecisionChoice.auto]:
                 choice = choose(
-                    model, backend, precision.value, workload="throughput", notify=notify
+                    model,
+                    backend,
+                    precision.value,
+                    workload="throughput",
+                    measure=True,
+                    notify=notify,
                 )
                 found.setdefault((model.sha256, str(choice)), Subject(model, choice))
     return tuple(found.values())

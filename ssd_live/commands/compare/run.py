@@ -106,7 +106,12 @@ def _runner(name: str, request: Request, data: DataSet, stack: ExitStack) -> _Ru
         return _other(load_other(Path(name), available_cores(), notify), request, data)
     known = known_classes(model.metadata, data.classes)
     choice = choose(
-        model, request.backend, cast(Any, request.precision), workload="latency", notify=notify
+        model,
+        request.backend,
+        cast(Any, request.precision),
+        workload="latency",
+        measure=True,
+        notify=notify,
     )
     loaded = stack.enter_context(load_chosen(model, choice, notify=notify))
     detect = detector_of(loaded, model.metadata, data.classes)

@@ -22,7 +22,7 @@ from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choose import choose
 from ssd_live.selection.measure import measured
-from ssd_live.selection.table import BackendMeasurement
+from ssd_live.selection.table import BackendMeasurement, known
 from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
@@ -50,16 +50,16 @@ _PACKAGES = {
 _RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 
 
-def run(model_name: str, as_json: bool) -> None:
+def run(model_name: str, as_json: bool, measure: bool) -> None:
     """Print a report about this machine, as text or, if `as_json` is true, as JSON.
 
-    `model_name` is the name or file of the model on which the backends are compared. The backends
-    are measured if this machine has not measured them yet. Where a part of the report cannot be
-    made, the report shows the reason. Raises `UnknownModelError` if there is no such model, and
-    `ModelFileError` if its file cannot be read.
+    `model_name` is the name or file of the model on which the backends are compared. If `measure`
+    is true, the backends are measured first. Otherwise the report shows what is known. Where a part
+    of the report cannot be made, the report shows the reason. Raises `UnknownModelError` if there
+    is no such model, and `ModelFileError` if its file cannot be read.
     """
     model = find_model(model_name)
-    rows = measured(model, notify)
+    rows = measured(model, notify, again=True) if measure else known(model) or []
     facts = _gather(model, rows)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))
@@ -227,7 +227,14 @@ def _print(facts: dict[str, Any], rows: list[BackendMeasurement], console: Conso
     )
     for row in rows:
         table.add_row(*_cells(row, facts["auto"]))
-    console.print(table)
+    if rows:
+        console.print(table)
+    else:
+        console.print(
+            f"not measured yet; auto takes {facts['auto']['throughput']}; run `doctor --measure` "
+            "to measure all of them",
+            markup=False,
+        )
     for line in facts["advice"]:
         console.print(f"advice: {line}", markup=False)
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import psutil
 
-from ssd_live.commands.interrupts import ends_in_order
+from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
 from ssd_live.commands.progress import TerminalProgress, notify
@@ -12,13 +12,15 @@ from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
 from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
-from ssd_live.selection.choice import batch_for, batch_for_video
-from ssd_live.selection.choose import choose
+from ssd_live.selection.choice import batch_for, batch_for_video, parse_constraint
+from ssd_live.selection.choose import Decision, decide
+from ssd_live.selection.measure import measured
 from ssd_live.system import machine
 from ssd_live.video.encoders import (
     CRF_RANGE,
@@ -35,6 +37,10 @@ _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 # One input keeps about this many cores busy, because decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
+# A run of this length is slow enough that it matters which backend is the fastest.
+_LONG_SECONDS = 30.0
+# A run that is this many times as fast as what was measured shows that the measurement is wrong.
+_CONTRADICTION = 1.5
 # WebM can hold only this one of the offered codecs (webmproject.org, "WebM Container Guidelines").
 _WEBM_CODEC: Codec = "av1"
 
@@ -52,7 +58,10 @@ def run(request: Request) -> None:
     plan = _plan(request)
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
-    choice = choose(model, request.backend, request.precision, workload="throughput", notify=notify)
+    decision = decide(
+        model, request.backend, request.precision, workload="throughput", notify=notify
+    )
+    choice = decision.choice
     # Images come one at a time, so a larger batch would be computed mostly for empty places. With
     # --every, the frames without inference would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
@@ -78,6 +87,8 @@ def run(request: Request) -> None:
         ):
             totals = work.run(progress)
     _print_summary(plan, totals)
+    if not totals.failures and _is_worth_measuring(decision, totals):
+        _measure_for_later(model, request)
     if totals.stopped:
         raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
     if totals.failures:
@@ -89,6 +100,25 @@ def run(request: Request) -> None:
             f"{len(totals.failures)} of {len(plan.tasks)} inputs failed, see the errors above; the "
             "others are done"
         ) from totals.last_error
+
+
+def _is_worth_measuring(decision: Decision, totals: RunSummary) -> bool:
+    """Return whether later runs may be faster if the backends are measured now."""
+    if decision.measurement is not None:
+        # The machine was busy when it was measured.
+        return totals.fps > _CONTRADICTION * decision.measurement.throughput_fps
+    return decision.may_improve and totals.seconds >= _LONG_SECONDS
+
+
+def _measure_for_later(model: ModelFile, request: Request) -> None:
+    """Measure the backends and store what was measured. Ctrl-C ends this; it is not an error."""
+    notify("measuring the backends, so that later runs take the fastest; Ctrl-C skips it")
+    constraint = parse_constraint(request.backend, request.precision)
+    try:
+        with cancelled_at_once("skipped"):
+            measured(model, notify, without_gpu=constraint.is_cpu_only, again=True)
+    except CancelledError as skipped:
+        notify(str(skipped))
 
 
 def _workers(

@@ -107,7 +107,10 @@ def run(request: Request) -> None:
                 f"the network of {model.name} is {model.metadata.network}, which is not in the "
                 f"paper; give models whose network is {' or '.join(NETWORKS)}"
             )
-    results = [_measure(model, choose(model, backend, notify=notify), folder) for model in given]
+    results = [
+        _measure(model, choose(model, backend, measure=True, notify=notify), folder)
+        for model in given
+    ]
     for network in NETWORKS:
         if not any(result.network == network for result in results):
             results += _measure_random(network, backend)

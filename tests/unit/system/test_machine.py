@@ -134,3 +134,24 @@ def test_control_groups_limit_the_cores(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content + "\n")
     assert machine.cgroup_cores(groups, root) == cores
+
+
+def test_the_kernel_tells_of_driver_and_gpus(tmp_path: Path) -> None:
+    (tmp_path / "version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\nGCC version: "
+        "11.4.0\n"
+    )
+    for place, name in (("0000:02:00.0", "NVIDIA L4"), ("0000:01:00.0", "NVIDIA A10")):
+        (tmp_path / "gpus" / place).mkdir(parents=True)
+        (tmp_path / "gpus" / place / "information").write_text(f"Model: \t {name}\nIRQ:   11\n")
+    assert machine.nvidia_gpus(tmp_path) == [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19",
+        "0000:01:00.0 NVIDIA A10",
+        "0000:02:00.0 NVIDIA L4",
+    ]
+    assert machine.nvidia_gpus(tmp_path / "nowhere") == []
+
+
+def test_the_processor_has_a_name() -> None:
+    assert machine.cpu_name()
+    assert machine.available_cores() >= 1

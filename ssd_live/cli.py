@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_trial(words[1:])
     if words[:1] == ["measure-backends"]:
-        from ssd_live.selection.background import run_as_child as measure_backends
+        from ssd_live.selection.background_child import run_as_child as measure_backends
 
         return measure_backends(words[1:])
     if words[:1] == ["check-model"]:

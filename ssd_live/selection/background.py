@@ -1,32 +1,21 @@
 """Measure the backends in a child process, while this process works on.
 
-The child process prints lines of JSON: any number of `{"progress": ...}`, then `{"best": ...,
-"speeds": ...}` or `{"error": ...}`.
+This module runs in the parent process. `selection.background_child` is what runs in the child.
 """
 
 import json
-import logging
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import IO, Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ssd_live.backends.base import Workload
 from ssd_live.closing import Closing
-from ssd_live.errors import SsdLiveError
-from ssd_live.modelfile.catalogue import find_model
-from ssd_live.selection.choice import BackendChoice, parse_constraint
-from ssd_live.selection.choose import fastest
-from ssd_live.selection.measure import measured
-from ssd_live.system.child_process import end_with_parent, own_environment, own_program
-from ssd_live.system.machine import yield_to_all
+from ssd_live.selection.choice import BackendChoice
+from ssd_live.system.child_process import own_environment, own_program
 
 MEASURE_COMMAND = "measure-backends"
 _END_SECONDS = 2.0
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ class BackgroundMeasuring(Closing):
         words = [wanted.model, wanted.backend, wanted.precision, wanted.workload]
         self._process = subprocess.Popen(
             [
-                *own_program("ssd_live.selection.background", MEASURE_COMMAND),
+                *own_program("ssd_live.selection.background_child", MEASURE_COMMAND),
                 *words,
                 *(["low"] if low_priority else []),
             ],
@@ -119,47 +108,3 @@ class BackgroundMeasuring(Closing):
                     self.fastest = Fastest(BackendChoice(**answer["best"]), answer["speeds"])
         if self.fastest is None and not self.error_message:
             self.error_message = "measuring the backends was ended; try again"
-
-
-def run_as_child(arguments: Sequence[str]) -> int:
-    """Measure the backends in a child process that `BackgroundMeasuring` has started.
-
-    Return the exit code, 0 or 1. The child process ends when its parent ends. `arguments` are the
-    model, the backend, the precision, the workload, and `low` for low priority.
-    """
-    end_with_parent()
-    if arguments[4:] == ["low"]:
-        yield_to_all()
-    return main(arguments[:4], sys.stdout)
-
-
-def main(arguments: Sequence[str], answers: IO[str]) -> int:
-    """Measure the backends, write the lines to `answers`, and return the exit code, 0 or 1.
-
-    `arguments` are the model, the backend, the precision and the workload.
-    """
-
-    def tell(answer: dict[str, Any]) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
-
-    name, backend, precision, workload = arguments
-    try:
-        model = find_model(name)
-        constraint = parse_constraint(backend, precision)
-        rows = measured(
-            model,
-            lambda line: tell({"progress": line}),
-            without_gpu=constraint.is_cpu_only,
-            again=True,
-        )
-        best = fastest(model, rows, constraint, workload).choice  # type: ignore[arg-type]
-    except SsdLiveError as error:
-        tell({"error": str(error)})
-        return 1
-    speeds = {str(row.choice): row.speed(workload) for row in rows if row.throughput_fps}  # type: ignore[arg-type]
-    tell({"best": asdict(best), "speeds": speeds})
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_as_child(sys.argv[1:]))

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -166,6 +167,20 @@ def at_low_priority(make: Callable[[], T]) -> T:
 
     with ThreadPoolExecutor(1, thread_name_prefix="low", initializer=lower) as pool:
         return pool.submit(make).result()
+
+
+def seconds_since_start() -> float:
+    """Return for how long this process has been running."""
+    if sys.platform == "linux":
+        # The time that psutil gives is wrong by up to a second: it is based on the time of the
+        # boot, which the kernel gives in whole seconds (proc_pid_stat(5), field 22).
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            ticks = int(fields[19])
+            return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    import psutil
+
+    return time.time() - float(psutil.Process().create_time())
 
 
 def yield_to_all() -> None:

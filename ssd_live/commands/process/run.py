@@ -1,8 +1,7 @@
 """`process`: annotate videos and images, and write the detections."""
 
+import time
 from contextlib import ExitStack
-
-import psutil
 
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in
@@ -241,11 +240,11 @@ def _print_summary(plan: Plan, totals: RunSummary) -> None:
         "time: "
         + ", ".join(f"{stage} {seconds / work:.0%}" for stage, seconds in totals.stages.items())
     )
+    started = time.time() - machine.seconds_since_start()
     first = (
         ""
         if totals.first_done_at is None
-        else f", the first {totals.first_done_at - psutil.Process().create_time():.1f} s after "
-        "the start"
+        else f", the first {totals.first_done_at - started:.1f} s after the start"
     )
     print(f"{totals.frames} frames in {totals.seconds:.2f} s{first}")
     print(f"{totals.fps:.1f} FPS")

@@ -10,7 +10,7 @@ import pytest
 
 from ssd_live import cli
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection import background
+from ssd_live.selection import background, background_child
 from ssd_live.selection.background import BackgroundMeasuring, Fastest, Wanted
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.table import known
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("empty_engines")
 def test_what_is_measured_is_stored_and_told(model: ModelFile, trials: Trials) -> None:
     answers = io.StringIO()
     words = [str(model.path), "cpu", "auto", "throughput"]
-    assert background.main(words, answers) == 0
+    assert background_child.main(words, answers) == 0
     lines = [json.loads(line) for line in answers.getvalue().splitlines()]
     assert all("progress" in line for line in lines[:-1])
     assert lines[-1]["best"] == {"backend": "onnxruntime", "device": "CPU", "precision": "fp32"}
@@ -34,7 +34,7 @@ def test_what_is_measured_is_stored_and_told(model: ModelFile, trials: Trials) -
 
 def test_a_model_that_is_not_there_is_an_error_in_one_line() -> None:
     answers = io.StringIO()
-    assert background.main(["nothing", "auto", "auto", "latency"], answers) == 1
+    assert background_child.main(["nothing", "auto", "auto", "latency"], answers) == 1
     assert "nothing" in json.loads(answers.getvalue())["error"]
 
 
@@ -91,10 +91,10 @@ def test_the_gain_says_how_much_faster_it_is() -> None:
 
 def test_a_frozen_app_takes_the_word(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(background, "end_with_parent", lambda: done.append("watches"))
-    monkeypatch.setattr(background, "yield_to_all", lambda: done.append("yields"))
+    monkeypatch.setattr(background_child, "end_with_parent", lambda: done.append("watches"))
+    monkeypatch.setattr(background_child, "yield_to_all", lambda: done.append("yields"))
     monkeypatch.setattr(
-        background, "main", lambda words, _: done.append(f"measures {' '.join(words)}")
+        background_child, "main", lambda words, _: done.append(f"measures {' '.join(words)}")
     )
     cli.main([background.MEASURE_COMMAND, "a", "auto", "auto", "latency", "low"])
     assert done == ["watches", "yields", "measures a auto auto latency"]

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -150,6 +152,20 @@ def test_the_kernel_tells_of_driver_and_gpus(tmp_path: Path) -> None:
         "0000:02:00.0 NVIDIA L4",
     ]
     assert machine.nvidia_gpus(tmp_path / "nowhere") == []
+
+
+def test_a_process_knows_how_long_it_runs() -> None:
+    """To a few hundredths of a second, which the boot time of the kernel does not give."""
+    program = (
+        "import sys, time; from ssd_live.system.machine import seconds_since_start\n"
+        "print(time.time() - float(sys.argv[1]) - seconds_since_start())"
+    )
+    differences = []
+    for _ in range(3):
+        words = [sys.executable, "-c", program, str(time.time())]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        differences.append(abs(float(done.stdout)))
+    assert min(differences) < 0.15
 
 
 def test_the_processor_has_a_name() -> None:

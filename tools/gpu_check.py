@@ -830,7 +830,7 @@ def end_to_end() -> None:
 
 def automatic() -> None:
     """What `auto` finds here."""
-    print(_command("doctor").stdout)
+    print(_command("doctor", "--measure").stdout)
 
 
 def training() -> None:

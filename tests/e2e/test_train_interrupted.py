@@ -84,6 +84,8 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(
 ) -> None:
     """What follows the last step, the export, is not waited for."""
     words = command(tmp_path, shapes, "run")
+    # test_trainer.py has the processes that load images; they take seconds to start.
+    words += ["--set", "train.workers=0"]
     whole = killed_after(started(tmp_path / "engines", words), tmp_path / "run", 5)
     (tmp_path / "run").rename(tmp_path / "whole")
     # The third step is learned and saved, and the fourth has begun or is being saved.
@@ -98,8 +100,8 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights_bit_for_bit(
 
 
 def endless(tmp_path: Path, shapes: Path) -> subprocess.Popen[str]:
-    """A run with two processes that load images, which has learned two steps."""
-    changes = ("train.steps=100000", "train.save_every=100000", "train.workers=2")
+    """A run with a process that loads images, which has learned two steps."""
+    changes = ("train.steps=100000", "train.save_every=100000")
     words = [word for change in changes for word in ("--set", change)]
     child = started(tmp_path / "engines", command(tmp_path, shapes, "stopped", *words), group=True)
     assert child.stdout is not None
@@ -121,13 +123,12 @@ def test_a_signal_of_the_terminal_saves_what_was_learned(
 
 
 def starting(tmp_path: Path, shapes: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """A run whose child processes have started and are not ready: two that load images, and one
+    """A run whose child processes have started and are not ready: one that loads images, and one
     that watches shared memory.
     """
-    words = command(tmp_path, shapes, "stopped", "--set", "train.workers=2")
-    child = started(tmp_path / "engines", words)
+    child = started(tmp_path / "engines", command(tmp_path, shapes, "stopped"))
     process = psutil.Process(child.pid)
-    wait_until(lambda: len(process.children()) >= 3, 60)
+    wait_until(lambda: len(process.children()) >= 2, 60)
     return child, process.children()
 
 
@@ -168,7 +169,8 @@ def test_the_end_of_the_processes_that_load_images_is_one_line(
 
 def test_two_processes_train_together_and_one_finishes(tmp_path: Path, shapes: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    out = finished(started(tmp_path / "engines", [*launcher, *command(tmp_path, shapes, "pair")]))
+    words = command(tmp_path, shapes, "pair", "--set", "train.workers=0")
+    out = finished(started(tmp_path / "engines", [*launcher, *words]))
     assert out.count("step 5/5") == 1
     assert out.count("--model pair") == 1
     assert (tmp_path / "engines" / "models" / "pair.onnx").is_file()
@@ -179,6 +181,7 @@ def test_two_processes_end_together_when_interrupted(tmp_path: Path, shapes: Pat
     words = command(
         tmp_path, shapes, "pair", "--set", "train.steps=100000", "--set", "train.save_every=100000"
     )
+    words += ["--set", "train.workers=0"]
     child = started(tmp_path / "engines", [*launcher, *words])
     assert child.stdout is not None
     next(line for line in child.stdout if line.startswith("step 2/"))

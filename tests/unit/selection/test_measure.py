@@ -8,7 +8,7 @@ import pytest
 
 from ssd_live.errors import BackendError, MissingPackageError
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection import trial
+from ssd_live.selection import measure, trial
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.measure import ROUNDS, candidates, measured
 from ssd_live.selection.table import known
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("empty_engines")
 def test_real_backends_are_measured_once_and_remembered(
     model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "MEASURE_SECONDS", 0.1)
+    # One round is enough here.
+    monkeypatch.setattr(measure, "ROUNDS", 1)
     lines: list[str] = []
     rows = measured(model, lines.append)
     assert f"trying {candidates(model)[0]} ..." in lines
@@ -48,6 +49,7 @@ def test_a_backend_that_crashes_is_left_out_with_one_line(
     )
     monkeypatch.setattr(trial, "own_program", lambda *_: [sys.executable, str(crash)])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setattr(measure, "ROUNDS", 1)
     lines: list[str] = []
     rows = measured(model, lines.append)
     usable = {row.choice.backend for row in rows if not row.error_message}

@@ -10,6 +10,7 @@ import torch
 from ssd_live.backends.tensorrt.builder import BuildOptions, build
 from ssd_live.backends.tensorrt.variants import VARIANTS
 from ssd_live.export.model_file import Description, export_network
+from ssd_live.export.random_weights import random_model
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models import create
@@ -31,6 +32,8 @@ def exported(network: str) -> ModelFile:
     shipped = {trained.network: name for name, trained in TRAINED_MODELS.items()}
     if network in shipped:
         return find_model(shipped[network])
+    if "vgg16" in network:
+        return random_model(network)
     torch.manual_seed(1)
     how = preprocessing_of(network)
     described = Description(

@@ -29,6 +29,7 @@ SHARES = (
         "tests/e2e/test_compare.py",
         "tests/e2e/test_evaluate.py",
         "tests/e2e/test_explain.py",
+        "tests/e2e/test_export.py",
         "tests/e2e/test_import_weights.py",
         "tests/e2e/test_quantize.py",
         "tests/e2e/test_reproduce.py",

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
 from ssd_live.errors import ModelFileError, UnknownModelError
-from ssd_live.export.model_file import export_model
 from ssd_live.modelfile.catalogue import find_model, model_paths
 from ssd_live.modelfile.file import ModelFile, changed, read_model_file, write_model_file
 from ssd_live.modelfile.metadata import METADATA_KEY
@@ -328,12 +326,7 @@ def test_the_open_images_file_is_small() -> None:
     assert _bundled_path(BUNDLED[0]).stat().st_size < 12e6
 
 
-@cache
-def _exported(name: str) -> ModelFile:
-    return export_model(name)
-
-
-def _paths_of_this_machine() -> list[bytes]:
+def paths_of_this_machine() -> list[bytes]:
     folders = [f"/{name}/" for name in ("home", "root", "tmp", "usr")]
     return [
         path.encode()
@@ -344,15 +337,10 @@ def _paths_of_this_machine() -> list[bytes]:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_file_holds_no_path_of_the_machine_that_made_it(name: str) -> None:
     data = _bundled_path(name).read_bytes()
-    assert [path for path in _paths_of_this_machine() if path in data] == []
+    assert [path for path in paths_of_this_machine() if path in data] == []
 
 
-def test_an_exported_file_holds_no_path_of_the_machine_that_made_it() -> None:
-    data = _exported(BUNDLED[0]).data
-    assert [path for path in _paths_of_this_machine() if path in data] == []
-
-
-def _graph_answers(
+def graph_answers(
     model: ModelFile, images: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`decoded_boxes` and `class_scores` before NMS."""
@@ -365,31 +353,11 @@ def _graph_answers(
     return boxes, scores
 
 
-def test_an_export_answers_as_the_bundled_file_does() -> None:
-    photo = np.load(REFERENCE)["input_bgr_uint8"]
-    images = np.stack([photo, photo[::-1, ::-1]])
-    boxes, scores = _graph_answers(_exported(BUNDLED[0]), images)
-    bundled_boxes, bundled_scores = _graph_answers(
-        read_model_file(_bundled_path(BUNDLED[0])), images
-    )
-    assert bundled_scores.max() > 0.4
-    np.testing.assert_allclose(scores, bundled_scores, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(boxes, bundled_boxes, rtol=0, atol=1e-5)
-
-
-def test_an_export_describes_itself_as_the_bundled_file_does() -> None:
-    ours, bundled = (
-        _exported(BUNDLED[0]).metadata,
-        read_model_file(_bundled_path(BUNDLED[0])).metadata,
-    )
-    assert ours == bundled.model_copy(update={"agreement_sample": ()})
-
-
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_file_scores_as_the_original_graph_does(name: str) -> None:
     reference = np.load(REFERENCE)
     logits = reference[{BUNDLED[0]: "oidv4_class_logits", BUNDLED[1]: "person_class_logits"}[name]]
-    _, scores = _graph_answers(
+    _, scores = graph_answers(
         read_model_file(_bundled_path(name)), reference["input_bgr_uint8"][None]
     )
     np.testing.assert_allclose(scores[0], 1 / (1 + np.exp(-logits[:, 1:])), rtol=0, atol=1e-3)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_live.imaging.overlay import Overlay, class_colour
+from ssd_live.imaging.overlay import Overlay, numbered_colour
 from ssd_live.imaging.pixels import Pixels
 
 # (width, height) in pixels.
@@ -37,8 +37,9 @@ def tile(
     inside = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
     picture = _paper(size)
     picture[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    colours = [numbered_colour(number) for number in class_ids.tolist()]
     Overlay(size).draw_labelled(
-        (picture,), placed(boxes, image, size), class_ids, [_drawable(text) for text in texts]
+        (picture,), placed(boxes, image, size), colours, [_drawable(text) for text in texts]
     )
     return picture
 
@@ -110,7 +111,7 @@ def histogram(names: Sequence[str], counts: Sequence[int], width: int) -> Pixels
         _write(picture[:, : x + _NAME_PIXELS], name, x, y)
         bar = round(longest * count / most)
         picture[y + 4 : y + _ROW_PIXELS - 3, x + _NAME_PIXELS : x + _NAME_PIXELS + bar] = (
-            class_colour(number)
+            numbered_colour(number)
         )
         _write(picture, str(count), x + _NAME_PIXELS + bar + 6, y)
     return picture

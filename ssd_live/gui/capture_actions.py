@@ -173,7 +173,8 @@ class CaptureActions(QObject):
         """
         if (picture := self._grid.view.picture) is None:
             return
-        image = annotated(picture, self._grid.view.visible_detections())
+        found = self._grid.view.visible_detections()
+        image = annotated(picture, found, self._session.style)
         height, width = image.shape[:2]
         QApplication.clipboard().setImage(
             QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy()
@@ -240,6 +241,10 @@ class CaptureActions(QObject):
             model_request.backend,
             "--precision",
             model_request.precision,
+            "--labels",
+            self._session.style.labels,
+            "--line-width",
+            str(self._session.style.line_width),
         ]
         if (shown := self._session.filter) is not None:
             if shown.class_thresholds is None:

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.detections import Detections
-from ssd_live.gui.view import BoxStyle
+from ssd_live.imaging.overlay import BoxStyle, Labels
 from ssd_live.live.display_filter import DisplayFilter
 from ssd_live.remote.network import ModelInfo, ModelRequest
 
@@ -315,7 +315,7 @@ class DetectionPanel(QWidget):
 
     def _emit_style(self) -> None:
         self.style_changed.emit(
-            BoxStyle(cast(str, self._labels.currentData()), self._width.value())
+            BoxStyle(cast(Labels, self._labels.currentData()), self._width.value())
         )
 
     def _filter(self, text: str) -> None:

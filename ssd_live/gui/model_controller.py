@@ -7,7 +7,7 @@ from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import NoticeBar
-from ssd_live.gui.view import BoxStyle
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
 from ssd_live.remote.network import ModelInfo, ModelRequest
@@ -49,6 +49,7 @@ class ModelController(QObject):
         self._in_use: ModelRequest | None = None
         self._shown = shown
         self._show_loading()
+        session.set_style(self._style())
         for view in grid.views:
             view.set_style(self._style())
         bridge.loading.connect(panel.show_loading)
@@ -131,7 +132,8 @@ class ModelController(QObject):
         self._show_boxes_anew()
 
     def _set_style(self, style: BoxStyle) -> None:
-        self._settings.labels = style.labels  # type: ignore[assignment]
+        self._settings.labels = style.labels
         self._settings.line_width = style.line_width
+        self._session.set_style(style)
         for view in self._grid.views:
             view.set_style(style)

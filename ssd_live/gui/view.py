@@ -4,8 +4,6 @@ The pipeline renders the frame at the size of the view, so the view only copies 
 draws boxes and labels itself, as vectors.
 """
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -26,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ssd_live.detections import Detections
-from ssd_live.imaging.overlay import class_colour, ink_on, place_label
+from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
@@ -36,20 +34,10 @@ _QUIET_TEXT = QColor("#c3c8d2")
 _HUD_BACKGROUND = QColor(0, 0, 0, 150)
 _MAX_ZOOM = 16.0
 _LEAST_SIZE, _LEAST_SIZE_OF_MANY = (240, 160), (96, 54)
+_OUTLINE = QColor(0, 0, 0, 160)
 _FRAME, _FRAME_WIDTH = QColor("#3b82f6"), 2
 _WHEEL_STEP = 1.25
 _RECORDING_RED = QColor("#ef4444")
-
-
-@dataclass(frozen=True)
-class BoxStyle:
-    """The style in which the boxes of detections are drawn.
-
-    `labels` is "full" (class and score), "class" or "none". `line_width` is in logical pixels.
-    """
-
-    labels: str = "full"
-    line_width: int = 2
 
 
 class VideoView(QWidget):
@@ -349,43 +337,63 @@ class VideoView(QWidget):
     def _paint_boxes(self, painter: QPainter, found: Detections, *, stale: bool) -> None:
         left, top, scale = self._origin()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        shown = self._shown_area()
+        painter.setClipRect(shown)
         boxes = [
-            (left + x1 * scale, top + y1 * scale, left + x2 * scale, top + y2 * scale)
+            QRectF(left + x1 * scale, top + y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale)
             for x1, y1, x2, y2 in found.boxes.tolist()
         ]
+        names = found.names
+        width = self._style.line_width
         # Draw in reverse order, so that the box with the highest score is on top.
-        for box, class_id in zip(reversed(boxes), reversed(found.class_ids.tolist()), strict=True):
-            pen = QPen(_colour(class_id), self._style.line_width)
-            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-            if stale:
-                pen.setStyle(Qt.PenStyle.DotLine)
-            painter.setPen(pen)
-            painter.drawRect(QRectF(QPointF(box[0], box[1]), QPointF(box[2], box[3])))
+        for box, name in zip(reversed(boxes), reversed(names), strict=True):
+            # The dark line on both sides keeps the box visible on a background of its colour.
+            for colour, line in ((_OUTLINE, width + 2), (_colour(name), width)):
+                pen = QPen(colour, line)
+                pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+                if stale:
+                    pen.setStyle(Qt.PenStyle.DotLine)
+                painter.setPen(pen)
+                painter.drawRect(box)
         if self._style.labels != "none":
-            self._paint_labels(painter, found, boxes)
+            self._paint_labels(painter, found, boxes, shown)
+        painter.setClipping(False)
+
+    def _shown_area(self) -> QRectF:
+        """Return the part of this widget that shows the frame, in logical pixels."""
+        assert self._picture is not None
+        left, top, scale = self._origin()
+        frame = self._picture.frame
+        whole = QRectF(left, top, frame.width * scale, frame.height * scale)
+        return whole.intersected(QRectF(self.rect()))
 
     def _paint_labels(
-        self, painter: QPainter, found: Detections, boxes: list[tuple[float, float, float, float]]
+        self, painter: QPainter, found: Detections, boxes: list[QRectF], shown: QRectF
     ) -> None:
+        """Paint the labels of the boxes that are visible in the area `shown`, inside this area."""
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
         height = metrics.height() + 2
         placed: list[tuple[float, float, float, float]] = []
-        rows = zip(boxes, found.class_ids.tolist(), found.scores.tolist(), strict=True)
-        for box, class_id, score in rows:
-            text = (
-                found.classes[class_id]
-                if self._style.labels == "class"
-                else f"{found.classes[class_id]} {score:.0%}"
-            )
+        rows = zip(boxes, found.names, found.scores.tolist(), strict=True)
+        for box, name, score in rows:
+            if not box.intersects(shown):
+                continue
+            text = self._style.text(name, score)
             width = metrics.horizontalAdvance(text) + 8
-            spot = place_label(box, (width, height), (self.width(), self.height()), placed)
+            x1, y1 = box.left() - shown.left(), box.top() - shown.top()
+            spot = place_label(
+                (x1, y1, x1 + box.width(), y1 + box.height()),
+                (width, height),
+                (shown.width(), shown.height()),
+                placed,
+            )
             placed.append(spot)
-            area = QRectF(spot[0], spot[1], width, height)
-            painter.fillRect(area, _colour(class_id))
-            painter.setPen(QColor(*ink_on(class_colour(class_id))))
+            area = QRectF(shown.left() + spot[0], shown.top() + spot[1], width, height)
+            painter.fillRect(area, _colour(name))
+            painter.setPen(QColor(*ink_on(class_colour(name))))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_hud(self, painter: QPainter) -> None:
@@ -484,6 +492,6 @@ class VideoView(QWidget):
             super().keyPressEvent(event)
 
 
-def _colour(class_id: int) -> QColor:
-    blue, green, red = class_colour(class_id)
+def _colour(name: str) -> QColor:
+    blue, green, red = class_colour(name)
     return QColor(red, green, blue)

@@ -6,8 +6,11 @@ cached.
 """
 
 import math
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -29,13 +32,58 @@ _LIGHTNESSES = (0.84, 0.92, 0.62, 0.69, 0.77)
 _BLACK_INK_LUMINANCE = 0.179
 _CHROMA = 0.16
 _TILE_CACHE = 1024
+# Classes that are often seen together. Their colours differ from each other. The colours of other
+# names follow from the letters of the name, so two of them may look alike.
+_OFTEN_SEEN = (
+    "bicycle",
+    "boot",
+    "laptop",
+    "person",
+    "chair",
+    "cattle",
+    "desk",
+    "cat",
+    "computer mouse",
+    "computer monitor",
+    "box",
+    "mug",
+    "coffee cup",
+    "stationary bicycle",
+    "table",
+    "bottle",
+    "high heels",
+    "vehicle",
+    "footwear",
+    "dog",
+    "book",
+    "camera",
+    "car",
+)
+
+Labels = Literal["full", "class", "none"]
+
+
+@dataclass(frozen=True)
+class BoxStyle:
+    """The style in which the boxes of detections are drawn.
+
+    `labels` is "full" (class and score), "class" or "none". `line_width` is in logical pixels on a
+    screen. In a file, a line has this width on a frame of 500 pixels, and grows with the frame.
+    """
+
+    labels: Labels = "full"
+    line_width: int = 2
+
+    def text(self, name: str, score: float) -> str:
+        """Return the label of a detection of the class `name`, or "" if labels are not drawn."""
+        return {"full": f"{name} {score:.0%}", "class": name, "none": ""}[self.labels]
 
 
 class Overlay:
     """An overlay that draws detections onto frames of one size and pixel format.
 
     `size` is (width, height) in pixels. `matrix` is the frames' YUV matrix and is only used for
-    `yuv420p`. Only one thread may use an overlay.
+    `yuv420p`. `style` is the style of boxes and labels. Only one thread may use an overlay.
     """
 
     def __init__(
@@ -43,11 +91,13 @@ class Overlay:
         size: tuple[int, int],
         pixel_format: PixelFormat = "bgr24",
         matrix: YuvMatrix | None = None,
+        style: BoxStyle = BoxStyle(),
     ) -> None:
+        self.style = style
         self._width, self._height = size
         self._matrix = (matrix or YuvMatrix()) if pixel_format == "yuv420p" else None
         self._font_size = max(_SMALLEST_FONT, round(min(size) * _FONT_PART_OF_PICTURE))
-        self._line = max(2, 2 * round(self._font_size / 14))
+        self._line = max(2, 2 * round(style.line_width * self._font_size / 28))
         self._tile = lru_cache(maxsize=_TILE_CACHE)(self._render_tile)
         self._font = cv2.FontFace("sans")
 
@@ -58,40 +108,44 @@ class Overlay:
     def draw(
         self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False
     ) -> None:
-        """Draw detections onto the planes in place, each labelled with its class name and score.
+        """Draw detections onto the planes in place, with labels as the style says.
 
         `planes` are the planes of a frame and must be writable. If the detections are `stale`
         (found on an earlier frame), only the corners of the boxes are drawn.
         """
+        names = detections.names
         texts = [
-            f"{name} {score:.0%}"
-            for name, score in zip(detections.names, detections.scores, strict=True)
+            self.style.text(name, score)
+            for name, score in zip(names, detections.scores.tolist(), strict=True)
         ]
-        self.draw_labelled(planes, detections.boxes, detections.class_ids, texts, stale=stale)
+        colours = [class_colour(name) for name in names]
+        self.draw_labelled(planes, detections.boxes, colours, texts, stale=stale)
 
     def draw_labelled(
         self,
         planes: Sequence[Pixels],
         boxes: NDArray[np.float32],
-        class_ids: NDArray[np.integer],
+        colours: Sequence[Colour],
         texts: Sequence[str],
         *,
         stale: bool = False,
     ) -> None:
-        """Draw boxes in the colours of their classes, and their labels, onto the planes in place.
+        """Draw boxes and their labels onto the planes in place.
 
-        `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `class_ids` is (N,) and `texts` holds
-        the N labels. The first box is drawn on top. If `stale` is true, because the boxes are from
-        an earlier frame, only their corners are drawn.
+        `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `colours` holds the N colours of the
+        boxes, and `texts` the N labels; an empty text means no label. The first box is drawn on
+        top. If `stale` is true, because the boxes are from an earlier frame, only their corners are
+        drawn.
         """
         snapped = [self._snap(box) for box in boxes]
-        colours = [class_colour(int(class_id)) for class_id in class_ids]
         # The first box is drawn last so that it is on top.
         for box, colour in zip(reversed(snapped), reversed(colours), strict=True):
             for rectangle in _corners(box, self._line) if stale else _outline(box, self._line):
                 self._fill(planes, rectangle, colour)
         placed: list[Rectangle] = []
         for box, colour, text in zip(snapped, colours, texts, strict=True):
+            if not text:
+                continue
             tile = self._tile(text, colour)
             height, width = tile[0].shape[:2]
             x1, y1, x2, y2 = place_label(
@@ -157,15 +211,27 @@ class Overlay:
 
 
 @lru_cache(maxsize=1024)
-def class_colour(class_id: int) -> Colour:
+def class_colour(name: str) -> Colour:
     """Return the colour of a class as (b, g, r).
 
-    The hues of consecutive classes differ by the golden angle, so that the hues of any number of
-    classes are spread well. The colours are computed in OKLCH (Ottosson 2020) so that none of them
-    looks dark.
+    It depends only on the name, so that a class has the same colour in every model. Upper and lower
+    case make no difference.
+    """
+    folded = name.casefold()
+    if folded in _OFTEN_SEEN:
+        return numbered_colour(_OFTEN_SEEN.index(folded))
+    return numbered_colour(zlib.crc32(folded.encode(errors="surrogatepass")))
+
+
+@lru_cache(maxsize=1024)
+def numbered_colour(number: int) -> Colour:
+    """Return a colour as (b, g, r) for one of several things that are numbered from 0.
+
+    The hues of consecutive numbers differ by the golden angle, so that any number of hues is spread
+    well. The colours are computed in OKLCH (Ottosson 2020) so that none of them looks dark.
     """
     return _oklch_to_bgr(
-        _LIGHTNESSES[class_id % len(_LIGHTNESSES)], _CHROMA, 0.5 + class_id * _GOLDEN_ANGLE
+        _LIGHTNESSES[number % len(_LIGHTNESSES)], _CHROMA, 0.5 + number * _GOLDEN_ANGLE
     )
 
 

@@ -10,20 +10,22 @@ from typing import Any
 import numpy as np
 
 from ssd_live.detections import Detections
-from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.overlay import BoxStyle, Overlay
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.picture import Picture
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import printable
 
 
-def annotated(picture: Picture, found: Detections | None) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Return the whole frame of `picture` with the detections `found` drawn on it.
+def annotated(picture: Picture, found: Detections | None, style: BoxStyle) -> Pixels:
+    """Return the whole frame of `picture` with the detections `found` drawn on it in this style.
 
     The result is uint8 BGR (H, W, 3). If `found` is None, nothing is drawn.
     """
     image = np.array(picture.frame.bgr())
     if found is not None:
-        Overlay((image.shape[1], image.shape[0])).draw((image,), found, stale=picture.stale)
+        overlay = Overlay((image.shape[1], image.shape[0]), style=style)
+        overlay.draw((image,), found, stale=picture.stale)
     return image
 
 

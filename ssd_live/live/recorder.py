@@ -16,7 +16,7 @@ from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.frame import Frame
-from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.overlay import BoxStyle, Overlay
 from ssd_live.imaging.planes import copied, matrix_of, planes_of
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
@@ -35,13 +35,15 @@ class RecordingPlan:
 
     `path` is the path of the video file. `shown` returns the current display filter, or None if no
     model is loaded; only detections that pass this filter are recorded. If `boxes` is true, these
-    detections are also drawn onto the video. `header` is called at the first frame. It returns the
-    header line of the detections file, which describes the source and the model.
+    detections are also drawn onto the video, in the style that `style` returns. `header` is called
+    at the first frame. It returns the header line of the detections file, which describes the
+    source and the model.
     """
 
     path: Path
     boxes: bool
     shown: Callable[[], DetectionFilter | None]
+    style: Callable[[], BoxStyle]
     header: Callable[[], Record]
 
 
@@ -214,8 +216,9 @@ class Recorder:
         return shown.of(live_frame.detections)
 
     def _draw(self, picture: av.VideoFrame, found: Detections, *, stale: bool) -> None:
-        if self._overlay is None or not self._overlay.fits(picture.width, picture.height):
-            self._overlay = Overlay((picture.width, picture.height), "yuv420p", matrix_of(picture))
+        style, size = self._plan.style(), (picture.width, picture.height)
+        if self._overlay is None or not self._overlay.fits(*size) or self._overlay.style != style:
+            self._overlay = Overlay(size, "yuv420p", matrix_of(picture), style)
         self._overlay.draw(planes_of(picture), found, stale=stale)
 
     def _finish(self) -> None:

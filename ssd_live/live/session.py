@@ -19,6 +19,7 @@ from ssd_live.detection.filter import DetectionFilter, detection_filter
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
 from ssd_live.imaging.image_files import write_image
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated
 from ssd_live.live.recorder import Recorded
@@ -205,6 +206,15 @@ class LiveSession(Closing):
         wanted = np.array([name not in shown.hidden for name in metadata.classes])
         self._in_use.filter = replace(checked, wanted=wanted)
 
+    @property
+    def style(self) -> BoxStyle:
+        """The style of boxes in snapshots and recordings."""
+        return self._in_use.style
+
+    def set_style(self, style: BoxStyle) -> None:
+        """Set the style of boxes in snapshots and recordings, also in those that go on."""
+        self._in_use.style = style
+
     def visible(self, found: Detections | None) -> Detections | None:
         """Return the detections in `found` that the display filter lets through.
 
@@ -287,11 +297,11 @@ class LiveSession(Closing):
         This method returns at once, because a separate thread writes the file. That thread then
         calls `done` with the path and an error message, which is empty on success.
         """
-        found = self.visible(picture.detections)
+        found, style = self.visible(picture.detections), self._in_use.style
 
         def save() -> None:
             try:
-                write_image(path, annotated(picture, found))
+                write_image(path, annotated(picture, found, style))
             except SsdLiveError as error:
                 done(path, str(error))
             else:

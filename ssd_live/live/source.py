@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.counters import Durations, FrameCounts, total
@@ -22,13 +23,14 @@ _RECORDER_SECONDS = 2.0
 
 @dataclass
 class ActiveModel:
-    """The model whose detections are shown now, and the filter that chooses which are shown.
+    """The model whose detections are shown now, and which of them are shown in which style.
 
-    Both are None before the first model is loaded.
+    `loaded` and `filter` are None before the first model is loaded.
     """
 
     loaded: ModelInfo | None = None
     filter: DetectionFilter | None = None
+    style: BoxStyle = field(default_factory=BoxStyle)
 
 
 class LiveSource(Closing):
@@ -73,7 +75,14 @@ class LiveSource(Closing):
         if self._recorder is not None:
             raise UsageError("a recording is already in progress; stop it first")
         recorder = Recorder(
-            RecordingPlan(path, boxes, lambda: self._in_use.filter, self._header), self._recorded
+            RecordingPlan(
+                path,
+                boxes,
+                lambda: self._in_use.filter,
+                lambda: self._in_use.style,
+                self._header,
+            ),
+            self._recorded,
         )
         self._recorder = recorder
         self.recording_since = time.monotonic()

@@ -2,6 +2,7 @@
 image for the view.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -145,7 +146,11 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
     padding. `region` is the visible part in pixels of the frame.
     """
     region = _part(frame, viewport.part)
-    scale = min(viewport.width / region.width, viewport.height / region.height)
+    # The region is a little larger than the part, because it has whole pixels.
+    x1, y1, x2, y2 = viewport.part
+    scale = min(
+        viewport.width / ((x2 - x1) * frame.width), viewport.height / ((y2 - y1) * frame.height)
+    )
     size = (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
     whole = (region.width, region.height) == (frame.width, frame.height)
     if whole and isinstance(frame.native, av.VideoFrame):
@@ -188,8 +193,8 @@ def _part(frame: Frame, part: tuple[float, float, float, float]) -> Region:
     x1, y1, x2, y2 = part
     left, top = int(x1 * frame.width) // 2 * 2, int(y1 * frame.height) // 2 * 2
     right, bottom = (
-        min(-(-int(x2 * frame.width) // 2) * 2, frame.width),
-        min(-(-int(y2 * frame.height) // 2) * 2, frame.height),
+        min(math.ceil(x2 * frame.width / 2) * 2, frame.width),
+        min(math.ceil(y2 * frame.height / 2) * 2, frame.height),
     )
     left, top = (
         min(max(left, 0), max(frame.width - 2, 0)),

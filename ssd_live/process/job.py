@@ -18,7 +18,7 @@ from ssd_live.errors import BackendError, CancelledError, IncompleteError, Outpu
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.image_files import read_image, write_image
-from ssd_live.imaging.overlay import Overlay
+from ssd_live.imaging.overlay import BoxStyle, Overlay
 from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
@@ -76,6 +76,7 @@ class ProcessOptions:
     given. `start` (counted from the first frame) and `duration` are in seconds; None as `duration`
     means up to the end. `max_frames` is the largest number of frames to process, or None for all.
     With `hardware_decoding`, a GPU decodes if it gives exactly the pixels that the CPU gives.
+    `style` is the style of boxes and labels.
     """
 
     quality: Quality
@@ -85,6 +86,7 @@ class ProcessOptions:
     duration: float | None = None
     max_frames: int | None = None
     hardware_decoding: bool = False
+    style: BoxStyle = field(default=BoxStyle(), repr=False)
 
     @property
     def key_text(self) -> str:
@@ -93,7 +95,8 @@ class ProcessOptions:
         It is the same text as in version 0.1.0, where this class was named `Settings`, so that
         inputs which that version finished are not processed again.
         """
-        return repr(self).replace(type(self).__name__, "Settings", 1)
+        others = repr(self).replace(type(self).__name__, "Settings", 1)
+        return others if self.style == BoxStyle() else f"{others} {self.style}"
 
 
 @dataclass
@@ -175,7 +178,7 @@ class Job:
         info = {"width": frame.width, "height": frame.height, "time_base": None}
         with ExitStack() as stack:
             log = self._open_log(stack, info)
-            overlay = Overlay((frame.width, frame.height))
+            overlay = Overlay((frame.width, frame.height), style=self._settings.style)
 
             def sink(item: FrameDetections | av.Packet) -> None:
                 assert isinstance(item, FrameDetections)
@@ -223,7 +226,7 @@ class Job:
                 {"width": info.width, "height": info.height, "time_base": str(info.time_base)},
             )
             others = writer.carried_streams if writer else set()
-            annotate = _Annotator(self.report)
+            annotate = _Annotator(self.report, self._settings.style)
 
             def sink(item: FrameDetections | av.Packet) -> None:
                 if isinstance(item, av.Packet):
@@ -460,8 +463,9 @@ class _Annotator:
     It adds the seconds that drawing and encoding take to `report.stages`.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, style: BoxStyle) -> None:
         self._report = report
+        self._style = style
         self._overlay: Overlay | None = None
 
     def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
@@ -470,9 +474,8 @@ class _Annotator:
         if len(item.detections):
             frame = writable(frame)
             if self._overlay is None:
-                self._overlay = Overlay(
-                    (item.frame.width, item.frame.height), frame.pixel_format, frame.matrix
-                )
+                size = (item.frame.width, item.frame.height)
+                self._overlay = Overlay(size, frame.pixel_format, frame.matrix, self._style)
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
             self._overlay.draw(planes_of(picture), item.detections, stale=item.stale)

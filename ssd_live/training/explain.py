@@ -17,7 +17,7 @@ from ssd_live.backends.torch_network import answer_before_nms, network_of
 from ssd_live.datasets import sheets
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.imaging.frame import Frame
-from ssd_live.imaging.overlay import class_colour
+from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.models.box_code import to_corners
@@ -214,7 +214,7 @@ def _feature_map(image: Pixels, explained: Explanation, number: int) -> Pixels:
     middle = ((rows // 2) * columns + columns // 2) * len(cell.shapes)
     sheets.outline(panel, sheets.placed(own[middle : middle + len(cell.shapes)], image, _PANEL))
     fired = [one.default_box for one in explained.fired if one.place.feature_map == number]
-    sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), class_colour(number), 2)
+    sheets.outline(panel, sheets.placed(_stacked(fired), image, _PANEL), numbered_colour(number), 2)
     # The caption is short because it must fit the panel with the largest numbers.
     words = (
         f"map {number + 1}: {rows} x {columns} cells x {len(cell.shapes)} = {count} boxes; "
@@ -233,7 +233,9 @@ def _matches(image: Pixels, explained: Explanation, classes: Sequence[str]) -> P
         image, _stacked([one.box for one in matched]), np.arange(len(matched)), texts, _PANEL
     )
     for number, one in enumerate(matched):
-        sheets.outline(panel, sheets.placed(one.default_boxes, image, _PANEL), class_colour(number))
+        sheets.outline(
+            panel, sheets.placed(one.default_boxes, image, _PANEL), numbered_colour(number)
+        )
     return sheets.captioned(panel, "objects, each with the default boxes matched to it in training")
 
 

@@ -216,7 +216,7 @@ def test_the_screenshot_is_the_window_with_its_boxes(run: Run, tmp_path: Path) -
     image = cv2.imread(str(tmp_path / "new" / "window.png"))
     assert image is not None
     assert (image.shape[1], image.shape[0]) == sizes[0]
-    assert (image == class_colour(0)).all(axis=2).sum() > 100
+    assert (image == class_colour("cat")).all(axis=2).sum() > 100
 
 
 def test_a_screenshot_that_cannot_be_written_is_a_failure_after_the_run(

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QComboBox,
@@ -39,7 +42,7 @@ def watching(desk: Desks, cat_and_dog: ModelRequest) -> Desk:
 
 
 def ink(class_id: int) -> tuple[int, int, int]:
-    blue, green, red = class_colour(class_id)
+    blue, green, red = class_colour(("cat", "dog")[class_id])
     return red, green, blue
 
 
@@ -59,6 +62,13 @@ def has_box(desk: Desk, class_id: int, x: float, y: float) -> bool:
 
 def near(colour: tuple[int, int, int], wanted: tuple[int, int, int]) -> bool:
     return all(abs(a - b) <= 30 for a, b in zip(colour, wanted, strict=True))
+
+
+def pixels(desk: Desk) -> NDArray[np.int64]:
+    """The view as painted now, (H, W, 3) red, green, blue."""
+    image = desk.view.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
+    return rows[:, : 3 * image.width()].reshape(image.height(), -1, 3).astype(np.int64)
 
 
 def sees_cat(desk: Desk) -> bool:
@@ -110,6 +120,32 @@ def test_a_box_stays_on_its_object_when_the_view_is_zoomed(watching: Desk) -> No
     # quarter.
     scale = min(view.width() / 16, view.height() / 9)
     assert near(watching.colour(view.width() / 2 - 8 * scale, view.height() / 2), ink(CAT))
+
+
+def test_zoomed_in_nothing_is_drawn_of_a_box_that_is_not_in_view(watching: Desk) -> None:
+    view = watching.view
+    view.set_zoom(16.0)
+    view.pan(-100.0, -100.0)
+    assert {"cat", "dog"} <= shown(watching)
+    colours = pixels(watching).reshape(-1, 3)
+    for class_id in (CAT, DOG):
+        assert np.abs(colours - np.array(ink(class_id))).max(axis=1).min() > 30
+
+
+def test_labels_stay_inside_the_picture(watching: Desk) -> None:
+    """Beside it is a black margin, which is not a part of it."""
+    watching.trigger("hud")
+    left, top = (round(value) for value in spot(watching, 0.0, 0.0))
+    assert top > 20 or left > 20
+    picture = pixels(watching)
+    outside = picture[: top - 1] if top > 20 else picture[:, : left - 1]
+    assert (outside == np.array((11, 12, 15))).all()
+
+
+def test_a_dark_line_keeps_a_box_visible_on_a_background_of_its_colour(watching: Desk) -> None:
+    x, y = spot(watching, 0.25, 0.5)
+    row = pixels(watching)[round(y), round(x) - 4 : round(x) + 5]
+    assert row.max(axis=1).min() < 90
 
 
 def test_each_class_has_its_own_colour(watching: Desk) -> None:

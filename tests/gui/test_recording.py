@@ -52,7 +52,7 @@ def cat_line(picture: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> bool
     """Whether the left side of the cat's box is drawn, near enough after a codec."""
     height, width = picture.shape[:2]
     column = picture[height // 2, width // 4 - 4 : width // 4 + 5].astype(int)
-    return bool((np.abs(column - class_colour(0)).max(axis=1) < 60).any())
+    return bool((np.abs(column - class_colour("cat")).max(axis=1) < 60).any())
 
 
 def test_a_recording_is_a_film_that_plays_with_its_detections_beside_it(watching: Desk) -> None:
@@ -162,7 +162,7 @@ def test_the_picture_on_the_clipboard_is_the_whole_frame_with_its_boxes(watching
     image = QApplication.clipboard().image()
     assert (image.width(), image.height()) == (320, 180)
     assert watching.window.notice.text == "Snapshot copied to the clipboard"
-    blue, green, red = class_colour(0)
+    blue, green, red = class_colour("cat")
     line = [red_green_blue(image, x, 90) for x in range(76, 86)]
     assert (red, green, blue) in line
 

@@ -99,6 +99,23 @@ def test_a_zoomed_picture_is_rendered_anew_at_the_same_place(map_desk: Desk) -> 
     assert place_of(map_desk.colour(x, y)) == pytest.approx((0.3, 0.6), abs=_TOLERANCE)
 
 
+@pytest.mark.parametrize("steps", [1, 3, 5, 8])
+def test_a_zoomed_picture_reaches_every_edge_of_the_view(map_desk: Desk, steps: int) -> None:
+    left, top, width, height = picture_rectangle(map_desk)
+    turn_wheel(map_desk.view, left + 0.613 * width, top + 0.587 * height, steps)
+    wait_until(
+        lambda: map_desk.view.picture is not None and map_desk.view.picture.region.width < 512,
+        "the visible part is rendered",
+    )
+    settle()
+    middle, bottom = map_desk.view.width() / 2, map_desk.view.height() - 1
+    for x in (0, map_desk.view.width() - 1):
+        assert map_desk.colour(x, map_desk.view.height() / 2) != _BACKGROUND
+    if height * 1.25**steps > map_desk.view.height() + 2:
+        for y in (0, bottom):
+            assert map_desk.colour(middle, y) != _BACKGROUND
+
+
 def test_zooming_out_stops_at_the_whole_picture(map_desk: Desk) -> None:
     turn_wheel(map_desk.view, 100, 100, 2)
     turn_wheel(map_desk.view, 300, 200, -9)

@@ -85,6 +85,14 @@ class Request:
             help="Detect only inside this region: left, top, width and height in pixels.",
         ),
     ] = ""
+    labels: Annotated[
+        Literal["full", "class", "none"],
+        typer.Option(help="Text on each box: class and score (full), class, or none."),
+    ] = "full"
+    line_width: Annotated[
+        int,
+        typer.Option(min=1, max=8, metavar="N", help="Width of the boxes' lines; 2 is usual."),
+    ] = 2
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace existing files; process finished inputs again."),

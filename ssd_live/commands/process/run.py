@@ -10,6 +10,7 @@ from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
@@ -168,6 +169,7 @@ def _settings(request: Request) -> ProcessOptions:
         request.duration,
         request.max_frames,
         request.hardware_decoding,
+        BoxStyle(request.labels, request.line_width),
     )
 
 

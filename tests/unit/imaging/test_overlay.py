@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import yuv420_to_bgr
-from ssd_live.imaging.overlay import Overlay, class_colour, yuv_colour
+from ssd_live.imaging.overlay import (
+    BoxStyle,
+    Overlay,
+    class_colour,
+    numbered_colour,
+    yuv_colour,
+)
 from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, bgr_to_yuv420
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.system.paths import assets_folder
 
 GREY = 128
@@ -69,7 +76,7 @@ def _is(picture: Pixels, colour: Colour) -> NDArray[np.bool_]:
 
 def test_the_four_edges_are_drawn_inside_the_box_and_nothing_else_is() -> None:
     (picture,) = _drawn(640, 480, _found(((100, 200, 300, 400), 0)))
-    colour = class_colour(0)
+    colour = class_colour(CLASSES[0])
     assert _is(picture[200:202, 100:300], colour).all()
     assert _is(picture[398:400, 100:300], colour).all()
     assert _is(picture[200:400, 100:102], colour).all()
@@ -82,7 +89,7 @@ def test_the_four_edges_are_drawn_inside_the_box_and_nothing_else_is() -> None:
 
 def test_the_edges_are_drawn_at_the_same_place_on_yuv_planes() -> None:
     y, u, v = _drawn(640, 480, _found(((100, 200, 300, 400), 0)), "yuv420p")
-    wanted = yuv_colour(class_colour(0), YuvMatrix())
+    wanted = yuv_colour(class_colour(CLASSES[0]), YuvMatrix())
     for plane, value, halving in zip((y, u, v), wanted, (1, 2, 2), strict=True):
         box = plane[200 // halving : 400 // halving, 100 // halving : 300 // halving]
         line = 2 // halving
@@ -102,7 +109,7 @@ def test_the_edges_are_drawn_at_the_same_place_on_yuv_planes() -> None:
 
 def test_a_box_of_no_size_is_still_seen() -> None:
     (picture,) = _drawn(640, 480, _found(((320, 240, 320, 240), 0)))
-    assert _is(picture[240:242, 320:322], class_colour(0)).all()
+    assert _is(picture[240:242, 320:322], class_colour(CLASSES[0])).all()
 
 
 @pytest.mark.parametrize(
@@ -137,11 +144,11 @@ def test_drawing_on_yuv_looks_like_drawing_on_bgr(matrix: YuvMatrix) -> None:
 def test_a_colour_on_yuv_planes_is_the_class_colour(class_id: int) -> None:
     y, u, v = (
         np.full((2, 2), value, np.uint8)
-        for value in yuv_colour(class_colour(class_id), YuvMatrix("bt709"))
+        for value in yuv_colour(numbered_colour(class_id), YuvMatrix("bt709"))
     )
     difference = np.abs(
         yuv420_to_bgr((y, u[:1, :1], v[:1, :1]), YuvMatrix("bt709"))[0, 0].astype(int)
-        - class_colour(class_id)
+        - numbered_colour(class_id)
     )
     assert difference.max() <= 3
 
@@ -222,7 +229,22 @@ def test_labels_in_one_corner_do_not_cover_each_other_when_there_is_room() -> No
 def test_the_best_detection_is_drawn_on_top() -> None:
     (picture,) = _drawn(640, 480, _found(((100, 200, 300, 400), 3), ((100, 200, 300, 400), 4)))
     # The bottom edge, clear of labels in its middle.
-    assert _is(picture[398:400, 240:280], class_colour(3)).all()
+    assert _is(picture[398:400, 240:280], class_colour(CLASSES[3])).all()
+
+
+def test_the_style_says_how_thick_lines_are_and_what_stands_on_boxes() -> None:
+    found = _found(((100, 200, 300, 400), 0))
+    drawn = {}
+    for style in (BoxStyle(), BoxStyle("class", 6), BoxStyle("none")):
+        picture = _grey(640, 480)[0]
+        Overlay((640, 480), style=style).draw((picture,), found)
+        drawn[style] = picture
+    full, name, none = drawn.values()
+    assert _is(name[200:206, 150:250], class_colour(CLASSES[0])).all()
+    assert not _is(full[200:206, 150:250], class_colour(CLASSES[0])).all()
+    # Without a label, everything is on the box; "class" has a shorter label than "full".
+    labels = [int((picture[:200] != GREY).any(axis=2).sum()) for picture in (full, name, none)]
+    assert labels[0] > labels[1] > labels[2] == 0
 
 
 def test_nothing_found_draws_nothing() -> None:
@@ -272,14 +294,23 @@ def test_names_in_any_script_are_drawn() -> None:
         assert _ink(_drawn(640, 480, _found(((100, 200, 300, 400), 0), classes=(name,)))) > 50
 
 
-def test_a_class_has_one_colour_for_ever() -> None:
-    before = [class_colour(class_id) for class_id in range(100)]
+def test_a_class_has_one_colour_in_every_model() -> None:
+    one, other = (
+        _found(((100, 200, 300, 400), 1), classes=names) for names in (("a", "Dog"), ("", "dog"))
+    )
+    (first,), (second,) = _drawn(640, 480, one), _drawn(640, 480, other)
+    assert np.array_equal(first[200:202, 200:300], second[200:202, 200:300])
+    names = [f"thing {number}" for number in range(100)]
+    before = [class_colour(name) for name in names]
     class_colour.cache_clear()
-    assert [class_colour(class_id) for class_id in range(100)] == before
+    assert [class_colour(name) for name in names] == before
+    assert len(set(before)) > 90
+    # A name from a file may hold what is no text.
+    assert class_colour("a\udc80")
 
 
-def test_a_hundred_classes_have_a_hundred_colours() -> None:
-    assert len({class_colour(class_id) for class_id in range(100)}) == 100
+def test_a_hundred_numbers_have_a_hundred_colours() -> None:
+    assert len({numbered_colour(number) for number in range(100)}) == 100
 
 
 def _lab(colour: Colour) -> NDArray[np.float32]:
@@ -292,7 +323,8 @@ def _lab(colour: Colour) -> NDArray[np.float32]:
 def test_the_colours_of_23_classes_can_be_told_apart() -> None:
     # CIE 1976: 2.3 is a just noticeable difference side by side; thin lines apart from each other
     # need several times that.
-    colours = [_lab(class_colour(class_id)) for class_id in range(23)]
+    names = find_model(DEFAULT_MODEL).metadata.classes
+    colours = [_lab(class_colour(name)) for name in names]
     distances = {
         (a, b): float(np.linalg.norm(colours[a] - colours[b]))
         for a, b in itertools.combinations(range(23), 2)
@@ -335,9 +367,9 @@ def test_labels_of_a_hundred_classes_can_be_read() -> None:
     for class_id in range(100):
         (picture,) = _drawn(320, 240, _found(((100, 100, 200, 200), class_id)))
         label = picture[60:100]
-        assert _is(label, class_colour(class_id)).any()
+        assert _is(label, class_colour(CLASSES[class_id])).any()
         contrasts[class_id] = _contrast(
-            class_colour(class_id), _ink_colour(label, class_colour(class_id))
+            class_colour(CLASSES[class_id]), _ink_colour(label, class_colour(CLASSES[class_id]))
         )
     worst = min(contrasts, key=lambda class_id: contrasts[class_id])
     assert contrasts[worst] >= 4.5, worst

@@ -18,6 +18,7 @@ from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.imaging.planes import copied
 from ssd_live.live import recorder as recording
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
@@ -42,6 +43,7 @@ class Recording:
     path: Path
     boxes: bool = False
     shown: DetectionFilter | None = ALL
+    style: BoxStyle = field(default_factory=BoxStyle)
     ended: list[Recorded] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class Recording:
             self.path,
             self.boxes,
             lambda: self.shown,
+            lambda: self.style,
             lambda: {"source": "test", "classes": list(CLASSES)},
         )
         self.recorder = Recorder(plan, self.ended.append)
@@ -464,6 +467,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.recorder import Recorder, RecordingPlan
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.detections import Detections
@@ -474,7 +478,7 @@ from ssd_live.video.sources.pattern import PatternSource
 shown = DetectionFilter(("cat",), 0.0, np.array([True]))
 boxes, scores = np.ones((1, 4), np.float32), np.ones(1, np.float32)
 found = Detections(boxes, scores, np.zeros(1, np.int32), ("cat",))
-plan = RecordingPlan(Path({str(tmp_path / "a.mkv")!r}), True, lambda: shown, lambda: {{}})
+plan = RecordingPlan(Path({str(tmp_path / "a.mkv")!r}), True, lambda: shown, BoxStyle, lambda: {{}})
 recorder = Recorder(plan, print)
 source = PatternSource("640x360", SourceOptions())
 started = time.monotonic()

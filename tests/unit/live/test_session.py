@@ -18,6 +18,7 @@ import pytest
 
 from ssd_live.errors import OutputError, SsdLiveError, UnknownModelError, UsageError
 from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live import session as session_module
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated, default_recording, write_numbers
@@ -425,12 +426,16 @@ def test_a_snapshot_is_the_whole_frame_with_its_boxes(tiny: ModelRequest, tmp_pa
     with _session() as session:
         session.it.load(tiny)
         picture = session.paint_until(lambda picture: picture.detections is not None)
+        style = BoxStyle("class", 4)
+        session.it.set_style(style)
         session.it.save_snapshot(picture, tmp_path / "a.png", lambda *words: done.append(words))
         wait_until(lambda: done)
         image = cv2.imread(str(tmp_path / "a.png"))
         assert image is not None
         assert image.shape == (90, 160, 3)
-        assert np.array_equal(image, annotated(picture, session.it.visible(picture.detections)))
+        found = session.it.visible(picture.detections)
+        assert np.array_equal(image, annotated(picture, found, style))
+        assert not np.array_equal(image, annotated(picture, found, BoxStyle()))
         assert not np.array_equal(image, picture.frame.bgr())
     assert done == [(tmp_path / "a.png", "")]
 

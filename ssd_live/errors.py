@@ -39,6 +39,13 @@ class MediaError(SsdLiveError, OSError):
     """A video, image or source cannot be read."""
 
 
+class AddressError(MediaError):
+    """The address of a source is wrong, or its server refuses the user.
+
+    Opening the source again makes no sense before the user has changed something.
+    """
+
+
 class DataError(SsdLiveError, ValueError):
     """Labelled images, or a report of `bench`, cannot be read or are not valid."""
 

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     labels: Literal["full", "class", "none"] = "full"
     line_width: Annotated[int, Field(ge=1, le=8)] = 2
     hud: bool = True
+    hud_details: bool = False
     mirror: bool = False
     loop: bool = True
     record_boxes: bool = True

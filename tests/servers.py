@@ -22,6 +22,34 @@ XVFB = ("-nolisten", "tcp", "-noreset")
 _BOUNDARY = "frame"
 
 
+class RefusingServer(Closing):
+    """A server that answers every request with an HTTP error. `asked` counts the requests."""
+
+    def __init__(self, code: int) -> None:
+        self.asked = 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                self.send_error(code)
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/video"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
 class MjpegServer(Closing):
     """Motion JPEG over HTTP, as network cameras send it: `rate` pictures a second of the test
     pattern. `stop` cuts every connection.

@@ -393,6 +393,30 @@
         <source>Show versions and licences</source>
         <translation>버전과 라이선스를 표시합니다</translation>
     </message>
+    <message>
+        <source>Show every number over the video, not only the most important</source>
+        <translation>가장 중요한 수치뿐 아니라 모든 수치를 영상 위에 표시합니다</translation>
+    </message>
+    <message>
+        <source>F&amp;aster</source>
+        <translation>빠르게(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Play at a higher speed</source>
+        <translation>더 빠른 속도로 재생합니다</translation>
+    </message>
+    <message>
+        <source>Play at a lower speed</source>
+        <translation>더 느린 속도로 재생합니다</translation>
+    </message>
+    <message>
+        <source>Slo&amp;wer</source>
+        <translation>느리게(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Statisti&amp;cs in detail</source>
+        <translation>자세한 통계(&amp;C)</translation>
+    </message>
 </context>
 <context>
     <name>Address</name>
@@ -408,68 +432,8 @@
 <context>
     <name>DetectionPanel</name>
     <message>
-        <source>Cancel</source>
-        <translation>취소</translation>
-    </message>
-    <message>
-        <source>Retry</source>
-        <translation>다시 시도</translation>
-    </message>
-    <message>
-        <source>Load the model again</source>
-        <translation>모델을 다시 불러옵니다</translation>
-    </message>
-    <message>
-        <source>No model is loaded</source>
-        <translation>불러온 모델이 없습니다</translation>
-    </message>
-    <message>
-        <source>Keep the current model</source>
-        <translation>현재 모델을 계속 사용합니다</translation>
-    </message>
-    <message>
-        <source>Model that detects objects</source>
-        <translation>객체를 검출하는 모델</translation>
-    </message>
-    <message>
-        <source>Backend that runs the model; auto uses the fastest one on this machine</source>
-        <translation>모델을 실행하는 백엔드. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 백엔드를 사용합니다</translation>
-    </message>
-    <message>
-        <source>Number format of the model; auto uses the fastest one that finds the same objects</source>
-        <translation>연산에 쓰는 수 형식. auto를 선택하면 같은 객체를 찾는 것 중 가장 빠른 형식을 사용합니다</translation>
-    </message>
-    <message>
         <source>Minimum score</source>
         <translation>최소 점수</translation>
-    </message>
-    <message>
-        <source>Search classes</source>
-        <translation>클래스 검색</translation>
-    </message>
-    <message>
-        <source>Classes</source>
-        <translation>클래스</translation>
-    </message>
-    <message>
-        <source>Only checked classes are shown; the number counts the visible objects</source>
-        <translation>선택한 클래스만 표시합니다. 숫자는 지금 보이는 객체 수입니다</translation>
-    </message>
-    <message>
-        <source>All</source>
-        <translation>모두 선택</translation>
-    </message>
-    <message>
-        <source>None</source>
-        <translation>모두 해제</translation>
-    </message>
-    <message>
-        <source>Check every class in the list</source>
-        <translation>목록의 모든 클래스를 선택합니다</translation>
-    </message>
-    <message>
-        <source>Uncheck every class in the list</source>
-        <translation>목록의 모든 클래스를 선택 해제합니다</translation>
     </message>
     <message>
         <source>Class and score</source>
@@ -494,18 +458,6 @@
     <message>
         <source>Line width of the boxes</source>
         <translation>상자의 선 두께</translation>
-    </message>
-    <message>
-        <source>&amp;Model</source>
-        <translation>모델(&amp;M)</translation>
-    </message>
-    <message>
-        <source>&amp;Backend</source>
-        <translation>백엔드(&amp;B)</translation>
-    </message>
-    <message>
-        <source>Pre&amp;cision</source>
-        <translation>정밀도(&amp;C)</translation>
     </message>
     <message>
         <source>&amp;Threshold</source>
@@ -570,6 +522,14 @@
         <source>Exported to {path}</source>
         <translation>내보냈습니다: {path}</translation>
     </message>
+    <message>
+        <source>An export is running. Stop it and close the window? What is written is kept.</source>
+        <translation>내보내기가 진행 중입니다. 중지하고 창을 닫을까요? 지금까지 쓴 내용은 보관됩니다.</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>폴더에서 보기</translation>
+    </message>
 </context>
 <context>
     <name>Docks</name>
@@ -604,19 +564,44 @@
         <source>&amp;Help</source>
         <translation>도움말(&amp;H)</translation>
     </message>
+    <message>
+        <source>Export</source>
+        <translation>내보내기</translation>
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation>전체 화면</translation>
+    </message>
+    <message>
+        <source>Network camera</source>
+        <translation>네트워크 카메라</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>열기</translation>
+    </message>
+    <message>
+        <source>Record</source>
+        <translation>녹화</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>설정</translation>
+    </message>
+    <message>
+        <source>Snapshot</source>
+        <translation>스냅샷</translation>
+    </message>
+    <message>
+        <source>Tool bar</source>
+        <translation>도구 모음</translation>
+    </message>
 </context>
 <context>
     <name>ModelController</name>
     <message>
         <source>Loading {network} …</source>
         <translation>{network} 불러오는 중…</translation>
-    </message>
-</context>
-<context>
-    <name>NoticeBar</name>
-    <message>
-        <source>Close this message</source>
-        <translation>이 메시지 닫기</translation>
     </message>
 </context>
 <context>
@@ -759,18 +744,6 @@
         <source>{shown} FPS shown, {captured} captured</source>
         <translation>표시 {shown} FPS, 캡처 {captured}</translation>
     </message>
-    <message>
-        <source>{display} FPS shown · {inference} inferred · {capture} captured</source>
-        <translation>표시 {display} FPS · 추론 {inference} · 캡처 {capture}</translation>
-    </message>
-    <message>
-        <source>{display} FPS shown · {p50} ms · {inference} inferred</source>
-        <translation>표시 {display} FPS · {p50} ms · 추론 {inference}</translation>
-    </message>
-    <message>
-        <source>latency {p50} ms, p99 {p99} ms</source>
-        <translation>지연 시간 {p50} ms, p99 {p99} ms</translation>
-    </message>
     <message numerus="yes">
         <source>%n frame(s) dropped</source>
         <translation>
@@ -778,12 +751,28 @@
         </translation>
     </message>
     <message>
-        <source>model is loading</source>
-        <translation>모델을 불러오는 중</translation>
+        <source>99 % of the frames within {p99} ms</source>
+        <translation>프레임의 99 %가 {p99} ms 이내</translation>
     </message>
     <message>
-        <source>no model is loaded</source>
+        <source>Loading model …</source>
+        <translation>모델을 불러오는 중 …</translation>
+    </message>
+    <message>
+        <source>No model is loaded</source>
         <translation>불러온 모델 없음</translation>
+    </message>
+    <message>
+        <source>{display} FPS</source>
+        <translation>{display} FPS</translation>
+    </message>
+    <message>
+        <source>{inference} inferred, {capture} captured per second</source>
+        <translation>초당 추론 {inference}, 캡처 {capture}</translation>
+    </message>
+    <message>
+        <source>{latency} ms</source>
+        <translation>{latency} ms</translation>
     </message>
 </context>
 <context>
@@ -859,22 +848,22 @@
         <translation>여는 중…</translation>
     </message>
     <message>
-        <source>No camera was found, so the sample clip is shown. Choose another source in the Source menu.</source>
-        <translation>카메라를 찾지 못하여 예제 영상을 표시합니다. 소스 메뉴에서 다른 소스를 선택하십시오.</translation>
-    </message>
-    <message>
-        <source>{message} Trying again (attempt {attempts}) …</source>
-        <translation>{message} 다시 시도하는 중({attempts}번째 시도)…</translation>
-    </message>
-    <message>
-        <source>This source gives no video.
-
-Connect a camera and choose it in the Source menu, drop a file here,
+        <source>Connect a camera and choose it in the Source menu, drop a file here,
 or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
-        <translation>이 소스에서 영상을 받지 못했습니다.
-
-카메라를 연결하고 소스 메뉴에서 선택하거나, 여기에 파일을 끌어다 놓으십시오.
-파일은 {open_file}, 네트워크 카메라는 {open_address}, 테스트 패턴은 {open_pattern} 키를 누르면 열립니다.</translation>
+        <translation>카메라를 연결하고 소스 메뉴에서 선택하거나, 파일을 여기에 끌어다 놓거나,
+{open_file}(파일), {open_address}(네트워크 카메라), {open_pattern}(테스트 패턴)을 누르세요.</translation>
+    </message>
+    <message>
+        <source>No camera found. Playing the sample clip.</source>
+        <translation>카메라를 찾을 수 없어 샘플 영상을 재생합니다.</translation>
+    </message>
+    <message>
+        <source>No signal {time}</source>
+        <translation>신호 없음 {time}</translation>
+    </message>
+    <message>
+        <source>No source is open here.</source>
+        <translation>열려 있는 소스가 없습니다.</translation>
     </message>
 </context>
 <context>
@@ -883,12 +872,124 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <source>Position in the file</source>
         <translation>파일 안의 위치</translation>
     </message>
+    <message>
+        <source>Speed</source>
+        <translation>속도</translation>
+    </message>
 </context>
 <context>
     <name>VideoView</name>
     <message>
         <source>Video</source>
         <translation>영상</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>일시 정지</translation>
+    </message>
+</context>
+<context>
+    <name>ClassList</name>
+    <message>
+        <source>All</source>
+        <translation>모두 선택</translation>
+    </message>
+    <message>
+        <source>Check every class in the list</source>
+        <translation>목록의 모든 클래스를 선택합니다</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>모두 해제</translation>
+    </message>
+    <message>
+        <source>Only checked classes are shown; the number counts the objects that are seen</source>
+        <translation>선택한 클래스만 표시되며, 숫자는 보이는 객체의 수입니다</translation>
+    </message>
+    <message>
+        <source>Search classes</source>
+        <translation>클래스 검색</translation>
+    </message>
+    <message>
+        <source>Uncheck every class in the list</source>
+        <translation>목록의 모든 클래스를 선택 해제합니다</translation>
+    </message>
+</context>
+<context>
+    <name>ModelBox</name>
+    <message>
+        <source>&amp;Backend</source>
+        <translation>백엔드(&amp;B)</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>모델(&amp;M)</translation>
+    </message>
+    <message>
+        <source>Backend that runs the model; auto uses the fastest one on this machine</source>
+        <translation>모델을 실행하는 백엔드. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 백엔드를 사용합니다</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>취소</translation>
+    </message>
+    <message>
+        <source>Keep the current model</source>
+        <translation>현재 모델을 계속 사용합니다</translation>
+    </message>
+    <message>
+        <source>Load the model again</source>
+        <translation>모델을 다시 불러옵니다</translation>
+    </message>
+    <message>
+        <source>Model that detects objects</source>
+        <translation>객체를 검출하는 모델</translation>
+    </message>
+    <message>
+        <source>No model is loaded</source>
+        <translation>불러온 모델이 없습니다</translation>
+    </message>
+    <message>
+        <source>Number format of the model; auto uses the fastest one that finds the same objects</source>
+        <translation>연산에 쓰는 수 형식. auto를 선택하면 같은 객체를 찾는 것 중 가장 빠른 형식을 사용합니다</translation>
+    </message>
+    <message>
+        <source>Pre&amp;cision</source>
+        <translation>정밀도(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Retry</source>
+        <translation>다시 시도</translation>
+    </message>
+    <message>
+        <source>Show or hide the choice of model, backend and precision</source>
+        <translation>모델, 백엔드, 정밀도 선택을 표시하거나 숨깁니다</translation>
+    </message>
+    <message>
+        <source>{rate} FPS</source>
+        <translation>{rate} FPS</translation>
+    </message>
+</context>
+<context>
+    <name>SignalPanel</name>
+    <message>
+        <source>Close source</source>
+        <translation>소스 닫기</translation>
+    </message>
+    <message>
+        <source>Retry</source>
+        <translation>다시 시도</translation>
+    </message>
+</context>
+<context>
+    <name>_Notice</name>
+    <message>
+        <source>Close this message</source>
+        <translation>이 메시지 닫기</translation>
     </message>
 </context>
 </TS>

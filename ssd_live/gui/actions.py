@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtGui import QAction, QColor, QKeySequence
-from PySide6.QtWidgets import QApplication, QStyle
 
-from ssd_live.gui.theme import tinted
-
-_Icon = QStyle.StandardPixmap
+from ssd_live.gui.theme import icon
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class ActionSpec:
     `name` identifies the action in the code. `text` is the text in menus, with "&" before the
     access key. `keys` are shortcuts in Qt's portable form, such as "Ctrl+O"; menus show the first
     one. `tip` is the tooltip and the text in the status bar. `checkable` means that the action can
-    be on or off. `icon` is one of Qt's standard icons, or None.
+    be on or off. `icon` is the name of an icon in `assets/icons`, or "".
     """
 
     name: str
@@ -31,7 +28,7 @@ class ActionSpec:
     keys: tuple[str, ...] = ()
     tip: str = ""
     checkable: bool = False
-    icon: QStyle.StandardPixmap | None = None
+    icon: str = ""
 
 
 def action_specs() -> list[ActionSpec]:
@@ -43,6 +40,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Open &file…"),
             ("Ctrl+O",),
             translate("Actions", "Open a video or an image"),
+            icon="open",
         ),
         ActionSpec(
             "open_folder",
@@ -55,6 +53,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Open &address…"),
             ("Ctrl+L",),
             translate("Actions", "Open a network camera: rtsp:// or http://"),
+            icon="network",
         ),
         ActionSpec(
             "open_screen",
@@ -73,6 +72,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "&Export annotated copy…"),
             ("Ctrl+E",),
             translate("Actions", "Save a copy of the current file with boxes on every frame"),
+            icon="export",
         ),
         ActionSpec(
             "bench",
@@ -98,7 +98,7 @@ def action_specs() -> list[ActionSpec]:
             ("Space", "Media Play"),
             translate("Actions", "Play or pause"),
             True,
-            _Icon.SP_MediaPlay,
+            "play",
         ),
         ActionSpec(
             "step_back",
@@ -106,7 +106,7 @@ def action_specs() -> list[ActionSpec]:
             (",",),
             translate("Actions", "Previous frame"),
             False,
-            _Icon.SP_MediaSkipBackward,
+            "step_back",
         ),
         ActionSpec(
             "step",
@@ -114,7 +114,7 @@ def action_specs() -> list[ActionSpec]:
             (".",),
             translate("Actions", "Next frame"),
             False,
-            _Icon.SP_MediaSkipForward,
+            "step",
         ),
         ActionSpec(
             "back",
@@ -122,7 +122,6 @@ def action_specs() -> list[ActionSpec]:
             ("Alt+Left",),
             translate("Actions", "Seek 5 seconds back"),
             False,
-            _Icon.SP_MediaSeekBackward,
         ),
         ActionSpec(
             "forward",
@@ -130,7 +129,18 @@ def action_specs() -> list[ActionSpec]:
             ("Alt+Right",),
             translate("Actions", "Seek 5 seconds forward"),
             False,
-            _Icon.SP_MediaSeekForward,
+        ),
+        ActionSpec(
+            "slower",
+            translate("Actions", "Slo&wer"),
+            ("<",),
+            translate("Actions", "Play at a lower speed"),
+        ),
+        ActionSpec(
+            "faster",
+            translate("Actions", "F&aster"),
+            (">",),
+            translate("Actions", "Play at a higher speed"),
         ),
         ActionSpec(
             "loop",
@@ -138,7 +148,7 @@ def action_specs() -> list[ActionSpec]:
             ("Ctrl+R",),
             translate("Actions", "Repeat the file when it ends"),
             True,
-            _Icon.SP_BrowserReload,
+            "loop",
         ),
         ActionSpec(
             "mirror",
@@ -153,7 +163,7 @@ def action_specs() -> list[ActionSpec]:
             ("R",),
             translate("Actions", "Record the displayed frames and their detections"),
             True,
-            _Icon.SP_DialogSaveButton,
+            "record",
         ),
         ActionSpec(
             "record_boxes",
@@ -167,6 +177,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "&Save snapshot"),
             ("S",),
             translate("Actions", "Save the current frame with its boxes as a PNG file"),
+            icon="snapshot",
         ),
         ActionSpec(
             "copy",
@@ -186,6 +197,7 @@ def action_specs() -> list[ActionSpec]:
             ("F11", "F"),
             translate("Actions", "Show only the video; press Escape to exit"),
             True,
+            icon="full_screen",
         ),
         ActionSpec(
             "leave_full_screen",
@@ -238,6 +250,13 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "hud_details",
+            translate("Actions", "Statisti&cs in detail"),
+            ("Shift+H",),
+            translate("Actions", "Show every number over the video, not only the most important"),
+            True,
+        ),
+        ActionSpec(
             "detection_panel",
             translate("Actions", "&Detection panel"),
             ("D",),
@@ -281,6 +300,7 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "&Settings…"),
             ("Ctrl+,",),
             translate("Actions", "Change the language, the colours and the frame rate limit"),
+            icon="preferences",
         ),
         ActionSpec(
             "shortcuts",
@@ -319,10 +339,8 @@ class Actions:
     def colour_icons(self, colour: QColor) -> None:
         """Draw all icons in `colour`, so that they are readable in the current theme."""
         for spec in self.specs:
-            if spec.icon is not None:
-                self._by_name[spec.name].setIcon(
-                    tinted(QApplication.style().standardIcon(spec.icon), colour)
-                )
+            if spec.icon:
+                self._by_name[spec.name].setIcon(icon(spec.icon, colour))
 
     def connect(self, name: str, slot: Callable[[], object]) -> None:
         """Call `slot`, without arguments, whenever the action `name` is triggered."""

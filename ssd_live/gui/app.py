@@ -21,6 +21,7 @@ from ssd_live.live.session import LiveSession
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.remote.network import ModelRequest
+from ssd_live.selection.choice import offered_precisions
 from ssd_live.settings import load_settings, save_settings, settings_path
 from ssd_live.system.signals import on_signals
 
@@ -75,6 +76,7 @@ class Application:
                 options=request.options,
                 models=models,
                 backends=backends,
+                precisions=list(offered_precisions()),
                 shown=shown,
             )
             numbers = self._show(application, window, session, bridge)
@@ -102,6 +104,7 @@ class Application:
         application.setApplicationName("ssd_live")
         application.setApplicationDisplayName("ssd_live")
         application.setDesktopFileName("ssd_live")
+        application.setWindowIcon(theme.application_icon())
         theme.apply(application, self._settings.theme)
         translation.install(application, translation.chosen_language(self._settings.language))
         return application

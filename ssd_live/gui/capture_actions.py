@@ -4,15 +4,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QStandardPaths
-from PySide6.QtGui import QAction, QImage
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QProgressBar, QToolButton
+from PySide6.QtCore import QObject, QStandardPaths, QUrl
+from PySide6.QtGui import QAction, QDesktopServices, QImage
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMainWindow,
+    QMessageBox,
+    QProgressBar,
+    QToolButton,
+)
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.export import Export
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.notice import NoticeAction, NoticeBar
 from ssd_live.gui.transport import clock
 from ssd_live.live.outputs import annotated, default_recording
 from ssd_live.live.recorder import Recorded
@@ -142,7 +149,8 @@ class CaptureActions(QObject):
                 if recorded.lost
                 else ""
             )
-            self._notice.say("done", f"{said} ({lost})" if lost else said)
+            whole = f"{said} ({lost})" if lost else said
+            self._notice.say("done", whole, "recording", self._show(recorded.path))
         self.show_time()
 
     def save_picture(self) -> None:
@@ -164,7 +172,13 @@ class CaptureActions(QObject):
         if message:
             self._notice.say("error", message, "snapshot")
         else:
-            self._notice.say("done", self.tr("Saved {path}").format(path=printable(path)))
+            said = self.tr("Saved {path}").format(path=printable(path))
+            self._notice.say("done", said, "snapshot", self._show(path))
+
+    def _show(self, path: Path) -> list[NoticeAction]:
+        """Return the button of a notice that shows the file `path` in its folder."""
+        folder = QUrl.fromLocalFile(str(path.parent))
+        return [(self.tr("Show in folder"), lambda: QDesktopServices.openUrl(folder))]
 
     def copy_picture(self) -> None:
         """Copy the current frame with its boxes to the clipboard.
@@ -225,7 +239,23 @@ class CaptureActions(QObject):
             f"{videos} (*.mp4 *.mkv *.mov)",
         )
         if name:
-            self.export(source, Path(name))
+            path = Path(name)
+            # The dialog of some desktops adds no ending.
+            self.export(source, path if path.suffix else path.with_name(f"{path.name}.mp4"))
+
+    def may_close(self) -> bool:
+        """Ask the user whether to stop a running export, and return whether the window may close.
+
+        Without an export, return True.
+        """
+        if not self._export.is_running:
+            return True
+        answer = QMessageBox.question(
+            self._window,
+            self.tr("Export annotated copy"),
+            self.tr("An export is running. Stop it and close the window? What is written is kept."),
+        )
+        return answer == QMessageBox.StandardButton.Yes
 
     def export(self, source: Path, output: Path) -> None:
         """Start to write an annotated copy of the file `source` to `output`, and return at once.
@@ -267,10 +297,11 @@ class CaptureActions(QObject):
         self._export_bar.setRange(0, total)
         self._export_bar.setValue(done)
 
-    def _export_ended(self, output: str, message: str) -> None:
+    def _export_ended(self, output: str, message: str, cancelled: bool) -> None:
         self._export_bar.hide()
         self._export_cancel.hide()
         if message:
-            self._notice.say("error", message, "export")
+            self._notice.say("done" if cancelled else "error", message, "export")
         else:
-            self._notice.say("done", self.tr("Exported to {path}").format(path=output))
+            said = self.tr("Exported to {path}").format(path=output)
+            self._notice.say("done", said, "export", self._show(Path(output)))

@@ -7,16 +7,19 @@ from PySide6.QtCore import QObject, Signal
 
 from ssd_live.gui.child import Child
 
+_EXIT_CANCELLED = 130
+
 
 class Export(QObject):
     """An object that writes annotated copies of video files, one at a time, in a child process.
 
     `advanced` is emitted with the number of frames done and the number expected (0 if unknown).
-    `ended` is emitted with the output path and an error message, which is empty on success.
+    `ended` is emitted with the output path, an error message (empty on success), and whether the
+    user cancelled the export.
     """
 
     advanced = Signal(int, int)
-    ended = Signal(str, str)
+    ended = Signal(str, str, bool)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -71,4 +74,4 @@ class Export(QObject):
                 self._last_line or f"the export failed with exit code {code}; try again"
             ).removeprefix("error: ")
         )
-        self.ended.emit(self._output, message)
+        self.ended.emit(self._output, message, code == _EXIT_CANCELLED)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QMenu, QMenuBar
+from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtWidgets import QMenu, QMenuBar, QSizePolicy, QToolBar, QWidget
 
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.source_menus import SourceMenus
@@ -43,7 +43,7 @@ def fill_menu_bar(
         bar,
         actions,
         translate("Menus", "&Playback"),
-        ("play", "step", "step_back", "back", "forward", "loop", "mirror"),
+        ("play", "step", "step_back", "back", "forward", "slower", "faster", "loop", "mirror"),
     )
     _add_menu(
         bar,
@@ -56,7 +56,7 @@ def fill_menu_bar(
         actions,
         translate("Menus", "&View"),
         video,
-        ("hud", "detection_panel", "numbers_panel", "source_rate"),
+        ("hud", "hud_details", "detection_panel", "numbers_panel", "source_rate"),
         ("threshold_up", "threshold_down", "search_classes", "preferences"),
     )
     _add_menu(
@@ -65,6 +65,35 @@ def fill_menu_bar(
         translate("Menus", "&Help"),
         ("bench", "measure_backends", "shortcuts", "about"),
     )
+
+
+def tool_bar(actions: Actions) -> QToolBar:
+    """Return a tool bar with the actions that are used the most."""
+    translate = QCoreApplication.translate
+    bar = QToolBar(translate("Menus", "Tool bar"))
+    bar.setObjectName("tools")
+    bar.setMovable(False)
+    bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    bar.setIconSize(QSize(20, 20))
+    texts = {
+        "open_file": translate("Menus", "Open"),
+        "open_address": translate("Menus", "Network camera"),
+        "record": translate("Menus", "Record"),
+        "snapshot": translate("Menus", "Snapshot"),
+        "export": translate("Menus", "Export"),
+        "full_screen": translate("Menus", "Full screen"),
+        "preferences": translate("Menus", "Settings"),
+    }
+    for name, text in texts.items():
+        if name == "full_screen":
+            space = QWidget()
+            space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            bar.addWidget(space)
+        elif name == "record":
+            bar.addSeparator()
+        actions[name].setIconText(text)
+        bar.addAction(actions[name])
+    return bar
 
 
 def _add_menu(bar: QMenuBar, actions: Actions, title: str, *groups: Group) -> None:

@@ -1,32 +1,50 @@
-"""The bar above the video that shows an error or a result as selectable text.
+"""The notices that lie over the video and show errors and results as selectable text.
 
-The bar is part of the window and not a dialog, so the user can always go on working.
+Notices are part of the window and not dialogs, so the user can always go on working. They lie over
+the video, so that the video does not move when one comes or goes.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 Kind = Literal["error", "done"]
+# A button of a notice: its text, and what it calls.
+NoticeAction = tuple[str, Callable[[], object]]
 
-_COLOURS = {"error": ("#b3261e", "#ffffff"), "done": ("#1f6f43", "#ffffff")}
+_COLOURS = {"error": "#b3261e", "done": "#1f6f43"}
 _DONE_MS = 6000
+_MARGIN, _MOST_WIDTH = 10, 640
+# More than this many at once would hide the video.
+_MOST = 3
 
 
-class NoticeBar(QFrame):
-    """A bar that shows one message at a time.
+class _Notice(QFrame):
+    """One message with its buttons. `closed` is emitted when it has gone."""
 
-    There are two kinds of messages. An "error" stays until the user closes it, until `resolved` is
-    called with its topic, or until another message replaces it. A "done" message (a result) also
-    disappears after six seconds.
-    """
+    closed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, kind: Kind, text: str, topic: str, actions: Sequence[NoticeAction], parent: QWidget
+    ) -> None:
         super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAutoFillBackground(True)
-        self._label = QLabel()
+        self.kind, self.topic = kind, topic
+        self.setObjectName("notice")
+        self.setStyleSheet(
+            f"QFrame#notice {{ background: {_COLOURS[kind]}; border-radius: 6px; }}"
+            "QFrame#notice QLabel, QFrame#notice QToolButton { color: #ffffff; }"
+        )
+        self._label = QLabel(text)
         self._label.setWordWrap(True)
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
@@ -34,46 +52,113 @@ class NoticeBar(QFrame):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 6, 6, 6)
+        layout.addWidget(self._label, 1)
+        for name, slot in actions:
+            button = QToolButton()
+            button.setText(name)
+            button.clicked.connect(lambda _=False, slot=slot: slot())
+            layout.addWidget(button)
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
         close.setToolTip(self.tr("Close this message"))
         close.setAccessibleName(self.tr("Close this message"))
-        close.clicked.connect(self.hide)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 4, 4, 4)
-        layout.addWidget(self._label, 1)
+        close.clicked.connect(self.closed)
         layout.addWidget(close)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
-        self._topic = ""
+        if kind == "done":
+            timer = QTimer(self)
+            timer.setSingleShot(True)
+            timer.timeout.connect(self.closed)
+            timer.start(_DONE_MS)
+
+    @property
+    def text(self) -> str:
+        return self._label.text()
+
+
+class NoticeBar(QWidget):
+    """The notices at the lower edge of the widget `over`, the newest at the bottom.
+
+    There are two kinds of messages. An "error" stays until the user closes it, until `resolved` is
+    called with its topic, or until another message with its topic replaces it. A "done" message (a
+    result) also disappears after six seconds.
+    """
+
+    def __init__(self, over: QWidget) -> None:
+        super().__init__(over)
+        self._over = over
+        self._notices: list[_Notice] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(6)
+        over.installEventFilter(self)
         self.hide()
 
     @property
     def text(self) -> str:
-        """The message that is shown, or "" if the bar is hidden."""
-        return self._label.text() if self.isVisible() else ""
+        """The newest message that is shown, or "" if there is none."""
+        return self._notices[-1].text if self._notices else ""
 
-    def say(self, kind: Kind, text: str, topic: str = "") -> None:
-        """Show a message of the given kind in place of the current one.
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of the newest message, or None if there is none."""
+        return self._notices[-1].kind if self._notices else None
 
-        `topic` is a name for the subject of the message; `resolved` uses it to hide the message.
+    def say(
+        self, kind: Kind, text: str, topic: str = "", actions: Sequence[NoticeAction] = ()
+    ) -> None:
+        """Show a message of the given kind, with a button for each of the `actions`.
+
+        `topic` is a name for the subject of the message. A message replaces an earlier one with the
+        same topic, and `resolved` uses the topic to remove the message.
         """
-        background, ink = _COLOURS[kind]
-        self.setStyleSheet(
-            f"NoticeBar {{ background: {background}; }} QLabel, QToolButton {{ color: {ink}; "
-            "background: transparent; }"
-        )
-        self._topic = topic
-        if self._label.text() != text:
-            self._label.setText(text)
+        shown = next((one for one in self._notices if one.topic == topic), None)
+        if shown is not None and (shown.kind, shown.text) == (kind, text) and kind == "error":
+            return
+        self.resolved(topic)
+        notice = _Notice(kind, text, topic, actions, self)
+        notice.closed.connect(lambda: self._remove(notice))
+        self._notices.append(notice)
+        self._layout.addWidget(notice)
+        while len(self._notices) > _MOST:
+            self._remove(self._notices[0])
+        notice.show()
         self.show()
-        self._timer.stop()
-        if kind == "done":
-            self._timer.start(_DONE_MS)
+        self._place()
 
     def resolved(self, topic: str) -> None:
-        """Hide the current message if it was shown with this `topic`."""
-        if self._topic == topic:
-            self.hide()
+        """Remove the message that was shown with this `topic`, if there is one."""
+        for notice in [one for one in self._notices if one.topic == topic]:
+            self._remove(notice)
+
+    def clear(self) -> None:
+        """Remove all messages."""
+        for notice in list(self._notices):
+            self._remove(notice)
+
+    def _remove(self, notice: _Notice) -> None:
+        if notice not in self._notices:
+            return
+        self._notices.remove(notice)
+        self._layout.removeWidget(notice)
+        notice.hide()
+        notice.setParent(None)
+        notice.deleteLater()
+        self.setVisible(bool(self._notices))
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() is QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        room = self._over.size()
+        width = min(max(room.width() - 2 * _MARGIN, 0), _MOST_WIDTH)
+        self._layout.activate()
+        height = min(self._layout.totalHeightForWidth(width), room.height())
+        top = max(room.height() - height - _MARGIN, 0)
+        self.setGeometry((room.width() - width) // 2, top, width, height)
+        self.raise_()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMainWindow, QStyle
+from PySide6.QtWidgets import QMainWindow
 
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
@@ -13,6 +13,7 @@ from ssd_live.pipeline.capture import Capture, Phase
 from ssd_live.settings import Settings
 
 _SEEK_SECONDS = 5.0
+SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 
 
 class Playback(QObject):
@@ -35,9 +36,11 @@ class Playback(QObject):
         # Whether the icon on the play action is the one for a source that plays. None if the icon
         # must be drawn again.
         self._icon_is_for_playing: bool | None = None
-        self.bar = TransportBar([actions[name] for name in ("step_back", "play", "step", "loop")])
+        buttons = [actions[name] for name in ("step_back", "play", "step", "loop")]
+        self.bar = TransportBar(buttons, SPEEDS)
         self.bar.hide()
         self.bar.sought.connect(self.seek)
+        self.bar.speed_chosen.connect(self.set_speed)
 
     # What the user can do.
 
@@ -80,6 +83,25 @@ class Playback(QObject):
     def _seek_by(self, seconds: float) -> None:
         if (state := self._session.pipeline.state) is not None:
             self.seek(max(state.position + seconds, 0.0))
+
+    def slower(self) -> None:
+        """Play the selected source at the next lower speed."""
+        self._change_speed(-1)
+
+    def faster(self) -> None:
+        """Play the selected source at the next higher speed."""
+        self._change_speed(1)
+
+    def _change_speed(self, steps: int) -> None:
+        if (capture := self._session.pipeline.capture) is not None:
+            place = SPEEDS.index(capture.speed) + steps
+            capture.set_speed(SPEEDS[min(max(place, 0), len(SPEEDS) - 1)])
+            self.follow()
+
+    def set_speed(self, speed: float) -> None:
+        """Play the selected source at one of the `SPEEDS`."""
+        if (capture := self._session.pipeline.capture) is not None:
+            capture.set_speed(speed)
 
     def set_loop(self) -> None:
         """Store as a setting whether the action "loop" is checked, and apply this to all sources.
@@ -155,7 +177,13 @@ class Playback(QObject):
         if state is None:
             return
         duration = state.info.duration if state.info else None
-        self.bar.follow(state.position, duration)
+        capture = self._session.pipeline.capture
+        self.bar.follow(
+            state.position,
+            duration,
+            state.info.rate if state.info else None,
+            capture.speed if capture else 1.0,
+        )
         has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
         self.bar.setVisible(has_length and not self._window.isFullScreen())
         self._show_play_icon()
@@ -189,11 +217,8 @@ class Playback(QObject):
         if playing == self._icon_is_for_playing:
             return
         self._icon_is_for_playing = playing
-        name = (
-            QStyle.StandardPixmap.SP_MediaPause if playing else QStyle.StandardPixmap.SP_MediaPlay
-        )
         ink = self._window.palette().buttonText().color()
-        self._play_action.setIcon(theme.tinted(self._window.style().standardIcon(name), ink))
+        self._play_action.setIcon(theme.icon("pause" if playing else "play", ink))
 
 
 def _is_playing(capture: Capture) -> bool:

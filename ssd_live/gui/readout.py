@@ -68,8 +68,10 @@ class Readout(QObject):
         The plots get a new point only while they are visible.
         """
         self.show_hud()
-        self._panel.show_counts(self._grid.view.visible_detections())
         pipeline = self._session.pipeline
+        self._panel.show_counts(
+            self._grid.view.seen_detections(), pipeline.rates["inference"].per_second()
+        )
         frame_counts, now = pipeline.frame_counter.counts(), time.monotonic()
         new, elapsed = frame_counts.since(self._last_counts), now - self._last_sample
         self._last_counts, self._last_sample = frame_counts, now
@@ -99,39 +101,37 @@ class Readout(QObject):
     def _hud(self, pipeline: LivePipeline) -> tuple[str, ...]:
         """Return the lines of the statistics overlay for the source of `pipeline`.
 
-        If there are several sources, each view is small. The overlay then has fewer lines, and the
-        first line is the title of the source. This title is also shown if the user has switched the
-        statistics off.
+        All numbers are those of the last two seconds, but dropped frames are counted since the
+        source was opened. With several sources, the first line is the title of the source, which
+        is also shown if the user has switched the statistics off.
         """
         is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
         title = (state.spec.title,) if is_one_of_several and state is not None else ()
-        if not self._settings.hud:
+        if not self._settings.hud or state is None:
             return title
+        loaded, dropped = self._session.loaded, pipeline.dropped()
         rates = {stage: f"{rate.per_second():.1f}" for stage, rate in pipeline.rates.items()}
-        latency = pipeline.durations["latency"].milliseconds()
-        dropped = self.tr(
-            "%n frame(s) dropped", "", sum(pipeline.frame_counter.counts().dropped.values())
-        )
-        loaded = self._session.loaded
-        network = (
-            f"{loaded.metadata.name} · {loaded.description}"
-            if loaded
-            else self.tr("model is loading")
-            if self._session.is_loading
-            else self.tr("no model is loaded")
-        )
-        if is_one_of_several:
-            shown = self.tr("{display} FPS shown · {p50} ms · {inference} inferred").format(
-                **rates, p50=f"{latency['p50']:.1f}"
+        latency = pipeline.recent_latency.percentile(50)
+        line = [self.tr("{display} FPS").format(**rates)]
+        if loaded is None:
+            line.append(
+                self.tr("Loading model …")
+                if self._session.is_loading
+                else self.tr("No model is loaded")
             )
-            return (*title, shown, dropped if loaded else network)
-        return (
-            self.tr("{display} FPS shown · {inference} inferred · {capture} captured").format(
-                **rates
-            ),
-            self.tr("latency {p50} ms, p99 {p99} ms").format(
-                p50=f"{latency['p50']:.1f}", p99=f"{latency['p99']:.1f}"
-            ),
-            dropped,
-            network,
-        )
+        elif latency:
+            line.append(self.tr("{latency} ms").format(latency=f"{1000 * latency:.0f}"))
+        if count := sum(dropped.values()):
+            line.append(self.tr("%n frame(s) dropped", "", count))
+        if is_one_of_several or not self._settings.hud_details:
+            return (*title, " · ".join(line))
+        worst = pipeline.recent_latency.percentile(99)
+        details = [
+            " · ".join(line),
+            self.tr("{inference} inferred, {capture} captured per second").format(**rates),
+            self.tr("99 % of the frames within {p99} ms").format(p99=f"{1000 * worst:.0f}"),
+            *(f"{cause}: {number}" for cause, number in dropped.items()),
+        ]
+        if loaded is not None:
+            details.append(f"{loaded.metadata.name} · {loaded.description}")
+        return tuple(details)

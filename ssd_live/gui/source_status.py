@@ -1,134 +1,153 @@
-"""Show the state of each source: in its view, in the notice bar and in the status bar."""
+"""Show the state of each source: in its view, in a notice, in the title and in the status bar."""
+
+import time
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QMainWindow
 
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.transport import clock
 from ssd_live.gui.view import VideoView
 from ssd_live.live.session import LiveSession
 from ssd_live.pipeline.capture import CaptureState, Phase
+
+_TITLE = "ssd_live"
 
 
 class SourceStatus(QObject):
     """An object that reads the state of each source and shows it to the user.
 
     `label` is the label for the status bar, with the name and the video mode of the selected
-    source. `ended` is emitted when the selected source has reached its end. `actions` has the
-    actions that open another source; a view that has no video shows their keys.
+    source. The title of `window` has its name too. `ended` is emitted when the selected source has
+    reached its end, and `opened` when a source that the user chose gives its first frame; its value
+    is the text that the user gave. `actions` has the actions that open another source; a view that
+    has no video shows their keys.
     """
 
     ended = Signal()
+    opened = Signal(str)
 
     def __init__(
         self,
-        parent: QObject,
+        window: QMainWindow,
         session: LiveSession,
         grid: VideoGrid,
         notice: NoticeBar,
         actions: Actions,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(window)
+        self._window = window
         self._session = session
         self._grid = grid
         self._notice = notice
         self._actions = actions
         self.label = QLabel()
-        # The phase, error message and attempts that were last shown for the source of each view.
+        # The phase and error message that were last shown for the source of each view.
         self._reported: dict[VideoView, tuple[object, ...]] = {}
+        # What the user gave to open a source that has not given a frame yet.
+        self._given: dict[VideoView, str] = {}
+        # When each source was lost, on the monotonic clock.
+        self._lost_since: dict[VideoView, float] = {}
         for view in grid.views:
             self.show_opening(view)
 
-    def show_opening(self, view: VideoView) -> None:
-        """Show in `view` that its source is being opened, and hide the notice about this source."""
-        self._notice.resolved(self._topic(view))
+    def show_opening(self, view: VideoView, given: str = "") -> None:
+        """Show in `view` that its source is being opened, and remove the notice about this source.
+
+        `given` is the text that the user gave, or "" if the user did not choose the source.
+        """
+        self._forget(view)
+        if given:
+            self._given[view] = given
         view.set_empty_text(self.tr("Opening …"))
 
+    def show_closed(self, view: VideoView) -> None:
+        """Show in `view` that it has no source any more."""
+        self._forget(view)
+        view.set_empty_text(self._no_source_text(self.tr("No source is open here.")))
+
+    def _forget(self, view: VideoView) -> None:
+        self._notice.resolved(self._topic(view))
+        view.set_lost("")
+        view.set_paused(False)
+        for kept in (self._reported, self._given, self._lost_since):
+            kept.pop(view, None)
+
     def show_error(self, view: VideoView, text: str) -> None:
-        """Show an error about the source of a view in the notice bar."""
+        """Show an error about the source of a view in a notice."""
         self._notice.say("error", text, self._topic(view))
 
     def show_no_camera(self) -> None:
         """Show the notice that no camera was found and that the sample clip is shown instead."""
-        self._notice.say(
-            "done",
-            self.tr(
-                "No camera was found, so the sample clip is shown. Choose another source in the "
-                "Source menu."
-            ),
-        )
+        self._notice.say("done", self.tr("No camera found. Playing the sample clip."), "camera")
 
     def follow(self) -> None:
-        """Show the state of each source whose state has changed, and update `label`.
+        """Show the state of each source, and update `label` and the title of the window.
 
         Call this method regularly.
         """
         for view in self._grid.views:
             state = view.stream.pipeline.state
-            if state is not None and self._is_new(view, state):
+            if state is None:
+                continue
+            news = (state.phase, state.error_message)
+            if news != self._reported.get(view):
+                self._reported[view] = news
                 self._show(view, state)
-        if (state := self._session.pipeline.state) is not None:
-            self.label.setText(f"{state.spec.title}   {_video_mode(state)}")
-
-    def _is_new(self, view: VideoView, state: CaptureState) -> bool:
-        """Return whether `state` differs from the state last shown for `view`, and remember it.
-
-        The phase, the error message and the number of attempts to open the source are compared. If
-        there are several sources, the attempts are not compared, because a notice about each
-        attempt would replace the notices about the other sources.
-        """
-        attempts = 0 if self._is_one_of_several else state.attempts
-        news = (state.phase, state.error_message, attempts)
-        if news == self._reported.get(view):
-            return False
-        self._reported[view] = news
-        return True
+            if view in self._lost_since:
+                view.set_lost(self._lost_text(view, state))
+        state = self._session.pipeline.state
+        self.label.setText(f"{state.spec.title}   {_video_mode(state)}" if state else "")
+        title = f"{state.spec.title} – {_TITLE}" if state else _TITLE
+        if title != self._window.windowTitle():
+            self._window.setWindowTitle(title)
 
     def _show(self, view: VideoView, state: CaptureState) -> None:
+        view.set_paused(state.phase is Phase.PAUSED)
         if state.phase in (Phase.RECONNECTING, Phase.FAILED):
-            self.show_error(view, self._error_text(state))
-            view.set_empty_text(self._no_source_text(state.error_message))
+            self._lost_since.setdefault(view, time.monotonic())
+            self._given.pop(view, None)
+            view.set_empty_text("")
         elif state.phase in (Phase.PLAYING, Phase.PAUSED):
             self._notice.resolved(self._topic(view))
+            self._lost_since.pop(view, None)
+            view.set_lost("")
+            if given := self._given.pop(view, ""):
+                self.opened.emit(given)
         elif state.phase is Phase.ENDED and view is self._grid.view:
             self.ended.emit()
-
-    @property
-    def _is_one_of_several(self) -> bool:
-        return len(self._grid.views) > 1
 
     def _topic(self, view: VideoView) -> str:
         """Return the topic (see `NoticeBar.say`) of the notices about the source of a view."""
         return f"source {self._grid.views.index(view)}"
 
-    def _error_text(self, state: CaptureState) -> str:
-        """Return the text of the notice about a source that has failed or is being tried again."""
-        if state.phase is Phase.FAILED or self._is_one_of_several or not state.attempts:
+    def _lost_text(self, view: VideoView, state: CaptureState) -> str:
+        """Return the text over a view whose source has failed or is being tried again."""
+        if state.phase is Phase.FAILED:
             return state.error_message
-        return self.tr("{message} Trying again (attempt {attempts}) …").format(
-            message=_sentence(state.error_message), attempts=state.attempts
-        )
+        since = clock(time.monotonic() - self._lost_since[view])
+        return self.tr("No signal {time}").format(time=since) + f"\n{state.error_message}"
 
     def _no_source_text(self, message: str) -> str:
-        """Return the text to show in a view that has no video.
+        """Return the text to show in a view that has no video, after `message`.
 
-        `message` is the error message of the source. If there are several sources, each view is
-        small, so the text is only this message.
+        If there are several sources, each view is small, so the text is only this message.
         """
-        if self._is_one_of_several:
+        if len(self._grid.views) > 1:
             return message
         keys = {
             name: self._actions[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             for name in ("open_file", "open_address", "open_pattern")
         }
-        return self.tr(
-            "This source gives no video.\n\n"
+        hint = self.tr(
             "Connect a camera and choose it in the Source menu, drop a file here,\n"
             "or press {open_file} for a file, {open_address} for a network camera, {open_pattern} "
             "for a test pattern."
         ).format(**keys)
+        return f"{message}\n\n{hint}" if message else hint
 
 
 def _video_mode(state: CaptureState) -> str:
@@ -138,7 +157,3 @@ def _video_mode(state: CaptureState) -> str:
         return ""
     rate = f", {info.rate:g} FPS" if info.rate else ""
     return f"{info.width} x {info.height}{rate} {info.mode}"
-
-
-def _sentence(line: str) -> str:
-    return line if line.endswith((".", "!", "?")) else f"{line}."

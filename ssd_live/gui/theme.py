@@ -2,11 +2,16 @@
 
 from typing import Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
+from ssd_live.system.paths import assets_folder
+
 Theme = Literal["system", "light", "dark"]
+
+_ICON_SIZES = (16, 20, 24, 32, 48)
 
 _ROLES = QPalette.ColorRole
 _LIGHT = {
@@ -51,17 +56,38 @@ def is_dark(theme: Theme) -> bool:
     return theme == "dark"
 
 
-def tinted(icon: QIcon, colour: QColor, size: int = 32) -> QIcon:
-    """Return a copy of the icon, `size` x `size` pixels, drawn only in the colour `colour`.
+def icon(name: str, colour: QColor) -> QIcon:
+    """Return the icon `name` of `assets/icons`, drawn in this colour, and grey when it is disabled.
 
-    The icons of a Qt style are made for light windows and are hard to see on dark ones.
+    Parts of an icon that have a colour of their own, such as the red of "record", keep it.
     """
-    pixmap = icon.pixmap(size, size)
+    drawn = QIcon()
+    grey = QColor(colour)
+    grey.setAlphaF(0.35)
+    for mode, ink in ((QIcon.Mode.Normal, colour), (QIcon.Mode.Disabled, grey)):
+        for size in _ICON_SIZES:
+            drawn.addPixmap(_rendered(name, ink, size), mode)
+    return drawn
+
+
+def application_icon() -> QIcon:
+    """Return the icon of the application in all sizes that desktops ask for."""
+    drawn = QIcon()
+    for size in (16, 24, 32, 48, 64, 128, 256, 512):
+        drawn.addPixmap(_rendered("ssd_live", QColor(), size))
+    return drawn
+
+
+def _rendered(name: str, ink: QColor, size: int) -> QPixmap:
+    drawing = (assets_folder() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+    drawing = drawing.replace("currentColor", ink.name())
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-    painter.fillRect(pixmap.rect(), colour)
+    painter.setOpacity(ink.alphaF())
+    QSvgRenderer(QByteArray(drawing.encode())).render(painter)
     painter.end()
-    return QIcon(pixmap)
+    return pixmap
 
 
 def apply(application: QApplication, theme: Theme) -> None:

@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ssd_live.detections import Detections
+from ssd_live.gui.signal_panel import SignalPanel
 from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
@@ -32,6 +33,7 @@ from ssd_live.pipeline.picture import Picture, Viewport
 BACKGROUND = QColor("#0b0c0f")
 _QUIET_TEXT = QColor("#c3c8d2")
 _HUD_BACKGROUND = QColor(0, 0, 0, 150)
+_DIMMED = QColor(11, 12, 15, 170)
 _MAX_ZOOM = 16.0
 _LEAST_SIZE, _LEAST_SIZE_OF_MANY = (240, 160), (96, 54)
 _OUTLINE = QColor(0, 0, 0, 160)
@@ -45,7 +47,7 @@ class VideoView(QWidget):
 
     `stream` is the source. The view tells the source's pipeline which part of the frame to render,
     and at which size. `double_clicked` is emitted on a double click, and `focused` when the view
-    gets the keyboard focus.
+    gets the keyboard focus. `signal_panel` is shown while the source gives no frames.
     """
 
     double_clicked = Signal()
@@ -65,6 +67,8 @@ class VideoView(QWidget):
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
+        self._is_paused = False
+        self.signal_panel = SignalPanel(self)
         self._minimised = self._framed = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -113,9 +117,38 @@ class VideoView(QWidget):
         """Return the detections that are drawn: score at least the threshold, class not hidden.
 
         Return None if there is no frame, if the frame has no detections because no inference has
-        ended yet, or if its detections are from a model with other classes.
+        ended yet, if its detections are from a model with other classes, or if the source is lost.
         """
-        return self._session.visible(self._picture.detections) if self._picture else None
+        if self._picture is None or self.signal_panel.text:
+            return None
+        return self._session.visible(self._picture.detections)
+
+    def seen_detections(self) -> Detections | None:
+        """Return what `visible_detections` returns, and the detections of hidden classes too."""
+        if self._picture is None or self.signal_panel.text:
+            return None
+        return self._session.over_threshold(self._picture.detections)
+
+    def set_lost(self, text: str) -> None:
+        """Show that the source gives no frames; `text` says why. "" means that it gives some.
+
+        The last frame is dimmed, and its boxes are not shown, because they are out of date.
+        """
+        was_lost = bool(self.signal_panel.text)
+        self.signal_panel.say(text)
+        if was_lost != bool(text):
+            self.update()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the view shows that its source is paused."""
+        return self._is_paused
+
+    def set_paused(self, paused: bool) -> None:
+        """Show that the source is paused if `paused` is true, else remove the mark."""
+        if paused != self._is_paused:
+            self._is_paused = paused
+            self.update()
 
     def set_style(self, style: BoxStyle) -> None:
         """Set the style of boxes and labels, and repaint."""
@@ -288,10 +321,17 @@ class VideoView(QWidget):
             self._paint_text(painter)
         else:
             self._paint_picture(painter, self._picture)
-        if self._hud:
-            self._paint_hud(painter)
+        if self.signal_panel.text:
+            painter.fillRect(self.rect(), _DIMMED)
+        # Boxes and labels come later, so that the numbers never cover them.
+        hud = self._paint_hud(painter) if self._hud and not self.signal_panel.text else None
+        found = self.visible_detections()
+        if self._picture is not None and found is not None and len(found):
+            self._paint_boxes(painter, found, hud, stale=self._picture.stale)
         if self._badge:
-            self._paint_badge(painter)
+            self._paint_pill(painter, self._badge, at_right=True, dot=_RECORDING_RED)
+        if self._is_paused:
+            self._paint_pill(painter, self.tr("Paused"), at_right=False)
         if self._framed:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -330,13 +370,14 @@ class VideoView(QWidget):
             painter.drawImage(
                 QRectF(x, y, region.width * scale, region.height * scale), self._image
             )
-        found = self._session.visible(picture.detections)
-        if found is not None and len(found):
-            self._paint_boxes(painter, found, stale=picture.stale)
 
-    def _paint_boxes(self, painter: QPainter, found: Detections, *, stale: bool) -> None:
+    def _paint_boxes(
+        self, painter: QPainter, found: Detections, taken: QRectF | None, *, stale: bool
+    ) -> None:
+        """Paint boxes and labels. Labels avoid the area `taken`, if there is room elsewhere."""
         left, top, scale = self._origin()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         shown = self._shown_area()
         painter.setClipRect(shown)
         boxes = [
@@ -356,7 +397,7 @@ class VideoView(QWidget):
                 painter.setPen(pen)
                 painter.drawRect(box)
         if self._style.labels != "none":
-            self._paint_labels(painter, found, boxes, shown)
+            self._paint_labels(painter, found, boxes, shown, taken)
         painter.setClipping(False)
 
     def _shown_area(self) -> QRectF:
@@ -368,15 +409,26 @@ class VideoView(QWidget):
         return whole.intersected(QRectF(self.rect()))
 
     def _paint_labels(
-        self, painter: QPainter, found: Detections, boxes: list[QRectF], shown: QRectF
+        self,
+        painter: QPainter,
+        found: Detections,
+        boxes: list[QRectF],
+        shown: QRectF,
+        taken: QRectF | None,
     ) -> None:
-        """Paint the labels of the boxes that are visible in the area `shown`, inside this area."""
+        """Paint the labels of the boxes that are visible in the area `shown`, inside this area.
+
+        They avoid the area `taken`, if there is room elsewhere.
+        """
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
         height = metrics.height() + 2
         placed: list[tuple[float, float, float, float]] = []
+        if taken is not None:
+            place = taken.translated(-shown.topLeft())
+            placed.append((place.left(), place.top(), place.right(), place.bottom()))
         rows = zip(boxes, found.names, found.scores.tolist(), strict=True)
         for box, name, score in rows:
             if not box.intersects(shown):
@@ -396,7 +448,8 @@ class VideoView(QWidget):
             painter.setPen(QColor(*ink_on(class_colour(name))))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_hud(self, painter: QPainter) -> None:
+    def _paint_hud(self, painter: QPainter) -> QRectF:
+        """Paint the statistics overlay, and return its area."""
         metrics = QFontMetricsF(self.font())
         hud = [
             metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 40)
@@ -411,26 +464,37 @@ class VideoView(QWidget):
         painter.setFont(self.font())
         painter.setPen(QColor("#f4f5f7"))
         painter.drawText(area.adjusted(10, 6, -10, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(hud))
+        return area
 
-    def _paint_badge(self, painter: QPainter) -> None:
+    def _paint_pill(
+        self, painter: QPainter, text: str, *, at_right: bool, dot: QColor | None = None
+    ) -> None:
+        """Paint a short text at the upper right or the lower left, after a `dot` of this colour."""
         metrics = QFontMetricsF(self.font())
-        width = metrics.horizontalAdvance(self._badge) + 36
-        area = QRectF(self.width() - width - 10, 10, width, metrics.height() + 12)
+        indent = 26 if dot else 12
+        width, height = metrics.horizontalAdvance(text) + indent + 10, metrics.height() + 12
+        area = (
+            QRectF(self.width() - width - 10, 10, width, height)
+            if at_right
+            else QRectF(10, self.height() - height - 10, width, height)
+        )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_HUD_BACKGROUND)
         painter.drawRoundedRect(area, 6, 6)
-        painter.setBrush(_RECORDING_RED)
-        painter.drawEllipse(QPointF(area.left() + 15, area.center().y()), 5, 5)
+        if dot is not None:
+            painter.setBrush(dot)
+            painter.drawEllipse(QPointF(area.left() + 15, area.center().y()), 5, 5)
         painter.setFont(self.font())
         painter.setPen(QColor("#f4f5f7"))
-        painter.drawText(area.adjusted(26, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, self._badge)
+        painter.drawText(area.adjusted(indent, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
     # Events.
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._keep_inside()
         self._ask()
+        self.signal_panel.move_to_middle()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         self._ask()

@@ -22,7 +22,7 @@ from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
 from ssd_live.gui.docks import Docks
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.menus import fill_menu_bar
+from ssd_live.gui.menus import fill_menu_bar, tool_bar
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import NoticeBar
 from ssd_live.gui.playback import Playback
@@ -47,10 +47,10 @@ class MainWindow(QMainWindow):
     """The main window of the program, which shows the sources and detections of `session`.
 
     `bridge` passes on the events of the session. `model_request` is the model that the session is
-    already loading. `options` are the source options of the command line. `models` and `backends`
-    are the names that the user can choose. `shown` has the threshold and the hidden classes of each
-    model. `settings` is changed when the user changes a setting. `closed` is emitted when the
-    window closes.
+    already loading. `options` are the source options of the command line. `models`, `backends` and
+    `precisions` are the names that the user can choose. `shown` has the threshold and the hidden
+    classes of each model. `settings` is changed when the user changes a setting. `closed` is
+    emitted when the window closes.
     """
 
     closed = Signal()
@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         options: SourceOptions,
         models: list[str],
         backends: list[str],
+        precisions: list[str],
         shown: DisplayFilters,
     ) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.actions_by_name = Actions(self)
         self.addActions(self.actions_by_name.all())
-        self._make_widgets(models, backends)
+        self._make_widgets(models, backends, precisions)
         self._make_controllers(model_request, shown)
         self._connect_actions()
         self._connect_news()
@@ -95,20 +96,19 @@ class MainWindow(QMainWindow):
     # The order in which widgets are added to the window is their order for the Tab key. The video
     # comes first, so that it has the keyboard focus at the start.
 
-    def _make_widgets(self, models: list[str], backends: list[str]) -> None:
+    def _make_widgets(self, models: list[str], backends: list[str], precisions: list[str]) -> None:
         session, settings, actions = self._session, self._settings, self.actions_by_name
         self.grid = VideoGrid(session)
-        self.notice = NoticeBar()
+        self.notice = NoticeBar(self.grid)
         self._playback = Playback(self, session, settings, actions)
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.notice)
         layout.addWidget(self.grid, 1)
         layout.addWidget(self._playback.bar)
         self.setCentralWidget(middle)
-        self.panel = DetectionPanel(models, backends)
+        self.panel = DetectionPanel(models, backends, precisions)
         shortcut_filter = ShortcutFilter(self)
         for part in (self.panel, self._playback.bar):
             for widget in part.findChildren(QWidget):
@@ -145,6 +145,8 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self._readout.rates)
         self._source_menus = SourceMenus(self, bridge, settings, self.open)
         fill_menu_bar(self.menuBar(), actions, self._source_menus, len(session.streams))
+        self._tool_bar = tool_bar(actions)
+        self.addToolBar(self._tool_bar)
 
     def _connect_actions(self) -> None:
         action, playback = self.actions_by_name, self._playback
@@ -155,12 +157,14 @@ class MainWindow(QMainWindow):
         connect("open_screen", lambda: self.open("screen"))
         connect("open_pattern", lambda: self.open("pattern"))
         connect("export", self._capture_actions.ask_export)
-        connect("quit", self.close)
+        connect("quit", self._quit)
         connect("play", playback.play_or_pause)
         connect("step", playback.step)
         connect("step_back", playback.step_back)
         connect("back", playback.back)
         connect("forward", playback.forward)
+        connect("slower", playback.slower)
+        connect("faster", playback.faster)
         connect("loop", playback.set_loop)
         connect("mirror", playback.set_mirror)
         connect("record", lambda: self.record(action["record"].isChecked()))
@@ -179,6 +183,7 @@ class MainWindow(QMainWindow):
         connect("solo", lambda: self._show_solo(action["solo"].isChecked()))
         connect("next_source", lambda: self.grid.choose(self.grid.index + 1))
         connect("hud", self._set_hud)
+        connect("hud_details", self._set_hud)
         connect(
             "detection_panel", lambda: self._docks.show_panel(action["detection_panel"].isChecked())
         )
@@ -196,8 +201,11 @@ class MainWindow(QMainWindow):
     def _connect_news(self) -> None:
         for view in self.grid.views:
             self._bridge.picture.connect(view.fetch)
+            view.signal_panel.retried.connect(lambda view=view: self._retry(view))
+            view.signal_panel.source_closed.connect(lambda view=view: self._close_source(view))
         self._model.load_ended.connect(self._capture_actions.record_if_asked)
         self._source_status.ended.connect(self._playback.show_paused)
+        self._source_status.opened.connect(self._settings.remember_source)
         self.grid.double_clicked.connect(self._double_clicked)
         self.grid.chosen.connect(self._chosen)
 
@@ -205,6 +213,7 @@ class MainWindow(QMainWindow):
         settings, action = self._settings, self.actions_by_name
         for name, value in (
             ("hud", settings.hud),
+            ("hud_details", settings.hud_details),
             ("loop", settings.loop),
             ("mirror", settings.mirror),
             ("record_boxes", settings.record_boxes),
@@ -246,10 +255,9 @@ class MainWindow(QMainWindow):
             return
         if options is not None:
             self._options = options
-        self._settings.remember_source(text)
         self.view.clear()
         self.view.set_zoom(1.0)
-        self._source_status.show_opening(self.view)
+        self._source_status.show_opening(self.view, text)
         settings = self._settings
         self._session.stream.open(
             spec,
@@ -261,6 +269,17 @@ class MainWindow(QMainWindow):
         self._session.stream.pipeline.cap_rate(settings.rate_cap or None)
         self._playback.show_playing()
         self.actions_by_name["record"].setChecked(False)
+        self._pulse()
+
+    def _retry(self, view: VideoView) -> None:
+        self._source_status.show_opening(view)
+        view.stream.reopen()
+        self._pulse()
+
+    def _close_source(self, view: VideoView) -> None:
+        view.stream.close_source()
+        view.clear()
+        self._source_status.show_closed(view)
         self._pulse()
 
     def say_no_camera(self) -> None:
@@ -335,7 +354,7 @@ class MainWindow(QMainWindow):
         """Show only the video on the whole screen if `on` is true, else return to the window."""
         self.actions_by_name["full_screen"].setChecked(on)
         self.actions_by_name["leave_full_screen"].setEnabled(on)
-        for part in (self.menuBar(), self.statusBar(), self._playback.bar):
+        for part in (self.menuBar(), self._tool_bar, self.statusBar(), self._playback.bar):
             part.setVisible(not on)
         if on:
             self._docks.hide_all()
@@ -351,6 +370,7 @@ class MainWindow(QMainWindow):
 
     def _set_hud(self) -> None:
         self._settings.hud = self.actions_by_name["hud"].isChecked()
+        self._settings.hud_details = self.actions_by_name["hud_details"].isChecked()
         self._readout.show_hud()
 
     def _measure(self) -> None:
@@ -390,7 +410,15 @@ class MainWindow(QMainWindow):
                 view.set_minimised(self.isMinimized())
         super().changeEvent(event)
 
+    def _quit(self) -> None:
+        if self._capture_actions.may_close():
+            self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        # The user closes the window; the program itself, or a signal, is not asked.
+        if event.spontaneous() and not self._capture_actions.may_close():
+            event.ignore()
+            return
         self._settings.geometry = base64.b64encode(bytes(self.saveGeometry().data())).decode()
         self._settings.layout = base64.b64encode(bytes(self.saveState().data())).decode()
         self._pulse_timer.stop()

@@ -221,7 +221,17 @@ class LiveSession(Closing):
         Return None if `found` is None, if no model is loaded, or if the detections are from a model
         with other classes.
         """
+        return self._filtered(found, self.filter)
+
+    def over_threshold(self, found: Detections | None) -> Detections | None:
+        """Return what `visible` returns, and the detections of hidden classes too."""
         shown = self.filter
+        if shown is None:
+            return None
+        return self._filtered(found, replace(shown, wanted=np.ones(len(shown.classes), bool)))
+
+    @staticmethod
+    def _filtered(found: Detections | None, shown: DetectionFilter | None) -> Detections | None:
         if found is None or shown is None or found.classes != shown.classes:
             return None
         return shown.of(found)

@@ -48,6 +48,7 @@ class LiveSource(Closing):
         self._in_use = in_use
         self._tell_recorded = recorded
         self._spec: SourceSpec | None = None
+        self._options = CaptureOptions()
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
@@ -58,8 +59,19 @@ class LiveSource(Closing):
         """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
         if self._spec is not None:
             self.stop_recording()
-        self._spec = spec
+        self._spec, self._options = spec, options
         self.pipeline.open(spec, options)
+
+    def reopen(self) -> None:
+        """Open the source again with the same options, if there is one."""
+        if self._spec is not None:
+            self.open(self._spec, self._options)
+
+    def close_source(self) -> None:
+        """Close the source; a recording in progress ends. `open` can open another one."""
+        self.stop_recording()
+        self._spec = None
+        self.pipeline.close_source()
 
     @property
     def recorder(self) -> Recorder | None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import AddressError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.counters import Durations
 from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
@@ -124,6 +124,7 @@ class Capture:
         self._paused = options.paused
         self._loop = options.loop
         self._mirror = options.mirror
+        self._speed = 1.0
         self._steps = 0
         self._seek_to: float | None = None
         self._state = CaptureState(Phase.OPENING, spec)
@@ -201,6 +202,15 @@ class Capture:
         with self._changed:
             self._loop = loop
 
+    @property
+    def speed(self) -> float:
+        """How many times as fast as its frame times say the source is played."""
+        return self._speed
+
+    def set_speed(self, speed: float) -> None:
+        """Play `speed` times as fast as the frame times say. A live source ignores this."""
+        self._speed = speed
+
     def set_mirror(self, mirror: bool) -> None:
         """Set whether left and right of the frames are flipped."""
         self._mirror = mirror
@@ -211,6 +221,7 @@ class Capture:
             self._after = None
         attempts = 0
         while not self._retired:
+            is_hopeless = False
             try:
                 with open_source(self._spec, self._options.source) as source:
                     attempts = 0
@@ -218,6 +229,8 @@ class Capture:
                 return
             except SsdLiveError as error:
                 message = str(error)
+                # A server that gave frames before may only be starting again.
+                is_hopeless = isinstance(error, AddressError) and self._state.info is None
             except (
                 Exception
             ) as error:  # an error in a driver or library must not end the thread silently
@@ -225,7 +238,7 @@ class Capture:
                     f"{self._spec.title}: {type(error).__name__}: "
                     f"{next(iter(str(error).splitlines()), 'no message')}; choose another source"
                 )
-            if not self._spec.returns:
+            if not self._spec.returns or is_hopeless:
                 self._set(phase=Phase.FAILED, error_message=message)
                 return
             attempts += 1
@@ -257,6 +270,7 @@ class Capture:
                 self._end(source, last_due)
                 pacer.restart()
                 continue
+            pacer.set_speed(self._speed)
             last_due = (
                 pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
             )

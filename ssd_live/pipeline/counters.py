@@ -162,6 +162,36 @@ class Rate:
             self._times.popleft()
 
 
+class Recent:
+    """The durations that were added during the last two seconds."""
+
+    def __init__(self) -> None:
+        self._durations: deque[tuple[float, float]] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, now: float, seconds: float) -> None:
+        """Add a duration in seconds at `now`, in seconds of the monotonic clock."""
+        with self._lock:
+            self._durations.append((now, seconds))
+            self._forget(now)
+
+    def percentile(self, percent: float, now: float | None = None) -> float:
+        """Return a percentile of the durations in seconds, or 0 if there are none.
+
+        `percent` is in 0..100. `now` is the time on the monotonic clock, by default the current
+        time.
+        """
+        now = time.monotonic() if now is None else now
+        with self._lock:
+            self._forget(now)
+            values = [seconds for _, seconds in self._durations]
+        return float(np.percentile(values, percent)) if values else 0.0
+
+    def _forget(self, now: float) -> None:
+        while self._durations and self._durations[0][0] < now - _RATE_WINDOW_SECONDS:
+            self._durations.popleft()
+
+
 class Durations:
     """A histogram of durations in seconds, with bins one percent wide.
 

@@ -15,7 +15,7 @@ from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
-from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate
+from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
 from ssd_live.pipeline.picture import Picture, PictureSlot, Viewport, render
 from ssd_live.remote.network import LiveModel
 from ssd_live.video.sources import SourceSpec
@@ -129,6 +129,9 @@ class LivePipeline(Closing):
         self.durations = {
             stage: Durations() for stage in ("read", "resize", "inference", "render", "latency")
         }
+        # From capture to the screen, of frames with detections of their own.
+        self.recent_latency = Recent()
+        self._counts_at_open = self.frame_counter.counts()
         self._to_infer: NewestSlot[LiveFrame] = NewestSlot()
         self._to_render: NewestSlot[LiveFrame] = NewestSlot()
         self._display = PictureSlot(self.frame_counter)
@@ -177,11 +180,35 @@ class LivePipeline(Closing):
                 self._drop(slot.take(), Cause.CHANGED)
             self._display.discard(Cause.CHANGED)
             self._newest = None
+            self._counts_at_open = self.frame_counter.counts()
             same_camera = earlier is not None and spec.kind == "camera"
             deliver = partial(self._deliver, self._source_number)
             self._capture = Capture(spec, options, deliver, after=earlier if same_camera else None)
             self._capture.reading = self.durations["read"]
             self._capture.start()
+
+    def close_source(self) -> None:
+        """End the capture of the source; the pipeline then has no source until `open`."""
+        with self._lock:
+            capture, self._capture = self._capture, None
+            # Frames that are on their way belong to no source any more.
+            self._source_number += 1
+            for slot in (self._to_infer, self._to_render):
+                self._drop(slot.take(), Cause.CHANGED)
+            self._display.discard(Cause.CHANGED)
+            self._newest = None
+        if capture is not None:
+            capture.retire()
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many frames were dropped since the source was opened, for each `Cause`.
+
+        Frames that were dropped because the user wanted it are not among them: while the source was
+        paused, or over the rate cap.
+        """
+        dropped = self.frame_counter.counts().since(self._counts_at_open).dropped
+        wanted = (Cause.PAUSED.value, Cause.RATE_CAP.value, Cause.CHANGED.value)
+        return {cause: count for cause, count in dropped.items() if cause not in wanted}
 
     def cap_rate(self, rate: float | None) -> None:
         """Process at most `rate` frames per second; None removes the limit."""
@@ -233,7 +260,10 @@ class LivePipeline(Closing):
         if not self._display.painted(picture):
             return
         self.rates["display"].tick(now)
-        self.durations["latency"].add(now - picture.frame.captured_at)
+        latency = now - picture.frame.captured_at
+        self.durations["latency"].add(latency)
+        if picture.detections is not None and not picture.stale:
+            self.recent_latency.add(now, latency)
 
     def stop(self) -> None:
         """Begin to end all threads, without waiting."""

@@ -1,9 +1,12 @@
 """Define a backend choice, what a user allows of it, and the batch sizes that suit it."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from ssd_live.backends.base import PRECISIONS, Precision
 from ssd_live.errors import UsageError
+from ssd_live.system import machine
 
 _GPU_BATCH = 8
 # The backends and precisions that are faster on the CPU with batches of two frames. In float32 such
@@ -43,6 +46,28 @@ class BackendConstraint:
             and self.device in (None, choice.device)
             and self.precision in (None, choice.precision)
         )
+
+
+def offered_precisions() -> list[Precision]:
+    """Return the precisions that some backend on this machine may run. Nothing is imported.
+
+    Half-precision formats need instructions of the CPU, or a GPU or NPU. A model may lack an INT8
+    version.
+    """
+    features = set(machine.cpu_features())
+    # Only Linux tells without an import whether there is one.
+    has_gpu = (
+        sys.platform != "linux"
+        or bool(machine.nvidia_gpus())
+        or any(Path("/dev").glob("dri/renderD*"))
+        or any(Path("/dev").glob("accel/accel*"))
+    )
+    needed = {"fp16": {"avx512_fp16", "amx_fp16"}, "bf16": {"avx512_bf16", "amx_bf16"}}
+    return [
+        precision
+        for precision in PRECISIONS
+        if precision not in needed or has_gpu or features & needed[precision]
+    ]
 
 
 def batch_for(choice: BackendChoice, pictures: int = _GPU_BATCH) -> int:

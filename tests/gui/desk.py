@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QWheelEve
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 
+from ssd_live.backends.base import PRECISIONS
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.transport import SeekSlider
@@ -166,6 +167,7 @@ def open_desk(
         options=SourceOptions(),
         models=list(models),
         backends=["openvino", "onnxruntime"],
+        precisions=list(PRECISIONS),
         shown=shown,
     )
     if not settings.geometry:

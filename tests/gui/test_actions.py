@@ -10,6 +10,7 @@ from PySide6.QtGui import QAccessible, QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractScrollArea,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
@@ -18,6 +19,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QMenu,
+    QScrollArea,
+    QScrollBar,
     QTableWidget,
     QWidget,
 )
@@ -201,7 +204,9 @@ def _is_part(widget: QWidget) -> bool:
     """A field in a spin box, a scroll bar of a list: these belong to another widget."""
     parent = widget.parentWidget()
     while parent is not None:
-        if isinstance(parent, (QAbstractSpinBox, QComboBox, QListWidget, QLineEdit)):
+        if isinstance(parent, (QAbstractSpinBox, QComboBox, QAbstractScrollArea, QLineEdit)) and (
+            not isinstance(parent, QScrollArea) or isinstance(widget, QScrollBar)
+        ):
             return True
         parent = parent.parentWidget()
     return False
@@ -283,7 +288,8 @@ def test_the_network_is_changed_with_the_keyboard_alone(desk: Desks) -> None:
     # The models do not exist, so nothing may load them.
     opened.panel.wished.disconnect()
     opened.panel.wished.connect(model_requests.append)
-    picker = opened.panel.findChildren(QComboBox)[0]
+    picker = opened.child(QComboBox, "Model that detects objects")
+    opened.panel.model.unfold(True)
     picker.setCurrentText("one")
     picker.setFocus()
     QTest.keyClick(picker, Qt.Key.Key_Down)

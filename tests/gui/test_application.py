@@ -307,7 +307,7 @@ def test_cancelling_the_first_network_is_no_failure_and_it_can_be_loaded_again(
         (retry,) = [
             button for button in window.panel.findChildren(QToolButton) if button.text() == "Retry"
         ]
-        wait_until(lambda: "no model is loaded" in window.view.hud, "the numbers say so")
+        wait_until(lambda: "No model is loaded" in "".join(window.view.hud), "the numbers say so")
         QTest.mouseClick(retry, Qt.MouseButton.LeftButton)
         assert not retry.isVisible()
         wait_until(lambda: window.view.visible_detections(), "the model finds something")

@@ -1,17 +1,18 @@
 """Boxes over the picture, and the panel that decides which of them are shown."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -19,13 +20,14 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QSpinBox,
+    QToolButton,
 )
 
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.request import Overrides
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
-from tests.gui.desk import Desk, part, toggle
+from tests.gui.desk import Desk, part, toggle, turn_wheel, write_model
 from tests.gui.waiting import wait_until
 
 Desks = Callable[..., Desk]
@@ -289,20 +291,69 @@ def search(desk: Desk, text: str) -> None:
     QTest.keyClicks(field, text) if text else QTest.keyClick(field, Qt.Key.Key_Delete)
 
 
-def test_classes_carry_the_count_of_what_is_shown(watching: Desk) -> None:
-    wait_until(lambda: item(watching, "cat").text() == "cat  1", "the cat is counted")
+def test_classes_carry_the_count_of_what_is_seen_also_when_they_are_hidden(watching: Desk) -> None:
+    classes = watching.panel.classes
+    wait_until(lambda: classes.count_of("cat") == 1, "the cat is counted")
     assert item(watching, "cat").font().bold()
     toggle(item(watching, "cat"))
-    wait_until(lambda: item(watching, "cat").text() == "cat", "no cat is counted")
-    assert not item(watching, "cat").font().bold()
-    assert item(watching, "dog").text() == "dog  1"
+    wait_until(lambda: not sees_cat(watching), "the cat is hidden")
+    counted = watching.counts.shown
+    wait_until(lambda: watching.counts.shown > counted + 5, "more frames are shown")
+    assert (classes.count_of("cat"), classes.count_of("dog")) == (1, 1)
 
 
-def test_the_panel_says_what_runs_the_network(watching: Desk) -> None:
-    assert any(
-        "ONNX Runtime" in label.text() and "fp32" in label.text()
-        for label in watching.panel.findChildren(QLabel)
+def test_a_click_anywhere_on_a_row_hides_or_shows_the_class(watching: Desk) -> None:
+    row = watching.child(QListWidget).visualItemRect(item(watching, "cat"))
+    for is_shown in (False, True):
+        QTest.mouseClick(
+            watching.child(QListWidget).viewport(),
+            Qt.MouseButton.LeftButton,
+            pos=row.center() + QPoint(row.width() // 4, 0),
+        )
+        assert ("cat" in shown(watching)) is is_shown
+    QTest.mouseClick(
+        watching.child(QListWidget).viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=QPoint(row.left() + 10, row.center().y()),
     )
+    assert "cat" not in shown(watching)
+
+
+def test_what_is_seen_stands_first(desk: Desks, tmp_path: Path) -> None:
+    only_dog = write_model(tmp_path / "four.onnx", [(0.1, 0.1, 0.5, 0.5)], [(0.0, 0.9)])
+    opened = desk(model_request=only_dog)
+    opened.wait_for_boxes()
+    listed = opened.child(QListWidget)
+    wait_until(lambda: listed.item(0).text() == "dog", "the dog is first")
+    assert [listed.item(row).text() for row in range(listed.count())] == ["dog", "cat"]
+
+
+def test_escape_clears_the_search(watching: Desk) -> None:
+    search(watching, "ca")
+    assert item(watching, "dog").isHidden()
+    watching.trigger("search_classes")
+    watching.press("Escape")
+    assert not item(watching, "dog").isHidden()
+
+
+def test_the_wheel_changes_no_value_of_the_panel(watching: Desk) -> None:
+    slider = threshold_slider(watching)
+    before = slider.value()
+    turn_wheel(slider, slider.width() / 2, slider.height() / 2, 3)
+    labels = watching.child(QComboBox, "Text on each box")
+    turn_wheel(labels, 5, 5, -2)
+    assert (slider.value(), labels.currentIndex()) == (before, 0)
+
+
+def test_one_line_says_what_runs_and_the_choice_is_folded_away(watching: Desk) -> None:
+    model = watching.panel.model
+    wait_until(lambda: " FPS" in model.line, "the rate is known")
+    assert re.fullmatch(r"cat_and_dog\nONNX Runtime FP32 · \d+ FPS", model.line)
+    picker = watching.child(QComboBox, "Model that detects objects")
+    assert not picker.isVisible()
+    line = next(button for button in model.findChildren(QToolButton) if button.isCheckable())
+    QTest.mouseClick(line, Qt.MouseButton.LeftButton)
+    assert picker.isVisible()
 
 
 def test_the_commands_threshold_and_classes_hold_for_the_first_network_and_are_not_kept(

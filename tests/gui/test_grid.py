@@ -219,14 +219,14 @@ def test_with_one_source_there_is_nothing_to_choose(desk: Desks) -> None:
 
 def test_a_source_that_is_not_there_says_so_in_its_place_and_the_others_go_on(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
-    wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
-    assert "127.0.0.1:9" in views(opened)[1].empty_text
+    lost = views(opened)[1].signal_panel
+    wait_until(lambda: "127.0.0.1:9" in lost.text, "the line about the source")
     before = captured(views(opened)[0])
     wait_until(lambda: captured(views(opened)[0]) > before + 3, "the first one goes on")
     opened.trigger("next_source")
     opened.window.open(SMALL_PATTERN)
     wait_for_pictures(opened)
-    wait_until(lambda: not opened.window.notice.text, "the line is taken back")
+    wait_until(lambda: not lost.text, "the line is taken back")
 
 
 def test_two_are_recorded_at_once_each_into_its_own_file(desk: Desks, tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_measuring_holds_all_of_them_and_lets_go_on_what_played(desk: Desks, cli
 
 def test_a_source_that_tries_again_does_not_cover_what_is_said_of_another(desk: Desks) -> None:
     opened = desk(SMALL_PATTERN, "http://127.0.0.1:9/x")
-    wait_until(lambda: "127.0.0.1:9" in opened.window.notice.text, "the line about the source")
+    wait_until(lambda: views(opened)[1].signal_panel.text, "the line about the source")
     opened.window.notice.say("error", "the recording ended: disk full", "recording")
     capture = views(opened)[1].stream.pipeline.capture
     assert capture is not None

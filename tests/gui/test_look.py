@@ -1,7 +1,6 @@
 """Full screen, numbers, plots, colours, the notice bar and the small dialogs."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -122,9 +121,16 @@ def test_the_numbers_over_the_video_are_those_that_are_counted(playing: Desk) ->
     playing.pause()
     playing.trigger("hud")
     playing.trigger("hud")
-    dropped = sum(playing.counts.dropped.values())
+    dropped = sum(playing.session.pipeline.dropped().values())
     frames = "frame" if dropped == 1 else "frames"
-    assert f"{dropped} {frames} dropped" in playing.view.hud
+    assert (f"{dropped} {frames} dropped" in playing.view.hud[0]) is bool(dropped)
+    few = len(playing.view.hud)
+    playing.press("H", Qt.KeyboardModifier.ShiftModifier)
+    assert playing.settings.hud_details
+    many = len(playing.view.hud)
+    assert few == 1
+    assert many >= 3
+    assert "inferred" in playing.view.hud[1]
 
 
 def test_the_plots_open_and_get_data(playing: Desk) -> None:
@@ -257,10 +263,12 @@ def test_the_settings_dialog_shows_what_is_set(application: QApplication) -> Non
 
 
 @pytest.fixture
-def notice(application: QApplication) -> NoticeBar:
-    bar = NoticeBar()
-    bar.resize(400, 40)
-    return bar
+def notice(application: QApplication) -> Iterator[NoticeBar]:
+    over = QWidget()
+    over.resize(400, 300)
+    over.show()
+    yield NoticeBar(over)
+    over.deleteLater()
 
 
 def test_an_error_stays_until_it_is_closed(notice: NoticeBar) -> None:
@@ -300,10 +308,10 @@ def test_a_mended_source_does_not_take_another_message_away(notice: NoticeBar) -
     assert notice.text == "saved"
 
 
-def test_a_closed_error_is_not_said_again_while_it_lasts(desk: Desks, tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no video")
-    opened = desk(tmp_path / "text.mp4")
-    wait_until(lambda: opened.window.notice.text, "the failure is shown")
+def test_a_closed_error_is_not_said_again(desk: Desks) -> None:
+    opened = desk()
+    opened.window.open("/nowhere/text.mp4")
+    assert "there is no such file" in opened.window.notice.text
     QTest.mouseClick(part(opened.window.notice, QToolButton), Qt.MouseButton.LeftButton)
     other = desk("pattern:64x64@30")
     wait_until(lambda: other.counts.captured >= 10, "a third of a second passes")

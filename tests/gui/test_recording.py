@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QLineEdit,
+    QMessageBox,
     QProgressBar,
     QToolButton,
     QWidget,
@@ -95,7 +96,7 @@ def has_red_dot(desk: Desk) -> bool:
 
 def test_two_recordings_have_two_names(watching: Desk) -> None:
     first = record(watching, 3)
-    watching.window.notice.hide()
+    watching.window.notice.clear()
     second = record(watching, 3)
     assert first != second
     assert first.exists()
@@ -234,6 +235,69 @@ def test_a_cancelled_export_ends_soon_and_leaves_no_finished_file(
     assert not (tmp_path / "copy.mp4").exists()
     assert {child.pid for child in psutil.Process().children()} == before
     assert opened.window.notice.text
+    # What the user wanted is no error.
+    assert opened.window.notice.kind == "done"
+
+
+def test_the_user_is_asked_before_an_export_is_ended_by_closing(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(SAMPLE, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    opened.window.export(SAMPLE, tmp_path / "copy.mp4")
+    for answer in (QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes):
+
+        def press(dialog: QWidget, answer: QMessageBox.StandardButton = answer) -> None:
+            assert isinstance(dialog, QMessageBox)
+            QTest.mouseClick(dialog.button(answer), Qt.MouseButton.LeftButton)
+
+        in_dialog(lambda: opened.trigger("quit"), press)
+        assert opened.window.isVisible() is (answer is QMessageBox.StandardButton.No)
+
+
+def test_an_export_without_an_ending_becomes_an_mp4(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 5, size=(320, 136))
+    opened = desk(clip, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "copy"), "Videos")
+    )
+    opened.trigger("export")
+    wait_until(lambda: (tmp_path / "copy.mp4").is_file(), "it is written")
+    wait_until(lambda: opened.window.notice.text.startswith("Exported"), "it is told")
+    (show,) = [
+        button
+        for button in opened.window.notice.findChildren(QToolButton)
+        if button.text() == "Show in folder"
+    ]
+    assert show.isVisible()
+
+
+def test_snapshot_and_export_look_as_the_screen_does(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 5, size=(320, 136))
+    styles = (Settings(), Settings(labels="none", line_width=6))
+    pictures = []
+    for number, settings in enumerate(styles):
+        opened = desk(clip, model_request=cat_and_dog, settings=settings)
+        opened.wait_for_boxes()
+        output = tmp_path / f"{number}.mp4"
+        opened.window.export(clip, output)
+        wait_until(output.is_file, "it is written")
+        with av.open(str(output)) as container:
+            frame = next(container.decode(video=0))
+        pictures.append(frame.to_ndarray(format="bgr24").astype(int))
+    # The label of the cat, above its box; and its line, two pixels inside.
+    above, inside = (slice(26, 32), slice(84, 100)), (slice(60, 70), slice(82, 84))
+    near = [
+        [np.abs(picture[place] - class_colour("cat")).max() < 60 for place in (above, inside)]
+        for picture in pictures
+    ]
+    assert [row[1] for row in near] == [False, True]
+    assert np.abs(pictures[0][above] - pictures[1][above]).mean() > 20
 
 
 def test_an_export_uses_the_classes_and_the_threshold_that_are_shown(

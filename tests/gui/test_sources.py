@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QInputDialog, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QComboBox, QInputDialog, QLineEdit, QMenu, QPushButton, QWidget
 
 from ssd_live.pipeline.capture import Phase
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions
 from ssd_live.video.sources.camera import Camera
 from tests.clips import SAMPLE, write_clip
 from tests.gui.desk import Desk, drop, part, write_map
 from tests.gui.waiting import in_dialog, settle, wait_until
-from tests.servers import MjpegServer
+from tests.servers import MjpegServer, RefusingServer
 from tests.waiting import wait_until as wait_without_qt
 
 Desks = Callable[..., Desk]
@@ -142,29 +143,37 @@ def test_a_file_that_is_no_video_says_so_and_how_to_go_on(desk: Desks, tmp_path:
     opened = desk()
     opened.window.open(str(tmp_path / "text.mp4"))
     opened.wait_for_phase(Phase.FAILED)
-    wait_until(lambda: "text.mp4" in opened.window.notice.text, "the failure is shown")
+    wait_until(lambda: "text.mp4" in opened.view.signal_panel.text, "the failure is shown")
     assert opened.view.picture is None
+    assert opened.settings.recent_sources == []
 
 
 def test_the_line_about_a_source_goes_when_another_one_plays(desk: Desks, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     opened = desk(tmp_path / "text.mp4")
-    wait_until(lambda: opened.window.notice.text, "the failure is shown")
+    wait_until(lambda: opened.view.signal_panel.text, "the failure is shown")
     opened.trigger("open_pattern")
     opened.wait_for_picture()
-    wait_until(lambda: not opened.window.notice.text, "the line is gone")
+    wait_until(lambda: not opened.view.signal_panel.text, "the line is gone")
 
 
 def test_recent_sources_stand_in_the_menu_newest_first_and_open_again(
     desk: Desks, clip: Path
 ) -> None:
     opened = desk()
-    opened.window.open(str(SAMPLE))
-    opened.window.open(str(clip))
+    for path in (SAMPLE, clip):
+        opened.window.open(str(path))
+        wait_until(
+            lambda path=path: opened.settings.recent_sources[:1] == [str(path)],  # type: ignore[misc]
+            "it is remembered",
+        )
     recent = submenu(opened, "Recent")
     assert entries(recent) == [str(clip), str(SAMPLE)]
     recent.actions()[1].trigger()
     wait_for_source(opened, str(SAMPLE))
+    wait_until(
+        lambda: opened.settings.recent_sources == [str(SAMPLE), str(clip)], "it is the newest"
+    )
     assert entries(recent) == [str(SAMPLE), str(clip)]
 
 
@@ -193,8 +202,8 @@ def _texts(window: QWidget) -> list[str]:
 def test_a_password_does_not_show_in_a_failure(desk: Desks) -> None:
     opened = desk()
     opened.window.open("http://user:secret@127.0.0.1:9/x")
-    wait_until(lambda: opened.window.notice.text, "the failure is shown")
-    assert "secret" not in opened.window.notice.text
+    wait_until(lambda: opened.view.signal_panel.text, "the failure is shown")
+    assert "secret" not in opened.view.signal_panel.text
 
 
 def test_the_camera_menu_says_when_none_is_connected_or_lists_them_by_number(desk: Desks) -> None:
@@ -237,18 +246,40 @@ def test_a_camera_opens_in_the_mode_that_is_chosen_for_it(
     assert chosen == [("2", SourceOptions()), ("2", modes[0]), ("2", modes[1])]
 
 
+def button(desk: Desk, text: str) -> QPushButton:
+    """A button of the panel over the view."""
+    return next(
+        button
+        for button in desk.view.signal_panel.findChildren(QPushButton)
+        if button.text() == text
+    )
+
+
 def test_a_camera_that_goes_away_is_shown_as_such_and_resumed_when_it_returns(
-    desk: Desks, server: MjpegServer
+    desk: Desks, server: MjpegServer, cat_and_dog: ModelRequest
 ) -> None:
-    opened = desk(server.address)
-    opened.wait_for_picture()
+    opened = desk(server.address, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    bright = opened.colour(20, opened.view.height() / 2)
     server.stop()
-    wait_until(lambda: "Trying again" in opened.window.notice.text, "the loss is shown")
+    wait_until(lambda: "No signal 0:0" in opened.view.signal_panel.text, "the loss is shown")
     assert opened.state.phase is Phase.RECONNECTING
+    # A frozen frame with boxes and counts would look alive.
+    assert opened.view.visible_detections() is None
+    wait_until(lambda: not opened.panel.classes.count_of("cat"), "nothing is counted")
+    assert sum(opened.colour(20, opened.view.height() / 2)) < sum(bright)
     server.start()
-    wait_until(lambda: not opened.window.notice.text, "the line is gone", limit=3.0)
+    wait_until(lambda: not opened.view.signal_panel.text, "the line is gone", limit=3.0)
     shown = opened.counts.shown
     wait_until(lambda: opened.counts.shown > shown, "pictures are shown again")
+    wait_until(lambda: opened.view.visible_detections(), "boxes are shown again")
+
+
+def test_the_time_without_a_signal_goes_on(desk: Desks) -> None:
+    opened = desk("http://127.0.0.1:9/x")
+    wait_until(lambda: "No signal 0:02" in opened.view.signal_panel.text, "two seconds pass")
+    assert "no server listens there" in opened.view.signal_panel.text
+    assert opened.window.notice.text == ""
 
 
 def test_the_rest_of_the_window_goes_on_while_a_camera_is_away(
@@ -257,19 +288,55 @@ def test_the_rest_of_the_window_goes_on_while_a_camera_is_away(
     opened = desk(server.address)
     opened.wait_for_picture()
     server.stop()
-    wait_until(lambda: "Trying again" in opened.window.notice.text, "the loss is shown")
+    wait_until(lambda: opened.view.signal_panel.text, "the loss is shown")
+    # A wrong address is answered meanwhile.
+    opened.window.open("ftp://host/clip.mp4")
+    assert "ftp:// is not supported" in opened.window.notice.text
     opened.trigger("open_pattern")
     wait_for_source(opened, "pattern")
-    wait_until(lambda: not opened.window.notice.text, "the line is gone")
+    wait_until(lambda: not opened.view.signal_panel.text, "the line is gone")
 
 
-def test_without_a_picture_the_view_tells_what_can_be_opened_and_how(desk: Desks) -> None:
+def test_a_source_that_failed_is_tried_again_at_a_click(desk: Desks, tmp_path: Path) -> None:
+    late = tmp_path / "late.mp4"
+    late.write_text("no video")
+    opened = desk(late)
+    wait_until(lambda: "late.mp4" in opened.view.signal_panel.text, "the failure is shown")
+    late.write_bytes(SAMPLE.read_bytes())
+    QTest.mouseClick(button(opened, "Retry"), Qt.MouseButton.LeftButton)
+    opened.wait_for_picture()
+    assert opened.view.signal_panel.text == ""
+
+
+def test_a_source_is_closed_at_a_click_and_the_view_says_how_to_go_on(desk: Desks) -> None:
     opened = desk("http://127.0.0.1:9/x")
-    wait_until(lambda: opened.window.notice.text, "the failure is shown")
-    settle()
-    before = opened.view.grab().toImage()
-    opened.view.set_empty_text("")
-    assert opened.view.grab().toImage() != before, "no text was drawn"
+    wait_until(lambda: opened.view.signal_panel.text, "the failure is shown")
+    QTest.mouseClick(button(opened, "Close source"), Qt.MouseButton.LeftButton)
+    assert opened.session.pipeline.state is None
+    assert opened.view.signal_panel.text == ""
+    assert "Ctrl+O" in opened.view.empty_text
+    assert opened.window.windowTitle() == "ssd_live"
+    opened.window.open(str(SAMPLE))
+    opened.wait_for_picture()
+    assert opened.window.windowTitle() == f"{SAMPLE} – ssd_live"
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [(401, "sign-in failed (401)"), (403, "(403)"), (404, "no such video (404)")],
+)
+def test_a_server_that_refuses_is_not_asked_again(desk: Desks, code: int, part: str) -> None:
+    with RefusingServer(code) as refusing:
+        opened = desk()
+        opened.wait_for_picture()
+        opened.window.open(refusing.address)
+        opened.wait_for_phase(Phase.FAILED)
+        wait_until(lambda: part in opened.view.signal_panel.text, "the refusal is shown")
+        asked = refusing.asked
+        settle()
+        wait_until(lambda: opened.counts.captured >= 0, "some time passes")
+    assert refusing.asked == asked
+    assert opened.settings.recent_sources == []
 
 
 def test_a_source_that_is_opened_while_paused_plays(desk: Desks, clip: Path) -> None:

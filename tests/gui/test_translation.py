@@ -182,8 +182,8 @@ def test_numbers_stand_in_korean_texts(desk: Desks) -> None:
     opened.pause()
     opened.trigger("hud")
     opened.trigger("hud")
-    dropped = sum(opened.counts.dropped.values())
-    assert f"프레임 {dropped}개 누락" in opened.view.hud
+    dropped = sum(opened.session.pipeline.dropped().values())
+    assert f"프레임 {dropped}개 누락" in "".join(opened.view.hud)
 
 
 @pytest.mark.usefixtures("korean")
@@ -210,8 +210,8 @@ def test_the_shortcuts_dialog_names_actions_without_their_access_keys(desk: Desk
 @pytest.mark.usefixtures("korean")
 def test_a_failure_is_told_in_a_korean_sentence(desk: Desks) -> None:
     opened = desk("http://127.0.0.1:9/x")
-    wait_until(lambda: opened.window.notice.text, "the failure is shown")
-    assert "다시 시도하는 중" in opened.window.notice.text
+    wait_until(lambda: opened.view.signal_panel.text, "the failure is shown")
+    assert opened.view.signal_panel.text.startswith("신호 없음 0:0")
 
 
 @pytest.mark.parametrize(

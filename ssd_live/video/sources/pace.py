@@ -38,6 +38,13 @@ class Pacer:
 
     def __init__(self) -> None:
         self._offset: float | None = None
+        self._speed = 1.0
+
+    def set_speed(self, speed: float) -> None:
+        """Play `speed` times as fast as the frame times say, from the next frame on."""
+        if speed != self._speed:
+            self._speed = speed
+            self.restart()
 
     def restart(self) -> None:
         """Start the clock again, so that the next frame is due at once."""
@@ -49,6 +56,7 @@ class Pacer:
         `media_time` is the frame's own time and `now` is the current time on the monotonic clock.
         All values are in seconds.
         """
+        media_time /= self._speed
         if self._offset is not None:
             due = media_time + self._offset
             if -self._FARTHEST_BEHIND_SECONDS <= due - now <= self._FARTHEST_AHEAD_SECONDS:

@@ -2,15 +2,17 @@
 
 import errno
 import re
+import socket
 from collections.abc import Iterator
 from fractions import Fraction
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from ssd_live.closing import Closing
-from ssd_live.errors import MediaError
+from ssd_live.errors import AddressError, MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.video.containers import open_input
@@ -49,6 +51,12 @@ _HINTS = {
     errno.EHOSTUNREACH: "the server cannot be reached; check the address and the network",
     errno.EIO: "the connection broke or the host is unknown; check the address and the network",
 }
+# What a server answers that a second request does not change.
+_REFUSALS = {
+    av.error.HTTPUnauthorizedError: "sign-in failed (401); check the user name and the password",
+    av.error.HTTPForbiddenError: "the server forbids it (403); check the rights of this user",
+    av.error.HTTPNotFoundError: "the server has no such video (404); check the path in the address",
+}
 
 
 class StreamSource(Closing):
@@ -56,11 +64,11 @@ class StreamSource(Closing):
 
     Opening fails after `OPEN_TIMEOUT_SECONDS` without an answer, and reading fails after
     `READ_TIMEOUT_SECONDS` without data. The constructor raises `MediaError` if the stream cannot be
-    opened or has no frame.
+    opened or has no frame, and `AddressError` if trying again makes no sense.
     """
 
     def __init__(self, address: str) -> None:
-        self._title = parse_source(address).title
+        self._address, self._title = address, parse_source(address).title
         self._container = self._open(address)
         try:
             self._stream = self._video()
@@ -205,7 +213,12 @@ class StreamSource(Closing):
             return MediaError(
                 f"{self._title}: the server does not answer; check the address and the network"
             )
+        for kind, detail in _REFUSALS.items():
+            if isinstance(error, kind):
+                return AddressError(f"{self._title}: {detail}")
         number = getattr(error, "errno", None)
+        if number == errno.EIO and (host := self._unknown_host()):
+            return AddressError(f"{self._title}: there is no host {host}; check the address")
         if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
             detail = (
                 f"the server refuses the request ({_lower(error)}); check the address, user and "
@@ -214,6 +227,20 @@ class StreamSource(Closing):
         else:
             detail = _HINTS.get(number or 0) or f"{_lower(error)}; check the address"
         return MediaError(f"{self._title}: {detail}")
+
+    def _unknown_host(self) -> str:
+        """Return the host in the address if no name server knows it, or "" if one does.
+
+        Without a network, a name server does not answer, and the result is "" too.
+        """
+        host = urlsplit(self._address).hostname or ""
+        try:
+            socket.getaddrinfo(host, None)
+        except socket.gaierror as error:
+            return host if error.errno == socket.EAI_NONAME else ""
+        except (OSError, UnicodeError):
+            return ""
+        return ""
 
 
 def _lower(error: Exception) -> str:

@@ -992,4 +992,15 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>이 메시지 닫기</translation>
     </message>
 </context>
+<context>
+    <name>_TitleBar</name>
+    <message>
+        <source>Hide this panel</source>
+        <translation>이 패널을 숨깁니다</translation>
+    </message>
+    <message>
+        <source>Make this panel a window, or put it back</source>
+        <translation>이 패널을 별도 창으로 만들거나 되돌립니다</translation>
+    </message>
+</context>
 </TS>

@@ -15,11 +15,13 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -52,9 +54,11 @@ class _Rows(QStyledItemDelegate):
         option.rect = place.adjusted(0, 0, -_COUNT_WIDTH, 0)
         super().paint(painter, option, index)
         option.rect = place
+        is_shown = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked.value
+        palette: QPalette = option.palette
+        if not is_shown:
+            self._outline_box(painter, option, palette)
         if count := index.data(_COUNT):
-            is_shown = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked.value
-            palette: QPalette = option.palette
             group = QPalette.ColorGroup.Active if is_shown else QPalette.ColorGroup.Disabled
             painter.setPen(palette.color(group, QPalette.ColorRole.Text))
             painter.drawText(
@@ -62,6 +66,18 @@ class _Rows(QStyledItemDelegate):
                 Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
                 str(count),
             )
+
+    def _outline_box(
+        self, painter: QPainter, option: QStyleOptionViewItem, palette: QPalette
+    ) -> None:
+        """Draw the outline of a check box. Qt's own cannot be seen in a dark theme."""
+        whole = QStyleOptionViewItem(option)
+        whole.features |= QStyleOptionViewItem.ViewItemFeature.HasCheckIndicator
+        box = QApplication.style().subElementRect(
+            QStyle.SubElement.SE_ItemViewItemCheckIndicator, whole
+        )
+        painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText))
+        painter.drawRect(box.adjusted(0, 0, -1, -1))
 
     def editorEvent(  # noqa: N802 - Qt's name
         self,

@@ -2,14 +2,45 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QObject, Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QToolButton, QWidget
 
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.detection_panel import DetectionPanel
+from ssd_live.gui.theme import icon
 
 _PLOTS_HEIGHT = 340
 _PLOTS_LOWEST_HEIGHT = 260
+
+
+class _TitleBar(QWidget):
+    """The title of a dock, with buttons that make it a window of its own and close it.
+
+    The buttons that Qt draws are dark in every theme.
+    """
+
+    def __init__(self, title: str, dock: QDockWidget) -> None:
+        super().__init__(dock)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 2, 4, 2)
+        layout.addWidget(QLabel(title), 1)
+        self._buttons = {"float": QToolButton(), "close": QToolButton()}
+        self._buttons["float"].setToolTip(self.tr("Make this panel a window, or put it back"))
+        self._buttons["float"].clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
+        self._buttons["close"].setToolTip(self.tr("Hide this panel"))
+        self._buttons["close"].clicked.connect(dock.hide)
+        for button in self._buttons.values():
+            button.setAutoRaise(True)
+            button.setIconSize(QSize(14, 14))
+            button.setAccessibleName(button.toolTip())
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            layout.addWidget(button)
+
+    def colour_icons(self, colour: QColor) -> None:
+        """Draw the icons in `colour`."""
+        for name, button in self._buttons.items():
+            button.setIcon(icon(name, colour))
 
 
 class Docks(QObject):
@@ -49,6 +80,7 @@ class Docks(QObject):
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, name: str) -> QDockWidget:
         dock = QDockWidget(title, self._window)
         dock.setObjectName(name)
+        dock.setTitleBarWidget(_TitleBar(title, dock))
         dock.setWidget(widget)
         self._window.addDockWidget(area, dock)
         return dock
@@ -66,9 +98,18 @@ class Docks(QObject):
         if not self._plots_dock.isHidden():
             self.show_plots(True)
 
+    def colour_icons(self, colour: QColor) -> None:
+        """Draw the icons of the docks in `colour`, so that they are readable in the theme."""
+        for dock in (self._panel_dock, self._plots_dock):
+            bar = dock.titleBarWidget()
+            assert isinstance(bar, _TitleBar)
+            bar.colour_icons(colour)
+
     def show_panel(self, on: bool) -> None:
         """Show the detection panel if `on` is true, else hide it."""
         self._panel_dock.setVisible(on)
+        # A panel that is a window of its own may be behind this one.
+        self._panel_dock.raise_()
 
     def show_plots(self, on: bool) -> None:
         """Show the panel of plots if `on` is true, else hide it."""
@@ -79,6 +120,7 @@ class Docks(QObject):
             self._window.resizeDocks([self._plots_dock], [_PLOTS_HEIGHT], Qt.Orientation.Vertical)
             self._has_plots = True
         self._plots_dock.setVisible(on)
+        self._plots_dock.raise_()
 
     def search_classes(self) -> None:
         """Show the detection panel and move the keyboard focus to its search field."""

@@ -391,7 +391,9 @@ class MainWindow(QMainWindow):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         theme.apply(application, self._settings.theme)
-        self.actions_by_name.colour_icons(application.palette().buttonText().color())
+        colour = application.palette().buttonText().color()
+        self.actions_by_name.colour_icons(colour)
+        self._docks.colour_icons(colour)
         self._playback.forget_icon()
 
     # Regular updates.

@@ -138,6 +138,9 @@ class LivePipeline(Closing):
         self._lock = threading.Lock()
         self._capture: Capture | None = None
         self._viewport: Viewport | None = None
+        # Cleared while the view is away; it is set before there is one.
+        self._visible = threading.Event()
+        self._visible.set()
         self._network: LiveModel | None = None
         self._next_network: LiveModel | None = None
         self._newest: Detections | None = None
@@ -204,10 +207,10 @@ class LivePipeline(Closing):
         """Return how many frames were dropped since the source was opened, for each `Cause`.
 
         Frames that were dropped because the user wanted it are not among them: while the source was
-        paused, or over the rate cap.
+        paused, over the rate cap, or while the view was not visible.
         """
         dropped = self.frame_counter.counts().since(self._counts_at_open).dropped
-        wanted = (Cause.PAUSED.value, Cause.RATE_CAP.value, Cause.CHANGED.value)
+        wanted = (Cause.PAUSED, Cause.RATE_CAP, Cause.CHANGED, Cause.HIDDEN)
         return {cause: count for cause, count in dropped.items() if cause not in wanted}
 
     def cap_rate(self, rate: float | None) -> None:
@@ -238,8 +241,13 @@ class LivePipeline(Closing):
     def set_viewport(self, viewport: Viewport | None) -> None:
         """Set the size of the view and the part of the frame that it shows.
 
-        None means that the view is not visible; nothing is rendered then.
+        None means that the view is not visible; nothing is rendered then, and inference stops
+        unless there is a frame listener.
         """
+        if viewport is None:
+            self._visible.clear()
+        else:
+            self._visible.set()
         if viewport != self._viewport:
             self._viewport = viewport
             self._to_render.wake()
@@ -311,7 +319,8 @@ class LivePipeline(Closing):
             self._drop(live_frame, Cause.RATE_CAP)
             return
         if self.show == "inferred":
-            self._drop(self._to_infer.put(live_frame), Cause.INFERENCE)
+            waits = Cause.HIDDEN if self._is_idle else Cause.INFERENCE
+            self._drop(self._to_infer.put(live_frame), waits)
             return
         # The frame is shown at once, because its own boxes would come too late.
         self._drop(self._to_infer.put(replace(live_frame, for_show=False)), Cause.INFERENCE)
@@ -330,9 +339,18 @@ class LivePipeline(Closing):
         self._next_due = max(self._next_due + self._period, now)
         return False
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nobody wants detections: the view is not visible, and nobody listens."""
+        return not self._visible.is_set() and self.frame_listener is None
+
     def _infer(self) -> None:
         while not self._stop.is_set():
             self._change_network()
+            if self._is_idle:
+                # The newest frame waits, so that it is there when the view comes back.
+                self._visible.wait(_POLL_SECONDS)
+                continue
             live_frame = self._to_infer.take(_POLL_SECONDS)
             if live_frame is None:
                 continue

@@ -20,7 +20,7 @@ from ssd_live.pipeline.counters import Cause, FrameCounter
 class Viewport:
     """The size of a view and the part of the frame that it shows.
 
-    The image to show has at most `width` x `height` device pixels. `part` is x1, y1, x2, y2 as
+    The view has `width` x `height` device pixels. `part` is the visible part, x1, y1, x2, y2 as
     shares of the frame in 0..1, by default the whole frame.
     """
 
@@ -146,10 +146,12 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
     padding. `region` is the visible part in pixels of the frame.
     """
     region = _part(frame, viewport.part)
-    # The region is a little larger than the part, because it has whole pixels.
+    # The region is a little larger than the part, because it has whole pixels. The image is then
+    # larger than the view, but never more than twice.
     x1, y1, x2, y2 = viewport.part
     scale = min(
-        viewport.width / ((x2 - x1) * frame.width), viewport.height / ((y2 - y1) * frame.height)
+        viewport.width / max((x2 - x1) * frame.width, region.width / 2),
+        viewport.height / max((y2 - y1) * frame.height, region.height / 2),
     )
     size = (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
     whole = (region.width, region.height) == (frame.width, frame.height)

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 
 from ssd_live.pipeline.capture import Phase
 from ssd_live.pipeline.counters import Cause
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk, place_of, turn_wheel, write_map
 from tests.gui.waiting import settle, wait_until
@@ -185,6 +186,7 @@ def test_a_point_stays_where_it_is_while_the_zoomed_view_is_resized(map_desk: De
 _HIDPI = """
 import sys
 from PySide6.QtWidgets import QApplication
+from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import open_desk, place_of
 from tests.gui.waiting import wait_until
@@ -364,3 +366,20 @@ def test_before_the_first_picture_the_view_says_that_the_source_is_being_opened(
     ]
     assert not image.isNull()
     assert any(colour != _BACKGROUND for colour in middle), "no text is drawn"
+
+
+def test_inference_stops_while_the_window_is_minimised_and_nothing_records(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    opened = desk(model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    opened.window.showMinimized()
+    wait_until(lambda: opened.counts.dropped.get(Cause.HIDDEN.value, 0) >= 3, "it is minimised")
+    inferred = opened.counts.inferred
+    wait_until(lambda: opened.counts.dropped[Cause.HIDDEN.value] >= 15, "frames are dropped")
+    assert opened.counts.inferred <= inferred + 1
+    opened.window.record(True, tmp_path / "a.mkv")
+    wait_until(lambda: opened.counts.inferred >= inferred + 5, "what is recorded has boxes")
+    opened.window.record(False)
+    opened.window.showNormal()
+    opened.wait_for_boxes()

@@ -25,7 +25,7 @@ _BOUNDARY = "frame"
 class RefusingServer(Closing):
     """A server that answers every request with an HTTP error. `asked` counts the requests."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, port: int = 0) -> None:
         self.asked = 0
         outer = self
 
@@ -37,7 +37,7 @@ class RefusingServer(Closing):
             def log_message(self, *words: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}/video"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
@@ -70,6 +70,10 @@ class MjpegServer(Closing):
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
             self._port = probe.getsockname()[1]
         self.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._port)
 
     @property
     def address(self) -> str:

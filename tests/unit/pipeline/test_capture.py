@@ -15,7 +15,7 @@ from ssd_live.pipeline.capture import Capture, CaptureOptions, Phase
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source, stream
 from tests.clips import frame_times, write_clip
-from tests.servers import MjpegServer
+from tests.servers import MjpegServer, RefusingServer
 from tests.waiting import open_files, threads_named, wait_until
 
 FRAMES, RATE = 20, 25
@@ -121,6 +121,20 @@ def test_a_file_is_not_played_faster_than_its_times(clip: Path) -> None:
         playing.wait_for_phase(Phase.ENDED)
     captured = [frame.captured_at for frame in playing.frames]
     assert captured[-1] - captured[0] >= (FRAMES - 1) / RATE - 0.01
+
+
+def test_a_file_is_played_at_another_speed(clip: Path) -> None:
+    with _playing(clip, paused=True) as playing:
+        playing.capture.set_speed(4.0)
+        assert playing.capture.speed == 4.0
+        started = time.monotonic()
+        playing.capture.play()
+        playing.wait_for_phase(Phase.ENDED)
+        elapsed = time.monotonic() - started
+    captured = [frame.captured_at for frame in playing.frames]
+    assert len(captured) == FRAMES
+    assert captured[-1] - captured[0] >= (FRAMES - 1) / RATE / 4 - 0.01
+    assert elapsed < (FRAMES - 1) / RATE, "it was not played faster"
 
 
 def test_a_file_in_a_loop_begins_again(clip: Path) -> None:
@@ -455,6 +469,28 @@ def test_a_stream_that_stops_is_reported_and_resumes_every_time(
         wait_until(lambda: open_files() <= files + 2 and threading.active_count() <= threads + 2)
         assert len(threads_named("capture")) == 1
     wait_until(lambda: not threads_named("capture"))
+
+
+@pytest.mark.parametrize("code", [401, 404])
+def test_a_server_that_refuses_is_not_asked_again(code: int) -> None:
+    with RefusingServer(code) as server, _playing(server.address) as playing:
+        playing.wait_for_phase(Phase.FAILED)
+        assert f"({code})" in playing.capture.state.error_message
+        asked = server.asked
+        time.sleep(0.5)
+        assert server.asked == asked
+
+
+def test_a_server_that_refuses_after_it_gave_frames_is_asked_again() -> None:
+    """It may be starting again."""
+    with MjpegServer((64, 48), 60) as camera, _playing(camera.address) as playing:
+        playing.wait_for(3)
+        camera.stop()
+        with RefusingServer(404, camera.port) as server:
+            wait_until(lambda: server.asked >= 3)
+        camera.start()
+        before = len(playing.frames)
+        playing.wait_for(before + 3)
 
 
 def test_attempts_are_counted_with_growing_pauses_while_nothing_listens() -> None:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, FrameCounts, Rate
+from ssd_live.pipeline.counters import (
+    Cause,
+    Durations,
+    FrameCounter,
+    FrameCounts,
+    Rate,
+    Recent,
+)
 
 
 def test_every_frame_with_a_fate_is_in_flight_no_more() -> None:
@@ -87,6 +94,20 @@ def test_a_rate_forgets_what_was_before_its_window() -> None:
     for number in range(60):
         rate.tick(1003 + number / 20)
     assert rate.per_second(1003 + 59 / 20) == pytest.approx(20)
+
+
+def test_recent_durations_are_those_of_the_last_two_seconds() -> None:
+    recent = Recent()
+    assert recent.percentile(50, 100.0) == 0.0
+    for number in range(100):
+        recent.add(100.0 + number / 100, 0.5)
+    assert recent.percentile(50, 101.0) == pytest.approx(0.5)
+    for number in range(200):
+        recent.add(102.0 + number / 1000, 0.1)
+    assert recent.percentile(50, 102.2) == pytest.approx(0.1)
+    assert recent.percentile(99, 102.2) == pytest.approx(0.5)
+    assert recent.percentile(99, 103.1) == pytest.approx(0.1)
+    assert recent.percentile(99, 200.0) == 0.0
 
 
 def test_no_durations_have_percentiles_of_nought() -> None:

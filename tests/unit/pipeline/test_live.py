@@ -239,6 +239,63 @@ def test_frames_that_nobody_can_see_are_dropped_as_hidden_and_shown_again_later(
         check_account(pipeline)
 
 
+def test_inference_stops_while_nobody_can_see_or_records() -> None:
+    with _running(MemoryBackend()) as pipeline:
+        Painter().paint_many(pipeline, 3)
+        pipeline.set_viewport(None)
+        _wait_for_frames(pipeline, 30)
+        inferred = pipeline.frame_counter.counts().inferred
+        _wait_for_frames(pipeline, 60)
+        assert pipeline.frame_counter.counts().inferred == inferred
+        pipeline.frame_listener = lambda live_frame: None
+        wait_until(lambda: pipeline.frame_counter.counts().inferred >= inferred + 5)
+        pipeline.frame_listener = None
+
+
+def test_what_the_user_wanted_dropped_is_no_loss() -> None:
+    with _running(MemoryBackend()) as pipeline:
+        Painter().paint_many(pipeline, 3)
+        pipeline.set_viewport(None)
+        _wait_for_frames(pipeline, 30)
+        pipeline.set_viewport(VIEW)
+        assert pipeline.capture is not None
+        pipeline.capture.pause()
+        wait_until(lambda: _dropped(pipeline, "paused") >= 5)
+        assert {"not visible", "paused"} <= pipeline.frame_counter.counts().dropped.keys()
+        assert not {"not visible", "paused"} & pipeline.dropped().keys()
+
+
+def test_lost_frames_are_counted_from_the_opening_of_the_source() -> None:
+    with _running(MemoryBackend(seconds=0.02)) as pipeline:
+        wait_until(lambda: pipeline.dropped().get("inference busy", 0) >= 10)
+        pipeline.open(SLOWER, CaptureOptions(paused=True))
+        assert pipeline.dropped() == {}
+
+
+def test_a_closed_source_gives_no_more_frames_and_another_one_can_be_opened() -> None:
+    with _running(MemoryBackend()) as pipeline:
+        painter = Painter()
+        painter.paint_many(pipeline, 3)
+        pipeline.close_source()
+        assert pipeline.state is None
+        wait_until(lambda: not threads_named("capture"))
+        captured = _captured(pipeline)
+        pipeline.open(SLOWER, CaptureOptions())
+        _wait_for_frames(pipeline, 5)
+        painter.paint_many(pipeline, 3)
+        assert _captured(pipeline) > captured
+        check_account(pipeline)
+
+
+def test_the_recent_latency_is_that_of_frames_with_boxes_of_their_own() -> None:
+    with _running() as pipeline:
+        Painter().paint_many(pipeline, 5)
+        assert pipeline.recent_latency.percentile(50) == 0.0
+        pipeline.use(network_of(MemoryBackend(seconds=0.03)))
+        Painter().paint_many(pipeline, 5)
+        wait_until(lambda: pipeline.recent_latency.percentile(50) >= 0.03)
+
+
 def test_a_picture_that_nobody_fetched_before_the_view_was_hidden_keeps_its_fate() -> None:
     announced = threading.Event()
     with LivePipeline(announced.set) as pipeline:

@@ -676,6 +676,20 @@ def test_frames_are_due_as_far_apart_as_their_times() -> None:
     assert pacer.due(7.08, 100.2) == pytest.approx(100.08)
 
 
+@pytest.mark.parametrize("speed", [0.25, 4.0])
+def test_at_another_speed_frames_are_due_nearer_to_each_other_or_further_apart(
+    speed: float,
+) -> None:
+    pacer = Pacer()
+    assert pacer.due(7.0, 100.0) == 100.0
+    pacer.set_speed(speed)
+    assert pacer.due(7.04, 100.01) == 100.01
+    assert pacer.due(7.08, 100.02) == pytest.approx(100.01 + 0.04 / speed)
+    # Setting the same speed changes nothing.
+    pacer.set_speed(speed)
+    assert pacer.due(7.12, 100.03) == pytest.approx(100.01 + 0.08 / speed)
+
+
 @pytest.mark.parametrize("jump", [50.0, -7.0])
 def test_after_a_jump_in_the_times_the_clock_begins_anew(jump: float) -> None:
     pacer = Pacer()

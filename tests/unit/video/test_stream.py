@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live.errors import MediaError
+from ssd_live.errors import AddressError, MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.video.sources import SourceOptions, open_source, parse_source, stream
 from ssd_live.video.sources.pattern import PatternSource
@@ -228,17 +228,46 @@ def test_a_server_that_refuses_is_named_without_the_password(status: int) -> Non
         StreamSource(f"http://admin:s3cret@{place}/video?key=s3cret")
     line = str(refused.value)
     assert line.startswith(f"http://admin@{place}/video: ")
-    assert "the server refuses" in line or "server" in line
+    assert str(status) in line or "server" in line
     assert "s3cret" not in line
     assert "\n" not in line
 
 
-def test_a_refused_password_is_said_to_be_one() -> None:
-    with (
-        _refusing_server(401) as place,
-        pytest.raises(MediaError, match="check the address, user and password"),
-    ):
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (401, r"sign-in failed \(401\); check the user name and the password"),
+        (403, r"the server forbids it \(403\)"),
+        (404, r"the server has no such video \(404\)"),
+    ],
+)
+def test_what_a_server_refuses_for_good_is_told_apart(status: int, text: str) -> None:
+    with _refusing_server(status) as place, pytest.raises(AddressError, match=text):
         StreamSource(f"http://admin:s3cret@{place}/video")
+
+
+def test_a_server_in_trouble_may_be_well_again_later() -> None:
+    with _refusing_server(500) as place, pytest.raises(MediaError) as failed:
+        StreamSource(f"http://{place}/video")
+    assert not isinstance(failed.value, AddressError)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_hopeless"), [(socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)]
+)
+def test_a_host_that_no_name_server_knows_is_named(
+    number: int, is_hopeless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a network, no name server answers, and the host may be right."""
+
+    def ask(host: str, port: None) -> None:
+        raise socket.gaierror(number, "no")
+
+    monkeypatch.setattr("ssd_live.video.sources.stream.socket.getaddrinfo", ask)
+    with pytest.raises(MediaError) as failed:
+        StreamSource("http://no-such-host.invalid/v")
+    assert isinstance(failed.value, AddressError) is is_hopeless
+    assert ("there is no host no-such-host.invalid" in str(failed.value)) is is_hopeless
 
 
 @pytest.mark.parametrize(

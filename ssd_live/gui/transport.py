@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 _STEPS_A_SECOND = 100
-_LEAST_SLIDER_WIDTH = 120
+_LEAST_SLIDER_WIDTH = 80
 # In a narrower bar, there is no room for the number of the frame.
 _ROOM_FOR_FRAME = 620
 

@@ -41,6 +41,8 @@ from ssd_live.video.sources import SourceOptions, parse_source
 _PULSE_MS = 100
 _SAMPLE_MS = 250
 _ZOOM_STEP = 1.5
+# In logical pixels; a smaller screen makes the window smaller.
+_FIRST_SIZE = (1180, 720)
 
 
 class MainWindow(QMainWindow):
@@ -227,7 +229,9 @@ class MainWindow(QMainWindow):
         action["leave_full_screen"].setEnabled(False)
         self._playback.set_show()
         self._playback.limit_rate()
-        self.resize(1180, 720)
+        room = self.screen().availableSize()
+        width, height = _FIRST_SIZE
+        self.resize(min(width, round(0.95 * room.width())), min(height, round(0.9 * room.height())))
         with contextlib.suppress(ValueError):
             self.restoreGeometry(QByteArray(base64.b64decode(settings.geometry)))
             self._docks.restore(QByteArray(base64.b64decode(settings.layout)))

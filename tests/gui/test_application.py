@@ -287,6 +287,18 @@ def test_the_theme_of_the_settings_holds_from_the_start(run: Run, settings_file:
     assert max(colours[0]) < 80
 
 
+def test_the_first_window_fits_the_screen(run: Run) -> None:
+    fits: list[bool] = []
+
+    def look(window: MainWindow) -> None:
+        room = window.screen().availableSize()
+        assert room.width() < 1180, "the screen of the tests is meant to be small"
+        fits.append(window.width() <= room.width() and window.height() <= room.height())
+
+    run(do=look)
+    assert fits == [True]
+
+
 def test_cancelling_the_first_network_is_no_failure_and_it_can_be_loaded_again(
     application: QApplication,
     settings_file: Path,

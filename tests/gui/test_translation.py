@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel
 
 from ssd_live.gui import translation
+from ssd_live.settings import Settings
 from ssd_live.system.paths import assets_folder
 from tests.gui.desk import Desk
 from tests.gui.waiting import settle, wait_until
@@ -177,13 +179,14 @@ def test_menus_tips_panel_and_docks_are_korean(desk: Desks) -> None:
 
 @pytest.mark.usefixtures("korean")
 def test_numbers_stand_in_korean_texts(desk: Desks) -> None:
-    opened = desk()
+    opened = desk(settings=Settings(hud_details=True))
     opened.wait_for_picture()
-    opened.pause()
-    opened.trigger("hud")
-    opened.trigger("hud")
-    dropped = sum(opened.session.pipeline.dropped().values())
-    assert f"프레임 {dropped}개 누락" in "".join(opened.view.hud)
+    wait_until(
+        lambda: any("초당 추론" in line for line in opened.view.hud), "the numbers are there"
+    )
+    assert "불러온 모델 없음" in opened.view.hud[0]
+    count = QCoreApplication.translate("Readout", "%n frame(s) dropped", None, 4)
+    assert count == "프레임 4개 누락"
 
 
 @pytest.mark.usefixtures("korean")

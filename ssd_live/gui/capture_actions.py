@@ -82,8 +82,12 @@ class CaptureActions(QObject):
         A view whose source is not recorded shows no time.
         """
         for view in self._grid.views:
-            since = view.stream.recording_since
-            view.set_badge("" if since is None else clock(time.monotonic() - since))
+            recorder = view.stream.recorder
+            if recorder is None:
+                view.set_badge("")
+                continue
+            since = recorder.first_frame_at
+            view.set_badge(clock(0.0 if since is None else time.monotonic() - since))
         self._record_action.setChecked(self._session.stream.recorder is not None)
 
     def close(self) -> None:

@@ -108,6 +108,11 @@ class Recorder:
         return self._plan.path
 
     @property
+    def first_frame_at(self) -> float | None:
+        """The capture time of the first recorded frame, on the monotonic clock, or None."""
+        return self._started
+
+    @property
     def is_full(self) -> bool:
         """Whether the queue is full, so that a frame offered now would be lost."""
         return self._frames.full()

@@ -1,6 +1,5 @@
 """Define `LiveSource`, one source of a session with its pipeline and its recording."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +51,6 @@ class LiveSource(Closing):
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
-        # The start time on the monotonic clock, while a recording is in progress.
-        self.recording_since: float | None = None
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
         """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
@@ -97,7 +94,6 @@ class LiveSource(Closing):
             self._recorded,
         )
         self._recorder = recorder
-        self.recording_since = time.monotonic()
         self.pipeline.frame_listener = recorder.offer
 
     def _header(self) -> Record:
@@ -131,7 +127,7 @@ class LiveSource(Closing):
 
     def _forget_recorder(self) -> None:
         self.pipeline.frame_listener = None
-        self._recorder = self.recording_since = None
+        self._recorder = None
 
     def _recorded(self, recorded: Recorded) -> None:
         if self._recorder is not None and self._recorder.path == recorded.path:

@@ -182,7 +182,10 @@ class Capture:
             self._changed.notify_all()
 
     def step(self, frames: int) -> None:
-        """Pause, and go `frames` frames forward, or back if the number is negative."""
+        """Pause, and go `frames` frames forward, or back if the number is negative.
+
+        A source that cannot seek does not go back.
+        """
         with self._changed:
             self._paused = True
             self._steps += frames
@@ -302,6 +305,9 @@ class Capture:
                     self._set(phase=Phase.PLAYING)
                 self._steps = 0
                 return None if self._retired else Play()
+            if self._steps < 0 and not info.seekable:
+                # The next frame of a live source would be a later one.
+                self._steps = 0
             if self._steps:
                 step = Step(1 if self._steps > 0 else self._steps)
                 self._steps -= step.frames

@@ -350,3 +350,17 @@ def test_a_recordings_pictures_keep_their_size_in_the_codec(watching: Desk) -> N
     with av.open(str(record(watching, 5))) as container:
         context = container.streams.video[0].codec_context
         assert (context.width, context.height) == (320, 180)
+
+
+def test_a_recording_of_a_paused_source_has_no_length(watching: Desk) -> None:
+    watching.pause()
+    watching.trigger("record")
+    dropped = watching.counts.dropped["paused"]
+    wait_until(lambda: watching.counts.dropped["paused"] >= dropped + 45, "seconds pass")
+    assert watching.view.badge == "0:00"
+    watching.trigger("play")
+    wait_until(lambda: watching.view.badge == "0:01", "a second is recorded")
+    recorder = watching.session.stream.recorder
+    assert recorder is not None
+    assert 10 <= recorder.frames <= 45
+    watching.trigger("record")

@@ -430,6 +430,15 @@ def test_a_step_of_a_paused_live_source_lets_one_frame_through() -> None:
         assert playing.held_back.count(False) == 1
 
 
+def test_a_step_back_of_a_live_source_shows_no_later_frame() -> None:
+    with _playing("pattern:64x48@100", paused=True) as playing:
+        playing.wait_for(3)
+        playing.capture.step(-1)
+        before = len(playing.frames)
+        playing.wait_for(before + 5)
+        assert all(playing.held_back)
+
+
 def test_a_retired_capture_delivers_nothing_more() -> None:
     with _playing("pattern:64x36@300") as playing:
         playing.wait_for(5)

@@ -523,12 +523,12 @@
         <translation>내보냈습니다: {path}</translation>
     </message>
     <message>
-        <source>An export is running. Stop it and close the window? What is written is kept.</source>
-        <translation>내보내기가 진행 중입니다. 중지하고 창을 닫을까요? 지금까지 쓴 내용은 보관됩니다.</translation>
-    </message>
-    <message>
         <source>Show in folder</source>
         <translation>폴더에서 보기</translation>
+    </message>
+    <message>
+        <source>An export is running. Stop it and close the window? The frames written so far stay in a .part file.</source>
+        <translation>내보내기가 진행 중입니다. 중지하고 창을 닫을까요? 지금까지 쓴 프레임은 .part 파일에 남습니다.</translation>
     </message>
 </context>
 <context>
@@ -930,10 +930,6 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>모델(&amp;M)</translation>
     </message>
     <message>
-        <source>Backend that runs the model; auto uses the fastest one on this machine</source>
-        <translation>모델을 실행하는 백엔드. auto를 선택하면 이 컴퓨터에서 측정한 가장 빠른 백엔드를 사용합니다</translation>
-    </message>
-    <message>
         <source>Cancel</source>
         <translation>취소</translation>
     </message>
@@ -972,6 +968,10 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     <message>
         <source>{rate} FPS</source>
         <translation>{rate} FPS</translation>
+    </message>
+    <message>
+        <source>Backend that runs the model; auto uses the fastest one that was measured</source>
+        <translation>모델을 실행하는 백엔드입니다. auto는 측정된 것 중 가장 빠른 것을 사용합니다</translation>
     </message>
 </context>
 <context>

@@ -11,9 +11,9 @@ PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
 BACKEND_HELP = (
-    "Library that runs the model: auto (takes the fastest that was measured here), cpu (auto "
-    "without GPUs), openvino, onnxruntime, torch, tensorrt or tensorrt-rtx; a device may follow, "
-    "for example openvino:GPU."
+    "Library that runs the model: auto (the fastest that was measured here, or before that, one "
+    "that a rule chooses), cpu (auto without GPUs), openvino, onnxruntime, torch, tensorrt or "
+    "tensorrt-rtx; a device may follow, for example openvino:GPU."
 )
 
 Model = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]

@@ -180,7 +180,7 @@ class CaptureActions(QObject):
             self._notice.say("done", said, "snapshot", self._show(path))
 
     def _show(self, path: Path) -> list[NoticeAction]:
-        """Return the button of a notice that shows the file `path` in its folder."""
+        """Return a list with one button for a notice, which opens the folder of the file `path`."""
         folder = QUrl.fromLocalFile(str(path.parent))
         return [(self.tr("Show in folder"), lambda: QDesktopServices.openUrl(folder))]
 
@@ -257,7 +257,10 @@ class CaptureActions(QObject):
         answer = QMessageBox.question(
             self._window,
             self.tr("Export annotated copy"),
-            self.tr("An export is running. Stop it and close the window? What is written is kept."),
+            self.tr(
+                "An export is running. Stop it and close the window? The frames written so far "
+                "stay in a .part file."
+            ),
         )
         return answer == QMessageBox.StandardButton.Yes
 

@@ -53,7 +53,7 @@ class ModelBox(QWidget):
         self._model = self._picker(models, self.tr("Model that detects objects"))
         self._backend = self._picker(
             ["auto", *backends],
-            self.tr("Backend that runs the model; auto uses the fastest one on this machine"),
+            self.tr("Backend that runs the model; auto uses the fastest one that was measured"),
         )
         self._precision = self._picker(
             ["auto", *precisions],

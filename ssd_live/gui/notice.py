@@ -30,7 +30,10 @@ _MOST = 3
 
 
 class _Notice(QFrame):
-    """One message with its buttons. `closed` is emitted when it has gone."""
+    """One notice with its buttons.
+
+    `closed` is emitted when the user closes it, and for a "done" notice also after six seconds.
+    """
 
     closed = Signal()
 
@@ -81,9 +84,10 @@ class _Notice(QFrame):
 class NoticeBar(QWidget):
     """The notices at the lower edge of the widget `over`, the newest at the bottom.
 
-    There are two kinds of messages. An "error" stays until the user closes it, until `resolved` is
-    called with its topic, or until another message with its topic replaces it. A "done" message (a
-    result) also disappears after six seconds.
+    There are two kinds of notices. An "error" stays until the user closes it, until `resolved` is
+    called with its topic, or until another notice with its topic replaces it. A "done" notice (a
+    result) also disappears after six seconds. At most three notices are shown. If there are more,
+    the oldest is removed.
     """
 
     def __init__(self, over: QWidget) -> None:
@@ -98,21 +102,21 @@ class NoticeBar(QWidget):
 
     @property
     def text(self) -> str:
-        """The newest message that is shown, or "" if there is none."""
+        """The text of the newest notice, or "" if there is none."""
         return self._notices[-1].text if self._notices else ""
 
     @property
     def kind(self) -> Kind | None:
-        """The kind of the newest message, or None if there is none."""
+        """The kind of the newest notice, or None if there is none."""
         return self._notices[-1].kind if self._notices else None
 
     def say(
         self, kind: Kind, text: str, topic: str = "", actions: Sequence[NoticeAction] = ()
     ) -> None:
-        """Show a message of the given kind, with a button for each of the `actions`.
+        """Show a notice of the given kind, with a button for each of the `actions`.
 
-        `topic` is a name for the subject of the message. A message replaces an earlier one with the
-        same topic, and `resolved` uses the topic to remove the message.
+        `topic` is a name for the subject of the notice. A notice replaces an earlier one with the
+        same topic, and `resolved` uses the topic to remove the notice.
         """
         shown = next((one for one in self._notices if one.topic == topic), None)
         if shown is not None and (shown.kind, shown.text) == (kind, text) and kind == "error":
@@ -129,12 +133,12 @@ class NoticeBar(QWidget):
         self._place()
 
     def resolved(self, topic: str) -> None:
-        """Remove the message that was shown with this `topic`, if there is one."""
+        """Remove the notice that was shown with this `topic`, if there is one."""
         for notice in [one for one in self._notices if one.topic == topic]:
             self._remove(notice)
 
     def clear(self) -> None:
-        """Remove all messages."""
+        """Remove all notices."""
         for notice in list(self._notices):
             self._remove(notice)
 

@@ -7,7 +7,7 @@ _MARGIN = 12
 
 
 class SignalPanel(QFrame):
-    """A panel in the middle of its parent, with a text and the buttons "Retry" and "Close".
+    """A panel in the middle of its parent, with a text and the buttons "Retry" and "Close source".
 
     It is hidden until `say` is called with a text. `retried` and `source_closed` are emitted when
     the user presses a button.

@@ -469,7 +469,10 @@ class VideoView(QWidget):
     def _paint_pill(
         self, painter: QPainter, text: str, *, at_right: bool, dot: QColor | None = None
     ) -> None:
-        """Paint a short text at the upper right or the lower left, after a `dot` of this colour."""
+        """Paint a short text at the upper right, or else at the lower left.
+
+        If `dot` is a colour, a dot of this colour stands before the text.
+        """
         metrics = QFontMetricsF(self.font())
         indent = 26 if dot else 12
         width, height = metrics.horizontalAdvance(text) + indent + 10, metrics.height() + 12

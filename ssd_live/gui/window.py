@@ -421,7 +421,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        # The user closes the window; the program itself, or a signal, is not asked.
+        # Ask only if the user closes the window, not if the program or a signal does.
         if event.spontaneous() and not self._capture_actions.may_close():
             event.ignore()
             return

@@ -68,7 +68,8 @@ class BoxStyle:
     """The style in which the boxes of detections are drawn.
 
     `labels` is "full" (class and score), "class" or "none". `line_width` is in logical pixels on a
-    screen. In a file, a line has this width on a frame of 500 pixels, and grows with the frame.
+    screen. In a file, a line has about this width if the shorter side of the frame is 530 pixels.
+    It grows with the frame, and is rounded to an even number of pixels, at least 2.
     """
 
     labels: Labels = "full"

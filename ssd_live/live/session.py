@@ -96,6 +96,7 @@ class LiveSession(Closing):
         self._tuner = BackendTuner(self._switch, self._measured, self.processes)
         # The request of a switch to a faster backend that goes on, or None.
         self._switching: ModelRequest | None = None
+        self._switch_was_asked_for = False
         self._dying = threading.Lock()
         self._is_alive = False
         # The model that is being loaded, otherwise the model in use.
@@ -146,23 +147,27 @@ class LiveSession(Closing):
     def cancel_loading(self) -> None:
         """Cancel the loading of a model; the network that was in use before stays in use.
 
-        Measuring that `measure_backends` began is cancelled too.
+        Measuring is cancelled too. If `measure_backends` began it, the event `loaded` is called.
         """
+        was_asked_for = self._tuner.is_asked_for
         self._tuner.cancel()
         self._loader.cancel()
+        if was_asked_for:
+            self._measured("")
 
     def measure_backends(self) -> None:
         """Measure the backends for the model in use, and switch to a backend that is faster.
 
-        The event `loading` gets lines about the progress. At the end comes `loaded`, also if the
-        same backend stays in use, or `error` and then `loaded`. If no model is in use, nothing
-        happens.
+        The event `loading` gets lines of text about the progress. At the end, `loaded` is called,
+        even if the same backend stays in use. If measuring or the switch fails, `error` is called
+        before it. If no model is in use, this method does nothing.
         """
         if self.loaded is not None:
             self._tuner.measure_now(self._events.loading)
 
     def _switch(self) -> None:
-        """Load the model in use again beside the running one, which chooses the faster backend."""
+        """Load the model in use again beside the running one; the faster backend is then chosen."""
+        self._switch_was_asked_for = self._tuner.was_asked_for
         if self._request_in_use is not None and self._model_request is self._request_in_use:
             # A copy, by which a failure of this switch is told from one of the user's request.
             self._switching = self._model_request = replace(self._request_in_use)
@@ -256,6 +261,8 @@ class LiveSession(Closing):
             # The backend in use still runs.
             _logger.warning("the switch to a faster backend failed: %s", error)
             self._switching, self._model_request = None, self._request_in_use
+            if self._switch_was_asked_for:
+                self._measured(str(error))
             return
         if model_request is self._model_request:
             if (

@@ -17,13 +17,14 @@ from ssd_live.closing import Closing
 from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.selection.background import BackgroundMeasuring, Wanted
 from ssd_live.selection.choice import BackendChoice
+from ssd_live.system.atomic_files import os_error_text
 
-# The model must have run for this long.
+# The model must have run for this long before the backends are measured.
 STEADY_SECONDS = 20.0
 # How often the use of the CPU is looked at.
-_SAMPLE_SECONDS = 5.0
-# Other programs may use this share of the CPU while the backends are measured.
-_OTHERS = 0.25
+SAMPLE_SECONDS = 5.0
+# Measuring begins only if other programs use less than this share of the CPU.
+OTHERS_SHARE = 0.25
 # If the whole machine uses less of the CPU than this, nothing delays the model.
 _CALM = 0.5
 # A live latency contradicts the measured one if it differs by this factor and by this time.
@@ -35,12 +36,13 @@ _logger = logging.getLogger(__name__)
 
 
 class BackendTuner(Closing):
-    """An object that measures the backends when a session is steady, at most once for each model.
+    """An object that measures the backends for the model in use while a session runs.
 
-    It measures if the backend in use was chosen by a rule, or if the live latency contradicts what
-    was measured. `found` is called when a backend is known that is faster than the one in use, and
-    `ended` when measuring that the user asked for has ended, with an error message or "". Both are
-    called by `tick`. `processes` returns all processes of this program.
+    It measures by itself at most once for each model request. It does so if the backend in use was
+    chosen by a rule, or if the live latency contradicts what was measured. `tick` calls `found` if
+    a backend is at least 1.1 times as fast as the one in use. If the user asked for measuring and
+    there is no such backend, `tick` calls `ended` with an error message, or "" on success.
+    `processes` returns all processes of this program.
     """
 
     def __init__(
@@ -51,13 +53,20 @@ class BackendTuner(Closing):
     ) -> None:
         self._found = found
         self._ended = ended
-        self._load = _CpuLoad(processes)
+        self._load = CpuLoad(processes)
         self._wanted: Wanted | None = None
         self._loaded: ModelInfo | None = None
         self._since = 0.0
-        self._is_done = self._is_asked_for = False
+        self._is_done = False
+        # Whether the user asked for the latest measuring.
+        self.was_asked_for = False
         self._latencies: deque[float] = deque(maxlen=100)
         self._measuring: BackgroundMeasuring | None = None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether measuring goes on that the user asked for."""
+        return self._measuring is not None and self.was_asked_for
 
     def use(self, model_request: ModelRequest, loaded: ModelInfo, workload: Workload) -> None:
         """Set which model is in use. Measuring that goes on for another request ends."""
@@ -82,7 +91,9 @@ class BackendTuner(Closing):
             self._measure(progress, is_asked_for=True)
 
     def tick(self, latency_ms: float, *, is_calm: bool) -> None:
-        """Begin to measure if it is time, or end it. Call this method regularly.
+        """Begin to measure if it is time, or take the result if measuring has ended.
+
+        Call this method regularly.
 
         `latency_ms` is how long the model took for the latest image, or 0 if that is not known.
         `is_calm` is whether the session has nothing more urgent to do than to show its sources.
@@ -100,7 +111,7 @@ class BackendTuner(Closing):
         if shares is None or time.monotonic() - self._since < STEADY_SECONDS:
             return
         total, own = shares
-        if total - own < _OTHERS and self._is_due(total):
+        if total - own < OTHERS_SHARE and self._is_due(total):
             self._measure(lambda _: None, is_asked_for=False)
 
     def cancel(self) -> None:
@@ -127,13 +138,18 @@ class BackendTuner(Closing):
 
     def _measure(self, progress: Callable[[str], None], *, is_asked_for: bool) -> None:
         assert self._wanted is not None
-        self._is_done, self._is_asked_for = True, is_asked_for
+        self._is_done, self.was_asked_for = True, is_asked_for
         try:
             self._measuring = BackgroundMeasuring(
                 self._wanted, progress, low_priority=not is_asked_for
             )
         except OSError as error:
             _logger.debug("the backends cannot be measured: %s", error)
+            if is_asked_for:
+                self._ended(
+                    f"the backends cannot be measured ({os_error_text(error)}); close other "
+                    "programs and try again"
+                )
 
     def _finish(self, measuring: BackgroundMeasuring) -> None:
         self.cancel()
@@ -145,11 +161,11 @@ class BackendTuner(Closing):
         in_use = BackendChoice(loaded.backend, loaded.device, loaded.precision)  # type: ignore[arg-type]
         if fastest is not None and fastest.choice != in_use and fastest.gain(in_use) >= _GAIN:
             self._found()
-        elif self._is_asked_for:
+        elif self.was_asked_for:
             self._ended(measuring.error_message)
 
 
-class _CpuLoad:
+class CpuLoad:
     """The shares of the CPU that the whole machine and this program use, 0 to 1."""
 
     def __init__(self, processes: Callable[[], Sequence[psutil.Process]]) -> None:
@@ -162,7 +178,7 @@ class _CpuLoad:
         Return None if the last sample is less than five seconds old.
         """
         now = time.monotonic()
-        if self._last is not None and now - self._last[0] < _SAMPLE_SECONDS:
+        if self._last is not None and now - self._last[0] < SAMPLE_SECONDS:
             return None
         times = psutil.cpu_times()
         whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)

@@ -138,7 +138,7 @@ class LivePipeline(Closing):
         self._lock = threading.Lock()
         self._capture: Capture | None = None
         self._viewport: Viewport | None = None
-        # Cleared while the view is away; it is set before there is one.
+        # Set while the view is visible, and also before a view exists.
         self._visible = threading.Event()
         self._visible.set()
         self._network: LiveModel | None = None
@@ -207,7 +207,7 @@ class LivePipeline(Closing):
         """Return how many frames were dropped since the source was opened, for each `Cause`.
 
         Frames that were dropped because the user wanted it are not among them: while the source was
-        paused, over the rate cap, or while the view was not visible.
+        paused, over the rate cap, while the view was not visible, or when the source was changed.
         """
         dropped = self.frame_counter.counts().since(self._counts_at_open).dropped
         wanted = (Cause.PAUSED, Cause.RATE_CAP, Cause.CHANGED, Cause.HIDDEN)
@@ -341,7 +341,10 @@ class LivePipeline(Closing):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nobody wants detections: the view is not visible, and nobody listens."""
+        """Whether nobody needs detections.
+
+        The view is then not visible, and there is no frame listener.
+        """
         return not self._visible.is_set() and self.frame_listener is None
 
     def _infer(self) -> None:

@@ -146,8 +146,8 @@ def render(frame: Frame, viewport: Viewport) -> tuple[Pixels, int, Region]:
     padding. `region` is the visible part in pixels of the frame.
     """
     region = _part(frame, viewport.part)
-    # The region is a little larger than the part, because it has whole pixels. The image is then
-    # larger than the view, but never more than twice.
+    # The region has whole, even pixels, so it is a little larger than the part. The image is then
+    # larger than the view, but at most twice as wide and twice as high.
     x1, y1, x2, y2 = viewport.part
     scale = min(
         viewport.width / max((x2 - x1) * frame.width, region.width / 2),

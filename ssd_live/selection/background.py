@@ -51,8 +51,8 @@ class Fastest:
 class BackgroundMeasuring(Closing):
     """A child process that measures the backends for a model and stores what it measured.
 
-    At low priority, it takes only the time of the CPU that nobody else wants. `progress` is called
-    with lines of text in a thread of this object.
+    With `low_priority`, the child gets only a small share of the CPU while other programs want it.
+    `progress` is called with lines of text in a thread of this object.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ _INSTRUCTIONS: dict[Precision, tuple[str, ...]] = {
 class Decision:
     """A backend choice, and why it was made.
 
-    `measurement` is what is known of it on this machine, or None if it was chosen by a rule, before
-    anything was measured. `is_only` is whether it is the only one that the user allows.
+    `measurement` is the measurement of the choice on this machine. It is None if a rule made the
+    choice, or if it is the only one that the user allows; then `is_only` is true.
     """
 
     choice: BackendChoice
@@ -77,10 +77,11 @@ def decide(
 ) -> Decision:
     """Choose a backend, device and precision for a model on this machine.
 
+    If `backend` and `precision` allow only one choice of a named backend, it is returned at once.
     If measurements of this machine are stored, the fastest choice whose results agree with float32
-    is taken. Otherwise a rule chooses at once, or if `measure` is true, the backends are measured
-    first. The rule takes a backend that needs no engine, and a precision for which the CPU has
-    instructions.
+    is taken. Otherwise the backend rule chooses at once. It takes the named backend, or else one
+    that needs no engine, on the CPU, and a precision for which the CPU has instructions. The
+    backends are measured first if `measure` is true or if the rule allows none of the choices.
 
     `backend` is auto, cpu, the name of a backend, or a name and a device as in `openvino:GPU`.
     `backend` and `precision` limit the choices. `workload` says whether the lowest latency or the

@@ -20,9 +20,9 @@ from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.table import BackendMeasurement, known, store
 from ssd_live.selection.trial import Speed, Trial, TrialResults
 
-# How often each speed is measured.
+# In how many rounds the speeds are measured.
 ROUNDS = 3
-# The backends that can run a quantised model file.
+# The backends that can run an INT8 version.
 _INT8_BACKENDS = ("openvino", "onnxruntime")
 # The backends worth trying on the CPU. PyTorch is ten times slower there.
 _FOR_PROCESSORS = tuple(name for name in BACKENDS if name not in (*ENGINE_BACKENDS, "torch"))
@@ -48,7 +48,7 @@ def measured(
         if without_gpu:
             choices = [choice for choice in choices if choice.device == "CPU"]
         rows = _measure(model, choices, notify)
-        # If nothing worked, nothing is stored, so that the next start tries again.
+        # If nothing worked, nothing is stored, so that a later run measures again.
         if any(not row.error_message for row in rows):
             store(model, rows, without_gpu=without_gpu)
     return rows

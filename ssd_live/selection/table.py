@@ -85,7 +85,7 @@ def store(model: ModelFile, rows: list[BackendMeasurement], *, without_gpu: bool
         with atomic_write(table_path(model, "cpu" if without_gpu else "backends")) as file:
             file.write(json.dumps(table, indent=1).encode())
     except OutputError:
-        # If the folder is read-only, the next start measures again. That is no reason to fail.
+        # If the folder is read-only, the measurements are lost. That is no reason to fail.
         pass
 
 

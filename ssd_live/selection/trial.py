@@ -45,7 +45,7 @@ TRIAL_COMMAND = "run-trial"
 # How long each speed is measured in one round.
 MEASURE_SECONDS = 0.35
 _WARM_UP_SECONDS = 0.1
-_TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 # Some backends must build an engine first.
 _ENGINE_TIMEOUT_SECONDS = 1800.0
 _END_SECONDS = 1.0
@@ -85,13 +85,14 @@ class Trial(Closing):
 
     def __init__(self, model: Path, choice: BackendChoice) -> None:
         self._limit = (
-            _ENGINE_TIMEOUT_SECONDS if choice.backend in ENGINE_BACKENDS else _TIMEOUT_SECONDS
+            _ENGINE_TIMEOUT_SECONDS if choice.backend in ENGINE_BACKENDS else TIMEOUT_SECONDS
         )
         self._folder = tempfile.TemporaryDirectory(prefix="ssd_live-")
         self._stderr = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed with the process
         file = Path(self._folder.name) / "results.npz"
         words = [str(model.resolve()), choice.backend, choice.device, choice.precision, str(file)]
-        # The child stays in this session, because Linux compares priorities only within a session.
+        # The child stays in the process session of the parent (no setsid), because Linux compares
+        # priorities only within one.
         self._process = subprocess.Popen(
             [*own_program("ssd_live.selection.trial", TRIAL_COMMAND), *words],
             stdin=subprocess.PIPE,
@@ -160,7 +161,7 @@ class Trial(Closing):
         code = self._process.wait()
         if code < 0:
             return BackendError(
-                f"the test run crashed (signal {-code}); update the package of the backend and the "
+                f"the trial crashed (signal {-code}); update the package of the backend and the "
                 "drivers"
             )
         self._stderr.seek(0)
@@ -169,7 +170,7 @@ class Trial(Closing):
         return BackendError(
             lines[-1]
             if lines
-            else f"the test run ended with code {code} and no message; update the package of the "
+            else f"the trial ended with code {code} and no message; update the package of the "
             "backend and the drivers"
         )
 
@@ -206,8 +207,8 @@ def main(arguments: Sequence[str]) -> int:
 def _read_rounds(rounds: "queue.Queue[bytes]") -> None:
     """Pass the lines of the standard input to `rounds`. End the process when the input ends.
 
-    The parent has then ended, or does not need this process any more. Loading may still take
-    minutes.
+    The input ends if the parent has ended or does not need this process any more. The process then
+    ends even while it loads a model, because loading may take minutes.
     """
     while line := os.read(0, 64):
         rounds.put(line)

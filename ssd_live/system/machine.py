@@ -170,7 +170,7 @@ def at_low_priority(make: Callable[[], T]) -> T:
 
 
 def seconds_since_start() -> float:
-    """Return for how long this process has been running."""
+    """Return for how many seconds this process has been running."""
     if sys.platform == "linux":
         # The time that psutil gives is wrong by up to a second: it is based on the time of the
         # boot, which the kernel gives in whole seconds (proc_pid_stat(5), field 22).
@@ -186,7 +186,7 @@ def seconds_since_start() -> float:
 def yield_to_all() -> None:
     """Give this process and its later child processes the lowest priority.
 
-    They then run only while the CPU has nothing else to do.
+    While other processes want the CPU, these get only a small share of it.
     """
     # A sandbox may forbid this. The process then keeps its priority.
     with contextlib.suppress(OSError):

@@ -37,8 +37,8 @@ _LONGEST_SECONDS = 365 * 24 * 3600.0
 
 # One input keeps about this many cores busy, because decoding, inference and encoding overlap.
 _CORES_FOR_ONE = 4
-# A run of this length is slow enough that it matters which backend is the fastest.
-_LONG_SECONDS = 30.0
+# After a run of at least this length, it is worth measuring which backend is the fastest.
+LONG_SECONDS = 30.0
 # A run that is this many times as fast as what was measured shows that the measurement is wrong.
 _CONTRADICTION = 1.5
 # WebM can hold only this one of the offered codecs (webmproject.org, "WebM Container Guidelines").
@@ -105,9 +105,9 @@ def run(request: Request) -> None:
 def _is_worth_measuring(decision: Decision, totals: RunSummary) -> bool:
     """Return whether later runs may be faster if the backends are measured now."""
     if decision.measurement is not None:
-        # The machine was busy when it was measured.
+        # If this run was much faster than measured, the machine was busy during the measurement.
         return totals.fps > _CONTRADICTION * decision.measurement.throughput_fps
-    return decision.may_improve and totals.seconds >= _LONG_SECONDS
+    return decision.may_improve and totals.seconds >= LONG_SECONDS
 
 
 def _measure_for_later(model: ModelFile, request: Request) -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ssd_live.datasets import sheets
-from ssd_live.imaging.overlay import class_colour
+from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.pixels import Pixels
 
 SIZE = (320, 240)
@@ -40,7 +40,9 @@ def boxes(*rows: tuple[float, float, float, float]) -> NDArray[np.float32]:
 
 def bar_lengths(picture: Pixels, classes: int) -> list[int]:
     """How many pixels wide each class's bar is, by its colour."""
-    return [int((picture == class_colour(number)).all(2).any(0).sum()) for number in range(classes)]
+    return [
+        int((picture == numbered_colour(number)).all(2).any(0).sum()) for number in range(classes)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_no_boxes_have_no_places() -> None:
 def test_a_box_is_drawn_in_the_colour_of_its_class() -> None:
     picture = sheets.tile(image(320, 240), boxes((40, 60, 200, 220)), np.array([3]), ("cat",), SIZE)
     for x, y in ((40, 140), (199, 140), (120, 219)):
-        assert tuple(picture[y, x].tolist()) == class_colour(3)
+        assert tuple(picture[y, x].tolist()) == numbered_colour(3)
     assert (picture[100:200, 60:180] == GREY).all()
 
 
@@ -211,7 +213,7 @@ def test_a_long_name_ends_where_its_bar_begins() -> None:
 @pytest.mark.parametrize("count", [7, 7_000_000])
 def test_a_count_stands_behind_its_bar_and_within_the_picture(count: int) -> None:
     picture = sheets.histogram(("",), (count,), 1600)
-    letters = np.nonzero((picture > INK_FROM).all(2) & (picture != class_colour(0)).all(2))[1]
-    bar = np.nonzero((picture == class_colour(0)).all(2))[1]
+    letters = np.nonzero((picture > INK_FROM).all(2) & (picture != numbered_colour(0)).all(2))[1]
+    bar = np.nonzero((picture == numbered_colour(0)).all(2))[1]
     assert bar.max() < letters.min()
     assert letters.max() < 1600 - 2

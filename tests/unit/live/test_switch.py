@@ -52,8 +52,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
         loader, "InferenceProcess", lambda model_request, users: ByRule(made, model_request)
     )
     monkeypatch.setattr(tuner, "STEADY_SECONDS", 0.0)
-    monkeypatch.setattr(tuner, "_SAMPLE_SECONDS", 0.0)
-    monkeypatch.setattr(tuner, "_OTHERS", 2.0)
+    monkeypatch.setattr(tuner, "SAMPLE_SECONDS", 0.0)
+    monkeypatch.setattr(tuner, "OTHERS_SHARE", 2.0)
     monkeypatch.setattr(tuner, "BackgroundMeasuring", Measured)
     return made
 

@@ -55,9 +55,7 @@ class Machine:
         clock = SimpleNamespace(monotonic=lambda: self.now)
         monkeypatch.setattr(tuner, "time", clock)
         monkeypatch.setattr(tuner, "BackgroundMeasuring", self._measure)
-        monkeypatch.setattr(
-            tuner, "_CpuLoad", lambda _: SimpleNamespace(sample=lambda: self.shares)
-        )
+        monkeypatch.setattr(tuner, "CpuLoad", lambda _: SimpleNamespace(sample=lambda: self.shares))
         self.tuner = BackendTuner(self._count, self.ended.append, list)
 
     def _measure(self, *words: Any, **options: Any) -> Measuring:
@@ -197,7 +195,7 @@ def test_the_user_may_ask_for_it_at_any_time(machine: Machine) -> None:
 def test_the_use_of_the_cpu_is_measured() -> None:
     import psutil
 
-    load = tuner._CpuLoad(lambda: [psutil.Process()])
+    load = tuner.CpuLoad(lambda: [psutil.Process()])
     assert load.sample() is None
     ends = time.monotonic() + 5.1
     while time.monotonic() < ends:

@@ -59,10 +59,8 @@ def test_cpu_takes_the_fastest_that_needs_no_gpu(model: ModelFile) -> None:
 
 
 def test_when_nothing_works_the_line_says_why(model: ModelFile, trials: Trials) -> None:
-    trials.fails = {
-        name: BackendError("the test run crashed (signal 11)") for name in trials.devices
-    }
-    with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: the test run"):
+    trials.fails = {name: BackendError("the trial crashed (signal 11)") for name in trials.devices}
+    with pytest.raises(BackendError, match=r"no backend can run .* \(openvino fp32: the trial"):
         choose(model, measure=True)
 
 

@@ -54,7 +54,7 @@ def test_a_backend_that_crashes_is_left_out_with_one_line(
     rows = measured(model, lines.append)
     usable = {row.choice.backend for row in rows if not row.error_message}
     assert usable == {"onnxruntime"}
-    crashed = "the test run crashed (signal 11); update the package of the backend and the drivers"
+    crashed = "the trial crashed (signal 11); update the package of the backend and the drivers"
     assert f"openvino fp32 is left out: {crashed}" in lines
 
 
@@ -88,9 +88,7 @@ def test_a_backend_that_fails_in_a_later_round_is_left_out(
 
 
 def test_when_nothing_works_nothing_is_stored(model: ModelFile, trials: Trials) -> None:
-    trials.fails = {
-        name: BackendError("the test run crashed (signal 11)") for name in trials.devices
-    }
+    trials.fails = {name: BackendError("the trial crashed (signal 11)") for name in trials.devices}
     assert all(row.error_message for row in measured(model))
     assert known(model) is None
 

@@ -56,7 +56,7 @@ def test_a_trial_that_gives_no_answer_is_ended(
     silent = tmp_path / "silent.py"
     silent.write_text("import time; time.sleep(600)")
     monkeypatch.setattr(trial, "own_program", lambda *_: [sys.executable, str(silent)])
-    monkeypatch.setattr(trial, "_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(trial, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(BackendError, match="did not answer within 0 s"):
         Trial(tiny, CHOICE)
     assert not psutil.Process().children()

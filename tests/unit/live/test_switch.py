@@ -113,3 +113,48 @@ def test_the_user_may_ask_for_it(machine: Machine, monkeypatch: pytest.MonkeyPat
     assert machine.told == ["no backend can run tiny here"]
     assert machine.loaded == [REQUEST, REQUEST]
     assert len(machine.networks) == 1
+
+
+def test_measuring_that_the_user_cancels_ends_in_the_panel(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuner, "STEADY_SECONDS", 1e9)
+    monkeypatch.setattr(Measured, "is_running", True)
+    with machine.session() as session:
+        machine.run_on(session, REQUEST)
+        session.measure_backends()
+        session.tick()
+        session.cancel_loading()
+        assert machine.loaded == [REQUEST, REQUEST]
+        session.cancel_loading()
+    assert machine.loaded == [REQUEST, REQUEST]
+    assert (machine.failed, machine.told) == ([], [])
+
+
+@pytest.mark.expects_warnings
+def test_a_switch_that_the_user_asked_for_and_that_fails_is_told(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuner, "STEADY_SECONDS", 1e9)
+    with machine.session() as session:
+        machine.run_on(session, REQUEST)
+        machine.troubles["auto"] = BackendError("there is not enough memory")
+        session.measure_backends()
+        tick_until(session, lambda: len(machine.loaded) == 2)
+    assert machine.told == ["there is not enough memory"]
+
+
+def test_a_process_that_cannot_be_started_is_told_to_who_asked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: Any, **options: Any) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(tuner, "STEADY_SECONDS", 1e9)
+    monkeypatch.setattr(tuner, "BackgroundMeasuring", fail)
+    with machine.session() as session:
+        machine.run_on(session, REQUEST)
+        session.measure_backends()
+    (line,) = machine.told
+    assert line.startswith("the backends cannot be measured (")
+    assert machine.loaded == [REQUEST, REQUEST]

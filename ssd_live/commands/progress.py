@@ -40,6 +40,14 @@ def notify(line: str) -> None:
         print(f"{one_line(line)}\n", end="", file=sys.stderr, flush=True)
 
 
+def has_listener() -> bool:
+    """Return whether another program reads the progress of this one as JSON.
+
+    The environment variable `SSD_LIVE_PROGRESS` is then `json`.
+    """
+    return os.environ.get("SSD_LIVE_PROGRESS") == "json"
+
+
 class TerminalProgress(AbstractContextManager["TerminalProgress"]):
     """A progress display for `process`: frames, frames per second and time left of each input.
 
@@ -61,7 +69,7 @@ class TerminalProgress(AbstractContextManager["TerminalProgress"]):
             )
             self._bar = RichProgress(*columns, console=self._console, transient=True)
         self._many = False
-        self._as_json = os.environ.get("SSD_LIVE_PROGRESS") == "json"
+        self._as_json = has_listener()
         self._shown: dict[Task, _Shown] = {}
 
     def __enter__(self) -> Self:

@@ -247,6 +247,11 @@ class CaptureActions(QObject):
             # The dialog of some desktops adds no ending.
             self.export(source, path if path.suffix else path.with_name(f"{path.name}.mp4"))
 
+    @property
+    def is_exporting(self) -> bool:
+        """Whether an export is running."""
+        return self._export.is_running
+
     def may_close(self) -> bool:
         """Ask the user whether to stop a running export, and return whether the window may close.
 

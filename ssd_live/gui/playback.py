@@ -175,6 +175,7 @@ class Playback(QObject):
         """
         state = self._session.pipeline.state
         if state is None:
+            self.bar.hide()
             return
         duration = state.info.duration if state.info else None
         capture = self._session.pipeline.capture

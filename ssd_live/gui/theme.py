@@ -12,6 +12,8 @@ from ssd_live.system.paths import assets_folder
 Theme = Literal["system", "light", "dark"]
 
 _ICON_SIZES = (16, 20, 24, 32, 48)
+# The icons that were drawn, by name and colour.
+_icons: dict[tuple[str, str], QIcon] = {}
 
 _ROLES = QPalette.ColorRole
 _LIGHT = {
@@ -61,7 +63,10 @@ def icon(name: str, colour: QColor) -> QIcon:
 
     Parts of an icon that have a colour of their own, such as the red of "record", keep it.
     """
-    drawn = QIcon()
+    key = (name, colour.name())
+    if key in _icons:
+        return _icons[key]
+    drawn = _icons[key] = QIcon()
     grey = QColor(colour)
     grey.setAlphaF(0.35)
     for mode, ink in ((QIcon.Mode.Normal, colour), (QIcon.Mode.Disabled, grey)):

@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self._make_controllers(model_request, shown)
         self._connect_actions()
         self._connect_news()
+        self._watch_exports()
         self._restore()
         self._pulse_timer = self._timer(_PULSE_MS, self._pulse)
         self._sample_timer = self._timer(_SAMPLE_MS, self._readout.sample)
@@ -278,6 +279,8 @@ class MainWindow(QMainWindow):
     def _retry(self, view: VideoView) -> None:
         self._source_status.show_opening(view)
         view.stream.reopen()
+        if view is self.view:
+            self._playback.show_playing()
         self._pulse()
 
     def _close_source(self, view: VideoView) -> None:
@@ -380,7 +383,13 @@ class MainWindow(QMainWindow):
     def _measure(self) -> None:
         state = self._session.pipeline.state
         file = Path(state.spec.address) if state is not None and state.spec.kind == "file" else None
+        self._session.has_other_work = lambda: True
         BenchDialog(self._model.requested, file, self._playback.holder(), self).exec()
+        self._watch_exports()
+
+    def _watch_exports(self) -> None:
+        """Let the session measure backends only while nothing is exported."""
+        self._session.has_other_work = lambda: self._capture_actions.is_exporting
 
     def _ask_preferences(self) -> None:
         dialog = PreferencesDialog(self._settings, self)

@@ -97,6 +97,8 @@ class LiveSession(Closing):
         # The request of a switch to a faster backend that goes on, or None.
         self._switching: ModelRequest | None = None
         self._switch_was_asked_for = False
+        # Whether the program has other work, such as an export, beside which nothing is measured.
+        self.has_other_work: Callable[[], bool] = lambda: False
         self._dying = threading.Lock()
         self._is_alive = False
         # The model that is being loaded, otherwise the model in use.
@@ -160,7 +162,7 @@ class LiveSession(Closing):
 
         The event `loading` gets lines of text about the progress. At the end, `loaded` is called,
         even if the same backend stays in use. If measuring or the switch fails, `error` is called
-        before it. If no model is in use, this method does nothing.
+        after it. If no model is in use, this method does nothing.
         """
         if self.loaded is not None:
             self._tuner.measure_now(self._events.loading)
@@ -174,10 +176,11 @@ class LiveSession(Closing):
             self._loader.load(self._switching)
 
     def _measured(self, error_message: str) -> None:
-        if error_message:
-            self._events.error(error_message)
         if self._request_in_use is not None and self.loaded is not None:
             self._events.loaded(self._request_in_use, self.loaded)
+        # An error that comes before `loaded` would count as mended by it.
+        if error_message:
+            self._events.error(error_message)
 
     def _progress(self, line: str) -> None:
         if self._switching is None:
@@ -341,6 +344,7 @@ class LiveSession(Closing):
             1000 * self.pipeline.durations["inference"].last if len(self.streams) == 1 else 0.0,
             is_calm=self._is_alive
             and not self.is_loading
+            and not self.has_other_work()
             and not any(stream.recorder for stream in self.streams),
         )
 

@@ -47,7 +47,6 @@ class LiveSource(Closing):
         self._in_use = in_use
         self._tell_recorded = recorded
         self._spec: SourceSpec | None = None
-        self._options = CaptureOptions()
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
@@ -56,13 +55,14 @@ class LiveSource(Closing):
         """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
         if self._spec is not None:
             self.stop_recording()
-        self._spec, self._options = spec, options
+        self._spec = spec
         self.pipeline.open(spec, options)
 
     def reopen(self) -> None:
-        """Open the source again with the same options, if there is one."""
-        if self._spec is not None:
-            self.open(self._spec, self._options)
+        """Open the source again as it was played last, if there is one."""
+        capture = self.pipeline.capture
+        if self._spec is not None and capture is not None:
+            self.open(self._spec, capture.options)
 
     def close_source(self) -> None:
         """Close the source; a recording in progress ends. `open` can open another one."""

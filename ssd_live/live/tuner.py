@@ -29,6 +29,7 @@ OTHERS_SHARE = 0.25
 _CALM = 0.5
 # A live latency contradicts the measured one if it differs by this factor and by this time.
 CONTRADICTION, _SLACK_MS = 1.5, 2.0
+_DAY_SECONDS = 24 * 3600.0
 # A backend must be this many times as fast as the one in use to be worth a switch.
 _GAIN = 1.1
 
@@ -73,8 +74,8 @@ class BackendTuner(Closing):
         wanted = Wanted(
             model_request.model, model_request.backend, model_request.precision, workload
         )
+        self.cancel()
         if wanted != self._wanted:
-            self.cancel()
             self._is_done = False
         self._wanted, self._loaded = wanted, loaded
         self._since = time.monotonic()
@@ -98,11 +99,15 @@ class BackendTuner(Closing):
         `latency_ms` is how long the model took for the latest image, or 0 if that is not known.
         `is_calm` is whether the session has nothing more urgent to do than to show its sources.
         """
-        if self._measuring is not None:
-            if not self._measuring.is_running:
-                self._finish(self._measuring)
+        # Another thread may end measuring meanwhile.
+        measuring = self._measuring
+        if measuring is not None:
+            if not is_calm and not self.was_asked_for:
+                self.cancel()
+            elif not measuring.is_running:
+                self._finish(measuring)
             return
-        if self._wanted is None or self._is_done or not is_calm:
+        if self._wanted is None or self._is_done or not is_calm or not self._may_be_due():
             self._since = time.monotonic()
             return
         if latency_ms:
@@ -115,14 +120,22 @@ class BackendTuner(Closing):
             self._measure(lambda _: None, is_asked_for=False)
 
     def cancel(self) -> None:
-        """End measuring that goes on."""
-        if self._measuring is not None:
-            self._measuring.close()
-            self._measuring = None
+        """End measuring that goes on. It may begin again later."""
+        measuring, self._measuring = self._measuring, None
+        if measuring is not None:
+            self._is_done = not measuring.is_running
+            measuring.close()
 
     def close(self) -> None:
         """End measuring that goes on."""
         self.cancel()
+
+    def _may_be_due(self) -> bool:
+        loaded = self._loaded
+        if loaded is None or loaded.may_improve:
+            return loaded is not None
+        # Measuring beside a running session is not exact, and would contradict the next one again.
+        return loaded.measured_ms > 0 and time.time() - loaded.measured_at > _DAY_SECONDS
 
     def _is_due(self, cpu_share: float) -> bool:
         assert self._loaded is not None

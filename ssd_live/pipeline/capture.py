@@ -140,6 +140,11 @@ class Capture:
         return self._state
 
     @property
+    def options(self) -> CaptureOptions:
+        """The options with which a new capture plays the source as this one does now."""
+        return replace(self._options, loop=self._loop, mirror=self._mirror, paused=False)
+
+    @property
     def is_paused(self) -> bool:
         """Whether the capture was told to pause. This may be true while the source is lost."""
         return self._paused
@@ -273,7 +278,7 @@ class Capture:
                 self._end(source, last_due)
                 pacer.restart()
                 continue
-            pacer.set_speed(self._speed)
+            pacer.set_speed(1.0 if source.info.is_live else self._speed)
             last_due = (
                 pacer.due(frame.time, time.monotonic()) if source.info.paced else time.monotonic()
             )

@@ -137,6 +137,8 @@ class LivePipeline(Closing):
         self._display = PictureSlot(self.frame_counter)
         self._lock = threading.Lock()
         self._capture: Capture | None = None
+        # A camera that is still being closed cannot be opened yet.
+        self._closed_capture: Capture | None = None
         self._viewport: Viewport | None = None
         # Set while the view is visible, and also before a view exists.
         self._visible = threading.Event()
@@ -173,7 +175,8 @@ class LivePipeline(Closing):
         This method does nothing after `stop`.
         """
         with self._lock:
-            earlier, closed = self._capture, self._stop.is_set()
+            earlier, closed = self._capture or self._closed_capture, self._stop.is_set()
+            self._closed_capture = None
             if closed:
                 return
             if earlier is not None:
@@ -194,6 +197,7 @@ class LivePipeline(Closing):
         """End the capture of the source; the pipeline then has no source until `open`."""
         with self._lock:
             capture, self._capture = self._capture, None
+            self._closed_capture = capture
             # Frames that are on their way belong to no source any more.
             self._source_number += 1
             for slot in (self._to_infer, self._to_render):
@@ -351,7 +355,9 @@ class LivePipeline(Closing):
         while not self._stop.is_set():
             self._change_network()
             if self._is_idle:
-                # The newest frame waits, so that it is there when the view comes back.
+                # The newest frame waits, so that it is there when the view comes back. Boxes of
+                # before would be out of date.
+                self._newest = None
                 self._visible.wait(_POLL_SECONDS)
                 continue
             live_frame = self._to_infer.take(_POLL_SECONDS)

@@ -34,6 +34,7 @@ class ModelInfo:
     `sha256` is the hash of the model file, and `description` the text of `Backend.description`.
     `may_improve` is whether measuring may find a faster backend choice. `measured_ms` is the
     latency of the choice that was measured on this machine, or 0 if it was not measured.
+    `measured_at` is when that was, in seconds since 1970.
     """
 
     metadata: Metadata
@@ -44,6 +45,7 @@ class ModelInfo:
     description: str
     may_improve: bool = False
     measured_ms: float = 0.0
+    measured_at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,16 @@ from typing import IO, Any
 import numpy as np
 
 from ssd_live.backends.base import Backend, Outputs, Workload
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.remote.network import FAILED, reply_type
 from ssd_live.selection.choice import batch_for
-from ssd_live.selection.choose import decide
+from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.load import load_chosen
+from ssd_live.selection.table import measured_at
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,10 +78,26 @@ def _serve(
 
     workload: Workload = "latency" if users == 1 else "throughput"
     decision = decide(model, backend, precision, workload=workload, notify=notify)  # type: ignore[arg-type]
+    try:
+        loading = _loading(model, decision, workload, users, notify)
+    except BackendError as error:
+        if not decision.may_improve:
+            raise
+        # What the rule chose does not run here. Measuring finds what does.
+        notify(f"{decision.choice} cannot be used: {error}")
+        decision = decide(
+            model,
+            backend,
+            precision,  # type: ignore[arg-type]
+            workload=workload,
+            measure=True,
+            notify=notify,
+        )
+        loading = _loading(model, decision, workload, users, notify)
     choice, measurement = decision.choice, decision.measurement
     metadata = model.metadata
     batch = batch_for(choice, users)
-    with load_chosen(model, choice, workload, batch=batch, notify=notify) as loaded:
+    with loading as loaded:
         image = np.zeros((batch, metadata.input_size[1], metadata.input_size[0], 3), np.uint8)
         loaded.submit(image).result()
         is_loaded.set()
@@ -90,6 +108,7 @@ def _serve(
             "description": loaded.description,
             "may_improve": decision.may_improve,
             "measured_ms": measurement.latency_ms if measurement else 0.0,
+            "measured_at": measured_at(model) if measurement else 0.0,
         }
         described = metadata.model_dump(mode="json", exclude={"agreement_sample"})
         _tell(answers, {"ready": {**chosen, "sha256": model.sha256, "metadata": described}})
@@ -99,6 +118,17 @@ def _serve(
         buffer = image.data.cast("B")
         while _read_into(pictures, buffer):
             _answer(lambda: loaded.submit(image).result(), 1, metadata, answers)
+
+
+def _loading(
+    model: ModelFile,
+    decision: Decision,
+    workload: Workload,
+    users: int,
+    notify: Callable[[str], None],
+) -> Backend:
+    batch = batch_for(decision.choice, users)
+    return load_chosen(model, decision.choice, workload, batch=batch, notify=notify)
 
 
 class BatchingServer:

@@ -5,6 +5,8 @@ This module runs in the parent process. `selection.background_child` is what run
 
 import json
 import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ class Fastest:
     def gain(self, over: BackendChoice) -> float:
         """Return how many times as fast as `over` the choice is, or 1 if `over` is not known."""
         slower = self.speeds.get(str(over), 0.0)
-        return self.speeds[str(self.choice)] / slower if slower else 1.0
+        return self.speeds.get(str(self.choice), 0.0) / slower if slower else 1.0
 
 
 class BackgroundMeasuring(Closing):
@@ -59,6 +61,9 @@ class BackgroundMeasuring(Closing):
         self, wanted: Wanted, progress: Callable[[str], None], *, low_priority: bool
     ) -> None:
         words = [wanted.model, wanted.backend, wanted.precision, wanted.workload]
+        # The trials of the child leave files when it is killed.
+        self._folder = tempfile.TemporaryDirectory(prefix="ssd_live-", ignore_cleanup_errors=True)
+        own_folder = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
         self._process = subprocess.Popen(
             [
                 *own_program("ssd_live.selection.background_child", MEASURE_COMMAND),
@@ -69,7 +74,9 @@ class BackgroundMeasuring(Closing):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=own_environment(),
+            env=own_environment() | own_folder,
+            # Linux compares priorities within a session, and sessions with each other.
+            start_new_session=low_priority and sys.platform != "win32",
         )
         self._progress = progress
         # What was measured, when the child has ended. It stays None if measuring failed.
@@ -94,6 +101,7 @@ class BackgroundMeasuring(Closing):
         self._process.kill()
         self._process.wait()
         self._thread.join(_END_SECONDS)
+        self._folder.cleanup()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

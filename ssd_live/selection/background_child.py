@@ -5,6 +5,7 @@ This process prints lines of JSON: any number of `{"progress": ...}`, then `{"be
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,8 +14,9 @@ from typing import IO, Any
 from ssd_live.errors import SsdLiveError
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.choice import parse_constraint
-from ssd_live.selection.choose import fastest
+from ssd_live.selection.choose import decide, fastest
 from ssd_live.selection.measure import measured
+from ssd_live.selection.table import known
 from ssd_live.system.child_process import end_with_parent
 from ssd_live.system.machine import yield_to_all
 
@@ -28,7 +30,10 @@ def run_as_child(arguments: Sequence[str]) -> int:
     end_with_parent()
     if arguments[4:] == ["low"]:
         yield_to_all()
-    return main(arguments[:4], sys.stdout)
+    # Text that a library prints must not get between the lines.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return main(arguments[:4], answers)
 
 
 def main(arguments: Sequence[str], answers: IO[str]) -> int:
@@ -50,7 +55,13 @@ def main(arguments: Sequence[str], answers: IO[str]) -> int:
             without_gpu=constraint.is_cpu_only,
             again=True,
         )
-        best = fastest(model, rows, constraint, workload).choice  # type: ignore[arg-type]
+        # What `decide` takes from now on; if nothing could be stored, what it would take.
+        stored = known(model, without_gpu=constraint.is_cpu_only) is not None
+        best = (
+            decide(model, backend, precision, workload=workload)  # type: ignore[arg-type]
+            if stored
+            else fastest(model, rows, constraint, workload)  # type: ignore[arg-type]
+        ).choice
     except SsdLiveError as error:
         tell({"error": str(error)})
         return 1

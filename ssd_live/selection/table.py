@@ -63,12 +63,25 @@ def known(model: ModelFile, *, without_gpu: bool = False) -> list[BackendMeasure
 
     The result is None if nothing valid is stored: nothing was measured, the file is damaged, or the
     model, the machine or the version of a package has changed. With `without_gpu`, measurements
-    that were made without a GPU are valid too.
+    that were made without a GPU are valid too, and the newer ones are returned.
     """
     rows = _stored(table_path(model), table_identity(model))
-    if rows is None and without_gpu:
-        rows = _stored(table_path(model, "cpu"), table_identity(model, without_gpu=True))
+    if without_gpu and (rows is None or _time_of(model, "cpu") > _time_of(model)):
+        on_cpu = _stored(table_path(model, "cpu"), table_identity(model, without_gpu=True))
+        rows = rows if on_cpu is None else on_cpu
     return rows
+
+
+def measured_at(model: ModelFile) -> float:
+    """Return when the backends were last measured for a model, in seconds since 1970, or 0."""
+    return max(_time_of(model), _time_of(model, "cpu"))
+
+
+def _time_of(model: ModelFile, scope: str = "backends") -> float:
+    try:
+        return table_path(model, scope).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def store(model: ModelFile, rows: list[BackendMeasurement], *, without_gpu: bool = False) -> None:

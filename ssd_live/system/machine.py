@@ -196,6 +196,8 @@ def yield_to_all() -> None:
             psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
         else:
             os.nice(_LEAST)
+            # Linux may treat a session as one process among others ("autogroup", see sched(7)).
+            Path("/proc/self/autogroup").write_text(str(_LEAST), encoding="ascii")
 
 
 def package_version(name: str) -> str | None:

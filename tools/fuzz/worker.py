@@ -163,7 +163,7 @@ def _table(path: Path, folder: Path) -> None:
         raise BackendError("not measured here")
 
     with (
-        mock.patch.object(measure, "run_trial", no_trial),
+        mock.patch.object(measure, "Trial", no_trial),
         mock.patch.dict(os.environ, {"SSD_LIVE_ENGINES": str(folder)}),
     ):
         model = tiny_model()

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
-from ssd_live.commands.progress import TerminalProgress, notify
+from ssd_live.commands.progress import TerminalProgress, has_listener, notify
 from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
@@ -87,7 +87,7 @@ def run(request: Request) -> None:
         ):
             totals = work.run(progress)
     _print_summary(plan, totals)
-    if not totals.failures and _is_worth_measuring(decision, totals):
+    if _is_worth_measuring(decision, totals, request):
         _measure_for_later(model, request)
     if totals.stopped:
         raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
@@ -102,12 +102,22 @@ def run(request: Request) -> None:
         ) from totals.last_error
 
 
-def _is_worth_measuring(decision: Decision, totals: RunSummary) -> bool:
-    """Return whether later runs may be faster if the backends are measured now."""
+def _is_worth_measuring(decision: Decision, totals: RunSummary, request: Request) -> bool:
+    """Return whether later runs may be faster if the backends are measured now.
+
+    Another program that started this command, such as the window, waits for its end and has a
+    backend of its own in use.
+    """
+    if totals.stopped or totals.failures or totals.seconds < LONG_SECONDS:
+        return False
+    if request.runner != "local" or has_listener():
+        return False
     if decision.measurement is not None:
         # If this run was much faster than measured, the machine was busy during the measurement.
-        return totals.fps > _CONTRADICTION * decision.measurement.throughput_fps
-    return decision.may_improve and totals.seconds >= LONG_SECONDS
+        # Larger batches and frames without inference would be faster too.
+        is_comparable = request.every == 1 and decision.choice.device == "CPU"
+        return is_comparable and totals.fps > _CONTRADICTION * decision.measurement.throughput_fps
+    return decision.may_improve
 
 
 def _measure_for_later(model: ModelFile, request: Request) -> None:

@@ -59,7 +59,8 @@ class Pacer:
         media_time /= self._speed
         if self._offset is not None:
             due = media_time + self._offset
-            if -self._FARTHEST_BEHIND_SECONDS <= due - now <= self._FARTHEST_AHEAD_SECONDS:
+            farthest = self._FARTHEST_AHEAD_SECONDS / min(self._speed, 1.0)
+            if -self._FARTHEST_BEHIND_SECONDS <= due - now <= farthest:
                 return due
         self._offset = now - media_time
         return now

@@ -3,6 +3,7 @@
 import errno
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from urllib.parse import urlsplit
@@ -231,14 +232,16 @@ class StreamSource(Closing):
     def _unknown_host(self) -> str:
         """Return the host in the address if no name server knows it, or "" if one does.
 
-        Without a network, a name server does not answer, and the result is "" too.
+        Without a network, a name server does not answer, and the result is "" too. Only Linux tells
+        the two apart. A name that ends in `.local` is known only while its device is on.
         """
-        host = urlsplit(self._address).hostname or ""
         try:
-            socket.getaddrinfo(host, None)
+            host = urlsplit(self._address).hostname or ""
+            if sys.platform == "linux" and not host.endswith(".local"):
+                socket.getaddrinfo(host, None)
         except socket.gaierror as error:
             return host if error.errno == socket.EAI_NONAME else ""
-        except (OSError, UnicodeError):
+        except (OSError, ValueError):
             return ""
         return ""
 

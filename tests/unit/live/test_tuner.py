@@ -1,6 +1,7 @@
 """The backends are measured when a session is steady, and a faster one is told of."""
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,7 +53,7 @@ class Machine:
         self.measuring: list[Measuring] = []
         self.found = 0
         self.ended: list[str] = []
-        clock = SimpleNamespace(monotonic=lambda: self.now)
+        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: 1e9 + self.now)
         monkeypatch.setattr(tuner, "time", clock)
         monkeypatch.setattr(tuner, "BackgroundMeasuring", self._measure)
         monkeypatch.setattr(tuner, "CpuLoad", lambda _: SimpleNamespace(sample=lambda: self.shares))
@@ -158,6 +159,26 @@ def test_a_measurement_that_the_live_latency_contradicts_is_made_again(
     machine.tuner.use(REQUEST, info(may_improve=False, measured_ms=measured_ms), "latency")
     machine.wait(2 * STEADY_SECONDS, latency_ms=live_ms)
     assert bool(machine.measuring) is is_wrong
+
+
+def test_what_was_measured_lately_is_not_measured_again(machine: Machine) -> None:
+    """Measuring beside a session is not exact, and would contradict the next one again."""
+    lately = replace(info(may_improve=False, measured_ms=80.0), measured_at=1e9)
+    machine.tuner.use(REQUEST, lately, "latency")
+    machine.wait(2 * STEADY_SECONDS, latency_ms=8.0)
+    assert not machine.measuring
+
+
+def test_a_recording_or_an_export_ends_measuring_until_later(machine: Machine) -> None:
+    machine.tuner.use(REQUEST, info(), "latency")
+    machine.wait(STEADY_SECONDS + 1)
+    machine.wait(1, is_calm=False)
+    assert machine.measuring[0].is_closed
+    machine.wait(STEADY_SECONDS - 1)
+    assert len(machine.measuring) == 1
+    machine.wait(2)
+    assert len(machine.measuring) == 2
+    assert machine.found == 0
 
 
 def test_a_request_for_another_model_ends_measuring_and_is_measured_itself(

@@ -1,11 +1,13 @@
 """What was measured is remembered until anything changes."""
 
 import json
+import os
+from dataclasses import replace
 
 import pytest
 
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.selection.table import known, store, table_path
+from ssd_live.selection.table import known, measured_at, store, table_path
 from ssd_live.system import machine
 from tests.unit.selection.parts import ROWS, Trials
 
@@ -62,6 +64,18 @@ def test_another_gpu_or_driver_makes_it_unknown_but_not_what_is_of_the_cpu(
     assert known(model, without_gpu=True) == ROWS
     trials.gpus.clear()
     assert known(model, without_gpu=True) == ROWS
+
+
+def test_without_a_gpu_the_newer_measurements_count(model: ModelFile) -> None:
+    newer = [replace(ROWS[0], latency_ms=1.0)]
+    store(model, ROWS)
+    store(model, newer, without_gpu=True)
+    os.utime(table_path(model), (1000, 1000))
+    assert known(model, without_gpu=True) == newer
+    assert known(model) == ROWS
+    os.utime(table_path(model, "cpu"), (500, 500))
+    assert known(model, without_gpu=True) == ROWS
+    assert measured_at(model) == 1000
 
 
 @pytest.mark.parametrize("package", ["tensorrt", "tensorrt-rtx", "pycuda", "cuda-bindings"])

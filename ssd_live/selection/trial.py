@@ -195,8 +195,8 @@ def main(arguments: Sequence[str]) -> int:
             _write_results(model, choice, one, images, Path(file))
             _tell(replies, {"ready": True})
             while rounds.get():
-                latency = 1000 / _measure(one.submit, 1, images)
-                throughput = _measure(many.submit, many.slots, images)
+                latency = 1000 / images_per_second(one.submit, 1, images)
+                throughput = images_per_second(many.submit, many.slots, images)
                 _tell(replies, Speed(latency, throughput)._asdict())
     except SsdLiveError as error:
         _tell(replies, {"error": str(error)})
@@ -240,7 +240,9 @@ def _write_results(
     np.savez(file, **_pack(found, "detections"), **_pack(boxes, "boxes"))  # type: ignore[arg-type]
 
 
-def _measure(submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]) -> float:
+def images_per_second(
+    submit: Callable[[Pixels], Pending], slots: int, images: Sequence[Pixels]
+) -> float:
     """Return how many images per second a backend computes with `slots` batches in flight.
 
     `submit` is the function of the backend that starts a batch. Each batch holds one image; the

@@ -403,6 +403,30 @@ def test_cancelling_ends_measuring(
     assert not told.ready
 
 
+# OpenVINO loads nothing, as after an update that broke it.
+BROKEN_OPENVINO = """
+import sys
+from ssd_live.errors import BackendError
+if any("ssd_live." in word for word in sys.orig_argv):
+    from ssd_live.backends import openvino
+    def load(model, options):
+        raise BackendError("OpenVINO is broken")
+    openvino.load = load
+"""
+
+
+def test_if_what_the_rule_chose_does_not_load_something_else_is_found(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN_OPENVINO)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{CHECKOUT}")
+    monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
+    told.loader.load(ModelRequest("ssdlite300-mobilenetv2-person"))
+    wait_until(lambda: told.ready or told.failed)
+    assert not told.failed
+    assert any(line.endswith("cannot be used: OpenVINO is broken") for line in told.lines)
+
+
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="Windows cannot tell it")
 def test_the_process_ends_at_once_if_its_parent_ends_while_it_loads(
     tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

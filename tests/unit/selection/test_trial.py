@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -60,6 +63,25 @@ def test_a_trial_that_gives_no_answer_is_ended(
     with pytest.raises(BackendError, match="did not answer within 0 s"):
         Trial(tiny, CHOICE)
     assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize(("seconds", "slots"), [(0.002, 1), (0.3, 1), (0.3, 4)])
+def test_the_speed_of_a_slow_model_is_measured_too(seconds: float, slots: int) -> None:
+    """Most of the time then goes into images that are still in flight when the time is over."""
+    free_at = 0.0
+
+    class InFlight:
+        def __init__(self) -> None:
+            nonlocal free_at
+            free_at = max(free_at, time.monotonic()) + seconds
+            self._done_at = free_at
+
+        def result(self, timeout: float | None = None) -> Any:
+            time.sleep(max(self._done_at - time.monotonic(), 0))
+
+    image = np.zeros((4, 4, 3), np.uint8)
+    found = trial.images_per_second(lambda _: InFlight(), slots, [image])
+    assert found == pytest.approx(1 / seconds, rel=0.35)
 
 
 def test_a_trial_ends_with_its_parent(tiny: Path) -> None:

@@ -19,7 +19,7 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.export import Export
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.notice import NoticeAction, NoticeBar
+from ssd_live.gui.notice import NoticeAction, Notices
 from ssd_live.gui.transport import clock
 from ssd_live.live.outputs import annotated, default_recording
 from ssd_live.live.recorder import Recorded
@@ -33,7 +33,7 @@ class CaptureActions(QObject):
     """The user's actions that save output of the selected source of a window.
 
     The user can record the source, save or copy a snapshot, and export an annotated copy of a file.
-    The notice bar shows the results and errors. `record_action` is kept checked while the selected
+    Notices show the results and errors. `record_action` is kept checked while the selected
     source is recorded. `model_request` is a function that returns the model for an export.
     """
 
@@ -44,7 +44,7 @@ class CaptureActions(QObject):
         bridge: Bridge,
         settings: Settings,
         grid: VideoGrid,
-        notice: NoticeBar,
+        notice: Notices,
         record_action: QAction,
         model_request: Callable[[], ModelRequest],
     ) -> None:
@@ -128,7 +128,7 @@ class CaptureActions(QObject):
         """Start a recording of the selected source if `on` is true, else stop it.
 
         If `path` is None, the file gets a new name in the output folder. If the recording cannot
-        start, the notice bar shows the error.
+        start, a notice shows the error.
         """
         if not on:
             self._session.stream.stop_recording()
@@ -215,8 +215,7 @@ class CaptureActions(QObject):
     def ask_export(self) -> None:
         """Ask the user for an output file, and start to export the current video file to it.
 
-        If an export is already running or the source is not a file, show an error in the notice bar
-        instead.
+        If an export is already running or the source is not a file, show a notice instead.
         """
         state = self._session.pipeline.state
         if self._export.is_running:

@@ -6,14 +6,14 @@ from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.notice import Notices
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
 from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 
-# The topic (see `NoticeBar.say`) of the notices about the model.
+# The topic (see `Notices.say`) of the notices about the model.
 _TOPIC = "network"
 
 
@@ -34,7 +34,7 @@ class ModelController(QObject):
         bridge: Bridge,
         settings: Settings,
         grid: VideoGrid,
-        notice: NoticeBar,
+        notice: Notices,
         panel: DetectionPanel,
         requested: ModelRequest,
         shown: DisplayFilters,

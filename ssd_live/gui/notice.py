@@ -81,7 +81,7 @@ class _Notice(QFrame):
         return self._label.text()
 
 
-class NoticeBar(QWidget):
+class Notices(QWidget):
     """The notices at the lower edge of the widget `over`, the newest at the bottom.
 
     There are two kinds of notices. An "error" stays until the user closes it, until `resolved` is

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QMainWindow
 
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.grid import VideoGrid
-from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.notice import Notices
 from ssd_live.gui.transport import clock
 from ssd_live.gui.view import VideoView
 from ssd_live.live.session import LiveSession
@@ -35,7 +35,7 @@ class SourceStatus(QObject):
         window: QMainWindow,
         session: LiveSession,
         grid: VideoGrid,
-        notice: NoticeBar,
+        notice: Notices,
         actions: Actions,
     ) -> None:
         super().__init__(window)
@@ -121,7 +121,7 @@ class SourceStatus(QObject):
             self.ended.emit()
 
     def _topic(self, view: VideoView) -> str:
-        """Return the topic (see `NoticeBar.say`) of the notices about the source of a view."""
+        """Return the topic (see `Notices.say`) of the notices about the source of a view."""
         return f"source {self._grid.views.index(view)}"
 
     def _lost_text(self, view: VideoView, state: CaptureState) -> str:

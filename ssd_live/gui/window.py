@@ -24,7 +24,7 @@ from ssd_live.gui.docks import Docks
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
 from ssd_live.gui.model_controller import ModelController
-from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.notice import Notices
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.readout import Readout
 from ssd_live.gui.shortcut_filter import ShortcutFilter
@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
     def _make_widgets(self, models: list[str], backends: list[str], precisions: list[str]) -> None:
         session, settings, actions = self._session, self._settings, self.actions_by_name
         self.grid = VideoGrid(session)
-        self.notice = NoticeBar(self.grid)
+        self.notice = Notices(self.grid)
         self._playback = Playback(self, session, settings, actions)
         middle = QWidget()
         layout = QVBoxLayout(middle)
@@ -250,7 +250,7 @@ class MainWindow(QMainWindow):
         """Open another source in the selected view.
 
         `text` names the source: a path, an address, a camera number, "screen" or "pattern". If it
-        is not valid, the notice bar shows the error and the current source stays. If `options` is
+        is not valid, a notice shows the error, and the current source stays. If `options` is
         None, the source options that were given last are used.
         """
         try:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from ssd_live import __version__
 from ssd_live.gui.dialogs import PreferencesDialog
-from ssd_live.gui.notice import NoticeBar
+from ssd_live.gui.notice import Notices
 from ssd_live.gui.numbers_panel import NumbersPanel
 from ssd_live.gui.transport import TransportBar
 from ssd_live.settings import Settings
@@ -263,15 +263,15 @@ def test_the_settings_dialog_shows_what_is_set(application: QApplication) -> Non
 
 
 @pytest.fixture
-def notice(application: QApplication) -> Iterator[NoticeBar]:
+def notice(application: QApplication) -> Iterator[Notices]:
     over = QWidget()
     over.resize(400, 300)
     over.show()
-    yield NoticeBar(over)
+    yield Notices(over)
     over.deleteLater()
 
 
-def test_an_error_stays_until_it_is_closed(notice: NoticeBar) -> None:
+def test_an_error_stays_until_it_is_closed(notice: Notices) -> None:
     notice.say("error", "it broke", "camera")
     assert notice.text == "it broke"
     assert not any(timer.isActive() for timer in notice.findChildren(QTimer))
@@ -279,7 +279,7 @@ def test_an_error_stays_until_it_is_closed(notice: NoticeBar) -> None:
     assert notice.text == ""
 
 
-def test_what_was_done_goes_by_itself(notice: NoticeBar) -> None:
+def test_what_was_done_goes_by_itself(notice: Notices) -> None:
     notice.say("done", "saved")
     (timer,) = notice.findChildren(QTimer)
     assert timer.isActive()
@@ -287,13 +287,13 @@ def test_what_was_done_goes_by_itself(notice: NoticeBar) -> None:
     assert notice.text == ""
 
 
-def test_an_error_that_follows_something_done_does_not_go_by_itself(notice: NoticeBar) -> None:
+def test_an_error_that_follows_something_done_does_not_go_by_itself(notice: Notices) -> None:
     notice.say("done", "saved")
     notice.say("error", "it broke")
     assert not any(timer.isActive() for timer in notice.findChildren(QTimer))
 
 
-def test_only_its_own_topic_mends_an_error(notice: NoticeBar) -> None:
+def test_only_its_own_topic_mends_an_error(notice: Notices) -> None:
     notice.say("error", "it broke", "camera")
     notice.resolved("network")
     assert notice.text == "it broke"
@@ -301,7 +301,7 @@ def test_only_its_own_topic_mends_an_error(notice: NoticeBar) -> None:
     assert notice.text == ""
 
 
-def test_a_mended_source_does_not_take_another_message_away(notice: NoticeBar) -> None:
+def test_a_mended_source_does_not_take_another_message_away(notice: Notices) -> None:
     notice.say("error", "it broke", "camera")
     notice.say("done", "saved")
     notice.resolved("camera")
@@ -318,12 +318,12 @@ def test_a_closed_error_is_not_said_again(desk: Desks) -> None:
     assert opened.window.notice.text == ""
 
 
-def test_a_message_in_markup_is_shown_as_it_is(notice: NoticeBar) -> None:
+def test_a_message_in_markup_is_shown_as_it_is(notice: Notices) -> None:
     notice.say("error", "<b>bold</b>")
     assert part(notice, QLabel).textFormat() is Qt.TextFormat.PlainText
 
 
-def test_errors_and_news_differ_in_colour_and_are_readable(notice: NoticeBar) -> None:
+def test_errors_and_news_differ_in_colour_and_are_readable(notice: Notices) -> None:
     colours = []
     for kind in ("error", "done"):
         notice.say(kind, "line")

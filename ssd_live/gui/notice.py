@@ -46,6 +46,10 @@ class _Notice(QFrame):
         self.setStyleSheet(
             f"QFrame#notice {{ background: {_COLOURS[kind]}; border-radius: 6px; }}"
             "QFrame#notice QLabel, QFrame#notice QToolButton { color: #ffffff; }"
+            "QFrame#notice QToolButton { background: transparent; border-radius: 4px;"
+            " border: 1px solid rgba(255, 255, 255, 150); padding: 2px 8px; }"
+            "QFrame#notice QToolButton#close { border: none; }"
+            "QFrame#notice QToolButton:hover { background: rgba(255, 255, 255, 50); }"
         )
         self._label = QLabel(text)
         self._label.setWordWrap(True)
@@ -64,6 +68,7 @@ class _Notice(QFrame):
             button.clicked.connect(lambda _=False, slot=slot: slot())
             layout.addWidget(button)
         close = QToolButton()
+        close.setObjectName("close")
         close.setText("✕")
         close.setAutoRaise(True)
         close.setToolTip(self.tr("Close this message"))

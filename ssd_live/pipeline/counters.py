@@ -184,8 +184,8 @@ class Recent:
         now = time.monotonic() if now is None else now
         with self._lock:
             self._forget(now)
-            values = [seconds for _, seconds in self._durations]
-        return float(np.percentile(values, percent)) if values else 0.0
+            values = sorted(seconds for _, seconds in self._durations)
+        return values[min(int(len(values) * percent / 100), len(values) - 1)] if values else 0.0
 
     def _forget(self, now: float) -> None:
         while self._durations and self._durations[0][0] < now - _RATE_WINDOW_SECONDS:

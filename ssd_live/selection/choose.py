@@ -17,7 +17,7 @@ from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choice import BackendChoice, BackendConstraint, parse_constraint
 from ssd_live.selection.guard import guard, is_bundled
-from ssd_live.selection.measure import int8_precision, measured
+from ssd_live.selection.measure import candidates, int8_precision, measured
 from ssd_live.selection.table import BackendMeasurement, known
 from ssd_live.system import machine
 
@@ -102,9 +102,9 @@ def decide(
         choices = [choice for choice in _by_rule(model, offered) if constraint.allows(choice)]
         if choices:
             return Decision(_first_that_runs(model, choices, notify))
-    if rows is None:
+    if rows is None and any(constraint.allows(choice) for choice in candidates(model)):
         rows = measured(model, notify, without_gpu=constraint.is_cpu_only)
-    return fastest(model, rows, constraint, workload)
+    return fastest(model, rows or [], constraint, workload)
 
 
 def fastest(

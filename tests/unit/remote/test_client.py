@@ -373,27 +373,28 @@ def trials() -> list[psutil.Process]:
 ENDLESS_TRIALS = """
 import sys, threading
 from ssd_live import backends
-if "ssd_live.selection.trial" in sys.orig_argv:
-    backends.load_backend = lambda *_: threading.Event().wait()
+from ssd_live.errors import BackendError
+def load(*_):
+    if "ssd_live.selection.trial" in sys.orig_argv:
+        threading.Event().wait()
+    raise BackendError("what the rule chose does not load, so the backends are measured")
+backends.load_backend = load
 """
+PERSON = ModelRequest("ssdlite300-mobilenetv2-person")
 
 
 def test_cancelling_ends_measuring(
-    told: Told, tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(ENDLESS_TRIALS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    # No rule chooses a precision for which the CPU has no instructions, so it is measured.
-    model_request = ModelRequest(tiny.model, "auto", "fp16")
-    told.loader.load(model_request)
+    told.loader.load(PERSON)
     wait_until(trials, what="a backend to be tried")
     (trial,) = trials()
     told.loader.cancel()
     wait_until(lambda: told.failed)
-    assert [(refused, type(error)) for refused, error in told.failed] == [
-        (model_request, CancelledError)
-    ]
+    assert [(refused, type(error)) for refused, error in told.failed] == [(PERSON, CancelledError)]
     wait_until(lambda: not children(), what="the worker to end")
     wait_until(
         lambda: not trial.is_running() or is_zombie(trial),
@@ -421,7 +422,7 @@ def test_if_what_the_rule_chose_does_not_load_something_else_is_found(
     (tmp_path / "sitecustomize.py").write_text(BROKEN_OPENVINO)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{CHECKOUT}")
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    told.loader.load(ModelRequest("ssdlite300-mobilenetv2-person"))
+    told.loader.load(PERSON)
     wait_until(lambda: told.ready or told.failed)
     assert not told.failed
     assert any(line.endswith("cannot be used: OpenVINO is broken") for line in told.lines)
@@ -429,12 +430,12 @@ def test_if_what_the_rule_chose_does_not_load_something_else_is_found(
 
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="Windows cannot tell it")
 def test_the_process_ends_at_once_if_its_parent_ends_while_it_loads(
-    tiny: ModelRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(ENDLESS_TRIALS)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{CHECKOUT}")
     monkeypatch.setenv("SSD_LIVE_ENGINES", str(tmp_path / "engines"))
-    words = ["-m", "ssd_live.remote.server", tiny.model, "auto", "fp16", "1"]
+    words = ["-m", "ssd_live.remote.server", PERSON.model, "auto", "auto", "1"]
     with subprocess.Popen(
         [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

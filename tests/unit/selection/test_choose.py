@@ -41,6 +41,14 @@ def test_a_named_backend_and_precision_are_the_only_choice(
     assert not trials.take()
 
 
+def test_a_precision_that_no_backend_offers_here_is_refused_before_anything_is_measured(
+    model: ModelFile, trials: Trials
+) -> None:
+    with pytest.raises(BackendError, match="no installed backend offers fp16"):
+        choose(model, precision="fp16")
+    assert not trials.take()
+
+
 def test_a_precision_that_no_one_has_is_refused(model: ModelFile) -> None:
     with pytest.raises(UsageError, match="there is no precision 'int3'"):
         choose(model, precision="int3")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from ssd_live.backends import ENGINE_BACKENDS
 from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter, detection_filter
 from ssd_live.detections import Detections
-from ssd_live.errors import BackendError, MissingPackageError, SsdLiveError
+from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.display_filter import DisplayFilters
@@ -262,10 +262,13 @@ class LiveSession(Closing):
     def _load_failed(self, model_request: ModelRequest, error: SsdLiveError) -> None:
         if model_request is self._switching:
             # The backend in use still runs.
-            _logger.warning("the switch to a faster backend failed: %s", error)
             self._switching, self._model_request = None, self._request_in_use
+            # What the user cancelled is no error.
+            is_cancelled = isinstance(error, CancelledError)
+            if not is_cancelled:
+                _logger.warning("the switch to a faster backend failed: %s", error)
             if self._switch_was_asked_for:
-                self._measured(str(error))
+                self._measured("" if is_cancelled else str(error))
             return
         if model_request is self._model_request:
             if (

@@ -144,6 +144,21 @@ def test_a_switch_that_the_user_asked_for_and_that_fails_is_told(
     assert machine.told == ["there is not enough memory"]
 
 
+def test_a_switch_that_the_user_cancels_is_no_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuner, "STEADY_SECONDS", 1e9)
+    with machine.session() as session:
+        machine.run_on(session, REQUEST)
+        machine.endless.add("auto")
+        session.measure_backends()
+        tick_until(session, lambda: len(machine.networks) == 2)
+        session.cancel_loading()
+        wait_until(lambda: len(machine.loaded) == 2)
+        machine.see(session)
+    assert (machine.failed, machine.told) == ([], [])
+
+
 def test_a_process_that_cannot_be_started_is_told_to_who_asked(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

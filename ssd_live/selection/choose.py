@@ -1,6 +1,6 @@
 """Choose the backend, device and precision, as measured on this machine or by a rule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -99,9 +99,9 @@ def decide(
             return Decision(offered[0], is_only=True)
     rows = known(model, without_gpu=constraint.is_cpu_only)
     if rows is None and not measure:
-        choices = [choice for choice in _by_rule(model, offered) if constraint.allows(choice)]
-        if choices:
-            return Decision(_first_that_runs(model, choices, notify))
+        choices = (choice for choice in _by_rule(model, offered) if constraint.allows(choice))
+        if (by_rule := _first_that_runs(model, choices, notify)) is not None:
+            return Decision(by_rule)
     if rows is None and any(constraint.allows(choice) for choice in candidates(model)):
         rows = measured(model, notify, without_gpu=constraint.is_cpu_only)
     return fastest(model, rows or [], constraint, workload)
@@ -135,26 +135,26 @@ def fastest(
     return Decision(best.choice, best)
 
 
-def _by_rule(model: ModelFile, offered: Sequence[BackendChoice]) -> list[BackendChoice]:
-    """Return the choices that the rule allows, the best first.
+def _by_rule(model: ModelFile, offered: Sequence[BackendChoice]) -> Iterator[BackendChoice]:
+    """Yield the choices that the rule allows, the best first.
 
     `offered` holds the choices of the backend that the user names. If it is empty, the backends
-    that need no engine are taken, on the CPU. Nothing is imported.
+    that need no engine are taken, on the CPU. Nothing is imported, and the INT8 version of the
+    model is read only when a choice depends on it.
     """
     if not offered:
-        return [
-            BackendChoice(name, "CPU", precision)
-            for name in _WITHOUT_ENGINE
-            if name in installed()
-            for precision in _ON_CPU
-            if _is_suitable(model, name, precision)
-        ]
-    if offered[0].device == "CPU":
-        wanted = [one for one in _ON_CPU if _is_suitable(model, offered[0].backend, one)]
-    else:
-        wanted = list(_ON_GPU)
+        for name in _WITHOUT_ENGINE:
+            if name in installed():
+                for precision in _ON_CPU:
+                    if _is_suitable(model, name, precision):
+                        yield BackendChoice(name, "CPU", precision)
+        return
     by_precision = {choice.precision: choice for choice in offered}
-    return [by_precision[precision] for precision in wanted if precision in by_precision]
+    on_cpu = offered[0].device == "CPU"
+    for precision in _ON_CPU if on_cpu else _ON_GPU:
+        choice = by_precision.get(precision)
+        if choice is not None and (not on_cpu or _is_suitable(model, choice.backend, precision)):
+            yield choice
 
 
 def _is_suitable(model: ModelFile, backend: str, precision: Precision) -> bool:
@@ -174,11 +174,12 @@ def _is_suitable(model: ModelFile, backend: str, precision: Precision) -> bool:
 
 
 def _first_that_runs(
-    model: ModelFile, choices: Sequence[BackendChoice], notify: Callable[[str], None]
-) -> BackendChoice:
+    model: ModelFile, choices: Iterable[BackendChoice], notify: Callable[[str], None]
+) -> BackendChoice | None:
     """Return the first choice whose backend is installed and can run the model.
 
-    Only a file of unknown origin is tried. Raises the error of the first choice if there is none.
+    Only a file of unknown origin is tried. Return None if there are no choices. Raises the error of
+    the first choice if none of them can run the model.
     """
     first_error: SsdLiveError | None = None
     for choice in choices:
@@ -190,8 +191,9 @@ def _first_that_runs(
             first_error = first_error or error
         else:
             return choice
-    assert first_error is not None
-    raise first_error
+    if first_error is not None:
+        raise first_error
+    return None
 
 
 def _checked(

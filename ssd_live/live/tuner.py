@@ -9,10 +9,11 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import psutil
 
-from ssd_live.backends.base import Workload
+from ssd_live.backends.base import Precision, Workload
 from ssd_live.closing import Closing
 from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.selection.background import BackgroundMeasuring, Wanted
@@ -171,7 +172,8 @@ class BackendTuner(Closing):
         if measuring.error_message:
             _logger.debug("the backends were not measured: %s", measuring.error_message)
         loaded = self._loaded
-        in_use = BackendChoice(loaded.backend, loaded.device, loaded.precision)  # type: ignore[arg-type]
+        precision = cast(Precision, loaded.precision)
+        in_use = BackendChoice(loaded.backend, loaded.device, precision)
         if fastest is not None and fastest.choice != in_use and fastest.gain(in_use) >= _GAIN:
             self._found()
         elif self.was_asked_for:

@@ -24,7 +24,7 @@ from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choice import BackendChoice, batch_for_video
 from ssd_live.selection.load import with_score_threshold
-from ssd_live.video.encoders import DEFAULT_CRF, open_encoder, software_encoder
+from ssd_live.video.encoders import DEFAULT_CRF, Codec, open_encoder, software_encoder, works
 from ssd_live.video.reader import VideoReader
 
 # The stages for detections only, and the additional stages for a video.
@@ -112,7 +112,8 @@ def _frames(reader: VideoReader) -> Iterator[Frame]:
 def _write(
     reader: VideoReader, found: Sequence[Detections], draw: "_Clock", encode: "_Clock"
 ) -> None:
-    encoder = software_encoder("h264")
+    codec: Codec = "h264" if works("libx264", "yuv420p") else "vp9"
+    encoder = software_encoder(codec)
     context: av.VideoCodecContext | None = None
     overlay: Overlay | None = None
     for number, frame in enumerate(_frames(reader)):
@@ -120,7 +121,7 @@ def _write(
         with draw:
             drawn = _draw(overlay, frame, found[number // _KEPT_EVERY])
         native: av.VideoFrame = drawn.native  # type: ignore[assignment]
-        size, options = (native.width, native.height), encoder.options_for(DEFAULT_CRF["h264"])
+        size, options = (native.width, native.height), encoder.options_for(DEFAULT_CRF[codec])
         context = context or open_encoder(
             encoder.name, "yuv420p", size, options, rate=reader.info.rate, threads=1
         )

@@ -35,7 +35,7 @@ from ssd_live.selection.agreement import sample_images
 from ssd_live.selection.choice import BackendChoice, batch_for_video
 from ssd_live.selection.load import load_chosen
 from ssd_live.system.child_process import end_with_parent
-from ssd_live.video.encoders import DEFAULT_CRF
+from ssd_live.video.encoders import DEFAULT_CRF, default_codec
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality
 
@@ -107,6 +107,7 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     """
     config = ModelConfig(model, choice, detection_filter(model.metadata), batch_for_video(choice))
     source = Path(order["clip"])
+    codec = default_codec()
     output = Path(order["folder"]) / "out.mp4" if order["what"] == VIDEO_FILE else None
     with load_model_config(config) as backend:
         own_this_process()
@@ -118,7 +119,7 @@ def end_to_end(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
             report = Job(
                 Task(source, Path(source.name), output),
                 engine,
-                ProcessOptions(Quality("h264", DEFAULT_CRF["h264"]), max_frames=most),
+                ProcessOptions(Quality(codec, DEFAULT_CRF[codec]), max_frames=most),
                 None,
             ).run(lambda counters: windows.note(before + counters.done, counters.last_done_at))
             if output is not None:

@@ -34,7 +34,14 @@ from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
 
 # A generous estimate of compressed video in bits per pixel, to detect a full disk in advance.
-_GUESSED_BITS_PER_PIXEL = {"h264": 0.08, "hevc": 0.06, "av1": 0.05, "mjpeg": 1.5, "ffv1": 6.0}
+_GUESSED_BITS_PER_PIXEL = {
+    "h264": 0.08,
+    "hevc": 0.06,
+    "av1": 0.05,
+    "vp9": 0.08,
+    "mjpeg": 1.5,
+    "ffv1": 6.0,
+}
 
 # One thread makes about 800 network inputs a second from 1080p frames; see docs/benchmarks-log.md.
 _CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS = 4, 3

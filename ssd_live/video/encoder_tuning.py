@@ -8,7 +8,7 @@ from av.video.frame import PictureType
 
 from ssd_live.imaging.planes import planes_of
 from ssd_live.system import machine
-from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder
+from ssd_live.video.encoders import DEFAULT_CRF, Encoder, open_encoder, software_encoder
 
 # The encoder holds no frames back, so that none are lost if the program crashes. This rules out a
 # lookahead.
@@ -38,9 +38,12 @@ def live_options(
     seconds. For libx264, the result is for one of the three efforts in `_EFFORTS` (how much work
     the encoder does to make the file smaller). It is the highest effort that needs at most `_SHARE`
     of the CPU time between two frames, or the lowest effort if all need more. With fewer than two
-    frames nothing can be measured, and the result is for the middle effort. Every other encoder
-    gets its usual options, because it is a hardware encoder and needs little CPU time.
+    frames nothing can be measured, and the result is for the middle effort. VP9 gets its fastest
+    options. Every other encoder gets its usual options, because it is a hardware encoder and needs
+    little CPU time.
     """
+    if encoder == software_encoder("vp9"):
+        return encoder.options_for(DEFAULT_CRF["vp9"], "fastest") | {"lag-in-frames": "0"}
     if encoder.name != "libx264":
         return encoder.options_for(DEFAULT_CRF["h264"])
     budget = machine.available_cores() * min(interval, _SLOWEST_SECONDS) * _SHARE

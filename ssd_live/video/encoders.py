@@ -17,14 +17,22 @@ import av
 
 from ssd_live.errors import OutputError
 
-Codec = Literal["h264", "hevc", "av1", "mjpeg", "ffv1"]
-CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "mjpeg", "ffv1")
+Codec = Literal["h264", "hevc", "av1", "vp9", "mjpeg", "ffv1"]
+CODECS: tuple[Codec, ...] = ("h264", "hevc", "av1", "vp9", "mjpeg", "ffv1")
 # With these values, on each codec's own scale, people see no difference from the original.
-DEFAULT_CRF: dict[Codec, int] = {"h264": 21, "hevc": 24, "av1": 32, "mjpeg": 3, "ffv1": 0}
+DEFAULT_CRF: dict[Codec, int] = {
+    "h264": 21,
+    "hevc": 24,
+    "av1": 32,
+    "vp9": 31,
+    "mjpeg": 3,
+    "ffv1": 0,
+}
 CRF_RANGE: dict[Codec, tuple[int, int]] = {
     "h264": (0, 51),
     "hevc": (0, 51),
     "av1": (0, 63),
+    "vp9": (0, 63),
     "mjpeg": (2, 31),
     "ffv1": (0, 0),
 }
@@ -87,6 +95,12 @@ _X264_PRESETS: dict[Preset, dict[str, str]] = {
         "x264-params": f"{_APART}:subme=1:mbtree=1:rc-lookahead=10:aq-mode=1:scenecut=40",
     },
 }
+_VP9_PRESETS: dict[Preset, dict[str, str]] = {
+    "slow": {"deadline": "good", "cpu-used": "4"},
+    "balanced": {"deadline": "realtime", "cpu-used": "6"},
+    "fast": {"deadline": "realtime", "cpu-used": "8"},
+    "fastest": {"deadline": "realtime", "cpu-used": "8", "aq-mode": "0"},
+}
 _SOFTWARE: dict[Codec, Encoder] = {
     "h264": Encoder("libx264", ("crf",), presets=_X264_PRESETS),
     "hevc": Encoder(
@@ -97,6 +111,9 @@ _SOFTWARE: dict[Codec, Encoder] = {
     ),
     "av1": Encoder(
         "libsvtav1", ("crf",), {"svtav1-params": "tune=0"}, _named("7", "9", "10", "12")
+    ),
+    "vp9": Encoder(
+        "libvpx-vp9", ("crf",), {"b": "0", "row-mt": "1", "tile-columns": "2"}, _VP9_PRESETS
     ),
     "mjpeg": Encoder("mjpeg", ("qmin", "qmax"), pixel_format="yuvj420p"),
     "ffv1": Encoder("ffv1", (), {"level": "3", "slices": "4", "slicecrc": "1"}),
@@ -112,7 +129,7 @@ def hardware_encoders(codec: Codec) -> list[Encoder]:
     """Return the hardware encoders for `codec` that this machine may have, the best first.
 
     The encoders are not tried; use `works` to find out whether an encoder works. The list is empty
-    for MJPEG and FFV1.
+    for VP9, MJPEG and FFV1.
     """
     if codec not in ("h264", "hevc", "av1"):
         return []
@@ -223,6 +240,18 @@ def choose_encoder(codec: Codec) -> Encoder:
             f"({', '.join(CODECS)})"
         )
     return encoder
+
+
+@cache
+def default_codec(*, webm: bool = False) -> Codec:
+    """Return the codec of a video for which the user has not chosen one.
+
+    It is H.264, or in a WebM file (`webm`) AV1, if this machine can encode it. Otherwise it is VP9,
+    because some builds of FFmpeg have only encoders that anyone may use without a licence.
+    """
+    best: Codec = "av1" if webm else "h264"
+    encoders = [*hardware_encoders(best), _SOFTWARE[best]]
+    return best if any(works(item.name, item.pixel_format) for item in encoders) else "vp9"
 
 
 def working_encoders() -> dict[Codec, list[str]]:

@@ -14,7 +14,7 @@ import av
 from av.video.frame import PictureType
 
 from ssd_live.video.encoder_tuning import live_options
-from ssd_live.video.encoders import choose_encoder, keeping_thread_priority
+from ssd_live.video.encoders import choose_encoder, default_codec, keeping_thread_priority
 
 _TIME_BASE = Fraction(1, 1000)
 # Matroska writes a cluster to disk when it is complete. A crash thus loses at most one cluster of
@@ -101,7 +101,7 @@ class RecordingWriter:
     def _begin(self) -> None:
         pictures, self._first = self._first, []
         first, last = pictures[0], pictures[-1]
-        encoder = choose_encoder("h264")
+        encoder = choose_encoder(default_codec())
         interval = float((last.pts - first.pts) * _TIME_BASE) / max(len(pictures) - 1, 1)  # type: ignore[operator]
         options = live_options(encoder, pictures, interval)
         self._container = av.open(

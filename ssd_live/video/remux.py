@@ -16,6 +16,7 @@ import av
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 # Every container that can hold sound can hold at least one of these codecs.
 _AUDIO_FALLBACKS = ("aac", "libopus", "flac")
@@ -202,6 +203,11 @@ def _copy_streams(
             raise KeyboardInterrupt
         # The last packet of each stream is empty: it tells a decoder that the stream ends.
         if packet.dts is not None:
+            rate = packet.stream.average_rate if isinstance(packet.stream, VideoStream) else None
+            if not packet.duration and rate:
+                # An MP4 file in fragments does not say the durations, and for VP9 FFmpeg does not
+                # find them. Players leave out a last frame that has none.
+                packet.duration = max(round(1 / (rate * packet.time_base)), 1)
             packet.stream = outputs[packet.stream.index]
             writer.mux(packet)
 

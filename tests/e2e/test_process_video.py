@@ -200,7 +200,14 @@ def test_interlaced_video_keeps_its_frames(tmp_path: Path, process: Process) -> 
 
 @pytest.mark.parametrize(
     ("codec", "suffix"),
-    [("h264", ".mp4"), ("hevc", ".mp4"), ("av1", ".mp4"), ("mjpeg", ".mkv"), ("ffv1", ".mkv")],
+    [
+        ("h264", ".mp4"),
+        ("hevc", ".mp4"),
+        ("av1", ".mp4"),
+        ("vp9", ".mp4"),
+        ("mjpeg", ".mkv"),
+        ("ffv1", ".mkv"),
+    ],
 )
 def test_every_codec_writes_what_it_is_called(
     codec: str, suffix: str, tmp_path: Path, process: Process

@@ -43,10 +43,10 @@ class Request:
     threshold: Threshold = None
     classes: Classes = ""
     codec: Annotated[
-        Literal["h264", "hevc", "av1", "mjpeg", "ffv1"] | None,
+        Literal["h264", "hevc", "av1", "vp9", "mjpeg", "ffv1"] | None,
         typer.Option(
-            help="Codec of the annotated video: h264 by default, av1 for .webm. A hardware encoder "
-            "is used if it works."
+            help="Codec of the annotated video: h264 by default, av1 for .webm, or vp9 where "
+            "these cannot be encoded. A hardware encoder is used if it works."
         ),
     ] = None
     crf: Annotated[

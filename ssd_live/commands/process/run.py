@@ -27,6 +27,7 @@ from ssd_live.video.encoders import (
     DEFAULT_CRF,
     DEFAULT_PRESET,
     Codec,
+    default_codec,
     software_encoder,
 )
 from ssd_live.video.writer import Quality
@@ -41,8 +42,8 @@ _CORES_FOR_ONE = 4
 LONG_SECONDS = 30.0
 # A run that is this many times as fast as what was measured shows that the measurement is wrong.
 _CONTRADICTION = 1.5
-# WebM can hold only this one of the offered codecs (webmproject.org, "WebM Container Guidelines").
-_WEBM_CODEC: Codec = "av1"
+# WebM can hold only these of the offered codecs (webmproject.org, "WebM Container Guidelines").
+_WEBM_CODECS: tuple[Codec, ...] = ("av1", "vp9")
 
 
 def run(request: Request) -> None:
@@ -190,8 +191,8 @@ def _codec(request: Request) -> Codec:
     """
     is_webm = not request.no_video and (request.output or "").lower().endswith(".webm")
     if request.codec is None:
-        return _WEBM_CODEC if is_webm else "h264"
-    if is_webm and request.codec != _WEBM_CODEC:
+        return default_codec(webm=is_webm)
+    if is_webm and request.codec not in _WEBM_CODECS:
         raise UsageError(
             f"{request.output}: WebM cannot hold {request.codec}; leave out --codec, or end the "
             "name in .mp4 or .mkv"

@@ -1,17 +1,20 @@
 """Presets reach the encoders, and a live encoder takes the best that its deadline allows."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
 from ssd_live.system import machine
-from ssd_live.video import encoder_tuning
+from ssd_live.video import encoder_tuning, encoders
 from ssd_live.video.encoder_tuning import live_options
 from ssd_live.video.encoders import PRESETS, Codec, Encoder, Preset, software_encoder
 from ssd_live.video.reader import VideoReader
+from ssd_live.video.recording import RecordingWriter
 from ssd_live.video.writer import Quality, VideoWriter
 from tests.clips import SAMPLE, pictures, write_clip, x264_options
 
@@ -42,7 +45,7 @@ def test_a_preset_is_what_x264_works_by(
     assert options["crf"] == "23.0"
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_of_every_codec_makes_a_video_that_plays(
     codec: Codec, preset: Preset, tmp_path: Path
@@ -76,6 +79,35 @@ def test_a_decoder_has_its_share_too_from_beginning_to_end() -> None:
         reader.restart()
         assert sum(1 for _ in reader.read()) == 250
         assert reader.container.streams.video[0].codec_context.thread_count == 3
+
+
+@pytest.fixture
+def no_licensed_encoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make FFmpeg's encoders look as they are in a build under the LGPL, without any hardware."""
+    monkeypatch.setattr(
+        encoders, "works", lambda name, pixel_format: name in ("libvpx-vp9", "mjpeg", "ffv1")
+    )
+    encoders.default_codec.cache_clear()
+    yield
+    encoders.default_codec.cache_clear()
+
+
+@pytest.mark.usefixtures("no_licensed_encoders")
+def test_without_an_encoder_for_h264_videos_are_vp9() -> None:
+    assert (encoders.default_codec(), encoders.default_codec(webm=True)) == ("vp9", "vp9")
+    with pytest.raises(OutputError, match="cannot encode h264"):
+        encoders.choose_encoder("h264")
+
+
+@pytest.mark.usefixtures("no_licensed_encoders")
+def test_a_recording_is_vp9_then(moving: list[av.VideoFrame], tmp_path: Path) -> None:
+    file = RecordingWriter(tmp_path / "a.mkv")
+    for number, picture in enumerate(moving):
+        file.add(picture, 40 * number)
+    file.close()
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert container.streams.video[0].codec_context.name in ("vp9", "libvpx-vp9")
+    assert len(pictures(tmp_path / "a.mkv")) == len(moving)
 
 
 @pytest.fixture

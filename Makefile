@@ -5,13 +5,14 @@
 # make docs: build the documents as a web site in build/site.
 # make soak: run long trials of the window.
 # make fuzz: feed changed files to the program for MINUTES (10), and keep what it does not refuse.
+# make package: make the installable packages in dist/ (Linux: .deb, .rpm and .tar.gz).
 # Each target first installs what it needs.
 PYTHON ?= python3
 MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick docs lint soak fuzz env dev-env clean
+.PHONY: run test test-quick docs package lint soak fuzz env dev-env clean
 
 run: env
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -30,6 +31,9 @@ test-quick: dev-env
 docs: dev-env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	$(BIN)/mkdocs build --strict
+
+package:
+	sh tools/package/make.sh
 
 soak: dev-env
 	$(BIN)/python tools/soak.py

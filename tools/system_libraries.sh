@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install the system libraries that the Python packages need: with `run` for the program, with `test` also for its tests.
+# Install the system libraries that the Python packages need: with `run` for the program, with `test` also for its tests,
+# with `package` also for making and checking packages.
 # This works on Debian and its derivatives. On other systems, or if nothing is missing, it does nothing.
 set -eu
 command -v dpkg-query >/dev/null 2>&1 || exit 0
@@ -8,6 +9,7 @@ command -v dpkg-query >/dev/null 2>&1 || exit 0
 wanted="libgl1 libegl1 libglib2.0-0t64|libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 python3-venv
   libxcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
 [ "${1:-run}" = test ] && wanted="$wanted ffmpeg xvfb"
+[ "${1:-run}" = package ] && wanted="$wanted binutils xvfb xauth desktop-file-utils appstream lintian rpm"
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 known() { apt-cache show "$1" >/dev/null 2>&1; }

@@ -1,8 +1,9 @@
 """Real-time object detection with SSD (Liu et al. 2016).
 
 import ssd_live
-with ssd_live.load() as detector:
-    result = detector(image_bgr)
+with ssd_live.VideoFile("annotated.mp4") as video:
+    for frame, found in ssd_live.detect("clip.mp4"):
+        video.write(ssd_live.draw(frame, found))
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,34 @@ from ssd_live.errors import SsdLiveError
 
 if TYPE_CHECKING:
     from ssd_live.detection.detector import Detector, load
-    from ssd_live.detections import Detections
+    from ssd_live.detection.video import SourceDetections, detect
+    from ssd_live.detections import Detection, Detections
+    from ssd_live.imaging.overlay import draw
+    from ssd_live.video.image_video import VideoFile
 
-__all__ = ["Detections", "Detector", "SsdLiveError", "__version__", "load"]
+__all__ = [
+    "Detection",
+    "Detections",
+    "Detector",
+    "SourceDetections",
+    "SsdLiveError",
+    "VideoFile",
+    "__version__",
+    "detect",
+    "draw",
+    "load",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "load": "ssd_live.detection.detector",
     "Detector": "ssd_live.detection.detector",
+    "detect": "ssd_live.detection.video",
+    "SourceDetections": "ssd_live.detection.video",
+    "Detection": "ssd_live.detections",
     "Detections": "ssd_live.detections",
+    "draw": "ssd_live.imaging.overlay",
+    "VideoFile": "ssd_live.video.image_video",
 }
 
 

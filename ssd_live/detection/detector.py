@@ -2,12 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Literal, Self
 
 import numpy as np
 
-from ssd_live.backends.base import Backend, Precision
+from ssd_live.backends.base import Backend, Pending, Precision, Workload
 from ssd_live.detection.filter import DetectionFilter, detection_filter
 from ssd_live.detections import Detections
 from ssd_live.errors import UsageError
@@ -26,18 +27,24 @@ class Detector:
     `load` makes a detector. Call the detector with an image to get the `Detections` in the image.
     Use the detector in a `with` block, or call `close` at the end. `choice` says which backend,
     device and precision run the `model`. `detection_filter` says which detections are returned.
+    With the `workload` "throughput" the backend is loaded so that it computes several images at the
+    same time.
     Threads may share one detector; their images are computed one after the other.
     """
 
     def __init__(
-        self, model: ModelFile, choice: BackendChoice, detection_filter: DetectionFilter
+        self,
+        model: ModelFile,
+        choice: BackendChoice,
+        detection_filter: DetectionFilter,
+        workload: Workload = "latency",
     ) -> None:
         self.model = model
         self.choice = choice
         self._filter = detection_filter
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._backend: Backend | None = load_chosen(model, choice)
+        self._backend: Backend | None = load_chosen(model, choice, workload)
 
     def __call__(self, image: Pixels) -> Detections:
         """Return the detections in an image (H, W, 3) uint8 BGR.
@@ -46,30 +53,67 @@ class Detector:
         such an array, if the detector is closed, or if this process was forked after the detector
         was loaded. Raises `BackendError` if inference fails.
         """
-        if not isinstance(image, np.ndarray):
-            raise UsageError(
-                f"an image must be a NumPy array (H, W, 3) uint8 BGR, not {type(image).__name__}; "
-                "read a file with cv2.imread first"
-            )
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise UsageError(
-                f"an image must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}; "
-                "convert the image first"
-            )
+        frame = _frame_of(image)
+        self._check_process()
+        pixels = frame.network_input(self.model.metadata.input_size)[None]
+        # The outputs are valid only until the next image is submitted.
+        with self._lock:
+            outputs = self._open().submit(pixels).result()
+            return self._filter.detections(outputs, 0, (frame.width, frame.height))
+
+    def many(self, images: Iterable[Pixels]) -> list[Detections]:
+        """Return the detections in each of several images (H, W, 3) uint8 BGR, in their order.
+
+        The images may differ in size. Several of them are computed at the same time, which is
+        faster than one call for each. Raises what a call with one image raises.
+        """
+        self._check_process()
+        with self._lock:
+            return [found for _, found in self._pipelined(_frame_of(image) for image in images)]
+
+    def frames(self, frames: Iterable[Frame], most: int = 0) -> Generator[tuple[Frame, Detections]]:
+        """Yield each frame with its detections, while later frames are already computed.
+
+        At most `most` frames are in flight; 0 means as many as the backend can take. Until the
+        iteration ends, no other thread and no other call may use this detector. Raises what a call
+        with one image raises.
+        """
+        self._check_process()
+        yield from self._pipelined(frames, most)
+
+    def _pipelined(
+        self, frames: Iterable[Frame], most: int = 0
+    ) -> Generator[tuple[Frame, Detections]]:
+        backend, size = self._open(), self.model.metadata.input_size
+        most = min(most, backend.slots) if most else backend.slots
+        in_flight: deque[tuple[Frame, Pixels, Pending]] = deque()
+
+        def first() -> tuple[Frame, Detections]:
+            frame, _, pending = in_flight.popleft()
+            found = self._filter.detections(pending.result(), 0, (frame.width, frame.height))
+            return frame, found
+
+        for frame in frames:
+            # The pixels must not change or go away until the result is there.
+            pixels = frame.network_input(size)[None]
+            in_flight.append((frame, pixels, backend.submit(pixels)))
+            if len(in_flight) >= most:
+                yield first()
+        while in_flight:
+            yield first()
+
+    def _open(self) -> Backend:
+        if self._backend is None:
+            raise UsageError("the detector is closed; load a new detector")
+        return self._backend
+
+    def _check_process(self) -> None:
         if os.getpid() != self._process:
             # Threads do not survive a fork, neither the backend's nor OpenCV's: waiting for them
             # would never end.
             raise UsageError(
                 "a detector does not work in a forked process; load a detector in each process"
             )
-        frame = Frame((image,))
-        pixels = frame.network_input(self.model.metadata.input_size)[None]
-        # The outputs are valid only until the next image is submitted.
-        with self._lock:
-            if self._backend is None:
-                raise UsageError("the detector is closed; load a new detector")
-            outputs = self._backend.submit(pixels).result()
-            return self._filter.detections(outputs, 0, (frame.width, frame.height))
 
     def close(self) -> None:
         """Close the backend and free its memory. A second call does nothing."""
@@ -85,6 +129,21 @@ class Detector:
         self.close()
 
 
+def _frame_of(image: Pixels) -> Frame:
+    """Return a frame with the pixels of an image; raise `UsageError` if it is not one."""
+    if not isinstance(image, np.ndarray):
+        raise UsageError(
+            f"an image must be a NumPy array (H, W, 3) uint8 BGR, not {type(image).__name__}; "
+            "read a file with cv2.imread first"
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise UsageError(
+            f"an image must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}; "
+            "convert the image first"
+        )
+    return Frame((image,))
+
+
 def load(
     model: str = DEFAULT_MODEL,
     *,
@@ -93,6 +152,7 @@ def load(
     threshold: float | None = None,
     classes: Sequence[str] = (),
     notify: Callable[[str], None] = lambda _: None,
+    workload: Workload = "latency",
 ) -> Detector:
     """Return a detector for a model that is given by its name or its file.
 
@@ -101,7 +161,8 @@ def load(
     fastest one that was measured on this machine; before anything is measured, a rule chooses one
     that starts at once. `threshold` is the lowest score of a detection; None means the display
     threshold of the model. `classes` are the names of the classes to detect; an empty sequence
-    means all classes. `notify` is called with lines of text during slow steps.
+    means all classes. `notify` is called with lines of text during slow steps. `workload` is
+    "latency" if one image at a time is to be fast, or "throughput" if many are.
 
     Raises `UnknownModelError` if there is no such model, `ModelFileError` if the file is not a
     model file, `UsageError` if another argument is not valid, `MissingPackageError` if the backend
@@ -109,6 +170,5 @@ def load(
     """
     file = find_model(model)
     wanted = detection_filter(file.metadata, threshold, classes)
-    return Detector(
-        file, choose(file, backend, precision, workload="latency", notify=notify), wanted
-    )
+    choice = choose(file, backend, precision, workload=workload, notify=notify)
+    return Detector(file, choice, wanted, workload)

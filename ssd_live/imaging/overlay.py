@@ -80,6 +80,19 @@ class BoxStyle:
         return {"full": f"{name} {score:.0%}", "class": name, "none": ""}[self.labels]
 
 
+def draw(
+    image: Pixels, found: Detections, *, labels: Labels = "full", line_width: int = 2
+) -> Pixels:
+    """Return a copy of an image (H, W, 3) uint8 BGR with the boxes and labels of `found` on it.
+
+    `labels` and `line_width` are those of `BoxStyle`.
+    """
+    drawn = np.array(image)
+    overlay = Overlay((drawn.shape[1], drawn.shape[0]), style=BoxStyle(labels, line_width))
+    overlay.draw((drawn,), found)
+    return drawn
+
+
 class Overlay:
     """An overlay that draws detections onto frames of one size and pixel format.
 

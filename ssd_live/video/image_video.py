@@ -1,0 +1,146 @@
+"""Write images to a video file, one after the other."""
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from ssd_live.closing import Closing
+from ssd_live.errors import OutputError, UsageError
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.atomic_files import reserve_part
+from ssd_live.video.encoders import (
+    DEFAULT_CRF,
+    Codec,
+    choose_encoder,
+    default_codec,
+    keeping_thread_priority,
+)
+from ssd_live.video.writer import CONTAINERS
+
+
+class VideoFile(Closing):
+    """A video file at `path` that is made of images.
+
+    Write images with `write`, in a `with` block. The file gets its name when the block ends
+    without an error; until then it is a part file beside it. An existing file is replaced. `rate`
+    is in frames per second. The ending of `path` is one of .mp4, .m4v, .mov, .mkv and .webm.
+    `codec` is one of the codecs of the command `process`; None means H.264 where it can be encoded
+    (AV1 for .webm), or else VP9. `crf` is the quality on the codec's own scale.
+
+    Raises `OutputError` if the file or the codec is not possible.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        rate: float = 25.0,
+        *,
+        codec: Codec | None = None,
+        crf: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        ending = self.path.suffix.lower()
+        if ending not in CONTAINERS:
+            raise OutputError(
+                f"{self.path}: the file ending is not a video format; end the name in one of "
+                f"{', '.join(CONTAINERS)}"
+            )
+        if not 0 < rate <= 1000:
+            raise UsageError(f"the rate {rate:g} is not between 0 and 1000 FPS; choose another")
+        codec = codec or default_codec(webm=ending == ".webm")
+        self._encoder = choose_encoder(codec)
+        self._options = self._encoder.options_for(DEFAULT_CRF[codec] if crf is None else crf)
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._part = reserve_part(self.path)
+        self._container: Any = None
+        self._stream: Any = None
+        self._size = 0, 0
+        self.frames = 0
+
+    def write(self, image: Pixels) -> None:
+        """Add an image (H, W, 3) uint8 BGR as the next frame.
+
+        All images must have the size of the first one; an odd side is padded by one pixel. Raises
+        `UsageError` if the image is not such an array, and `OutputError` if writing fails.
+        """
+        if not (isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3):
+            raise UsageError("an image must be a NumPy array (H, W, 3) uint8 BGR")
+        height, width = image.shape[:2]
+        try:
+            if self._container is None:
+                self._begin(width, height)
+            if (width, height) != self._size:
+                raise UsageError(
+                    f"the image is {width} x {height} pixels, but the video is "
+                    f"{self._size[0]} x {self._size[1]}; resize the image first"
+                )
+            if width % 2 or height % 2:
+                image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+            frame = frame.reformat(format=self._encoder.pixel_format)
+            frame.pts, frame.time_base = self.frames, 1 / self._rate
+            for packet in self._stream.encode(frame):
+                self._mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"{self.path}: cannot be written ({_cause(error)})") from error
+        self.frames += 1
+
+    def _begin(self, width: int, height: int) -> None:
+        self._size = width, height
+        ending = self.path.suffix.lower()
+        options = {"movflags": "+faststart"} if CONTAINERS[ending] in ("mp4", "mov") else {}
+        self._container = av.open(
+            f"file:{self._part}", "w", format=CONTAINERS[ending], options=options
+        )
+        self._stream = self._container.add_stream(
+            self._encoder.name, rate=self._rate, options=self._options
+        )
+        context = self._stream.codec_context
+        context.width, context.height = width + width % 2, height + height % 2
+        context.pix_fmt = self._encoder.pixel_format
+        with keeping_thread_priority():
+            context.open()
+
+    def _mux(self, packet: Any) -> None:
+        # libvpx says no duration. Players of MP4 would leave out a last frame that has none.
+        packet.duration = packet.duration or round(1 / (self._rate * packet.time_base))
+        self._container.mux(packet)
+
+    def close(self) -> None:
+        """Finish the file and give it its name. A second call does nothing.
+
+        A video without frames leaves no file. Raises `OutputError` if writing fails.
+        """
+        container, self._container = self._container, None
+        if container is None:
+            self._part.unlink(missing_ok=True)
+            return
+        self._container = container
+        try:
+            for packet in self._stream.encode(None):
+                self._mux(packet)
+            container.close()
+            self._part.replace(self.path)
+        except (av.FFmpegError, OSError) as error:
+            self._part.unlink(missing_ok=True)
+            raise OutputError(f"{self.path}: cannot be written ({_cause(error)})") from error
+        finally:
+            self._container = None
+
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
+            self.close()
+            return
+        container, self._container = self._container, None
+        if container is not None:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                container.close()
+        self._part.unlink(missing_ok=True)
+
+
+def _cause(error: av.FFmpegError | OSError) -> str:
+    return (error.strerror or str(error)).lower()

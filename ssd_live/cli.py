@@ -3,10 +3,13 @@
 The package `commands` defines the arguments and options of each command and does its work.
 """
 
+import contextlib
 import functools
 import inspect
 import io
+import itertools
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Protocol
@@ -31,6 +34,7 @@ from ssd_live.commands import (
     reproduce,
     train,
 )
+from ssd_live.commands.config import defaults_of
 from ssd_live.commands.interrupts import (
     cancelled_at_once,
     first_interrupts,
@@ -38,10 +42,15 @@ from ssd_live.commands.interrupts import (
     signal_came,
 )
 from ssd_live.errors import CancelledError, SsdLiveError, UsageError
+from ssd_live.system.child_process import interrupt_with_parent
 from ssd_live.system.logs import DEFAULT_LEVEL, LEVELS, start_logging, stop_logging
 from ssd_live.system.paths import one_line
 from ssd_live.system.signals import ignore_signals, set_handler
+from ssd_live.system.standard_streams import STREAM, text_to_stderr
 
+_COMPLETE = "_SSD_LIVE_COMPLETE"
+# The commands whose option `--json` may name a file.
+_JSON_FILES = ("bench", "check-data", "compare", "eval", "live", "process", "reproduce")
 _EXIT_FAILURE, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 _logger = logging.getLogger(__name__)
 
@@ -84,7 +93,6 @@ def _add(group: typer.Typer, name: str, command: Callable[..., int | None]) -> N
 app = typer.Typer(
     name="ssd-live",
     help="Real-time object detection with SSD (Single Shot MultiBox Detector).",
-    add_completion=False,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -183,6 +191,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.remote.server import main as run_worker
 
         return run_worker(words[1:])
+    if _COMPLETE in os.environ:
+        # The shell asks how the words go on.
+        app(words, prog_name="ssd-live")
+        return 0
     for stream in (sys.stdout, sys.stderr):
         # A file name may not be valid Unicode, and a terminal may lack a character. Print such
         # characters as escapes, so that they do not stop the program.
@@ -191,11 +203,12 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        words = _start_logging(words)
+        words = _with_json_places(_start_logging(words))
         # Commands that end in another way set handlers of their own.
         forget_signals()
-        with cancelled_at_once("interrupted"):
-            code: Any = app(words, standalone_mode=False)
+        interrupt_with_parent()
+        with cancelled_at_once("interrupted"), _data_alone(words):
+            code: Any = app(words, standalone_mode=False, default_map=defaults_of(app))
         return int(code or 0)
     except SsdLiveError as error:
         if debug:
@@ -219,6 +232,31 @@ def main(arguments: list[str] | None = None) -> int:
         return _unexpected(error)
     finally:
         stop_logging()
+
+
+def _with_json_places(words: list[str]) -> list[str]:
+    """Return the words with `-`, the standard output, after each `--json` that names no file.
+
+    Commands whose `--json` never names a file are left as they are.
+    """
+    if words[:1] not in [[name] for name in _JSON_FILES]:
+        return words
+    placed: list[str] = []
+    for number, word in enumerate(words):
+        placed.append(word)
+        following = words[number + 1] if number + 1 < len(words) else "--"
+        if word == "--json" and following.startswith("-") and following != STREAM:
+            placed.append(STREAM)
+    return placed
+
+
+def _data_alone(words: list[str]) -> contextlib.AbstractContextManager[None]:
+    """Return a with-block in which text goes to stderr if data goes to the standard output."""
+    has_data = any(
+        following == STREAM and word in ("--json", "-o", "--output", "--detections", "--stats")
+        for word, following in itertools.pairwise(words)
+    )
+    return text_to_stderr() if has_data else contextlib.nullcontext()
 
 
 def run() -> int:

@@ -34,7 +34,12 @@ Threshold = Annotated[
 Classes = Annotated[str, typer.Option(metavar="A,B", help="Keep only detections of these classes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ResultsFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write all results to FILE.")
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write all results to FILE, or to the standard output if FILE is left out.",
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 

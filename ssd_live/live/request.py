@@ -29,7 +29,9 @@ class LiveRequest:
     values of the settings. `record`, `screenshot` and `stats` are the paths of the files to write,
     or None: a recording, an image of the window, and the statistics. If `full_screen` is true, the
     window starts in full-screen mode. `exit_after` is the time in seconds after which the program
-    ends, or None. `no_camera` means that the program looked for a camera and found none.
+    ends, or None. `is_default` means that the command line names no source. `no_camera` means that
+    the program then looked for a camera and found none. `detections` is the file for the detections
+    of a session without a window, "-" for the standard output, or "" for none.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -43,7 +45,9 @@ class LiveRequest:
     exit_after: float | None = None
     screenshot: Path | None = None
     stats: Path | None = None
+    is_default: bool = False
     no_camera: bool = False
+    detections: str = ""
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

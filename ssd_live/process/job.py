@@ -25,10 +25,11 @@ from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
-from ssd_live.results.records import JsonlWriter, LogPaths, Record
+from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
+from ssd_live.system.standard_streams import STANDARD_OUTPUT
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
@@ -325,7 +326,8 @@ class Job:
         is_stopped = self._cancellation.is_stopped
         if is_stopped and not self.report.frames:
             raise CancelledError(f"stopped before a frame of {self._task.source} was processed")
-        kept = [str(part) for part in (writer and writer.part, log and log.part) if part]
+        parts = (writer and writer.part, log and log.part)
+        kept = [str(part) for part in parts if part and part != STANDARD_OUTPUT]
         where = f"; the results so far were kept in {' and '.join(kept)}" if kept else ""
         shortfall = reader.shortfall
         if is_stopped or shortfall:
@@ -396,7 +398,8 @@ class Job:
         output = self._task.output
         if output is None:
             return None
-        _check_space(output, reader.info, self.frames_expected, self._settings.quality)
+        if output != STANDARD_OUTPUT:
+            _check_space(output, reader.info, self.frames_expected, self._settings.quality)
         shift = min(reader.start_pts, 0)
         if self._settings.start:
             shift = reader.start_pts + round(self._settings.start / reader.info.time_base)
@@ -428,6 +431,8 @@ class Job:
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,
         }
+        if self._log_place.final == STANDARD_OUTPUT:
+            return stack.enter_context(StreamedLines(header))
         return stack.enter_context(JsonlWriter(self._log_place, header))
 
     def _expected(self, info: VideoInfo) -> int | None:

@@ -18,6 +18,7 @@ from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, UsageError
 from ssd_live.imaging.frame import Frame
 from ssd_live.system.atomic_files import atomic_write, os_error_text, reserve_part
+from ssd_live.system.standard_streams import STANDARD_OUTPUT, text_output
 
 FORMATS = (".jsonl", ".json", ".csv")
 _CSV_COLUMNS = (
@@ -80,8 +81,10 @@ class JsonlWriter:
             ) from error
         self._write(header)
 
-    def add(self, frame: Frame, found: Detections, *, stale: bool = False) -> None:
-        """Write the line of one frame.
+    def add(
+        self, frame: Frame, found: Detections, *, stale: bool = False, source: str = ""
+    ) -> None:
+        """Write the line of one frame; with `source`, it says from which source the frame is.
 
         Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
         detections that were found on an earlier frame. Raises `OutputError` if writing fails.
@@ -104,7 +107,9 @@ class JsonlWriter:
             "time": round(frame.time, 6),
             "detections": detections,
         }
-        self._write(record | ({"stale": True} if stale else {}))
+        if stale:
+            record["stale"] = True
+        self._write({"source": source, **record} if source else record)
 
     def flush(self) -> None:
         """Hand all lines written so far to the operating system.
@@ -169,6 +174,24 @@ class JsonlWriter:
                 f"{self.path}: writing failed ({os_error_text(error)}); free some space or choose "
                 "another place"
             ) from error
+
+
+class StreamedLines(JsonlWriter):
+    """A writer of JSON lines to the standard output, each of which goes out at once."""
+
+    def __init__(self, header: Record) -> None:
+        self.path = self.part = STANDARD_OUTPUT
+        self._file = text_output()
+        self._write(header)
+
+    def finish(self) -> None:
+        """End the lines. Raises `OutputError` if writing fails."""
+        self.close_part()
+
+    def discard(self) -> None:
+        """End the lines; those that are written stay."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def combine(logs: Iterable[Path], path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from ssd_live.errors import OutputError, SsdLiveError
+from ssd_live.system.standard_streams import STANDARD_OUTPUT, data_output, is_standard_output
 
 # File systems allow 255 bytes, and `.part` and a number must fit too.
 _LONGEST_NAME_BYTES = 240
@@ -92,8 +93,11 @@ def rename_new(source: Path, target: Path) -> None:
 def check_writable(path: Path) -> None:
     """Check that `atomic_write` can write to `path`. Call this before long work.
 
-    The check leaves no file behind. Raises `OutputError` if `path` cannot be written.
+    The check leaves no file behind. `-` can always be written. Raises `OutputError` if `path`
+    cannot be written.
     """
+    if is_standard_output(path):
+        return
     try:
         _refuse_special(path)
         if path.is_dir():
@@ -112,11 +116,19 @@ def check_writable(path: Path) -> None:
 def atomic_write(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Yield a binary file to write to, which gets the name `path` when the with-block ends.
 
-    `mode` is the file's permissions, of which the user's umask takes some away.
+    `mode` is the file's permissions, of which the user's umask takes some away. If `path` is `-`,
+    the data goes to the standard output.
 
     If the block raises an error, no new file is left behind and an existing file at `path` stays as
     it was. Raises `OutputError` if the file cannot be written.
     """
+    if is_standard_output(path):
+        try:
+            with data_output() as output:
+                yield output
+        except OSError as error:
+            raise OutputError(f"{STANDARD_OUTPUT}: {os_error_text(error)}") from error
+        return
     _refuse_special(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ssd_live.errors import BackendError
+
+# If it is set, the process is interrupted when its standard input closes.
+LIFELINE_VARIABLE = "SSD_LIVE_LIFELINE"
 
 
 def own_program(module: str = "ssd_live", command: str = "") -> list[str]:
@@ -74,6 +78,29 @@ def lifeline() -> Iterator[int]:
     finally:
         os.close(held)
         os.close(alive)
+
+
+def interrupt_with_parent() -> None:
+    """Start a thread that interrupts this process, as Ctrl-C does, when its standard input closes.
+
+    It does so only if the environment variable `LIFELINE_VARIABLE` is set, as the window sets it
+    for the commands that it runs. In this way it can cancel them on every system: a signal such as
+    SIGTERM does not exist on Windows. Processes that this one starts do not get the variable.
+    """
+    if not os.environ.pop(LIFELINE_VARIABLE, ""):
+        return
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        if sys.platform == "win32":
+            signal.raise_signal(signal.SIGINT)
+        else:
+            # A real signal also ends what the main thread waits for in the operating system.
+            os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 def end_with_parent() -> None:

@@ -10,6 +10,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from ssd_live.errors import MediaError
+from ssd_live.system.standard_streams import STANDARD_INPUT
 
 # Only local files may be opened, so that a playlist cannot make the program use the network.
 OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
@@ -34,10 +35,12 @@ def open_input(address: str, **options: Any) -> InputContainer:
 def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
     """Open a local video file for reading and return its PyAV container.
 
-    `hwaccel` is the hardware that decodes, or None. Raises `MediaError` if the file cannot be
-    opened as a video.
+    `STANDARD_INPUT` as `path` is the standard input, which is read once. `hwaccel` is the hardware
+    that decodes, or None. Raises `MediaError` if the file cannot be opened as a video.
     """
     try:
+        if path == STANDARD_INPUT:
+            return open_input("pipe:0", options={"protocol_whitelist": "pipe,crypto,data"})
         if not path.exists():
             raise MediaError(f"{path}: there is no such file; check the path")
         if not path.is_file():

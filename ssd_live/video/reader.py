@@ -20,6 +20,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.system import machine
+from ssd_live.system.standard_streams import STANDARD_INPUT
 from ssd_live.video.containers import OPEN_OPTIONS, open_file, video_stream
 from ssd_live.video.hardware import Accelerator, kept_on_gpu, working_accelerator
 from ssd_live.video.info import describe, sample_aspect_ratio
@@ -381,6 +382,11 @@ class VideoReader:
                 return item
             if count < MOST_AHEAD:
                 ahead.append(item)
+        if self.path == STANDARD_INPUT:
+            raise MediaError(
+                f"{self.path}: no frame can be decoded; it is damaged, not a video, or an MP4 with "
+                "its index at the end, which cannot be read from a pipe: give the file itself then"
+            )
         error = self._demuxer.damage.last_error
         detail = f" ({error!s})" if error else ""
         raise MediaError(

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
 from ssd_live.system.atomic_files import rename_new, reserve_part
+from ssd_live.system.standard_streams import STANDARD_OUTPUT
 from ssd_live.video.encoders import (
     DEFAULT_PRESET,
     Codec,
@@ -109,15 +110,21 @@ class VideoWriter:
         self._timecode: tuple[str, Fraction] | None = None
         encoder = choose_encoder(quality.codec)
         self._pixel_format = encoder.pixel_format
-        if path.suffix.lower() not in CONTAINERS:
+        self._is_stream = path == STANDARD_OUTPUT
+        if self._is_stream:
+            self._format, self.part = "matroska", path
+            target = "pipe:1"
+        elif path.suffix.lower() not in CONTAINERS:
             raise OutputError(
                 f"{path}: the file ending is not a video format; end the name in one of "
                 f"{', '.join(CONTAINERS)}"
             )
-        self._format = CONTAINERS[path.suffix.lower()]
-        self.part = reserve_part(path)
+        else:
+            self._format = CONTAINERS[path.suffix.lower()]
+            self.part = reserve_part(path)
+            target = f"file:{self.part}"
         self._container: OutputContainer = av.open(
-            f"file:{self.part}",
+            target,
             "w",
             format=self._format,
             container_options=_PART_OPTIONS[self._format],
@@ -210,6 +217,8 @@ class VideoWriter:
         the part file, if `is_aborted` returns true while the index is being moved.
         """
         self.close_part()
+        if self._is_stream:
+            return
         if _PART_OPTIONS[self._format] is _FRAGMENTS:
             self._join_fragments(is_aborted)
         written = _count_frames(self.part)

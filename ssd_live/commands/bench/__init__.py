@@ -78,7 +78,12 @@ class Request:
         ),
     ] = 3.0
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all measurements to FILE.")
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write all measurements to FILE, or to the standard output if FILE is left out.",
+        ),
     ] = None
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Plot the measurements as bars.")

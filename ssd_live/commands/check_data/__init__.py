@@ -32,7 +32,12 @@ class Request:
         ),
     ] = ""
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all findings to FILE.")
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write all findings to FILE, or to the standard output if FILE is left out.",
+        ),
     ] = None
     sheet: Annotated[
         Path | None,

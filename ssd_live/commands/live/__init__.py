@@ -44,6 +44,22 @@ class Request:
             "recording starts when the model is loaded.",
         ),
     ] = None
+    detections: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="With --no-window: write the detections of each frame as JSON lines to this new "
+            ".jsonl file, or to the standard output (-).",
+        ),
+    ] = ""
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="The same as --stats; without FILE, to the standard output.",
+        ),
+    ] = None
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
     ] = ""

@@ -1,12 +1,17 @@
 """`live`: show detections live in a window, or run in the terminal."""
 
+import contextlib
+import functools
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from ssd_live import __version__
 from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
 from ssd_live.commands.options import names_in
@@ -16,6 +21,7 @@ from ssd_live.live.request import LiveRequest, Overrides
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.system.paths import assets_folder
 from ssd_live.system.signals import on_signals
+from ssd_live.system.standard_streams import is_standard_output
 from ssd_live.video.sources import SourceOptions, SourceSpec, parse_source
 from ssd_live.video.sources.parse import parse_size
 
@@ -76,6 +82,8 @@ def _checked(request: Request) -> LiveRequest:
             )
         if request.record.exists():
             raise OutputError(f"{request.record}: exists already; choose another name")
+    if request.detections:
+        _check_detections(request)
     if request.screenshot is not None and request.no_window:
         raise UsageError("--screenshot needs the window; leave out --no-window")
     return LiveRequest(
@@ -89,9 +97,25 @@ def _checked(request: Request) -> LiveRequest:
         full_screen=request.full_screen,
         exit_after=request.exit_after,
         screenshot=request.screenshot,
-        stats=request.stats,
+        stats=request.json_file or request.stats,
+        detections=request.detections,
+        is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
+
+
+def _check_detections(request: Request) -> None:
+    path = Path(request.detections)
+    if not request.no_window:
+        raise UsageError(
+            "--detections is for --no-window; in the window, a recording writes the detections"
+        )
+    if is_standard_output(path):
+        return
+    if path.suffix.lower() != ".jsonl":
+        raise UsageError(f"{path}: detections are JSON lines here; end the name in .jsonl")
+    if path.exists():
+        raise OutputError(f"{path}: exists already; choose another name")
 
 
 def _numbered(source: SourceSpec) -> SourceSpec:
@@ -159,7 +183,8 @@ class _Terminal:
                 # A small viewport is enough, because nobody sees the frames. With it, the pipeline
                 # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
-            self._loop(session)
+            with self._detections(session):
+                self._loop(session)
             numbers = session.numbers()
         numbers = session.settled(numbers)
         if request.stats is not None:
@@ -177,6 +202,49 @@ class _Terminal:
         if source_failure is not None:
             raise source_failure
         return 130 if self._interrupted else 0
+
+    @contextlib.contextmanager
+    def _detections(self, session: Any) -> Iterator[None]:
+        """Write the detections of every inferred frame in the with-block, if the user wants them.
+
+        The threads of several sources write one after the other. If writing fails, the session
+        ends with the error.
+        """
+        from ssd_live.results.records import JsonlWriter, LogPaths, StreamedLines
+
+        wanted = self._request.detections
+        if not wanted:
+            yield
+            return
+        sources = [source.title for source in self._request.sources]
+        header = {"sources": sources, "version": __version__}
+        path, lock = Path(wanted), threading.Lock()
+        with (
+            StreamedLines(header)
+            if is_standard_output(path)
+            else JsonlWriter(LogPaths(path, path), header)
+        ) as lines:
+
+            def write(title: str, live_frame: Any) -> None:
+                found = session.visible(live_frame.detections)
+                if found is None or live_frame.stale:
+                    return
+                try:
+                    with lock:
+                        lines.add(live_frame.frame, found, source=title if len(sources) > 1 else "")
+                except SsdLiveError as error:
+                    self._failure = error
+                    self._wake.set()
+
+            for stream, title in zip(session.streams, sources, strict=True):
+                stream.pipeline.frame_listener = functools.partial(write, title)
+            try:
+                yield
+            finally:
+                for stream in session.streams:
+                    stream.pipeline.frame_listener = None
+                with lock:
+                    lines.finish()
 
     def _source_failure(self, session: Any) -> SsdLiveError | None:
         """Return the error of a source that failed before its first frame, or None."""

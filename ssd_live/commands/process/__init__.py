@@ -19,7 +19,11 @@ class Request:
     )
 
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Videos, images, folders or wildcards.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Videos, images, folders or wildcards; - is the standard input.",
+        ),
     ]
     output: Annotated[
         str | None,
@@ -27,13 +31,16 @@ class Request:
             "--output",
             "-o",
             metavar="OUT",
-            help="File for the annotated copy; a folder if there are several inputs.",
+            help="File for the annotated copy; a folder if there are several inputs; - is the "
+            "standard output.",
         ),
     ] = None
     detections: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the detections to this .jsonl, .json (COCO) or .csv file."
+            metavar="FILE",
+            help="Write the detections to this .jsonl, .json (COCO) or .csv file; - is the "
+            "standard output.",
         ),
     ] = None
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False
@@ -113,6 +120,14 @@ class Request:
             help="Process N inputs at the same time; 0 chooses N by the number of CPU cores.",
         ),
     ] = 0
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write a summary to FILE, or to the standard output if FILE is left out.",
+        ),
+    ] = None
     runner: Annotated[
         Literal["local", "ray"],
         typer.Option(help="Where to run: local is this machine, ray a Ray cluster."),

@@ -1,11 +1,15 @@
 """`process`: annotate videos and images, and write the detections."""
 
+import json
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
 
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
+from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
 from ssd_live.detection.filter import detection_filter
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
@@ -14,7 +18,7 @@ from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
 from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
@@ -22,6 +26,7 @@ from ssd_live.selection.choice import batch_for, batch_for_video, parse_constrai
 from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.measure import measured
 from ssd_live.system import machine
+from ssd_live.system.atomic_files import atomic_write, check_writable
 from ssd_live.video.encoders import (
     CRF_RANGE,
     DEFAULT_CRF,
@@ -56,7 +61,10 @@ def run(request: Request) -> None:
     settings = _settings(request)
     if request.ray_address is not None and request.runner != "ray":
         raise UsageError("--ray-address is for --runner ray; give both or neither")
-    plan = _plan(request)
+    if request.json_file is not None:
+        check_writable(request.json_file)
+    task = streamed_task(request) if is_streamed(request) else None
+    plan = _plan(request) if task is None else Plan((task,), None)
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
     decision = decide(
@@ -69,6 +77,14 @@ def run(request: Request) -> None:
     config = ModelConfig(
         model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice)
     )
+    if task is not None:
+        report = run_streamed(request, task, config, settings)
+        if request.json_file is not None:
+            _write_json(request.json_file, plan, report)
+        for note in report.notes:
+            notify(f"note: {note}")
+        notify(f"{report.frames} frames in {report.seconds:.2f} s, {report.fps:.1f} FPS")
+        return
     with ExitStack() as stack:
         workers = _workers(request, config, settings, len(plan.tasks), stack)
         own_this_process()
@@ -88,6 +104,8 @@ def run(request: Request) -> None:
         ):
             totals = work.run(progress)
     _print_summary(plan, totals)
+    if request.json_file is not None:
+        _write_json(request.json_file, plan, totals)
     if _is_worth_measuring(decision, totals, request):
         _measure_for_later(model, request)
     if totals.stopped:
@@ -226,6 +244,26 @@ def _plan(request: Request) -> Plan:
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
     check_places(plan, request.detections, overwrite=request.overwrite)
     return plan
+
+
+def _write_json(path: Path, plan: Plan, totals: RunSummary | Report) -> None:
+    """Write what `_print_summary` prints, and the outcome of each input, as JSON."""
+    outcomes = totals.outcomes if isinstance(totals, RunSummary) else []
+    answer = {
+        "frames": totals.frames,
+        "seconds": round(totals.seconds, 3),
+        "fps": round(totals.fps, 2),
+        "objects": dict(totals.objects),
+        "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
+        "inputs": [asdict(outcome) for outcome in outcomes]
+        or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
+        "detections": str(totals.detections or "") if isinstance(totals, RunSummary) else "",
+        "failures": totals.failures if isinstance(totals, RunSummary) else [],
+        "notes": totals.notes,
+    }
+    with atomic_write(path) as file:
+        file.write(json.dumps(answer, indent=1, ensure_ascii=False).encode(errors="replace"))
+        file.write(b"\n")
 
 
 def _print_summary(plan: Plan, totals: RunSummary) -> None:

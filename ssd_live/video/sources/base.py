@@ -51,7 +51,8 @@ class SourceInfo:
     source has no end.
 
     If `paced` is true, `read` returns frames earlier than their times, and the caller must hold
-    each frame back until its time. `seekable` says whether `seek` works. `mode` is a short text for
+    each frame back until its time. `is_still` is true for a single image, which is shown once and
+    stays. `seekable` says whether `seek` works. `mode` is a short text for
     users, such as the pixel format or the codec.
     """
 
@@ -61,6 +62,7 @@ class SourceInfo:
     start: float = 0.0
     duration: float | None = None
     paced: bool = False
+    is_still: bool = False
     seekable: bool = False
     mode: str = ""
 

@@ -48,6 +48,7 @@ class ImagesSource(Closing):
             rate=self._rate,
             duration=duration,
             paced=True,
+            is_still=len(self._paths) == 1,
             seekable=True,
             mode=f"{len(self._paths)}",
         )

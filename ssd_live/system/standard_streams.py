@@ -1,0 +1,38 @@
+"""The standard input and output as places for data, which the user names `-`."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+STREAM = "-"
+_OUTPUT = 1
+# These names stand for the streams where a path is needed. They are also what error messages show.
+STANDARD_INPUT = Path("<standard input>")
+STANDARD_OUTPUT = Path("<standard output>")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Return whether a path that the user gave stands for the standard output."""
+    return str(path) == STREAM or path == STANDARD_OUTPUT
+
+
+@contextlib.contextmanager
+def text_to_stderr() -> Iterator[None]:
+    """Print to stderr what is printed in the with-block, so that stdout has nothing but data."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def data_output() -> IO[bytes]:
+    """Return a stream of bytes to the standard output. Closing it leaves the output open."""
+    return open(_OUTPUT, "wb", closefd=False)
+
+
+def text_output() -> IO[str]:
+    """Return a stream of lines to the standard output, in UTF-8; each line goes out at once.
+
+    Closing it leaves the output open.
+    """
+    return open(_OUTPUT, "w", encoding="utf-8", newline="\n", buffering=1, closefd=False)

@@ -45,6 +45,8 @@ class Settings(BaseModel):
     mirror: bool = False
     loop: bool = True
     record_boxes: bool = True
+    start_with: Literal["camera", "last", "welcome"] = "camera"
+    open_folder: Annotated[str, Field(max_length=4096)] = ""
     output_folder: Annotated[str, Field(max_length=4096)] = ""
     recent_sources: Annotated[list[str], Field(max_length=_RECENT)] = []
     geometry: Annotated[str, Field(max_length=10_000)] = ""

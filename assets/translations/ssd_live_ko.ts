@@ -4,10 +4,6 @@
 <context>
     <name>BenchDialog</name>
     <message>
-        <source>Measure performance</source>
-        <translation>성능 측정</translation>
-    </message>
-    <message>
         <source>Sample clip</source>
         <translation>예제 영상</translation>
     </message>
@@ -18,10 +14,6 @@
     <message>
         <source>Measures FPS, latency and the cost of each stage in about 30 seconds. The video is paused meanwhile.</source>
         <translation>약 30초 동안 FPS와 지연 시간, 각 단계의 비용을 측정합니다. 그동안 영상은 일시 정지됩니다.</translation>
-    </message>
-    <message>
-        <source>&amp;Measure</source>
-        <translation>측정(&amp;M)</translation>
     </message>
     <message>
         <source>&amp;Save report…</source>
@@ -40,10 +32,6 @@
         <translation>취소(&amp;C)</translation>
     </message>
     <message>
-        <source>The measurement failed. Run the command `bench` in a terminal to see why.</source>
-        <translation>측정하지 못했습니다. 터미널에서 `bench` 명령을 실행하여 원인을 확인하십시오.</translation>
-    </message>
-    <message>
         <source>The measurement is finished. Other programs affect the results, so compare only numbers of the same run.</source>
         <translation>측정했습니다. 다른 프로그램이 결과에 영향을 주므로, 한 번의 측정에서 나온 값끼리만 비교하십시오.</translation>
     </message>
@@ -58,6 +46,22 @@
     <message>
         <source>Saved {path}</source>
         <translation>{path}에 저장했습니다</translation>
+    </message>
+    <message>
+        <source>&amp;Start</source>
+        <translation>시작(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Benchmark</source>
+        <translation>벤치마크</translation>
+    </message>
+    <message>
+        <source>Report</source>
+        <translation>보고서</translation>
+    </message>
+    <message>
+        <source>The benchmark failed. Run the command `bench` in a terminal to see why.</source>
+        <translation>벤치마크에 실패했습니다. 원인을 보려면 터미널에서 `bench` 명령을 실행하세요.</translation>
     </message>
 </context>
 <context>
@@ -89,10 +93,6 @@
 </context>
 <context>
     <name>Actions</name>
-    <message>
-        <source>&amp;Measure performance…</source>
-        <translation>성능 측정(&amp;M)…</translation>
-    </message>
     <message>
         <source>Measure FPS and latency on this machine</source>
         <translation>이 컴퓨터에서 FPS와 지연 시간을 측정합니다</translation>
@@ -240,10 +240,6 @@
     <message>
         <source>Save the current frame with its boxes as a PNG file</source>
         <translation>현재 프레임을 상자와 함께 PNG 파일로 저장합니다</translation>
-    </message>
-    <message>
-        <source>&amp;Copy snapshot</source>
-        <translation>스냅샷 복사(&amp;C)</translation>
     </message>
     <message>
         <source>Copy the current frame with its boxes to the clipboard</source>
@@ -417,16 +413,61 @@
         <source>Statisti&amp;cs in detail</source>
         <translation>자세한 통계(&amp;C)</translation>
     </message>
-</context>
-<context>
-    <name>Address</name>
     <message>
-        <source>Open address</source>
-        <translation>주소 열기</translation>
+        <source>&amp;Benchmark…</source>
+        <translation>벤치마크(&amp;B)…</translation>
     </message>
     <message>
-        <source>Address of a network camera or video, such as rtsp://host/path or http://host/path</source>
-        <translation>네트워크 카메라 또는 동영상의 주소(예: rtsp://호스트/경로, http://호스트/경로)</translation>
+        <source>&amp;Copy frame</source>
+        <translation>프레임 복사(&amp;C)</translation>
+    </message>
+    <message>
+        <source>Clear recent sources</source>
+        <translation>최근 소스 지우기</translation>
+    </message>
+    <message>
+        <source>Close the selected source</source>
+        <translation>선택한 소스를 닫습니다</translation>
+    </message>
+    <message>
+        <source>Forget the recent sources</source>
+        <translation>최근 소스 목록을 지웁니다</translation>
+    </message>
+    <message>
+        <source>Open a &amp;model…</source>
+        <translation>모델 열기(&amp;M)…</translation>
+    </message>
+    <message>
+        <source>Play the clip that comes with the program</source>
+        <translation>프로그램에 들어 있는 영상을 재생합니다</translation>
+    </message>
+    <message>
+        <source>Put the window and its panels back at their first places</source>
+        <translation>창과 패널을 처음 위치로 되돌립니다</translation>
+    </message>
+    <message>
+        <source>Reset &amp;layout</source>
+        <translation>배치 초기화(&amp;L)</translation>
+    </message>
+    <message>
+        <source>Show one more source beside the others</source>
+        <translation>다른 소스 옆에 소스를 하나 더 표시합니다</translation>
+    </message>
+    <message>
+        <source>Use a model file (.onnx)</source>
+        <translation>모델 파일(.onnx)을 사용합니다</translation>
+    </message>
+    <message>
+        <source>A&amp;dd a source</source>
+        <translation>소스 추가(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Close so&amp;urce</source>
+        <translation>소스 닫기(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Sample c&amp;lip</source>
+        <translation>샘플 영상(&amp;L)</translation>
     </message>
 </context>
 <context>
@@ -495,10 +536,6 @@
         <translation>저장했습니다: {path}</translation>
     </message>
     <message>
-        <source>Snapshot copied to the clipboard</source>
-        <translation>스냅샷을 클립보드에 복사했습니다</translation>
-    </message>
-    <message>
         <source>Folder for recordings and snapshots</source>
         <translation>녹화 및 스냅샷 저장 폴더</translation>
     </message>
@@ -509,10 +546,6 @@
     <message>
         <source>Only a video file can be exported; record a camera or a stream instead</source>
         <translation>동영상 파일만 내보낼 수 있습니다. 카메라나 스트림은 녹화해 주십시오</translation>
-    </message>
-    <message>
-        <source>Videos</source>
-        <translation>동영상</translation>
     </message>
     <message>
         <source>Export annotated copy</source>
@@ -529,6 +562,14 @@
     <message>
         <source>An export is running. Stop it and close the window? The frames written so far stay in a .part file.</source>
         <translation>내보내기가 진행 중입니다. 중지하고 창을 닫을까요? 지금까지 쓴 프레임은 .part 파일에 남습니다.</translation>
+    </message>
+    <message>
+        <source>%p % · {time} left</source>
+        <translation>%p % · {time} 남음</translation>
+    </message>
+    <message>
+        <source>Frame copied to the clipboard</source>
+        <translation>프레임을 클립보드에 복사했습니다</translation>
     </message>
 </context>
 <context>
@@ -596,6 +637,14 @@
         <source>Tool bar</source>
         <translation>도구 모음</translation>
     </message>
+    <message>
+        <source>Add</source>
+        <translation>추가</translation>
+    </message>
+    <message>
+        <source>T&amp;ools</source>
+        <translation>도구(&amp;O)</translation>
+    </message>
 </context>
 <context>
     <name>ModelController</name>
@@ -613,10 +662,6 @@
     <message>
         <source>Time by stage</source>
         <translation>단계별 시간</translation>
-    </message>
-    <message>
-        <source>Dropped frames per second, by cause</source>
-        <translation>원인별 초당 누락 프레임</translation>
     </message>
     <message>
         <source>CPU</source>
@@ -690,6 +735,18 @@
         <source>memory</source>
         <translation>메모리</translation>
     </message>
+    <message>
+        <source>Dropped frames per second</source>
+        <translation>초당 버려진 프레임</translation>
+    </message>
+    <message>
+        <source>Objects that are shown</source>
+        <translation>표시된 객체</translation>
+    </message>
+    <message>
+        <source>objects</source>
+        <translation>객체</translation>
+    </message>
 </context>
 <context>
     <name>PreferencesDialog</name>
@@ -726,16 +783,60 @@
         <translation>언어(&amp;L)</translation>
     </message>
     <message>
-        <source>&amp;Colours</source>
-        <translation>색상(&amp;C)</translation>
-    </message>
-    <message>
         <source>&amp;Frame rate limit</source>
         <translation>프레임 속도 제한(&amp;F)</translation>
     </message>
     <message>
         <source>Language changes take effect after a restart.</source>
         <translation>변경한 언어는 다시 시작한 후에 적용됩니다.</translation>
+    </message>
+    <message>
+        <source>&amp;Model at the start</source>
+        <translation>시작할 때의 모델(&amp;M)</translation>
+    </message>
+    <message>
+        <source>&amp;Theme</source>
+        <translation>테마(&amp;T)</translation>
+    </message>
+    <message>
+        <source>&amp;When the program starts, open</source>
+        <translation>프로그램을 시작할 때 열기(&amp;W)</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>선택…</translation>
+    </message>
+    <message>
+        <source>Clear recent sources</source>
+        <translation>최근 소스 지우기</translation>
+    </message>
+    <message>
+        <source>Draw boxes in recordings</source>
+        <translation>녹화에 상자 그리기</translation>
+    </message>
+    <message>
+        <source>F&amp;older for recordings</source>
+        <translation>녹화 폴더(&amp;O)</translation>
+    </message>
+    <message>
+        <source>First camera, or the sample clip</source>
+        <translation>첫 번째 카메라 또는 샘플 영상</translation>
+    </message>
+    <message>
+        <source>Folder for recordings and snapshots</source>
+        <translation>녹화와 스냅샷 폴더</translation>
+    </message>
+    <message>
+        <source>Nothing: let me choose</source>
+        <translation>열지 않음: 직접 선택</translation>
+    </message>
+    <message>
+        <source>Reset layout</source>
+        <translation>배치 초기화</translation>
+    </message>
+    <message>
+        <source>What was open last</source>
+        <translation>마지막으로 열었던 것</translation>
     </message>
 </context>
 <context>
@@ -840,18 +941,28 @@
         <source>No recent sources</source>
         <translation>최근 소스 없음</translation>
     </message>
+    <message>
+        <source>&amp;Screen</source>
+        <translation>화면(&amp;S)</translation>
+    </message>
+    <message>
+        <source>Monitor {number}: {width} x {height}</source>
+        <translation>모니터 {number}: {width} x {height}</translation>
+    </message>
+    <message>
+        <source>Region of monitor {number}…</source>
+        <translation>모니터 {number}의 영역…</translation>
+    </message>
+    <message>
+        <source>Region…</source>
+        <translation>영역…</translation>
+    </message>
 </context>
 <context>
     <name>SourceStatus</name>
     <message>
         <source>Opening …</source>
         <translation>여는 중…</translation>
-    </message>
-    <message>
-        <source>Connect a camera and choose it in the Source menu, drop a file here,
-or press {open_file} for a file, {open_address} for a network camera, {open_pattern} for a test pattern.</source>
-        <translation>카메라를 연결하고 소스 메뉴에서 선택하거나, 파일을 여기에 끌어다 놓거나,
-{open_file}(파일), {open_address}(네트워크 카메라), {open_pattern}(테스트 패턴)을 누르세요.</translation>
     </message>
     <message>
         <source>No camera found. Playing the sample clip.</source>
@@ -862,8 +973,28 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
         <translation>신호 없음 {time}</translation>
     </message>
     <message>
-        <source>No source is open here.</source>
-        <translation>열려 있는 소스가 없습니다.</translation>
+        <source>No source</source>
+        <translation>소스 없음</translation>
+    </message>
+    <message>
+        <source>ended</source>
+        <translation>끝</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>실패</translation>
+    </message>
+    <message>
+        <source>no signal</source>
+        <translation>신호 없음</translation>
+    </message>
+    <message>
+        <source>opening</source>
+        <translation>여는 중</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>일시 정지</translation>
     </message>
 </context>
 <context>
@@ -1001,6 +1132,252 @@ or press {open_file} for a file, {open_address} for a network camera, {open_patt
     <message>
         <source>Make this panel a window, or put it back</source>
         <translation>이 패널을 별도 창으로 만들거나 되돌립니다</translation>
+    </message>
+</context>
+<context>
+    <name>AddressDialog</name>
+    <message>
+        <source>&amp;Address</source>
+        <translation>주소(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;Password</source>
+        <translation>암호(&amp;P)</translation>
+    </message>
+    <message>
+        <source>&amp;User name</source>
+        <translation>사용자 이름(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Examples: {examples}</source>
+        <translation>예: {examples}</translation>
+    </message>
+    <message>
+        <source>Network camera</source>
+        <translation>네트워크 카메라</translation>
+    </message>
+    <message>
+        <source>Without rtsp:// or http:// in front, rtsp:// is used.</source>
+        <translation>앞에 rtsp:// 또는 http://가 없으면 rtsp://를 사용합니다.</translation>
+    </message>
+    <message>
+        <source>only if the camera asks for it</source>
+        <translation>카메라가 요구할 때만</translation>
+    </message>
+</context>
+<context>
+    <name>ContextMenu</name>
+    <message>
+        <source>Hide {name}</source>
+        <translation>{name} 숨기기</translation>
+    </message>
+    <message>
+        <source>Show all classes</source>
+        <translation>모든 클래스 표시</translation>
+    </message>
+    <message>
+        <source>Show only {name}</source>
+        <translation>{name}만 표시</translation>
+    </message>
+</context>
+<context>
+    <name>ExportDialog</name>
+    <message>
+        <source> s</source>
+        <translation> 초</translation>
+    </message>
+    <message>
+        <source>&amp;Codec</source>
+        <translation>코덱(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Effort</source>
+        <translation>압축 강도(&amp;E)</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>파일(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>자동</translation>
+    </message>
+    <message>
+        <source>Choose a file.</source>
+        <translation>파일을 선택하세요.</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>선택…</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>내보내기</translation>
+    </message>
+    <message>
+        <source>Export annotated copy</source>
+        <translation>주석 사본 내보내기</translation>
+    </message>
+    <message>
+        <source>Fast, larger file</source>
+        <translation>빠름, 큰 파일</translation>
+    </message>
+    <message>
+        <source>From – to</source>
+        <translation>시작 – 끝</translation>
+    </message>
+    <message>
+        <source>Normal</source>
+        <translation>보통</translation>
+    </message>
+    <message>
+        <source>Only a part of the video</source>
+        <translation>영상의 일부만</translation>
+    </message>
+    <message>
+        <source>Small file, takes longer</source>
+        <translation>작은 파일, 더 오래 걸림</translation>
+    </message>
+    <message>
+        <source>The end of the part must be after its beginning.</source>
+        <translation>끝은 시작보다 뒤여야 합니다.</translation>
+    </message>
+    <message>
+        <source>Videos</source>
+        <translation>동영상</translation>
+    </message>
+    <message>
+        <source>Write the detections to a file too (.jsonl)</source>
+        <translation>검출 결과도 파일(.jsonl)로 저장</translation>
+    </message>
+    <message>
+        <source>{path} exists. Press Export again to replace it.</source>
+        <translation>{path} 파일이 이미 있습니다. 덮어쓰려면 내보내기를 다시 누르세요.</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Models</source>
+        <translation>모델</translation>
+    </message>
+    <message numerus="yes">
+        <source>More than %n source(s) do not fit into the window</source>
+        <translation>
+            <numerusform>소스가 %n개를 넘으면 창에 들어가지 않습니다</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Open a model</source>
+        <translation>모델 열기</translation>
+    </message>
+</context>
+<context>
+    <name>ModelCard</name>
+    <message>
+        <source>Classes</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>Comes from</source>
+        <translation>출처</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>파일</translation>
+    </message>
+    <message>
+        <source>Frames for comparing backends</source>
+        <translation>백엔드 비교용 프레임</translation>
+    </message>
+    <message>
+        <source>Input</source>
+        <translation>입력</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>라이선스</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>이름</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>정밀도</translation>
+    </message>
+    <message>
+        <source>Trained on</source>
+        <translation>학습 데이터</translation>
+    </message>
+    <message>
+        <source>Use this model</source>
+        <translation>이 모델 사용</translation>
+    </message>
+    <message>
+        <source>Use this model?</source>
+        <translation>이 모델을 사용할까요?</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>없음</translation>
+    </message>
+    <message>
+        <source>{width} x {height} pixels</source>
+        <translation>{width} x {height} 픽셀</translation>
+    </message>
+</context>
+<context>
+    <name>NameStrip</name>
+    <message>
+        <source>Close this source</source>
+        <translation>이 소스 닫기</translation>
+    </message>
+</context>
+<context>
+    <name>RegionPicker</name>
+    <message>
+        <source>Draw a rectangle around the region</source>
+        <translation>영역을 사각형으로 그리세요</translation>
+    </message>
+    <message>
+        <source>Draw a rectangle around the region; press Escape to cancel</source>
+        <translation>영역을 사각형으로 그리세요. 취소하려면 Esc를 누르세요</translation>
+    </message>
+</context>
+<context>
+    <name>WelcomePanel</name>
+    <message>
+        <source>Camera {index}</source>
+        <translation>카메라 {index}</translation>
+    </message>
+    <message>
+        <source>Network camera…</source>
+        <translation>네트워크 카메라…</translation>
+    </message>
+    <message>
+        <source>Recent</source>
+        <translation>최근</translation>
+    </message>
+    <message>
+        <source>Sample clip</source>
+        <translation>샘플 영상</translation>
+    </message>
+    <message>
+        <source>Screen…</source>
+        <translation>화면…</translation>
+    </message>
+    <message>
+        <source>Video or image file…</source>
+        <translation>동영상 또는 이미지 파일…</translation>
+    </message>
+    <message>
+        <source>What do you want to watch?</source>
+        <translation>무엇을 볼까요?</translation>
+    </message>
+    <message>
+        <source>You can also drop files here.</source>
+        <translation>파일을 여기에 끌어다 놓아도 됩니다.</translation>
     </message>
 </context>
 </TS>

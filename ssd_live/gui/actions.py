@@ -43,6 +43,43 @@ def action_specs() -> list[ActionSpec]:
             icon="open",
         ),
         ActionSpec(
+            "add_source",
+            translate("Actions", "A&dd a source"),
+            ("Ctrl+N",),
+            translate("Actions", "Show one more source beside the others"),
+            icon="add",
+        ),
+        ActionSpec(
+            "close_source",
+            translate("Actions", "Close so&urce"),
+            ("Ctrl+W",),
+            translate("Actions", "Close the selected source"),
+        ),
+        ActionSpec(
+            "open_sample",
+            translate("Actions", "Sample c&lip"),
+            (),
+            translate("Actions", "Play the clip that comes with the program"),
+        ),
+        ActionSpec(
+            "clear_recent",
+            translate("Actions", "Clear recent sources"),
+            (),
+            translate("Actions", "Forget the recent sources"),
+        ),
+        ActionSpec(
+            "reset_layout",
+            translate("Actions", "Reset &layout"),
+            (),
+            translate("Actions", "Put the window and its panels back at their first places"),
+        ),
+        ActionSpec(
+            "open_model",
+            translate("Actions", "Open a &model…"),
+            (),
+            translate("Actions", "Use a model file (.onnx)"),
+        ),
+        ActionSpec(
             "open_folder",
             translate("Actions", "Open f&older of images…"),
             ("Ctrl+Shift+O",),
@@ -76,7 +113,7 @@ def action_specs() -> list[ActionSpec]:
         ),
         ActionSpec(
             "bench",
-            translate("Actions", "&Measure performance…"),
+            translate("Actions", "&Benchmark…"),
             ("Ctrl+B",),
             translate("Actions", "Measure FPS and latency on this machine"),
         ),
@@ -181,7 +218,7 @@ def action_specs() -> list[ActionSpec]:
         ),
         ActionSpec(
             "copy",
-            translate("Actions", "&Copy snapshot"),
+            translate("Actions", "&Copy frame"),
             ("Ctrl+C",),
             translate("Actions", "Copy the current frame with its boxes to the clipboard"),
         ),

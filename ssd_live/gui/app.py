@@ -24,8 +24,11 @@ from ssd_live.remote.network import ModelRequest
 from ssd_live.selection.choice import offered_precisions
 from ssd_live.settings import load_settings, save_settings, settings_path
 from ssd_live.system.signals import on_signals
+from ssd_live.video.sources import SourceSpec, parse_source
 
 _INTERRUPTED = 130
+# The name of the desktop entry in tools/package/linux.
+APP_ID = "io.github.ssd_live.ssd_live"
 
 
 class Application:
@@ -60,7 +63,7 @@ class Application:
             bridge.events(), shown, show=settings.show, streams=len(request.sources)
         ) as session:
             session.load(model_request)
-            for stream, source in zip(session.streams, request.sources, strict=True):
+            for stream, source in zip(session.streams, self._sources(), strict=False):
                 mirror = settings.mirror and source.kind == "camera"
                 stream.open(
                     source, CaptureOptions(request.options, loop=settings.loop, mirror=mirror)
@@ -98,12 +101,23 @@ class Application:
                 raise SsdLiveError(state.error_message)
         return self._exit_code
 
+    def _sources(self) -> tuple[SourceSpec, ...]:
+        """Return the sources to open; the settings decide if the command line names none."""
+        request, settings = self._request, self._settings
+        if not request.is_default or settings.start_with == "camera":
+            return request.sources
+        if settings.start_with == "last" and settings.recent_sources:
+            with contextlib.suppress(SsdLiveError):
+                return (parse_source(settings.recent_sources[0]),)
+            return request.sources
+        return () if settings.start_with == "welcome" else request.sources
+
     def _application(self) -> QApplication:
         application = QApplication.instance() or QApplication(["ssd_live"])
         assert isinstance(application, QApplication)
         application.setApplicationName("ssd_live")
         application.setApplicationDisplayName("ssd_live")
-        application.setDesktopFileName("ssd_live")
+        application.setDesktopFileName(APP_ID)
         application.setWindowIcon(theme.application_icon())
         theme.apply(application, self._settings.theme)
         translation.install(application, translation.chosen_language(self._settings.language))
@@ -132,7 +146,7 @@ class Application:
             window.record_when_ready(request.record)
         if self._settings_note:
             window.notice.say("error", self._settings_note, "settings")
-        elif request.no_camera:
+        elif request.no_camera and self._settings.start_with == "camera":
             window.say_no_camera()
         for stream, cap in zip(session.streams, request.rate_caps, strict=True):
             if cap is not None:

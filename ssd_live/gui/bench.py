@@ -1,5 +1,6 @@
 """The dialog that runs the command `bench` with the current model and shows its report."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,13 +14,13 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
+from ssd_live.gui.busy_bar import BusyBar
 from ssd_live.gui.child import Child
 from ssd_live.remote.network import ModelRequest
 
@@ -45,7 +46,7 @@ class BenchDialog(QDialog):
         words: Sequence[str] = (),
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Measure performance"))
+        self.setWindowTitle(self.tr("Benchmark"))
         self.resize(*_SIZE)
         self._model_request, self._hold, self._words = model_request, hold, words
         self._folder = Path(tempfile.mkdtemp(prefix="ssd_live-"))
@@ -65,14 +66,15 @@ class BenchDialog(QDialog):
             )
         )
         self._status.setWordWrap(True)
-        self._busy = QProgressBar()
+        self._busy = BusyBar()
         self._busy.setRange(0, 0)
         self._busy.setTextVisible(False)
         self._busy.setMaximumHeight(6)
         self._busy.hide()
         self._report = QTextBrowser()
+        self._report.setAccessibleName(self.tr("Report"))
         self._measure, self._save = (
-            QPushButton(self.tr("&Measure")),
+            QPushButton(self.tr("&Start")),
             QPushButton(self.tr("&Save report…")),
         )
         self._save.setEnabled(False)
@@ -140,12 +142,12 @@ class BenchDialog(QDialog):
         self._hold(False)
         self._busy.hide()
         self._source.setEnabled(True)
-        self._measure.setText(self.tr("&Measure"))
+        self._measure.setText(self.tr("&Start"))
         if code:
             self._status.setText(
                 last.removeprefix("error: ")
                 or self.tr(
-                    "The measurement failed. Run the command `bench` in a terminal to see why."
+                    "The benchmark failed. Run the command `bench` in a terminal to see why."
                 )
             )
             return
@@ -155,8 +157,20 @@ class BenchDialog(QDialog):
                 "numbers of the same run."
             )
         )
-        self._report.setHtml(self._html.read_text(encoding="utf-8"))
+        page = self._html.read_text(encoding="utf-8")
+        self._report.setHtml(re.sub(r"<style>.*?</style>", self._style(), page, flags=re.DOTALL))
         self._save.setEnabled(True)
+
+    def _style(self) -> str:
+        """Return a style sheet with the colours of the theme."""
+        palette = self.palette()
+        ink, line = palette.text().color().name(), palette.alternateBase().color().name()
+        return (
+            f"<style>body, p, li, h1, h2 {{ color: {ink} }} code {{ background: {line} }}"
+            "th, td { text-align: left; padding: 3px 10px 3px 0; white-space: nowrap }"
+            "td.n, th.n { text-align: right } .bar { background: #3b82f6 }"
+            ".warning { background: #fff3d6; color: #6a4b00 }</style>"
+        )
 
     def _ask_save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(

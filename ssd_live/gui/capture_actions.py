@@ -1,7 +1,7 @@
 """The actions that save output: recordings, snapshots and annotated copies of files."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths, QUrl
@@ -11,13 +11,14 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMessageBox,
-    QProgressBar,
     QToolButton,
 )
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.gui.bridge import Bridge
+from ssd_live.gui.busy_bar import BusyBar
 from ssd_live.gui.export import Export
+from ssd_live.gui.export_dialog import ExportDialog
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import NoticeAction, Notices
 from ssd_live.gui.transport import clock
@@ -63,7 +64,8 @@ class CaptureActions(QObject):
         # The reason why the recording that the command line asked for did not start, or "".
         self.failure = ""
         self._export = Export(self)
-        self._export_bar = QProgressBar()
+        self._export_began = 0.0
+        self._export_bar = BusyBar()
         self._export_bar.setMaximumWidth(240)
         self._export_cancel = QToolButton()
         self._export_cancel.setText(self.tr("Cancel export"))
@@ -135,7 +137,7 @@ class CaptureActions(QObject):
         else:
             try:
                 path = path or default_recording(
-                    self._output_folder(), time.localtime(), self._saving
+                    self.output_folder(), time.localtime(), self._saving
                 )
                 self._session.stream.start_recording(path, boxes=self._settings.record_boxes)
             except SsdLiveError as error:
@@ -164,7 +166,7 @@ class CaptureActions(QObject):
         """
         if (picture := self._grid.view.picture) is None:
             return
-        name = default_recording(self._output_folder(), time.localtime(), self._saving)
+        name = default_recording(self.output_folder(), time.localtime(), self._saving)
         self._saving.add(name)
         path = name.with_suffix(".png")
         self._session.save_snapshot(
@@ -197,9 +199,10 @@ class CaptureActions(QObject):
         QApplication.clipboard().setImage(
             QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy()
         )
-        self._notice.say("done", self.tr("Snapshot copied to the clipboard"))
+        self._notice.say("done", self.tr("Frame copied to the clipboard"))
 
-    def _output_folder(self) -> Path:
+    def output_folder(self) -> Path:
+        """Return the folder of recordings and snapshots."""
         if self._settings.output_folder:
             return Path(self._settings.output_folder)
         movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
@@ -208,7 +211,7 @@ class CaptureActions(QObject):
     def ask_output_folder(self) -> None:
         """Ask the user for the folder of recordings and snapshots, and store it as a setting."""
         if name := QFileDialog.getExistingDirectory(
-            self._window, self.tr("Folder for recordings and snapshots"), str(self._output_folder())
+            self._window, self.tr("Folder for recordings and snapshots"), str(self.output_folder())
         ):
             self._settings.output_folder = name
 
@@ -233,18 +236,11 @@ class CaptureActions(QObject):
             )
             return
         source = Path(state.spec.address)
-        suggested = source.with_name(f"{source.stem} annotated.mp4")
-        videos = self.tr("Videos")
-        name, _ = QFileDialog.getSaveFileName(
-            self._window,
-            self.tr("Export annotated copy"),
-            str(suggested),
-            f"{videos} (*.mp4 *.mkv *.mov)",
-        )
-        if name:
-            path = Path(name)
-            # The dialog of some desktops adds no ending.
-            self.export(source, path if path.suffix else path.with_name(f"{path.name}.mp4"))
+        duration = state.info.duration if state.info else None
+        dialog = ExportDialog(source, duration, state.position, self._window)
+        if dialog.exec():
+            plan = dialog.plan
+            self.export(source, plan.output, plan.arguments)
 
     @property
     def is_exporting(self) -> bool:
@@ -268,11 +264,11 @@ class CaptureActions(QObject):
         )
         return answer == QMessageBox.StandardButton.Yes
 
-    def export(self, source: Path, output: Path) -> None:
+    def export(self, source: Path, output: Path, arguments: Sequence[str] = ()) -> None:
         """Start to write an annotated copy of the file `source` to `output`, and return at once.
 
-        The export uses the current model, threshold and classes. Call this only when no export is
-        running.
+        The export uses the current model, threshold and classes. `arguments` are further ones of
+        the command `process`. Call this only when no export is running.
         """
         model_request = self._model_request()
         options = [
@@ -299,14 +295,20 @@ class CaptureActions(QObject):
                         if wanted
                     ),
                 ]
-        self._export.start(source, output, options)
+        self._export.start(source, output, [*options, *arguments])
+        self._export_began = time.monotonic()
         self._export_bar.setRange(0, 0)
+        self._export_bar.setFormat("")
         self._export_bar.show()
         self._export_cancel.show()
 
     def _export_advanced(self, done: int, total: int) -> None:
         self._export_bar.setRange(0, total)
         self._export_bar.setValue(done)
+        if done and total:
+            left = (time.monotonic() - self._export_began) / done * (total - done)
+            text = self.tr("%p % · {time} left").format(time=clock(left))
+            self._export_bar.setFormat(text)
 
     def _export_ended(self, output: str, message: str, cancelled: bool) -> None:
         self._export_bar.hide()

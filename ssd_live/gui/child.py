@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
-from ssd_live.system.child_process import own_environment, own_program
+from ssd_live.system.child_process import LIFELINE_VARIABLE, own_environment, own_program
 
 _KILL_MS = 1000
 
@@ -14,7 +14,8 @@ class Child(QObject):
 
     `told` is emitted with each line of the process's standard error that is not blank. `ended` is
     emitted with the exit code and the last of these lines, or "" if there was none. The exit code
-    is -1 if the process failed to start.
+    is -1 if the process failed to start. The process ends when this program ends, also after a
+    crash.
     """
 
     told = Signal(str)
@@ -40,7 +41,8 @@ class Child(QObject):
         assert self._process is None
         process = self._process = QProcess(self)
         environment = QProcessEnvironment()
-        for name, value in (own_environment() | dict(variables or {})).items():
+        given = own_environment() | {LIFELINE_VARIABLE: "1"} | dict(variables or {})
+        for name, value in given.items():
             environment.insert(name, value)
         process.setProcessEnvironment(environment)
         process.setStandardOutputFile(QProcess.nullDevice())
@@ -59,7 +61,7 @@ class Child(QObject):
         The process cleans up first. `ended` is emitted when the process has stopped.
         """
         if self._process is not None:
-            self._process.terminate()
+            self._process.closeWriteChannel()
 
     def kill(self) -> None:
         """Stop the running process, if there is one, and wait at most two seconds for its end.
@@ -68,7 +70,7 @@ class Child(QObject):
         """
         if self._process is not None:
             self._process.finished.disconnect()
-            self._process.terminate()
+            self._process.closeWriteChannel()
             if not self._process.waitForFinished(_KILL_MS):
                 self._process.kill()
                 self._process.waitForFinished(_KILL_MS)

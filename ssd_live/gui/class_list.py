@@ -206,6 +206,27 @@ class ClassList(QWidget):
         """Return the number that is shown beside a class."""
         return self._counts[name]
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names of the hidden classes."""
+        return self._hidden()
+
+    def hide_class(self, name: str) -> None:
+        """Hide a class, as if the user had unchecked it."""
+        for item in self._items():
+            if item.data(_NAME) == name:
+                item.setCheckState(Qt.CheckState.Unchecked)
+
+    def show_only(self, name: str | None) -> None:
+        """Hide all classes but this one; None shows all classes."""
+        self._list.blockSignals(True)
+        for item in self._items():
+            is_shown = name in (None, item.data(_NAME))
+            item.setCheckState(Qt.CheckState.Checked if is_shown else Qt.CheckState.Unchecked)
+        self._list.blockSignals(False)
+        self._list.viewport().update()
+        self.hidden_changed.emit(self._hidden())
+
     def focus_search(self) -> None:
         """Move the keyboard focus to the search field and select its text."""
         self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -1,16 +1,20 @@
-"""The small dialogs: keyboard shortcuts, about, settings, and the address of a source."""
+"""The small dialogs: keyboard shortcuts, about, and settings."""
 
-from PySide6.QtCore import QCoreApplication, Qt, qVersion
+from PySide6.QtCore import Signal, qVersion
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
+    QFileDialog,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
-    QInputDialog,
     QLabel,
+    QLineEdit,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QTextBrowser,
@@ -112,12 +116,25 @@ class AboutDialog(QDialog):
 
 
 class PreferencesDialog(QDialog):
-    """A dialog for the language, the colours and the frame rate limit.
+    """A dialog for the settings that are not in the panel or in a menu.
 
-    The dialog does not change `settings`; call `change` when the user has accepted the dialog.
+    `models` are the names of the models that the program may start with, and `output_folder` is the
+    folder that is used if the settings name none. The dialog does not change `settings`; call
+    `change` when the user has accepted the dialog. `layout_reset` is emitted when the user wants
+    the panels and the window back at their first places, and `recent_cleared` when the recent
+    sources are to be forgotten; both happen at once.
     """
 
-    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+    layout_reset = Signal()
+    recent_cleared = Signal()
+
+    def __init__(
+        self,
+        settings: Settings,
+        models: list[str],
+        output_folder: str,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
         self._language, self._theme = QComboBox(), QComboBox()
@@ -139,10 +156,45 @@ class PreferencesDialog(QDialog):
         self._cap.setSuffix(self.tr(" FPS"))
         self._cap.setValue(settings.rate_cap)
         self._cap.setToolTip(self.tr("Process no more frames per second than this, to save power"))
+        self._model, self._start = QComboBox(), QComboBox()
+        self._model.addItems(list(dict.fromkeys([settings.model, *models])))
+        for key, name in (
+            ("camera", self.tr("First camera, or the sample clip")),
+            ("last", self.tr("What was open last")),
+            ("welcome", self.tr("Nothing: let me choose")),
+        ):
+            self._start.addItem(name, key)
+        self._start.setCurrentIndex(self._start.findData(settings.start_with))
+        self._folder = QLineEdit(settings.output_folder)
+        self._folder.setPlaceholderText(output_folder)
+        choose = QPushButton(self.tr("Choose…"))
+        choose.clicked.connect(self._choose_folder)
+        folder = QHBoxLayout()
+        folder.addWidget(self._folder)
+        folder.addWidget(choose)
+        self._record_boxes = QCheckBox(self.tr("Draw boxes in recordings"))
+        self._record_boxes.setChecked(settings.record_boxes)
+        reset = QPushButton(self.tr("Reset layout"))
+        reset.clicked.connect(self.layout_reset)
+        forget = QPushButton(self.tr("Clear recent sources"))
+        forget.clicked.connect(self.recent_cleared)
+        forget.clicked.connect(lambda: forget.setEnabled(False))
+        forget.setEnabled(bool(settings.recent_sources))
         form = QFormLayout()
         form.addRow(self.tr("&Language"), self._language)
-        form.addRow(self.tr("&Colours"), self._theme)
+        form.addRow(self.tr("&Theme"), self._theme)
+        form.addRow(self.tr("&When the program starts, open"), self._start)
+        form.addRow(self.tr("&Model at the start"), self._model)
+        folder_label = QLabel(self.tr("F&older for recordings"))
+        folder_label.setBuddy(self._folder)
+        form.addRow(folder_label, folder)
+        form.addRow("", self._record_boxes)
         form.addRow(self.tr("&Frame rate limit"), self._cap)
+        once = QHBoxLayout()
+        once.addWidget(reset)
+        once.addWidget(forget)
+        once.addStretch()
+        form.addRow("", once)
         note = QLabel(self.tr("Language changes take effect after a restart."))
         note.setWordWrap(True)
         buttons = QDialogButtonBox(
@@ -155,29 +207,18 @@ class PreferencesDialog(QDialog):
         layout.addWidget(note)
         layout.addWidget(buttons)
 
+    def _choose_folder(self) -> None:
+        if name := QFileDialog.getExistingDirectory(
+            self, self.tr("Folder for recordings and snapshots"), self._folder.text()
+        ):
+            self._folder.setText(name)
+
     def change(self, settings: Settings) -> None:
-        """Write the chosen language, theme and frame rate limit into `settings`."""
+        """Write what the user chose into `settings`."""
+        settings.start_with = self._start.currentData()
+        settings.model = self._model.currentText()
+        settings.output_folder = self._folder.text().strip()
+        settings.record_boxes = self._record_boxes.isChecked()
         settings.language = self._language.currentData()
         settings.theme = self._theme.currentData()
         settings.rate_cap = self._cap.value()
-
-
-def ask_address(parent: QWidget, recent: list[str]) -> str:
-    """Ask the user for the address of a source and return it, or return "" if the user cancels.
-
-    `recent` holds the recent sources; the dialog offers those that are addresses.
-    """
-    known = [text for text in recent if "://" in text] or ["rtsp://"]
-    dialog = QInputDialog(parent)
-    dialog.setWindowTitle(QCoreApplication.translate("Address", "Open address"))
-    dialog.setLabelText(
-        QCoreApplication.translate(
-            "Address",
-            "Address of a network camera or video, such as rtsp://host/path or http://host/path",
-        )
-    )
-    dialog.setComboBoxItems(known)
-    dialog.setComboBoxEditable(True)
-    dialog.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
-    dialog.resize(520, dialog.sizeHint().height())
-    return dialog.textValue().strip() if dialog.exec() else ""

@@ -89,6 +89,20 @@ class Docks(QObject):
         self._actions["detection_panel"].setChecked(not self._panel_dock.isHidden())
         self._actions["numbers_panel"].setChecked(not self._plots_dock.isHidden())
 
+    def reset(self) -> None:
+        """Put both docks back at their first places; only the detection panel is shown."""
+        for dock, area in (
+            (self._panel_dock, Qt.DockWidgetArea.RightDockWidgetArea),
+            (self._plots_dock, Qt.DockWidgetArea.BottomDockWidgetArea),
+        ):
+            dock.setFloating(False)
+            self._window.addDockWidget(area, dock)
+        self._panel_dock.show()
+        self._plots_dock.hide()
+        self._window.resizeDocks(
+            [self._panel_dock], [self._panel.sizeHint().width()], Qt.Orientation.Horizontal
+        )
+
     def restore(self, layout: QByteArray) -> None:
         """Give the docks the places and sizes that they had in an earlier run.
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from ssd_live.gui.view import BACKGROUND, VideoView
 from ssd_live.live.session import LiveSession
+from ssd_live.live.source import LiveSource
 
 _GAP = 2
 
@@ -17,18 +18,19 @@ class VideoGrid(QWidget):
 
     The number of columns is the square root of the number of views, rounded up. One view is
     selected, and `session.stream` is its source. A view becomes selected when it gets the keyboard
-    focus. `chosen` is emitted when another view is selected, and `double_clicked` when the user
-    double-clicks a view.
+    focus. `chosen` is emitted when another view is selected, `count_changed` when a view was added
+    or removed, and `double_clicked` when the user double-clicks a view.
     """
 
     chosen = Signal()
+    count_changed = Signal()
     double_clicked = Signal()
 
     def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._is_alone = False
-        self.views = [VideoView(session, stream) for stream in session.streams]
+        self.views: list[VideoView] = []
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, BACKGROUND)
         self.setPalette(palette)
@@ -36,12 +38,52 @@ class VideoGrid(QWidget):
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(_GAP)
+        for stream in session.streams:
+            self._add_view(stream)
+        self._arrange()
+        self.choose(0)
+
+    def add(self) -> VideoView:
+        """Add a source, which is not open yet, to the session, and return its view, now selected.
+
+        All views are shown.
+        """
+        self._is_alone = False
+        view = self._add_view(self._session.add_stream())
+        self._arrange()
+        self.count_changed.emit()
+        self.choose(len(self.views) - 1)
+        return view
+
+    def remove(self, view: VideoView) -> None:
+        """Close the source of a view, and remove the source and the view. One view must remain."""
+        was_selected = view is self.view
+        self.views.remove(view)
+        self._session.remove_stream(view.stream)
+        self._layout.removeWidget(view)
+        view.hide()
+        view.deleteLater()
+        self._is_alone = self._is_alone and len(self.views) > 1
+        self._arrange()
+        self.count_changed.emit()
+        self.choose(self.index)
+        if was_selected:
+            self.view.setFocus()
+            self.chosen.emit()
+
+    def _add_view(self, stream: LiveSource) -> VideoView:
+        view = VideoView(self._session, stream)
+        self.views.append(view)
+        view.focused.connect(lambda: self.choose(self.views.index(view)))
+        view.double_clicked.connect(self.double_clicked)
+        return view
+
+    def _arrange(self) -> None:
+        """Put all views into their cells."""
         self._columns = math.ceil(math.sqrt(len(self.views)))
         for index, view in enumerate(self.views):
             self._layout.addWidget(view, *self._cell(index))
-            view.focused.connect(lambda index=index: self.choose(index))
-            view.double_clicked.connect(self.double_clicked)
-        self.choose(0)
+            view.set_one_of_several(len(self.views) > 1)
 
     @property
     def index(self) -> int:
@@ -76,7 +118,8 @@ class VideoGrid(QWidget):
     def _share_out(self) -> None:
         """Give each row and each column that has a shown view the same share of the space."""
         used = [self._cell(index) for index, view in enumerate(self.views) if not view.isHidden()]
-        for number in range(self._columns):
+        # There may have been more views before.
+        for number in range(max(self._layout.columnCount(), self._layout.rowCount())):
             self._layout.setRowStretch(number, int(number in {row for row, _ in used}))
             self._layout.setColumnStretch(number, int(number in {column for _, column in used}))
 

@@ -12,17 +12,10 @@ from ssd_live.gui.source_menus import SourceMenus
 Group = Sequence[str | QMenu]
 
 
-def fill_menu_bar(
-    bar: QMenuBar, actions: Actions, source_menus: SourceMenus, source_count: int
-) -> None:
-    """Add all menus to the empty menu bar `bar`.
-
-    If `source_count` is 1, the actions that choose between sources are left out.
-    """
+def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) -> None:
+    """Add all menus to the empty menu bar `bar`."""
     translate = QCoreApplication.translate
-    video: Group = ("full_screen", "zoom_in", "zoom_out", "zoom_fit")
-    if source_count > 1:
-        video = (*video, "solo", "next_source")
+    video: Group = ("full_screen", "zoom_in", "zoom_out", "zoom_fit", "solo", "next_source")
     _add_menu(
         bar,
         actions,
@@ -32,10 +25,13 @@ def fill_menu_bar(
             "open_file",
             "open_folder",
             "open_address",
-            "open_screen",
+            source_menus.screens,
+            "open_sample",
             "open_pattern",
             source_menus.recent,
         ),
+        ("add_source", "close_source"),
+        ("open_model",),
         ("export",),
         ("quit",),
     )
@@ -57,13 +53,20 @@ def fill_menu_bar(
         translate("Menus", "&View"),
         video,
         ("hud", "hud_details", "detection_panel", "numbers_panel", "source_rate"),
-        ("threshold_up", "threshold_down", "search_classes", "preferences"),
+        ("threshold_up", "threshold_down", "search_classes"),
+        ("reset_layout", "preferences"),
+    )
+    _add_menu(
+        bar,
+        actions,
+        translate("Menus", "T&ools"),
+        ("bench", "measure_backends"),
     )
     _add_menu(
         bar,
         actions,
         translate("Menus", "&Help"),
-        ("bench", "measure_backends", "shortcuts", "about"),
+        ("shortcuts", "about"),
     )
 
 
@@ -77,6 +80,7 @@ def tool_bar(actions: Actions) -> QToolBar:
     bar.setIconSize(QSize(20, 20))
     texts = {
         "open_file": translate("Menus", "Open"),
+        "add_source": translate("Menus", "Add"),
         "open_address": translate("Menus", "Network camera"),
         "record": translate("Menus", "Record"),
         "snapshot": translate("Menus", "Snapshot"),

@@ -9,13 +9,13 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from ssd_live.gui.busy_bar import BusyBar
 from ssd_live.remote.network import ModelInfo, ModelRequest
 
 # A text about the progress of loading may end in a percentage.
@@ -65,7 +65,7 @@ class ModelBox(QWidget):
             picker.activated.connect(self._wish)
         self._status = QLabel()
         self._status.setWordWrap(True)
-        self._busy = QProgressBar()
+        self._busy = BusyBar()
         self._busy.setMaximumHeight(6)
         self._busy.setTextVisible(False)
         self._cancel, self._retry = QToolButton(), QToolButton()

@@ -37,6 +37,7 @@ class Playback(QObject):
         # must be drawn again.
         self._icon_is_for_playing: bool | None = None
         buttons = [actions[name] for name in ("step_back", "play", "step", "loop")]
+        self.may_show_bar: Callable[[], bool] = lambda: True
         self.bar = TransportBar(buttons, SPEEDS)
         self.bar.hide()
         self.bar.sought.connect(self.seek)
@@ -170,8 +171,8 @@ class Playback(QObject):
     def follow(self) -> None:
         """Show the position of the selected source in the transport bar.
 
-        The bar is hidden in full-screen mode. It is also hidden if the source has no length, such
-        as a camera. Call this method regularly.
+        The bar is hidden if the source has no length, such as a camera or a single image, and while
+        `may_show_bar` returns false. Call this method regularly.
         """
         state = self._session.pipeline.state
         if state is None:
@@ -185,8 +186,11 @@ class Playback(QObject):
             state.info.rate if state.info else None,
             capture.speed if capture else 1.0,
         )
-        has_length = duration is not None if state.info else state.spec.kind in ("file", "images")
-        self.bar.setVisible(has_length and not self._window.isFullScreen())
+        if state.info:
+            has_length = duration is not None and not state.info.is_still
+        else:
+            has_length = state.spec.kind == "file"
+        self.bar.setVisible(has_length and self.may_show_bar())
         self._show_play_icon()
 
     def show_selected(self) -> None:

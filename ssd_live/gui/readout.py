@@ -5,6 +5,8 @@ plots.
 """
 
 import time
+from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -18,6 +20,10 @@ from ssd_live.settings import Settings
 
 if TYPE_CHECKING:
     from ssd_live.gui.numbers_panel import NumbersPanel
+
+# The samples of a minute, four in a second.
+_SAMPLES, _SAMPLES_A_SECOND = 240, 4
+Sample = tuple[Mapping[str, float], ...]
 
 
 class Readout(QObject):
@@ -42,6 +48,12 @@ class Readout(QObject):
         self._panel = panel
         self.rates = QLabel()
         self._plots: NumbersPanel | None = None
+        # The samples of the last minute, for plots that are shown later.
+        self._history: deque[Sample] = deque(maxlen=_SAMPLES)
+        self._usage = 0.0, 0.0
+        self._samples = 0
+        # Whether the plots lack samples, because they were not visible.
+        self._is_behind = False
         self.begin_anew()
         grid.chosen.connect(self.begin_anew)
 
@@ -60,12 +72,13 @@ class Readout(QObject):
         from ssd_live.gui.numbers_panel import NumbersPanel
 
         self._plots = NumbersPanel()
+        self._plots.add_all(self._history)
         return self._plots
 
     def sample(self) -> None:
         """Read the counters once, and update all widgets that show statistics.
 
-        The plots get a new point only while they are visible.
+        The use of CPU and memory is read only every second while the plots are not visible.
         """
         self.show_hud()
         pipeline = self._session.pipeline
@@ -81,8 +94,10 @@ class Readout(QObject):
                 shown=f"{rates['display']:.1f}", captured=f"{rates['capture']:.1f}"
             )
         )
-        if self._plots is None or not self._plots.isVisible():
-            return
+        is_visible = self._plots is not None and self._plots.isVisible()
+        self._samples += 1
+        if is_visible or self._samples % _SAMPLES_A_SECOND == 0:
+            self._usage = self._session.usage()
         names = {"inference": "infer"}
         stages = {
             names.get(stage, stage): 1000 * taken.last
@@ -90,8 +105,19 @@ class Readout(QObject):
             if taken.longest
         }
         drops = {cause: new.dropped.get(cause, 0) / elapsed for cause in frame_counts.dropped}
-        processor, memory = self._session.usage()
-        self._plots.add(rates, stages, drops, {"processor": processor}, {"memory": memory})
+        found = self._grid.view.visible_detections()
+        objects = {"objects": float(len(found) if found is not None else 0)}
+        processor, memory = self._usage
+        sample = rates, stages, drops, objects, {"processor": processor}, {"memory": memory}
+        self._history.append(sample)
+        if self._plots is not None:
+            if not is_visible:
+                self._is_behind = True
+            elif self._is_behind:
+                self._is_behind = False
+                self._plots.show_all(self._history)
+            else:
+                self._plots.add(sample)
 
     def show_hud(self) -> None:
         """Update the statistics overlay of every video view."""
@@ -102,17 +128,15 @@ class Readout(QObject):
         """Return the lines of the statistics overlay for the source of `pipeline`.
 
         All numbers are those of the last two seconds, but dropped frames are counted since the
-        source was opened. With several sources, the first line is the title of the source, which
-        is also shown if the user has switched the statistics off.
+        source was opened.
         """
-        is_one_of_several, state = len(self._grid.views) > 1, pipeline.state
-        title = (state.spec.title,) if is_one_of_several and state is not None else ()
-        if not self._settings.hud or state is None:
-            return title
+        if not self._settings.hud or pipeline.state is None:
+            return ()
         loaded, dropped = self._session.loaded, pipeline.dropped()
         rates = {stage: f"{rate.per_second():.1f}" for stage, rate in pipeline.rates.items()}
         latency = pipeline.recent_latency.percentile(50)
-        line = [self.tr("{display} FPS").format(**rates)]
+        info = pipeline.state.info if pipeline.state else None
+        line = [] if info and info.is_still else [self.tr("{display} FPS").format(**rates)]
         if loaded is None:
             line.append(
                 self.tr("Loading model …")
@@ -123,8 +147,8 @@ class Readout(QObject):
             line.append(self.tr("{latency} ms").format(latency=f"{1000 * latency:.0f}"))
         if count := sum(dropped.values()):
             line.append(self.tr("%n frame(s) dropped", "", count))
-        if is_one_of_several or not self._settings.hud_details:
-            return (*title, " · ".join(line))
+        if len(self._grid.views) > 1 or not self._settings.hud_details:
+            return (" · ".join(line),)
         worst = pipeline.recent_latency.percentile(99)
         details = [
             " · ".join(line),

@@ -3,10 +3,8 @@
 import time
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLabel, QMainWindow
 
-from ssd_live.gui.actions import Actions
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.transport import clock
@@ -23,8 +21,7 @@ class SourceStatus(QObject):
     `label` is the label for the status bar, with the name and the video mode of the selected
     source. The title of `window` has its name too. `ended` is emitted when the selected source has
     reached its end, and `opened` when a source that the user chose gives its first frame; its value
-    is the text that the user gave. `actions` has the actions that open another source; a view that
-    has no video shows their keys.
+    is the text that the user gave.
     """
 
     ended = Signal()
@@ -36,14 +33,12 @@ class SourceStatus(QObject):
         session: LiveSession,
         grid: VideoGrid,
         notice: Notices,
-        actions: Actions,
     ) -> None:
         super().__init__(window)
         self._window = window
         self._session = session
         self._grid = grid
         self._notice = notice
-        self._actions = actions
         self.label = QLabel()
         # The phase and error message that were last shown for the source of each view.
         self._reported: dict[VideoView, tuple[object, ...]] = {}
@@ -52,24 +47,30 @@ class SourceStatus(QObject):
         # When each source was lost, on the monotonic clock.
         self._lost_since: dict[VideoView, float] = {}
         for view in grid.views:
-            self.show_opening(view)
+            if view.stream.pipeline.state is None:
+                self.show_closed(view)
+            else:
+                self.show_opening(view)
 
     def show_opening(self, view: VideoView, given: str = "") -> None:
         """Show in `view` that its source is being opened, and remove the notice about this source.
 
         `given` is the text that the user gave, or "" if the user did not choose the source.
         """
-        self._forget(view)
+        self.forget(view)
         if given:
             self._given[view] = given
+        view.welcome.hide()
         view.set_empty_text(self.tr("Opening …"))
 
     def show_closed(self, view: VideoView) -> None:
-        """Show in `view` that it has no source any more."""
-        self._forget(view)
-        view.set_empty_text(self._no_source_text(self.tr("No source is open here.")))
+        """Show in `view` that it has no source, and what the user can open."""
+        self.forget(view)
+        view.set_empty_text("")
+        view.welcome.show()
 
-    def _forget(self, view: VideoView) -> None:
+    def forget(self, view: VideoView) -> None:
+        """Forget what is known about the source of a view, and remove the notice about it."""
         self._notice.resolved(self._topic(view))
         view.set_lost("")
         view.set_paused(False)
@@ -91,6 +92,7 @@ class SourceStatus(QObject):
         """
         for view in self._grid.views:
             state = view.stream.pipeline.state
+            view.name_strip.say(*self._strip_text(state))
             if state is None:
                 continue
             news = (state.phase, state.error_message)
@@ -122,7 +124,7 @@ class SourceStatus(QObject):
 
     def _topic(self, view: VideoView) -> str:
         """Return the topic (see `Notices.say`) of the notices about the source of a view."""
-        return f"source {self._grid.views.index(view)}"
+        return f"source {id(view)}"
 
     def _lost_text(self, view: VideoView, state: CaptureState) -> str:
         """Return the text over a view whose source has failed or is being tried again."""
@@ -131,23 +133,18 @@ class SourceStatus(QObject):
         since = clock(time.monotonic() - self._lost_since[view])
         return self.tr("No signal {time}").format(time=since) + f"\n{state.error_message}"
 
-    def _no_source_text(self, message: str) -> str:
-        """Return the text to show in a view that has no video, after `message`.
-
-        If there are several sources, each view is small, so the text is only this message.
-        """
-        if len(self._grid.views) > 1:
-            return message
-        keys = {
-            name: self._actions[name].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            for name in ("open_file", "open_address", "open_pattern")
+    def _strip_text(self, state: CaptureState | None) -> tuple[str, str]:
+        """Return the name of a source and a word about its state for its name strip."""
+        if state is None:
+            return self.tr("No source"), ""
+        words = {
+            Phase.OPENING: self.tr("opening"),
+            Phase.PAUSED: self.tr("paused"),
+            Phase.ENDED: self.tr("ended"),
+            Phase.RECONNECTING: self.tr("no signal"),
+            Phase.FAILED: self.tr("failed"),
         }
-        hint = self.tr(
-            "Connect a camera and choose it in the Source menu, drop a file here,\n"
-            "or press {open_file} for a file, {open_address} for a network camera, {open_pattern} "
-            "for a test pattern."
-        ).format(**keys)
-        return f"{message}\n\n{hint}" if message else hint
+        return state.spec.title, words.get(state.phase, "")
 
 
 def _video_mode(state: CaptureState) -> str:

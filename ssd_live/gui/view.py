@@ -4,9 +4,10 @@ The pipeline renders the frame at the size of the view, so the view only copies 
 draws boxes and labels itself, as vectors.
 """
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
     QFont,
     QFontMetricsF,
@@ -24,7 +25,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ssd_live.detections import Detections
+from ssd_live.gui.name_strip import NameStrip
 from ssd_live.gui.signal_panel import SignalPanel
+from ssd_live.gui.welcome import WelcomePanel
 from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
@@ -47,11 +50,15 @@ class VideoView(QWidget):
 
     `stream` is the source. The view tells the source's pipeline which part of the frame to render,
     and at which size. `double_clicked` is emitted on a double click, and `focused` when the view
-    gets the keyboard focus. `signal_panel` is shown while the source gives no frames.
+    gets the keyboard focus. `context_menu_asked` is emitted with the place of the mouse, in pixels
+    of the screen, and the class of the box there, or "". `signal_panel` is shown while the source
+    gives no frames, `name_strip` while there are several sources, and `welcome` while there is no
+    source.
     """
 
     double_clicked = Signal()
     focused = Signal()
+    context_menu_asked = Signal(QPoint, str)
 
     def __init__(
         self, session: LiveSession, stream: LiveSource, parent: QWidget | None = None
@@ -72,7 +79,8 @@ class VideoView(QWidget):
         self._minimised = self._framed = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(*_LEAST_SIZE if len(session.streams) == 1 else _LEAST_SIZE_OF_MANY)
+        self.name_strip = NameStrip(self)
+        self.welcome = WelcomePanel(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Video"))
 
@@ -186,6 +194,29 @@ class VideoView(QWidget):
         if text != self._badge:
             self._badge = text
             self.update()
+
+    def set_one_of_several(self, several: bool) -> None:
+        """Show a strip with the name of the source if `several` is true, else hide it."""
+        self.name_strip.setVisible(several)
+        self.setMinimumSize(*_LEAST_SIZE_OF_MANY if several else _LEAST_SIZE)
+        self._place_panels()
+        self.update()
+
+    def _place_panels(self) -> None:
+        strip = self.name_strip
+        # The frame of the selected view stays visible around the strip.
+        strip.setGeometry(
+            _FRAME_WIDTH,
+            _FRAME_WIDTH,
+            max(self.width() - 2 * _FRAME_WIDTH, 0),
+            strip.sizeHint().height(),
+        )
+        self.signal_panel.move_to_middle()
+        self.welcome.setGeometry(self.rect().adjusted(0, self._top(), 0, 0))
+
+    def _top(self) -> int:
+        """Return the height that the name strip takes, in logical pixels."""
+        return 0 if self.name_strip.isHidden() else self.name_strip.sizeHint().height()
 
     def set_framed(self, framed: bool) -> None:
         """Draw the border that marks the selected view if `framed` is true, else remove it."""
@@ -456,7 +487,7 @@ class VideoView(QWidget):
             for line in self._hud
         ]
         width = max(metrics.horizontalAdvance(line) for line in hud) + 20
-        area = QRectF(10, 10, width, metrics.lineSpacing() * len(hud) + 12)
+        area = QRectF(10, 10 + self._top(), width, metrics.lineSpacing() * len(hud) + 12)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_HUD_BACKGROUND)
@@ -477,7 +508,7 @@ class VideoView(QWidget):
         indent = 26 if dot else 12
         width, height = metrics.horizontalAdvance(text) + indent + 10, metrics.height() + 12
         area = (
-            QRectF(self.width() - width - 10, 10, width, height)
+            QRectF(self.width() - width - 10, 10 + self._top(), width, height)
             if at_right
             else QRectF(10, self.height() - height - 10, width, height)
         )
@@ -497,7 +528,7 @@ class VideoView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._keep_inside()
         self._ask()
-        self.signal_panel.move_to_middle()
+        self._place_panels()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         self._ask()
@@ -542,6 +573,24 @@ class VideoView(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._drag_from = None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        self.setFocus()
+        self.context_menu_asked.emit(event.globalPos(), self._class_at(QPointF(event.pos())))
+
+    def _class_at(self, place: QPointF) -> str:
+        """Return the class of the smallest box around a point of this widget, or ""."""
+        found = self.visible_detections()
+        if self._picture is None or found is None:
+            return ""
+        at = self._to_frame(place)
+        x, y = at.x() * self._picture.frame.width, at.y() * self._picture.frame.height
+        around = [
+            ((x2 - x1) * (y2 - y1), name)
+            for (x1, y1, x2, y2), name in zip(found.boxes.tolist(), found.names, strict=True)
+            if x1 <= x <= x2 and y1 <= y <= y2
+        ]
+        return min(around)[1] if around else ""
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self.double_clicked.emit()

@@ -6,11 +6,12 @@ The window builds its parts, connects the actions to them, and restores its appe
 import base64
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QCursor, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
 from ssd_live.errors import SsdLiveError
 from ssd_live.gui import theme
@@ -18,11 +19,14 @@ from ssd_live.gui.actions import Actions
 from ssd_live.gui.bench import BenchDialog
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.capture_actions import CaptureActions
+from ssd_live.gui.context_menu import context_menu
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
 from ssd_live.gui.docks import Docks
+from ssd_live.gui.full_screen import FullScreenControls
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
+from ssd_live.gui.model_card import ModelCard, ModelReader
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.playback import Playback
@@ -33,14 +37,19 @@ from ssd_live.gui.source_status import SourceStatus
 from ssd_live.gui.view import VideoView
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
+from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.sources import SourceOptions, parse_source
+from ssd_live.video.sources.camera import Camera
 
 _PULSE_MS = 100
 _SAMPLE_MS = 250
 _ZOOM_STEP = 1.5
+_MOST_VIEWS = 64
+_SAMPLE = assets_folder() / "media" / "bikes.mp4"
 # In logical pixels; a smaller screen makes the window smaller.
 _FIRST_SIZE = (1180, 720)
 
@@ -75,6 +84,7 @@ class MainWindow(QMainWindow):
         self._bridge = bridge
         self._settings = settings
         self._options = options
+        self._models = models
         self.setWindowTitle("ssd_live")
         self.setAcceptDrops(True)
         self.actions_by_name = Actions(self)
@@ -111,6 +121,8 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.grid, 1)
         layout.addWidget(self._playback.bar)
         self.setCentralWidget(middle)
+        self._full_screen = FullScreenControls(middle, layout, self._playback.bar)
+        self._playback.may_show_bar = lambda: self._full_screen.are_shown
         self.panel = DetectionPanel(models, backends, precisions)
         shortcut_filter = ShortcutFilter(self)
         for part in (self.panel, self._playback.bar):
@@ -122,7 +134,7 @@ class MainWindow(QMainWindow):
     def _make_controllers(self, model_request: ModelRequest, shown: DisplayFilters) -> None:
         session, bridge, settings = self._session, self._bridge, self._settings
         actions = self.actions_by_name
-        self._source_status = SourceStatus(self, session, self.grid, self.notice, actions)
+        self._source_status = SourceStatus(self, session, self.grid, self.notice)
         self.statusBar().addWidget(self._source_status.label, 1)
         self._model = ModelController(
             self,
@@ -146,8 +158,8 @@ class MainWindow(QMainWindow):
             lambda: self._model.in_use,
         )
         self.statusBar().addPermanentWidget(self._readout.rates)
-        self._source_menus = SourceMenus(self, bridge, settings, self.open)
-        fill_menu_bar(self.menuBar(), actions, self._source_menus, len(session.streams))
+        self._source_menus = SourceMenus(self, bridge, settings, self.open, actions["clear_recent"])
+        fill_menu_bar(self.menuBar(), actions, self._source_menus)
         self._tool_bar = tool_bar(actions)
         self.addToolBar(self._tool_bar)
 
@@ -158,6 +170,12 @@ class MainWindow(QMainWindow):
         connect("open_folder", self._source_menus.ask_folder)
         connect("open_address", self._source_menus.ask_address)
         connect("open_screen", lambda: self.open("screen"))
+        connect("open_sample", lambda: self.open(str(_SAMPLE)))
+        connect("open_model", self._ask_model)
+        connect("add_source", self.add_source)
+        connect("close_source", lambda: self.close_source(self.view))
+        connect("clear_recent", self._forget_recent)
+        connect("reset_layout", self._reset_layout)
         connect("open_pattern", lambda: self.open("pattern"))
         connect("export", self._capture_actions.ask_export)
         connect("quit", self._quit)
@@ -203,14 +221,27 @@ class MainWindow(QMainWindow):
 
     def _connect_news(self) -> None:
         for view in self.grid.views:
-            self._bridge.picture.connect(view.fetch)
-            view.signal_panel.retried.connect(lambda view=view: self._retry(view))
-            view.signal_panel.source_closed.connect(lambda view=view: self._close_source(view))
+            self._connect_view(view)
+        self.grid.count_changed.connect(self._count_changed)
+        self._bridge.cameras_listed.connect(self._show_cameras)
         self._model.load_ended.connect(self._capture_actions.record_if_asked)
         self._source_status.ended.connect(self._playback.show_paused)
         self._source_status.opened.connect(self._settings.remember_source)
         self.grid.double_clicked.connect(self._double_clicked)
         self.grid.chosen.connect(self._chosen)
+
+    def _connect_view(self, view: VideoView) -> None:
+        self._full_screen.watch(view)
+        self._bridge.picture.connect(view.fetch)
+        view.signal_panel.retried.connect(lambda: self._retry(view))
+        view.signal_panel.source_closed.connect(lambda: self.close_source(view))
+        view.name_strip.closed.connect(lambda: self.close_source(view))
+        view.context_menu_asked.connect(self._show_context_menu)
+        view.welcome.shown.connect(lambda: self._fill_welcome(view))
+        view.welcome.source_chosen.connect(lambda text: self._open_in(view, text))
+        view.welcome.action_asked.connect(lambda name: self._ask_in(view, name))
+        if not view.welcome.isHidden():
+            self._fill_welcome(view)
 
     def _restore(self) -> None:
         settings, action = self._settings, self.actions_by_name
@@ -225,14 +256,11 @@ class MainWindow(QMainWindow):
             ("play", True),
         ):
             action[name].setChecked(value)
-        for name in ("solo", "next_source"):
-            action[name].setEnabled(len(self._session.streams) > 1)
+        self._count_changed()
         action["leave_full_screen"].setEnabled(False)
         self._playback.set_show()
         self._playback.limit_rate()
-        room = self.screen().availableSize()
-        width, height = _FIRST_SIZE
-        self.resize(min(width, round(0.95 * room.width())), min(height, round(0.9 * room.height())))
+        self._take_first_size()
         with contextlib.suppress(ValueError):
             self.restoreGeometry(QByteArray(base64.b64decode(settings.geometry)))
             self._docks.restore(QByteArray(base64.b64decode(settings.layout)))
@@ -283,11 +311,68 @@ class MainWindow(QMainWindow):
             self._playback.show_playing()
         self._pulse()
 
-    def _close_source(self, view: VideoView) -> None:
-        view.stream.close_source()
-        view.clear()
+    def add_source(self) -> VideoView | None:
+        """Add a view without a source, which shows what can be opened, and return it.
+
+        Return None and show a notice if there are as many views as the window has room for.
+        """
+        if len(self.grid.views) >= _MOST_VIEWS:
+            said = self.tr("More than %n source(s) do not fit into the window", "", _MOST_VIEWS)
+            self.notice.say("error", said, "sources")
+            return None
+        view = self.grid.add()
+        view.set_style(self._session.style)
+        self._connect_view(view)
         self._source_status.show_closed(view)
+        self.actions_by_name["solo"].setChecked(False)
+        self._playback.limit_rate()
+        return view
+
+    def close_source(self, view: VideoView) -> None:
+        """Close the source of a view; if there are other views, remove the view too."""
+        if len(self.grid.views) > 1:
+            self._source_status.forget(view)
+            self.grid.remove(view)
+        else:
+            view.stream.close_source()
+            view.clear()
+            self._source_status.show_closed(view)
         self._pulse()
+
+    def _count_changed(self) -> None:
+        for name in ("solo", "next_source"):
+            self.actions_by_name[name].setEnabled(len(self.grid.views) > 1)
+
+    def _open_in(self, view: VideoView, text: str) -> None:
+        """Open a source in a view, which becomes the selected one."""
+        self.grid.choose(self.grid.views.index(view))
+        self.open(text)
+
+    def _ask_in(self, view: VideoView, name: str) -> None:
+        """Do the action `name`, which opens a source, for a view."""
+        self.grid.choose(self.grid.views.index(view))
+        if name == "choose_screen":
+            self._source_menus.screens.popup(QCursor.pos())
+        else:
+            self.actions_by_name[name].trigger()
+
+    def _fill_welcome(self, view: VideoView) -> None:
+        view.welcome.show_recent(self._settings.recent_sources)
+        self._source_menus.look_for_cameras()
+
+    def _show_cameras(self, found: list[Camera]) -> None:
+        for view in self.grid.views:
+            view.welcome.show_cameras(found)
+
+    def _forget_recent(self) -> None:
+        self._settings.recent_sources = []
+        for view in self.grid.views:
+            view.welcome.show_recent([])
+
+    def _show_context_menu(self, place: QPoint, name: str) -> None:
+        menu = context_menu(self, self.actions_by_name, self.panel.classes, name)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
 
     def say_no_camera(self) -> None:
         """Show the notice that no camera was found and that the sample clip is shown instead."""
@@ -300,9 +385,38 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
         self.grid.choose_at(self.grid.mapFrom(self, event.position().toPoint()))
         urls = event.mimeData().urls()
-        text = (urls[0].toLocalFile() or urls[0].toString()) if urls else event.mimeData().text()
+        texts = [url.toLocalFile() or url.toString() for url in urls] or [event.mimeData().text()]
         event.acceptProposedAction()
-        self.open(text)
+        models = [text for text in texts if text.lower().endswith(".onnx")]
+        sources = [text for text in texts if text not in models]
+        if models:
+            self.show_model(models[0])
+        for number, text in enumerate(sources):
+            # The first one takes the place where it was dropped.
+            if number and self.add_source() is None:
+                break
+            self.open(text)
+
+    def _ask_model(self) -> None:
+        models = self.tr("Models")
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open a model"), self._settings.open_folder, f"{models} (*.onnx)"
+        )
+        if name:
+            self.show_model(name)
+
+    def show_model(self, path: str) -> None:
+        """Read a model file in a thread, show its card, and use it if the user wants that."""
+        ModelReader(self, path, lambda read: self._show_card(path, read)).start()
+
+    def _show_card(self, path: str, read: object) -> None:
+        if not isinstance(read, ModelFile):
+            self.notice.say("error", str(read), "network")
+            return
+        card = ModelCard(read, self)
+        card.accepted.connect(lambda: self._model.load(replace(self._model.requested, model=path)))
+        card.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        card.open()
 
     # Several sources.
 
@@ -361,8 +475,9 @@ class MainWindow(QMainWindow):
         """Show only the video on the whole screen if `on` is true, else return to the window."""
         self.actions_by_name["full_screen"].setChecked(on)
         self.actions_by_name["leave_full_screen"].setEnabled(on)
-        for part in (self.menuBar(), self._tool_bar, self.statusBar(), self._playback.bar):
+        for part in (self.menuBar(), self._tool_bar, self.statusBar()):
             part.setVisible(not on)
+        self._full_screen.set_on(on)
         if on:
             self._docks.hide_all()
             # showFullScreen would forget that the window was maximised.
@@ -392,12 +507,27 @@ class MainWindow(QMainWindow):
         self._session.has_other_work = lambda: self._capture_actions.is_exporting
 
     def _ask_preferences(self) -> None:
-        dialog = PreferencesDialog(self._settings, self)
+        dialog = PreferencesDialog(
+            self._settings, self._models, str(self._capture_actions.output_folder()), self
+        )
+        dialog.layout_reset.connect(self._reset_layout)
+        dialog.recent_cleared.connect(self._forget_recent)
         if not dialog.exec():
             return
         dialog.change(self._settings)
+        self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
         self.set_theme()
+
+    def _reset_layout(self) -> None:
+        self.setWindowState(Qt.WindowState.WindowNoState)
+        self._docks.reset()
+        self._take_first_size()
+
+    def _take_first_size(self) -> None:
+        room = self.screen().availableSize()
+        width, height = _FIRST_SIZE
+        self.resize(min(width, round(0.95 * room.width())), min(height, round(0.9 * room.height())))
 
     def set_theme(self) -> None:
         """Give all widgets and icons the colours of the theme that is stored in the settings."""

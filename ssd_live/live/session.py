@@ -69,9 +69,10 @@ class LiveSession(Closing):
     """One run of live detection: sources with their pipelines and recordings, and the network.
 
     Use it in a `with` block, or call `close`. All methods except `close` return at once. `events`
-    are the callbacks. `shown` holds the display filters. `streams` is the number of sources, which
-    share one network. With `show` "inferred", a frame is shown only after inference, with its own
-    boxes. With "source", every frame is shown at once, with the newest boxes that exist.
+    are the callbacks. `shown` holds the display filters. `streams` is the number of sources at the
+    start, at least 1, which share one network. With `show` "inferred", a frame is shown only after
+    inference, with its own boxes. With "source", every frame is shown at once, with the newest
+    boxes that exist.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class LiveSession(Closing):
         self._events = events
         self._shown = shown
         self._in_use = ActiveModel()
-        self.streams = [
-            LiveSource(self._pipeline(show), self._in_use, events.recorded) for _ in range(streams)
-        ]
+        # A change of the sources must not meet a new network.
+        self._sources_lock = threading.Lock()
+        self.streams = [self._source(show) for _ in range(streams)]
         # The selected source.
         self.stream = self.streams[0]
+        self._closing: list[threading.Thread] = []
         self._loader = NetworkLoader(
             LoaderEvents(self._progress, self._ready, self._load_failed), streams
         )
@@ -109,13 +111,53 @@ class LiveSession(Closing):
         self._process = psutil.Process()
         self._known: dict[int, psutil.Process] = {}
 
-    def _pipeline(self, show: Show) -> LivePipeline:
-        return LivePipeline(
+    def _source(self, show: Show) -> LiveSource:
+        pipeline = LivePipeline(
             self._events.picture,
             lambda error: self._events.error(str(error)),
             self._network_died,
             show=show,
         )
+        return LiveSource(pipeline, self._in_use, self._events.recorded)
+
+    # The sources.
+
+    def add_stream(self) -> LiveSource:
+        """Add a source, which is not open yet, and return it; return at once.
+
+        It uses the network in use. If that was loaded for fewer sources, it is loaded again for all
+        of them, and replaced when the new one is ready.
+        """
+        added = self._source(self.pipeline.show)
+        with self._sources_lock:
+            networks = [its for stream in self.streams if (its := stream.pipeline.network)]
+            # Without an error, the network may still end before it is shared.
+            with contextlib.suppress(BackendError):
+                if networks:
+                    added.pipeline.use(_shared(networks[0]))
+            self.streams = [*self.streams, added]
+            must_load = not networks or len(self.streams) > self._loader.users
+            self._loader.users = max(self._loader.users, len(self.streams))
+        if must_load and self._model_request is not None:
+            self._loader.load(self._model_request)
+        return added
+
+    def remove_stream(self, stream: LiveSource) -> None:
+        """Close a source and remove it from the session; return at once.
+
+        The last source cannot be removed. A recording of the source ends. If the source was
+        selected, the one before it is selected, or else the first one.
+        """
+        assert len(self.streams) > 1
+        with self._sources_lock:
+            index = self.streams.index(stream)
+            self.streams = [other for other in self.streams if other is not stream]
+            if self.stream is stream:
+                self.stream = self.streams[max(index - 1, 0)]
+        stream.stop()
+        closing = threading.Thread(target=stream.close, name="close", daemon=True)
+        closing.start()
+        self._closing = [*(thread for thread in self._closing if thread.is_alive()), closing]
 
     @property
     def pipeline(self) -> LivePipeline:
@@ -249,9 +291,11 @@ class LiveSession(Closing):
         self._make_filter(loaded.metadata)
         self._is_alive = True
         # Each pipeline uses the same network through a handle of its own.
-        networks = [network, *(_shared(network) for _ in self.streams[1:])]
-        for stream, its_network in zip(self.streams, networks, strict=True):
-            stream.pipeline.use(its_network)
+        with self._sources_lock:
+            networks = [network, *(_shared(network) for _ in self.streams[1:])]
+            for stream, its_network in zip(self.streams, networks, strict=True):
+                stream.pipeline.use(its_network)
+                stream.repeat_still()
         self._tuner.use(
             model_request, loaded, "latency" if len(self.streams) == 1 else "throughput"
         )
@@ -423,7 +467,7 @@ class LiveSession(Closing):
         ]
         for thread in closing:
             thread.start()
-        for thread in closing:
+        for thread in (*closing, *self._closing):
             thread.join()
 
 

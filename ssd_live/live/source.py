@@ -64,6 +64,12 @@ class LiveSource(Closing):
         if self._spec is not None and capture is not None:
             self.open(self._spec, capture.options)
 
+    def repeat_still(self) -> None:
+        """Read the source again if it is a single image, for example to infer it anew."""
+        capture = self.pipeline.capture
+        if capture is not None and capture.state.info is not None and capture.state.info.is_still:
+            capture.seek(0.0)
+
     def close_source(self) -> None:
         """Close the source; a recording in progress ends. `open` can open another one."""
         self.stop_recording()

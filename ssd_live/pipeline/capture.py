@@ -358,6 +358,8 @@ class Capture:
     def _end(self, source: Source, last_due: float) -> None:
         """Handle the end of the source: start again if the capture loops, or else stay at the end.
 
+        A single image is shown only once.
+
         The source starts again one frame period after `last_due`, the time at which the last frame
         was due, in seconds on the monotonic clock.
         """
@@ -369,6 +371,7 @@ class Capture:
             if (
                 self._loop
                 and source.info.seekable
+                and not source.info.is_still
                 and not self._paused
                 and self._count > self._count_at_end
             ):

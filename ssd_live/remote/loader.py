@@ -30,12 +30,13 @@ _END_SECONDS = 2.0
 class NetworkLoader:
     """A loader that loads networks in threads of its own, and reports what happens to `events`.
 
-    Each network is loaded for `users` pipelines, which may have one image each in flight.
+    Each network is loaded for `users` pipelines, which may have one image each in flight. More
+    pipelines may use it too, but not as fast.
     """
 
     def __init__(self, events: LoaderEvents, users: int = 1) -> None:
         self._events = events
-        self._users = users
+        self.users = users
         self._lock = threading.Lock()
         self._loading: InferenceProcess | None = None
         self._closed = False
@@ -121,7 +122,7 @@ class NetworkLoader:
             if (cancelled := self._cancellation(number)) is not None:
                 raise cancelled
             try:
-                self._loading = InferenceProcess(model_request, self._users)
+                self._loading = InferenceProcess(model_request, self.users)
             except OSError as error:
                 raise SsdLiveError(
                     f"the inference process cannot be started ({os_error_text(error)}); close "

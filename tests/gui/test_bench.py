@@ -38,7 +38,7 @@ def dialog(cat_and_dog: ModelRequest, held: list[bool]) -> BenchDialog:
 def test_it_measures_what_the_window_uses_shows_the_report_and_saves_it(
     dialog: BenchDialog, held: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button(dialog, "&Start"), Qt.MouseButton.LeftButton)
     assert held == [True]
     wait_until(lambda: says(dialog, "The measurement is finished"), "the report is there", 60)
     assert held == [True, False]
@@ -53,18 +53,18 @@ def test_it_measures_what_the_window_uses_shows_the_report_and_saves_it(
 
 
 def test_cancelling_lets_the_picture_go_on(dialog: BenchDialog, held: list[bool]) -> None:
-    QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button(dialog, "&Start"), Qt.MouseButton.LeftButton)
     wait_until(lambda: says(dialog, "measuring"), "the command is at work", 60)
     QTest.mouseClick(button(dialog, "&Cancel"), Qt.MouseButton.LeftButton)
     wait_until(lambda: held == [True, False], "it has ended", 60)
-    assert button(dialog, "&Measure").isVisible()
+    assert button(dialog, "&Start").isVisible()
     dialog.close()
 
 
 def test_what_goes_wrong_is_said_in_a_line(held: list[bool]) -> None:
     dialog = BenchDialog(ModelRequest("no-such-model"), None, held.append, words=SHORT)
     dialog.show()
-    QTest.mouseClick(button(dialog, "&Measure"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button(dialog, "&Start"), Qt.MouseButton.LeftButton)
     wait_until(lambda: held == [True, False], "it has ended", 60)
     assert says(dialog, "no-such-model")
     dialog.close()

@@ -113,10 +113,12 @@ def test_each_view_tells_its_own_numbers_and_its_name(desk: Desks) -> None:
     wait_until(
         lambda: all("FPS" in "".join(view.hud) for view in views(opened)), "numbers over the video"
     )
-    assert [view.hud[0] for view in views(opened)] == [SMALL_PATTERN, LARGE_PATTERN]
+    names = [view.name_strip.text[0] for view in views(opened)]
+    assert names == [SMALL_PATTERN, LARGE_PATTERN]
     opened.trigger("hud")
     settle()
-    assert [view.hud for view in views(opened)] == [(SMALL_PATTERN,), (LARGE_PATTERN,)]
+    assert [view.hud for view in views(opened)] == [(), ()]
+    assert all(view.name_strip.isVisible() for view in views(opened))
 
 
 def test_a_click_says_which_one_is_worked_on(desk: Desks, clip: Path) -> None:
@@ -336,7 +338,7 @@ def test_measuring_holds_all_of_them_and_lets_go_on_what_played(desk: Desks, cli
     def start(dialog: QWidget) -> None:
         assert isinstance(dialog, BenchDialog)
         measure = next(
-            button for button in dialog.findChildren(QPushButton) if button.text() == "&Measure"
+            button for button in dialog.findChildren(QPushButton) if button.text() == "&Start"
         )
         QTest.mouseClick(measure, Qt.MouseButton.LeftButton)
         assert paused() == [True, True, True]

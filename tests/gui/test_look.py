@@ -1,7 +1,6 @@
 """Full screen, numbers, plots, colours, the notice bar and the small dialogs."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from pyqtgraph import PlotWidget
@@ -23,7 +22,7 @@ from PySide6.QtWidgets import (
 from ssd_live import __version__
 from ssd_live.gui.dialogs import PreferencesDialog
 from ssd_live.gui.notice import Notices
-from ssd_live.gui.numbers_panel import NumbersPanel
+from ssd_live.gui.numbers_panel import NumbersPanel, Plot
 from ssd_live.gui.transport import TransportBar
 from ssd_live.settings import Settings
 from tests.clips import SAMPLE
@@ -138,32 +137,48 @@ def test_the_plots_open_and_get_data(playing: Desk) -> None:
     playing.press("P")
     panel = playing.child(NumbersPanel)
     assert panel.isVisible()
+    lines = ("display", "render", "objects", "processor", "memory")
+    places = (0, 1, 3, 4, 5)
     wait_until(
-        lambda: all(_points(panel, title) >= 2 for title in (0, 1, 3, 4)), "every plot has a line"
+        lambda: all(
+            len(panel.plots[place].points(line)) >= 2
+            for place, line in zip(places, lines, strict=True)
+        ),
+        "every plot has a line",
     )
-    names = [item.text for _, item in _plot(panel, 0).legend.items]
-    assert names == ["captured", "inferred", "shown"]
+    for name in ("captured", "inferred", "shown"):
+        assert name in panel.plots[0].legend
 
 
-def _plot(panel: NumbersPanel, place: int) -> Any:
-    return panel.findChildren(PlotWidget)[place].getPlotItem()
+def test_the_plots_know_what_was_before_they_were_opened(playing: Desk) -> None:
+    wait_until(lambda: playing.counts.shown > 30, "frames were shown", limit=20.0)
+    playing.window.show_plots(True)
+    panel = playing.child(NumbersPanel)
+    assert len(panel.plots[0].points("display")) > 2
+    playing.window.show_plots(False)
+    before = len(panel.plots[0].points("display"))
+    shown = playing.counts.shown
+    wait_until(lambda: playing.counts.shown > shown + 20, "frames were shown", limit=20.0)
+    playing.window.show_plots(True)
+    wait_until(lambda: len(panel.plots[0].points("display")) > before + 1, "no sample is missing")
 
 
-def _points(panel: NumbersPanel, place: int) -> int:
-    lines = _plot(panel, place).listDataItems()
-    return max(
-        (len(line.getData()[1]) for line in lines if line.getData()[1] is not None), default=0
-    )
+def test_a_line_has_the_same_colour_in_every_run(desk: Desks) -> None:
+    colours = set()
+    for order in (("capture", "display"), ("display", "capture")):
+        plot = Plot("Rate", "FPS", {})
+        for name in order:
+            plot.add({name: 1.0})
+        plot.add({"display": 2.0, "capture": 1.0})
+        colours.add(plot.legend.split("display")[0][-60:].split("color:")[1][:7])
+    assert colours == {"#22c55e"}
 
 
 def test_the_plots_show_what_is_dropped_by_its_cause(desk: Desks) -> None:
     opened = desk(settings=Settings(rate_cap=5.0))
     opened.window.show_plots(True)
     panel = opened.child(NumbersPanel)
-    wait_until(
-        lambda: "rate cap" in [item.text for _, item in _plot(panel, 2).legend.items],
-        "the cause has a line",
-    )
+    wait_until(lambda: "rate&nbsp;cap" in panel.plots[2].legend, "the cause has a line")
 
 
 def test_closing_the_plots_by_their_own_button_unchecks_the_action(playing: Desk) -> None:
@@ -256,10 +271,18 @@ def test_a_frame_rate_limit_holds_at_once(desk: Desks) -> None:
 
 
 def test_the_settings_dialog_shows_what_is_set(application: QApplication) -> None:
-    dialog = PreferencesDialog(Settings(language="ko", theme="dark", rate_cap=15))
-    shown = [box.currentData() for box in dialog.findChildren(QComboBox)]
-    assert shown == ["ko", "dark"]
+    settings = Settings(language="ko", theme="dark", rate_cap=15, start_with="last", model="mine")
+    dialog = PreferencesDialog(settings, ["one", "two"], "/videos")
+    language, theme, start, model = dialog.findChildren(QComboBox)
+    assert [language.currentData(), theme.currentData()] == ["ko", "dark"]
+    assert [model.itemText(row) for row in range(model.count())] == ["mine", "one", "two"]
+    assert start.currentData() == "last"
     assert part(dialog, QDoubleSpinBox).value() == 15
+    model.setCurrentText("two")
+    start.setCurrentIndex(start.findData("welcome"))
+    changed = Settings()
+    dialog.change(changed)
+    assert (changed.model, changed.start_with, changed.output_folder) == ("two", "welcome", "")
 
 
 @pytest.fixture

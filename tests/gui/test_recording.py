@@ -13,14 +13,20 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
     QFileDialog,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QProgressBar,
+    QPushButton,
     QToolButton,
     QWidget,
 )
 
+from ssd_live.gui.export_dialog import ExportDialog
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
@@ -162,7 +168,7 @@ def test_the_picture_on_the_clipboard_is_the_whole_frame_with_its_boxes(watching
     watching.trigger("copy")
     image = QApplication.clipboard().image()
     assert (image.width(), image.height()) == (320, 180)
-    assert watching.window.notice.text == "Snapshot copied to the clipboard"
+    assert watching.window.notice.text == "Frame copied to the clipboard"
     blue, green, red = class_colour("cat")
     line = [red_green_blue(image, x, 90) for x in range(76, 86)]
     assert (red, green, blue) in line
@@ -189,7 +195,7 @@ def test_an_export_is_the_whole_film_with_the_boxes_that_are_shown(
     clip, output = write_clip(tmp_path / "clip.mp4", 20, size=(320, 136)), tmp_path / "copy.mp4"
     opened = desk(clip, model_request=cat_and_dog)
     opened.wait_for_boxes()
-    in_dialog(lambda: opened.trigger("export"), lambda dialog: type_path(dialog, output))
+    in_dialog(lambda: opened.trigger("export"), lambda dialog: accept(dialog, output))
     assert export_bar(opened).isVisible()
     wait_until(lambda: opened.window.notice.text, "the end is told")
     assert opened.window.notice.text == f"Exported to {output}"
@@ -197,6 +203,73 @@ def test_an_export_is_the_whole_film_with_the_boxes_that_are_shown(
     assert len(made) == 20
     assert cat_line(made[-1])
     assert not export_bar(opened).isVisible()
+
+
+def accept(dialog: QWidget, output: Path, *choices: str) -> None:
+    """Type the output into the dialog of the export, make choices by their texts, and accept."""
+    assert isinstance(dialog, ExportDialog)
+    field = next(edit for edit in dialog.findChildren(QLineEdit) if edit.text().endswith(".mp4"))
+    field.setText(str(output))
+    for choice in choices:
+        for box in dialog.findChildren(QCheckBox):
+            box.setChecked(box.isChecked() or box.text() == choice)
+        for picker in dialog.findChildren(QComboBox):
+            if picker.findText(choice) >= 0:
+                picker.setCurrentText(choice)
+    export_button(dialog).click()
+
+
+def export_button(dialog: QWidget) -> QPushButton:
+    return next(one for one in dialog.findChildren(QPushButton) if one.text() == "Export")
+
+
+def test_the_choices_of_an_export_reach_the_file(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    clip, output = write_clip(tmp_path / "clip.mp4", 50, size=(320, 136)), tmp_path / "copy.mkv"
+    opened = desk(clip, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+
+    def choose(dialog: QWidget) -> None:
+        start, end = dialog.findChildren(QDoubleSpinBox)
+        start.setValue(0.4)
+        end.setValue(1.0)
+        accept(
+            dialog,
+            output,
+            "Motion JPEG",
+            "Only a part of the video",
+            "Write the detections to a file too (.jsonl)",
+        )
+
+    in_dialog(lambda: opened.trigger("export"), choose)
+    wait_until(lambda: opened.window.notice.text.startswith("Exported"), "the end is told")
+    assert len(pictures(output)) == 15
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == "mjpeg"
+    assert len(output.with_suffix(".jsonl").read_text().splitlines()) > 15
+
+
+def test_an_export_asks_before_it_replaces_a_file_and_refuses_an_empty_part(
+    desk: Desks, tmp_path: Path
+) -> None:
+    clip, output = write_clip(tmp_path / "clip.mp4", 20, size=(320, 136)), tmp_path / "copy.mp4"
+    output.write_bytes(b"old")
+    opened = desk(clip)
+    opened.wait_for_picture()
+
+    def look(dialog: QWidget) -> None:
+        accept(dialog, output)
+        assert dialog.isVisible()
+        assert any("exists" in label.text() for label in dialog.findChildren(QLabel))
+        start, end = dialog.findChildren(QDoubleSpinBox)
+        accept(dialog, output, "Only a part of the video")
+        start.setValue(end.value())
+        export_button(dialog).click()
+        assert any("after its beginning" in label.text() for label in dialog.findChildren(QLabel))
+
+    in_dialog(lambda: opened.trigger("export"), look)
+    assert output.read_bytes() == b"old"
 
 
 def export_bar(desk: Desk) -> QProgressBar:
@@ -261,10 +334,7 @@ def test_an_export_without_an_ending_becomes_an_mp4(
     clip = write_clip(tmp_path / "clip.mp4", 5, size=(320, 136))
     opened = desk(clip, model_request=cat_and_dog)
     opened.wait_for_boxes()
-    monkeypatch.setattr(
-        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "copy"), "Videos")
-    )
-    opened.trigger("export")
+    in_dialog(lambda: opened.trigger("export"), lambda dialog: accept(dialog, tmp_path / "copy"))
     wait_until(lambda: (tmp_path / "copy.mp4").is_file(), "it is written")
     wait_until(lambda: opened.window.notice.text.startswith("Exported"), "it is told")
     (show,) = [

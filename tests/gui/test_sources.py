@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QInputDialog, QLineEdit, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QWidget
 
+from ssd_live.gui.address_dialog import AddressDialog
 from ssd_live.pipeline.capture import Phase
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
@@ -91,7 +92,7 @@ def test_open_address_shows_the_network_camera(desk: Desks, server: MjpegServer)
     opened = desk()
 
     def type_address(dialog: QWidget) -> None:
-        assert isinstance(dialog, QInputDialog)
+        assert isinstance(dialog, AddressDialog)
         part(dialog, QComboBox).setEditText(server.address)
         dialog.accept()
 
@@ -168,13 +169,16 @@ def test_recent_sources_stand_in_the_menu_newest_first_and_open_again(
             "it is remembered",
         )
     recent = submenu(opened, "Recent")
-    assert entries(recent) == [str(clip), str(SAMPLE)]
+    assert entries(recent) == [str(clip), str(SAMPLE), "", "Clear recent sources"]
     recent.actions()[1].trigger()
     wait_for_source(opened, str(SAMPLE))
     wait_until(
         lambda: opened.settings.recent_sources == [str(SAMPLE), str(clip)], "it is the newest"
     )
-    assert entries(recent) == [str(SAMPLE), str(clip)]
+    assert entries(recent)[:2] == [str(SAMPLE), str(clip)]
+    recent.actions()[-1].trigger()
+    assert entries(recent) == ["No recent sources"]
+    assert opened.settings.recent_sources == []
 
 
 def test_with_nothing_recent_the_menu_says_so(desk: Desks) -> None:
@@ -314,7 +318,7 @@ def test_a_source_is_closed_at_a_click_and_the_view_says_how_to_go_on(desk: Desk
     QTest.mouseClick(button(opened, "Close source"), Qt.MouseButton.LeftButton)
     assert opened.session.pipeline.state is None
     assert opened.view.signal_panel.text == ""
-    assert "Ctrl+O" in opened.view.empty_text
+    assert opened.view.welcome.isVisible()
     assert opened.window.windowTitle() == "ssd_live"
     opened.window.open(str(SAMPLE))
     opened.wait_for_picture()

@@ -29,8 +29,7 @@ def map_desk(desk: Desks, tmp_path: Path) -> Desk:
     """A window that shows the map, which is twice as wide as high."""
     opened = desk(write_map(tmp_path / "map.png"), settings=Settings(loop=False, hud=False))
     opened.wait_for_picture()
-    # The bar takes room from the view.
-    wait_until(opened.seek_bar.isVisible, "the window is laid out for a file")
+    opened.wait_for_phase(Phase.ENDED)
     settle()
     return opened
 
@@ -194,7 +193,7 @@ from tests.gui.waiting import wait_until
 application = QApplication([])
 desk = open_desk(sys.argv[1], size=(700, 400), settings=Settings(loop=False, hud=False))
 view = desk.view
-wait_until(lambda: desk.seek_bar.isVisible() and view.picture, "the window is laid out for a file")
+wait_until(lambda: view.picture, "the image is shown")
 ratio = desk.view.devicePixelRatio()
 width, height = desk.view.width(), desk.view.height()
 scale = min(width * ratio / 512, height * ratio / 256)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.cli_reference import PAGE, reference
+from tools.package.manual import manual_page
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([CHECKOUT / "README.md", *(CHECKOUT / "docs").rglob("*.md")])
 _PACKAGES = ("models", "training", "evaluation", "commands", "modelfile", "export")
@@ -28,6 +31,15 @@ def test_what_the_companion_to_the_paper_names_exists(name: str) -> None:
 
 def test_the_companion_to_the_paper_names_a_good_part_of_the_code() -> None:
     assert len(set(names_of_code((CHECKOUT / "docs" / "paper.md").read_text()))) > 25
+
+
+def test_the_reference_of_the_command_line_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run python -m tools.cli_reference"
+
+
+def test_the_manual_page_has_every_command_and_option() -> None:
+    page = manual_page().replace("\\-", "-")
+    assert all(word in page for word in ("models import", "--codec", "--install-completion"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

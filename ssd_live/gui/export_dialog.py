@@ -1,0 +1,162 @@
+"""The dialog that asks how to export an annotated copy of a video."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+# Codec of the command `process` -> its name for users.
+_CODECS = {
+    "h264": "H.264",
+    "hevc": "H.265 (HEVC)",
+    "av1": "AV1",
+    "vp9": "VP9",
+    "mjpeg": "Motion JPEG",
+    "ffv1": "FFV1",
+}
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What the user wants: the output file, and the arguments for the command `process`."""
+
+    output: Path
+    arguments: list[str]
+
+
+class ExportDialog(QDialog):
+    """A dialog for the output file, the detections file, the codec, the effort and the range.
+
+    `source` is the video file, `duration` its length in seconds, or None if it is unknown, and
+    `position` the time that is shown now.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        duration: float | None,
+        position: float,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Export annotated copy"))
+        self._file = QLineEdit(str(source.with_name(f"{source.stem} annotated.mp4")))
+        self._file.setMinimumWidth(380)
+        choose = QPushButton(self.tr("Choose…"))
+        choose.clicked.connect(self._choose)
+        file = QHBoxLayout()
+        file.addWidget(self._file, 1)
+        file.addWidget(choose)
+        self._detections = QCheckBox(self.tr("Write the detections to a file too (.jsonl)"))
+        self._codec = QComboBox()
+        self._codec.addItem(self.tr("Automatic"), "")
+        for codec, name in _CODECS.items():
+            self._codec.addItem(name, codec)
+        self._preset = QComboBox()
+        for preset, name in (
+            ("fast", self.tr("Normal")),
+            ("slow", self.tr("Small file, takes longer")),
+            ("fastest", self.tr("Fast, larger file")),
+        ):
+            self._preset.addItem(name, preset)
+        self._codec.currentIndexChanged.connect(self._follow_codec)
+        self._part = QCheckBox(self.tr("Only a part of the video"))
+        self._from, self._to = QDoubleSpinBox(), QDoubleSpinBox()
+        for field, value in ((self._from, position), (self._to, duration or position + 10)):
+            field.setDecimals(1)
+            field.setRange(0, duration or 1e6)
+            field.setSuffix(self.tr(" s"))
+            field.setValue(value)
+            field.setEnabled(False)
+            self._part.toggled.connect(field.setEnabled)
+        part = QHBoxLayout()
+        part.addWidget(self._from)
+        part.addWidget(QLabel("–"))
+        part.addWidget(self._to)
+        part.addStretch()
+        file_label = QLabel(self.tr("&File"))
+        file_label.setBuddy(self._file)
+        form = QFormLayout()
+        form.addRow(file_label, file)
+        form.addRow("", self._detections)
+        form.addRow(self.tr("&Codec"), self._codec)
+        form.addRow(self.tr("&Effort"), self._preset)
+        form.addRow("", self._part)
+        form.addRow(self.tr("From – to"), part)
+        self._problem = QLabel()
+        self._problem.setWordWrap(True)
+        self._problem.hide()
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        start = buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
+        start.setDefault(True)
+        buttons.accepted.connect(self._accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._problem)
+        layout.addWidget(buttons)
+
+    @property
+    def plan(self) -> ExportPlan:
+        """What the user wants."""
+        path = Path(self._file.text().strip()).expanduser()
+        output = path if path.suffix else path.with_name(f"{path.name}.mp4")
+        arguments: list[str] = []
+        if self._detections.isChecked():
+            arguments += ["--detections", str(output.with_suffix(".jsonl"))]
+        if codec := self._codec.currentData():
+            arguments += ["--codec", codec]
+        if self._preset.isEnabled() and self._preset.currentIndex():
+            arguments += ["--preset", self._preset.currentData()]
+        if self._part.isChecked():
+            start, end = self._from.value(), self._to.value()
+            arguments += ["--start", f"{start:g}", "--duration", f"{end - start:g}"]
+        return ExportPlan(output, arguments)
+
+    def _choose(self) -> None:
+        videos = self.tr("Videos")
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            self.windowTitle(),
+            self._file.text(),
+            f"{videos} (*.mp4 *.mkv *.mov *.webm)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if name:
+            self._file.setText(name)
+
+    def _follow_codec(self) -> None:
+        self._preset.setEnabled(self._codec.currentData() not in ("mjpeg", "ffv1"))
+
+    def _accept(self) -> None:
+        problem = ""
+        if not self._file.text().strip():
+            problem = self.tr("Choose a file.")
+        elif self._part.isChecked() and self._to.value() <= self._from.value():
+            problem = self.tr("The end of the part must be after its beginning.")
+        elif self.plan.output.exists() and self._asked_about != self.plan.output:
+            self._asked_about = self.plan.output
+            problem = self.tr("{path} exists. Press Export again to replace it.").format(
+                path=self.plan.output
+            )
+        self._problem.setText(problem)
+        self._problem.setVisible(bool(problem))
+        if not problem:
+            self.accept()
+
+    # The existing file that the user was told about.
+    _asked_about: Path | None = None

@@ -1,4 +1,4 @@
-"""Make and save figures with matplotlib, an optional package that is imported on first use."""
+"""Make and save figures with matplotlib, which is imported on first use."""
 
 import io
 import warnings

@@ -331,4 +331,5 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(line: str) -> None:
-    print(f"{one_line(line)}\n", end="", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{one_line(line)}\n", end="", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 Progress is a live bar on a terminal, and plain lines elsewhere.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -33,11 +34,14 @@ _JSON_INTERVAL_SECONDS = 0.1
 def notify(line: str) -> None:
     """Print a line to stderr at once, with escapes in place of control characters.
 
-    If the user asked for errors only, print the line only if it begins with "error:".
+    If the user asked for errors only, print the line only if it begins with "error:". If nobody
+    reads stderr any more, such as after a crash of the window, nothing is printed.
     """
     if not is_quiet() or line.startswith("error:"):
-        # One write for the line and its end, so that another thread's line does not come between.
-        print(f"{one_line(line)}\n", end="", file=sys.stderr, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            # One write for the line and its end, so that another thread's line does not come
+            # between.
+            print(f"{one_line(line)}\n", end="", file=sys.stderr, flush=True)
 
 
 def has_listener() -> bool:

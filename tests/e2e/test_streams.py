@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import psutil
 import pytest
 
 from tests.clips import SAMPLE, write_clip
 from tests.conftest import FIXED_BACKEND
+from tests.waiting import wait_until
 
 _MAIN = Path(__file__).parents[2] / "main.py"
 
@@ -225,3 +227,39 @@ def test_the_shell_completes_options_and_values() -> None:
     assert "process" in completed("ssd-live pro")
     assert completed("ssd-live process --cod") == {"--codec"}
     assert {"h264", "vp9"} <= completed("ssd-live process --codec ")
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["cancelled", "after a crash"])
+def test_a_command_of_the_window_ends_when_the_window_closes_its_input(
+    is_killed: bool, tmp_path: Path
+) -> None:
+    """It is the way of the window on every system, and works when the window crashes too."""
+    words = [str(_MAIN), "process", str(SAMPLE), "-o", str(tmp_path / "out.mp4"), *FIXED_BACKEND]
+    holder = (
+        "import json, os, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE,\n"
+        "    env=os.environ | {'SSD_LIVE_LIFELINE': '1', 'SSD_LIVE_PROGRESS': 'json'},\n"
+        "    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)\n"
+        "while True:\n"
+        "    line = child.stderr.readline()\n"
+        "    if line.startswith(b'{') and json.loads(line)['progress'][0] > 5: break\n"
+        "print(child.pid, flush=True)\n"
+        "sys.stdin.readline()\n"
+        "child.stdin.close()\n"
+        "print(child.wait(), flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as window:
+        assert window.stdin is not None
+        assert window.stdout is not None
+        child = psutil.Process(int(window.stdout.readline()))
+        if is_killed:
+            window.kill()
+        else:
+            window.stdin.write(b"\n")
+            window.stdin.flush()
+            assert int(window.stdout.readline()) == 130
+    wait_until(lambda: not child.is_running(), 20.0)
+    assert not (tmp_path / "out.mp4").exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["out.part.mp4"]

@@ -201,8 +201,11 @@ def yield_to_all() -> None:
 
 
 def package_version(name: str) -> str | None:
-    """Return the version of a package without importing it, or None if it is not installed."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    """Return the version of a package without importing it, or None if it is not installed.
+
+    OpenCV without a window system, which a frozen app has, counts as OpenCV.
+    """
+    for installed in (name, f"{name}-headless"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(installed)
+    return None

@@ -652,6 +652,14 @@
         <source>Loading {network} …</source>
         <translation>{network} 불러오는 중…</translation>
     </message>
+    <message>
+        <source>Models</source>
+        <translation>모델</translation>
+    </message>
+    <message>
+        <source>Open a model</source>
+        <translation>모델 열기</translation>
+    </message>
 </context>
 <context>
     <name>NumbersPanel</name>
@@ -1256,23 +1264,6 @@
     </message>
 </context>
 <context>
-    <name>MainWindow</name>
-    <message>
-        <source>Models</source>
-        <translation>모델</translation>
-    </message>
-    <message numerus="yes">
-        <source>More than %n source(s) do not fit into the window</source>
-        <translation>
-            <numerusform>소스가 %n개를 넘으면 창에 들어가지 않습니다</numerusform>
-        </translation>
-    </message>
-    <message>
-        <source>Open a model</source>
-        <translation>모델 열기</translation>
-    </message>
-</context>
-<context>
     <name>ModelCard</name>
     <message>
         <source>Classes</source>
@@ -1378,6 +1369,15 @@
     <message>
         <source>You can also drop files here.</source>
         <translation>파일을 여기에 끌어다 놓아도 됩니다.</translation>
+    </message>
+</context>
+<context>
+    <name>SourceController</name>
+    <message numerus="yes">
+        <source>More than %n source(s) do not fit into the window</source>
+        <translation>
+            <numerusform>소스가 %n개를 넘으면 창에 들어가지 않습니다</numerusform>
+        </translation>
     </message>
 </context>
 </TS>

@@ -18,11 +18,13 @@ class VideoGrid(QWidget):
 
     The number of columns is the square root of the number of views, rounded up. One view is
     selected, and `session.stream` is its source. A view becomes selected when it gets the keyboard
-    focus. `chosen` is emitted when another view is selected, `count_changed` when a view was added
-    or removed, and `double_clicked` when the user double-clicks a view.
+    focus. `chosen` is emitted when another view is selected, `added` with a view that was added,
+    `count_changed` when a view was added or removed, and `double_clicked` when the user
+    double-clicks a view.
     """
 
     chosen = Signal()
+    added = Signal(VideoView)
     count_changed = Signal()
     double_clicked = Signal()
 
@@ -51,6 +53,7 @@ class VideoGrid(QWidget):
         self._is_alone = False
         view = self._add_view(self._session.add_stream())
         self._arrange()
+        self.added.emit(view)
         self.count_changed.emit()
         self.choose(len(self.views) - 1)
         return view

@@ -1,9 +1,10 @@
 """The card of a model file: what it finds, where it comes from, and a button to use it."""
 
+import contextlib
+import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -72,23 +73,28 @@ class ModelCard(QDialog):
         self.resize(560, self.sizeHint().height())
 
 
-class ModelReader(QThread):
-    """A thread that reads the model file at `path`, because the first one takes half a second.
-
-    `done` is emitted with the `ModelFile`, or with the error message if it cannot be used.
-    """
+class _Reader(QObject):
+    """An object that reads a model file in a thread, and emits `done` with it or with an error."""
 
     done = Signal(object)
 
-    def __init__(self, parent: QObject, path: str, then: Callable[[object], None]) -> None:
-        super().__init__(parent)
-        self._path = path
-        self.done.connect(then)
-        self.finished.connect(self.deleteLater)
-
-    def run(self) -> None:
-        """Read the file, in this thread."""
+    def read(self, path: str) -> None:
+        """Read the file, in the calling thread."""
         try:
-            self.done.emit(find_model(str(Path(self._path))))
+            read: ModelFile | str = find_model(path)
         except SsdLiveError as error:
-            self.done.emit(str(error))
+            read = str(error)
+        # The window may have been closed meanwhile.
+        with contextlib.suppress(RuntimeError):
+            self.done.emit(read)
+
+
+def read_model(parent: QObject, path: str, then: Callable[[ModelFile | str], None]) -> None:
+    """Read a model file in a thread, because the first one takes half a second; return at once.
+
+    `then` is called, in the thread of the window, with the file or with an error message.
+    """
+    reader = _Reader(parent)
+    reader.done.connect(then)
+    reader.done.connect(reader.deleteLater)
+    threading.Thread(target=reader.read, args=(path,), name="model card", daemon=True).start()

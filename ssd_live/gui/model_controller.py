@@ -1,15 +1,20 @@
 """Load the model that the user chooses, and set which detections are shown and how."""
 
-from PySide6.QtCore import QObject, Signal
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.grid import VideoGrid
+from ssd_live.gui.model_card import ModelCard, read_model
 from ssd_live.gui.notice import Notices
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
+from ssd_live.modelfile.file import ModelFile
 from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 
@@ -29,7 +34,7 @@ class ModelController(QObject):
 
     def __init__(
         self,
-        parent: QObject,
+        window: QWidget,
         session: LiveSession,
         bridge: Bridge,
         settings: Settings,
@@ -39,7 +44,8 @@ class ModelController(QObject):
         requested: ModelRequest,
         shown: DisplayFilters,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(window)
+        self._window = window
         self._session = session
         self._settings = settings
         self._grid = grid
@@ -80,6 +86,28 @@ class ModelController(QObject):
         self._requested = model_request
         self._show_loading()
         self._session.load(model_request)
+
+    def ask_file(self) -> None:
+        """Ask the user for a model file, and show its card."""
+        models = self.tr("Models")
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Open a model"), self._settings.open_folder, f"{models} (*.onnx)"
+        )
+        if name:
+            self.show_card(name)
+
+    def show_card(self, path: str) -> None:
+        """Read a model file in a thread, show its card, and load it if the user wants that."""
+        read_model(self, path, lambda read: self._show_read(path, read))
+
+    def _show_read(self, path: str, read: ModelFile | str) -> None:
+        if isinstance(read, str):
+            self._notice.say("error", read, _TOPIC)
+            return
+        card = ModelCard(read, self._window)
+        card.accepted.connect(lambda: self.load(replace(self._requested, model=path)))
+        card.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        card.open()
 
     def _show_loading(self) -> None:
         self._panel.show_settings(self._requested, self._style())

@@ -6,14 +6,12 @@ The window builds its parts, connects the actions to them, and restores its appe
 import base64
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QCursor, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
-from ssd_live.errors import SsdLiveError
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.bench import BenchDialog
@@ -26,30 +24,22 @@ from ssd_live.gui.docks import Docks
 from ssd_live.gui.full_screen import FullScreenControls
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
-from ssd_live.gui.model_card import ModelCard, ModelReader
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.readout import Readout
 from ssd_live.gui.shortcut_filter import ShortcutFilter
-from ssd_live.gui.source_menus import SourceMenus
-from ssd_live.gui.source_status import SourceStatus
+from ssd_live.gui.source_controller import SourceController
 from ssd_live.gui.view import VideoView
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.session import LiveSession
-from ssd_live.modelfile.file import ModelFile
-from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
-from ssd_live.system.paths import assets_folder
-from ssd_live.video.sources import SourceOptions, parse_source
-from ssd_live.video.sources.camera import Camera
+from ssd_live.video.sources import SourceOptions
 
 _PULSE_MS = 100
 _SAMPLE_MS = 250
 _ZOOM_STEP = 1.5
-_MOST_VIEWS = 64
-_SAMPLE = assets_folder() / "media" / "bikes.mp4"
 # In logical pixels; a smaller screen makes the window smaller.
 _FIRST_SIZE = (1180, 720)
 
@@ -134,8 +124,18 @@ class MainWindow(QMainWindow):
     def _make_controllers(self, model_request: ModelRequest, shown: DisplayFilters) -> None:
         session, bridge, settings = self._session, self._bridge, self._settings
         actions = self.actions_by_name
-        self._source_status = SourceStatus(self, session, self.grid, self.notice)
-        self.statusBar().addWidget(self._source_status.label, 1)
+        self._sources = SourceController(
+            self,
+            session,
+            bridge,
+            settings,
+            self._options,
+            self.grid,
+            self.notice,
+            self._playback,
+            actions,
+        )
+        self.statusBar().addWidget(self._sources.status.label, 1)
         self._model = ModelController(
             self,
             session,
@@ -158,25 +158,15 @@ class MainWindow(QMainWindow):
             lambda: self._model.in_use,
         )
         self.statusBar().addPermanentWidget(self._readout.rates)
-        self._source_menus = SourceMenus(self, bridge, settings, self.open, actions["clear_recent"])
-        fill_menu_bar(self.menuBar(), actions, self._source_menus)
+        fill_menu_bar(self.menuBar(), actions, self._sources.menus)
         self._tool_bar = tool_bar(actions)
         self.addToolBar(self._tool_bar)
 
     def _connect_actions(self) -> None:
         action, playback = self.actions_by_name, self._playback
         connect = action.connect
-        connect("open_file", self._source_menus.ask_file)
-        connect("open_folder", self._source_menus.ask_folder)
-        connect("open_address", self._source_menus.ask_address)
-        connect("open_screen", lambda: self.open("screen"))
-        connect("open_sample", lambda: self.open(str(_SAMPLE)))
-        connect("open_model", self._ask_model)
-        connect("add_source", self.add_source)
-        connect("close_source", lambda: self.close_source(self.view))
-        connect("clear_recent", self._forget_recent)
+        connect("open_model", self._model.ask_file)
         connect("reset_layout", self._reset_layout)
-        connect("open_pattern", lambda: self.open("pattern"))
         connect("export", self._capture_actions.ask_export)
         connect("quit", self._quit)
         connect("play", playback.play_or_pause)
@@ -223,25 +213,16 @@ class MainWindow(QMainWindow):
         for view in self.grid.views:
             self._connect_view(view)
         self.grid.count_changed.connect(self._count_changed)
-        self._bridge.cameras_listed.connect(self._show_cameras)
+        self.grid.added.connect(self._connect_view)
+        self._sources.changed.connect(self._pulse)
         self._model.load_ended.connect(self._capture_actions.record_if_asked)
-        self._source_status.ended.connect(self._playback.show_paused)
-        self._source_status.opened.connect(self._settings.remember_source)
         self.grid.double_clicked.connect(self._double_clicked)
         self.grid.chosen.connect(self._chosen)
 
     def _connect_view(self, view: VideoView) -> None:
         self._full_screen.watch(view)
         self._bridge.picture.connect(view.fetch)
-        view.signal_panel.retried.connect(lambda: self._retry(view))
-        view.signal_panel.source_closed.connect(lambda: self.close_source(view))
-        view.name_strip.closed.connect(lambda: self.close_source(view))
         view.context_menu_asked.connect(self._show_context_menu)
-        view.welcome.shown.connect(lambda: self._fill_welcome(view))
-        view.welcome.source_chosen.connect(lambda text: self._open_in(view, text))
-        view.welcome.action_asked.connect(lambda name: self._ask_in(view, name))
-        if not view.welcome.isHidden():
-            self._fill_welcome(view)
 
     def _restore(self) -> None:
         settings, action = self._settings, self.actions_by_name
@@ -275,99 +256,20 @@ class MainWindow(QMainWindow):
     # Sources.
 
     def open(self, text: str, options: SourceOptions | None = None) -> None:
-        """Open another source in the selected view.
-
-        `text` names the source: a path, an address, a camera number, "screen" or "pattern". If it
-        is not valid, a notice shows the error, and the current source stays. If `options` is
-        None, the source options that were given last are used.
-        """
-        try:
-            spec = parse_source(text)
-        except SsdLiveError as error:
-            self._source_status.show_error(self.view, str(error))
-            return
-        if options is not None:
-            self._options = options
-        self.view.clear()
-        self.view.set_zoom(1.0)
-        self._source_status.show_opening(self.view, text)
-        settings = self._settings
-        self._session.stream.open(
-            spec,
-            CaptureOptions(
-                self._options, loop=settings.loop, mirror=settings.mirror and spec.kind == "camera"
-            ),
-        )
-        # The rate limit of `live FILE --fps N` was for that file only.
-        self._session.stream.pipeline.cap_rate(settings.rate_cap or None)
-        self._playback.show_playing()
-        self.actions_by_name["record"].setChecked(False)
-        self._pulse()
-
-    def _retry(self, view: VideoView) -> None:
-        self._source_status.show_opening(view)
-        view.stream.reopen()
-        if view is self.view:
-            self._playback.show_playing()
-        self._pulse()
+        """Open another source in the selected view; see `SourceController.open`."""
+        self._sources.open(text, options)
 
     def add_source(self) -> VideoView | None:
-        """Add a view without a source, which shows what can be opened, and return it.
-
-        Return None and show a notice if there are as many views as the window has room for.
-        """
-        if len(self.grid.views) >= _MOST_VIEWS:
-            said = self.tr("More than %n source(s) do not fit into the window", "", _MOST_VIEWS)
-            self.notice.say("error", said, "sources")
-            return None
-        view = self.grid.add()
-        view.set_style(self._session.style)
-        self._connect_view(view)
-        self._source_status.show_closed(view)
-        self.actions_by_name["solo"].setChecked(False)
-        self._playback.limit_rate()
-        return view
+        """Add a view without a source; see `SourceController.add`."""
+        return self._sources.add()
 
     def close_source(self, view: VideoView) -> None:
-        """Close the source of a view; if there are other views, remove the view too."""
-        if len(self.grid.views) > 1:
-            self._source_status.forget(view)
-            self.grid.remove(view)
-        else:
-            view.stream.close_source()
-            view.clear()
-            self._source_status.show_closed(view)
-        self._pulse()
+        """Close the source of a view; see `SourceController.close`."""
+        self._sources.close(view)
 
     def _count_changed(self) -> None:
         for name in ("solo", "next_source"):
             self.actions_by_name[name].setEnabled(len(self.grid.views) > 1)
-
-    def _open_in(self, view: VideoView, text: str) -> None:
-        """Open a source in a view, which becomes the selected one."""
-        self.grid.choose(self.grid.views.index(view))
-        self.open(text)
-
-    def _ask_in(self, view: VideoView, name: str) -> None:
-        """Do the action `name`, which opens a source, for a view."""
-        self.grid.choose(self.grid.views.index(view))
-        if name == "choose_screen":
-            self._source_menus.screens.popup(QCursor.pos())
-        else:
-            self.actions_by_name[name].trigger()
-
-    def _fill_welcome(self, view: VideoView) -> None:
-        view.welcome.show_recent(self._settings.recent_sources)
-        self._source_menus.look_for_cameras()
-
-    def _show_cameras(self, found: list[Camera]) -> None:
-        for view in self.grid.views:
-            view.welcome.show_cameras(found)
-
-    def _forget_recent(self) -> None:
-        self._settings.recent_sources = []
-        for view in self.grid.views:
-            view.welcome.show_recent([])
 
     def _show_context_menu(self, place: QPoint, name: str) -> None:
         menu = context_menu(self, self.actions_by_name, self.panel.classes, name)
@@ -376,7 +278,7 @@ class MainWindow(QMainWindow):
 
     def say_no_camera(self) -> None:
         """Show the notice that no camera was found and that the sample clip is shown instead."""
-        self._source_status.show_no_camera()
+        self._sources.status.show_no_camera()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         if event.mimeData().hasUrls() or event.mimeData().hasText():
@@ -391,32 +293,11 @@ class MainWindow(QMainWindow):
         sources = [text for text in texts if text not in models]
         if models:
             self.show_model(models[0])
-        for number, text in enumerate(sources):
-            # The first one takes the place where it was dropped.
-            if number and self.add_source() is None:
-                break
-            self.open(text)
-
-    def _ask_model(self) -> None:
-        models = self.tr("Models")
-        name, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open a model"), self._settings.open_folder, f"{models} (*.onnx)"
-        )
-        if name:
-            self.show_model(name)
+        self._sources.open_several(sources)
 
     def show_model(self, path: str) -> None:
-        """Read a model file in a thread, show its card, and use it if the user wants that."""
-        ModelReader(self, path, lambda read: self._show_card(path, read)).start()
-
-    def _show_card(self, path: str, read: object) -> None:
-        if not isinstance(read, ModelFile):
-            self.notice.say("error", str(read), "network")
-            return
-        card = ModelCard(read, self)
-        card.accepted.connect(lambda: self._model.load(replace(self._model.requested, model=path)))
-        card.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        card.open()
+        """Show the card of a model file, and use it if the user wants that."""
+        self._model.show_card(path)
 
     # Several sources.
 
@@ -511,7 +392,7 @@ class MainWindow(QMainWindow):
             self._settings, self._models, str(self._capture_actions.output_folder()), self
         )
         dialog.layout_reset.connect(self._reset_layout)
-        dialog.recent_cleared.connect(self._forget_recent)
+        dialog.recent_cleared.connect(self._sources.forget_recent)
         if not dialog.exec():
             return
         dialog.change(self._settings)
@@ -543,7 +424,7 @@ class MainWindow(QMainWindow):
 
     def _pulse(self) -> None:
         self._session.tick()
-        self._source_status.follow()
+        self._sources.status.follow()
         self._playback.follow()
         self._capture_actions.show_time()
 

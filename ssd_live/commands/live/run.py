@@ -106,6 +106,8 @@ def _checked(request: Request) -> LiveRequest:
 
 def _check_detections(request: Request) -> None:
     path = Path(request.detections)
+    if request.record is not None:
+        raise UsageError("--record writes the detections too; leave out --detections")
     if not request.no_window:
         raise UsageError(
             "--detections is for --no-window; in the window, a recording writes the detections"
@@ -218,7 +220,7 @@ class _Terminal:
             return
         sources = [source.title for source in self._request.sources]
         header = {"sources": sources, "version": __version__}
-        path, lock = Path(wanted), threading.Lock()
+        path, lock, is_over = Path(wanted), threading.Lock(), False
         with (
             StreamedLines(header)
             if is_standard_output(path)
@@ -231,6 +233,8 @@ class _Terminal:
                     return
                 try:
                     with lock:
+                        if is_over:
+                            return
                         lines.add(live_frame.frame, found, source=title if len(sources) > 1 else "")
                 except SsdLiveError as error:
                     self._failure = error
@@ -244,6 +248,7 @@ class _Terminal:
                 for stream in session.streams:
                     stream.pipeline.frame_listener = None
                 with lock:
+                    is_over = True
                     lines.finish()
 
     def _source_failure(self, session: Any) -> SsdLiveError | None:

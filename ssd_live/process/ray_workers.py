@@ -10,9 +10,11 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ssd_live.backends.base import Precision
 from ssd_live.errors import (
     BackendError,
     CancelledError,
@@ -25,6 +27,8 @@ from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, 
 from ssd_live.process.plan import Task
 from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_this_process
 from ssd_live.results.records import LogPaths
+from ssd_live.selection.choice import batch_for, batch_for_video
+from ssd_live.selection.choose import decide
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import os_error_text, parts_of
 from ssd_live.system.child_process import own_environment
@@ -43,13 +47,26 @@ _HTTP2_PREFACE, _HTTP2_SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0
 class _Worker:
     """A Ray actor, which loads a model in a process of its own and processes one task at a time.
 
-    `threads` is the number of CPU cores that it may use. While `run` works, Ray calls the other
-    methods in another thread.
+    `threads` is the number of CPU cores that it may use. `backend` and `precision` are those that
+    the user wants; with "auto" each worker chooses for its own machine. While `run` works, Ray
+    calls the other methods in another thread.
     """
 
-    def __init__(self, config: ModelConfig, settings: ProcessOptions, threads: int) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        settings: ProcessOptions,
+        threads: int,
+        backend: str,
+        precision: Precision | Literal["auto"],
+    ) -> None:
         self._settings = settings
         threads = min(threads, machine.available_cores())
+        choice = decide(config.model, backend, precision, workload="throughput").choice
+        if choice != config.choice:
+            in_batches = config.batch == batch_for_video(config.choice)
+            batch = batch_for_video(choice) if in_batches else batch_for(choice)
+            config = replace(config, choice=choice, batch=batch)
         self._engine = LoadedModel(config, load_model_config(config, threads=threads), threads)
         own_this_process()
         self._cancellation = Cancellation()
@@ -168,15 +185,19 @@ def ray_workers(
     count: int,
     inputs: int,
     address: str | None,
+    wanted: tuple[str, Precision | Literal["auto"]],
     notify: Callable[[str], None],
 ) -> Iterator[list[Worker]]:
     """Yield a list of workers on the Ray cluster at `address` (HOST:PORT).
 
-    If `address` is None, start a cluster on this machine and stop it after the with-block. Each
-    worker loads the model of `config` and processes its inputs with `settings`. `count` is the
-    number of workers; 0 means one for each CPU core of the cluster. There are never more workers
-    than `inputs`, the number of input files. `notify` is called with a line of text when a task is
-    started again.
+    If `address` is None, the environment variable `RAY_ADDRESS` is the address. If that is not set,
+    or is "local", start a cluster on this machine and stop it after the with-block. Each worker
+    loads the model of `config` and processes its inputs with `settings`. `wanted` is the backend
+    and the precision that the user wants; with "auto" each worker chooses for its own machine. If
+    the cluster has GPUs and the backend is not "cpu", each worker gets a share of a GPU. `count` is
+    the number of workers; 0 means one for each CPU core of the cluster. There are never more
+    workers than `inputs`, the number of input files. `notify` is called with a line of text when a
+    task is started again.
 
     Raises `MissingPackageError` if Ray is not installed, `UsageError` if `address` is not valid or
     the cluster does not answer or start, and `BackendError` if a worker cannot load the model.
@@ -189,7 +210,10 @@ def ray_workers(
         raise MissingPackageError(
             "Ray is not installed; run `pip install '.[ray]'`, or leave out --runner ray"
         ) from error
-    if address:
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    if address == "local":
+        address = ""
+    if address and address != "auto":
         _check_reachable(address)
     # The workers must run the same code as this process. Only on a local cluster is it certain that
     # they can read the folder of this code.
@@ -221,11 +245,17 @@ def ray_workers(
         # Give each worker the same share of a core, so that all workers fit however the cores are
         # spread over machines. A worker that does not fit would wait forever.
         share = 1 / math.ceil(workers / cores)
+        gpus = 0 if wanted[0] == "cpu" else int(ray.cluster_resources().get("GPU", 0))
+        gpu_share = 1 / math.ceil(workers / gpus) if gpus else 0
         # This sends the model to the cluster only once.
         place = ray.put(config)
-        actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share)
+        actor = ray.remote(_Worker).options(max_concurrency=2, num_cpus=share, num_gpus=gpu_share)
         found = [
-            RayWorker(ray, lambda: actor.remote(place, settings, max(cores // workers, 1)), notify)
+            RayWorker(
+                ray,
+                lambda: actor.remote(place, settings, max(cores // workers, 1), *wanted),
+                notify,
+            )
             for _ in range(workers)
         ]
         _wait_for_first(ray, found)
@@ -261,7 +291,8 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise UsageError(
-            f"--ray-address {address!r} must be HOST:PORT, as `ray start --head` prints it"
+            f"the address {address!r} of the Ray cluster (--ray-address or RAY_ADDRESS) must be "
+            "HOST:PORT, as `ray start --head` prints it"
         )
     try:
         with socket.create_connection((host, int(port)), _REACH_SECONDS) as connection:

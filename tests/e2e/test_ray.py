@@ -283,6 +283,15 @@ def test_a_bad_address_is_one_line(address: str, words: str, ssd: Callable[..., 
     assert words in _refusal(ssd, "--runner", "ray", "--ray-address", address)
 
 
+def test_the_address_of_the_environment_is_used(
+    ssd: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    assert "there is no Ray cluster at 127.0.0.1:9" in _refusal(ssd, "--runner", "ray")
+    # What the command line says comes first.
+    assert "must be HOST:PORT" in _refusal(ssd, "--runner", "ray", "--ray-address", "nonsense")
+
+
 def test_an_address_of_another_program_is_one_line(
     another_program: int, ssd: Callable[..., Answer]
 ) -> None:

@@ -135,7 +135,8 @@ class Request:
     ray_address: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT", help="Address of the Ray cluster; default: start a local cluster."
+            metavar="HOST:PORT",
+            help="Address of the Ray cluster; default: RAY_ADDRESS, or else a local cluster.",
         ),
     ] = None
 

@@ -162,9 +162,17 @@ def _workers(
         from ssd_live.process.ray_workers import ray_workers
 
         workers = stack.enter_context(
-            ray_workers(config, settings, request.jobs, inputs, request.ray_address, notify)
+            ray_workers(
+                config,
+                settings,
+                request.jobs,
+                inputs,
+                request.ray_address,
+                (request.backend, request.precision),
+                notify,
+            )
         )
-        notify(f"running {config.model.name} on {config.choice} in {len(workers)} Ray workers")
+        notify(f"running {config.model.name} in {len(workers)} Ray workers")
         return workers
     backend = stack.enter_context(load_model_config(config, notify=notify))
     notify(f"{config.model.name} on {backend.description}")

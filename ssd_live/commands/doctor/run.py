@@ -26,6 +26,7 @@ from ssd_live.selection.table import BackendMeasurement, known
 from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder, engines_folder
 from ssd_live.video.encoders import working_encoders
+from ssd_live.video.sources.camera import cameras
 
 # The packages to report, and advice for a machine that lacks the package. An empty text means no
 # advice. The program cannot run without the first four packages.
@@ -121,12 +122,8 @@ def _gpus() -> list[str]:
 
 
 def _cameras() -> list[str]:
-    try:
-        from cv2_enumerate_cameras import enumerate_cameras
-
-        return sorted({f"{camera.index}: {camera.name}" for camera in enumerate_cameras()})
-    except Exception as error:  # an error in a camera driver must not stop the report
-        return [f"cannot be listed ({error})"]
+    """Return a line for each camera, with the number by which `live` opens it."""
+    return [f"{camera.index}: {camera.name}" for camera in cameras()]
 
 
 def _display() -> str:

@@ -1380,4 +1380,71 @@
         </translation>
     </message>
 </context>
+<context>
+    <name>Errors</name>
+    <message>
+        <source>is not a video that FFmpeg can read, or its index is missing; copy it again or give another file</source>
+        <translation>읽을 수 있는 동영상이 아니거나 인덱스가 없습니다. 다시 복사하거나 다른 파일을 선택하세요</translation>
+    </message>
+    <message>
+        <source>is not an ONNX file; give a model file made by `export`</source>
+        <translation>ONNX 파일이 아닙니다. `export`로 만든 모델 파일을 선택하세요</translation>
+    </message>
+    <message>
+        <source>no server listens there; check the address and that the camera is on</source>
+        <translation>연결이 거부되었습니다. 주소와 카메라 전원을 확인하세요</translation>
+    </message>
+    <message>
+        <source>no space left on device</source>
+        <translation>디스크 공간이 부족합니다</translation>
+    </message>
+    <message>
+        <source>permission denied</source>
+        <translation>권한이 없습니다</translation>
+    </message>
+    <message>
+        <source>sign-in failed (401); check the user name and the password</source>
+        <translation>로그인에 실패했습니다(401). 사용자 이름과 암호를 확인하세요</translation>
+    </message>
+    <message>
+        <source>the connection broke or the host is unknown; check the address and the network</source>
+        <translation>연결이 끊겼거나 호스트를 찾을 수 없습니다. 주소와 네트워크를 확인하세요</translation>
+    </message>
+    <message>
+        <source>the file has no video stream; give a video or image file</source>
+        <translation>파일에 영상이 없습니다. 동영상 또는 이미지 파일을 선택하세요</translation>
+    </message>
+    <message>
+        <source>the file is empty; copy it again or give another file</source>
+        <translation>빈 파일입니다. 다시 복사하거나 다른 파일을 선택하세요</translation>
+    </message>
+    <message>
+        <source>the folder has no images; give a folder with images</source>
+        <translation>폴더에 이미지가 없습니다. 이미지가 있는 폴더를 선택하세요</translation>
+    </message>
+    <message>
+        <source>the server cannot be reached; check the address and the network</source>
+        <translation>서버에 연결할 수 없습니다. 주소와 네트워크를 확인하세요</translation>
+    </message>
+    <message>
+        <source>the server does not answer; check the address and the network</source>
+        <translation>서버가 응답하지 않습니다. 주소와 네트워크를 확인하세요</translation>
+    </message>
+    <message>
+        <source>the server forbids it (403); check the rights of this user</source>
+        <translation>접근이 거부되었습니다(403). 사용자의 권한을 확인하세요</translation>
+    </message>
+    <message>
+        <source>the server has no such video (404); check the path in the address</source>
+        <translation>서버에 해당 영상이 없습니다(404). 주소의 경로를 확인하세요</translation>
+    </message>
+    <message>
+        <source>there is no such file, and this is not a camera, screen or address; check the path</source>
+        <translation>파일이 없으며 카메라, 화면, 주소도 아닙니다. 경로를 확인하세요</translation>
+    </message>
+    <message>
+        <source>there is no such file; check the path</source>
+        <translation>파일이 없습니다. 경로를 확인하세요</translation>
+    </message>
+</context>
 </TS>

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ssd_live.gui.error_texts import translated
+
 Kind = Literal["error", "done"]
 # A button of a notice: its text, and what it calls.
 NoticeAction = tuple[str, Callable[[], object]]
@@ -123,6 +125,8 @@ class Notices(QWidget):
         `topic` is a name for the subject of the notice. A notice replaces an earlier one with the
         same topic, and `resolved` uses the topic to remove the notice.
         """
+        if kind == "error":
+            text = translated(text)
         shown = next((one for one in self._notices if one.topic == topic), None)
         if shown is not None and (shown.kind, shown.text) == (kind, text) and kind == "error":
             return

@@ -5,6 +5,7 @@ import time
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QLabel, QMainWindow
 
+from ssd_live.gui.error_texts import translated
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.transport import clock
@@ -129,9 +130,11 @@ class SourceStatus(QObject):
     def _lost_text(self, view: VideoView, state: CaptureState) -> str:
         """Return the text over a view whose source has failed or is being tried again."""
         if state.phase is Phase.FAILED:
-            return state.error_message
+            return translated(state.error_message)
         since = clock(time.monotonic() - self._lost_since[view])
-        return self.tr("No signal {time}").format(time=since) + f"\n{state.error_message}"
+        return (
+            self.tr("No signal {time}").format(time=since) + f"\n{translated(state.error_message)}"
+        )
 
     def _strip_text(self, state: CaptureState | None) -> tuple[str, str]:
         """Return the name of a source and a word about its state for its name strip."""

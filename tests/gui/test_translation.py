@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel
 
-from ssd_live.gui import translation
+from ssd_live.gui import error_texts, translation
 from ssd_live.settings import Settings
 from ssd_live.system.paths import assets_folder
 from tests.gui.desk import Desk
@@ -249,3 +249,36 @@ class _Locale:
 
     def uiLanguages(self) -> list[str]:  # noqa: N802 - Qt's name
         return self._languages
+
+
+def error_details() -> list[str]:
+    """The details of errors that the window translates."""
+    return [text for context, text in sorted(texts_in_the_code()) if context == "Errors"]
+
+
+# These come from the operating system.
+_SYSTEM_ERRORS = {"no space left on device", "permission denied"}
+
+
+@pytest.mark.parametrize("detail", error_details())
+def test_an_error_that_is_translated_is_one_that_the_program_tells(detail: str) -> None:
+    package = Path(translation.__file__).parents[1]
+    told = {
+        node.value
+        for path in package.rglob("*.py")
+        if path.parent.name != "gui"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert detail in _SYSTEM_ERRORS or any(detail in text for text in told)
+
+
+@pytest.mark.usefixtures("korean")
+def test_the_usual_errors_are_korean_and_rare_ones_stay() -> None:
+    said = error_texts.translated(
+        "rtsp://camera/a: sign-in failed (401); check the user name and the password"
+    )
+    assert said.startswith("rtsp://camera/a: ")
+    assert "401" in said
+    assert not re.search("[A-Za-z]{3}", said.removeprefix("rtsp://camera/a: "))
+    assert error_texts.translated("something rare") == "something rare"

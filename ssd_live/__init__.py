@@ -1,7 +1,7 @@
 """Real-time object detection with SSD (Liu et al. 2016).
 
 import ssd_live
-with ssd_live.VideoFile("annotated.mp4") as video:
+with ssd_live.VideoFile("annotated.mp4", rate=25) as video:
     for frame, found in ssd_live.detect("clip.mp4"):
         video.write(ssd_live.draw(frame, found))
 """

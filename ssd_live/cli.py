@@ -192,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run_worker(words[1:])
     if _COMPLETE in os.environ:
-        # The shell asks how the words go on.
+        # The shell asks for completions of the words.
         app(words, prog_name="ssd-live")
         return 0
     for stream in (sys.stdout, sys.stderr):

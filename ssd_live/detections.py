@@ -31,8 +31,8 @@ class Detections:
     `class_ids` (N,) int32 holds indices into `classes`. Index 0 is the first real class, because
     `classes` has no entry for the background.
 
-    Iterating gives a `Detection` for each. The methods `to_...` convert all of them to the forms of
-    other programs.
+    Iterating gives a `Detection` for each object. The methods `to_...` convert all detections to
+    the forms of other programs.
     """
 
     boxes: NDArray[np.float32]
@@ -63,9 +63,9 @@ class Detections:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the detections as plain lists, under the names of the attributes.
+        """Return lists with one entry for each detection: boxes, scores, class_ids and names.
 
-        `names` has the class name of each detection. `classes` is left out.
+        A box is [x1, y1, x2, y2] in pixels. Boxes and scores are rounded to four decimals.
         """
         return {
             "boxes": self.boxes.astype(float).round(_DECIMALS).tolist(),
@@ -82,7 +82,7 @@ class Detections:
         """Return the detections as results in COCO's format, with boxes x, y, width, height.
 
         `category_ids` has the COCO category of each class; by default class 0 is category 1, and so
-        on. Raises `UsageError` if it has another number of elements than `classes`.
+        on. Boxes are in pixels. Raises `UsageError` if `category_ids` is not as long as `classes`.
         Source: cocodataset.org, "Results Format".
         """
         categories = category_ids or range(1, len(self.classes) + 1)

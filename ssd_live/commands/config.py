@@ -21,7 +21,7 @@ import typer
 from ssd_live.errors import UsageError
 from ssd_live.system.atomic_files import os_error_text
 
-# The environment variable that names another file; "" means no file.
+# The environment variable that names another configuration file. If it is empty, none is read.
 VARIABLE = "SSD_LIVE_CONFIG"
 
 
@@ -42,7 +42,8 @@ def defaults_of(app: typer.Typer) -> dict[str, Any]:
     """Return the user's defaults {command: {parameter: value}} for the commands of `app`.
 
     The result is empty if there is no configuration file. Raises `UsageError` if the file cannot be
-    read, if it is no TOML, or if it names a command or an option that does not exist.
+    read, if it is not TOML, if it names a command or an option that does not exist, or if a value
+    has the wrong type.
     """
     path = config_path()
     if path is None or (VARIABLE not in os.environ and not path.exists()):
@@ -55,7 +56,7 @@ def defaults_of(app: typer.Typer) -> dict[str, Any]:
             "to nothing"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is not TOML ({error}); mend it or delete it") from error
+        raise UsageError(f"{path}: is not TOML ({error}); correct it or delete it") from error
     commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     return {name: _defaults(path, name, table, commands) for name, table in tables.items()}
 
@@ -81,7 +82,7 @@ def _defaults(path: Path, name: str, table: object, commands: dict[str, Any]) ->
             )
         wanted = bool if options[option].is_flag else str | int | float | list
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            form = "true or false" if wanted is bool else "text or a number"
+            form = "true or false" if wanted is bool else "text, a number or a list"
             raise UsageError(f"{path}: {option} of [{name}] must be {form}, not {value!r}")
         values[options[option].name] = value
     return values

@@ -6,13 +6,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Literal, Self
 
-import numpy as np
-
 from ssd_live.backends.base import Backend, Pending, Precision, Workload
 from ssd_live.detection.filter import DetectionFilter, detection_filter
 from ssd_live.detections import Detections
 from ssd_live.errors import UsageError
-from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.frame import Frame, frame_of
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
@@ -27,8 +25,7 @@ class Detector:
     `load` makes a detector. Call the detector with an image to get the `Detections` in the image.
     Use the detector in a `with` block, or call `close` at the end. `choice` says which backend,
     device and precision run the `model`. `detection_filter` says which detections are returned.
-    With the `workload` "throughput" the backend is loaded so that it computes several images at the
-    same time.
+    With the `workload` "throughput", the backend computes several images at the same time.
     Threads may share one detector; their images are computed one after the other.
     """
 
@@ -53,7 +50,7 @@ class Detector:
         such an array, if the detector is closed, or if this process was forked after the detector
         was loaded. Raises `BackendError` if inference fails.
         """
-        frame = _frame_of(image)
+        frame = frame_of(image)
         self._check_process()
         pixels = frame.network_input(self.model.metadata.input_size)[None]
         # The outputs are valid only until the next image is submitted.
@@ -69,10 +66,12 @@ class Detector:
         """
         self._check_process()
         with self._lock:
-            return [found for _, found in self._pipelined(_frame_of(image) for image in images)]
+            return [found for _, found in self._pipelined(frame_of(image) for image in images)]
 
-    def frames(self, frames: Iterable[Frame], most: int = 0) -> Generator[tuple[Frame, Detections]]:
-        """Yield each frame with its detections, while later frames are already computed.
+    def _frames(
+        self, frames: Iterable[Frame], most: int = 0
+    ) -> Generator[tuple[Frame, Detections]]:
+        """Yield each frame with its detections, while later frames are already being computed.
 
         At most `most` frames are in flight; 0 means as many as the backend can take. Until the
         iteration ends, no other thread and no other call may use this detector. Raises what a call
@@ -129,21 +128,6 @@ class Detector:
         self.close()
 
 
-def _frame_of(image: Pixels) -> Frame:
-    """Return a frame with the pixels of an image; raise `UsageError` if it is not one."""
-    if not isinstance(image, np.ndarray):
-        raise UsageError(
-            f"an image must be a NumPy array (H, W, 3) uint8 BGR, not {type(image).__name__}; "
-            "read a file with cv2.imread first"
-        )
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise UsageError(
-            f"an image must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}; "
-            "convert the image first"
-        )
-    return Frame((image,))
-
-
 def load(
     model: str = DEFAULT_MODEL,
     *,
@@ -162,7 +146,8 @@ def load(
     that starts at once. `threshold` is the lowest score of a detection; None means the display
     threshold of the model. `classes` are the names of the classes to detect; an empty sequence
     means all classes. `notify` is called with lines of text during slow steps. `workload` is
-    "latency" if one image at a time is to be fast, or "throughput" if many are.
+    "latency" to get each result as soon as possible, or "throughput" to compute as many images per
+    second as possible.
 
     Raises `UnknownModelError` if there is no such model, `ModelFileError` if the file is not a
     model file, `UsageError` if another argument is not valid, `MissingPackageError` if the backend

@@ -22,8 +22,10 @@ class SourceDetections(Closing):
 
     Each item is (image, detections): the image is (H, W, 3) uint8 BGR, and belongs to the caller.
     `info` describes the source: its `width`, `height`, `rate` and `duration`. `index` and `time`
-    are the number of the newest frame, from 0, and its time in seconds. The source and the network
-    are closed at the end of the iteration; leave it early in a `with` block, or call `close`.
+    are the number of the newest frame, from 0, and its time in seconds from the start of the
+    source. The source and the network are closed at the end of the iteration. If you leave the
+    iteration early, use a `with` block or call `close`. The iteration raises `MediaError` if the
+    source fails, and `BackendError` if inference fails.
     """
 
     def __init__(self, source: str, options: SourceOptions, detector: Detector) -> None:
@@ -37,7 +39,7 @@ class SourceDetections(Closing):
         self.index, self.time = -1, 0.0
         # Frames of a camera must not wait for later ones.
         most = 1 if self.info.is_live else _MOST_IN_FLIGHT
-        self._results = detector.frames(self._frames(), most)
+        self._results = detector._frames(self._frames(), most)
 
     def __iter__(self) -> Self:
         return self
@@ -80,12 +82,12 @@ def detect(
 
     `source` is what the command `live` takes: a video file, an image or a folder of images, the
     number or name of a camera, an address such as rtsp://host/path, "screen" or "pattern". Files
-    are read as fast as they can be computed, and every frame is given. `size` (width, height) in
-    pixels and `rate` in frames per second are asked of a camera. The other arguments are those of
-    `load`.
+    are read as fast as their frames can be computed, and no frame is left out. `size` (width,
+    height) in pixels is requested from a camera or the pattern. `rate` in frames per second is
+    requested from these, the screen or a folder. The other arguments are those of `load`.
 
-    Raises what `load` raises, `UsageError` if `source` is not valid, and `MediaError` if it cannot
-    be opened, or later if it fails.
+    Raises what `load` raises, `UsageError` if `source` is not valid, `MediaError` if it cannot be
+    opened, and `MissingPackageError` if a package for it is not installed.
     """
     detector = load(
         model,

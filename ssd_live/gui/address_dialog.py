@@ -24,8 +24,8 @@ _EXAMPLES = (
 class AddressDialog(QDialog):
     """A dialog for an address, a user name and a password.
 
-    `recent` holds the recent sources; the dialog offers those that are addresses. `address` is what
-    the user gave.
+    `recent` holds the recent sources; the dialog offers those that are addresses. `address` is the
+    address that the user entered.
     """
 
     def __init__(self, recent: list[str], parent: QWidget | None = None) -> None:

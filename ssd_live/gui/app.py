@@ -27,7 +27,7 @@ from ssd_live.system.signals import on_signals
 from ssd_live.video.sources import SourceSpec, parse_source
 
 _INTERRUPTED = 130
-# The name of the desktop entry in tools/package/linux.
+# The name of the desktop entry in tools/package/linux, without `.desktop`.
 APP_ID = "io.github.ssd_live.ssd_live"
 
 

@@ -1,4 +1,4 @@
-"""A progress bar whose busy state is a block that moves to and fro."""
+"""A progress bar that shows a moving block while the progress is unknown."""
 
 import time
 
@@ -12,9 +12,9 @@ _SHARE, _SECONDS = 0.25, 1.2
 
 
 class BusyBar(QProgressBar):
-    """A progress bar; with the range 0 to 0 it shows only that something goes on.
+    """A progress bar; with the range 0 to 0 a block moves in it, because the progress is unknown.
 
-    Qt's own busy state fills the whole bar in some styles, and then looks like the end.
+    Qt's own busy state fills the whole bar in some styles, which looks like the end of the work.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -25,7 +25,7 @@ class BusyBar(QProgressBar):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the bar shows only that something goes on."""
+        """Whether the progress is unknown."""
         return self.minimum() == self.maximum()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name

@@ -203,8 +203,11 @@ class CaptureActions(QObject):
 
     def output_folder(self) -> Path:
         """Return the folder of recordings and snapshots."""
-        if self._settings.output_folder:
-            return Path(self._settings.output_folder)
+        own = self._settings.output_folder
+        return Path(own) if own else self.usual_folder()
+
+    def usual_folder(self) -> Path:
+        """Return the folder of recordings and snapshots if the settings name none."""
         movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
         return Path(movies or Path.home())
 
@@ -267,8 +270,8 @@ class CaptureActions(QObject):
     def export(self, source: Path, output: Path, arguments: Sequence[str] = ()) -> None:
         """Start to write an annotated copy of the file `source` to `output`, and return at once.
 
-        The export uses the current model, threshold and classes. `arguments` are further ones of
-        the command `process`. Call this only when no export is running.
+        The export uses the current model, threshold and classes. `arguments` are further
+        arguments of the command `process`. Call this only when no export is running.
         """
         model_request = self._model_request()
         options = [

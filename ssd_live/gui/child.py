@@ -14,8 +14,7 @@ class Child(QObject):
 
     `told` is emitted with each line of the process's standard error that is not blank. `ended` is
     emitted with the exit code and the last of these lines, or "" if there was none. The exit code
-    is -1 if the process failed to start. The process ends when this program ends, also after a
-    crash.
+    is -1 if the process failed to start. The process also ends when this program ends or crashes.
     """
 
     told = Signal(str)

@@ -218,7 +218,7 @@ class ClassList(QWidget):
                 item.setCheckState(Qt.CheckState.Unchecked)
 
     def show_only(self, name: str | None) -> None:
-        """Hide all classes but this one; None shows all classes."""
+        """Hide all classes except `name`, or show all classes if `name` is None."""
         self._list.blockSignals(True)
         for item in self._items():
             is_shown = name in (None, item.data(_NAME))

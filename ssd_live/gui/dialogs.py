@@ -121,8 +121,8 @@ class PreferencesDialog(QDialog):
     `models` are the names of the models that the program may start with, and `output_folder` is the
     folder that is used if the settings name none. The dialog does not change `settings`; call
     `change` when the user has accepted the dialog. `layout_reset` is emitted when the user wants
-    the panels and the window back at their first places, and `recent_cleared` when the recent
-    sources are to be forgotten; both happen at once.
+    the panels and the window back at their first places, and `recent_cleared` when the user wants
+    to clear the recent sources. Both are emitted at once, before the dialog is accepted.
     """
 
     layout_reset = Signal()

@@ -1,12 +1,12 @@
-"""Translate the errors that users meet most, which come in English from below the window."""
+"""Translate the most common error messages, which the other packages write in English."""
 
 from PySide6.QtCore import QCoreApplication
 
 
 def translated(message: str) -> str:
-    """Return an error message with its usual details in the language of the window.
+    """Return an error message in which the common phrases are in the language of the window.
 
-    Other parts of it, such as paths and rare errors, stay as they are.
+    The rest of the message, such as a path, and rare messages stay as they are.
     """
     translate = QCoreApplication.translate
     for detail, text in (

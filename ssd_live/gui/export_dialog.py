@@ -32,17 +32,17 @@ _CODECS = {
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What the user wants: the output file, and the arguments for the command `process`."""
+    """What the user chose: the output file, and further arguments for the command `process`."""
 
     output: Path
     arguments: list[str]
 
 
 class ExportDialog(QDialog):
-    """A dialog for the output file, the detections file, the codec, the effort and the range.
+    """A dialog for the output file, the detections file, the codec, the effort and the part.
 
     `source` is the video file, `duration` its length in seconds, or None if it is unknown, and
-    `position` the time that is shown now.
+    `position` the time of the frame that is shown now, in seconds.
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export annotated copy"))
+        # The existing file that the user was told about.
+        self._asked_about: Path | None = None
         self._file = QLineEdit(str(source.with_name(f"{source.stem} annotated.mp4")))
         self._file.setMinimumWidth(380)
         choose = QPushButton(self.tr("Choose…"))
@@ -112,7 +114,7 @@ class ExportDialog(QDialog):
 
     @property
     def plan(self) -> ExportPlan:
-        """What the user wants."""
+        """What the user chose."""
         path = Path(self._file.text().strip()).expanduser()
         output = path if path.suffix else path.with_name(f"{path.name}.mp4")
         arguments: list[str] = []
@@ -157,6 +159,3 @@ class ExportDialog(QDialog):
         self._problem.setVisible(bool(problem))
         if not problem:
             self.accept()
-
-    # The existing file that the user was told about.
-    _asked_about: Path | None = None

@@ -27,7 +27,7 @@ class FullScreenControls(QObject):
 
     @property
     def are_shown(self) -> bool:
-        """Whether the bar may be seen: always in the window, or after the mouse moved."""
+        """Whether the bar may be shown; in full-screen mode only after the mouse moved."""
         return not self.is_on or self._timer.isActive()
 
     def watch(self, view: QWidget) -> None:

@@ -46,9 +46,9 @@ class VideoGrid(QWidget):
         self.choose(0)
 
     def add(self) -> VideoView:
-        """Add a source, which is not open yet, to the session, and return its view, now selected.
+        """Add a source to the session, select its view, and return the view.
 
-        All views are shown.
+        The source is not open yet. All views are shown.
         """
         self._is_alone = False
         view = self._add_view(self._session.add_stream())
@@ -121,7 +121,7 @@ class VideoGrid(QWidget):
     def _share_out(self) -> None:
         """Give each row and each column that has a shown view the same share of the space."""
         used = [self._cell(index) for index, view in enumerate(self.views) if not view.isHidden()]
-        # There may have been more views before.
+        # Rows and columns that are empty now may still have the share of earlier views.
         for number in range(max(self._layout.columnCount(), self._layout.rowCount())):
             self._layout.setRowStretch(number, int(number in {row for row, _ in used}))
             self._layout.setColumnStretch(number, int(number in {column for _, column in used}))

@@ -23,7 +23,7 @@ _SHOWN_CLASSES = 12
 
 
 class ModelCard(QDialog):
-    """A dialog with the description of a model file; it is accepted if the user wants to use it."""
+    """A dialog that describes a model file; the user accepts the dialog to use the model."""
 
     def __init__(self, model: ModelFile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,7 +74,7 @@ class ModelCard(QDialog):
 
 
 class _Reader(QObject):
-    """An object that reads a model file in a thread, and emits `done` with it or with an error."""
+    """An object that reads a model file, and emits `done` with it or with an error message."""
 
     done = Signal(object)
 
@@ -90,9 +90,10 @@ class _Reader(QObject):
 
 
 def read_model(parent: QObject, path: str, then: Callable[[ModelFile | str], None]) -> None:
-    """Read a model file in a thread, because the first one takes half a second; return at once.
+    """Begin to read a model file in a thread, and return at once.
 
-    `then` is called, in the thread of the window, with the file or with an error message.
+    The thread keeps the window responsive, because the first file takes half a second. `then` is
+    called, in the thread of the window, with the file or with an error message.
     """
     reader = _Reader(parent)
     reader.done.connect(then)

@@ -28,7 +28,7 @@ class NameStrip(QWidget):
         )
         self._text = ""
         self._name, self._state = QLabel(), QLabel()
-        # The view gets the mouse through the labels.
+        # The labels let the mouse through, so that a click selects the view.
         for label in (self._name, self._state):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

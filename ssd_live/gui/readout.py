@@ -21,7 +21,7 @@ from ssd_live.settings import Settings
 if TYPE_CHECKING:
     from ssd_live.gui.numbers_panel import NumbersPanel
 
-# The samples of a minute, four in a second.
+# The number of samples in a minute and in a second; `MainWindow` calls `sample` that often.
 _SAMPLES, _SAMPLES_A_SECOND = 240, 4
 Sample = tuple[Mapping[str, float], ...]
 
@@ -78,7 +78,7 @@ class Readout(QObject):
     def sample(self) -> None:
         """Read the counters once, and update all widgets that show statistics.
 
-        The use of CPU and memory is read only every second while the plots are not visible.
+        While the plots are not visible, the use of CPU and memory is read only once a second.
         """
         self.show_hud()
         pipeline = self._session.pipeline

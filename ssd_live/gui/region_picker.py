@@ -6,15 +6,15 @@ from PySide6.QtWidgets import QWidget
 
 _SHADE = QColor(0, 0, 0, 120)
 _FRAME = QColor("#3b82f6")
-# In logical pixels. A smaller region is a click by mistake.
+# In logical pixels. A smaller rectangle is an accidental click.
 _LEAST_SIDE = 16
 
 
 class RegionPicker(QWidget):
-    """A picture of a screen, on the whole screen, in which the user draws a rectangle.
+    """A screenshot of a screen that fills this screen, and in which the user draws a rectangle.
 
     `picked` is emitted with the source text of the region, such as "screen:10,20,640,480", in
-    pixels of the whole desktop. The Escape key closes the picture without a choice.
+    device pixels of the whole desktop. The Escape key closes the widget without a choice.
     """
 
     picked = Signal(str)

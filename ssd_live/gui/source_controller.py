@@ -105,7 +105,7 @@ class SourceController(QObject):
         self.changed.emit()
 
     def open_several(self, sources: Sequence[str]) -> None:
-        """Open the first source in the selected view, and add a view for each other one."""
+        """Open the first source in the selected view, and each other source in a new view."""
         for number, text in enumerate(sources):
             if number and self.add() is None:
                 break

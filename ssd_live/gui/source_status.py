@@ -137,7 +137,7 @@ class SourceStatus(QObject):
         )
 
     def _strip_text(self, state: CaptureState | None) -> tuple[str, str]:
-        """Return the name of a source and a word about its state for its name strip."""
+        """Return the texts of a name strip: the name of the source, and its state or ""."""
         if state is None:
             return self.tr("No source"), ""
         words = {

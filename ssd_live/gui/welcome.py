@@ -1,4 +1,4 @@
-"""The page that a view without a source shows: what can be opened."""
+"""The page of a view without a source, which offers what can be opened."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from ssd_live.video.sources.camera import Camera
 _INK = QColor("#f4f5f7")
 _BUTTON_WIDTH, _BUTTON_HEIGHT = 210, 40
 _MOST_RECENT = 4
-# A lower page has no room for the recent sources.
+# In pixels. A page that is less high has no room for the recent sources.
 _ROOM_FOR_RECENT = 380
 
 
@@ -22,8 +22,8 @@ class WelcomePanel(QWidget):
 
     `source_chosen` is emitted with the text of a source, such as "0" for the first camera.
     `action_asked` is emitted with the name of an action that asks the user for more, such as
-    "open_file". `shown` is emitted when the page appears, so that cameras can be looked for; call
-    `show_cameras` and `show_recent` then.
+    "open_file". `shown` is emitted when the page appears; then call `show_recent`, look for
+    cameras, and call `show_cameras`.
     """
 
     source_chosen = Signal(str)
@@ -150,7 +150,7 @@ class WelcomePanel(QWidget):
         return button
 
     def _button(self, text: str, image: str) -> QPushButton:
-        # An & in a name is no access key.
+        # Qt would take a single & in a name as the mark of an access key.
         button = QPushButton(text.replace("&", "&&"), self)
         button.setMinimumHeight(_BUTTON_HEIGHT if image else 24)
         if image:

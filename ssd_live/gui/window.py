@@ -389,7 +389,7 @@ class MainWindow(QMainWindow):
 
     def _ask_preferences(self) -> None:
         dialog = PreferencesDialog(
-            self._settings, self._models, str(self._capture_actions.output_folder()), self
+            self._settings, self._models, str(self._capture_actions.usual_folder()), self
         )
         dialog.layout_reset.connect(self._reset_layout)
         dialog.recent_cleared.connect(self._sources.forget_recent)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
+from ssd_live.errors import UsageError
 from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, yuv_to_bgr_matrix
 
 # An array of NumPy or of a library that slices as NumPy does.
@@ -91,6 +92,21 @@ class Frame:
             return self.planes[0]
         luma, u, v = self.planes
         return yuv420_to_bgr((luma, u, v), self.matrix)
+
+
+def frame_of(image: Pixels) -> Frame:
+    """Return a frame with the pixels of an image; raise `UsageError` if it is not one."""
+    if not isinstance(image, np.ndarray):
+        raise UsageError(
+            f"an image must be a NumPy array (H, W, 3) uint8 BGR, not {type(image).__name__}; "
+            "read a file with cv2.imread first"
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise UsageError(
+            f"an image must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}; "
+            "convert the image first"
+        )
+    return Frame((image,))
 
 
 def cut(plane: Plane, region: Region | None, subsampling: int) -> Plane:

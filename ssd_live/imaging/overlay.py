@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
+from ssd_live.imaging.frame import frame_of
 from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, bgr_to_yuv420, bgr_to_yuv_matrix
 
 Colour = tuple[int, int, int]  # BGR
@@ -85,8 +86,10 @@ def draw(
 ) -> Pixels:
     """Return a copy of an image (H, W, 3) uint8 BGR with the boxes and labels of `found` on it.
 
-    `labels` and `line_width` are those of `BoxStyle`.
+    `labels` is "full" (class and score), "class" or "none". `line_width` is about the width of a
+    line in pixels if the shorter side of the image is 530 pixels; it grows with the image.
     """
+    frame_of(image)
     drawn = np.array(image)
     overlay = Overlay((drawn.shape[1], drawn.shape[0]), style=BoxStyle(labels, line_width))
     overlay.draw((drawn,), found)

@@ -86,7 +86,7 @@ class LiveSession(Closing):
         self._events = events
         self._shown = shown
         self._in_use = ActiveModel()
-        # A change of the sources must not meet a new network.
+        # Held while the sources change and while they get a new network, so that each gets one.
         self._sources_lock = threading.Lock()
         self.streams = [self._source(show) for _ in range(streams)]
         # The selected source.
@@ -123,15 +123,15 @@ class LiveSession(Closing):
     # The sources.
 
     def add_stream(self) -> LiveSource:
-        """Add a source, which is not open yet, and return it; return at once.
+        """Add a source, which is not open yet, and return it at once.
 
-        It uses the network in use. If that was loaded for fewer sources, it is loaded again for all
-        of them, and replaced when the new one is ready.
+        The source uses the network in use. If that was loaded for fewer sources, a network for all
+        of them is loaded, and replaces it when it is ready.
         """
         added = self._source(self.pipeline.show)
         with self._sources_lock:
             networks = [its for stream in self.streams if (its := stream.pipeline.network)]
-            # Without an error, the network may still end before it is shared.
+            # The network may have ended unnoticed. `_network_died` then loads one for all sources.
             with contextlib.suppress(BackendError):
                 if networks:
                     added.pipeline.use(_shared(networks[0]))

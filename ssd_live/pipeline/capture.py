@@ -358,7 +358,7 @@ class Capture:
     def _end(self, source: Source, last_due: float) -> None:
         """Handle the end of the source: start again if the capture loops, or else stay at the end.
 
-        A single image is shown only once.
+        A single image does not start again.
 
         The source starts again one frame period after `last_due`, the time at which the last frame
         was due, in seconds on the monotonic clock.

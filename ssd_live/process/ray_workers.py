@@ -48,7 +48,7 @@ class _Worker:
     """A Ray actor, which loads a model in a process of its own and processes one task at a time.
 
     `threads` is the number of CPU cores that it may use. `backend` and `precision` are those that
-    the user wants; with "auto" each worker chooses for its own machine. While `run` works, Ray
+    the user asked for; with "auto" each worker chooses for its own machine. While `run` works, Ray
     calls the other methods in another thread.
     """
 
@@ -193,9 +193,9 @@ def ray_workers(
     If `address` is None, the environment variable `RAY_ADDRESS` is the address. If that is not set,
     or is "local", start a cluster on this machine and stop it after the with-block. Each worker
     loads the model of `config` and processes its inputs with `settings`. `wanted` is the backend
-    and the precision that the user wants; with "auto" each worker chooses for its own machine. If
-    the cluster has GPUs and the backend is not "cpu", each worker gets a share of a GPU. `count` is
-    the number of workers; 0 means one for each CPU core of the cluster. There are never more
+    and the precision that the user asked for; with "auto" each worker chooses for its own machine.
+    If the cluster has GPUs and the backend is not "cpu", each worker gets a share of a GPU. `count`
+    is the number of workers; 0 means one for each CPU core of the cluster. There are never more
     workers than `inputs`, the number of input files. `notify` is called with a line of text when a
     task is started again.
 
@@ -213,7 +213,8 @@ def ray_workers(
     address = address or os.environ.get("RAY_ADDRESS", "")
     if address == "local":
         address = ""
-    if address and address != "auto":
+    # "auto" and ray://HOST:PORT are forms that Ray itself knows.
+    if address and address != "auto" and not address.startswith("ray://"):
         _check_reachable(address)
     # The workers must run the same code as this process. Only on a local cluster is it certain that
     # they can read the folder of this code.

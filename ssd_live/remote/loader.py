@@ -31,7 +31,7 @@ class NetworkLoader:
     """A loader that loads networks in threads of its own, and reports what happens to `events`.
 
     Each network is loaded for `users` pipelines, which may have one image each in flight. More
-    pipelines may use it too, but not as fast.
+    pipelines may use it too, but then it is slower.
     """
 
     def __init__(self, events: LoaderEvents, users: int = 1) -> None:

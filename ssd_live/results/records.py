@@ -84,10 +84,11 @@ class JsonlWriter:
     def add(
         self, frame: Frame, found: Detections, *, stale: bool = False, source: str = ""
     ) -> None:
-        """Write the line of one frame; with `source`, it says from which source the frame is.
+        """Write the line of one frame.
 
         Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
-        detections that were found on an earlier frame. Raises `OutputError` if writing fails.
+        detections that were found on an earlier frame. `source` is the name of the frame's source,
+        or "" to write no name. Raises `OutputError` if writing fails.
         """
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
@@ -177,7 +178,11 @@ class JsonlWriter:
 
 
 class StreamedLines(JsonlWriter):
-    """A writer of JSON lines to the standard output, each of which goes out at once."""
+    """A writer of JSON lines that sends each line to the standard output at once.
+
+    `header` is the content of the first line. The constructor raises `OutputError` if writing
+    fails.
+    """
 
     def __init__(self, header: Record) -> None:
         self.path = self.part = STANDARD_OUTPUT

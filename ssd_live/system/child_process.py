@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ssd_live.errors import BackendError
 
-# If it is set, the process is interrupted when its standard input closes.
+# If this environment variable is set, a process is interrupted when its standard input closes.
 LIFELINE_VARIABLE = "SSD_LIVE_LIFELINE"
 
 
@@ -83,9 +83,9 @@ def lifeline() -> Iterator[int]:
 def interrupt_with_parent() -> None:
     """Start a thread that interrupts this process, as Ctrl-C does, when its standard input closes.
 
-    It does so only if the environment variable `LIFELINE_VARIABLE` is set, as the window sets it
-    for the commands that it runs. In this way it can cancel them on every system: a signal such as
-    SIGTERM does not exist on Windows. Processes that this one starts do not get the variable.
+    Do nothing if the environment variable `LIFELINE_VARIABLE` is not set. The window sets it for
+    the commands that it runs, so that it can cancel them on every system: Windows has no signal
+    such as SIGTERM. The variable is removed, so that processes that this one starts do not get it.
     """
     if not os.environ.pop(LIFELINE_VARIABLE, ""):
         return

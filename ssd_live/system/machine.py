@@ -203,7 +203,7 @@ def yield_to_all() -> None:
 def package_version(name: str) -> str | None:
     """Return the version of a package without importing it, or None if it is not installed.
 
-    OpenCV without a window system, which a frozen app has, counts as OpenCV.
+    The package `NAME-headless` counts too, because a frozen app has opencv-python-headless.
     """
     for installed in (name, f"{name}-headless"):
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -20,7 +20,7 @@ def is_standard_output(path: Path) -> bool:
 
 @contextlib.contextmanager
 def text_to_stderr() -> Iterator[None]:
-    """Print to stderr what is printed in the with-block, so that stdout has nothing but data."""
+    """Send what is printed in the with-block to stderr, so that stdout has nothing but data."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 

@@ -247,7 +247,7 @@ def default_codec(*, webm: bool = False) -> Codec:
     """Return the codec of a video for which the user has not chosen one.
 
     It is H.264, or in a WebM file (`webm`) AV1, if this machine can encode it. Otherwise it is VP9,
-    because some builds of FFmpeg have only encoders that anyone may use without a licence.
+    because some builds of FFmpeg, such as that of the frozen app, have no other encoder for it.
     """
     best: Codec = "av1" if webm else "h264"
     encoders = [*hardware_encoders(best), _SOFTWARE[best]]

@@ -10,9 +10,11 @@ import numpy as np
 
 from ssd_live.closing import Closing
 from ssd_live.errors import OutputError, UsageError
+from ssd_live.imaging.frame import frame_of
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.system.atomic_files import reserve_part
 from ssd_live.video.encoders import (
+    CRF_RANGE,
     DEFAULT_CRF,
     Codec,
     choose_encoder,
@@ -25,13 +27,15 @@ from ssd_live.video.writer import CONTAINERS
 class VideoFile(Closing):
     """A video file at `path` that is made of images.
 
-    Write images with `write`, in a `with` block. The file gets its name when the block ends
-    without an error; until then it is a part file beside it. An existing file is replaced. `rate`
-    is in frames per second. The ending of `path` is one of .mp4, .m4v, .mov, .mkv and .webm.
-    `codec` is one of the codecs of the command `process`; None means H.264 where it can be encoded
-    (AV1 for .webm), or else VP9. `crf` is the quality on the codec's own scale.
+    Write images with `write`, in a `with` block. The images are in a part file beside `path` until
+    the block ends without an error. Then it gets the name `path`, and replaces an existing file.
+    `rate` is in frames per second, over 0 and at most 1000. The ending of `path` is one of .mp4,
+    .m4v, .mov, .mkv and .webm. `codec` is one of the codecs of the command `process`; None means
+    H.264 where it can be encoded (AV1 for .webm), or else VP9. `crf` is the quality on the codec's
+    own scale.
 
-    Raises `OutputError` if the file or the codec is not possible.
+    Raises `OutputError` if the file cannot be written, if its ending is another one, or if the
+    codec cannot be encoded, and `UsageError` if `rate` is out of range.
     """
 
     def __init__(
@@ -52,6 +56,9 @@ class VideoFile(Closing):
         if not 0 < rate <= 1000:
             raise UsageError(f"the rate {rate:g} is not between 0 and 1000 FPS; choose another")
         codec = codec or default_codec(webm=ending == ".webm")
+        low, high = CRF_RANGE[codec]
+        if crf is not None and not low <= crf <= high:
+            raise UsageError(f"the crf {crf} is outside {codec}'s range {low} to {high}")
         self._encoder = choose_encoder(codec)
         self._options = self._encoder.options_for(DEFAULT_CRF[codec] if crf is None else crf)
         self._rate = Fraction(rate).limit_denominator(1001)
@@ -59,16 +66,19 @@ class VideoFile(Closing):
         self._container: Any = None
         self._stream: Any = None
         self._size = 0, 0
+        self._closed = False
         self.frames = 0
 
     def write(self, image: Pixels) -> None:
         """Add an image (H, W, 3) uint8 BGR as the next frame.
 
         All images must have the size of the first one; an odd side is padded by one pixel. Raises
-        `UsageError` if the image is not such an array, and `OutputError` if writing fails.
+        `UsageError` if the image is not such an array or has another size, and `OutputError` if
+        writing fails.
         """
-        if not (isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3):
-            raise UsageError("an image must be a NumPy array (H, W, 3) uint8 BGR")
+        if self._closed:
+            raise UsageError(f"{self.path}: the video is closed; open a new VideoFile")
+        frame_of(image)
         height, width = image.shape[:2]
         try:
             if self._container is None:
@@ -106,7 +116,7 @@ class VideoFile(Closing):
             context.open()
 
     def _mux(self, packet: Any) -> None:
-        # libvpx says no duration. Players of MP4 would leave out a last frame that has none.
+        # libvpx gives packets no duration. Players of MP4 leave out a last frame without one.
         packet.duration = packet.duration or round(1 / (self._rate * packet.time_base))
         self._container.mux(packet)
 
@@ -115,30 +125,31 @@ class VideoFile(Closing):
 
         A video without frames leaves no file. Raises `OutputError` if writing fails.
         """
-        container, self._container = self._container, None
-        if container is None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._container is None:
             self._part.unlink(missing_ok=True)
             return
-        self._container = container
         try:
             for packet in self._stream.encode(None):
                 self._mux(packet)
-            container.close()
+            self._container.close()
             self._part.replace(self.path)
         except (av.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
             raise OutputError(f"{self.path}: cannot be written ({_cause(error)})") from error
-        finally:
-            self._container = None
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is None:
             self.close()
             return
-        container, self._container = self._container, None
-        if container is not None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._container is not None:
             with contextlib.suppress(av.FFmpegError, OSError):
-                container.close()
+                self._container.close()
         self._part.unlink(missing_ok=True)
 
 

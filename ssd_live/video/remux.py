@@ -205,8 +205,8 @@ def _copy_streams(
         if packet.dts is not None:
             rate = packet.stream.average_rate if isinstance(packet.stream, VideoStream) else None
             if not packet.duration and rate:
-                # An MP4 file in fragments does not say the durations, and for VP9 FFmpeg does not
-                # find them. Players leave out a last frame that has none.
+                # An MP4 file in fragments does not give the durations, and for VP9 FFmpeg does not
+                # find them. Players leave out a last frame without a duration.
                 packet.duration = max(round(1 / (rate * packet.time_base)), 1)
             packet.stream = outputs[packet.stream.index]
             writer.mux(packet)

@@ -83,7 +83,7 @@ def test_a_piped_video_becomes_a_file_and_its_detections_another(
         (("-", str(SAMPLE), "-o", "-"), 2, "works with one input"),
         (("-",), 2, "there is no output"),
         (("-", "-o", "out"), 2, "is not the name of a video"),
-        (("-", "-o", "-", "--start", "3"), 2, "cannot be searched"),
+        (("-", "-o", "-", "--start", "3"), 2, "one cannot seek in the standard input"),
         (("-", "--no-video", "--detections", "a.csv"), 2, "JSON lines"),
         ((str(SAMPLE.with_name("chelsea.png")), "-o", "-"), 2, "give a video"),
         (("-", "-o", "-"), 1, "standard input"),
@@ -202,7 +202,7 @@ def test_the_user_has_defaults_of_their_own(clip: Path, tmp_path: Path) -> None:
         ("process = 1\n", "process must be a table"),
         ("[process\n", "is not TOML"),
         ("[process]\noverwrite = 'yes'\n", "overwrite of [process] must be true or false"),
-        ("[process]\ncodec = true\n", "codec of [process] must be text or a number"),
+        ("[process]\ncodec = true\n", "codec of [process] must be text, a number or a list"),
         (None, "cannot be read"),
     ],
 )

@@ -10,7 +10,7 @@ appstreamcli validate --no-net "$folder"/usr/share/metainfo/*.xml
 rpm --query --package --requires "$1"/ssd-live-*.rpm >/dev/null
 lintian --fail-on error --tag-display-limit 0 "$package" 2>"$folder/lintian" || { cat "$folder/lintian" >&2; exit 1; }
 
-# The program knows nothing of this checkout, of Python or of earlier runs.
+# Run with almost no environment, so that nothing of this checkout or of earlier runs is used.
 run() { env -i HOME="$folder/home" PATH=/usr/bin:/bin "$@"; }
 mkdir "$folder/home"
 program=$folder/usr/bin/ssd-live

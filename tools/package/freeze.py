@@ -6,9 +6,9 @@ The app is FOLDER/ssd-live. PyInstaller makes it with the Python that runs this 
 Linux:
 
 - PyAV gets the FFmpeg of the wheel opencv-python instead of its own. The two have the same version,
-  but that one is under the LGPL, and PyAV's has x264 and x265, which are under the GPL
-  (docs/adr/0008-the-frozen-app-has-no-gpl-parts.md). OPENCV is a folder that this wheel was
-  installed into. The app itself has OpenCV without a window system (opencv-python-headless).
+  but that of the wheel is under the LGPL, while PyAV's has x264 and x265, which are under the GPL
+  (docs/adr/0008-the-frozen-app-has-no-gpl-parts.md). OPENCV is the folder into which this wheel was
+  installed. The app itself has OpenCV without a window system (opencv-python-headless).
 - Debug information is removed.
 
 The licences of all parts are in `licenses`. The script fails if a part under the GPL is in the app.
@@ -121,7 +121,10 @@ def _place(library: Path, folder: Path, own: Path) -> None:
 
 
 def strip(app: Path) -> None:
-    """Remove debug information from all libraries that have some, and their mark as programs."""
+    """Remove the debug information of all libraries, and the permission to execute them.
+
+    A library keeps its debug information if it would become less than a tenth smaller.
+    """
     for file in app.rglob("*.so*"):
         if file.is_file() and not file.is_symlink():
             before = file.stat().st_size

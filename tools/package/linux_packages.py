@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def make_share(share: Path, icons: Path) -> None:
-    """Put the files that belong into /usr/share into the folder `share`.
+    """Write the files that belong in /usr/share to the folder `share`.
 
     `icons` has the application icon as `SIZE.png`.
     """

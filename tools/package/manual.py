@@ -37,12 +37,15 @@ def manual_page() -> str:
         ".SH FILES",
         _escaped("~/.config/ssd_live/settings.json"),
         "holds the settings of the window.",
+        ".PP",
+        _escaped("~/.config/ssd_live/config.toml"),
+        "holds the user's own defaults for the options; SSD_LIVE_CONFIG names another file.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def commands_of(group: Any, before: str = "") -> list[tuple[str, Any]]:
-    """Return the (name, command) of all commands of a group, also of the groups in it."""
+    """Return (name, command) for each command of a group and of the groups in it."""
     found: list[tuple[str, Any]] = []
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
@@ -53,7 +56,7 @@ def commands_of(group: Any, before: str = "") -> list[tuple[str, Any]]:
 
 
 def parameters_of(command: Any) -> list[tuple[str, str]]:
-    """Return the (names, help text) of each argument and option of a command."""
+    """Return (names, help text) for each argument and option of a command."""
     context = typer.Context(command)
     return [
         (parameter.metavar or parameter.name.upper(), parameter.help or "")

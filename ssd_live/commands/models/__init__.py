@@ -16,7 +16,8 @@ def list_models(as_json: Json = False) -> None:
 
 
 def show_model(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Name or file of the model.")],
+    as_json: Json = False,
 ) -> None:
     """Show everything about one model."""
     from ssd_live.commands.models.run import show_info

@@ -39,8 +39,8 @@ class Request:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the detections to this .jsonl, .json (COCO) or .csv file; - is the "
-            "standard output.",
+            help="Write the detections to this .jsonl, .json (COCO) or .csv file; - writes JSON "
+            "lines to the standard output.",
         ),
     ] = None
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False

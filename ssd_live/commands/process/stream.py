@@ -1,4 +1,4 @@
-"""`process` with the standard input or output, as a part of a pipe of programs."""
+"""`process` with the standard input or output, as one program of a pipe."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +37,7 @@ def streamed_task(request: Request) -> Task:
             "the standard input or output (-) works without --runner ray; leave it out"
         )
     if request.inputs == [STREAM] and request.start:
-        raise UsageError("the standard input cannot be searched; leave out --start")
+        raise UsageError("one cannot seek in the standard input; leave out --start")
     to_output = [str(place) == STREAM for place in (request.output, request.detections)]
     if all(to_output):
         raise UsageError(
@@ -73,7 +73,8 @@ def run_streamed(
 ) -> Report:
     """Process the task, and return the report.
 
-    Raises what `Job.run` raises, and `OutputError` if a file exists that must not be replaced.
+    Raises what `Job.run` raises, `OutputError` if a file exists that must not be replaced, and
+    `UsageError` if the name of the detections file does not end in `.jsonl`.
     """
     place = request.detections
     log = None

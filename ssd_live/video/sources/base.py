@@ -52,8 +52,8 @@ class SourceInfo:
 
     If `paced` is true, `read` returns frames earlier than their times, and the caller must hold
     each frame back until its time. `is_still` is true for a single image, which is shown once and
-    stays. `seekable` says whether `seek` works. `mode` is a short text for
-    users, such as the pixel format or the codec.
+    stays. `seekable` says whether `seek` works. `mode` is a short text for users, such as the pixel
+    format or the codec.
     """
 
     width: int

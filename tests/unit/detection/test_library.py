@@ -195,6 +195,32 @@ def test_a_video_that_cannot_be_written_is_refused_at_once(
         ssd_live.VideoFile(tmp_path / name, rate)
 
 
+def test_a_closed_video_takes_no_more_images_and_stays(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    with ssd_live.VideoFile(output) as video:
+        video.write(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(UsageError, match="is closed"):
+        video.write(np.zeros((64, 64, 3), np.uint8))
+    video.close()
+    assert len(pictures(output)) == 1
+
+
+@pytest.mark.parametrize("image", [[1, 2], np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
+def test_what_is_no_image_is_neither_drawn_nor_written(image: Pixels, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="an image must be"):
+        ssd_live.draw(image, found_two())
+    with (
+        ssd_live.VideoFile(tmp_path / "a.mp4") as video,
+        pytest.raises(UsageError, match="an image must be"),
+    ):
+        video.write(image)
+
+
+def test_a_quality_outside_the_codec_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="outside vp9's range 0 to 63"):
+        ssd_live.VideoFile(tmp_path / "a.mp4", codec="vp9", crf=99)
+
+
 def test_a_video_without_frames_leaves_nothing(tmp_path: Path) -> None:
     with ssd_live.VideoFile(tmp_path / "a.mp4"):
         pass

@@ -3,7 +3,6 @@
 from PySide6.QtCore import Signal, qVersion
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from ssd_live import __version__
 from ssd_live.gui.actions import Actions, plain
+from ssd_live.gui.check_box import CheckBox
 from ssd_live.gui.translation import LANGUAGES
 from ssd_live.settings import Settings
 from ssd_live.system import machine
@@ -172,7 +172,7 @@ class PreferencesDialog(QDialog):
         folder = QHBoxLayout()
         folder.addWidget(self._folder)
         folder.addWidget(choose)
-        self._record_boxes = QCheckBox(self.tr("Draw boxes in recordings"))
+        self._record_boxes = CheckBox(self.tr("Draw boxes in recordings"))
         self._record_boxes.setChecked(settings.record_boxes)
         reset = QPushButton(self.tr("Reset layout"))
         reset.clicked.connect(self.layout_reset)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -18,6 +17,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from ssd_live.gui.check_box import CheckBox
 
 # Codec of the command `process` -> its name for users.
 _CODECS = {
@@ -63,7 +64,7 @@ class ExportDialog(QDialog):
         file = QHBoxLayout()
         file.addWidget(self._file, 1)
         file.addWidget(choose)
-        self._detections = QCheckBox(self.tr("Write the detections to a file too (.jsonl)"))
+        self._detections = CheckBox(self.tr("Write the detections to a file too (.jsonl)"))
         self._codec = QComboBox()
         self._codec.addItem(self.tr("Automatic"), "")
         for codec, name in _CODECS.items():
@@ -76,7 +77,7 @@ class ExportDialog(QDialog):
         ):
             self._preset.addItem(name, preset)
         self._codec.currentIndexChanged.connect(self._follow_codec)
-        self._part = QCheckBox(self.tr("Only a part of the video"))
+        self._part = CheckBox(self.tr("Only a part of the video"))
         self._from, self._to = QDoubleSpinBox(), QDoubleSpinBox()
         for field, value in ((self._from, position), (self._to, duration or position + 10)):
             field.setDecimals(1)

@@ -45,6 +45,7 @@ class Settings(BaseModel):
     mirror: bool = False
     loop: bool = True
     record_boxes: bool = True
+    export_detections: bool = False
     start_with: Literal["camera", "last", "welcome"] = "camera"
     open_folder: Annotated[str, Field(max_length=4096)] = ""
     output_folder: Annotated[str, Field(max_length=4096)] = ""

@@ -469,6 +469,14 @@
         <source>Sample c&amp;lip</source>
         <translation>샘플 영상(&amp;L)</translation>
     </message>
+    <message>
+        <source>S&amp;how the folder</source>
+        <translation>폴더 보기(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Show the folder of recordings and snapshots</source>
+        <translation>녹화와 스냅샷 폴더를 엽니다</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -570,6 +578,30 @@
     <message>
         <source>Frame copied to the clipboard</source>
         <translation>프레임을 클립보드에 복사했습니다</translation>
+    </message>
+    <message>
+        <source>Cancelling …</source>
+        <translation>취소하는 중 …</translation>
+    </message>
+    <message>
+        <source>Keep exporting</source>
+        <translation>계속 내보내기</translation>
+    </message>
+    <message>
+        <source>No program here shows the folder {path}</source>
+        <translation>{path} 폴더를 열 프로그램이 없습니다</translation>
+    </message>
+    <message>
+        <source>Stop and close</source>
+        <translation>중지하고 닫기</translation>
+    </message>
+    <message>
+        <source>There is no video to record</source>
+        <translation>녹화할 영상이 없습니다</translation>
+    </message>
+    <message>
+        <source>There is no video to save a frame of</source>
+        <translation>저장할 프레임이 없습니다</translation>
     </message>
 </context>
 <context>
@@ -1261,6 +1293,10 @@
     <message>
         <source>{path} exists. Press Export again to replace it.</source>
         <translation>{path} 파일이 이미 있습니다. 덮어쓰려면 내보내기를 다시 누르세요.</translation>
+    </message>
+    <message>
+        <source>Left out, because they are hidden: {names}</source>
+        <translation>숨긴 클래스는 제외됩니다: {names}</translation>
     </message>
 </context>
 <context>

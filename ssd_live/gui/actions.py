@@ -223,6 +223,12 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "Copy the current frame with its boxes to the clipboard"),
         ),
         ActionSpec(
+            "show_folder",
+            translate("Actions", "S&how the folder"),
+            (),
+            translate("Actions", "Show the folder of recordings and snapshots"),
+        ),
+        ActionSpec(
             "folder",
             translate("Actions", "Folder for recordings and snapshots…"),
             (),

@@ -69,7 +69,7 @@ class CaptureActions(QObject):
         self._export_bar.setMaximumWidth(240)
         self._export_cancel = QToolButton()
         self._export_cancel.setText(self.tr("Cancel export"))
-        self._export_cancel.clicked.connect(self._export.cancel)
+        self._export_cancel.clicked.connect(self._cancel_export)
         for widget in (self._export_bar, self._export_cancel):
             window.statusBar().addPermanentWidget(widget)
             widget.hide()
@@ -134,6 +134,8 @@ class CaptureActions(QObject):
         """
         if not on:
             self._session.stream.stop_recording()
+        elif path is None and not self._has_picture():
+            self._notice.say("error", self.tr("There is no video to record"), "recording")
         else:
             try:
                 path = path or default_recording(
@@ -143,6 +145,11 @@ class CaptureActions(QObject):
             except SsdLiveError as error:
                 self._notice.say("error", str(error), "recording")
         self.show_time()
+
+    def _has_picture(self) -> bool:
+        """Whether the selected source gives frames, or gave some and is paused or at its end."""
+        view = self._grid.view
+        return view.stream.pipeline.state is not None and not view.signal_panel.text
 
     def _recorded(self, recorded: Recorded) -> None:
         if recorded.error_message:
@@ -162,9 +169,11 @@ class CaptureActions(QObject):
     def save_picture(self) -> None:
         """Save the current frame with its boxes as a PNG file in the output folder.
 
-        A separate thread writes the file. Do nothing if there is no frame yet.
+        A separate thread writes the file. If there is no frame, a notice says so.
         """
-        if (picture := self._grid.view.picture) is None:
+        picture = self._grid.view.picture
+        if picture is None or not self._has_picture():
+            self._notice.say("error", self.tr("There is no video to save a frame of"), "snapshot")
             return
         name = default_recording(self.output_folder(), time.localtime(), self._saving)
         self._saving.add(name)
@@ -183,8 +192,16 @@ class CaptureActions(QObject):
 
     def _show(self, path: Path) -> list[NoticeAction]:
         """Return a list with one button for a notice, which opens the folder of the file `path`."""
-        folder = QUrl.fromLocalFile(str(path.parent))
-        return [(self.tr("Show in folder"), lambda: QDesktopServices.openUrl(folder))]
+        return [(self.tr("Show in folder"), lambda: self._open_folder(path.parent))]
+
+    def open_output_folder(self) -> None:
+        """Show the folder of recordings and snapshots in the file manager."""
+        self._open_folder(self.output_folder())
+
+    def _open_folder(self, folder: Path) -> None:
+        if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
+            said = self.tr("No program here shows the folder {path}")
+            self._notice.say("error", said.format(path=printable(folder)), "folder")
 
     def copy_picture(self) -> None:
         """Copy the current frame with its boxes to the clipboard.
@@ -240,9 +257,18 @@ class CaptureActions(QObject):
             return
         source = Path(state.spec.address)
         duration = state.info.duration if state.info else None
-        dialog = ExportDialog(source, duration, state.position, self._window)
+        shown = self._session.filter
+        hidden = (
+            [name for name, wanted in zip(shown.classes, shown.wanted, strict=True) if not wanted]
+            if shown is not None
+            else []
+        )
+        settings = self._settings
+        dialog = ExportDialog(source, duration, state.position, hidden, self._window)
+        dialog.write_detections(settings.export_detections)
         if dialog.exec():
             plan = dialog.plan
+            settings.export_detections = "--detections" in plan.arguments
             self.export(source, plan.output, plan.arguments)
 
     @property
@@ -257,15 +283,20 @@ class CaptureActions(QObject):
         """
         if not self._export.is_running:
             return True
-        answer = QMessageBox.question(
-            self._window,
+        question = QMessageBox(
+            QMessageBox.Icon.Question,
             self.tr("Export annotated copy"),
             self.tr(
                 "An export is running. Stop it and close the window? The frames written so far "
                 "stay in a .part file."
             ),
+            parent=self._window,
         )
-        return answer == QMessageBox.StandardButton.Yes
+        stop = question.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.DestructiveRole)
+        go_on = question.addButton(self.tr("Keep exporting"), QMessageBox.ButtonRole.RejectRole)
+        question.setDefaultButton(go_on)
+        question.exec()
+        return question.clickedButton() is stop
 
     def export(self, source: Path, output: Path, arguments: Sequence[str] = ()) -> None:
         """Start to write an annotated copy of the file `source` to `output`, and return at once.
@@ -303,7 +334,14 @@ class CaptureActions(QObject):
         self._export_bar.setRange(0, 0)
         self._export_bar.setFormat("")
         self._export_bar.show()
+        self._export_cancel.setText(self.tr("Cancel export"))
+        self._export_cancel.setEnabled(True)
         self._export_cancel.show()
+
+    def _cancel_export(self) -> None:
+        self._export_cancel.setText(self.tr("Cancelling …"))
+        self._export_cancel.setEnabled(False)
+        self._export.cancel()
 
     def _export_advanced(self, done: int, total: int) -> None:
         self._export_bar.setRange(0, total)

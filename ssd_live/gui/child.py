@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
 from ssd_live.system.child_process import LIFELINE_VARIABLE, own_environment, own_program
 
-_KILL_MS = 1000
+_KILL_MS, _CANCEL_MS = 1000, 20_000
 
 
 class Child(QObject):
@@ -57,10 +57,12 @@ class Child(QObject):
     def cancel(self) -> None:
         """Ask the running process, if there is one, to stop, and return at once.
 
-        The process cleans up first. `ended` is emitted when the process has stopped.
+        The process cleans up first. If that takes very long, it is killed. `ended` is emitted when
+        the process has stopped.
         """
         if self._process is not None:
             self._process.closeWriteChannel()
+            QTimer.singleShot(_CANCEL_MS, self._process, self._process.kill)
 
     def kill(self) -> None:
         """Stop the running process, if there is one, and wait at most two seconds for its end.

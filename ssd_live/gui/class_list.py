@@ -1,6 +1,5 @@
 """The list of classes, with how many objects of each are seen, and which classes are shown."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 
@@ -37,7 +36,6 @@ _SWATCH_PIXELS = 12
 _COUNT_WIDTH = 36
 # A class stays among the seen ones for this long after its last object has gone, so that the list
 # does not jump.
-_SEEN_SECONDS = 5.0
 
 
 class _Rows(QStyledItemDelegate):
@@ -152,7 +150,8 @@ class ClassList(QWidget):
         none_button.setToolTip(self.tr("Uncheck every class in the list"))
         self._order: list[str] = []
         self._counts: Counter[str] = Counter()
-        self._seen_at: dict[str, float] = {}
+        # The classes that were seen, in the order in which they were first seen.
+        self._seen: list[str] = []
         row = QHBoxLayout()
         row.addWidget(self._search, 1)
         for button in (all_button, none_button):
@@ -172,7 +171,7 @@ class ClassList(QWidget):
         order = list(names)
         if order == self._order and hidden == self._hidden():
             return
-        self._order, self._counts, self._seen_at = order, Counter(), {}
+        self._order, self._counts, self._seen = order, Counter(), []
         self._list.blockSignals(True)
         self._list.clear()
         for name in order:
@@ -187,8 +186,7 @@ class ClassList(QWidget):
     def show_counts(self, found: Detections | None) -> None:
         """Show beside each class the number of its detections in `found`; None counts as empty."""
         counts = Counter(found.names if found is not None else [])
-        now = time.monotonic()
-        self._seen_at.update(dict.fromkeys(counts, now))
+        self._seen += [name for name in counts if name not in self._seen]
         self._list.blockSignals(True)
         if counts != self._counts:
             self._counts = counts
@@ -199,7 +197,7 @@ class ClassList(QWidget):
                     font = item.font()
                     font.setBold(bool(count))
                     item.setFont(font)
-        self._sort(now)
+        self._sort()
         self._list.blockSignals(False)
 
     def count_of(self, name: str) -> int:
@@ -235,15 +233,15 @@ class ClassList(QWidget):
     def _items(self) -> list[QListWidgetItem]:
         return [self._list.item(row) for row in range(self._list.count())]
 
-    def _sort(self, now: float) -> None:
-        """Move the classes that are seen, or were until lately, to the top.
+    def _sort(self) -> None:
+        """Move the classes that were seen to the top, in the order in which they were first seen.
 
-        Nothing moves while the mouse is over the list, so that the user hits the right row.
+        So the rows move only when a class is seen for the first time, and nothing moves while the
+        mouse is over the list. The user can hit the right row.
         """
         if self._list.underMouse():
             return
-        seen = {name for name, at in self._seen_at.items() if now - at < _SEEN_SECONDS}
-        wanted = sorted(self._order, key=lambda name: name not in seen)
+        wanted = [*self._seen, *(name for name in self._order if name not in self._seen)]
         for row, name in enumerate(wanted):
             if self._list.item(row).data(_NAME) != name:
                 at = next(

@@ -1,5 +1,6 @@
 """The dialog that asks how to export an annotated copy of a video."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,8 @@ class ExportDialog(QDialog):
     """A dialog for the output file, the detections file, the codec, the effort and the part.
 
     `source` is the video file, `duration` its length in seconds, or None if it is unknown, and
-    `position` the time of the frame that is shown now, in seconds.
+    `position` the time of the frame that is shown now, in seconds. `hidden` are the classes that
+    the export leaves out.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ExportDialog(QDialog):
         source: Path,
         duration: float | None,
         position: float,
+        hidden: Sequence[str] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -60,6 +63,7 @@ class ExportDialog(QDialog):
         self._file = QLineEdit(str(source.with_name(f"{source.stem} annotated.mp4")))
         self._file.setMinimumWidth(380)
         choose = QPushButton(self.tr("Choose…"))
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         file = QHBoxLayout()
         file.addWidget(self._file, 1)
@@ -96,6 +100,11 @@ class ExportDialog(QDialog):
         form = QFormLayout()
         form.addRow(file_label, file)
         form.addRow("", self._detections)
+        if hidden:
+            left_out = QLabel(self.tr("Left out, because they are hidden: {names}"))
+            left_out.setText(left_out.text().format(names=", ".join(hidden)))
+            left_out.setWordWrap(True)
+            form.addRow("", left_out)
         form.addRow(self.tr("&Codec"), self._codec)
         form.addRow(self.tr("&Effort"), self._preset)
         form.addRow("", self._part)
@@ -105,13 +114,18 @@ class ExportDialog(QDialog):
         self._problem.hide()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         start = buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
-        start.setDefault(True)
         buttons.accepted.connect(self._accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self._problem)
         layout.addWidget(buttons)
+        # Outside the dialog, the button would not become the one that Enter presses.
+        start.setDefault(True)
+
+    def write_detections(self, on: bool) -> None:
+        """Check or uncheck that the detections are written to a file too."""
+        self._detections.setChecked(on)
 
     @property
     def plan(self) -> ExportPlan:

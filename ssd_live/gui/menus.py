@@ -45,7 +45,8 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         bar,
         actions,
         translate("Menus", "&Record"),
-        ("record", "record_boxes", "snapshot", "copy", "folder"),
+        ("record", "record_boxes", "snapshot", "copy"),
+        ("show_folder", "folder"),
     )
     _add_menu(
         bar,

@@ -91,6 +91,8 @@ class SourceController(QObject):
             self._options = options
         view.clear()
         view.set_zoom(1.0)
+        # Otherwise the focus would move from the page that offers sources to another view.
+        view.setFocus()
         self.status.show_opening(view, text)
         view.stream.open(
             spec,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
@@ -118,6 +118,7 @@ class MainWindow(QMainWindow):
         for part in (self.panel, self._playback.bar):
             for widget in part.findChildren(QWidget):
                 widget.installEventFilter(shortcut_filter)
+        self._shortcut_filter = shortcut_filter
         self._readout = Readout(self, session, settings, self.grid, self.panel)
         self._docks = Docks(self, actions, self.panel, self._readout.make_plots)
 
@@ -158,6 +159,8 @@ class MainWindow(QMainWindow):
             lambda: self._model.in_use,
         )
         self.statusBar().addPermanentWidget(self._readout.rates)
+        for button in self.statusBar().findChildren(QAbstractButton):
+            button.installEventFilter(self._shortcut_filter)
         fill_menu_bar(self.menuBar(), actions, self._sources.menus)
         self._tool_bar = tool_bar(actions)
         self.addToolBar(self._tool_bar)
@@ -186,6 +189,7 @@ class MainWindow(QMainWindow):
         connect("snapshot", self._capture_actions.save_picture)
         connect("copy", self._capture_actions.copy_picture)
         connect("folder", self._capture_actions.ask_output_folder)
+        connect("show_folder", self._capture_actions.open_output_folder)
         connect("full_screen", lambda: self.set_full_screen(action["full_screen"].isChecked()))
         connect("leave_full_screen", lambda: self.set_full_screen(False))
         connect("zoom_in", lambda: self.view.set_zoom(self.view.zoom * _ZOOM_STEP))

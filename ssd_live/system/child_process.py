@@ -89,6 +89,9 @@ def interrupt_with_parent() -> None:
     """
     if not os.environ.pop(LIFELINE_VARIABLE, ""):
         return
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell that starts the window in the background makes it and its children ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def watch() -> None:
         with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QLineEdit,
     QListWidget,
     QMenu,
@@ -327,3 +328,59 @@ def test_a_point_outside_all_boxes_has_no_class(desk: Desks, cat_and_dog: ModelR
         assert menu is not None
         menu.close()
     assert asked == ["cat", ""]
+
+
+def test_what_the_new_page_opens_is_the_selected_source(
+    desk: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also when the user came by the mouse, which gives the button the focus."""
+    clip = write_clip(tmp_path / "clip.mp4", 50, size=(320, 136))
+    opened = desk()
+    opened.wait_for_picture()
+    opened.trigger("add_source")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(clip), ""))
+    choice = button(opened.view, "Video or image file…")
+    choice.setFocus()
+    QTest.mouseClick(choice, Qt.MouseButton.LeftButton)
+    settle()
+    wait_until(lambda: opened.window.grid.views[1].picture is not None, "the clip is shown")
+    assert opened.window.grid.index == 1
+    assert opened.settings.open_folder == str(tmp_path)
+
+
+def test_nothing_is_recorded_where_there_is_no_video(desk: Desks) -> None:
+    opened = desk()
+    opened.wait_for_picture()
+    opened.trigger("close_source")
+    opened.trigger("record")
+    assert "no video to record" in opened.window.notice.text
+    assert not opened.is_on("record")
+    opened.trigger("snapshot")
+    wait_until(lambda: "no video to save" in opened.window.notice.text, "a notice says so")
+    opened.window.open(SMALL_PATTERN)
+    opened.wait_for_picture()
+    assert opened.session.stream.recorder is None
+
+
+def test_classes_stay_in_their_rows_once_they_were_seen(
+    desk: Desks, cat_and_dog: ModelRequest
+) -> None:
+    """So that a click hits the row that the user aims at."""
+    opened = desk(model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    rows = part(opened.window, QListWidget)
+    found = opened.view.visible_detections()
+    assert found is not None
+
+    def order() -> list[str]:
+        return [rows.item(row).text() for row in range(rows.count())]
+
+    dogs = found.where(found.class_ids == 1)
+    classes = opened.panel.classes
+    classes.show_classes(["bird", "cat", "dog"], frozenset())
+    classes.show_counts(dogs)
+    assert order() == ["dog", "bird", "cat"]
+    classes.show_counts(found)
+    assert order() == ["dog", "cat", "bird"]
+    classes.show_counts(None)
+    assert order() == ["dog", "cat", "bird"]

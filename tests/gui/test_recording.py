@@ -250,6 +250,45 @@ def test_the_choices_of_an_export_reach_the_file(
     assert len(output.with_suffix(".jsonl").read_text().splitlines()) > 15
 
 
+def test_an_export_says_which_classes_it_leaves_out_and_keeps_the_choice_of_detections(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    clip, output = write_clip(tmp_path / "clip.mp4", 10, size=(320, 136)), tmp_path / "copy.mp4"
+    opened = desk(clip, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    opened.panel.classes.hide_class("cat")
+
+    def look(dialog: QWidget) -> None:
+        assert any("hidden: cat" in label.text() for label in dialog.findChildren(QLabel))
+        accept(dialog, output, "Write the detections to a file too (.jsonl)")
+
+    in_dialog(lambda: opened.trigger("export"), look)
+    wait_until(lambda: opened.window.notice.text.startswith("Exported"), "the end is told")
+    assert opened.settings.export_detections
+    in_dialog(
+        lambda: opened.trigger("export"),
+        lambda dialog: QTest.keyClick(dialog, Qt.Key.Key_Escape),
+    )
+
+
+def test_enter_in_the_dialog_of_the_export_starts_it(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    clip, output = write_clip(tmp_path / "clip.mp4", 10, size=(320, 136)), tmp_path / "copy.mp4"
+    opened = desk(clip, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+
+    def press_enter(dialog: QWidget) -> None:
+        field = next(
+            edit for edit in dialog.findChildren(QLineEdit) if edit.text().endswith(".mp4")
+        )
+        field.setText(str(output))
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+
+    in_dialog(lambda: opened.trigger("export"), press_enter)
+    wait_until(output.is_file, "it is written")
+
+
 def test_an_export_asks_before_it_replaces_a_file_and_refuses_an_empty_part(
     desk: Desks, tmp_path: Path
 ) -> None:
@@ -318,14 +357,16 @@ def test_the_user_is_asked_before_an_export_is_ended_by_closing(
     opened = desk(SAMPLE, model_request=cat_and_dog)
     opened.wait_for_boxes()
     opened.window.export(SAMPLE, tmp_path / "copy.mp4")
-    for answer in (QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes):
+    for answer in ("Keep exporting", "Stop and close"):
 
-        def press(dialog: QWidget, answer: QMessageBox.StandardButton = answer) -> None:
+        def press(dialog: QWidget, answer: str = answer) -> None:
             assert isinstance(dialog, QMessageBox)
-            QTest.mouseClick(dialog.button(answer), Qt.MouseButton.LeftButton)
+            assert dialog.defaultButton().text() == "Keep exporting"
+            (chosen,) = [one for one in dialog.buttons() if one.text() == answer]
+            QTest.mouseClick(chosen, Qt.MouseButton.LeftButton)
 
         in_dialog(lambda: opened.trigger("quit"), press)
-        assert opened.window.isVisible() is (answer is QMessageBox.StandardButton.No)
+        assert opened.window.isVisible() is (answer == "Keep exporting")
 
 
 def test_an_export_without_an_ending_becomes_an_mp4(

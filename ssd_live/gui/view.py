@@ -358,7 +358,10 @@ class VideoView(QWidget):
         hud = self._paint_hud(painter) if self._hud and not self.signal_panel.text else None
         found = self.visible_detections()
         if self._picture is not None and found is not None and len(found):
-            self._paint_boxes(painter, found, hud, stale=self._picture.stale)
+            taken = [] if hud is None else [hud]
+            if self._top():
+                taken.append(QRectF(self.name_strip.geometry()))
+            self._paint_boxes(painter, found, taken, stale=self._picture.stale)
         if self._badge:
             self._paint_pill(painter, self._badge, at_right=True, dot=_RECORDING_RED)
         if self._is_paused:
@@ -403,9 +406,9 @@ class VideoView(QWidget):
             )
 
     def _paint_boxes(
-        self, painter: QPainter, found: Detections, taken: QRectF | None, *, stale: bool
+        self, painter: QPainter, found: Detections, taken: list[QRectF], *, stale: bool
     ) -> None:
-        """Paint boxes and labels. Labels avoid the area `taken`, if there is room elsewhere."""
+        """Paint boxes and labels. Labels avoid the areas `taken`, if there is room elsewhere."""
         left, top, scale = self._origin()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -445,11 +448,11 @@ class VideoView(QWidget):
         found: Detections,
         boxes: list[QRectF],
         shown: QRectF,
-        taken: QRectF | None,
+        taken: list[QRectF],
     ) -> None:
         """Paint the labels of the boxes that are visible in the area `shown`, inside this area.
 
-        They avoid the area `taken`, if there is room elsewhere.
+        They avoid the areas `taken`, if there is room elsewhere.
         """
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
@@ -457,8 +460,8 @@ class VideoView(QWidget):
         metrics = QFontMetricsF(font)
         height = metrics.height() + 2
         placed: list[tuple[float, float, float, float]] = []
-        if taken is not None:
-            place = taken.translated(-shown.topLeft())
+        for area in taken:
+            place = area.translated(-shown.topLeft())
             placed.append((place.left(), place.top(), place.right(), place.bottom()))
         rows = zip(boxes, found.names, found.scores.tolist(), strict=True)
         for box, name, score in rows:

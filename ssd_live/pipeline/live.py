@@ -363,6 +363,8 @@ class LivePipeline(Closing):
             live_frame = self._to_infer.take(_POLL_SECONDS)
             if live_frame is None:
                 continue
+            # A network may have come while this thread waited. A single image comes only once.
+            self._change_network()
             looked_at = self._look_at(live_frame)
             if looked_at is not None and looked_at.for_show:
                 self._hand_on(looked_at)

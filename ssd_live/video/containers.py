@@ -10,7 +10,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from ssd_live.errors import MediaError
-from ssd_live.system.standard_streams import STANDARD_INPUT
+from ssd_live.system.standard_streams import STANDARD_INPUT, StandardInput
 
 # Only local files may be opened, so that a playlist cannot make the program use the network.
 OPEN_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
@@ -22,7 +22,7 @@ _REPLACE_BROKEN_TAGS: dict[str, Any] = (
 )
 
 
-def open_input(address: str, **options: Any) -> InputContainer:
+def open_input(address: str | StandardInput, **options: Any) -> InputContainer:
     """Open a file or network address for reading and return its PyAV container.
 
     In metadata tags that are not UTF-8, unreadable bytes are replaced. `options` are passed to
@@ -40,7 +40,7 @@ def open_file(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
     """
     try:
         if path == STANDARD_INPUT:
-            return open_input("pipe:0", options={"protocol_whitelist": "pipe,crypto,data"})
+            return open_input(StandardInput(), options={"protocol_whitelist": "crypto,data"})
         if not path.exists():
             raise MediaError(f"{path}: there is no such file; check the path")
         if not path.is_file():

@@ -1,6 +1,8 @@
 """The standard input and output: videos, JSON lines and summaries in a pipe of programs."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +16,11 @@ from tests.clips import SAMPLE, write_clip
 from tests.conftest import FIXED_BACKEND
 from tests.waiting import wait_until
 
+_PROGRESS = {"SSD_LIVE_PROGRESS": "json"}
 _MAIN = Path(__file__).parents[2] / "main.py"
 
 
 def run(*words: object, given: bytes = b"", **variables: str) -> Any:
-    import os
-
     return subprocess.run(
         [sys.executable, str(_MAIN), *map(str, words)],
         input=given,
@@ -263,3 +264,24 @@ def test_a_command_of_the_window_ends_when_the_window_closes_its_input(
     wait_until(lambda: not child.is_running(), 20.0)
     assert not (tmp_path / "out.mp4").exists()
     assert [file.name for file in tmp_path.iterdir()] == ["out.part.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_the_wait_for_a_program_that_sends_nothing(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    words = [sys.executable, str(_MAIN), "process", "-", "-o", str(output), *FIXED_BACKEND]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | _PROGRESS
+    ) as child:
+        assert child.stdin is not None
+        assert child.stderr is not None
+        # All but the end, so that frames come and then nothing more.
+        child.stdin.write(clip.read_bytes()[:-2000])
+        child.stdin.flush()
+        while not child.stderr.readline().startswith(b'{"progress"'):
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        assert child.wait(20) == 130
+        assert b"stopped after" in child.stderr.read()
+    assert not output.exists()
+    assert (tmp_path / "out.part.mkv").exists()

@@ -15,7 +15,7 @@ from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import check_places
 from ssd_live.process.workers import load_model_config, own_this_process
 from ssd_live.results.records import LogPaths
-from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT, STREAM
+from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT, STREAM, StandardInput
 
 
 def is_streamed(request: Request) -> bool:
@@ -93,6 +93,7 @@ def run_streamed(
         job = Job(task, LoadedModel(config, backend), settings, log, cancellation)
         with (
             ends_in_order(cancellation.stop, "stopping ...", cancellation.abort),
+            cancellation.calls(StandardInput.stop),
             TerminalProgress() as progress,
         ):
             progress.begin(task, 1, 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 from ssd_live.closing import Closing
 from ssd_live.errors import OutputError, UsageError
@@ -29,7 +30,7 @@ class VideoFile(Closing):
 
     Write images with `write`, in a `with` block. The images are in a part file beside `path` until
     the block ends without an error. Then it gets the name `path`, and replaces an existing file.
-    `rate` is in frames per second, over 0 and at most 1000. The ending of `path` is one of .mp4,
+    `rate` is in frames per second, 0.01 to 1000. The ending of `path` is one of .mp4,
     .m4v, .mov, .mkv and .webm. `codec` is one of the codecs of the command `process`; None means
     H.264 where it can be encoded (AV1 for .webm), or else VP9. `crf` is the quality on the codec's
     own scale.
@@ -53,8 +54,8 @@ class VideoFile(Closing):
                 f"{self.path}: the file ending is not a video format; end the name in one of "
                 f"{', '.join(CONTAINERS)}"
             )
-        if not 0 < rate <= 1000:
-            raise UsageError(f"the rate {rate:g} is not between 0 and 1000 FPS; choose another")
+        if not 0.01 <= rate <= 1000:
+            raise UsageError(f"the rate {rate:g} is not between 0.01 and 1000 FPS; choose another")
         codec = codec or default_codec(webm=ending == ".webm")
         low, high = CRF_RANGE[codec]
         if crf is not None and not low <= crf <= high:
@@ -112,6 +113,8 @@ class VideoFile(Closing):
         context = self._stream.codec_context
         context.width, context.height = width + width % 2, height + height % 2
         context.pix_fmt = self._encoder.pixel_format
+        # This is the matrix of `reformat`. Without it, players guess another one for large frames.
+        context.colorspace = Colorspace.ITU601
         with keeping_thread_priority():
             context.open()
 

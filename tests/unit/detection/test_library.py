@@ -168,6 +168,19 @@ def test_a_video_of_odd_size_has_all_frames(tmp_path: Path, codec: str) -> None:
     assert shapes == [(76, 102, 3)] * 5
 
 
+@pytest.mark.parametrize("codec", ["h264", "vp9"])
+def test_a_large_video_keeps_its_colours(tmp_path: Path, codec: str) -> None:
+    """Without a mark in the file, players take another matrix for frames of this size."""
+    output = tmp_path / "out.mp4"
+    with ssd_live.VideoFile(output, codec=codec) as video:  # type: ignore[arg-type]
+        for _ in range(3):
+            video.write(np.full((720, 1280, 3), (200, 60, 30), np.uint8))
+    with av.open(str(output)) as container:
+        frame = next(container.decode(video=0))
+        assert frame.colorspace in (5, 6)
+    assert np.abs(pictures(output)[1].astype(int) - (200, 60, 30)).max() <= 6
+
+
 def test_after_an_error_there_is_no_video_and_an_old_one_stays(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(b"old")
@@ -185,7 +198,12 @@ def test_after_an_error_there_is_no_video_and_an_old_one_stays(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "rate", "error"),
-    [("a.txt", 25, OutputError), ("a.mp4", 0, UsageError), ("file/a.mp4", 25, OutputError)],
+    [
+        ("a.txt", 25, OutputError),
+        ("a.mp4", 0, UsageError),
+        ("a.mp4", 1e-9, UsageError),
+        ("file/a.mp4", 25, OutputError),
+    ],
 )
 def test_a_video_that_cannot_be_written_is_refused_at_once(
     tmp_path: Path, name: str, rate: float, error: type[Exception]

@@ -1,5 +1,6 @@
 """Define `Detections`, the boxes, scores and classes found in one frame or image."""
 
+import importlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -117,12 +118,7 @@ class Detections:
 
         Raises `MissingPackageError` if pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                "pandas is not installed; run `pip install pandas`"
-            ) from error
+        pandas = _optional("pandas")
         columns = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
         return pandas.DataFrame(
             {**columns, "score": self.scores, "class_id": self.class_ids, "name": self.names}
@@ -133,15 +129,19 @@ class Detections:
 
         Raises `MissingPackageError` if supervision is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            raise MissingPackageError(
-                "supervision is not installed; run `pip install supervision`"
-            ) from error
-        return supervision.Detections(
+        return _optional("supervision").Detections(
             xyxy=self.boxes.copy(),
             confidence=self.scores.copy(),
             class_id=self.class_ids.astype(int),
             data={"class_name": np.array(self.names, dtype=str)},
         )
+
+
+def _optional(package: str) -> Any:
+    """Import a package that is installed only if the user wants it, and return its module."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"{package} is not installed; run `pip install {package}`"
+        ) from error

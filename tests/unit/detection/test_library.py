@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -289,6 +290,21 @@ def test_detections_as_arrays_and_tables() -> None:
     np.testing.assert_array_equal(other.xyxy, found_two().boxes)
     assert other.data["class_name"].tolist() == ["dog", "cat"]
     assert other.class_id.tolist() == [1, 0]
+
+
+def test_tracks_are_in_every_form() -> None:
+    found = replace(
+        found_two(), track_ids=np.array([7, 3], np.int64), observed=np.array([True, False])
+    )
+    assert [(one.track_id, one.observed) for one in found] == [(7, True), (3, False)]
+    assert [one.track_id for one in found_two()] == [None, None]
+    assert found.to_dict()["track_ids"] == [7, 3]
+    assert found.to_dict()["observed"] == [True, False]
+    assert found.to_coco(1)[1]["attributes"] == {"track_id": 3, "observed": False}
+    assert found.to_pandas()["track_id"].tolist() == [7, 3]
+    assert found.to_supervision().tracker_id.tolist() == [7, 3]
+    kept = found.where(np.array([False, True]))
+    assert [one.track_id for one in kept] == [3]
 
 
 @pytest.mark.slow

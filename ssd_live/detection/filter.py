@@ -80,6 +80,15 @@ class DetectionFilter:
         return np.asarray((scores >= lowest) & self.wanted[classes])
 
 
+def display_thresholds(metadata: Metadata) -> tuple[float, ...]:
+    """Return the display threshold of each class of the model that `metadata` describes.
+
+    They are scores from 0 to 1, and not below the score threshold of the model itself.
+    """
+    own = metadata.class_thresholds or [metadata.lowest_shown] * len(metadata.classes)
+    return tuple(max(threshold, metadata.score_threshold) for threshold in own)
+
+
 def accept_all(metadata: Metadata) -> DetectionFilter:
     """Return a filter that keeps every detection of the model that `metadata` describes."""
     return DetectionFilter(metadata.classes, 0.0, np.full(len(metadata.classes), True))

@@ -76,8 +76,13 @@ class BoxStyle:
     labels: Labels = "full"
     line_width: int = 2
 
-    def text(self, name: str, score: float) -> str:
-        """Return the label of a detection of the class `name`, or "" if labels are not drawn."""
+    def text(self, name: str, score: float, track_id: int = 0) -> str:
+        """Return the label of a detection of the class `name`, or "" if labels are not drawn.
+
+        `track_id` is the id of its track, or 0 if it has none.
+        """
+        if track_id:
+            name = f"{name} #{track_id}"
         return {"full": f"{name} {score:.0%}", "class": name, "none": ""}[self.labels]
 
 
@@ -128,15 +133,19 @@ class Overlay:
         """Draw detections onto the planes in place, with labels as the style says.
 
         `planes` are the planes of a frame and must be writable. If the detections are `stale`
-        (found on an earlier frame), only the corners of the boxes are drawn.
+        (found on an earlier frame), only the corners of the boxes are drawn. The same is true for a
+        track that the network did not find in this frame.
         """
         names = detections.names
+        ids = [0] * len(names) if detections.track_ids is None else detections.track_ids.tolist()
         texts = [
-            self.style.text(name, score)
-            for name, score in zip(names, detections.scores.tolist(), strict=True)
+            self.style.text(name, score, track_id)
+            for name, score, track_id in zip(names, detections.scores.tolist(), ids, strict=True)
         ]
         colours = [class_colour(name) for name in names]
-        self.draw_labelled(planes, detections.boxes, colours, texts, stale=stale)
+        observed = detections.observed
+        corners = np.full(len(names), stale) if observed is None else ~observed | stale
+        self.draw_labelled(planes, detections.boxes, colours, texts, corners=corners)
 
     def draw_labelled(
         self,
@@ -145,19 +154,22 @@ class Overlay:
         colours: Sequence[Colour],
         texts: Sequence[str],
         *,
-        stale: bool = False,
+        corners: Sequence[bool] | NDArray[np.bool_] = (),
     ) -> None:
         """Draw boxes and their labels onto the planes in place.
 
         `boxes` (N, 4) float32 holds x1, y1, x2, y2 in pixels. `colours` holds the N colours of the
         boxes, and `texts` the N labels; an empty text means no label. The first box is drawn on
-        top. If `stale` is true, because the boxes are from an earlier frame, only their corners are
-        drawn.
+        top. Of a box for which `corners` (N,) is true, only the corners are drawn; by default all
+        are drawn whole.
         """
         snapped = [self._snap(box) for box in boxes]
         # The first box is drawn last so that it is on top.
-        for box, colour in zip(reversed(snapped), reversed(colours), strict=True):
-            for rectangle in _corners(box, self._line) if stale else _outline(box, self._line):
+        only_corners = list(corners) or [False] * len(snapped)
+        for box, colour, cut in zip(
+            reversed(snapped), reversed(colours), reversed(only_corners), strict=True
+        ):
+            for rectangle in _corners(box, self._line) if cut else _outline(box, self._line):
                 self._fill(planes, rectangle, colour)
         placed: list[Rectangle] = []
         for box, colour, text in zip(snapped, colours, texts, strict=True):

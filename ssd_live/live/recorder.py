@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
-import numpy as np
 
 from ssd_live import __version__
 from ssd_live.detection.filter import DetectionFilter
-from ssd_live.detections import Detections
+from ssd_live.detections import Detections, no_detections
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle, Overlay
@@ -207,7 +206,9 @@ class Recorder:
             self._draw(picture, found, stale=live_frame.stale)
         self._writer.add(picture, pts)
         placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
-        self._log.add(placed, found if found is not None else _nothing(), stale=live_frame.stale)
+        self._log.add(
+            placed, found if found is not None else no_detections(), stale=live_frame.stale
+        )
         self.frames += 1
 
     def _visible(self, live_frame: LiveFrame) -> Detections | None:
@@ -247,9 +248,3 @@ class Recorder:
                 self._log.discard()
             elif self._log is not None:
                 self._log.close_part()
-
-
-def _nothing() -> Detections:
-    return Detections(
-        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), ()
-    )

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from ssd_live.detections import no_detections
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.pixels import Pixels
@@ -28,6 +29,7 @@ from ssd_live.pipeline.in_flight import (
     InFlightQueue,
     NetworkImage,
     PreparedFrame,
+    burst_weight,
 )
 
 # How long to wait for new frames while requests are in flight; the detections of those may be ready
@@ -166,15 +168,16 @@ class BatchPipeline(Generic[Other]):
     inference but keep their position in the order. One thread calls the sink in order: with
     `FrameDetections` for each frame, and with the other items unchanged. If `pixels` is false, the
     frames that the sink gets have no planes, so that their memory returns to the decoder as soon as
-    the network input is made. `inference` holds the backend and the options of inference. After
-    `cancellation.stop`, the pipeline reads no more of the source and finishes the frames that it
-    has read. After `cancellation.abort`, it cancels all stages at once.
+    the network input is made. `inference` holds the backend and the options of inference; if it is
+    None, all frames are stale and have no detections. After `cancellation.stop`, the pipeline reads
+    no more of the source and finishes the frames that it has read. After `cancellation.abort`, it
+    cancels all stages at once.
     """
 
     def __init__(
         self,
         source: Iterable[Frame | Other],
-        inference: InferenceConfig,
+        inference: InferenceConfig | None,
         sink: Callable[[FrameDetections | Other], None],
         *,
         pixels: bool = True,
@@ -213,7 +216,7 @@ class BatchPipeline(Generic[Other]):
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
             for name, work in stages
         ]
-        if self._inference.resize_threads:
+        if self._inference is not None and self._inference.resize_threads:
             self._resizers = ThreadPoolExecutor(self._inference.resize_threads, "resize")
         for thread in threads:
             thread.start()
@@ -268,7 +271,7 @@ class BatchPipeline(Generic[Other]):
             if isinstance(item, Frame):
                 decoded = self._prepared(item)
                 burst.append(decoded)
-                each = self._inference.weight(decoded.frame)
+                each = self._weight(decoded.frame)
                 weight += each
                 self.counters.read += 1
             else:
@@ -288,27 +291,35 @@ class BatchPipeline(Generic[Other]):
         in this core's cache. The planes of the frame are removed if the sink does not need them.
         """
         size = (frame.width, frame.height)
+        inference = self._inference
         image: NetworkImage | None
-        if frame.index % self._inference.every:
+        if inference is None or frame.index % inference.every:
             image = None
         elif isinstance(frame, GpuFrame):
-            image = frame.picture(self._inference.region)
+            image = frame.picture(inference.region)
         elif self._resizers is not None:
-            image = self._resizers.submit(self._resized, frame)
+            image = self._resizers.submit(self._resized, frame, inference)
         else:
-            image = self._resized(frame)
+            image = self._resized(frame, inference)
         return PreparedFrame(
             frame if self._pixels else replace(frame, planes=(), native=None), size, image
         )
 
-    def _resized(self, frame: Frame) -> Pixels:
+    def _resized(self, frame: Frame, inference: InferenceConfig) -> Pixels:
         """Return the network input of `frame`, and count the time."""
         started = time.perf_counter()
-        image = frame.network_input(self._inference.input_size, self._inference.region)
+        image = frame.network_input(inference.input_size, inference.region)
         self.counters.add("resize", time.perf_counter() - started)
         return image
 
+    def _weight(self, frame: Frame) -> int:
+        inference = self._inference
+        return burst_weight(frame.nbytes) if inference is None else inference.weight(frame)
+
     def _infer(self) -> None:
+        if self._inference is None:
+            self._pass_on()
+            return
         line: InFlightQueue[Other] = InFlightQueue(
             self._inference, lambda seconds: self.counters.add("inference", seconds)
         )
@@ -330,14 +341,26 @@ class BatchPipeline(Generic[Other]):
             # Another file may follow on the same backend.
             line.discard_in_flight()
 
+    def _pass_on(self) -> None:
+        """Hand the frames on as they are, without inference."""
+        nothing = no_detections()
+        for burst in self._decoded:
+            self._hand_on(
+                [
+                    FrameDetections(item.frame, nothing, stale=True)
+                    if isinstance(item, PreparedFrame)
+                    else item
+                    for item in burst
+                ]
+            )
+        self._inferred.finish()
+
     def _hand_on(self, items: list[FrameDetections | Other]) -> None:
         if items:
             self._inferred.put(
                 items,
                 sum(
-                    self._inference.weight(item.frame)
-                    for item in items
-                    if isinstance(item, FrameDetections)
+                    self._weight(item.frame) for item in items if isinstance(item, FrameDetections)
                 ),
             )
 

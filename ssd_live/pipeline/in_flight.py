@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd_live.backends.base import (
     Backend,
@@ -25,6 +26,7 @@ from ssd_live.errors import BackendError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuPicture
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.tracking.appearance import colour_histograms
 
 # The size of a burst: large enough that a stage works in warm caches for a while, and small enough
 # that 4K frames fit into memory.
@@ -39,11 +41,15 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """A frame with its detections; `stale` is true if they were found on an earlier frame."""
+    """A frame with its detections; `stale` is true if they were found on an earlier frame.
+
+    `looks` (N, `BINS`) float32 are the colour histograms of the detections, for tracking, or None.
+    """
 
     frame: Frame
     detections: Detections
     stale: bool = False
+    looks: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,9 @@ class InferenceConfig:
     says which detections to keep. Inference runs on frames whose index is a multiple of `every`.
     `region` is the part of the frame that inference sees, in pixels; None is the whole frame.
     `batch` is the batch size with which the backend was loaded. `resize_threads` is the number of
-    threads that make the network inputs, or 0 to make them in the thread that decodes.
+    threads that make the network inputs, or 0 to make them in the thread that decodes. If
+    `with_looks` is true, the detections get their colour histograms, unless the pixels are in GPU
+    memory.
     """
 
     backend: Backend
@@ -64,18 +72,24 @@ class InferenceConfig:
     region: Region | None = None
     batch: int = 1
     resize_threads: int = 0
+    with_looks: bool = False
 
     def weight(self, frame: Frame) -> int:
         """Return how many bytes a frame and its network input add to the weight of a burst.
 
-        A burst is the frames that one stage hands to the next at once; its weight is limited. The
-        weight of a frame has a lower limit, so that a burst of small frames stays short.
+        See `burst_weight`.
         """
         width, height = self.input_size
-        return max(
-            3 * width * height + frame.nbytes,
-            BURST_BYTES // _MOST_IN_BURST,
-        )
+        return burst_weight(3 * width * height + frame.nbytes)
+
+
+def burst_weight(nbytes: int) -> int:
+    """Return the weight in bytes of a frame with `nbytes` bytes in a burst.
+
+    A burst is the frames that one stage hands to the next at once; its weight is limited. The
+    weight of a frame has a lower limit, so that a burst of small frames stays short.
+    """
+    return max(nbytes, BURST_BYTES // _MOST_IN_BURST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +110,20 @@ class PreparedFrame:
 class _Batch:
     """A batch: the frames that the backend computes in one call.
 
-    `images` holds the network inputs until the batch is submitted. `sizes` holds the (width,
+    `images` holds the network inputs until the batch is submitted. `arrays` holds them until the
+    detections are known, if colour histograms are wanted. `sizes` holds the (width,
     height) of each frame in pixels. `pending` is the request to the backend while the batch is in
     flight, otherwise None. `outputs` holds what the backend computed, or None before that. `found`
-    holds the detections of each frame; it is empty until they are known.
+    holds the detections of each frame and their colour histograms; it is empty until they are
+    known.
     """
 
     images: list[NetworkImage] = field(default_factory=list)
+    arrays: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     pending: Pending | None = None
     outputs: Outputs | None = None
-    found: list[Detections] = field(default_factory=list)
+    found: list[tuple[Detections, NDArray[np.float32] | None]] = field(default_factory=list)
 
     def wait(self) -> None:
         """Wait for the outputs and store them, if the batch is in flight.
@@ -210,6 +227,8 @@ class InFlightQueue(Generic[Other]):
             batch.pending = backend.submit_pictures(pictures)
         else:
             arrays = [_array(image) for image in images]
+            if self._inference.with_looks:
+                batch.arrays = arrays
             batch.pending = backend.submit(
                 arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
             )
@@ -255,14 +274,15 @@ class InFlightQueue(Generic[Other]):
         taken: list[FrameDetections | Other] = []
         while self._items:
             item, batch, index = self._items[0]
+            looks = None
             if batch is not None:
                 if not batch.found:
                     break
-                self._last = batch.found[index]
+                self._last, looks = batch.found[index]
             self._items.popleft()
             if isinstance(item, Frame):
                 assert self._last is not None
-                taken.append(FrameDetections(item, self._last, stale=batch is None))
+                taken.append(FrameDetections(item, self._last, batch is None, looks))
             else:
                 taken.append(item)
         return taken
@@ -271,10 +291,14 @@ class InFlightQueue(Generic[Other]):
         batch.wait()
         assert batch.outputs is not None
         wanted, region = self._inference.wanted, self._inference.region
-        batch.found = [
-            wanted.detections(batch.outputs, index, size, region)
-            for index, size in enumerate(batch.sizes)
-        ]
+        for index, size in enumerate(batch.sizes):
+            found = wanted.detections(batch.outputs, index, size, region)
+            looks = None
+            if batch.arrays:
+                area = region or Region(0, 0, *size)
+                looks = colour_histograms(batch.arrays[index], found.boxes, area)
+            batch.found.append((found, looks))
+        batch.arrays.clear()
 
     def discard_in_flight(self) -> None:
         """Cancel all batches in flight and wait for their end, so that all slots are free.

@@ -2,10 +2,10 @@
 
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -14,6 +14,7 @@ import numpy as np
 from ssd_live import __version__
 from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, CancelledError, IncompleteError, OutputError, UsageError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
@@ -25,11 +26,13 @@ from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
+from ssd_live.process.spool import Spool
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
-from ssd_live.system.standard_streams import STANDARD_OUTPUT
+from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
+from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
 from ssd_live.video.writer import Quality, VideoWriter
@@ -54,12 +57,15 @@ class ModelConfig:
 
     `choice` is the backend, device and precision. `wanted` is the filter that decides which
     detections are kept. `batch` is the number of images that the backend computes in one call.
+    `tracking` says how objects are tracked and which tracks are shown, or is None. The filter then
+    keeps the weaker detections too that help in tracking.
     """
 
     model: ModelFile
     choice: BackendChoice
     wanted: DetectionFilter
     batch: int = 1
+    tracking: TrackingOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -112,17 +118,24 @@ class Report:
     """The statistics of one processed input.
 
     `frames` counts the finished frames. `seconds` is the total time. `stages` maps the name of each
-    stage to its seconds of work. `objects` counts the detections by class name. `notes` are
-    messages for the user. `first_done_at` is the time when the first frame was finished, as
-    `time.time` returns it, or None if there is no such frame yet.
+    stage to its seconds of work. `objects` counts the detections by class name. `tracks` maps the
+    id of each track to its class name. `notes` are messages for the user. `first_done_at` is the
+    time when the first frame was finished, as `time.time` returns it, or None if there is no such
+    frame yet.
     """
 
     frames: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
+    tracks: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
+
+    def note(self, text: str) -> None:
+        """Add a message for the user, unless it is there."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     @property
     def fps(self) -> float:
@@ -187,68 +200,152 @@ class Job:
         with ExitStack() as stack:
             log = self._open_log(stack, info)
             overlay = Overlay((frame.width, frame.height), style=self._settings.style)
+            tracking = self._engine.config.tracking
 
             def sink(item: FrameDetections | av.Packet) -> None:
                 assert isinstance(item, FrameDetections)
+                if tracking is not None:
+                    item = replace(item, detections=tracking.of_image(item.detections))
                 self._count(item, log)
                 if self._task.output is not None:
                     picture = frame.planes[0].copy()
                     overlay.draw((picture,), item.detections)
                     write_image(self._task.output, picture)
 
-            self._run_pipeline(iter([frame]), sink, lambda _: None, pixels=False)
+            self._run_pipeline(iter([frame]), self._inference(), sink, lambda _: None, pixels=False)
             if not self.report.frames:
                 raise CancelledError(f"stopped before {self._task.source} was processed")
             if log is not None:
                 log.finish()
 
     def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
+        tracking = self._engine.config.tracking
         with ExitStack() as stack:
-            hardware, on_gpu = (
-                self._settings.hardware_decoding,
-                self._engine.config.choice.device != "CPU",
-            )
-            reader = stack.enter_context(
-                VideoReader(
-                    self._task.source,
-                    hardware=hardware,
-                    keep_on_gpu=None if self._task.output else self._reads_gpu_memory(),
-                    cores=self._engine.cores,
-                    shared=not on_gpu,
+            if tracking is None or tracking.form == "live" or self._task.output is None:
+                reader = self._open_reader(stack, for_output=self._task.output is not None)
+                writer = self._open_writer(stack, reader)
+                log = self._open_log(stack, _size(reader.info))
+                self._infer(reader, writer, log, on_progress)
+                self._end(reader, writer, log)
+                return
+            # What is drawn on a frame is known only when later frames were seen, and these would
+            # need too much memory. The video is thus read twice.
+            if self._task.source == STANDARD_INPUT:
+                raise UsageError(
+                    "--track two-pass reads the video twice, which the standard input cannot; give "
+                    "a file, --track live, or --no-video"
                 )
-            )
-            if hardware:
-                by = reader.accelerator
-                self.report.notes.append(
-                    f"decoded by hardware ({by})"
-                    + ("; the frames stayed in GPU memory" if reader.keeps_on_gpu else "")
-                    if by
-                    else "no hardware here decodes this file correctly; the CPU decoded it"
-                )
-            info = reader.info
-            self._check_region(info.width, info.height)
-            self.frames_expected = self._expected(info)
+            spool = stack.enter_context(Spool())
+            with ExitStack() as first:
+                reader = self._open_reader(first, for_output=False)
+                log = self._open_log(stack, _size(reader.info))
+                self._infer(reader, None, log, _halved(on_progress, 0), spool)
+                if self._cancellation.is_stopped or reader.shortfall or not self.report.frames:
+                    self._end(reader, None, log)
+            reader = self._open_reader(stack, for_output=True)
             writer = self._open_writer(stack, reader)
-            log = self._open_log(
-                stack,
-                {"width": info.width, "height": info.height, "time_base": str(info.time_base)},
-            )
-            others = writer.carried_streams if writer else set()
-            annotate = _Annotator(self.report, self._settings.style)
-
-            def sink(item: FrameDetections | av.Packet) -> None:
-                if isinstance(item, av.Packet):
-                    assert writer is not None
-                    writer.write_packet(item)
-                    return
-                self._count(item, log)
-                if writer is not None:
-                    annotate(item, writer)
-
-            self._run_pipeline(
-                self._wanted_items(reader, others), sink, on_progress, pixels=writer is not None
-            )
+            assert writer is not None
+            self._draw(reader, writer, spool, _halved(on_progress, self.report.frames))
             self._end(reader, writer, log)
+
+    def _open_reader(self, stack: ExitStack, *, for_output: bool) -> VideoReader:
+        """Open the input; with `for_output`, its frames will be drawn on.
+
+        Raises `UsageError` if the region does not lie inside the frames.
+        """
+        hardware = self._settings.hardware_decoding
+        reader = stack.enter_context(
+            VideoReader(
+                self._task.source,
+                hardware=hardware,
+                keep_on_gpu=None if for_output else self._reads_gpu_memory(),
+                cores=self._engine.cores,
+                shared=self._engine.config.choice.device == "CPU",
+            )
+        )
+        if hardware:
+            by = reader.accelerator
+            self.report.note(
+                f"decoded by hardware ({by})"
+                + ("; the frames stayed in GPU memory" if reader.keeps_on_gpu else "")
+                if by
+                else "no hardware here decodes this file correctly; the CPU decoded it"
+            )
+        self._check_region(reader.info.width, reader.info.height)
+        self.frames_expected = self._expected(reader.info)
+        return reader
+
+    def _infer(
+        self,
+        reader: VideoReader,
+        writer: VideoWriter | None,
+        log: JsonlWriter | None,
+        on_progress: Callable[[Counters], None],
+        spool: Spool | None = None,
+    ) -> None:
+        """Run inference on the frames of `reader`, track objects if that is wanted, and write.
+
+        The frames go to `writer`, and what was found to `log` and `spool`; each of them may be
+        None.
+        """
+        tracking = self._engine.config.tracking
+        tracked = None if tracking is None else _TrackedFrames(tracking, self.report)
+        annotate = _Annotator(self.report, self._settings.style)
+
+        def finish(item: FrameDetections) -> None:
+            self._count(item, log)
+            if spool is not None:
+                spool.add(item.detections)
+            if writer is not None:
+                annotate(item, writer)
+
+        def sink(item: FrameDetections | av.Packet) -> None:
+            if isinstance(item, av.Packet):
+                assert writer is not None
+                writer.write_packet(item)
+            elif tracked is None:
+                finish(item)
+            else:
+                for finished in tracked.add(item):
+                    finish(finished)
+
+        others = writer.carried_streams if writer else set()
+        self._run_pipeline(
+            self._wanted_items(reader, others),
+            self._inference(),
+            sink,
+            on_progress,
+            pixels=writer is not None,
+        )
+        if tracked is not None:
+            for finished in tracked.finish():
+                finish(finished)
+
+    def _draw(
+        self,
+        reader: VideoReader,
+        writer: VideoWriter,
+        spool: Spool,
+        on_progress: Callable[[Counters], None],
+    ) -> None:
+        """Draw what is in `spool` on the frames of `reader`, and write them to `writer`."""
+        annotate = _Annotator(self.report, self._settings.style)
+        classes = self._engine.config.wanted.classes
+
+        def sink(item: FrameDetections | av.Packet) -> None:
+            if isinstance(item, av.Packet):
+                writer.write_packet(item)
+                return
+            found = spool.next(classes)
+            if found is None:
+                raise BackendError(
+                    f"{self._task.source}: the file gave more frames when it was read again; do "
+                    "not change it meanwhile, or give --track live"
+                )
+            annotate(FrameDetections(item.frame, found), writer)
+
+        items = self._wanted_items(reader, writer.carried_streams)
+        self._run_pipeline(items, None, sink, on_progress, pixels=True)
 
     def _reads_gpu_memory(self) -> Callable[[GpuFrame, Frame], bool] | None:
         """Return a function that checks whether the backend reads GPU memory rightly.
@@ -281,25 +378,28 @@ class Job:
                 return
             yield item
 
-    def _run_pipeline(
-        self,
-        source: Iterator[Frame | av.Packet],
-        sink: Callable[[FrameDetections | av.Packet], None],
-        on_progress: Callable[[Counters], None],
-        *,
-        pixels: bool,
-    ) -> None:
+    def _inference(self) -> InferenceConfig:
         config, settings = self._engine.config, self._settings
-        size = config.model.metadata.input_size
-        inference = InferenceConfig(
+        return InferenceConfig(
             self._engine.backend,
-            size,
+            config.model.metadata.input_size,
             config.wanted,
             settings.every,
             settings.region,
             config.batch,
             _resize_threads(config.choice.device, self._engine.cores),
+            config.tracking is not None and not self._task.is_image,
         )
+
+    def _run_pipeline(
+        self,
+        source: Iterator[Frame | av.Packet],
+        inference: InferenceConfig | None,
+        sink: Callable[[FrameDetections | av.Packet], None],
+        on_progress: Callable[[Counters], None],
+        *,
+        pixels: bool,
+    ) -> None:
         pipeline = BatchPipeline(
             source, inference, sink, pixels=pixels, cancellation=self._cancellation
         )
@@ -390,7 +490,10 @@ class Job:
     def _count(self, item: FrameDetections, log: JsonlWriter | None) -> None:
         if item.stale:
             return
-        self.report.objects.update(item.detections.names)
+        found = item.detections
+        self.report.objects.update(found.names)
+        if found.track_ids is not None:
+            self.report.tracks.update(zip(found.track_ids.tolist(), found.names, strict=True))
         if log is not None:
             log.add(item.frame, item.detections)
 
@@ -427,6 +530,7 @@ class Job:
             "backend": config.choice.backend,
             "precision": config.choice.precision,
             **config.wanted.header,
+            **({} if config.tracking is None else config.tracking.header),
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,
@@ -467,6 +571,45 @@ def _resize_threads(device: str, cores: int) -> int:
     if device == "CPU":
         return 0
     return min((cores or available_cores()) // _CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS)
+
+
+def _size(info: VideoInfo) -> Record:
+    return {"width": info.width, "height": info.height, "time_base": str(info.time_base)}
+
+
+def _halved(on_progress: Callable[[Counters], None], before: int) -> Callable[[Counters], None]:
+    """Return `on_progress` for one of two readings of a video, each of which is half of the work.
+
+    `before` is the number of frames that were done before.
+    """
+    return lambda counters: on_progress(replace(counters, done=(before + counters.done) // 2))
+
+
+class _TrackedFrames:
+    """Frames on their way through a tracker. Its seconds are added to `report.stages`."""
+
+    def __init__(self, tracking: TrackingOptions, report: Report) -> None:
+        self._tracker = tracking.tracker()
+        self._report = report
+        self._waiting: deque[Frame] = deque()
+
+    def add(self, item: FrameDetections) -> list[FrameDetections]:
+        """Add the next frame, and return those that are finished, with their objects."""
+        self._waiting.append(item.frame)
+        started = time.perf_counter()
+        found = None if item.stale else item.detections
+        finished = self._tracker.add(item.frame.time, found, item.looks)
+        return self._finished(finished, started)
+
+    def finish(self) -> list[FrameDetections]:
+        """Return all other frames."""
+        started = time.perf_counter()
+        return self._finished(self._tracker.finish(), started)
+
+    def _finished(self, objects: list[Detections], started: float) -> list[FrameDetections]:
+        stages = self._report.stages
+        stages["track"] = stages.get("track", 0.0) + time.perf_counter() - started
+        return [FrameDetections(self._waiting.popleft(), found) for found in objects]
 
 
 class _Annotator:

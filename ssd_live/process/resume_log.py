@@ -134,16 +134,16 @@ class ResumeLog:
         }
         self._save()
 
-    def note_detections(self, path: Path) -> None:
-        """Store that this program made the file `path`, which holds the detections of all inputs.
+    def note_results(self, paths: Sequence[Path]) -> None:
+        """Store that this program made the files `paths` with the results of all inputs.
 
         Raises `OutputError` if the resume log cannot be written.
         """
-        self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path)}
+        self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path) for path in paths}
         self._save()
 
-    def made_detections(self, path: Path) -> bool:
-        """Return whether this program made the detections file `path`, and nobody changed it."""
+    def made_result(self, path: Path) -> bool:
+        """Return whether this program made the file of results `path`, and nobody changed it."""
         entry = self._finished.get(_DETECTIONS)
         return isinstance(entry, dict) and entry.get(str(resolve(path))) == _fingerprint(path)
 

@@ -22,6 +22,7 @@ from ssd_live.process.plan import Plan, Task
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
 from ssd_live.results.records import LogPaths, check_format, combine
+from ssd_live.results.tracks import check_track_table, write_tracks
 from ssd_live.system.atomic_files import fitting_name, os_error_text
 from ssd_live.system.paths import resolve
 
@@ -50,24 +51,26 @@ class RunSummary:
 
     `frames` counts the finished frames. `seconds` is elapsed time: with several workers the time of
     the whole run, otherwise the sum over the inputs. `stages` maps each stage to its seconds of
-    work, and `objects` maps each class name to its number of detections. `outcomes` has the order
-    of the tasks. `failures` are the messages of the inputs that failed or were stopped, and
-    `last_error` is the last exception of a failed input. `notes` are messages for the user.
-    `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
-    `summary` and `detections` are the paths of the written files, or None. `stopped` is true if the
-    user stopped the work.
+    work, `objects` maps each class name to its number of detections, and `tracks` to its number of
+    tracks. `outcomes` has the order of the tasks. `failures` are the messages of the inputs that
+    failed or were stopped, and `last_error` is the last exception of a failed input. `notes` are
+    messages for the user. `first_done_at` is the time when the first frame was finished, as
+    `time.time` returns it. `summary`, `detections` and `track_table` are the paths of the written
+    files, or None. `stopped` is true if the user stopped the work.
     """
 
     frames: int = 0
     seconds: float = 0.0
     stages: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
+    tracks: Counter[str] = field(default_factory=Counter)
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
     summary: Path | None = None
     detections: Path | None = None
+    track_table: Path | None = None
     stopped: bool = False
     last_error: Exception | None = None
 
@@ -81,9 +84,10 @@ class BatchRunner:
     """A runner that processes all tasks of `plan`. Each worker processes one input at a time.
 
     A finished result of an earlier run is reused if it was made with the same `config` and
-    `settings`. `detections` is the file for the detections of all inputs, or None. With
-    `overwrite`, existing outputs are replaced and finished results are not reused. After
-    `cancellation.stop`, the tasks that have begun end in order and no others begin.
+    `settings`. `detections` is the file for the detections of all inputs, and `tracks` that for the
+    table of their tracks; each of them may be None. With `overwrite`, existing outputs are replaced
+    and finished results are not reused. After `cancellation.stop`, the tasks that have begun end in
+    order and no others begin.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class BatchRunner:
         detections: Path | None,
         *,
         overwrite: bool,
+        tracks: Path | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         self._plan = plan
@@ -106,6 +111,7 @@ class BatchRunner:
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
+        self._tracks = tracks
         self._overwrite = overwrite
 
     def run(self, progress: Progress) -> RunSummary:
@@ -257,6 +263,7 @@ class BatchRunner:
                 wanted,
                 self._settings.key_text,
                 task.output and resolve(task.output),
+                *(() if config.tracking is None else (config.tracking,)),
             ],
         )
 
@@ -280,7 +287,7 @@ class BatchRunner:
         they are in a temporary folder, `stack` deletes it. Raises `OutputError` if the folder
         cannot be made.
         """
-        wanted = self._detections
+        wanted = self._detections or self._tracks
         if wanted is None:
             return {}
         if self._resume_log is not None:
@@ -312,31 +319,39 @@ class BatchRunner:
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
         """Join the detections of all finished inputs into the file that the user named.
 
-        `totals.detections` becomes the path of this file. Nothing is done if the user named no file
-        or if no input was finished. Raises `OutputError` if a file cannot be written.
+        The table of tracks is made too. `totals.detections` and `totals.track_table` become the
+        paths of these files. Nothing is done if the user named no file or if no input was finished.
+        Raises `OutputError` if a file cannot be written.
         """
-        wanted = self._detections
         finished = [
             logs[task].final
             for task, outcome in zip(self._plan.tasks, totals.outcomes, strict=False)
             if outcome.status in ("done", "skipped") and task in logs and logs[task].final.is_file()
         ]
-        if wanted is None or not finished:
+        if not finished:
             return
-        if finished != [wanted]:
-            combine(finished, wanted)
+        if self._tracks is not None:
+            write_tracks(finished, self._tracks)
+            totals.track_table = self._tracks
+        if self._detections is not None:
+            if finished != [self._detections]:
+                combine(finished, self._detections)
+            totals.detections = self._detections
         if self._resume_log is not None:
-            self._resume_log.note_detections(wanted)
-        totals.detections = wanted
+            made = [path for path in (self._detections, self._tracks) if path is not None]
+            self._resume_log.note_results(made)
 
 
-def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> None:
+def check_places(
+    plan: Plan, detections: Path | None, tracks: Path | None = None, *, overwrite: bool
+) -> None:
     """Check the output paths before any work, so that no file of the user is replaced.
 
-    `detections` is the file for the detections, or None. Raises `UsageError` if its ending is not
-    supported, if it is also an input, an output, the summary file or a folder, or if it is in the
-    folder `.ssd_live` of the resume log. Raises `OutputError` if `overwrite` is false and this file
-    or the summary file exists already, unless the output folder shows that this program made it.
+    `detections` is the file for the detections, and `tracks` that for the table of tracks; each may
+    be None. Raises `UsageError` if the ending of one is not supported, if it is also an input, an
+    output, the summary file, the other one or a folder, or if it is in the folder `.ssd_live` of
+    the resume log. Raises `OutputError` if `overwrite` is false and one of these files or the
+    summary file exists already, unless the output folder shows that this program made it.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -349,30 +364,43 @@ def check_places(plan: Plan, detections: Path | None, *, overwrite: bool) -> Non
             f"{resume_log.summary_path}: exists already and was not made by this program; give "
             "--overwrite to replace it, or another folder with -o"
         )
-    if detections is None:
-        return
-    check_format(detections)
     taken = {
         resolve(place)
         for task in plan.tasks
         for place in (task.source, task.output)
         if place is not None
     }
+    if detections is not None:
+        check_format(detections, len(plan.tasks))
+        _check_result(detections, "detections", taken, resume_log, overwrite=overwrite)
+        taken.add(resolve(detections))
+    if tracks is not None:
+        check_track_table(tracks)
+        _check_result(tracks, "tracks", taken, resume_log, overwrite=overwrite)
+
+
+def _check_result(
+    path: Path, what: str, taken: set[Path], resume_log: ResumeLog | None, *, overwrite: bool
+) -> None:
+    """Check the path of a file with the results of all inputs; see `check_places`.
+
+    `what` is the name of its option. `taken` are the resolved paths of all other files.
+    """
     reserved = resume_log is not None and (
-        resolve(detections) == resolve(resume_log.summary_path) or resume_log.owns(detections)
+        resolve(path) == resolve(resume_log.summary_path) or resume_log.owns(path)
     )
-    if resolve(detections) in taken or detections.is_dir() or reserved:
+    if resolve(path) in taken or path.is_dir() or reserved:
         raise UsageError(
-            f"{detections}: the detections would overwrite an input, an output, the summary, a "
-            "folder or the resume log; give another name with --detections"
+            f"{path}: the {what} would overwrite an input, another output, the summary, a folder "
+            f"or the resume log; give another name with --{what}"
         )
     if (
-        detections.exists()
+        path.exists()
         and not overwrite
-        and not (resume_log is not None and resume_log.made_detections(detections))
+        and not (resume_log is not None and resume_log.made_result(path))
     ):
         raise OutputError(
-            f"{detections}: exists already; give --overwrite to replace it, or another name"
+            f"{path}: exists already; give --overwrite to replace it, or another name"
         )
 
 
@@ -401,6 +429,7 @@ def _add(totals: RunSummary, report: Report) -> None:
     totals.seconds += report.seconds
     totals.stages.update(report.stages)
     totals.objects.update(report.objects)
+    totals.tracks.update(report.tracks.values())
     totals.notes += [note for note in report.notes if note not in totals.notes]
     times = [when for when in (totals.first_done_at, report.first_done_at) if when is not None]
     totals.first_done_at = min(times, default=None)

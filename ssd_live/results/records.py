@@ -1,4 +1,4 @@
-"""Write detections as JSON lines, COCO JSON or CSV.
+"""Write detections as JSON lines, COCO JSON, CSV or MOT text, and a table of tracks.
 
 JSON lines are written while frames are processed. The other formats are made from these lines at
 the end, one line at a time. In this way a video of any length needs only bounded memory, and an
@@ -20,7 +20,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.system.atomic_files import atomic_write, os_error_text, reserve_part
 from ssd_live.system.standard_streams import STANDARD_OUTPUT, text_output
 
-FORMATS = (".jsonl", ".json", ".csv")
+FORMATS = (".jsonl", ".json", ".csv", ".txt")
 _CSV_COLUMNS = (
     "source",
     "frame",
@@ -34,15 +34,24 @@ _CSV_COLUMNS = (
     "x2",
     "y2",
 )
+_TRACK_CSV_COLUMNS = (*_CSV_COLUMNS, "track_id", "observed")
 
 Record = dict[str, Any]
 
 
-def check_format(path: Path) -> None:
-    """Raise `UsageError` if the file ending of `path` is not `.jsonl`, `.json` or `.csv`."""
+def check_format(path: Path, inputs: int = 1) -> None:
+    """Raise `UsageError` if detections of so many `inputs` cannot be written to the file `path`.
+
+    The file ending must be one of `FORMATS`, and MOT text holds only one input.
+    """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
             f"{path}: detections are written as {', '.join(FORMATS)}; end the name in one of these"
+        )
+    if inputs > 1 and path.suffix.lower() == ".txt":
+        raise UsageError(
+            f"{path}: MOT text holds the tracks of one video; give one input, or end the name in "
+            ".csv"
         )
 
 
@@ -93,7 +102,7 @@ class JsonlWriter:
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
         )
-        detections = [
+        detections: list[Record] = [
             {
                 "box": [round(value, 2) for value in box],
                 "score": round(score, 4),
@@ -102,6 +111,11 @@ class JsonlWriter:
             }
             for box, score, class_id in rows
         ]
+        if found.track_ids is not None and found.observed is not None:
+            for detection, track_id, observed in zip(
+                detections, found.track_ids.tolist(), found.observed.tolist(), strict=True
+            ):
+                detection.update(track_id=track_id, observed=observed)
         record: Record = {
             "frame": frame.index,
             "pts": frame.pts,
@@ -203,12 +217,13 @@ def combine(logs: Iterable[Path], path: Path) -> None:
     """Write the detections of finished logs to the file `path`, in the order of the logs.
 
     Each log is a file of JSON lines. The ending of `path` chooses the format: `.jsonl`, `.json`
-    (COCO) or `.csv`. Raises `OutputError` if the file cannot be written.
+    (COCO), `.csv` or `.txt` (MOT). Raises `OutputError` if the file cannot be written.
     """
     writers: dict[str, Callable[[list[Path], IO[str]], None]] = {
         ".jsonl": _write_lines,
         ".json": _write_coco,
         ".csv": _write_csv,
+        ".txt": _write_mot,
     }
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
@@ -217,12 +232,18 @@ def combine(logs: Iterable[Path], path: Path) -> None:
         text.detach()
 
 
-def _records(log: Path) -> Iterator[tuple[Record, Record]]:
+def records(log: Path) -> Iterator[tuple[Record, Record]]:
     """Yield (header of the log, record of the frame) for each frame of the log."""
     with log.open(encoding="utf-8") as lines:
         header = json.loads(next(lines))
         for line in lines:
             yield header, json.loads(line)
+
+
+def _header(log: Path) -> Record:
+    with log.open(encoding="utf-8") as lines:
+        header: Record = json.loads(next(lines))
+    return header
 
 
 def _write_lines(logs: list[Path], out: IO[str]) -> None:
@@ -233,14 +254,32 @@ def _write_lines(logs: list[Path], out: IO[str]) -> None:
 
 def _write_csv(logs: list[Path], out: IO[str]) -> None:
     table = csv.writer(out)
-    table.writerow(_CSV_COLUMNS)
+    tracked = any("tracking" in _header(log) for log in logs)
+    table.writerow(_TRACK_CSV_COLUMNS if tracked else _CSV_COLUMNS)
     for log in logs:
-        for header, frame in _records(log):
+        for header, frame in records(log):
             place = (header["source"], frame["frame"], frame["pts"], frame["time"])
-            table.writerows(
-                (*place, d["class_id"], d["class"], d["score"], *d["box"])
-                for d in frame["detections"]
-            )
+            for d in frame["detections"]:
+                row = (*place, d["class_id"], d["class"], d["score"], *d["box"])
+                # Images among the inputs have no tracks.
+                track = (d.get("track_id", ""), int(d.get("observed", True))) if tracked else ()
+                table.writerow((*row, *track))
+
+
+def _write_mot(logs: list[Path], out: IO[str]) -> None:
+    """Write one log to `out` in the text format of the MOT Challenge (motchallenge.net).
+
+    A line is frame, id, left, top, width, height, score, and three unused values. Frames count from
+    1. Left and top are 1-based pixels. The id is -1 without tracking.
+    """
+    table = csv.writer(out, lineterminator="\n")
+    for log in logs:
+        for _, frame in records(log):
+            for d in frame["detections"]:
+                x1, y1, x2, y2 = d["box"]
+                place = (round(x1 + 1, 2), round(y1 + 1, 2), round(x2 - x1, 2), round(y2 - y1, 2))
+                track_id = d.get("track_id", -1)
+                table.writerow((frame["frame"] + 1, track_id, *place, d["score"], -1, -1, -1))
 
 
 def _write_coco(logs: list[Path], out: IO[str]) -> None:
@@ -255,8 +294,7 @@ def _write_coco(logs: list[Path], out: IO[str]) -> None:
     out.write('],"categories":')
     header: Record = {"classes": [], "category_ids": []}
     if logs:
-        with logs[0].open(encoding="utf-8") as lines:
-            header = json.loads(next(lines))
+        header = _header(logs[0])
     json.dump(
         [
             {"id": i, "name": name}
@@ -272,7 +310,7 @@ def _coco_images(logs: list[Path]) -> Iterator[tuple[Record, Record, Record]]:
     """Yield (COCO image, header of the log, record of the frame) for each frame of the logs."""
     number = 0
     for log in logs:
-        for header, frame in _records(log):
+        for header, frame in records(log):
             number += 1
             image = {
                 "id": number,
@@ -294,6 +332,7 @@ def _coco_annotations(logs: list[Path]) -> Iterator[Record]:
             number += 1
             x1, y1, x2, y2 = found["box"]
             width, height = round(x2 - x1, 2), round(y2 - y1, 2)
+            track = {key: found[key] for key in ("track_id", "observed") if key in found}
             yield {
                 "id": number,
                 "image_id": image["id"],
@@ -302,6 +341,7 @@ def _coco_annotations(logs: list[Path]) -> Iterator[Record]:
                 "area": round(width * height, 2),
                 "iscrowd": 0,
                 "score": found["score"],
+                **({"attributes": track} if track else {}),
             }
 
 

@@ -183,7 +183,7 @@ def _journal(path: Path, folder: Path) -> None:
     log = ResumeLog(folder)
     task = Task(folder / "a.mp4", Path("a.mp4"), folder / "b.mp4")
     log.finished(task, "key", with_log=True)
-    log.made_detections(folder / "x.jsonl")
+    log.made_result(folder / "x.jsonl")
 
 
 _READERS: dict[str, Callable[[Path, Path], None]] = {

@@ -39,8 +39,22 @@ class Request:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the detections to this .jsonl, .json (COCO) or .csv file; - writes JSON "
-            "lines to the standard output.",
+            help="Write the detections to this .jsonl, .json (COCO), .csv or .txt (MOT) file; - "
+            "writes JSON lines to the standard output.",
+        ),
+    ] = None
+    track: Annotated[
+        Literal["off", "live", "two-pass"],
+        typer.Option(
+            help="Follow objects and give them ids: live decides at each frame; two-pass also "
+            "looks ahead, which finds more and fills gaps.",
+        ),
+    ] = "off"
+    tracks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a table with one row for each track to this .csv file; needs --track.",
         ),
     ] = None
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False

@@ -2,8 +2,9 @@
 
 import json
 import time
+from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
@@ -11,12 +12,13 @@ from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
-from ssd_live.detection.filter import detection_filter
+from ssd_live.detection.filter import DetectionFilter, detection_filter, display_thresholds
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, make_plan
@@ -27,6 +29,7 @@ from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.measure import measured
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, check_writable
+from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.encoders import (
     CRF_RANGE,
     DEFAULT_CRF,
@@ -65,8 +68,13 @@ def run(request: Request) -> None:
         check_writable(request.json_file)
     task = streamed_task(request) if is_streamed(request) else None
     plan = _plan(request) if task is None else Plan((task,), None)
+    if request.tracks is not None and request.track == "off":
+        raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
+    tracking = _tracking(request, model.metadata, wanted)
+    if tracking is not None:
+        wanted = replace(wanted, threshold=tracking.lowest_score, class_thresholds=None)
     decision = decide(
         model, request.backend, request.precision, workload="throughput", notify=notify
     )
@@ -74,13 +82,12 @@ def run(request: Request) -> None:
     # Images come one at a time, so a larger batch would be computed mostly for empty places. With
     # --every, the frames without inference would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
-    config = ModelConfig(
-        model, choice, wanted, batch_for_video(choice) if in_batches else batch_for(choice)
-    )
+    batch = batch_for_video(choice) if in_batches else batch_for(choice)
+    config = ModelConfig(model, choice, wanted, batch, tracking)
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
-            _write_json(request.json_file, plan, report)
+            _write_json(request, request.json_file, plan, report)
         for note in report.notes:
             notify(f"note: {note}")
         notify(f"{report.frames} frames in {report.seconds:.2f} s, {report.fps:.1f} FPS")
@@ -96,6 +103,7 @@ def run(request: Request) -> None:
             workers,
             request.detections,
             overwrite=request.overwrite,
+            tracks=request.tracks,
             cancellation=cancellation,
         )
         with (
@@ -105,7 +113,7 @@ def run(request: Request) -> None:
             totals = work.run(progress)
     _print_summary(plan, totals)
     if request.json_file is not None:
-        _write_json(request.json_file, plan, totals)
+        _write_json(request, request.json_file, plan, totals)
     if _is_worth_measuring(decision, totals, request):
         _measure_for_later(model, request)
     if totals.stopped:
@@ -182,6 +190,22 @@ def _workers(
     )
 
 
+def _tracking(
+    request: Request, metadata: Metadata, shown: DetectionFilter
+) -> TrackingOptions | None:
+    """Return how objects are tracked, or None. `shown` is the filter without tracking."""
+    if request.track == "off":
+        return None
+    thresholds = (
+        [shown.threshold] * len(shown.classes)
+        if shown.class_thresholds is None
+        else shown.class_thresholds.tolist()
+    )
+    return TrackingOptions(
+        request.track, shown.classes, display_thresholds(metadata), tuple(thresholds)
+    )
+
+
 def _settings(request: Request) -> ProcessOptions:
     for name, seconds in (("--start", request.start), ("--duration", request.duration)):
         if seconds is not None and not seconds < _LONGEST_SECONDS:
@@ -250,11 +274,16 @@ def _plan(request: Request) -> Plan:
             "--no-video to write only detections"
         )
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
-    check_places(plan, request.detections, overwrite=request.overwrite)
+    check_places(plan, request.detections, request.tracks, overwrite=request.overwrite)
     return plan
 
 
-def _write_json(path: Path, plan: Plan, totals: RunSummary | Report) -> None:
+def _track_counts(totals: RunSummary | Report) -> dict[str, int]:
+    tracks = totals.tracks if isinstance(totals, RunSummary) else Counter(totals.tracks.values())
+    return dict(tracks)
+
+
+def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | Report) -> None:
     """Write what `_print_summary` prints, and the outcome of each input, as JSON."""
     outcomes = totals.outcomes if isinstance(totals, RunSummary) else []
     answer = {
@@ -262,6 +291,7 @@ def _write_json(path: Path, plan: Plan, totals: RunSummary | Report) -> None:
         "seconds": round(totals.seconds, 3),
         "fps": round(totals.fps, 2),
         "objects": dict(totals.objects),
+        **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
         or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
@@ -289,11 +319,15 @@ def _print_summary(plan: Plan, totals: RunSummary) -> None:
         print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
     if totals.detections is not None:
         print(f"detections: {totals.detections}")
+    if totals.track_table is not None:
+        print(f"tracks: {totals.track_table}")
     if totals.summary is not None:
         print(f"summary: {totals.summary}")
     if not totals.frames:
         return
     print(f"objects: {objects_text(totals.objects) or 'none'}")
+    if totals.tracks:
+        print(f"distinct objects: {objects_text(totals.tracks)}")
     work = sum(totals.stages.values())
     print(
         "time: "

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -294,3 +295,81 @@ def test_a_final_place_that_is_gone_is_one_line_and_the_lines_are_kept(tmp_path:
     with pytest.raises(OutputError, match=r"cannot be written .*; the lines are in"):
         log.finish()
     assert json.loads(log.part.read_text(encoding="utf-8").splitlines()[0])["source"]
+
+
+def _tracked(*rows: tuple[Row, int, bool]) -> Detections:
+    found = _found(*(row for row, _, _ in rows))
+    return replace(
+        found,
+        track_ids=np.array([track_id for _, track_id, _ in rows], np.int64),
+        observed=np.array([observed for _, _, observed in rows], bool),
+    )
+
+
+def _tracked_log(path: Path, *frames: Detections) -> Path:
+    with JsonlWriter(_place(path), _header(tracking="two-pass")) as log:
+        for index, found in enumerate(frames):
+            log.add(_frame(index), found)
+        log.finish()
+    return path
+
+
+def test_tracks_are_in_every_format(tmp_path: Path) -> None:
+    log = _tracked_log(
+        tmp_path / "a.jsonl",
+        _tracked((ONE, 1, True), (TWO, 2, True)),
+        _tracked((ONE, 1, False)),
+    )
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()][1:]
+    shown = [[(d["track_id"], d["observed"]) for d in line["detections"]] for line in lines]
+    assert shown == [[(1, True), (2, True)], [(1, False)]]
+
+    combine([log], tmp_path / "a.json")
+    annotations = json.loads((tmp_path / "a.json").read_text("utf-8"))["annotations"]
+    assert [its["attributes"] for its in annotations] == [
+        {"track_id": 1, "observed": True},
+        {"track_id": 2, "observed": True},
+        {"track_id": 1, "observed": False},
+    ]
+
+    combine([log], tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["track_id"], row["observed"]) for row in rows] == [
+        ("1", "1"),
+        ("2", "1"),
+        ("1", "0"),
+    ]
+
+    combine([log], tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text().splitlines() == [
+        "1,1,11.0,21.0,100.5,200.25,0.9,-1,-1,-1",
+        "1,2,1.0,1.0,640.0,480.0,0.5,-1,-1,-1",
+        "2,1,11.0,21.0,100.5,200.25,0.9,-1,-1,-1",
+    ]
+
+
+def test_without_tracking_the_formats_are_as_before(tmp_path: Path) -> None:
+    log = _log(tmp_path / "a.jsonl", [_found(ONE)])
+    combine([log], tmp_path / "a.csv")
+    assert "track" not in (tmp_path / "a.csv").read_text("utf-8")
+    combine([log], tmp_path / "a.json")
+    assert "attributes" not in (tmp_path / "a.json").read_text("utf-8")
+    combine([log], tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text().startswith("1,-1,")
+
+
+def test_an_image_among_tracked_videos_has_no_ids(tmp_path: Path) -> None:
+    logs = [
+        _log(tmp_path / "b.jsonl", [_found(TWO)]),
+        _tracked_log(tmp_path / "a.jsonl", _tracked((ONE, 7, True))),
+    ]
+    combine(logs, tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["track_id"] for row in csv.DictReader(file)] == ["", "7"]
+
+
+def test_mot_text_holds_one_video() -> None:
+    check_format(Path("a.txt"), 1)
+    with pytest.raises(UsageError, match="one video; give one input"):
+        check_format(Path("a.txt"), 2)

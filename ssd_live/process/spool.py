@@ -1,0 +1,61 @@
+"""Keep the objects of all frames of a video on the disk, between two readings of the video."""
+
+import pickle
+import tempfile
+from types import TracebackType
+from typing import Self
+
+from ssd_live.detections import Detections
+from ssd_live.errors import OutputError
+from ssd_live.system.atomic_files import os_error_text
+
+
+class Spool:
+    """A temporary file with the detections of frames, in order. Use it in a `with` block.
+
+    First `add` the detections of all frames, then call `next` once for each. The file has no name
+    that another program could open.
+    """
+
+    def __init__(self) -> None:
+        # The with block of this object closes it.
+        self._file = tempfile.TemporaryFile(prefix="ssd_live-")  # noqa: SIM115
+        self._left = 0
+        self._is_written = False
+
+    def add(self, found: Detections) -> None:
+        """Add the detections of the next frame. Raises `OutputError` if the disk is full."""
+        arrays = (found.boxes, found.scores, found.class_ids, found.track_ids, found.observed)
+        try:
+            pickle.dump(arrays, self._file, pickle.HIGHEST_PROTOCOL)
+        except OSError as error:
+            raise OutputError(
+                f"{tempfile.gettempdir()}: the tracks cannot be kept there until the video is "
+                f"drawn ({os_error_text(error)}); free some space, or set TMPDIR to another folder"
+            ) from error
+        self._left += 1
+
+    def next(self, classes: tuple[str, ...]) -> Detections | None:
+        """Return the detections of the next frame, or None if there are no more.
+
+        `classes` are the names of the classes.
+        """
+        if not self._is_written:
+            self._is_written = True
+            self._file.seek(0)
+        if not self._left:
+            return None
+        self._left -= 1
+        boxes, scores, class_ids, track_ids, observed = pickle.load(self._file)
+        return Detections(boxes, scores, class_ids, classes, track_ids, observed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()

@@ -43,10 +43,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ssd_live.backends import onnxruntime
 from ssd_live.bench.records import Report
 from ssd_live.bench.stages import ANALYSIS, VIDEO, stage_costs
+from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, file_for_precision, find_model, int8_form
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.nms import strip_nms
-from ssd_live.selection.agreement import iou_matrix, sample_images
+from ssd_live.selection.agreement import sample_images
 from ssd_live.selection.choose import choose
 from ssd_live.system import machine
 from ssd_live.system.paths import assets_folder

@@ -31,6 +31,7 @@ from ssd_live.pipeline.in_flight import (
     PreparedFrame,
     burst_weight,
 )
+from ssd_live.pipeline.motion_gate import Look, MotionGate
 
 # How long to wait for new frames while requests are in flight; the detections of those may be ready
 # by then.
@@ -189,6 +190,7 @@ class BatchPipeline(Generic[Other]):
         self._pixels = pixels
         self._decoded: BoundedQueue[list[PreparedFrame | Other]] = BoundedQueue(BURST_BYTES)
         self._inferred: BoundedQueue[list[FrameDetections | Other]] = BoundedQueue(BURST_BYTES)
+        self._gate = MotionGate()
         self._cancellation = cancellation or Cancellation()
         self._resizers: ThreadPoolExecutor | None = None
         self._failure: BaseException | None = None
@@ -292,8 +294,13 @@ class BatchPipeline(Generic[Other]):
         """
         size = (frame.width, frame.height)
         inference = self._inference
+        look: Look = "none"
+        if inference is not None and not inference.every:
+            look = self._gate.look(frame)
+        elif inference is not None and frame.index % inference.every == 0:
+            look = "detect"
         image: NetworkImage | None
-        if inference is None or frame.index % inference.every:
+        if inference is None or look == "none":
             image = None
         elif isinstance(frame, GpuFrame):
             image = frame.picture(inference.region)
@@ -302,7 +309,10 @@ class BatchPipeline(Generic[Other]):
         else:
             image = self._resized(frame, inference)
         return PreparedFrame(
-            frame if self._pixels else replace(frame, planes=(), native=None), size, image
+            frame if self._pixels else replace(frame, planes=(), native=None),
+            size,
+            image,
+            look == "check",
         )
 
     def _resized(self, frame: Frame, inference: InferenceConfig) -> Pixels:

@@ -44,12 +44,14 @@ class FrameDetections:
     """A frame with its detections; `stale` is true if they were found on an earlier frame.
 
     `looks` (N, `BINS`) float32 are the colour histograms of the detections, for tracking, or None.
+    `check` holds what the network found in this frame only to tell what was missed, or is None.
     """
 
     frame: Frame
     detections: Detections
     stale: bool = False
     looks: NDArray[np.float32] | None = None
+    check: Detections | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class InferenceConfig:
     """The configuration of inference on the frames of a source.
 
     `input_size` is the (width, height) of the network input in pixels. `wanted` is the filter that
-    says which detections to keep. Inference runs on frames whose index is a multiple of `every`.
+    says which detections to keep. Inference runs on frames whose index is a multiple of `every`; if
+    it is 0, a `MotionGate` decides.
     `region` is the part of the frame that inference sees, in pixels; None is the whole frame.
     `batch` is the batch size with which the backend was loaded. `resize_threads` is the number of
     threads that make the network inputs, or 0 to make them in the thread that decodes. If
@@ -96,7 +99,8 @@ def burst_weight(nbytes: int) -> int:
 class PreparedFrame:
     """A frame, its size (width, height) in pixels, and its network input `image`.
 
-    `image` is None if inference does not run on this frame. It is a future if another thread makes
+    `image` is None if inference does not run on this frame. With `is_check`, inference runs only to
+    tell what is missed without it. It is a future if another thread makes
     the network input. If the frame's pixels are in GPU memory, `image` is a `GpuPicture`, from
     which the backend makes the network input.
     """
@@ -104,6 +108,7 @@ class PreparedFrame:
     frame: Frame
     size: tuple[int, int]
     image: NetworkImage | None
+    is_check: bool = False
 
 
 @dataclass
@@ -153,7 +158,7 @@ class InFlightQueue(Generic[Other]):
     def __init__(self, inference: InferenceConfig, waited: Callable[[float], None]) -> None:
         self._inference = inference
         self._waited = waited
-        self._items: deque[tuple[Frame | Other, _Batch | None, int]] = deque()
+        self._items: deque[tuple[Frame | Other, _Batch | None, int, bool]] = deque()
         self._in_flight: deque[_Batch] = deque()
         self._filling: _Batch | None = None
         self._last: Detections | None = None
@@ -180,15 +185,15 @@ class InFlightQueue(Generic[Other]):
         A frame without a network input gets the newest detections of the frames before it.
         """
         if not isinstance(item, PreparedFrame):
-            self._items.append((item, None, 0))
+            self._items.append((item, None, 0, False))
             return
         if item.image is None:
-            self._items.append((item.frame, None, 0))
+            self._items.append((item.frame, None, 0, False))
             return
         if not self._most:
             self._most = self._most_in_flight(item.frame)
         batch = self._filling = self._filling or _Batch()
-        self._items.append((item.frame, batch, len(batch.sizes)))
+        self._items.append((item.frame, batch, len(batch.sizes), item.is_check))
         batch.images.append(item.image)
         batch.sizes.append(item.size)
         if len(batch.sizes) == self._inference.batch:
@@ -205,7 +210,7 @@ class InFlightQueue(Generic[Other]):
         fitting = (
             _BURSTS_IN_FLIGHT
             * BURST_BYTES
-            // (inference.weight(frame) * inference.batch * inference.every)
+            // (inference.weight(frame) * inference.batch * max(inference.every, 1))
         )
         return min(inference.backend.slots, max(fitting, 2))
 
@@ -273,16 +278,20 @@ class InFlightQueue(Generic[Other]):
             self._find(self._in_flight.popleft())
         taken: list[FrameDetections | Other] = []
         while self._items:
-            item, batch, index = self._items[0]
-            looks = None
+            item, batch, index, is_check = self._items[0]
+            looks = check = None
             if batch is not None:
                 if not batch.found:
                     break
-                self._last, looks = batch.found[index]
+                if is_check:
+                    check, _ = batch.found[index]
+                else:
+                    self._last, looks = batch.found[index]
             self._items.popleft()
             if isinstance(item, Frame):
                 assert self._last is not None
-                taken.append(FrameDetections(item, self._last, batch is None, looks))
+                stale = batch is None or is_check
+                taken.append(FrameDetections(item, self._last, stale, looks, check))
             else:
                 taken.append(item)
         return taken

@@ -16,6 +16,7 @@ from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, CancelledError, IncompleteError, OutputError, UsageError
+from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.image_files import read_image, write_image
@@ -47,6 +48,8 @@ _GUESSED_BITS_PER_PIXEL = {
     "ffv1": 6.0,
 }
 
+# A detection shows the object of a track if their boxes overlap so much.
+_SAME_OBJECT_IOU = 0.5
 # One thread makes about 800 network inputs a second from 1080p frames; see docs/benchmarks-log.md.
 _CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS = 4, 3
 
@@ -86,11 +89,11 @@ class ProcessOptions:
     """The options that say which part of each input is processed, and how the output is written.
 
     `quality` is the codec of the output video with its quality and preset. Inference runs on the
-    first of every `every` frames (1: on all frames), and only on the pixels of `region` if it is
-    given. `start` (counted from the first frame) and `duration` are in seconds; None as `duration`
-    means up to the end. `max_frames` is the largest number of frames to process, or None for all.
-    With `hardware_decoding`, a GPU decodes if it gives exactly the pixels that the CPU gives.
-    `style` is the style of boxes and labels.
+    first of every `every` frames (1: on all frames; 0: where something moves), and only on the
+    pixels of `region` if it is given. `start` (counted from the first frame) and `duration` are in
+    seconds; None as `duration` means up to the end. `max_frames` is the largest number of frames to
+    process, or None for all. With `hardware_decoding`, a GPU decodes if it gives exactly the pixels
+    that the CPU gives. `style` is the style of boxes and labels.
     """
 
     quality: Quality
@@ -119,9 +122,10 @@ class Report:
 
     `frames` counts the finished frames. `seconds` is the total time. `stages` maps the name of each
     stage to its seconds of work. `objects` counts the detections by class name. `tracks` maps the
-    id of each track to its class name. `notes` are messages for the user. `first_done_at` is the
-    time when the first frame was finished, as `time.time` returns it, or None if there is no such
-    frame yet.
+    id of each track to its class name. `looks` counts the frames on which inference ran for the
+    objects. On some others it ran to check; `checked` counts the detections there and `missed`
+    those that no track shows. `notes` are messages for the user. `first_done_at` is the time when
+    the first frame was finished, as `time.time` returns it, or None if there is no such frame yet.
     """
 
     frames: int = 0
@@ -129,6 +133,9 @@ class Report:
     stages: dict[str, float] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
     tracks: dict[int, str] = field(default_factory=dict)
+    looks: int = 0
+    checked: int = 0
+    missed: int = 0
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
 
@@ -260,7 +267,8 @@ class Job:
                 hardware=hardware,
                 keep_on_gpu=None if for_output else self._reads_gpu_memory(),
                 cores=self._engine.cores,
-                shared=self._engine.config.choice.device == "CPU",
+                # With few frames to infer, decoding is the work.
+                shared=self._engine.config.choice.device == "CPU" and self._settings.every > 0,
             )
         )
         if hardware:
@@ -591,11 +599,14 @@ class _TrackedFrames:
     def __init__(self, tracking: TrackingOptions, report: Report) -> None:
         self._tracker = tracking.tracker()
         self._report = report
-        self._waiting: deque[Frame] = deque()
+        self._waiting: deque[tuple[Frame, Detections | None]] = deque()
+        self._tracking = tracking
 
     def add(self, item: FrameDetections) -> list[FrameDetections]:
         """Add the next frame, and return those that are finished, with their objects."""
-        self._waiting.append(item.frame)
+        check = None if item.check is None else self._tracking.of_image(item.check)
+        self._waiting.append((item.frame, check))
+        self._report.looks += not item.stale
         started = time.perf_counter()
         found = None if item.stale else item.detections
         finished = self._tracker.add(item.frame.time, found, item.looks)
@@ -609,7 +620,19 @@ class _TrackedFrames:
     def _finished(self, objects: list[Detections], started: float) -> list[FrameDetections]:
         stages = self._report.stages
         stages["track"] = stages.get("track", 0.0) + time.perf_counter() - started
-        return [FrameDetections(self._waiting.popleft(), found) for found in objects]
+        return [self._checked(found) for found in objects]
+
+    def _checked(self, found: Detections) -> FrameDetections:
+        """Return the oldest frame with its objects, after a check if it is one for checks."""
+        frame, check = self._waiting.popleft()
+        if check is not None:
+            self._report.checked += len(check)
+            if len(check) and len(found):
+                same = iou_matrix(check.boxes, found.boxes).max(1) >= _SAME_OBJECT_IOU
+                self._report.missed += len(check) - int(same.sum())
+            else:
+                self._report.missed += len(check)
+        return FrameDetections(frame, found)
 
 
 class _Annotator:

@@ -15,6 +15,7 @@ from onnx import ModelProto
 
 from ssd_live.backends.base import Backend, Outputs, Precision
 from ssd_live.errors import ModelFileError
+from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile, changed
 from ssd_live.modelfile.nms import graft_best_boxes, strip_nms
@@ -240,24 +241,6 @@ def enough_detections(reference: Sequence[NormalisedDetections], threshold: floa
     compared instead.
     """
     return sum(int(_over(answer, threshold).sum()) for answer in reference) >= MIN_DETECTIONS
-
-
-def iou_matrix(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the IoU (N, M) of each of the `boxes` (N, 4) with each of the `others` (M, 4).
-
-    Boxes are x1, y1, x2, y2. The IoU of two boxes without area is 0.
-    """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    intersection = np.clip(high - low, 0, None).prod(-1)
-    union = (
-        (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
-        + (others[:, 2:] - others[:, :2]).prod(-1)[None]
-        - intersection
-    )
-    return np.asarray(
-        np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0), np.float32
-    )
 
 
 def _over(answer: NormalisedDetections, threshold: float) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
+from ssd_live.imaging.boxes import iou_matrix
 
 # Strengths are scores divided by the display threshold of the class, because the scores of models
 # differ. A sure detection is matched first and may begin a track; an unsure one only continues a
@@ -84,7 +85,7 @@ def _merged(found: Candidates) -> Candidates:
     # Within a class, NMS has left only one box for each object.
     if len(np.unique(found.class_ids)) < 2:
         return found
-    pairs = np.argwhere(np.triu(_iou(found.boxes) > _SAME_OBJECT_IOU, 1))
+    pairs = np.argwhere(np.triu(iou_matrix(found.boxes, found.boxes) > _SAME_OBJECT_IOU, 1))
     if not len(pairs):
         return found
     alone = np.full(len(found.boxes), True)
@@ -93,14 +94,3 @@ def _merged(found: Candidates) -> Candidates:
             alone[weak] = False
             np.maximum(found.votes[strong], found.votes[weak], out=found.votes[strong])
     return found.some(np.flatnonzero(alone))
-
-
-def _iou(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the jaccard overlap (N, N) of each pair of boxes (N, 4)."""
-    x1, y1, x2, y2 = boxes.T
-    widths = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
-    heights = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
-    shared = widths.clip(0) * heights.clip(0)
-    areas = (x2 - x1) * (y2 - y1)
-    overlap: NDArray[np.float32] = shared / (areas[:, None] + areas - shared)
-    return overlap

@@ -143,8 +143,10 @@ class TwoPassTracker:
         """
         latest = horizon + LONGEST_GAP + 2 * LONGEST_OVERLAP
         going_on = set(self._tracklets.serials.tolist())
-        ended = [s for s, its in pieces.items() if its.last_time < latest and s not in going_on]
-        begun = [s for s, its in pieces.items() if its.begin < latest]
+        # A piece of one detection says nothing about motion.
+        longer = {s: its for s, its in pieces.items() if len(its.times) > 1}
+        ended = [s for s, its in longer.items() if its.last_time < latest and s not in going_on]
+        begun = [s for s, its in longer.items() if its.begin < latest]
         links = best_links(
             [pieces[serial].last_end() for serial in ended],
             [pieces[serial].first_end() for serial in begun],

@@ -192,3 +192,49 @@ def test_a_broken_file_is_said_and_keeps_its_lines(tmp_path: Path, process: Proc
     assert not (tmp_path / "out.mp4").exists()
     assert not (tmp_path / "out.jsonl").exists()
     assert (tmp_path / "out.part.jsonl").exists()
+
+
+def test_detecting_only_where_something_moves(tmp_path: Path, process: Process) -> None:
+    answer = process(
+        SAMPLE,
+        "--no-video",
+        "--every",
+        "auto",
+        "--detections",
+        tmp_path / "out.jsonl",
+        "--json",
+        tmp_path / "summary.json",
+        "--threshold",
+        "0.3",
+    )
+    header, *lines = _lines(tmp_path / "out.jsonl")
+    # Two-pass tracking fills what lies between, so every frame has its line.
+    assert header["tracking"] == "two-pass"
+    assert len(lines) == 250
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    assert 25 <= summary["detected_frames"] < 150
+    assert summary["checked_detections"] > summary["missed_detections"]
+    assert f"detected on {summary['detected_frames'] / 250:.0%} of the frames" in answer.out
+    assert "of the same found, on a sample of" in answer.out
+
+
+def test_every_run_detects_on_the_same_frames(tmp_path: Path, process: Process) -> None:
+    for name in ("one", "other"):
+        process(SAMPLE, "--no-video", "--every", "auto", "--detections", tmp_path / f"{name}.jsonl")
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "other.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--every", "often"), "must be a whole number from 1 on, or auto"),
+        (("--every", "0"), "must be a whole number from 1 on, or auto"),
+        (("--every", "auto", "--track", "off"), "--every auto needs tracking"),
+    ],
+)
+def test_a_wrong_rate_is_refused(
+    words: tuple[str, ...], message: str, tmp_path: Path, ssd: Callable[..., Answer]
+) -> None:
+    answer = ssd("process", SAMPLE, "--no-video", *words)
+    assert answer.code == 2
+    assert message in answer.err

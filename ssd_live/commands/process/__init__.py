@@ -44,12 +44,13 @@ class Request:
         ),
     ] = None
     track: Annotated[
-        Literal["off", "live", "two-pass"],
+        Literal["off", "live", "two-pass"] | None,
         typer.Option(
             help="Follow objects and give them ids: live decides at each frame; two-pass also "
-            "looks ahead, which finds more and fills gaps.",
+            "looks ahead, which finds more and fills gaps. Default: off, or two-pass with --every "
+            "auto.",
         ),
-    ] = "off"
+    ] = None
     tracks: Annotated[
         Path | None,
         typer.Option(
@@ -91,14 +92,13 @@ class Request:
         float | None, typer.Option(min=0, metavar="S", help="Process only S seconds of each video.")
     ] = None
     every: Annotated[
-        int,
+        str,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="Detect on every Nth frame; the frames between show only the corners of the last "
-            "boxes.",
+            metavar="N|auto",
+            help="Detect on every Nth frame, or where something moves (auto); the frames between "
+            "show the tracks, or only the corners of the last boxes.",
         ),
-    ] = 1
+    ] = "1"
     region: Annotated[
         str,
         typer.Option(

@@ -68,6 +68,10 @@ def run(request: Request) -> None:
         check_writable(request.json_file)
     task = streamed_task(request) if is_streamed(request) else None
     plan = _plan(request) if task is None else Plan((task,), None)
+    if request.track is None:
+        request = replace(request, track="two-pass" if request.every == "auto" else "off")
+    if request.track == "off" and request.every == "auto":
+        raise UsageError("--every auto needs tracking; give --track two-pass or --track live")
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     model = find_model(request.model)
@@ -90,6 +94,8 @@ def run(request: Request) -> None:
             _write_json(request, request.json_file, plan, report)
         for note in report.notes:
             notify(f"note: {note}")
+        if request.every == "auto":
+            notify(_looks_text(report))
         notify(f"{report.frames} frames in {report.seconds:.2f} s, {report.fps:.1f} FPS")
         return
     with ExitStack() as stack:
@@ -111,7 +117,7 @@ def run(request: Request) -> None:
             TerminalProgress() as progress,
         ):
             totals = work.run(progress)
-    _print_summary(plan, totals)
+    _print_summary(request, plan, totals)
     if request.json_file is not None:
         _write_json(request, request.json_file, plan, totals)
     if _is_worth_measuring(decision, totals, request):
@@ -142,7 +148,7 @@ def _is_worth_measuring(decision: Decision, totals: RunSummary, request: Request
     if decision.measurement is not None:
         # If this run was much faster than measured, the machine was busy during the measurement.
         # Larger batches and frames without inference would be faster too.
-        is_comparable = request.every == 1 and decision.choice.device == "CPU"
+        is_comparable = request.every == "1" and decision.choice.device == "CPU"
         return is_comparable and totals.fps > _CONTRADICTION * decision.measurement.throughput_fps
     return decision.may_improve
 
@@ -194,8 +200,9 @@ def _tracking(
     request: Request, metadata: Metadata, shown: DetectionFilter
 ) -> TrackingOptions | None:
     """Return how objects are tracked, or None. `shown` is the filter without tracking."""
-    if request.track == "off":
+    if request.track in (None, "off"):
         return None
+    assert request.track != "off"
     thresholds = (
         [shown.threshold] * len(shown.classes)
         if shown.class_thresholds is None
@@ -224,7 +231,7 @@ def _settings(request: Request) -> ProcessOptions:
         raise UsageError(f"--preset {request.preset}: {codec} has no presets; leave out --preset")
     return ProcessOptions(
         Quality(codec, crf, request.preset),
-        request.every,
+        _every(request.every),
         _region(request.region),
         request.start,
         request.duration,
@@ -232,6 +239,15 @@ def _settings(request: Request) -> ProcessOptions:
         request.hardware_decoding,
         BoxStyle(request.labels, request.line_width),
     )
+
+
+def _every(text: str) -> int:
+    """Return the number of `--every`, or 0 for "auto"."""
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"--every {text!r} must be a whole number from 1 on, or auto")
+    return int(text)
 
 
 def _codec(request: Request) -> Codec:
@@ -283,6 +299,14 @@ def _track_counts(totals: RunSummary | Report) -> dict[str, int]:
     return dict(tracks)
 
 
+def _look_counts(totals: RunSummary | Report) -> dict[str, int]:
+    return {
+        "detected_frames": totals.looks,
+        "checked_detections": totals.checked,
+        "missed_detections": totals.missed,
+    }
+
+
 def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | Report) -> None:
     """Write what `_print_summary` prints, and the outcome of each input, as JSON."""
     outcomes = totals.outcomes if isinstance(totals, RunSummary) else []
@@ -292,6 +316,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         "fps": round(totals.fps, 2),
         "objects": dict(totals.objects),
         **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
+        **({} if request.every != "auto" else _look_counts(totals)),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
         or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
@@ -304,7 +329,16 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         file.write(b"\n")
 
 
-def _print_summary(plan: Plan, totals: RunSummary) -> None:
+def _looks_text(totals: RunSummary | Report) -> str:
+    """Say on how many frames objects were detected, and what was found of the same objects."""
+    share = f"detected on {totals.looks / max(totals.frames, 1):.0%} of the frames"
+    if not totals.checked:
+        return f"{share}; too few objects to tell what was missed"
+    same = 1 - totals.missed / totals.checked
+    return f"{share}; {same:.1%} of the same found, on a sample of {totals.checked} detections"
+
+
+def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     for note in totals.notes:
         notify(f"note: {note}")
     outputs = [task.output for task in plan.tasks if task.output is not None]
@@ -328,6 +362,8 @@ def _print_summary(plan: Plan, totals: RunSummary) -> None:
     print(f"objects: {objects_text(totals.objects) or 'none'}")
     if totals.tracks:
         print(f"distinct objects: {objects_text(totals.tracks)}")
+    if request.every == "auto":
+        print(_looks_text(totals))
     work = sum(totals.stages.values())
     print(
         "time: "

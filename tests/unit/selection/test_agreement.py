@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ssd_live.backends import load_backend
 from ssd_live.backends.base import LoadOptions
 from ssd_live.errors import ModelFileError
+from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import changed
 from ssd_live.modelfile.nms import BOXES, SCORES, strip_nms
@@ -28,7 +29,6 @@ from ssd_live.selection.agreement import (
     compare_detections,
     encode_sample,
     enough_detections,
-    iou_matrix,
     sample_images,
     with_sample,
 )

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from ssd_live.errors import MissingPackageError, UsageError
 
 _DECIMALS = 4
+# A track that was shown stays so until its score is below this part of the threshold. It thus does
+# not flicker.
+_STAYS = 0.7
 
 
 class Detection(NamedTuple):
@@ -39,6 +42,7 @@ class Detections:
     `classes` has no entry for the background.
     `track_ids` (N,) int64 holds the ids of tracks, which count from 1, or is None if objects are
     not tracked. `observed` (N,) bool is then false for a box that the tracker filled in.
+    `best_scores` (N,) float32 are the highest scores of live tracks so far, or None.
 
     Iterating gives a `Detection` for each object. The methods `to_...` convert all detections to
     the forms of other programs.
@@ -50,6 +54,7 @@ class Detections:
     classes: Sequence[str]
     track_ids: NDArray[np.int64] | None = None
     observed: NDArray[np.bool_] | None = None
+    best_scores: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -68,7 +73,18 @@ class Detections:
             class_ids=self.class_ids[kept],
             track_ids=None if self.track_ids is None else self.track_ids[kept],
             observed=None if self.observed is None else self.observed[kept],
+            best_scores=None if self.best_scores is None else self.best_scores[kept],
         )
+
+    def reach(self, thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return a mask (N,) of the detections whose scores are at least `thresholds` (N,).
+
+        A live track that reached its threshold once may have a somewhat lower score now.
+        """
+        shown: NDArray[np.bool_] = self.scores >= thresholds
+        if self.best_scores is not None:
+            shown |= (self.best_scores >= thresholds) & (self.scores >= _STAYS * thresholds)
+        return shown
 
     def __iter__(self) -> Iterator[Detection]:
         ids = [None] * len(self) if self.track_ids is None else self.track_ids.tolist()

@@ -42,6 +42,8 @@ class Settings(BaseModel):
     line_width: Annotated[int, Field(ge=1, le=8)] = 2
     hud: bool = True
     hud_details: bool = False
+    track: bool = False
+    trail_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     mirror: bool = False
     loop: bool = True
     record_boxes: bool = True

@@ -414,6 +414,14 @@
         <translation>자세한 통계(&amp;C)</translation>
     </message>
     <message>
+        <source>Follow ob&amp;jects</source>
+        <translation>물체 추적(&amp;J)</translation>
+    </message>
+    <message>
+        <source>Give objects numbers and steady boxes, and show where they came from</source>
+        <translation>물체에 번호와 흔들림 없는 상자를 주고 지나온 길을 표시합니다</translation>
+    </message>
+    <message>
         <source>&amp;Benchmark…</source>
         <translation>벤치마크(&amp;B)…</translation>
     </message>
@@ -811,6 +819,18 @@
         <translation>제한 없음</translation>
     </message>
     <message>
+        <source>none</source>
+        <translation>없음</translation>
+    </message>
+    <message>
+        <source> s</source>
+        <translation>초</translation>
+    </message>
+    <message>
+        <source>How much of its way is shown behind a followed object</source>
+        <translation>추적 중인 물체 뒤에 표시할 지나온 길의 길이</translation>
+    </message>
+    <message>
         <source> FPS</source>
         <translation> FPS</translation>
     </message>
@@ -825,6 +845,10 @@
     <message>
         <source>&amp;Frame rate limit</source>
         <translation>프레임 속도 제한(&amp;F)</translation>
+    </message>
+    <message>
+        <source>Way &amp;behind objects</source>
+        <translation>지나온 길(&amp;B)</translation>
     </message>
     <message>
         <source>Language changes take effect after a restart.</source>

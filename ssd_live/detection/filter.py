@@ -51,7 +51,7 @@ class DetectionFilter:
         count = int(outputs.num_detections[index, 0])
         scores, classes = outputs.scores[index, :count], outputs.classes[index, :count]
         try:
-            kept = self._passes(scores, classes)
+            kept = (scores >= self._lowest(classes)) & self.wanted[classes]
         except IndexError:
             raise BackendError(
                 f"the network found a class that is not among the {len(self.classes)} of the "
@@ -73,11 +73,20 @@ class DetectionFilter:
 
         `found` must have the same list of classes as the filter.
         """
-        return found.where(self._passes(found.scores, found.class_ids))
+        return found.where(
+            found.reach(self._lowest(found.class_ids)) & self.wanted[found.class_ids]
+        )
 
-    def _passes(self, scores: NDArray[np.float32], classes: NDArray[np.int32]) -> NDArray[np.bool_]:
-        lowest = self.threshold if self.class_thresholds is None else self.class_thresholds[classes]
-        return np.asarray((scores >= lowest) & self.wanted[classes])
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """The lowest score (C,) that passes, for each class."""
+        return self._lowest(np.arange(len(self.classes), dtype=np.int32))
+
+    def _lowest(self, classes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the lowest score (N,) that passes for each of these classes (N,)."""
+        if self.class_thresholds is None:
+            return np.full(len(classes), self.threshold, np.float32)
+        return self.class_thresholds[classes]
 
 
 def display_thresholds(metadata: Metadata) -> tuple[float, ...]:

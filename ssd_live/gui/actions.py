@@ -321,6 +321,15 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "track",
+            translate("Actions", "Follow ob&jects"),
+            ("T",),
+            translate(
+                "Actions", "Give objects numbers and steady boxes, and show where they came from"
+            ),
+            True,
+        ),
+        ActionSpec(
             "threshold_up",
             translate("Actions", "Higher threshold"),
             ("]",),

@@ -60,7 +60,11 @@ class Application:
         # processes of their own. This shortens the start.
         shown = DisplayFilters(settings, request.overrides)
         with LiveSession(
-            bridge.events(), shown, show=settings.show, streams=len(request.sources)
+            bridge.events(),
+            shown,
+            show=settings.show,
+            streams=len(request.sources),
+            track=settings.track if request.track is None else request.track,
         ) as session:
             session.load(model_request)
             for stream, source in zip(session.streams, self._sources(), strict=False):

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from ssd_live.detections import Detections
 from ssd_live.gui.name_strip import NameStrip
 from ssd_live.gui.signal_panel import SignalPanel
+from ssd_live.gui.trails import Trails
 from ssd_live.gui.welcome import WelcomePanel
 from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
@@ -71,6 +72,7 @@ class VideoView(QWidget):
         self._zoom, self._centre = 1.0, (0.5, 0.5)
         self._drag_from: QPointF | None = None
         self._style = BoxStyle()
+        self.trails = Trails()
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
@@ -109,11 +111,13 @@ class VideoView(QWidget):
             picture.frame.height,
         ):
             self._ask()
+        self.trails.add(picture.frame.time, self.visible_detections())
         self.update()
 
     def clear(self) -> None:
         """Remove the frame, and show the text that was given to `set_empty_text` instead."""
         self._picture, self._image = None, QImage()
+        self.trails.clear()
         self.update()
 
     @property
@@ -420,13 +424,17 @@ class VideoView(QWidget):
         ]
         names = found.names
         width = self._style.line_width
+        self.trails.paint(painter, found, self._origin(), width)
+        observed = [True] * len(found) if found.observed is None else found.observed.tolist()
         # Draw in reverse order, so that the box with the highest score is on top.
-        for box, name in zip(reversed(boxes), reversed(names), strict=True):
+        for box, name, seen in zip(
+            reversed(boxes), reversed(names), reversed(observed), strict=True
+        ):
             # The dark line on both sides keeps the box visible on a background of its colour.
             for colour, line in ((_OUTLINE, width + 2), (_colour(name), width)):
                 pen = QPen(colour, line)
                 pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-                if stale:
+                if stale or not seen:
                     pen.setStyle(Qt.PenStyle.DotLine)
                 painter.setPen(pen)
                 painter.drawRect(box)
@@ -463,11 +471,10 @@ class VideoView(QWidget):
         for area in taken:
             place = area.translated(-shown.topLeft())
             placed.append((place.left(), place.top(), place.right(), place.bottom()))
-        rows = zip(boxes, found.names, found.scores.tolist(), strict=True)
-        for box, name, score in rows:
+        for box, one in zip(boxes, found, strict=True):
             if not box.intersects(shown):
                 continue
-            text = self._style.text(name, score)
+            text = self._style.text(one.name, one.score, one.track_id or 0)
             width = metrics.horizontalAdvance(text) + 8
             x1, y1 = box.left() - shown.left(), box.top() - shown.top()
             spot = place_label(
@@ -478,8 +485,8 @@ class VideoView(QWidget):
             )
             placed.append(spot)
             area = QRectF(shown.left() + spot[0], shown.top() + spot[1], width, height)
-            painter.fillRect(area, _colour(name))
-            painter.setPen(QColor(*ink_on(class_colour(name))))
+            painter.fillRect(area, _colour(one.name))
+            painter.setPen(QColor(*ink_on(class_colour(one.name))))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_hud(self, painter: QPainter) -> QRectF:

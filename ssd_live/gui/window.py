@@ -204,6 +204,7 @@ class MainWindow(QMainWindow):
         )
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
         connect("source_rate", playback.set_show)
+        connect("track", self._set_tracking)
         connect("threshold_up", lambda: self.panel.nudge_threshold(1))
         connect("threshold_down", lambda: self.panel.nudge_threshold(-1))
         connect("search_classes", self._docks.search_classes)
@@ -224,6 +225,7 @@ class MainWindow(QMainWindow):
         self.grid.chosen.connect(self._chosen)
 
     def _connect_view(self, view: VideoView) -> None:
+        view.trails.seconds = self._settings.trail_seconds
         self._full_screen.watch(view)
         self._bridge.picture.connect(view.fetch)
         view.context_menu_asked.connect(self._show_context_menu)
@@ -237,6 +239,7 @@ class MainWindow(QMainWindow):
             ("mirror", settings.mirror),
             ("record_boxes", settings.record_boxes),
             ("source_rate", settings.show == "source"),
+            ("track", self._session.tracks_objects),
             ("detection_panel", True),
             ("play", True),
         ):
@@ -380,6 +383,10 @@ class MainWindow(QMainWindow):
         self._settings.hud_details = self.actions_by_name["hud_details"].isChecked()
         self._readout.show_hud()
 
+    def _set_tracking(self) -> None:
+        self._settings.track = self.actions_by_name["track"].isChecked()
+        self._session.track_objects(self._settings.track)
+
     def _measure(self) -> None:
         state = self._session.pipeline.state
         file = Path(state.spec.address) if state is not None and state.spec.kind == "file" else None
@@ -402,6 +409,8 @@ class MainWindow(QMainWindow):
         dialog.change(self._settings)
         self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
+        for view in self.grid.views:
+            view.trails.seconds = self._settings.trail_seconds
         self.set_theme()
 
     def _reset_layout(self) -> None:

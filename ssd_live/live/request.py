@@ -31,7 +31,8 @@ class LiveRequest:
     window starts in full-screen mode. `exit_after` is the time in seconds after which the program
     ends, or None. `is_default` means that the command line names no source. `no_camera` means that
     the program then looked for a camera and found none. `detections` is the file for the detections
-    of a session without a window, "-" for the standard output, or "" for none.
+    of a session without a window, "-" for the standard output, or "" for none. `track` says whether
+    objects are tracked; None leaves it to the settings.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -48,6 +49,7 @@ class LiveRequest:
     is_default: bool = False
     no_camera: bool = False
     detections: str = ""
+    track: bool | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -72,7 +72,7 @@ class LiveSession(Closing):
     are the callbacks. `shown` holds the display filters. `streams` is the number of sources at the
     start, at least 1, which share one network. With `show` "inferred", a frame is shown only after
     inference, with its own boxes. With "source", every frame is shown at once, with the newest
-    boxes that exist.
+    boxes that exist. With `track`, objects are tracked, each source by itself.
     """
 
     def __init__(
@@ -82,8 +82,10 @@ class LiveSession(Closing):
         *,
         show: Show = "inferred",
         streams: int = 1,
+        track: bool = False,
     ) -> None:
         self._events = events
+        self.tracks_objects = track
         self._shown = shown
         self._in_use = ActiveModel()
         # Held while the sources change and while they get a new network, so that each gets one.
@@ -118,6 +120,9 @@ class LiveSession(Closing):
             self._network_died,
             show=show,
         )
+        pipeline.track_objects(self.tracks_objects)
+        if self._in_use.filter is not None:
+            pipeline.shown_thresholds = self._in_use.filter.thresholds
         return LiveSource(pipeline, self._in_use, self._events.recorded)
 
     # The sources.
@@ -163,6 +168,12 @@ class LiveSession(Closing):
     def pipeline(self) -> LivePipeline:
         """The pipeline of the selected source."""
         return self.stream.pipeline
+
+    def track_objects(self, on: bool) -> None:
+        """Give the objects of all sources ids and steady boxes, or no more."""
+        self.tracks_objects = on
+        for stream in self.streams:
+            stream.pipeline.track_objects(on)
 
     # The network.
 
@@ -255,6 +266,8 @@ class LiveSession(Closing):
         checked = detection_filter(metadata, threshold)
         wanted = np.array([name not in shown.hidden for name in metadata.classes])
         self._in_use.filter = replace(checked, wanted=wanted)
+        for stream in self.streams:
+            stream.pipeline.shown_thresholds = checked.thresholds
 
     @property
     def style(self) -> BoxStyle:

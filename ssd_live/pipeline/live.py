@@ -10,14 +10,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, Literal, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ssd_live.closing import Closing
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
-from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
 from ssd_live.pipeline.picture import Picture, PictureSlot, Viewport, render
 from ssd_live.remote.network import LiveModel
+from ssd_live.tracking.appearance import colour_histograms
+from ssd_live.tracking.candidates import CandidateFilter
+from ssd_live.tracking.tracker import Tracker
 from ssd_live.video.sources import SourceSpec
 
 _POLL_SECONDS = 0.2
@@ -146,6 +153,14 @@ class LivePipeline(Closing):
         self._network: LiveModel | None = None
         self._next_network: LiveModel | None = None
         self._newest: Detections | None = None
+        self._tracks_objects = False
+        # The lowest score of a shown track of each class, or None; a track with less gets no id.
+        self.shown_thresholds: NDArray[np.float32] | None = None
+        # The infer thread uses these. An id is never given twice, so the last one is kept.
+        self._tracker: Tracker | None = None
+        self._last_track_id = 0
+        # What the tracker is made for: the number of the source, the classes and the thresholds.
+        self._tracked: tuple[object, ...] = ()
         self._period = 0.0
         self._next_due = 0.0
         self._number = self._source_number = 0
@@ -234,6 +249,13 @@ class LivePipeline(Closing):
         if replaced is not None:
             replaced.backend.close()
         self._to_infer.wake()
+
+    def track_objects(self, on: bool) -> None:
+        """Give detections ids and steady boxes, from the next frame on, or no more.
+
+        An image alone is not tracked.
+        """
+        self._tracks_objects = on
 
     @property
     def network(self) -> LiveModel | None:
@@ -389,6 +411,7 @@ class LivePipeline(Closing):
             outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
             done = time.monotonic()
             detections = network.accept_all.detections(outputs, 0, (frame.width, frame.height))
+            detections = self._track(live_frame, detections, image, network)
         except Exception as error:  # an error in a backend must not end the thread silently
             if live_frame.for_show:
                 self.frame_counter.fail()
@@ -401,6 +424,32 @@ class LivePipeline(Closing):
         if live_frame.source_number == self._source_number:
             self._newest = detections
         return replace(live_frame, detections=detections)
+
+    def _track(
+        self, live_frame: LiveFrame, found: Detections, image: Pixels, network: LiveModel
+    ) -> Detections:
+        """Return the tracked objects of a frame, or `found` if objects are not tracked.
+
+        `image` is the network input.
+        """
+        state = self.state
+        is_still = state is not None and state.info is not None and state.info.is_still
+        if not self._tracks_objects or is_still or not network.thresholds:
+            self._tracker = None
+            return found
+        classes = network.accept_all.classes
+        candidates = CandidateFilter(network.thresholds)
+        wanted = (live_frame.source_number, classes, network.thresholds)
+        if self._tracker is None or self._tracked != wanted:
+            self._tracker = Tracker(classes, candidates, self._last_track_id)
+            self._tracked = wanted
+        self._tracker.shown = self.shown_thresholds
+        frame = live_frame.frame
+        strong = found.where(found.scores >= candidates.lowest_score)
+        looks = colour_histograms(image, strong.boxes, Region(0, 0, frame.width, frame.height))
+        tracked = self._tracker.update(frame.time, strong, looks)
+        self._last_track_id = self._tracker.last_id
+        return tracked
 
     def _give_up(self, network: LiveModel, error: BaseException) -> None:
         """Remove and close a network that failed, and report `error` to `on_death`.

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssd_live.detection.filter import accept_all
+from ssd_live.detection.filter import accept_all, display_thresholds
 from ssd_live.errors import CancelledError, SsdLiveError
 from ssd_live.remote.client import InferenceProcess
 from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
@@ -104,6 +104,7 @@ class NetworkLoader:
                     accept_all(metadata),
                     metadata.name,
                     process.kill,
+                    display_thresholds(metadata),
                 ),
             )
 

@@ -55,7 +55,7 @@ class LiveModel:
     `accept_all` is the filter. It accepts all detections of the model, and each view filters them
     further. `input_size` is (width, height) in pixels. `name` is the model's name. `kill` ends the
     inference process, so that a thread that waits for outputs gets an error. Any thread may call
-    it.
+    it. `thresholds` are the display thresholds of the classes, by which a tracker judges scores.
     """
 
     backend: Backend
@@ -63,6 +63,7 @@ class LiveModel:
     accept_all: DetectionFilter
     name: str
     kill: Callable[[], None] = lambda: None
+    thresholds: tuple[float, ...] = ()
 
 
 def reply_type(rows: int) -> np.dtype[Any]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
 from ssd_live.tracking.candidates import CandidateFilter
-from ssd_live.tracking.steady_filter import SteadyFilter
 from ssd_live.tracking.tracker import Tracker
 from ssd_live.tracking.two_pass import TwoPassTracker
 
@@ -67,28 +66,32 @@ class TrackingOptions:
 
     def of_image(self, found: Detections) -> Detections:
         """Return the detections that are shown in an image, which has no tracks."""
-        return SteadyFilter().of(found, self.shown)
+        return _over(found, self.shown)
 
     def tracker(self) -> FrameTracker:
         """Return a new tracker."""
         candidates = CandidateFilter(self.thresholds)
         if self.form == "two-pass":
             return TwoPassTracker(self.classes, candidates, self.shown)
-        return _AtOnce(Tracker(self.classes, candidates), self.shown)
+        return _AtOnce(Tracker(self.classes, candidates), np.asarray(self.shown, np.float32))
 
 
 class _AtOnce:
     """A `FrameTracker` that finishes each frame when it is added."""
 
-    def __init__(self, tracker: Tracker, shown: Sequence[float]) -> None:
+    def __init__(self, tracker: Tracker, shown: NDArray[np.float32]) -> None:
         self._tracker = tracker
+        self._tracker.shown = shown
         self._shown = shown
-        self._filter = SteadyFilter()
 
     def add(
         self, time: float, found: Detections | None, looks: NDArray[np.float32] | None = None
     ) -> list[Detections]:
-        return [self._filter.of(self._tracker.update(time, found, looks), self._shown)]
+        return [_over(self._tracker.update(time, found, looks), self._shown)]
 
     def finish(self) -> list[Detections]:
         return []
+
+
+def _over(found: Detections, shown: Sequence[float] | NDArray[np.float32]) -> Detections:
+    return found.where(found.reach(np.asarray(shown, np.float32)[found.class_ids]))

@@ -42,14 +42,15 @@ class _Shown(Rows):
 
     `boxes` are steady boxes x1, y1, x2, y2 in pixels. `scatters` are the standard deviations of
     each side of the detections about them, in pixels, and `sides` are the last deviations in these
-    units, which show a turn. `evidence` is the sum of strengths. `track_ids` are 0 before a track
-    is confirmed.
+    units, which show a turn. `best_scores` are the highest of the `scores` so far. `evidence` is
+    the sum of strengths. `track_ids` are 0 before a track is confirmed.
     """
 
     boxes: Floats
     scatters: Floats
     sides: Floats
     scores: Floats
+    best_scores: Floats
     evidence: Floats
     observed: NDArray[np.bool_]
     track_ids: NDArray[np.int64]
@@ -59,14 +60,19 @@ class Tracker:
     """A tracker for one live source.
 
     `classes` are the names of the classes, and `candidates` chooses the detections that are used.
-    An object that comes back within `LONGEST_GAP` seconds gets its id again if its motion and its
-    colours fit.
+    Ids count from `last_id` + 1; `last_id` is then the newest id. A track gets an id when its score
+    reaches that of its class in `shown` (C,), which may be changed, or with enough evidence if
+    `shown` is None. An object that comes back within
+    `LONGEST_GAP` seconds gets its id again if its motion and its colours fit.
     """
 
-    def __init__(self, classes: Sequence[str], candidates: CandidateFilter) -> None:
+    def __init__(
+        self, classes: Sequence[str], candidates: CandidateFilter, last_id: int = 0
+    ) -> None:
         self._classes = classes
         self._candidates = candidates
-        self._ids = 0
+        self.last_id = last_id
+        self.shown: Floats | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -80,7 +86,7 @@ class Tracker:
         none = np.zeros((0, 4), np.float32)
         zero = np.zeros(0, np.float32)
         ids = np.zeros(0, np.int64)
-        self._shown = _Shown(none, none, none, zero, zero, np.zeros(0, bool), ids)
+        self._shown = _Shown(none, none, none, zero, zero, zero, np.zeros(0, bool), ids)
 
     def update(
         self, time: float, found: Detections | None, looks: Floats | None = None
@@ -140,6 +146,7 @@ class Tracker:
                     np.zeros_like(boxes),
                     found.scores[chosen],
                     np.zeros(born, np.float32),
+                    np.zeros(born, np.float32),
                     np.full(born, True),
                     np.zeros(born, np.int64),
                 )
@@ -181,6 +188,7 @@ class Tracker:
         seen[rows] = found.scores[chosen]
         seconds = np.where(seen > shown.scores, _RISE_SECONDS, _FALL_SECONDS)
         shown.scores += ((1 - np.exp(-step / seconds)) * (seen - shown.scores)).astype(np.float32)
+        np.maximum(shown.best_scores, shown.scores, out=shown.best_scores)
         # Two detections that are not near each other are no evidence of one object.
         shown.evidence[np.isin(self._serials, self._tracklets.begun_again)] = 0
         shown.evidence[rows] += found.strengths[chosen]
@@ -188,7 +196,10 @@ class Tracker:
     def _confirm(self, time: float) -> None:
         """Give ids to tracks with enough evidence: that of a track that was lost, or a new one."""
         shown = self._shown
-        rows = np.flatnonzero((shown.track_ids == 0) & (shown.evidence >= _EVIDENCE))
+        enough = (shown.track_ids == 0) & (shown.evidence >= _EVIDENCE)
+        if self.shown is not None and enough.any():
+            enough &= shown.scores >= self.shown[self._tracklets.votes.argmax(1)]
+        rows = np.flatnonzero(enough)
         if not len(rows):
             return
         self._lost = {
@@ -210,8 +221,8 @@ class Tracker:
             self._tracklets.votes[rows[first]] += earlier.votes
         for piece in news:
             if not piece.track_id:
-                self._ids += 1
-                piece.track_id = self._ids
+                self.last_id += 1
+                piece.track_id = self.last_id
         shown.track_ids[rows] = [piece.track_id for piece in news]
 
     def _detections(self) -> Detections:
@@ -225,4 +236,5 @@ class Tracker:
             self._classes,
             shown.track_ids[rows],
             shown.observed[rows],
+            shown.best_scores[rows],
         )

@@ -147,6 +147,23 @@ def test_a_live_run_without_a_window_tells_detections_and_numbers(tmp_path: Path
     assert len(lines.read_text().splitlines()) > 10
 
 
+def test_a_live_run_without_a_window_follows_objects(tmp_path: Path) -> None:
+    path = tmp_path / "live.jsonl"
+    words = ("live", SAMPLE, "--no-window", "--track", "--exit-after", "6", *FIXED_BACKEND)
+    done = run(*words, "--detections", path)
+    assert done.returncode == 0, done.stderr
+    found = [
+        one
+        for line in path.read_text("utf-8").splitlines()[1:]
+        for one in json.loads(line)["detections"]
+    ]
+    assert found
+    ids = {one["track_id"] for one in found}
+    # Objects are seen in many frames each.
+    assert min(ids) >= 1
+    assert len(ids) < len(found) / 3
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

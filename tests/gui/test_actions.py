@@ -251,6 +251,7 @@ def test_every_panel_control_has_a_tooltip(opened: Desk) -> None:
         ("D", "detection_panel", True),
         ("P", "numbers_panel", False),
         ("V", "source_rate", False),
+        ("T", "track", False),
     ],
 )
 def test_a_single_key_switches_its_action(

@@ -60,6 +60,13 @@ class Request:
             help="The same as --stats; without FILE, to the standard output.",
         ),
     ] = None
+    track: Annotated[
+        bool | None,
+        typer.Option(
+            "--track/--no-track",
+            help="Follow objects and give them ids. Default: as last time in the window, else off.",
+        ),
+    ] = None
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
     ] = ""

@@ -99,6 +99,7 @@ def _checked(request: Request) -> LiveRequest:
         screenshot=request.screenshot,
         stats=request.json_file or request.stats,
         detections=request.detections,
+        track=request.track,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
@@ -172,7 +173,9 @@ class _Terminal:
         )
         shown = DisplayFilters(Settings(), request.overrides)
         with (
-            LiveSession(events, shown, streams=len(request.sources)) as session,
+            LiveSession(
+                events, shown, streams=len(request.sources), track=bool(request.track)
+            ) as session,
             on_signals(lambda number, _: self._interrupt(number)),
         ):
             self._session = session

@@ -20,7 +20,8 @@ Scene = Callable[[float], NDArray[np.uint8]]
 
 def _still(time: float) -> NDArray[np.uint8]:
     """A camera that sees nothing but has noise."""
-    return np.clip(STREET + SPECKS[round(time * 120) % 5], 0, 255).astype(np.uint8)
+    image: NDArray[np.uint8] = np.clip(STREET + SPECKS[round(time * 120) % 5], 0, 255)
+    return image.astype(np.uint8)
 
 
 def _walker(speed: float, begin: float = 0.0) -> Scene:

@@ -1,0 +1,141 @@
+"""Following objects in the window: numbers, steady boxes and ways."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QDoubleSpinBox
+
+from ssd_live.detections import Detections
+from ssd_live.gui.dialogs import PreferencesDialog
+from ssd_live.gui.trails import Trails
+from ssd_live.remote.network import ModelRequest
+from ssd_live.settings import Settings
+from tests.gui.desk import Desk
+from tests.gui.waiting import wait_until
+
+Desks = Callable[..., Desk]
+
+
+@pytest.fixture
+def watching(desk: Desks, cat_and_dog: ModelRequest) -> Desk:
+    """A window in which a cat and a dog are seen."""
+    opened = desk(model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    opened.wait_for_live_layout()
+    return opened
+
+
+def _ids(desk: Desk) -> list[int]:
+    found = desk.view.visible_detections()
+    return [] if found is None or found.track_ids is None else sorted(found.track_ids.tolist())
+
+
+def test_the_key_t_gives_objects_numbers_that_stay(watching: Desk) -> None:
+    assert _ids(watching) == []
+    watching.view.setFocus()
+    watching.press("T")
+    wait_until(lambda: _ids(watching) == [1, 2], "the cat and the dog have numbers")
+    time = watching.time
+    wait_until(lambda: watching.time > time + 0.5, "half a second goes by")
+    assert _ids(watching) == [1, 2]
+    watching.press("T")
+    wait_until(
+        lambda: _ids(watching) == [] and len(watching.view.visible_detections() or ()) == 2,
+        "both are there without numbers",
+    )
+
+
+def test_the_choice_is_remembered(watching: Desk) -> None:
+    before = watching.settings.track
+    watching.trigger("track")
+    assert (before, watching.settings.track) == (False, True)
+
+
+def test_the_length_of_the_ways_is_a_preference() -> None:
+    settings = Settings()
+    dialog = PreferencesDialog(settings, ["a"], "/tmp")
+    boxes = [box for box in dialog.findChildren(QDoubleSpinBox) if box.suffix() == " s"]
+    assert [box.value() for box in boxes] == [2.0]
+    boxes[0].setValue(5)
+    dialog.change(settings)
+    assert settings.trail_seconds == 5
+
+
+def _at(x: float, track_id: int = 1) -> Detections:
+    return Detections(
+        np.array([[x - 5, 10, x + 5, 50]], np.float32),
+        np.array([0.9], np.float32),
+        np.zeros(1, np.int32),
+        ("cat",),
+        np.array([track_id], np.int64),
+        np.array([True]),
+    )
+
+
+def _painted(trails: Trails, found: Detections) -> set[tuple[int, int]]:
+    """The pixels that a way changes on a white image of 200 x 100, at half the frame's size."""
+    image = QImage(200, 100, QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    painter = QPainter(image)
+    trails.paint(painter, found, (10.0, 20.0, 0.5), 1)
+    painter.end()
+    return {
+        (x, y) for x in range(200) for y in range(100) if image.pixelColor(x, y).lightness() < 250
+    }
+
+
+def test_a_way_runs_along_the_feet_for_the_last_seconds() -> None:
+    trails = Trails(seconds=2.0)
+    for step in range(40):
+        trails.add(step / 10, _at(5.0 * step))
+    ink = _painted(trails, _at(195))
+    # The frame's x of 95 (at 1.9 s) to 195 (at 3.9 s), and y of 50.
+    assert min(x for x, _ in ink) == pytest.approx(10 + 95 / 2, abs=4)
+    assert max(x for x, _ in ink) == pytest.approx(10 + 195 / 2, abs=4)
+    assert {y for _, y in ink} <= set(range(42, 49))
+
+
+def test_a_way_fades_to_the_past() -> None:
+    trails = Trails(seconds=4.0)
+    for step in range(40):
+        trails.add(step / 10, _at(5.0 * step))
+    image = QImage(200, 100, QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    painter = QPainter(image)
+    trails.paint(painter, _at(195), (0.0, 0.0, 1.0), 2)
+    painter.end()
+    assert image.pixelColor(10, 50).saturation() < image.pixelColor(180, 50).saturation()
+
+
+def test_a_seek_begins_the_ways_anew() -> None:
+    for time in (1.0, 60.0):
+        trails = Trails(seconds=2.0)
+        for step in range(20):
+            trails.add(3 + step / 10, _at(5.0 * step))
+        trails.add(time, _at(30))
+        assert _painted(trails, _at(30)) == set()
+
+
+def test_only_objects_that_are_shown_have_ways() -> None:
+    trails = Trails(seconds=2.0)
+    for step in range(20):
+        trails.add(step / 10, _at(5.0 * step))
+    assert _painted(trails, _at(95, track_id=2)) == set()
+    trails.clear()
+    assert _painted(trails, _at(95)) == set()
+
+
+def test_no_seconds_are_no_ways() -> None:
+    trails = Trails(seconds=0.0)
+    for step in range(20):
+        trails.add(step / 10, _at(5.0 * step))
+    assert _painted(trails, _at(95)) == set()
+
+
+def test_a_day_needs_no_memory() -> None:
+    trails = Trails(seconds=60.0)
+    for step in range(5000):
+        trails.add(step / 30, _at(5.0, track_id=step))
+    assert len(_painted(trails, _at(5.0, track_id=4999))) == 0

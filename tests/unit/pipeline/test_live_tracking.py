@@ -1,0 +1,125 @@
+"""Tracking in the live pipeline."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections, no_detections
+from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.live import LivePipeline
+from ssd_live.remote.network import LiveModel
+from ssd_live.video.sources import parse_source
+from tests.live_parts import VIEW, MemoryBackend, Painter, network_of
+from tests.waiting import wait_until
+
+PATTERN = parse_source("pattern:64x36@100")
+
+
+def _network(name: str = "thing") -> LiveModel:
+    """A network that finds one thing in every frame."""
+    network = network_of(MemoryBackend())
+    return replace(
+        network,
+        accept_all=DetectionFilter((name,), 0.0, np.array([True])),
+        thresholds=(0.4,),
+    )
+
+
+@contextmanager
+def _tracking(source: str = "pattern:64x36@100") -> Iterator[tuple[LivePipeline, Painter]]:
+    with LivePipeline(lambda: None) as pipeline:
+        pipeline.track_objects(True)
+        pipeline.use(_network())
+        pipeline.set_viewport(VIEW)
+        pipeline.open(parse_source(source), CaptureOptions())
+        yield pipeline, Painter()
+
+
+def _found(pipeline: LivePipeline, painter: Painter) -> Detections:
+    found = painter.paint_next(pipeline).detections
+    return no_detections() if found is None else found
+
+
+def _next_ids(pipeline: LivePipeline, painter: Painter) -> list[int]:
+    """The ids in the next picture that has any."""
+    ids: list[int] = []
+
+    def are_there() -> bool:
+        found = _found(pipeline, painter)
+        ids[:] = [] if found.track_ids is None else found.track_ids.tolist()
+        return bool(ids)
+
+    wait_until(are_there, what="an object with an id")
+    return ids
+
+
+def test_a_thing_keeps_its_id() -> None:
+    with _tracking() as (pipeline, painter):
+        assert _next_ids(pipeline, painter) == [1]
+        for _ in range(20):
+            assert _next_ids(pipeline, painter) == [1]
+
+
+def test_without_tracking_there_are_no_ids() -> None:
+    with _tracking() as (pipeline, painter):
+        _next_ids(pipeline, painter)
+        pipeline.track_objects(False)
+        wait_until(
+            lambda: (its := _found(pipeline, painter)).track_ids is None and len(its) == 1,
+            what="detections without ids",
+        )
+
+
+def test_another_source_has_other_objects() -> None:
+    with _tracking() as (pipeline, painter):
+        assert _next_ids(pipeline, painter) == [1]
+        pipeline.open(PATTERN, CaptureOptions())
+        wait_until(lambda: _next_ids(pipeline, painter) == [2], what="a new id")
+
+
+def test_the_same_model_on_another_backend_goes_on() -> None:
+    with _tracking() as (pipeline, painter):
+        assert _next_ids(pipeline, painter) == [1]
+        other = _network()
+        pipeline.use(other)
+        wait_until(lambda: pipeline.network is other, what="the other network")
+        for _ in range(5):
+            assert _next_ids(pipeline, painter) == [1]
+
+
+def test_no_id_is_given_twice_by_another_model_or_after_a_break() -> None:
+    with _tracking() as (pipeline, painter):
+        assert _next_ids(pipeline, painter) == [1]
+        pipeline.use(_network("other"))
+        wait_until(lambda: _next_ids(pipeline, painter) == [2], what="an id of the other model")
+        pipeline.track_objects(False)
+        wait_until(lambda: _found(pipeline, painter).track_ids is None, what="no ids")
+        pipeline.track_objects(True)
+        wait_until(lambda: _next_ids(pipeline, painter) == [3], what="an id after the break")
+
+
+def test_what_is_not_shown_gets_no_id() -> None:
+    with _tracking() as (pipeline, painter):
+        pipeline.shown_thresholds = np.array([0.95], np.float32)
+        pipeline.open(PATTERN, CaptureOptions())
+        for _ in range(20):
+            found = _found(pipeline, painter)
+        assert found.track_ids is not None
+        assert len(found) == 0
+        pipeline.shown_thresholds = np.array([0.5], np.float32)
+        assert len(_next_ids(pipeline, painter)) == 1
+
+
+def test_an_image_is_not_tracked(tmp_path: Path) -> None:
+    import cv2
+
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((36, 64, 3), 99, np.uint8))
+    with _tracking(str(path)) as (pipeline, painter):
+        wait_until(lambda: len(_found(pipeline, painter)) == 1, what="the thing in the image")
+        assert painter.painted[-1].detections is not None
+        assert painter.painted[-1].detections.track_ids is None

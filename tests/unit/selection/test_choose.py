@@ -92,7 +92,10 @@ def test_with_measure_the_fastest_is_taken_though_nothing_was_known(
 # By the rule.
 
 
-def test_nothing_is_measured_before_the_first_frame(model: ModelFile, trials: Trials) -> None:
+def test_nothing_is_measured_before_the_first_frame(
+    model: ModelFile, trials: Trials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cpu_features", lambda: ("avx2",))
     decision = decide(model)
     assert decision.choice == OPENVINO
     assert decision.measurement is None

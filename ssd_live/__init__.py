@@ -12,7 +12,7 @@ from ssd_live.errors import SsdLiveError
 
 if TYPE_CHECKING:
     from ssd_live.detection.detector import Detector, load
-    from ssd_live.detection.video import SourceDetections, detect
+    from ssd_live.detection.video import SourceDetections, detect, track
     from ssd_live.detections import Detection, Detections
     from ssd_live.imaging.overlay import draw
     from ssd_live.video.image_video import VideoFile
@@ -28,6 +28,7 @@ __all__ = [
     "detect",
     "draw",
     "load",
+    "track",
 ]
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ _HOMES = {
     "Detector": "ssd_live.detection.detector",
     "detect": "ssd_live.detection.video",
     "SourceDetections": "ssd_live.detection.video",
+    "track": "ssd_live.detection.video",
     "Detection": "ssd_live.detections",
     "Detections": "ssd_live.detections",
     "draw": "ssd_live.imaging.overlay",

@@ -66,31 +66,31 @@ class Detector:
         """
         self._check_process()
         with self._lock:
-            return [found for _, found in self._pipelined(frame_of(image) for image in images)]
+            return [found for _, found, _ in self._pipelined(frame_of(image) for image in images)]
 
     def _frames(
         self, frames: Iterable[Frame], most: int = 0
-    ) -> Generator[tuple[Frame, Detections]]:
-        """Yield each frame with its detections, while later frames are already being computed.
+    ) -> Generator[tuple[Frame, Detections, Pixels]]:
+        """Yield each frame with its detections and its network input.
 
-        At most `most` frames are in flight; 0 means as many as the backend can take. Until the
-        iteration ends, no other thread and no other call may use this detector. Raises what a call
-        with one image raises.
+        Meanwhile, later frames are already being computed. At most `most` frames are in flight; 0
+        means as many as the backend can take. Until the iteration ends, no other thread and no
+        other call may use this detector. Raises what a call with one image raises.
         """
         self._check_process()
         yield from self._pipelined(frames, most)
 
     def _pipelined(
         self, frames: Iterable[Frame], most: int = 0
-    ) -> Generator[tuple[Frame, Detections]]:
+    ) -> Generator[tuple[Frame, Detections, Pixels]]:
         backend, size = self._open(), self.model.metadata.input_size
         most = min(most, backend.slots) if most else backend.slots
         in_flight: deque[tuple[Frame, Pixels, Pending]] = deque()
 
-        def first() -> tuple[Frame, Detections]:
-            frame, _, pending = in_flight.popleft()
+        def first() -> tuple[Frame, Detections, Pixels]:
+            frame, pixels, pending = in_flight.popleft()
             found = self._filter.detections(pending.result(), 0, (frame.width, frame.height))
-            return frame, found
+            return frame, found, pixels[0]
 
         for frame in frames:
             # The pixels must not change or go away until the result is there.

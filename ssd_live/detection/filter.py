@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.modelfile.metadata import Metadata
+from ssd_live.tracking.options import TrackingForm, TrackingOptions
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ def display_thresholds(metadata: Metadata) -> tuple[float, ...]:
     """
     own = metadata.class_thresholds or [metadata.lowest_shown] * len(metadata.classes)
     return tuple(max(threshold, metadata.score_threshold) for threshold in own)
+
+
+def for_tracking(
+    form: TrackingForm, metadata: Metadata, shown: DetectionFilter
+) -> tuple[TrackingOptions, DetectionFilter]:
+    """Return how objects are tracked, and the filter of the detections that help in that.
+
+    `shown` is the filter for what is shown; `metadata` describes the model.
+    """
+    options = TrackingOptions(
+        form, shown.classes, display_thresholds(metadata), tuple(shown.thresholds.tolist())
+    )
+    lowest = max(options.lowest_score, metadata.score_threshold)
+    return options, replace(shown, threshold=lowest, class_thresholds=None)
 
 
 def accept_all(metadata: Metadata) -> DetectionFilter:

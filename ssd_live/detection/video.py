@@ -1,16 +1,25 @@
 """Iterate over the frames of a video, a camera or a folder of images with their detections."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ssd_live.backends.base import Precision
 from ssd_live.closing import Closing
 from ssd_live.detection.detector import Detector, load
-from ssd_live.detections import Detections
-from ssd_live.imaging.frame import Frame
+from ssd_live.detection.filter import detection_filter, for_tracking
+from ssd_live.detections import Detections, no_detections
+from ssd_live.errors import UsageError
+from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.modelfile.catalogue import DEFAULT_MODEL
+from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.results.spool import Spool
+from ssd_live.selection.choose import choose
+from ssd_live.tracking.appearance import colour_histograms
+from ssd_live.tracking.options import TrackingForm, TrackingOptions
 from ssd_live.video.sources import SourceInfo, SourceOptions, open_source, parse_source
 
 # Each frame in flight takes memory, and this many keep a backend busy.
@@ -18,7 +27,7 @@ _MOST_IN_FLIGHT = 16
 
 
 class SourceDetections(Closing):
-    """An iterator over the frames of a source; `detect` returns it.
+    """An iterator over the frames of a source; `detect` and `track` return it.
 
     Each item is (image, detections): the image is (H, W, 3) uint8 BGR, and belongs to the caller.
     `info` describes the source: its `width`, `height`, `rate` and `duration`. `index` and `time`
@@ -28,18 +37,31 @@ class SourceDetections(Closing):
     source fails, and `BackendError` if inference fails.
     """
 
-    def __init__(self, source: str, options: SourceOptions, detector: Detector) -> None:
+    def __init__(
+        self,
+        source: str,
+        options: SourceOptions,
+        detector: Detector,
+        tracking: TrackingOptions | None = None,
+    ) -> None:
+        self._spec, self._options = parse_source(source), options
         self._detector = detector
+        self._tracking = tracking
         try:
-            self._source = open_source(parse_source(source), options)
+            self._source = open_source(self._spec, options)
         except BaseException:
             detector.close()
             raise
         self.info: SourceInfo = self._source.info
+        if tracking is not None and tracking.form == "two-pass" and self.info.is_live:
+            self._source.close()
+            detector.close()
+            raise UsageError(
+                f"{source}: the form two-pass reads a file twice; a camera, a stream or the screen "
+                'needs form="live"'
+            )
         self.index, self.time = -1, 0.0
-        # Frames of a camera must not wait for later ones.
-        most = 1 if self.info.is_live else _MOST_IN_FLIGHT
-        self._results = detector._frames(self._frames(), most)
+        self._results = self._frames()
 
     def __iter__(self) -> Self:
         return self
@@ -61,9 +83,45 @@ class SourceDetections(Closing):
         self._source.close()
         self._detector.close()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Generator[tuple[Frame, Detections]]:
+        """Yield the frames with their detections, or with their tracked objects."""
+        if self._tracking is None:
+            for frame, found, _ in self._detected():
+                yield frame, found
+        elif self._tracking.form == "live":
+            tracker = self._tracking.tracker()
+            for frame, found, image in self._detected():
+                (objects,) = tracker.add(frame.time, found, _looks(frame, found, image))
+                yield frame, objects
+        else:
+            yield from self._two_passes(self._tracking)
+
+    def _two_passes(self, tracking: TrackingOptions) -> Generator[tuple[Frame, Detections]]:
+        tracker = tracking.tracker()
+        with Spool() as spool:
+            for frame, found, image in self._detected():
+                for objects in tracker.add(frame.time, found, _looks(frame, found, image)):
+                    spool.add(objects)
+            for objects in tracker.finish():
+                spool.add(objects)
+            self._source.close()
+            self._source = open_source(self._spec, self._options)
+            while (again := self._source.read()) is not None:
+                known = spool.next(tracking.classes)
+                yield again, no_detections(tracking.classes) if known is None else known
+
+    def _detected(self) -> Iterator[tuple[Frame, Detections, Pixels]]:
+        # Frames of a camera must not wait for later ones.
+        most = 1 if self.info.is_live else _MOST_IN_FLIGHT
+        return self._detector._frames(self._read(), most)
+
+    def _read(self) -> Iterator[Frame]:
         while (frame := self._source.read()) is not None:
             yield frame
+
+
+def _looks(frame: Frame, found: Detections, image: Pixels) -> NDArray[np.float32]:
+    return colour_histograms(image, found.boxes, Region(0, 0, frame.width, frame.height))
 
 
 def detect(
@@ -99,3 +157,34 @@ def detect(
         workload="throughput",
     )
     return SourceDetections(str(source), SourceOptions(size, rate), detector)
+
+
+def track(
+    source: str | Path | int,
+    *,
+    form: TrackingForm = "live",
+    model: str = DEFAULT_MODEL,
+    backend: str = "auto",
+    precision: Precision | Literal["auto"] = "auto",
+    threshold: float | None = None,
+    classes: Sequence[str] = (),
+    size: tuple[int, int] | None = None,
+    rate: float | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> SourceDetections:
+    """Return an iterator over the frames of a source, each with its tracked objects.
+
+    `track_ids` and `observed` of the `Detections` are then set. With the form "live" each frame is
+    answered at once. With "two-pass" the whole source is read before the first frame is returned,
+    and again for the frames: that finds more, and fills gaps. It needs a file or a folder.
+    `threshold` is the lowest score of a track that is shown. The other arguments are those of
+    `detect`.
+
+    Raises what `detect` raises, and `UsageError` if a live source is to be read twice.
+    """
+    file = find_model(model)
+    shown = detection_filter(file.metadata, threshold, classes)
+    tracking, wanted = for_tracking(form, file.metadata, shown)
+    choice = choose(file, backend, precision, workload="throughput", notify=notify)
+    detector = Detector(file, choice, wanted, "throughput")
+    return SourceDetections(str(source), SourceOptions(size, rate), detector, tracking)

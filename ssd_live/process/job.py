@@ -27,8 +27,8 @@ from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.plan import Task
-from ssd_live.process.spool import Spool
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
+from ssd_live.results.spool import Spool
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable

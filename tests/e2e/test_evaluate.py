@@ -587,3 +587,32 @@ def test_a_package_that_is_not_installed_is_named_before_the_work(
     answer = ssd("eval", MODEL, "--data", data, *words, *FIXED_BACKEND)
     assert answer.code == 1
     assert "pip install" in error_of(answer)
+
+
+def test_tracks_are_measured_against_labels(tmp_path: Path, ssd: Callable[..., Answer]) -> None:
+    labels = "".join(f"{frame},1,{10 * frame},20,30,60,1,-1,-1,-1\n" for frame in range(1, 11))
+    (tmp_path / "gt.txt").write_text(labels)
+    (tmp_path / "good.txt").write_text(labels)
+    (tmp_path / "split.txt").write_text("".join(labels.replace(",1,60,", ",2,60,")))
+    answer = ssd(
+        "eval",
+        tmp_path / "good.txt",
+        tmp_path / "split.txt",
+        "--tracking",
+        "--data",
+        tmp_path / "gt.txt",
+        "--json",
+        tmp_path / "out.json",
+    )
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == "100.00 HOTA"
+    assert "1 labelled objects in 10 frames" in answer.out
+    good, split = json.loads((tmp_path / "out.json").read_text("utf-8"))["results"]
+    assert (good["mota"], good["idf1"], good["switches"]) == (1, 1, 0)
+    assert split["switches"] > 0
+
+
+def test_tracking_takes_no_options_for_images(tmp_path: Path, ssd: Callable[..., Answer]) -> None:
+    answer = ssd("eval", "a.txt", "--tracking", "--data", "gt.txt", "--sheet", "a.png")
+    assert answer.code == 2
+    assert "--tracking has no --sheet" in answer.err

@@ -20,10 +20,24 @@ class Request:
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL [OTHER]", help="Model name or model file, or two of them to compare."
+            metavar="MODEL [OTHER]",
+            help="Model name or model file, or two of them to compare. With --tracking: files of "
+            "tracks, MOT text (.txt) or .jsonl.",
         ),
     ]
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Labelled images: VOC, COCO or YOLO.")]
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Labelled images: VOC, COCO or YOLO. With --tracking: labels as MOT text.",
+        ),
+    ]
+    tracking: Annotated[
+        bool,
+        typer.Option(
+            "--tracking", help="Measure files of tracks: MOTA, IDF1 and HOTA (needs trackeval)."
+        ),
+    ] = False
     split: Annotated[str, typer.Option(help="Part of the data, for example test or val2017.")] = ""
     backend: Annotated[
         str, typer.Option(help="Backend, or two to compare, for example openvino,onnxruntime.")
@@ -56,6 +70,11 @@ class Request:
 
     def run(self) -> None:
         """Run the command with these arguments and options."""
+        if self.tracking:
+            from ssd_live.commands.evaluate import tracking
+
+            tracking.run(self)
+            return
         from ssd_live.commands.evaluate.run import run
 
         run(self)

@@ -12,13 +12,12 @@ from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
-from ssd_live.detection.filter import DetectionFilter, detection_filter, display_thresholds
+from ssd_live.detection.filter import detection_filter, for_tracking
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
 from ssd_live.process.plan import Plan, make_plan
@@ -29,7 +28,6 @@ from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.measure import measured
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, check_writable
-from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.encoders import (
     CRF_RANGE,
     DEFAULT_CRF,
@@ -76,9 +74,9 @@ def run(request: Request) -> None:
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     model = find_model(request.model)
     wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
-    tracking = _tracking(request, model.metadata, wanted)
-    if tracking is not None:
-        wanted = replace(wanted, threshold=tracking.lowest_score, class_thresholds=None)
+    tracking = None
+    if request.track is not None and request.track != "off":
+        tracking, wanted = for_tracking(request.track, model.metadata, wanted)
     decision = decide(
         model, request.backend, request.precision, workload="throughput", notify=notify
     )
@@ -193,23 +191,6 @@ def _workers(
     count = request.jobs or max(machine.available_cores() // _CORES_FOR_ONE, 1)
     return stack.enter_context(
         local_workers(LoadedModel(config, backend), settings, min(count, inputs))
-    )
-
-
-def _tracking(
-    request: Request, metadata: Metadata, shown: DetectionFilter
-) -> TrackingOptions | None:
-    """Return how objects are tracked, or None. `shown` is the filter without tracking."""
-    if request.track in (None, "off"):
-        return None
-    assert request.track != "off"
-    thresholds = (
-        [shown.threshold] * len(shown.classes)
-        if shown.class_thresholds is None
-        else shown.class_thresholds.tolist()
-    )
-    return TrackingOptions(
-        request.track, shown.classes, display_thresholds(metadata), tuple(thresholds)
     )
 
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import ssd_live
+from ssd_live.cli import main
 from ssd_live.errors import MediaError, OutputError, UsageError
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.tracking.options import TrackingForm
 from tests.clips import SAMPLE, pictures, write_clip
 
 CLASSES = ("cat", "dog")
@@ -305,6 +307,35 @@ def test_tracks_are_in_every_form() -> None:
     assert found.to_supervision().tracker_id.tolist() == [7, 3]
     kept = found.where(np.array([False, True]))
     assert [one.track_id for one in kept] == [3]
+
+
+@pytest.mark.parametrize("form", ["live", "two-pass"])
+def test_the_objects_of_a_video_are_tracked(form: TrackingForm, tmp_path: Path) -> None:
+    """As `process --track` does it."""
+    ids: list[list[int]] = []
+    with ssd_live.track(SAMPLE, form=form, threshold=0.3, backend="onnxruntime") as tracked:
+        for image, found in tracked:
+            assert image.shape == (272, 640, 3)
+            assert found.track_ids is not None
+            ids.append(found.track_ids.tolist())
+    assert len(ids) == 250
+    lines = tmp_path / "a.jsonl"
+    words = ["--no-video", "--threshold", "0.3", "--backend", "onnxruntime", "--track", form]
+    assert main(["process", str(SAMPLE), *words, "--detections", str(lines)]) == 0
+    wanted = [
+        [one["track_id"] for one in json.loads(line)["detections"]]
+        for line in lines.read_text("utf-8").splitlines()[1:]
+    ]
+    assert ids == wanted
+    assert any(ids)
+
+
+def test_a_camera_cannot_be_read_twice() -> None:
+    with pytest.raises(UsageError, match='needs form="live"'):
+        ssd_live.track("pattern", form="two-pass")
+    with ssd_live.track("pattern:64x64@500") as tracked:
+        _, found = next(tracked)
+    assert found.track_ids is not None
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from ssd_live.pipeline.in_flight import (
     PreparedFrame,
     burst_weight,
 )
-from ssd_live.pipeline.motion_gate import Look, MotionGate
+from ssd_live.pipeline.motion_gate import FrameUse, MotionGate
 
 # How long to wait for new frames while requests are in flight; the detections of those may be ready
 # by then.
@@ -294,13 +294,13 @@ class BatchPipeline(Generic[Other]):
         """
         size = (frame.width, frame.height)
         inference = self._inference
-        look: Look = "none"
+        use: FrameUse = "none"
         if inference is not None and not inference.every:
-            look = self._gate.look(frame)
+            use = self._gate.use(frame)
         elif inference is not None and frame.index % inference.every == 0:
-            look = "detect"
+            use = "detect"
         image: NetworkImage | None
-        if inference is None or look == "none":
+        if inference is None or use == "none":
             image = None
         elif isinstance(frame, GpuFrame):
             image = frame.picture(inference.region)
@@ -312,7 +312,7 @@ class BatchPipeline(Generic[Other]):
             frame if self._pixels else replace(frame, planes=(), native=None),
             size,
             image,
-            look == "check",
+            use == "check",
         )
 
     def _resized(self, frame: Frame, inference: InferenceConfig) -> Pixels:

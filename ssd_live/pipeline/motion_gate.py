@@ -1,4 +1,4 @@
-"""Decide on which frames the network looks for objects, by what moves."""
+"""Decide on which frames inference runs, by what moves."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.pixels import Pixels
 
-# The longest time between two looks, in seconds: nothing new waits longer.
+# The longest time between two detections, in seconds: nothing new waits longer.
 LONGEST_SECONDS = 0.4
 # The shortest time. A tracker fills in what lies between, even if everything moves.
 _SHORTEST_SECONDS = 0.06
@@ -22,15 +22,15 @@ _LEAST_CHANGE, _MOST_CHANGE, _MEDIANS = 14, 28, 4
 # changed. Chosen on a labelled video, see docs/tracking.md.
 _TILE = 7
 _MOVED_SHARE = 0.7
-# One of so many frames without a look is looked at only to tell what was missed.
+# On one of so many other frames, inference runs only to tell what was missed.
 _CHECKED = 40
 
-# detect: the network looks, for the tracker. check: it looks, only to tell what the tracker missed.
-Look = Literal["detect", "check", "none"]
+# detect: inference runs for the tracker. check: it runs only to tell what the tracker missed.
+FrameUse = Literal["detect", "check", "none"]
 
 
 class MotionGate:
-    """Decides on which frames of one source the network looks.
+    """A gate that decides on which frames of one source inference runs.
 
     The decision depends only on the pixels and the times of the frames so far, so that it is the
     same in every run.
@@ -38,12 +38,12 @@ class MotionGate:
 
     def __init__(self) -> None:
         self._seen: Pixels | None = None
-        self._looked_at = 0.0
+        self._detected_at = 0.0
         self._unseen = 0
 
-    def look(self, frame: Frame) -> Look:
-        """Return how the network looks at `frame`, which is the next one in time."""
-        waited = frame.time - self._looked_at
+    def use(self, frame: Frame) -> FrameUse:
+        """Return how `frame` is used, which is the next one in time."""
+        waited = frame.time - self._detected_at
         seen = self._seen
         # A half of a millisecond more or less is rounding of the time base.
         if seen is not None and 0 <= waited < _SHORTEST_SECONDS - 5e-4:
@@ -55,11 +55,11 @@ class MotionGate:
             or now.shape != seen.shape
             or _has_moved(now, seen)
         ):
-            self._seen, self._looked_at = now, frame.time
+            self._seen, self._detected_at = now, frame.time
             return "detect"
         return self._without()
 
-    def _without(self) -> Look:
+    def _without(self) -> FrameUse:
         self._unseen += 1
         return "check" if self._unseen % _CHECKED == _CHECKED // 2 else "none"
 

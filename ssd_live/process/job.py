@@ -122,10 +122,11 @@ class Report:
 
     `frames` counts the finished frames. `seconds` is the total time. `stages` maps the name of each
     stage to its seconds of work. `objects` counts the detections by class name. `tracks` maps the
-    id of each track to its class name. `looks` counts the frames on which inference ran for the
-    objects. On some others it ran to check; `checked` counts the detections there and `missed`
-    those that no track shows. `notes` are messages for the user. `first_done_at` is the time when
-    the first frame was finished, as `time.time` returns it, or None if there is no such frame yet.
+    id of each track to its class name. `detected_frames` counts the frames on which inference ran
+    for the objects. On some others it ran to check; `checked` counts the detections there and
+    `missed` those that no track shows. `notes` are messages for the user. `first_done_at` is the
+    time when the first frame was finished, as `time.time` returns it, or None if there is no such
+    frame yet.
     """
 
     frames: int = 0
@@ -133,7 +134,7 @@ class Report:
     stages: dict[str, float] = field(default_factory=dict)
     objects: Counter[str] = field(default_factory=Counter)
     tracks: dict[int, str] = field(default_factory=dict)
-    looks: int = 0
+    detected_frames: int = 0
     checked: int = 0
     missed: int = 0
     notes: list[str] = field(default_factory=list)
@@ -606,7 +607,7 @@ class _TrackedFrames:
         """Add the next frame, and return those that are finished, with their objects."""
         check = None if item.check is None else self._tracking.of_image(item.check)
         self._waiting.append((item.frame, check))
-        self._report.looks += not item.stale
+        self._report.detected_frames += not item.stale
         started = time.perf_counter()
         found = None if item.stale else item.detections
         finished = self._tracker.add(item.frame.time, found, item.looks)

@@ -52,10 +52,10 @@ class RunSummary:
     `frames` counts the finished frames. `seconds` is elapsed time: with several workers the time of
     the whole run, otherwise the sum over the inputs. `stages` maps each stage to its seconds of
     work, `objects` maps each class name to its number of detections, and `tracks` to its number of
-    tracks. `looks`, `checked` and `missed` are sums of those of the reports. `outcomes` has the
-    order of the tasks. `failures` are the messages of the inputs that failed or were stopped, and
-    `last_error` is the last exception of a failed input. `notes` are messages for the user.
-    `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
+    tracks. `detected_frames`, `checked` and `missed` are sums of those of the reports. `outcomes`
+    has the order of the tasks. `failures` are the messages of the inputs that failed or were
+    stopped, and `last_error` is the last exception of a failed input. `notes` are messages for the
+    user. `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
     `summary`, `detections` and `track_table` are the paths of the written files, or None. `stopped`
     is true if the user stopped the work.
     """
@@ -65,7 +65,7 @@ class RunSummary:
     stages: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
     tracks: Counter[str] = field(default_factory=Counter)
-    looks: int = 0
+    detected_frames: int = 0
     checked: int = 0
     missed: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
@@ -434,7 +434,7 @@ def _add(totals: RunSummary, report: Report) -> None:
     totals.stages.update(report.stages)
     totals.objects.update(report.objects)
     totals.tracks.update(report.tracks.values())
-    totals.looks += report.looks
+    totals.detected_frames += report.detected_frames
     totals.checked += report.checked
     totals.missed += report.missed
     totals.notes += [note for note in report.notes if note not in totals.notes]

@@ -15,7 +15,7 @@ class _Seen(NamedTuple):
     serials: NDArray[np.int64]
     times: NDArray[np.float64]
     frames: NDArray[np.int64]
-    looked: NDArray[np.int64]
+    searched: NDArray[np.int64]
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     votes: NDArray[np.float32]
@@ -31,15 +31,15 @@ class Piece:
 
     `times` (N,), `frames` (N,), `boxes` (N, 4) and `scores` (N,) have one entry for each detection,
     in the order of time; old entries may be dropped with `forget`. `boxes` are x1, y1, x2, y2 in
-    pixels. `begin` is the time of the first detection. `first_look` and `last_look` are the numbers
-    of the first and the last search for objects that found it. `square_sum`, `votes` and `looks`
-    are the sums of its squared scores, its votes for each class and its colour histograms.
+    pixels. `begin` is the time of the first detection. `first_search` and `last_search` are the
+    numbers of the first and the last search for objects that found it. `square_sum`, `votes` and
+    `looks` are the sums of its squared scores, its votes for each class and its colour histograms.
     `track_id` is 0 as long as it has none.
     """
 
     def __init__(self, seen: _Seen) -> None:
         self.begin = float(seen.times[0])
-        self.first_look = int(seen.looked[0])
+        self.first_search = int(seen.searched[0])
         self.times, self.frames = seen.times[:0], seen.frames[:0]
         self.boxes, self.scores = seen.boxes[:0], seen.scores[:0]
         self.square_sum = 0.0
@@ -65,7 +65,7 @@ class Piece:
     def extend(self, seen: _Seen) -> None:
         """Add the next detections."""
         self._append(seen.times, seen.frames, seen.boxes, seen.scores)
-        self.last_look = int(seen.looked[-1])
+        self.last_search = int(seen.searched[-1])
         self.square_sum += float(np.square(seen.scores).sum())
         self.votes += seen.votes.sum(0)
         self.looks += seen.looks.sum(0)
@@ -79,7 +79,7 @@ class Piece:
         self._append(
             later.times[start:], later.frames[start:], later.boxes[start:], later.scores[start:]
         )
-        self.last_look = later.last_look
+        self.last_search = later.last_search
         self.square_sum += later.square_sum - float(np.square(later.scores[:start]).sum())
         self.votes += later.votes
         self.looks += later.looks
@@ -132,7 +132,7 @@ class Pieces:
     def __init__(self) -> None:
         self.by_serial: dict[int, Piece] = {}
         self._noted: list[_Seen] = []
-        self._looks = 0
+        self._searches = 0
 
     def note(self, time: float, frame: int, found: Candidates, serials: NDArray[np.int64]) -> None:
         """Note the detections of a frame, which has the number `frame`.
@@ -141,7 +141,7 @@ class Pieces:
         none.
         """
         chosen = np.flatnonzero(serials >= 0)
-        looked, self._looks = self._looks, self._looks + 1
+        searched, self._searches = self._searches, self._searches + 1
         if not len(chosen):
             return
         seen = found.some(chosen)
@@ -151,7 +151,7 @@ class Pieces:
                 serials[chosen],
                 np.full(len(chosen), time),
                 np.full(len(chosen), frame),
-                np.full(len(chosen), looked),
+                np.full(len(chosen), searched),
                 seen.boxes,
                 seen.scores,
                 seen.votes,

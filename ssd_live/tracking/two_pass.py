@@ -160,8 +160,8 @@ class TwoPassTracker:
         times = np.array([frame.time for frame in frames])
         for piece in sorted(pieces, key=lambda piece: (piece.begin, -piece.square_sum)):
             first, end = np.searchsorted(times, (piece.begin, piece.last_time + 1e-9))
-            looks = piece.last_look - piece.first_look + 1
-            score, class_id = math.sqrt(piece.square_sum / (looks + _DOUBT)), piece.class_id
+            searches = piece.last_search - piece.first_search + 1
+            score, class_id = math.sqrt(piece.square_sum / (searches + _DOUBT)), piece.class_id
             if first >= end or score < self._shown[class_id]:
                 continue
             if not piece.track_id:

@@ -93,7 +93,7 @@ def run(request: Request) -> None:
         for note in report.notes:
             notify(f"note: {note}")
         if request.every == "auto":
-            notify(_looks_text(report))
+            notify(_detected_text(report))
         notify(f"{report.frames} frames in {report.seconds:.2f} s, {report.fps:.1f} FPS")
         return
     with ExitStack() as stack:
@@ -280,9 +280,9 @@ def _track_counts(totals: RunSummary | Report) -> dict[str, int]:
     return dict(tracks)
 
 
-def _look_counts(totals: RunSummary | Report) -> dict[str, int]:
+def _detected_counts(totals: RunSummary | Report) -> dict[str, int]:
     return {
-        "detected_frames": totals.looks,
+        "detected_frames": totals.detected_frames,
         "checked_detections": totals.checked,
         "missed_detections": totals.missed,
     }
@@ -297,7 +297,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         "fps": round(totals.fps, 2),
         "objects": dict(totals.objects),
         **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
-        **({} if request.every != "auto" else _look_counts(totals)),
+        **({} if request.every != "auto" else _detected_counts(totals)),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
         or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
@@ -310,9 +310,9 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         file.write(b"\n")
 
 
-def _looks_text(totals: RunSummary | Report) -> str:
+def _detected_text(totals: RunSummary | Report) -> str:
     """Say on how many frames objects were detected, and what was found of the same objects."""
-    share = f"detected on {totals.looks / max(totals.frames, 1):.0%} of the frames"
+    share = f"detected on {totals.detected_frames / max(totals.frames, 1):.0%} of the frames"
     if not totals.checked:
         return f"{share}; too few objects to tell what was missed"
     same = 1 - totals.missed / totals.checked
@@ -344,7 +344,7 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     if totals.tracks:
         print(f"distinct objects: {objects_text(totals.tracks)}")
     if request.every == "auto":
-        print(_looks_text(totals))
+        print(_detected_text(totals))
     work = sum(totals.stages.values())
     print(
         "time: "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import bgr_to_yuv420
-from ssd_live.pipeline.motion_gate import LONGEST_SECONDS, Look, MotionGate
+from ssd_live.pipeline.motion_gate import LONGEST_SECONDS, FrameUse, MotionGate
 
 NOISE = np.random.default_rng(1)
 STREET = NOISE.integers(60, 190, (36, 64, 3), np.uint8)
@@ -37,15 +37,15 @@ def _walker(speed: float, begin: float = 0.0) -> Scene:
     return scene
 
 
-def _looks(scene: Scene, seconds: float = 4.0, rate: float = 30.0) -> list[tuple[float, Look]]:
+def _looks(scene: Scene, seconds: float = 4.0, rate: float = 30.0) -> list[tuple[float, FrameUse]]:
     gate, looks = MotionGate(), []
     for index in range(round(seconds * rate)):
         frame = Frame((scene(index / rate),), index=index, time=index / rate)
-        looks.append((frame.time, gate.look(frame)))
+        looks.append((frame.time, gate.use(frame)))
     return looks
 
 
-def _times(looks: list[tuple[float, Look]]) -> list[float]:
+def _times(looks: list[tuple[float, FrameUse]]) -> list[float]:
     return [time for time, look in looks if look == "detect"]
 
 
@@ -56,7 +56,7 @@ def test_where_nothing_moves_it_looks_after_the_longest_time(rate: float) -> Non
     assert waits.min() > LONGEST_SECONDS - 1 / rate - 1e-3
 
 
-def test_faster_motion_is_looked_at_more_often() -> None:
+def test_faster_motion_is_detected_at_more_often() -> None:
     counts = [len(_times(_looks(_walker(speed)))) for speed in (0, 100, 300)]
     assert counts[0] < counts[1] < counts[2] <= 4 / 0.06
 
@@ -86,7 +86,7 @@ def test_yuv_frames_are_judged_like_bgr() -> None:
         bgr = Frame((image,), index=index, time=index / 30)
         frame_matrix = bgr.matrix
         yuv = Frame(bgr_to_yuv420(image, frame_matrix), "yuv420p", index=index, time=index / 30)
-        assert gates[0].look(bgr) == gates[1].look(yuv)
+        assert gates[0].use(bgr) == gates[1].use(yuv)
 
 
 def test_some_frames_between_are_checked() -> None:
@@ -101,20 +101,20 @@ def test_the_same_frames_are_chosen_in_every_run() -> None:
     assert _looks(scene, 2) == _looks(scene, 2)
 
 
-def test_time_that_goes_back_is_looked_at() -> None:
+def test_time_that_goes_back_is_detected_at() -> None:
     gate = MotionGate()
-    assert gate.look(Frame((STREET,), time=50.0)) == "detect"
-    assert gate.look(Frame((STREET,), time=1.0)) == "detect"
-    assert gate.look(Frame((STREET,), time=1.2)) == "none"
+    assert gate.use(Frame((STREET,), time=50.0)) == "detect"
+    assert gate.use(Frame((STREET,), time=1.0)) == "detect"
+    assert gate.use(Frame((STREET,), time=1.2)) == "none"
 
 
-def test_another_size_is_looked_at() -> None:
+def test_another_size_is_detected_at() -> None:
     gate = MotionGate()
-    gate.look(Frame((STREET,), time=0.0))
-    assert gate.look(Frame((STREET[:200],), time=0.1)) == "detect"
+    gate.use(Frame((STREET,), time=0.0))
+    assert gate.use(Frame((STREET[:200],), time=0.1)) == "detect"
 
 
 def test_a_tiny_frame_has_one_tile() -> None:
     gate = MotionGate()
     for index in range(8):
-        gate.look(Frame((np.full((2, 2, 3), 30 * index, np.uint8),), time=index / 10))
+        gate.use(Frame((np.full((2, 2, 3), 30 * index, np.uint8),), time=index / 10))

@@ -52,6 +52,7 @@ SHARES = (
         "tests/unit/pipeline",
         "tests/unit/process",
         "tests/unit/results",
+        "tests/unit/tracking",
         "tests/unit/system",
         "tests/unit/test_architecture.py",
         "tests/unit/test_command_options.py",

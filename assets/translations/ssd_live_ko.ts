@@ -831,6 +831,14 @@
         <translation>추적 중인 물체 뒤에 표시할 지나온 길의 길이</translation>
     </message>
     <message>
+        <source>Detect less often where nothing moves</source>
+        <translation>움직임이 없으면 덜 자주 감지</translation>
+    </message>
+    <message>
+        <source>Saves power while objects are followed (T); something new waits 0.4 s at most</source>
+        <translation>물체를 추적하는 동안(T) 전력을 절약합니다. 새 물체는 늦어도 0.4초 안에 감지됩니다</translation>
+    </message>
+    <message>
         <source> FPS</source>
         <translation> FPS</translation>
     </message>

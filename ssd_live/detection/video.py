@@ -108,7 +108,7 @@ class SourceDetections(Closing):
             self._source = open_source(self._spec, self._options)
             while (again := self._source.read()) is not None:
                 known = spool.next(tracking.classes)
-                yield again, no_detections(tracking.classes) if known is None else known
+                yield again, no_detections(tracking.classes) if known is None else known[0]
 
     def _detected(self) -> Iterator[tuple[Frame, Detections, Pixels]]:
         # Frames of a camera must not wait for later ones.

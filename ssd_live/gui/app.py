@@ -65,6 +65,7 @@ class Application:
             show=settings.show,
             streams=len(request.sources),
             track=settings.track if request.track is None else request.track,
+            save_power=settings.save_power if request.save_power is None else request.save_power,
         ) as session:
             session.load(model_request)
             for stream, source in zip(session.streams, self._sources(), strict=False):

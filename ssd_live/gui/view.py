@@ -33,6 +33,7 @@ from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
+from ssd_live.tracking.marks import Marks
 
 BACKGROUND = QColor("#0b0c0f")
 _QUIET_TEXT = QColor("#c3c8d2")
@@ -73,6 +74,7 @@ class VideoView(QWidget):
         self._drag_from: QPointF | None = None
         self._style = BoxStyle()
         self.trails = Trails()
+        self._marks = Marks()
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
@@ -111,7 +113,10 @@ class VideoView(QWidget):
             picture.frame.height,
         ):
             self._ask()
-        self.trails.add(picture.frame.time, self.visible_detections())
+        found = self.visible_detections()
+        self.trails.add(picture.frame.time, found)
+        if found is not None:
+            self._marks.of(found, inferred=picture.inferred)
         self.update()
 
     def clear(self) -> None:
@@ -425,16 +430,16 @@ class VideoView(QWidget):
         names = found.names
         width = self._style.line_width
         self.trails.paint(painter, found, self._origin(), width)
-        observed = [True] * len(found) if found.observed is None else found.observed.tolist()
+        marked = self._marks.of(found, inferred=False).tolist()
         # Draw in reverse order, so that the box with the highest score is on top.
-        for box, name, seen in zip(
-            reversed(boxes), reversed(names), reversed(observed), strict=True
+        for box, name, is_marked in zip(
+            reversed(boxes), reversed(names), reversed(marked), strict=True
         ):
             # The dark line on both sides keeps the box visible on a background of its colour.
             for colour, line in ((_OUTLINE, width + 2), (_colour(name), width)):
                 pen = QPen(colour, line)
                 pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-                if stale or not seen:
+                if stale or is_marked:
                     pen.setStyle(Qt.PenStyle.DotLine)
                 painter.setPen(pen)
                 painter.drawRect(box)

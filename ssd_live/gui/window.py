@@ -409,6 +409,7 @@ class MainWindow(QMainWindow):
         dialog.change(self._settings)
         self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
+        self._session.save_power(self._settings.save_power)
         for view in self.grid.views:
             view.trails.seconds = self._settings.trail_seconds
         self.set_theme()

@@ -128,13 +128,18 @@ class Overlay:
         return (width, height) == (self._width, self._height)
 
     def draw(
-        self, planes: Sequence[Pixels], detections: Detections, *, stale: bool = False
+        self,
+        planes: Sequence[Pixels],
+        detections: Detections,
+        *,
+        stale: bool = False,
+        marked: NDArray[np.bool_] | None = None,
     ) -> None:
         """Draw detections onto the planes in place, with labels as the style says.
 
         `planes` are the planes of a frame and must be writable. If the detections are `stale`
-        (found on an earlier frame), only the corners of the boxes are drawn. The same is true for a
-        track that the network did not find in this frame.
+        (found on an earlier frame), only the corners of the boxes are drawn. The same is true for
+        the boxes in the mask `marked` (N,).
         """
         names = detections.names
         ids = [0] * len(names) if detections.track_ids is None else detections.track_ids.tolist()
@@ -143,8 +148,7 @@ class Overlay:
             for name, score, track_id in zip(names, detections.scores.tolist(), ids, strict=True)
         ]
         colours = [class_colour(name) for name in names]
-        observed = detections.observed
-        corners = np.full(len(names), stale) if observed is None else ~observed | stale
+        corners = np.full(len(names), stale) if marked is None else marked | stale
         self.draw_labelled(planes, detections.boxes, colours, texts, corners=corners)
 
     def draw_labelled(

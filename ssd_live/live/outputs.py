@@ -15,6 +15,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.picture import Picture
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import printable
+from ssd_live.tracking.marks import Marks
 
 
 def annotated(picture: Picture, found: Detections | None, style: BoxStyle) -> Pixels:
@@ -25,7 +26,8 @@ def annotated(picture: Picture, found: Detections | None, style: BoxStyle) -> Pi
     image = np.array(picture.frame.bgr())
     if found is not None:
         overlay = Overlay((image.shape[1], image.shape[0]), style=style)
-        overlay.draw((image,), found, stale=picture.stale)
+        marked = Marks().of(found, inferred=picture.inferred)
+        overlay.draw((image,), found, stale=picture.stale, marked=marked)
     return image
 
 

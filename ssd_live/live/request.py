@@ -32,7 +32,8 @@ class LiveRequest:
     ends, or None. `is_default` means that the command line names no source. `no_camera` means that
     the program then looked for a camera and found none. `detections` is the file for the detections
     of a session without a window, "-" for the standard output, or "" for none. `track` says whether
-    objects are tracked; None leaves it to the settings.
+    objects are tracked, and `save_power` whether inference runs only where something moves; None
+    leaves it to the settings.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -50,6 +51,7 @@ class LiveRequest:
     no_camera: bool = False
     detections: str = ""
     track: bool | None = None
+    save_power: bool | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -72,7 +72,8 @@ class LiveSession(Closing):
     are the callbacks. `shown` holds the display filters. `streams` is the number of sources at the
     start, at least 1, which share one network. With `show` "inferred", a frame is shown only after
     inference, with its own boxes. With "source", every frame is shown at once, with the newest
-    boxes that exist. With `track`, objects are tracked, each source by itself.
+    boxes that exist. With `track`, objects are tracked, each source by itself; with
+    `save_power` too, inference runs only where something moves.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class LiveSession(Closing):
         show: Show = "inferred",
         streams: int = 1,
         track: bool = False,
+        save_power: bool = False,
     ) -> None:
         self._events = events
         self.tracks_objects = track
+        self._saves_power = save_power
         self._shown = shown
         self._in_use = ActiveModel()
         # Held while the sources change and while they get a new network, so that each gets one.
@@ -121,6 +124,7 @@ class LiveSession(Closing):
             show=show,
         )
         pipeline.track_objects(self.tracks_objects)
+        pipeline.saves_power = self._saves_power
         if self._in_use.filter is not None:
             pipeline.shown_thresholds = self._in_use.filter.thresholds
         return LiveSource(pipeline, self._in_use, self._events.recorded)
@@ -174,6 +178,12 @@ class LiveSession(Closing):
         self.tracks_objects = on
         for stream in self.streams:
             stream.pipeline.track_objects(on)
+
+    def save_power(self, on: bool) -> None:
+        """Detect only where something moves while objects are tracked, or on every frame again."""
+        self._saves_power = on
+        for stream in self.streams:
+            stream.pipeline.saves_power = on
 
     # The network.
 

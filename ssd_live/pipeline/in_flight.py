@@ -44,6 +44,7 @@ class FrameDetections:
     """A frame with its detections; `stale` is true if they were found on an earlier frame.
 
     `looks` (N, `BINS`) float32 are the colour histograms of the detections, for tracking, or None.
+    If `inferred` is false, the boxes were filled in, because inference did not run on this frame.
     `check` holds what the network found in this frame only to tell what was missed, or is None.
     """
 
@@ -52,6 +53,7 @@ class FrameDetections:
     stale: bool = False
     looks: NDArray[np.float32] | None = None
     check: Detections | None = None
+    inferred: bool = True
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
+from ssd_live.pipeline.motion_gate import MotionGate
 from ssd_live.pipeline.picture import Picture, PictureSlot, Viewport, render
 from ssd_live.remote.network import LiveModel
 from ssd_live.tracking.appearance import colour_histograms
@@ -82,13 +83,15 @@ class LiveFrame:
 
     `stale` means that the detections were found on an earlier frame. If `for_show` is false,
     inference runs on the frame, but the frame is not shown and does not count as shown, failed or
-    dropped. `source_number` is the number of the source that the frame comes from.
+    dropped. If `inferred` is false, to save power, the tracker foretold the boxes. `source_number`
+    is the number of the source that the frame comes from.
     """
 
     frame: Frame
     detections: Detections | None = None
     stale: bool = False
     for_show: bool = True
+    inferred: bool = True
     # The number of the source, counted by `open`; frames of an earlier source are not shown.
     source_number: int = 0
 
@@ -159,6 +162,9 @@ class LivePipeline(Closing):
         # The infer thread uses these. An id is never given twice, so the last one is kept.
         self._tracker: Tracker | None = None
         self._last_track_id = 0
+        # Whether inference runs only where something moves, while objects are tracked.
+        self.saves_power = False
+        self._gate = MotionGate()
         # What the tracker is made for: the number of the source, the classes and the thresholds.
         self._tracked: tuple[object, ...] = ()
         self._period = 0.0
@@ -296,7 +302,7 @@ class LivePipeline(Closing):
         self.rates["display"].tick(now)
         latency = now - picture.frame.captured_at
         self.durations["latency"].add(latency)
-        if picture.detections is not None and not picture.stale:
+        if picture.detections is not None and picture.inferred and not picture.stale:
             self.recent_latency.add(now, latency)
 
     def stop(self) -> None:
@@ -404,6 +410,8 @@ class LivePipeline(Closing):
         if network is None:
             return live_frame
         frame = live_frame.frame
+        if (foretold := self._foretold(live_frame, network)) is not None:
+            return foretold
         try:
             started = time.monotonic()
             image = frame.network_input(network.input_size)
@@ -424,6 +432,25 @@ class LivePipeline(Closing):
         if live_frame.source_number == self._source_number:
             self._newest = detections
         return replace(live_frame, detections=detections)
+
+    def _foretold(self, live_frame: LiveFrame, network: LiveModel) -> LiveFrame | None:
+        """Return the frame with the boxes that the tracker expects, if that is enough.
+
+        Return None if inference must run: objects are not tracked, power is not to be saved, or
+        something moves.
+        """
+        tracker = self._tracker
+        if not (self.saves_power and self._tracks_objects):
+            return None
+        # The gate sees every frame, also those for which there is no tracker yet.
+        use = self._gate.use(live_frame.frame)
+        wanted = (live_frame.source_number, network.accept_all.classes, network.thresholds)
+        if use == "detect" or tracker is None or self._tracked != wanted:
+            return None
+        found = tracker.update(live_frame.frame.time, None)
+        if live_frame.source_number == self._source_number:
+            self._newest = found
+        return replace(live_frame, detections=found, inferred=False)
 
     def _track(
         self, live_frame: LiveFrame, found: Detections, image: Pixels, network: LiveModel
@@ -525,6 +552,7 @@ class LivePipeline(Closing):
             region,
             live_frame.detections,
             live_frame.stale,
+            live_frame.inferred,
         )
         with self._lock:
             if live_frame.source_number != self._source_number:

@@ -36,7 +36,8 @@ class Picture:
     `pixels` is a contiguous uint8 array (H, W', 4) in BGRA order; its first `width` columns show
     `region` of the frame, and the other columns are padding. `detections` are in pixels of the
     frame; they are None before the first inference has ended. `stale` means that the detections
-    were found on an earlier frame. All images of one frame have the same `number`.
+    were found on an earlier frame. If `inferred` is false, inference did not run on this frame, to
+    save power, and the tracker foretold the boxes. All images of one frame have the same `number`.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Picture:
     region: Region
     detections: Detections | None
     stale: bool = False
+    inferred: bool = True
 
 
 class PictureSlot:

@@ -33,6 +33,7 @@ from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
+from ssd_live.tracking.marks import Marks
 from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
@@ -304,7 +305,7 @@ class Job:
         def finish(item: FrameDetections) -> None:
             self._count(item, log)
             if spool is not None:
-                spool.add(item.detections)
+                spool.add(item.detections, inferred=item.inferred)
             if writer is not None:
                 annotate(item, writer)
 
@@ -345,13 +346,14 @@ class Job:
             if isinstance(item, av.Packet):
                 writer.write_packet(item)
                 return
-            found = spool.next(classes)
-            if found is None:
+            known = spool.next(classes)
+            if known is None:
                 raise BackendError(
                     f"{self._task.source}: the file gave more frames when it was read again; do "
                     "not change it meanwhile, or give --track live"
                 )
-            annotate(FrameDetections(item.frame, found), writer)
+            found, inferred = known
+            annotate(FrameDetections(item.frame, found, inferred=inferred), writer)
 
         items = self._wanted_items(reader, writer.carried_streams)
         self._run_pipeline(items, None, sink, on_progress, pixels=True)
@@ -600,13 +602,14 @@ class _TrackedFrames:
     def __init__(self, tracking: TrackingOptions, report: Report) -> None:
         self._tracker = tracking.tracker()
         self._report = report
-        self._waiting: deque[tuple[Frame, Detections | None]] = deque()
+        # Frames, what a check found, and whether inference ran.
+        self._waiting: deque[tuple[Frame, Detections | None, bool]] = deque()
         self._tracking = tracking
 
     def add(self, item: FrameDetections) -> list[FrameDetections]:
         """Add the next frame, and return those that are finished, with their objects."""
         check = None if item.check is None else self._tracking.of_image(item.check)
-        self._waiting.append((item.frame, check))
+        self._waiting.append((item.frame, check, not item.stale))
         self._report.detected_frames += not item.stale
         started = time.perf_counter()
         found = None if item.stale else item.detections
@@ -625,7 +628,7 @@ class _TrackedFrames:
 
     def _checked(self, found: Detections) -> FrameDetections:
         """Return the oldest frame with its objects, after a check if it is one for checks."""
-        frame, check = self._waiting.popleft()
+        frame, check, inferred = self._waiting.popleft()
         if check is not None:
             self._report.checked += len(check)
             if len(check) and len(found):
@@ -633,7 +636,7 @@ class _TrackedFrames:
                 self._report.missed += len(check) - int(same.sum())
             else:
                 self._report.missed += len(check)
-        return FrameDetections(frame, found)
+        return FrameDetections(frame, found, inferred=inferred)
 
 
 class _Annotator:
@@ -646,10 +649,12 @@ class _Annotator:
         self._report = report
         self._style = style
         self._overlay: Overlay | None = None
+        self._marks = Marks()
 
     def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
         started = time.perf_counter()
         frame = item.frame
+        marked = self._marks.of(item.detections, inferred=item.inferred)
         if len(item.detections):
             frame = writable(frame)
             if self._overlay is None:
@@ -657,7 +662,7 @@ class _Annotator:
                 self._overlay = Overlay(size, frame.pixel_format, frame.matrix, self._style)
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
-            self._overlay.draw(planes_of(picture), item.detections, stale=item.stale)
+            self._overlay.draw(planes_of(picture), item.detections, stale=item.stale, marked=marked)
         else:
             frame = even_sided(frame)
         drawn = time.perf_counter()

@@ -23,9 +23,15 @@ class Spool:
         self._left = 0
         self._is_written = False
 
-    def add(self, found: Detections) -> None:
-        """Add the detections of the next frame. Raises `OutputError` if the disk is full."""
-        arrays = (found.boxes, found.scores, found.class_ids, found.track_ids, found.observed)
+    def add(self, found: Detections, *, inferred: bool = True) -> None:
+        """Add the detections of the next frame, and whether inference ran on it.
+
+        Raises `OutputError` if the disk is full.
+        """
+        arrays = (
+            *(found.boxes, found.scores, found.class_ids, found.track_ids, found.observed),
+            inferred,
+        )
         try:
             pickle.dump(arrays, self._file, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
@@ -35,8 +41,8 @@ class Spool:
             ) from error
         self._left += 1
 
-    def next(self, classes: tuple[str, ...]) -> Detections | None:
-        """Return the detections of the next frame, or None if there are no more.
+    def next(self, classes: tuple[str, ...]) -> tuple[Detections, bool] | None:
+        """Return what was added for the next frame, or None if there is no more.
 
         `classes` are the names of the classes.
         """
@@ -46,8 +52,9 @@ class Spool:
         if not self._left:
             return None
         self._left -= 1
-        boxes, scores, class_ids, track_ids, observed = pickle.load(self._file)
-        return Detections(boxes, scores, class_ids, classes, track_ids, observed)
+        *arrays, inferred = pickle.load(self._file)
+        boxes, scores, class_ids, track_ids, observed = arrays
+        return Detections(boxes, scores, class_ids, classes, track_ids, observed), inferred
 
     def __enter__(self) -> Self:
         return self

@@ -426,3 +426,9 @@ def test_what_several_sources_cannot_do_is_said_at_once(
     answer = ssd("live", "--no-window", *words)
     assert answer.code in (1, 2)
     assert part in _error_line(answer)
+
+
+def test_saving_power_needs_tracks(ssd: Run) -> None:
+    answer = ssd("live", "--no-window", "pattern", "--save-power", "--no-track", *TINY, *TINY_TIME)
+    assert answer.code == 2
+    assert "--save-power follows objects; leave out --no-track" in answer.err

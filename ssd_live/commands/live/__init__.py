@@ -67,6 +67,14 @@ class Request:
             help="Follow objects and give them ids. Default: as last time in the window, else off.",
         ),
     ] = None
+    save_power: Annotated[
+        bool | None,
+        typer.Option(
+            "--save-power/--no-save-power",
+            help="Detect only where something moves, and follow objects between. Default: as last "
+            "time in the window, else off.",
+        ),
+    ] = None
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
     ] = ""

@@ -84,6 +84,8 @@ def _checked(request: Request) -> LiveRequest:
             raise OutputError(f"{request.record}: exists already; choose another name")
     if request.detections:
         _check_detections(request)
+    if request.save_power and request.track is False:
+        raise UsageError("--save-power follows objects; leave out --no-track")
     if request.screenshot is not None and request.no_window:
         raise UsageError("--screenshot needs the window; leave out --no-window")
     return LiveRequest(
@@ -99,7 +101,9 @@ def _checked(request: Request) -> LiveRequest:
         screenshot=request.screenshot,
         stats=request.json_file or request.stats,
         detections=request.detections,
-        track=request.track,
+        # What lies between two detections comes from the tracks.
+        track=True if request.save_power else request.track,
+        save_power=request.save_power,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
@@ -174,7 +178,11 @@ class _Terminal:
         shown = DisplayFilters(Settings(), request.overrides)
         with (
             LiveSession(
-                events, shown, streams=len(request.sources), track=bool(request.track)
+                events,
+                shown,
+                streams=len(request.sources),
+                track=bool(request.track),
+                save_power=bool(request.save_power),
             ) as session,
             on_signals(lambda number, _: self._interrupt(number)),
         ):

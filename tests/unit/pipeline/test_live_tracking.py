@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+import ssd_live
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections, no_detections
 from ssd_live.pipeline.capture import CaptureOptions
@@ -123,3 +125,40 @@ def test_an_image_is_not_tracked(tmp_path: Path) -> None:
         wait_until(lambda: len(_found(pipeline, painter)) == 1, what="the thing in the image")
         assert painter.painted[-1].detections is not None
         assert painter.painted[-1].detections.track_ids is None
+
+
+@pytest.fixture
+def quiet_clip(tmp_path: Path) -> str:
+    """Four seconds in which nothing moves."""
+    path = tmp_path / "quiet.mkv"
+    with ssd_live.VideoFile(path, rate=50) as video:
+        for _ in range(200):
+            video.write(np.full((64, 64, 3), 99, np.uint8))
+    return str(path)
+
+
+def test_power_is_saved_where_nothing_moves(quiet_clip: str) -> None:
+    backend = MemoryBackend()
+    with LivePipeline(lambda: None) as pipeline:
+        pipeline.track_objects(True)
+        pipeline.saves_power = True
+        pipeline.use(replace(_network(), backend=backend))
+        pipeline.set_viewport(VIEW)
+        pipeline.open(parse_source(quiet_clip), CaptureOptions(loop=False))
+        painter = Painter()
+        pictures = painter.paint_many(pipeline, 120)
+    # The first two make the track. After them, it is one every 0.4 s, for 2.4 s or more.
+    assert backend.submitted < 25
+    foretold = [picture for picture in pictures if not picture.inferred]
+    assert len(foretold) > 80
+    late = [picture.detections for picture in pictures[60:] if picture.detections is not None]
+    assert all(its.track_ids is not None and its.track_ids.tolist() == [1] for its in late)
+
+
+def test_without_tracking_every_frame_is_inferred(quiet_clip: str) -> None:
+    with LivePipeline(lambda: None) as pipeline:
+        pipeline.saves_power = True
+        pipeline.use(_network())
+        pipeline.set_viewport(VIEW)
+        pipeline.open(parse_source(quiet_clip), CaptureOptions())
+        assert all(picture.inferred for picture in Painter().paint_many(pipeline, 20))

@@ -109,7 +109,8 @@ def for_tracking(
     options = TrackingOptions(
         form, shown.classes, display_thresholds(metadata), tuple(shown.thresholds.tolist())
     )
-    lowest = max(options.lowest_score, metadata.score_threshold)
+    # In an image, which has no tracks, weaker detections may be shown than help in tracking.
+    lowest = max(min(options.lowest_score, min(options.shown)), metadata.score_threshold)
     return options, replace(shown, threshold=lowest, class_thresholds=None)
 
 

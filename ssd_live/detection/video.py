@@ -85,9 +85,9 @@ class SourceDetections(Closing):
 
     def _frames(self) -> Generator[tuple[Frame, Detections]]:
         """Yield the frames with their detections, or with their tracked objects."""
-        if self._tracking is None:
+        if self._tracking is None or self.info.is_still:
             for frame, found, _ in self._detected():
-                yield frame, found
+                yield frame, found if self._tracking is None else self._tracking.of_image(found)
         elif self._tracking.form == "live":
             tracker = self._tracking.tracker()
             for frame, found, image in self._detected():
@@ -176,7 +176,8 @@ def track(
 
     `track_ids` and `observed` of the `Detections` are then set. With the form "live" each frame is
     answered at once. With "two-pass" the whole source is read before the first frame is returned,
-    and again for the frames: that finds more, and fills gaps. It needs a file or a folder.
+    and again for the frames: that finds more, and fills gaps. It needs a file or a folder. A single
+    image has no tracks.
     `threshold` is the lowest score of a track that is shown. The other arguments are those of
     `detect`.
 

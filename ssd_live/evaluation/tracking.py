@@ -66,15 +66,25 @@ def read_tracks(path: Path) -> list[Row]:
     out. Raises `DataError` if the file cannot be read, has no rows, or has a row that is not valid.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             lines = iter(lambda: file.readline(_LONGEST_LINE), "")
             rows = list((_json_rows if path.suffix.lower() == ".jsonl" else _mot_rows)(path, lines))
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); check the path"
         ) from error
+    except csv.Error as error:
+        raise DataError(f"{path}: is not MOT text ({error}); correct it") from error
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not text; give MOT text (.txt) or .jsonl") from None
+    seen: set[tuple[int, int]] = set()
+    for row in rows:
+        if row.track_id < 0 or row[:2] in seen:
+            raise DataError(
+                f"{path}: frame {row.frame} has the id {row.track_id} twice, or an object without "
+                "an id; make the file with --track"
+            )
+        seen.add(row[:2])
     if not rows:
         raise DataError(f"{path}: has no tracks; give MOT text (.txt) or .jsonl with track ids")
     return rows
@@ -102,10 +112,16 @@ def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
+            if number > 1 and "source" in record and "frame" not in record:
+                raise DataError(
+                    f"{path}: line {number} begins another video; give the tracks of one video"
+                )
             for found in record.get("detections", ()):
                 if "track_id" in found:
                     x1, y1, x2, y2 = (float(value) for value in found["box"])
                     yield Row(int(record["frame"]) + 1, int(found["track_id"]), (x1, y1, x2, y2))
+        except DataError:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise DataError(
                 f"{path}: line {number} is not a line that process wrote; correct it"

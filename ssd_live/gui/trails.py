@@ -50,7 +50,9 @@ class Trails:
                 found.boxes.tolist(), found.track_ids.tolist(), strict=True
             ):
                 way = self._ways.setdefault(track_id, deque(maxlen=_MOST_POINTS))
-                way.append(_Point(time, (x1 + x2) / 2, y2))
+                # A frame that is rendered again, as after a zoom, adds no point.
+                if not way or time - way[-1].time >= self.seconds / _MOST_POINTS:
+                    way.append(_Point(time, (x1 + x2) / 2, y2))
         for track_id, way in list(self._ways.items()):
             while way and way[0].time < time - self.seconds:
                 way.popleft()

@@ -33,6 +33,7 @@ from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
+from ssd_live.tracking.links import LONGEST_GAP
 from ssd_live.tracking.marks import Marks
 
 BACKGROUND = QColor("#0b0c0f")
@@ -45,6 +46,10 @@ _OUTLINE = QColor(0, 0, 0, 160)
 _FRAME, _FRAME_WIDTH = QColor("#3b82f6"), 2
 _WHEEL_STEP = 1.25
 _RECORDING_RED = QColor("#ef4444")
+# How far an object is zoomed in that is followed, and how far the view goes towards it at a frame.
+_FOLLOWING_ZOOM, _GOING_ALONG = 2.5, 0.3
+# A press of the mouse that moves less is a click, in logical pixels.
+_CLICK_PIXELS = 4
 
 
 class VideoView(QWidget):
@@ -75,6 +80,10 @@ class VideoView(QWidget):
         self._style = BoxStyle()
         self.trails = Trails()
         self._marks = Marks()
+        # The id of the object that stays in the middle, or 0, and when it was seen last.
+        self._followed = 0
+        self._followed_at = 0.0
+        self._pressed_at: QPointF | None = None
         self._empty_text = ""
         self._hud: tuple[str, ...] = ()
         self._badge = ""
@@ -117,6 +126,7 @@ class VideoView(QWidget):
         self.trails.add(picture.frame.time, found)
         if found is not None:
             self._marks.of(found, inferred=picture.inferred)
+            self._go_along(picture, found)
         self.update()
 
     def clear(self) -> None:
@@ -223,6 +233,44 @@ class VideoView(QWidget):
         self.signal_panel.move_to_middle()
         self.welcome.setGeometry(self.rect().adjusted(0, self._top(), 0, 0))
 
+    def follow(self, track_id: int) -> None:
+        """Keep the object with this id in the middle, zoomed in; 0 ends this.
+
+        It also ends when the whole frame is shown again, or when the object has been away for some
+        seconds.
+        """
+        self._followed = track_id
+        if track_id and self._picture is not None:
+            self._followed_at = self._picture.frame.time
+            if self._zoom == 1.0:
+                self.set_zoom(_FOLLOWING_ZOOM)
+        self.update()
+
+    @property
+    def followed(self) -> int:
+        """The id of the object that stays in the middle, or 0."""
+        return self._followed
+
+    def _go_along(self, picture: Picture, found: Detections) -> None:
+        """Move the visible part of the frame towards the object that is followed."""
+        if not self._followed:
+            return
+        time, frame = picture.frame.time, picture.frame
+        its = next((one for one in found if one.track_id == self._followed), None)
+        if its is not None:
+            self._followed_at = time
+            x1, y1, x2, y2 = its.box
+            place = (x1 + x2) / 2 / frame.width, (y1 + y2) / 2 / frame.height
+            x, y = (
+                old + _GOING_ALONG * (new - old)
+                for old, new in zip(self._centre, place, strict=True)
+            )
+            self._centre = (x, y)
+            self._keep_inside()
+            self._ask()
+        elif not 0 <= time - self._followed_at < LONGEST_GAP:
+            self.follow(0)
+
     def _top(self) -> int:
         """Return the height that the name strip takes, in logical pixels."""
         return 0 if self.name_strip.isHidden() else self.name_strip.sizeHint().height()
@@ -256,6 +304,8 @@ class VideoView(QWidget):
                 at.y() - (around.y() - self.height() / 2) / scale / self._picture.frame.height,
             )
         self._zoom = zoom
+        if zoom == 1.0:
+            self._followed = 0
         self._keep_inside()
         self._ask()
         self.update()
@@ -569,12 +619,13 @@ class VideoView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if event.button() == Qt.MouseButton.LeftButton:
-            self._drag_from = event.position()
+            self._drag_from = self._pressed_at = event.position()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if self._drag_from is None or self._picture is None:
             return
         moved = self._drag_from - event.position()
+        self._followed = 0
         self._drag_from = event.position()
         _, _, scale = self._origin()
         frame = self._picture.frame
@@ -588,26 +639,35 @@ class VideoView(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._drag_from = None
+        pressed, self._pressed_at = self._pressed_at, None
+        if pressed is not None and (event.position() - pressed).manhattanLength() < _CLICK_PIXELS:
+            self.follow(self._box_at(pressed)[1])
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
         self.setFocus()
-        self.context_menu_asked.emit(event.globalPos(), self._class_at(QPointF(event.pos())))
+        self.context_menu_asked.emit(event.globalPos(), self._box_at(QPointF(event.pos()))[0])
 
-    def _class_at(self, place: QPointF) -> str:
-        """Return the class of the smallest box around a point of this widget, or ""."""
+    def _box_at(self, place: QPointF) -> tuple[str, int]:
+        """Return class and track id of the smallest box around a point of this widget.
+
+        They are "" and 0 if there is no box, and the id is 0 if objects are not tracked.
+        """
         found = self.visible_detections()
         if self._picture is None or found is None:
-            return ""
+            return "", 0
         at = self._to_frame(place)
         x, y = at.x() * self._picture.frame.width, at.y() * self._picture.frame.height
         around = [
-            ((x2 - x1) * (y2 - y1), name)
-            for (x1, y1, x2, y2), name in zip(found.boxes.tolist(), found.names, strict=True)
+            ((x2 - x1) * (y2 - y1), one.name, one.track_id or 0)
+            for one in found
+            for x1, y1, x2, y2 in (one.box,)
             if x1 <= x <= x2 and y1 <= y <= y2
         ]
-        return min(around)[1] if around else ""
+        return min(around)[1:] if around else ("", 0)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        # The first click of the two may have begun to follow an object.
+        self.set_zoom(1.0)
         self.double_clicked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name

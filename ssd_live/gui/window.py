@@ -406,10 +406,13 @@ class MainWindow(QMainWindow):
         dialog.recent_cleared.connect(self._sources.forget_recent)
         if not dialog.exec():
             return
+        saved_power = self._settings.save_power
         dialog.change(self._settings)
         self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
-        self._session.save_power(self._settings.save_power)
+        # An option of the command line stays in force if the setting was not changed.
+        if self._settings.save_power != saved_power:
+            self._session.save_power(self._settings.save_power)
         for view in self.grid.views:
             view.trails.seconds = self._settings.trail_seconds
         self.set_theme()

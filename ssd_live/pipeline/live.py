@@ -470,7 +470,10 @@ class LivePipeline(Closing):
         if self._tracker is None or self._tracked != wanted:
             self._tracker = Tracker(classes, candidates, self._last_track_id)
             self._tracked = wanted
-        self._tracker.shown = self.shown_thresholds
+        # For a moment, the thresholds may be those of the next network.
+        shown = self.shown_thresholds
+        fits = shown is not None and len(shown) == len(network.thresholds)
+        self._tracker.shown = shown if fits else None
         frame = live_frame.frame
         strong = found.where(found.scores >= candidates.lowest_score)
         looks = colour_histograms(image, strong.boxes, Region(0, 0, frame.width, frame.height))

@@ -215,6 +215,7 @@ class Job:
                 assert isinstance(item, FrameDetections)
                 if tracking is not None:
                     item = replace(item, detections=tracking.of_image(item.detections))
+                    self.report.detected_frames += 1
                 self._count(item, log)
                 if self._task.output is not None:
                     picture = frame.planes[0].copy()
@@ -247,9 +248,12 @@ class Job:
             spool = stack.enter_context(Spool())
             with ExitStack() as first:
                 reader = self._open_reader(first, for_output=False)
+                # Hours later, it would be too late to learn that the video cannot be written.
+                with ExitStack() as tried:
+                    self._open_writer(tried, reader)
                 log = self._open_log(stack, _size(reader.info))
                 self._infer(reader, None, log, _halved(on_progress, 0), spool)
-                if self._cancellation.is_stopped or reader.shortfall or not self.report.frames:
+                if self._cancellation.is_stopped or not self.report.frames:
                     self._end(reader, None, log)
             reader = self._open_reader(stack, for_output=True)
             writer = self._open_writer(stack, reader)

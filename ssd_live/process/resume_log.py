@@ -100,7 +100,9 @@ class ResumeLog:
         entry = self._finished.get(task.name.as_posix())
         if not isinstance(entry, dict):
             return None
-        there = self.knows(task) and (not with_log or self.log_path(task).is_file())
+        log = _fingerprint(self.log_path(task))
+        # A log of other settings does not belong to this result. Version 0.1.0 noted no log.
+        there = self.knows(task) and (not with_log or log == entry.get("log", log) != [])
         if entry.get("key") != key or not there:
             return None
         try:
@@ -121,15 +123,17 @@ class ResumeLog:
             and entry.get("made") == _fingerprint(task.output)
         )
 
-    def note(self, task: Task, key: str, outcome: Outcome) -> None:
+    def note(self, task: Task, key: str, outcome: Outcome, *, with_log: bool = True) -> None:
         """Store the outcome of a finished task under `key` (see `settings_key`).
 
-        Raises `OutputError` if the resume log cannot be written.
+        `with_log` says whether the file with the detections was written too. Raises `OutputError`
+        if the resume log cannot be written.
         """
         self._finished[task.name.as_posix()] = {
             "key": key,
             "source": str(resolve(task.source)),
             "made": _fingerprint(task.output),
+            "log": _fingerprint(self.log_path(task)) if with_log else [],
             "outcome": asdict(outcome),
         }
         self._save()
@@ -139,7 +143,9 @@ class ResumeLog:
 
         Raises `OutputError` if the resume log cannot be written.
         """
-        self._finished[_DETECTIONS] = {str(resolve(path)): _fingerprint(path) for path in paths}
+        made = {str(resolve(path)): _fingerprint(path) for path in paths}
+        earlier = self._finished.get(_DETECTIONS)
+        self._finished[_DETECTIONS] = (earlier if isinstance(earlier, dict) else {}) | made
         self._save()
 
     def made_result(self, path: Path) -> bool:

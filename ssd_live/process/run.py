@@ -224,7 +224,7 @@ class BatchRunner:
             )
             if resume_log is not None:
                 with self._lock:
-                    resume_log.note(task, key, outcome)
+                    resume_log.note(task, key, outcome, with_log=log is not None)
             return outcome, report
         except CancelledError as error:
             return Outcome(

@@ -1,5 +1,7 @@
 """Keep the objects of all frames of a video on the disk, between two readings of the video."""
 
+import contextlib
+import os
 import pickle
 import tempfile
 from types import TracebackType
@@ -19,7 +21,10 @@ class Spool:
 
     def __init__(self) -> None:
         # The with block of this object closes it.
-        self._file = tempfile.TemporaryFile(prefix="ssd_live-")  # noqa: SIM115
+        try:
+            self._file = tempfile.TemporaryFile(prefix="ssd_live-")  # noqa: SIM115
+        except OSError as error:
+            raise _full(error) from error
         self._left = 0
         self._is_written = False
 
@@ -35,10 +40,7 @@ class Spool:
         try:
             pickle.dump(arrays, self._file, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
-            raise OutputError(
-                f"{tempfile.gettempdir()}: the tracks cannot be kept there until the video is "
-                f"drawn ({os_error_text(error)}); free some space, or set TMPDIR to another folder"
-            ) from error
+            raise _full(error) from error
         self._left += 1
 
     def next(self, classes: tuple[str, ...]) -> tuple[Detections, bool] | None:
@@ -48,7 +50,10 @@ class Spool:
         """
         if not self._is_written:
             self._is_written = True
-            self._file.seek(0)
+            try:
+                self._file.seek(0)
+            except OSError as error:
+                raise _full(error) from error
         if not self._left:
             return None
         self._left -= 1
@@ -65,4 +70,14 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        # What could not be written is not needed any more.
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def _full(error: OSError) -> OutputError:
+    folder = os.environ.get("TMPDIR", "/tmp") if tempfile.tempdir is None else tempfile.tempdir
+    return OutputError(
+        f"{folder}: the tracks cannot be kept there until the video is drawn "
+        f"({os_error_text(error)}); free some space, or set TMPDIR to another folder"
+    )

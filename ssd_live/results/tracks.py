@@ -114,5 +114,5 @@ def _rows(log: Path) -> Iterable[tuple[object, ...]]:
             check_at = time + 1.0
             for track in [t for t in open_tracks.values() if abs(time - t.end) > _ENDED_SECONDS]:
                 yield open_tracks.pop(track.track_id).row(source)
-    for track in open_tracks.values():
+    for track in sorted(open_tracks.values(), key=lambda track: track.end):
         yield track.row(source)

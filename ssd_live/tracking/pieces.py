@@ -90,8 +90,11 @@ class Piece:
         self._first = self._last = None
 
     def forget(self, before: float) -> None:
-        """Drop the detections with a time before `before`, in seconds; the sums stay."""
-        dropped = int(np.searchsorted(self.times, before))
+        """Drop the detections with a time before `before`, in seconds; the sums stay.
+
+        The last one is kept, because it is an end of the piece.
+        """
+        dropped = min(int(np.searchsorted(self.times, before)), len(self.times) - 1)
         if dropped:
             self.times, self.frames = self.times[dropped:], self.frames[dropped:]
             self.boxes, self.scores = self.boxes[dropped:], self.scores[dropped:]

@@ -113,6 +113,11 @@ class Tracklets:
         )
 
     @property
+    def gap(self) -> float:
+        """The longest time without a detection after which a tracklet goes on, in seconds."""
+        return max(self._longest_gap, _LONGEST_GAP_INTERVALS * self._interval)
+
+    @property
     def velocities(self) -> Floats:
         """The velocities (T, 2) of the tracklets that go on, in pixels per second."""
         return self._state.velocities
@@ -189,8 +194,7 @@ class Tracklets:
             self._interval = 0.8 * known + 0.2 * min(step, 2 * known)
         if not len(state.serials):
             return
-        gap = max(self._longest_gap, _LONGEST_GAP_INTERVALS * self._interval) + 1e-6
-        lost = time - state.seen_at > gap
+        lost = time - state.seen_at > self.gap + 1e-6
         if lost.any():
             state.keep(~lost)
         if not step or not len(state.serials):

@@ -45,7 +45,7 @@ class TwoPassTracker:
 
     `classes` are the names of the classes. `candidates` chooses the detections that are used. A
     track is shown if its score is at least that of its class in `shown` (C,). Memory is bounded:
-    only the frames of `DELAY_SECONDS` are waiting.
+    only the frames of `DELAY_SECONDS` are waiting, or more where detections are seconds apart.
 
     The score of a track is the root mean square of the scores of its detections, where a frame
     without one counts as 0. With it, the display threshold of a model is right for tracks too.
@@ -64,7 +64,7 @@ class TwoPassTracker:
     def _begin(self) -> None:
         self._tracklets = Tracklets(len(self._classes))
         self._pieces = Pieces()
-        self._time = self._finished_until = -math.inf
+        self._time = self._searched_at = -math.inf
 
     def add(
         self, time: float, found: Detections | None, looks: NDArray[np.float32] | None = None
@@ -83,9 +83,12 @@ class TwoPassTracker:
         number, self._frames = self._frames, self._frames + 1
         self._waiting.append(_Waiting(number, time))
         if found is not None:
+            self._searched_at = time
             candidates = self._candidates.of(found, looks)
             self._pieces.note(time, number, candidates, self._tracklets.update(time, candidates))
-        horizon = time - DELAY_SECONDS
+        # Where detections are far apart, more of the video must be known.
+        delay = max(DELAY_SECONDS, self._tracklets.gap + LONGEST_GAP)
+        horizon = min(time - delay, self._searched_at - LONGEST_GAP)
         if len(self._waiting) > _MOST_WAITING:
             horizon = max(horizon, self._waiting[_MOST_WAITING // 2].time)
         if horizon >= self._waiting[0].time + _STEP_SECONDS or len(self._waiting) > _MOST_WAITING:
@@ -107,8 +110,9 @@ class TwoPassTracker:
         while self._waiting and self._waiting[0].time <= horizon:
             frames.append(self._waiting.popleft())
         finished = self._rendered(pieces.values(), frames)
+        going_on = set(self._tracklets.serials.tolist())
         for serial, piece in list(pieces.items()):
-            if piece.last_time <= horizon:
+            if piece.last_time <= horizon and serial not in going_on:
                 del pieces[serial]
                 continue
             # The last detection before the horizon is one end of a gap that may be filled.

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -173,11 +172,9 @@ def test_a_pipe_cannot_be_read_twice(tmp_path: Path, ssd: Callable[..., Answer])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_file_is_said_and_keeps_its_lines(tmp_path: Path, process: Process) -> None:
+def test_a_broken_file_is_said_and_keeps_what_there_is(tmp_path: Path, process: Process) -> None:
     source = write_clip(tmp_path / "whole.mkv", 60)
     (tmp_path / "in.mkv").write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
-    with av.open(str(tmp_path / "in.mkv")) as container:
-        assert container.streams.video
     answer = process(
         tmp_path / "in.mkv",
         "-o",
@@ -187,11 +184,61 @@ def test_a_broken_file_is_said_and_keeps_its_lines(tmp_path: Path, process: Proc
         "--detections",
         tmp_path / "out.jsonl",
     )
-    assert answer.code != 0
+    assert answer.code == 1
     assert "frames were processed" in answer.err
     assert not (tmp_path / "out.mp4").exists()
     assert not (tmp_path / "out.jsonl").exists()
-    assert (tmp_path / "out.part.jsonl").exists()
+    lines = (tmp_path / "out.part.jsonl").read_text("utf-8").splitlines()[1:]
+    assert len(frame_times(tmp_path / "out.part.mp4")) == len(lines) > 20
+
+
+def test_a_video_that_cannot_be_written_is_said_before_the_work(
+    tmp_path: Path, process: Process
+) -> None:
+    (tmp_path / "file").touch()
+    answer = process(SAMPLE, "-o", tmp_path / "file" / "out.mp4", "--track", "two-pass")
+    assert answer.code == 1
+    assert "frames" not in answer.out
+
+
+def test_a_photo_keeps_its_weak_detections(tmp_path: Path, process: Process) -> None:
+    image = Path(__file__).parents[2] / "assets" / "media" / "chelsea.png"
+    for name, more in (("plain", ()), ("tracked", ("--track", "live"))):
+        process(
+            image,
+            "--no-video",
+            "--threshold",
+            "0.05",
+            "--detections",
+            tmp_path / f"{name}.jsonl",
+            *more,
+        )
+    plain, tracked = (_lines(tmp_path / f"{name}.jsonl")[1] for name in ("plain", "tracked"))
+    assert plain["detections"] == tracked["detections"]
+    assert min(found["score"] for found in plain["detections"]) < 0.1
+
+
+def test_tracks_are_not_for_pipes(tmp_path: Path, ssd: Callable[..., Answer]) -> None:
+    words = ("--detections", "-", "--track", "live", "--tracks", tmp_path / "t.csv")
+    answer = ssd("process", SAMPLE, "--no-video", *words)
+    assert answer.code == 2
+    assert "--tracks does not work with" in answer.err
+
+
+def test_a_table_is_not_made_of_the_lines_of_an_earlier_run(
+    tmp_path: Path, process: Process
+) -> None:
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in" / "a.mp4", 12)
+    folder = ("-o", tmp_path / "out")
+    process(tmp_path / "in", *folder, "--detections", tmp_path / "d.csv")
+    process(tmp_path / "in", *folder, "--track", "live")
+    process(tmp_path / "in", *folder, "--track", "live", "--tracks", tmp_path / "t.csv")
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["done"]
+    process(tmp_path / "in", *folder, "--track", "live", "--tracks", tmp_path / "t.csv")
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["skipped"]
 
 
 def test_detecting_only_where_something_moves(tmp_path: Path, process: Process) -> None:

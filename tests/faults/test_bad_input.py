@@ -260,7 +260,7 @@ def test_a_name_without_a_format_and_no_name_at_all_are_refused(
 ) -> None:
     assert "-o OUT" in error_line(process(clip))
     assert ".jsonl" in error_line(
-        process(clip, "--no-video", "--detections", tmp_path / "found.txt")
+        process(clip, "--no-video", "--detections", tmp_path / "found.xml")
     )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDoubleSpinBox
 
 from ssd_live.detections import Detections
@@ -139,3 +141,54 @@ def test_a_day_needs_no_memory() -> None:
     for step in range(5000):
         trails.add(step / 30, _at(5.0, track_id=step))
     assert len(_painted(trails, _at(5.0, track_id=4999))) == 0
+
+
+def _click_on_the_cat(desk: Desk) -> None:
+    found = desk.view.visible_detections()
+    assert found is not None
+    x1, y1, x2, y2 = next(one.box for one in found if one.name == "cat")
+    picture = desk.view.picture
+    assert picture is not None
+    scale = min(desk.view.width() / picture.frame.width, desk.view.height() / picture.frame.height)
+    left = (desk.view.width() - scale * picture.frame.width) / 2
+    top = (desk.view.height() - scale * picture.frame.height) / 2
+    place = QPoint(round(left + scale * (x1 + x2) / 2), round(top + scale * (y1 + y2) / 2))
+    QTest.mouseClick(desk.view, Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_a_click_on_an_object_follows_it_until_the_whole_frame_is_shown(watching: Desk) -> None:
+    watching.trigger("track")
+    wait_until(lambda: len(_ids(watching)) == 2, "the cat and the dog have numbers")
+    _click_on_the_cat(watching)
+    assert watching.view.followed in _ids(watching)
+    assert watching.view.zoom > 1
+    watching.trigger("zoom_fit")
+    assert watching.view.followed == 0
+
+
+def test_a_drag_ends_following(watching: Desk) -> None:
+    watching.trigger("track")
+    wait_until(lambda: len(_ids(watching)) == 2, "the cat and the dog have numbers")
+    _click_on_the_cat(watching)
+    view = watching.view
+    middle = view.rect().center()
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseMove(view, middle + QPoint(30, 20))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=middle + QPoint(30, 20))
+    assert view.followed == 0
+    assert view.zoom > 1
+
+
+def test_without_tracking_a_click_does_nothing(watching: Desk) -> None:
+    _click_on_the_cat(watching)
+    assert (watching.view.followed, watching.view.zoom) == (0, 1)
+
+
+def test_a_way_is_as_long_as_it_is_set_at_any_rate() -> None:
+    trails = Trails(seconds=30.0)
+    for step in range(1800):
+        trails.add(step / 30, _at(step / 10))
+        trails.add(step / 30, _at(step / 10))
+    ink = _painted(trails, _at(180))
+    # From 30 s to 60 s the frame's x goes from 90 to 180.
+    assert min(x for x, _ in ink) == pytest.approx(10 + 90 / 2, abs=3)

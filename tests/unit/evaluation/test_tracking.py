@@ -123,6 +123,10 @@ def test_json_lines_and_mot_text_are_the_same(tmp_path: Path) -> None:
         ("a.txt", b"", "has no tracks"),
         ("a.txt", b"frame,id\n", "has no tracks"),
         ("a.txt", b"\xff\xfe\x00", "is not text"),
+        ("a.txt", b"1,-1,3,4,5,6\n1,-1,9,4,5,6\n", "an object without an id"),
+        ("a.txt", b"1,7,3,4,5,6\n1,7,9,4,5,6\n", "has the id 7 twice"),
+        ("a.txt", b'1,"' + b"9" * 200_000, "is not MOT text"),
+        ("a.jsonl", b'{"source": "a"}\n{"source": "b"}\n', "line 2 begins another video"),
         ("a.jsonl", b"[1]\n", "line 1 is not a line that process wrote"),
         ("a.jsonl", b"{\n", "line 1 is not a line that process wrote"),
         (
@@ -144,3 +148,8 @@ def test_what_holds_no_tracks_is_said(
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_tracks(tmp_path / "a.txt")
+
+
+def test_a_byte_order_mark_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf1,1,3,4,5,6\n2,1,3,4,5,6\n")
+    assert [row.frame for row in read_tracks(tmp_path / "a.txt")] == [1, 2]

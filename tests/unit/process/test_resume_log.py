@@ -83,6 +83,9 @@ def test_a_result_without_its_detections_is_not_finished_where_they_are_wanted(
     assert resume_log.finished(task, KEY, with_log=True) is None
     resume_log.log_path(task).parent.mkdir(parents=True)
     resume_log.log_path(task).write_text("{}\n")
+    # These are the lines of another run.
+    assert resume_log.finished(task, KEY, with_log=True) is None
+    resume_log = _finish(task, tmp_path)
     assert resume_log.finished(task, KEY, with_log=True) is not None
 
 

@@ -275,3 +275,20 @@ def test_five_thousand_boxes_in_a_frame_are_survived() -> None:
 def test_false_detections_get_no_ids() -> None:
     world = World([], ghosts=0.3)
     assert sum(len(found) for _, found in _run(world, world.times(20))) == 0
+
+
+def test_a_pause_after_which_another_object_comes_is_survived() -> None:
+    """The pause lies before a frame after which the oldest detections are forgotten."""
+    tracker = _tracker()
+    old, new = World([walking(100, 200, 10, look=1)]), World([walking(900, 500, 5, look=2)])
+    for index in range(140):
+        time = index / 25 + (3.0 if index >= 63 else 0.0)
+        shown = tracker.update(time, *(new if index >= 63 else old).at(time)[:2])
+    assert ids_of(shown) == [2]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_a_time_lapse_is_survived(seconds: float) -> None:
+    world = World([Thing(lambda _: (300.0, 300.0), look=1)])
+    shown = [found for _, found in _run(world, (seconds * index for index in range(200)))]
+    assert {i for found in shown for i in ids_of(found)} == {1}

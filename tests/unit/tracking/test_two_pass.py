@@ -182,3 +182,12 @@ def test_nothing_at_all_gives_frames_without_objects() -> None:
     shown += tracker.finish()
     assert [len(found) for found in shown] == [0] * 100
     assert _tracker().finish() == []
+
+
+@pytest.mark.parametrize(("rate", "every"), [(25, 100), (25, 250), (0.2, 1), (0.1, 1)])
+def test_detections_that_are_seconds_apart_make_one_track(rate: float, every: int) -> None:
+    world = World([walking(300, 300, look=1)])
+    shown = _run(world, (index / rate for index in range(12 * every)), every)
+    last = every * 11
+    assert {i for _, found in shown for i in ids_of(found)} == {1}
+    assert all(len(found) == 1 for _, found in shown[: last + 1])

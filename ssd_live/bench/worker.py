@@ -28,8 +28,9 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.report import Report
 from ssd_live.process.workers import load_model_config, own_this_process
 from ssd_live.selection.agreement import sample_images
 from ssd_live.selection.choice import BackendChoice, batch_for_video

@@ -21,8 +21,8 @@ from ssd_live.system.paths import one_line
 
 if TYPE_CHECKING:
     # Every command imports this module, and few need these, which take half a second to import.
-    from ssd_live.process.job import Report
     from ssd_live.process.plan import Task
+    from ssd_live.process.report import Report
     from ssd_live.process.resume_log import Outcome
 
 _PLAIN_INTERVAL_SECONDS = 5.0

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -14,26 +13,24 @@ import numpy as np
 from ssd_live import __version__
 from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
-from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, CancelledError, IncompleteError, OutputError, UsageError
-from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.imaging.overlay import BoxStyle, Overlay
-from ssd_live.imaging.planes import even_sided, planes_of, writable
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
+from ssd_live.process.frame_stages import Annotator, TrackedFrames
 from ssd_live.process.plan import Task
+from ssd_live.process.report import Report
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
 from ssd_live.results.spool import Spool
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.system.machine import available_cores
 from ssd_live.system.paths import printable
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
-from ssd_live.tracking.marks import Marks
 from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
@@ -49,8 +46,6 @@ _GUESSED_BITS_PER_PIXEL = {
     "ffv1": 6.0,
 }
 
-# A detection shows the object of a track if their boxes overlap so much.
-_SAME_OBJECT_IOU = 0.5
 # One thread makes about 800 network inputs a second from 1080p frames; see docs/benchmarks-log.md.
 _CORES_PER_RESIZE_THREAD, _MOST_RESIZE_THREADS = 4, 3
 
@@ -115,41 +110,6 @@ class ProcessOptions:
         """
         others = repr(self).replace(type(self).__name__, "Settings", 1)
         return others if self.style == BoxStyle() else f"{others} {self.style}"
-
-
-@dataclass
-class Report:
-    """The statistics of one processed input.
-
-    `frames` counts the finished frames. `seconds` is the total time. `stages` maps the name of each
-    stage to its seconds of work. `objects` counts the detections by class name. `tracks` maps the
-    id of each track to its class name. `detected_frames` counts the frames on which inference ran
-    for the objects. On some others it ran to check; `checked` counts the detections there and
-    `missed` those that no track shows. `notes` are messages for the user. `first_done_at` is the
-    time when the first frame was finished, as `time.time` returns it, or None if there is no such
-    frame yet.
-    """
-
-    frames: int = 0
-    seconds: float = 0.0
-    stages: dict[str, float] = field(default_factory=dict)
-    objects: Counter[str] = field(default_factory=Counter)
-    tracks: dict[int, str] = field(default_factory=dict)
-    detected_frames: int = 0
-    checked: int = 0
-    missed: int = 0
-    notes: list[str] = field(default_factory=list)
-    first_done_at: float | None = None
-
-    def note(self, text: str) -> None:
-        """Add a message for the user, unless it is there."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    @property
-    def fps(self) -> float:
-        """The mean number of frames per second, or 0 while the input is processed."""
-        return self.frames / self.seconds if self.seconds else 0.0
 
 
 class Job:
@@ -303,8 +263,8 @@ class Job:
         None.
         """
         tracking = self._engine.config.tracking
-        tracked = None if tracking is None else _TrackedFrames(tracking, self.report)
-        annotate = _Annotator(self.report, self._settings.style)
+        tracked = None if tracking is None else TrackedFrames(tracking, self.report)
+        annotate = Annotator(self.report, self._settings.style)
 
         def finish(item: FrameDetections) -> None:
             self._count(item, log)
@@ -343,7 +303,7 @@ class Job:
         on_progress: Callable[[Counters], None],
     ) -> None:
         """Draw what is in `spool` on the frames of `reader`, and write them to `writer`."""
-        annotate = _Annotator(self.report, self._settings.style)
+        annotate = Annotator(self.report, self._settings.style)
         classes = self._engine.config.wanted.classes
 
         def sink(item: FrameDetections | av.Packet) -> None:
@@ -598,82 +558,6 @@ def _halved(on_progress: Callable[[Counters], None], before: int) -> Callable[[C
     `before` is the number of frames that were done before.
     """
     return lambda counters: on_progress(replace(counters, done=(before + counters.done) // 2))
-
-
-class _TrackedFrames:
-    """Frames on their way through a tracker. Its seconds are added to `report.stages`."""
-
-    def __init__(self, tracking: TrackingOptions, report: Report) -> None:
-        self._tracker = tracking.tracker()
-        self._report = report
-        # Frames, what a check found, and whether inference ran.
-        self._waiting: deque[tuple[Frame, Detections | None, bool]] = deque()
-        self._tracking = tracking
-
-    def add(self, item: FrameDetections) -> list[FrameDetections]:
-        """Add the next frame, and return those that are finished, with their objects."""
-        check = None if item.check is None else self._tracking.of_image(item.check)
-        self._waiting.append((item.frame, check, not item.stale))
-        self._report.detected_frames += not item.stale
-        started = time.perf_counter()
-        found = None if item.stale else item.detections
-        finished = self._tracker.add(item.frame.time, found, item.looks)
-        return self._finished(finished, started)
-
-    def finish(self) -> list[FrameDetections]:
-        """Return all other frames."""
-        started = time.perf_counter()
-        return self._finished(self._tracker.finish(), started)
-
-    def _finished(self, objects: list[Detections], started: float) -> list[FrameDetections]:
-        stages = self._report.stages
-        stages["track"] = stages.get("track", 0.0) + time.perf_counter() - started
-        return [self._checked(found) for found in objects]
-
-    def _checked(self, found: Detections) -> FrameDetections:
-        """Return the oldest frame with its objects, after a check if it is one for checks."""
-        frame, check, inferred = self._waiting.popleft()
-        if check is not None:
-            self._report.checked += len(check)
-            if len(check) and len(found):
-                same = iou_matrix(check.boxes, found.boxes).max(1) >= _SAME_OBJECT_IOU
-                self._report.missed += len(check) - int(same.sum())
-            else:
-                self._report.missed += len(check)
-        return FrameDetections(frame, found, inferred=inferred)
-
-
-class _Annotator:
-    """A callable that draws the boxes on a frame and writes the frame to the output video.
-
-    It adds the seconds that drawing and encoding take to `report.stages`.
-    """
-
-    def __init__(self, report: Report, style: BoxStyle) -> None:
-        self._report = report
-        self._style = style
-        self._overlay: Overlay | None = None
-        self._marks = Marks()
-
-    def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
-        started = time.perf_counter()
-        frame = item.frame
-        marked = self._marks.of(item.detections, inferred=item.inferred)
-        if len(item.detections):
-            frame = writable(frame)
-            if self._overlay is None:
-                size = (item.frame.width, item.frame.height)
-                self._overlay = Overlay(size, frame.pixel_format, frame.matrix, self._style)
-            picture = frame.native
-            assert isinstance(picture, av.VideoFrame)
-            self._overlay.draw(planes_of(picture), item.detections, stale=item.stale, marked=marked)
-        else:
-            frame = even_sided(frame)
-        drawn = time.perf_counter()
-        writer.write(frame)
-        stages = self._report.stages
-        stages["draw"] = stages.get("draw", 0.0) + drawn - started
-        stages["encode"] = stages.get("encode", 0.0) + time.perf_counter() - drawn
 
 
 def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:

@@ -23,8 +23,9 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.report import Report
 from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.choice import batch_for, batch_for_video

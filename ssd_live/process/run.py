@@ -17,8 +17,9 @@ from typing import Protocol
 
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, Task
+from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
 from ssd_live.results.records import LogPaths, check_format, combine

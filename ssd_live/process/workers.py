@@ -10,8 +10,9 @@ import cv2
 
 from ssd_live.backends.base import Backend
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.report import Report
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.load import load_chosen
 from ssd_live.system import machine

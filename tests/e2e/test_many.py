@@ -19,8 +19,9 @@ import pytest
 
 from ssd_live.backends import backend_module
 from ssd_live.detection.filter import detection_filter
-from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task, make_plan
+from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import BatchRunner
 from ssd_live.process.workers import LocalWorker

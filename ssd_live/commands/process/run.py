@@ -19,8 +19,9 @@ from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
+from ssd_live.process.report import Report
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
 from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
 from ssd_live.selection.choice import batch_for, batch_for_video, parse_constraint

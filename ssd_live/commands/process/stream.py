@@ -9,8 +9,9 @@ from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.errors import UsageError
 from ssd_live.pipeline.batch import Counters
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, Task, make_plan
+from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import check_places
 from ssd_live.process.workers import load_model_config, own_this_process

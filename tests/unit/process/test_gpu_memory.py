@@ -23,8 +23,9 @@ from ssd_live.imaging.gpu_frame import GpuFrame, GpuPicture
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import as_yuv420p, planes_of
 from ssd_live.modelfile.catalogue import find_model
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.report import Report
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.video import reader

@@ -13,8 +13,9 @@ import pytest
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import CancelledError, MediaError
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import ModelConfig, ProcessOptions, Report
+from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, Task
+from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import BatchRunner
 from ssd_live.process.workers import OnFrames

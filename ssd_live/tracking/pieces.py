@@ -32,8 +32,8 @@ class Piece:
     `times` (N,), `frames` (N,), `boxes` (N, 4) and `scores` (N,) have one entry for each detection,
     in the order of time; old entries may be dropped with `forget`. `boxes` are x1, y1, x2, y2 in
     pixels. `begin` is the time of the first detection. `first_search` and `last_search` are the
-    numbers of the first and the last search for objects that found it. `cube_sum`, `votes` and
-    `looks` are the sums of its cubed scores, its votes for each class and its colour histograms.
+    numbers of the first and the last search for objects that found it. `square_sum`, `votes` and
+    `looks` are the sums of its squared scores, its votes for each class and its colour histograms.
     `track_id` is 0 as long as it has none.
     """
 
@@ -42,7 +42,7 @@ class Piece:
         self.first_search = int(seen.searched[0])
         self.times, self.frames = seen.times[:0], seen.frames[:0]
         self.boxes, self.scores = seen.boxes[:0], seen.scores[:0]
-        self.cube_sum = 0.0
+        self.square_sum = 0.0
         self.votes: NDArray[np.float64] = np.zeros(seen.votes.shape[1])
         self.looks: NDArray[np.float64] = np.zeros(seen.looks.shape[1])
         self.track_id = 0
@@ -66,7 +66,7 @@ class Piece:
         """Add the next detections."""
         self._append(seen.times, seen.frames, seen.boxes, seen.scores)
         self.last_search = int(seen.searched[-1])
-        self.cube_sum += float((seen.scores**3).sum())
+        self.square_sum += float(np.square(seen.scores).sum())
         self.votes += seen.votes.sum(0)
         self.looks += seen.looks.sum(0)
 
@@ -80,7 +80,7 @@ class Piece:
             later.times[start:], later.frames[start:], later.boxes[start:], later.scores[start:]
         )
         self.last_search = later.last_search
-        self.cube_sum += later.cube_sum - float((later.scores[:start] ** 3).sum())
+        self.square_sum += later.square_sum - float(np.square(later.scores[:start]).sum())
         self.votes += later.votes
         self.looks += later.looks
 

@@ -47,8 +47,8 @@ class TwoPassTracker:
     track is shown if its score is at least that of its class in `shown` (C,). Memory is bounded:
     only the frames of `DELAY_SECONDS` are waiting, or more where detections are seconds apart.
 
-    The score of a track is the cubic mean of the scores of its detections, where a frame without
-    one counts as 0. With it, the display threshold of a model is right for tracks too.
+    The score of a track is the root mean square of the scores of its detections, where a frame
+    without one counts as 0. With it, the display threshold of a model is right for tracks too.
     """
 
     def __init__(
@@ -162,10 +162,10 @@ class TwoPassTracker:
         """Return the detections of each of these frames, which follow each other."""
         rows: list[list[tuple[NDArray[np.float32], float, int, int, bool]]] = [[] for _ in frames]
         times = np.array([frame.time for frame in frames])
-        for piece in sorted(pieces, key=lambda piece: (piece.begin, -piece.cube_sum)):
+        for piece in sorted(pieces, key=lambda piece: (piece.begin, -piece.square_sum)):
             first, end = np.searchsorted(times, (piece.begin, piece.last_time + 1e-9))
             searches = piece.last_search - piece.first_search + 1
-            score, class_id = math.cbrt(piece.cube_sum / (searches + _DOUBT)), piece.class_id
+            score, class_id = math.sqrt(piece.square_sum / (searches + _DOUBT)), piece.class_id
             if first >= end or score < self._shown[class_id]:
                 continue
             if not piece.track_id:

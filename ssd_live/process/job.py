@@ -218,7 +218,11 @@ class Job:
             reader = self._open_reader(stack, for_output=True)
             writer = self._open_writer(stack, reader)
             assert writer is not None
-            self._draw(reader, writer, spool, _halved(on_progress, self.report.frames))
+            inferred = self.report.frames
+            self._draw(reader, writer, spool, _halved(on_progress, inferred))
+            if self._cancellation.is_stopped and not self.report.frames:
+                # No frame of the video was drawn yet, but all detections are known.
+                self.report.frames, writer = inferred, None
             self._end(reader, writer, log)
 
     def _open_reader(self, stack: ExitStack, *, for_output: bool) -> VideoReader:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssd_live.process import job
+from ssd_live.video.reader import VideoReader
 from tests.clips import SAMPLE, frame_times, pictures, sound_packets, write_clip
 from tests.conftest import Answer
 
@@ -285,3 +288,27 @@ def test_a_wrong_rate_is_refused(
     answer = ssd("process", SAMPLE, "--no-video", *words)
     assert answer.code == 2
     assert message in answer.err
+
+
+def test_a_stop_between_the_two_readings_keeps_the_lines(
+    tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[VideoReader] = []
+
+    class Interrupted(VideoReader):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            opened.append(self)
+            if len(opened) == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(job, "VideoReader", Interrupted)
+    source = write_clip(tmp_path / "in.mp4", 20)
+    lines = tmp_path / "out.jsonl"
+    answer = process(
+        source, "-o", tmp_path / "out.mp4", "--track", "two-pass", "--detections", lines
+    )
+    assert answer.code == 130
+    assert "stopped after 20 frames" in answer.err
+    assert len(_lines(tmp_path / "out.part.jsonl")) == 21
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.part.jsonl"]

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ Shown = tuple[int, float, bool]
 
 def _log(path: Path, frames: list[tuple[float, list[Shown]]], source: str = "a.mp4") -> Path:
     """Write a log whose objects are 20 pixels wide and move to the right by 10 pixels a second."""
-    lines = [{"source": source, "tracking": "two-pass"}]
+    lines: list[dict[str, Any]] = [{"source": source, "tracking": "two-pass"}]
     for index, (time, shown) in enumerate(frames):
         found = [
             {
@@ -27,7 +28,7 @@ def _log(path: Path, frames: list[tuple[float, list[Shown]]], source: str = "a.m
             }
             for track_id, score, observed in shown
         ]
-        lines.append({"frame": index, "pts": index, "time": time, "detections": found})  # type: ignore[dict-item]
+        lines.append({"frame": index, "pts": index, "time": time, "detections": found})
     path.write_text("\n".join(json.dumps(line) for line in lines) + "\n", "utf-8")
     return path
 

@@ -414,6 +414,14 @@
         <translation>자세한 통계(&amp;C)</translation>
     </message>
     <message>
+        <source>O&amp;bject list</source>
+        <translation>물체 목록(&amp;B)</translation>
+    </message>
+    <message>
+        <source>List the objects that are followed, with pictures and times</source>
+        <translation>추적하는 물체를 사진과 시각과 함께 나열합니다</translation>
+    </message>
+    <message>
         <source>Follow ob&amp;jects</source>
         <translation>물체 추적(&amp;J)</translation>
     </message>
@@ -617,6 +625,10 @@
     <message>
         <source>Detection</source>
         <translation>검출</translation>
+    </message>
+    <message>
+        <source>Objects</source>
+        <translation>물체</translation>
     </message>
     <message>
         <source>Plots</source>
@@ -1193,6 +1205,32 @@
     <message>
         <source>Close this message</source>
         <translation>이 메시지 닫기</translation>
+    </message>
+</context>
+<context>
+    <name>_Objects</name>
+    <message>
+        <source>{seconds} s</source>
+        <translation>{seconds}초</translation>
+    </message>
+</context>
+<context>
+    <name>ObjectPanel</name>
+    <message>
+        <source>Objects</source>
+        <translation>물체</translation>
+    </message>
+    <message>
+        <source>Click on an object that is in the picture to follow it; in a file, click on another one to go to where it came in</source>
+        <translation>화면에 있는 물체를 클릭하면 따라갑니다. 파일에서는 다른 물체를 클릭하면 처음 나타난 곳으로 갑니다</translation>
+    </message>
+    <message>
+        <source>{here} here now, {all} seen</source>
+        <translation>지금 {here}개, 전체 {all}개</translation>
+    </message>
+    <message>
+        <source>Objects are listed while they are followed (key T)</source>
+        <translation>물체를 추적하는 동안 여기에 나열됩니다(T 키)</translation>
     </message>
 </context>
 <context>

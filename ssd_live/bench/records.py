@@ -108,12 +108,14 @@ class Stage(Record):
     """The CPU time of one stage of `process`, in milliseconds per frame.
 
     The stage is measured alone in one thread. `within` is the name of the stage that this one is a
-    part of, or empty. The backend does not busy-wait, so the time contains no waiting.
+    part of, or empty. `optional` means that the stage runs only if it is asked for. The backend
+    does not busy-wait, so the time contains no waiting.
     """
 
     name: str
     cpu_ms: float
     within: str = ""
+    optional: bool = False
 
 
 class StageCosts(Record):

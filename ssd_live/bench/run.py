@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live.bench.records import Kind, Latency, Measurement, Report, Stage, StageCosts
-from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO
+from ssd_live.bench.stages import ANALYSIS, NMS, TRACKING, VIDEO
 from ssd_live.bench.state import Watch, warnings
 from ssd_live.bench.worker import RESULT_NAME, VIDEO_FILE
 from ssd_live.errors import BackendError
@@ -165,6 +165,10 @@ class Bench:
         stages = [Stage(name=stage, cpu_ms=round(1000 * medians[stage], 3)) for stage in VIDEO]
         if NMS in medians:
             stages.append(Stage(name=NMS, cpu_ms=round(1000 * medians[NMS], 3), within="inference"))
+        stages += [
+            Stage(name=stage, cpu_ms=round(1000 * medians[stage], 3), optional=True)
+            for stage in TRACKING
+        ]
         choice = subject.choice
         where = {
             "model": subject.model.name,

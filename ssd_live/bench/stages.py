@@ -14,9 +14,9 @@ import numpy as np
 
 from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions
-from ssd_live.detection.filter import detection_filter
+from ssd_live.detection.filter import detection_filter, for_tracking
 from ssd_live.detections import Detections
-from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
@@ -24,6 +24,8 @@ from ssd_live.modelfile.catalogue import file_for_precision
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choice import BackendChoice, batch_for_video
 from ssd_live.selection.load import with_score_threshold
+from ssd_live.tracking.appearance import colour_histograms
+from ssd_live.tracking.options import FrameTracker, TrackingForm
 from ssd_live.video.encoders import DEFAULT_CRF, Codec, open_encoder, software_encoder, works
 from ssd_live.video.reader import VideoReader
 
@@ -33,6 +35,8 @@ VIDEO = (*ANALYSIS, "draw", "encode")
 # NMS is not a stage of its own, because it is part of the network. Its cost is that of the network
 # minus that of the network with a threshold that no score reaches.
 NMS = "NMS"
+# Tracking runs only if it is asked for, so no sum contains it.
+TRACKING: dict[str, TrackingForm] = {"tracking, live": "live", "tracking, two-pass": "two-pass"}
 _NOTHING = 0.9999
 _MOST_PIXELS = 500e6
 _MOST_FRAMES = 250
@@ -43,9 +47,10 @@ _KEPT_EVERY, _TURNS = 5, 3
 def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
     """Return the CPU seconds per frame of each stage: {name: seconds}.
 
-    The names are those in `VIDEO`, and also `NMS` if the backend does not run TensorRT engines. The
-    first frames of the clip are measured. Raises `MediaError` if the clip cannot be read, and
-    `BackendError` if the backend cannot load or run the model.
+    The names are those in `VIDEO` and `TRACKING`, and also `NMS` if the backend does not run
+    TensorRT engines. The first frames of the clip are measured. Tracking, with the colour
+    histograms that it needs, is measured on one frame in five. Raises `MediaError` if the clip
+    cannot be read, and `BackendError` if the backend cannot load or run the model.
 
     Only one frame is held at a time. The decoder then reuses the memory of the previous frame,
     which is still in the CPU caches. If the frames were kept, each would cost a third more.
@@ -69,6 +74,7 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
             count = sum(1 for _ in _frames(reader))
         clocks["decode"].turns = count
     inputs: list[Pixels] = []
+    times: list[float] = []
     with VideoReader(clip, cores=1) as reader:
         size = reader.info.width, reader.info.height
         for number, frame in enumerate(_frames(reader)):
@@ -76,12 +82,16 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
                 image = frame.network_input(model.metadata.input_size)
             if number % _KEPT_EVERY == 0:
                 inputs.append(image)
+                times.append(frame.time)
     # The threshold of an engine is fixed; for other backends `process` sets it.
-    form = (
-        model
-        if choice.backend in ENGINE_BACKENDS
-        else with_score_threshold(file_for_precision(model, choice.precision), wanted.threshold)
-    )
+    is_engine = choice.backend in ENGINE_BACKENDS
+
+    def with_threshold(threshold: float) -> ModelFile:
+        if is_engine:
+            return model
+        return with_score_threshold(file_for_precision(model, choice.precision), threshold)
+
+    form = with_threshold(wanted.threshold)
     found: list[Detections] = []
     with _single(form, choice) as backend:
         for images in _batches(inputs * _TURNS, choice):
@@ -93,7 +103,16 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
     with VideoReader(clip, cores=1) as reader:
         _write(reader, found, clocks["draw"], clocks["encode"])
     costs = {stage: clock.mean for stage, clock in clocks.items()}
-    if choice.backend not in ENGINE_BACKENDS:
+    trackers = {name: for_tracking(its, model.metadata, wanted) for name, its in TRACKING.items()}
+    weak = trackers["tracking, live"][1]
+    weakly_found: list[Detections] = []
+    with _single(with_threshold(weak.threshold), choice) as backend:
+        for images in _batches(inputs, choice):
+            outputs = backend.submit(images).result()
+            weakly_found += [weak.detections(outputs, index, size) for index in range(len(images))]
+    for name, (tracking, _) in trackers.items():
+        costs[name] = _tracking_cost(tracking.tracker(), times, inputs, weakly_found, size)
+    if not is_engine:
         costs[NMS] = max(
             costs["inference"]
             - _inference_cost(with_score_threshold(form, _NOTHING), choice, inputs * _TURNS),
@@ -107,6 +126,30 @@ def _frames(reader: VideoReader) -> Iterator[Frame]:
     yield from islice(
         (item for item in reader.read() if isinstance(item, Frame)), min(most, _MOST_FRAMES)
     )
+
+
+def _tracking_cost(
+    tracker: FrameTracker,
+    times: Sequence[float],
+    images: Sequence[Pixels],
+    found: Sequence[Detections],
+    size: tuple[int, int],
+) -> float:
+    """Return the CPU seconds per frame of a tracker with the colour histograms that it needs.
+
+    The frames have these times in seconds, network inputs and detections; `size` is (width,
+    height).
+    """
+    clock = _Clock()
+    whole = Region(0, 0, *size)
+    # Copies of the last image fill the last batch.
+    for time_, image, its in zip(times, images, found, strict=False):
+        with clock:
+            tracker.add(time_, its, colour_histograms(image, its.boxes, whole))
+    with clock:
+        tracker.finish()
+    clock.turns -= 1
+    return clock.mean
 
 
 def _write(

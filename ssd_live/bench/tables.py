@@ -161,10 +161,14 @@ def _of_kind(title: str, rows: Sequence[Measurement]) -> Table:
 
 
 def _of_stages(costs: StageCosts) -> Table:
-    whole = sum(stage.cpu_ms for stage in costs.stages if not stage.within) or 1.0
+    whole = (
+        sum(stage.cpu_ms for stage in costs.stages if not (stage.within or stage.optional)) or 1.0
+    )
     rows = []
     for stage in costs.stages:
         name = f"{stage.name} (within {stage.within})" if stage.within else stage.name
+        if stage.optional:
+            name += " (not in the sum)"
         rows.append((name, f"{stage.cpu_ms:.2f}", f"{stage.cpu_ms / whole:.0%}"))
     title = (
         f"stages of {costs.model} on {costs.backend} {costs.precision}, each alone in one thread"

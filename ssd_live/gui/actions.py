@@ -314,6 +314,13 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "object_panel",
+            translate("Actions", "O&bject list"),
+            ("O",),
+            translate("Actions", "List the objects that are followed, with pictures and times"),
+            True,
+        ),
+        ActionSpec(
             "source_rate",
             translate("Actions", "&Every frame"),
             ("V",),

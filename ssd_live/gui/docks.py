@@ -1,10 +1,18 @@
-"""The docks of the window: the detection panel and the plots."""
+"""The docks of the window: the detection panel, the list of objects, and the plots."""
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QTabWidget,
+    QToolButton,
+    QWidget,
+)
 
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.detection_panel import DetectionPanel
@@ -44,11 +52,12 @@ class _TitleBar(QWidget):
 
 
 class Docks(QObject):
-    """The two docks (panels that the user can move) of the window.
+    """The three docks (panels that the user can move) of the window.
 
-    The detection panel is at the right, and the plots are at the bottom. Each dock has an action,
-    which is checked while the dock is shown. `make_plots` makes and returns the panel of plots. It
-    is called only when the plots are first shown, because it takes time.
+    The detection panel `panel` and the list of objects `objects` are at the right, behind each
+    other, and the plots are at the bottom. Each dock has an action, which is checked while the dock
+    is shown. `make_plots` makes and returns the panel of plots. It is called only when the plots
+    are first shown, because it takes time.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class Docks(QObject):
         window: QMainWindow,
         actions: Actions,
         panel: DetectionPanel,
+        objects: QWidget,
         make_plots: Callable[[], QWidget],
     ) -> None:
         super().__init__(window)
@@ -64,17 +74,24 @@ class Docks(QObject):
         self._panel = panel
         self._make_plots = make_plots
         self._has_plots = False
-        # Whether each dock was shown before full-screen mode.
-        self._shown_before = (True, False)
         self._panel_dock = self._dock(
             self.tr("Detection"), panel, Qt.DockWidgetArea.RightDockWidgetArea, "detection"
         )
         self._plots_dock = self._dock(
             self.tr("Plots"), QWidget(), Qt.DockWidgetArea.BottomDockWidgetArea, "plots"
         )
+        self._objects_dock = self._dock(
+            self.tr("Objects"), objects, Qt.DockWidgetArea.RightDockWidgetArea, "objects"
+        )
+        self._docks = (self._panel_dock, self._plots_dock, self._objects_dock)
+        # Whether each dock was shown before full-screen mode.
+        self._shown_before = [True, False, False]
+        window.tabifyDockWidget(self._panel_dock, self._objects_dock)
+        window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
         self._plots_dock.hide()
+        self._objects_dock.hide()
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        for dock in (self._panel_dock, self._plots_dock):
+        for dock in self._docks:
             dock.visibilityChanged.connect(lambda _: self._follow())
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea, name: str) -> QDockWidget:
@@ -88,17 +105,25 @@ class Docks(QObject):
     def _follow(self) -> None:
         self._actions["detection_panel"].setChecked(not self._panel_dock.isHidden())
         self._actions["numbers_panel"].setChecked(not self._plots_dock.isHidden())
+        self._actions["object_panel"].setChecked(not self._objects_dock.isHidden())
 
     def reset(self) -> None:
-        """Put both docks back at their first places; only the detection panel is shown."""
-        for dock, area in (
-            (self._panel_dock, Qt.DockWidgetArea.RightDockWidgetArea),
-            (self._plots_dock, Qt.DockWidgetArea.BottomDockWidgetArea),
+        """Put all docks back at their first places; only the detection panel is shown."""
+        for dock, area in zip(
+            self._docks,
+            (
+                Qt.DockWidgetArea.RightDockWidgetArea,
+                Qt.DockWidgetArea.BottomDockWidgetArea,
+                Qt.DockWidgetArea.RightDockWidgetArea,
+            ),
+            strict=True,
         ):
             dock.setFloating(False)
             self._window.addDockWidget(area, dock)
+        self._window.tabifyDockWidget(self._panel_dock, self._objects_dock)
         self._panel_dock.show()
         self._plots_dock.hide()
+        self._objects_dock.hide()
         self._window.resizeDocks(
             [self._panel_dock], [self._panel.sizeHint().width()], Qt.Orientation.Horizontal
         )
@@ -114,7 +139,7 @@ class Docks(QObject):
 
     def colour_icons(self, colour: QColor) -> None:
         """Draw the icons of the docks in `colour`, so that they are readable in the theme."""
-        for dock in (self._panel_dock, self._plots_dock):
+        for dock in self._docks:
             bar = dock.titleBarWidget()
             assert isinstance(bar, _TitleBar)
             bar.colour_icons(colour)
@@ -136,20 +161,24 @@ class Docks(QObject):
         self._plots_dock.setVisible(on)
         self._plots_dock.raise_()
 
+    def show_objects(self, on: bool) -> None:
+        """Show the list of objects in front of the detection panel if `on` is true, or hide it."""
+        self._objects_dock.setVisible(on)
+        self._objects_dock.raise_()
+
     def search_classes(self) -> None:
         """Show the detection panel and move the keyboard focus to its search field."""
         self._panel_dock.show()
+        self._panel_dock.raise_()
         self._panel.focus_search()
 
     def hide_all(self) -> None:
-        """Hide both docks until `show_again` is called."""
-        self._shown_before = (self._panel_dock.isVisible(), self._plots_dock.isVisible())
-        self._panel_dock.hide()
-        self._plots_dock.hide()
+        """Hide all docks until `show_again` is called."""
+        self._shown_before = [not dock.isHidden() for dock in self._docks]
+        for dock in self._docks:
+            dock.hide()
 
     def show_again(self) -> None:
         """Show the docks that were shown when `hide_all` was called."""
-        for dock, was_shown in zip(
-            (self._panel_dock, self._plots_dock), self._shown_before, strict=True
-        ):
+        for dock, was_shown in zip(self._docks, self._shown_before, strict=True):
             dock.setVisible(was_shown)

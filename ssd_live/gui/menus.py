@@ -53,7 +53,8 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         actions,
         translate("Menus", "&View"),
         video,
-        ("hud", "hud_details", "detection_panel", "numbers_panel", "source_rate", "track"),
+        ("hud", "hud_details", "detection_panel", "object_panel", "numbers_panel"),
+        ("source_rate", "track"),
         ("threshold_up", "threshold_down", "search_classes"),
         ("reset_layout", "preferences"),
     )

@@ -26,12 +26,14 @@ from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
+from ssd_live.gui.object_panel import ObjectPanel
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.readout import Readout
 from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_controller import SourceController
 from ssd_live.gui.view import VideoView
 from ssd_live.live.display_filter import DisplayFilters
+from ssd_live.live.seen_objects import SeenObject
 from ssd_live.live.session import LiveSession
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
@@ -86,7 +88,7 @@ class MainWindow(QMainWindow):
         self._watch_exports()
         self._restore()
         self._pulse_timer = self._timer(_PULSE_MS, self._pulse)
-        self._sample_timer = self._timer(_SAMPLE_MS, self._readout.sample)
+        self._sample_timer = self._timer(_SAMPLE_MS, self._sample)
         self._pulse()
 
     @property
@@ -114,13 +116,14 @@ class MainWindow(QMainWindow):
         self._full_screen = FullScreenControls(middle, layout, self._playback.bar)
         self._playback.may_show_bar = lambda: self._full_screen.are_shown
         self.panel = DetectionPanel(models, backends, precisions)
+        self._objects = ObjectPanel()
         shortcut_filter = ShortcutFilter(self)
-        for part in (self.panel, self._playback.bar):
+        for part in (self.panel, self._objects, self._playback.bar):
             for widget in part.findChildren(QWidget):
                 widget.installEventFilter(shortcut_filter)
         self._shortcut_filter = shortcut_filter
         self._readout = Readout(self, session, settings, self.grid, self.panel)
-        self._docks = Docks(self, actions, self.panel, self._readout.make_plots)
+        self._docks = Docks(self, actions, self.panel, self._objects, self._readout.make_plots)
 
     def _make_controllers(self, model_request: ModelRequest, shown: DisplayFilters) -> None:
         session, bridge, settings = self._session, self._bridge, self._settings
@@ -203,6 +206,7 @@ class MainWindow(QMainWindow):
             "detection_panel", lambda: self._docks.show_panel(action["detection_panel"].isChecked())
         )
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
+        connect("object_panel", lambda: self._show_objects(action["object_panel"].isChecked()))
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
         connect("threshold_up", lambda: self.panel.nudge_threshold(1))
@@ -223,6 +227,7 @@ class MainWindow(QMainWindow):
         self._model.load_ended.connect(self._capture_actions.record_if_asked)
         self.grid.double_clicked.connect(self._double_clicked)
         self.grid.chosen.connect(self._chosen)
+        self._objects.chosen.connect(self._go_to_object)
 
     def _connect_view(self, view: VideoView) -> None:
         view.trails.seconds = self._settings.trail_seconds
@@ -378,6 +383,25 @@ class MainWindow(QMainWindow):
         """Show the panel of plots if `on` is true, else hide it."""
         self._docks.show_plots(on)
 
+    def _show_objects(self, on: bool) -> None:
+        """Show or hide the list of objects. It needs ids, so it turns tracking on."""
+        self._docks.show_objects(on)
+        if on and not self._session.tracks_objects:
+            self.actions_by_name["track"].setChecked(True)
+            self._set_tracking()
+
+    def _go_to_object(self, its: SeenObject, is_here: bool) -> None:
+        """Follow an object that is in the picture, or else go to where a file shows it first."""
+        if is_here:
+            self.view.follow(its.track_id)
+        elif self._is_seekable:
+            self._playback.seek(its.first)
+
+    @property
+    def _is_seekable(self) -> bool:
+        state = self._session.pipeline.state
+        return state is not None and state.info is not None and state.info.duration is not None
+
     def _set_hud(self) -> None:
         self._settings.hud = self.actions_by_name["hud"].isChecked()
         self._settings.hud_details = self.actions_by_name["hud_details"].isChecked()
@@ -438,6 +462,16 @@ class MainWindow(QMainWindow):
         self._playback.forget_icon()
 
     # Regular updates.
+
+    def _sample(self) -> None:
+        self._readout.sample()
+        if not self._objects.isVisible():
+            return
+        if self._session.tracks_objects:
+            objects, now = self._session.stream.seen_objects.newest_first()
+            self._objects.show_objects(objects, now, is_file=self._is_seekable)
+        else:
+            self._objects.show_off()
 
     def _pulse(self) -> None:
         self._session.tick()

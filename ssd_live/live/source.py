@@ -10,6 +10,7 @@ from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.live.seen_objects import SeenObjects
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.counters import Durations, FrameCounts, total
 from ssd_live.pipeline.live import LivePipeline
@@ -37,7 +38,8 @@ class LiveSource(Closing):
 
     `pipeline` reads the source, runs inference and renders the frames. `in_use` is the model that
     all sources of the session use. `recorded` is called in the recording thread when a recording
-    has ended. `close` waits for the end of all threads, and `stop` does not wait.
+    has ended. `seen_objects` lists the objects that were followed. `close` waits for the end of all
+    threads, and `stop` does not wait.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class LiveSource(Closing):
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
+        self.seen_objects = SeenObjects(lambda: in_use.filter)
+        pipeline.detections_listener = self.seen_objects.note
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
         """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
@@ -57,6 +61,7 @@ class LiveSource(Closing):
             self.stop_recording()
         self._spec = spec
         self.pipeline.open(spec, options)
+        self.seen_objects.clear()
 
     def reopen(self) -> None:
         """Open the source again as it was played last, if there is one."""
@@ -75,6 +80,7 @@ class LiveSource(Closing):
         self.stop_recording()
         self._spec = None
         self.pipeline.close_source()
+        self.seen_objects.clear()
 
     @property
     def recorder(self) -> Recorder | None:

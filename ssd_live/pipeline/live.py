@@ -134,6 +134,9 @@ class LivePipeline(Closing):
         self._on_death = on_death
         self.show: Show = show
         self.frame_listener: FrameListener | None = None
+        # A callback that gets every frame that has detections of its own, in the infer thread. It
+        # must not wait. Frames of an earlier source have a lower number.
+        self.detections_listener: FrameListener | None = None
         self.frame_counter = FrameCounter()
         self.rates = {stage: Rate() for stage in ("capture", "inference", "display")}
         self.durations = {
@@ -394,8 +397,12 @@ class LivePipeline(Closing):
             # A network may have come while this thread waited. A single image comes only once.
             self._change_network()
             looked_at = self._look_at(live_frame)
-            if looked_at is not None and looked_at.for_show:
+            if looked_at is None:
+                continue
+            if looked_at.for_show:
                 self._hand_on(looked_at)
+            if (listener := self.detections_listener) is not None:
+                listener(looked_at)
         self._change_network()
         if self._network is not None:
             self._network.backend.close()

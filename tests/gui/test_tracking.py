@@ -7,11 +7,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDoubleSpinBox
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QListView
 
 from ssd_live.detections import Detections
 from ssd_live.gui.dialogs import PreferencesDialog
+from ssd_live.gui.object_panel import ObjectPanel
 from ssd_live.gui.trails import Trails
+from ssd_live.live.seen_objects import SeenObject
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from tests.gui.desk import Desk
@@ -192,3 +194,90 @@ def test_a_way_is_as_long_as_it_is_set_at_any_rate() -> None:
     ink = _painted(trails, _at(180))
     # From 30 s to 60 s the frame's x goes from 90 to 180.
     assert min(x for x, _ in ink) == pytest.approx(10 + 90 / 2, abs=3)
+
+
+def _rows(desk: Desk) -> list[str]:
+    model = desk.child(QListView, "Objects").model()
+    return [str(model.index(row, 0).data()) for row in range(model.rowCount())]
+
+
+def test_the_object_list_shows_who_was_seen_and_turns_following_on(watching: Desk) -> None:
+    watching.view.setFocus()
+    watching.press("O")
+    assert watching.is_on("track")
+    wait_until(lambda: set(_rows(watching)) == {"cat #1", "dog #2"}, "both are listed")
+    labels = [label.text() for label in watching.window.findChildren(QLabel)]
+    assert "2 here now, 2 seen" in labels
+    view = watching.child(QListView, "Objects")
+    wait_until(lambda: _has_pictures(view), "both have a picture")
+    watching.trigger("object_panel")
+    assert not view.isVisible()
+
+
+def _has_pictures(view: QListView) -> bool:
+    model = view.model()
+    return all(
+        model.index(row, 0).data(Qt.ItemDataRole.UserRole).picture is not None
+        for row in range(model.rowCount())
+    )
+
+
+def test_a_click_in_the_list_follows_an_object_that_is_there(watching: Desk) -> None:
+    watching.trigger("object_panel")
+    wait_until(lambda: len(_rows(watching)) == 2, "both are listed")
+    view = watching.child(QListView, "Objects")
+    row = _rows(watching).index("dog #2")
+    place = view.visualRect(view.model().index(row, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert watching.view.followed == 2
+    assert watching.view.zoom > 1
+
+
+def test_without_following_the_list_says_how_to_begin(watching: Desk) -> None:
+    watching.trigger("object_panel")
+    wait_until(lambda: len(_rows(watching)) == 2, "both are listed")
+    watching.trigger("track")
+    wait_until(
+        lambda: any(
+            "followed (key T)" in label.text() for label in watching.window.findChildren(QLabel)
+        ),
+        "the list says that nothing is followed",
+    )
+    assert _rows(watching) == []
+
+
+def test_a_click_on_an_object_that_has_gone_goes_to_where_it_came_in() -> None:
+    panel = ObjectPanel()
+    chosen: list[tuple[int, bool]] = []
+    panel.chosen.connect(lambda its, here: chosen.append((its.track_id, here)))
+    objects = [
+        SeenObject(2, "dog", 5.0, 9.0, 0.0),
+        SeenObject(1, "cat", 62.0, 64.5, 0.0),
+    ]
+    panel.show_objects(objects, 9.1, is_file=True)
+    panel.resize(300, 400)
+    panel.show()
+    view = panel.findChild(QListView)
+    assert view is not None
+    texts = [
+        view.model().index(row, 0).data(Qt.ItemDataRole.AccessibleDescriptionRole)
+        for row in range(2)
+    ]
+    assert texts == ["0:05.0 – 0:09.0 · 4.0 s", "1:02.0 – 1:04.5 · 2.5 s"]
+    for row in range(2):
+        place = view.visualRect(view.model().index(row, 0)).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert chosen == [(2, True), (1, False)]
+
+
+def test_a_selection_in_the_list_stays_while_others_come() -> None:
+    panel = ObjectPanel()
+    panel.show_objects([SeenObject(1, "cat", 0.0, 1.0, 0.0)], 1.0, is_file=True)
+    view = panel.findChild(QListView)
+    assert view is not None
+    view.setCurrentIndex(view.model().index(0, 0))
+    both = [SeenObject(2, "dog", 2.0, 2.0, 0.0), SeenObject(1, "cat", 0.0, 2.0, 0.0)]
+    panel.show_objects(both, 2.0, is_file=True)
+    assert view.currentIndex().data() == "cat #1"
+    panel.show_objects([SeenObject(3, "dog", 9.0, 9.0, 0.0)], 9.0, is_file=True)
+    assert view.model().rowCount() == 1

@@ -56,6 +56,7 @@ def costs() -> StageCosts:
         Stage(name="decode", cpu_ms=1.0),
         Stage(name="inference", cpu_ms=3.0),
         Stage(name="NMS", cpu_ms=0.5, within="inference"),
+        Stage(name="tracking, live", cpu_ms=0.2, optional=True),
     )
     return StageCosts(
         model="tiny", backend="openvino", precision="fp32", source="the sample clip", stages=stages

@@ -11,6 +11,7 @@ import pytest
 from ssd_live.bench import run as bench_run
 from ssd_live.bench.records import KINDS, Kind, Report
 from ssd_live.bench.run import Bench, Plan, Subject
+from ssd_live.bench.stages import TRACKING
 from ssd_live.bench.worker import RESULT_NAME
 from ssd_live.errors import BackendError
 from ssd_live.selection.choice import BackendChoice
@@ -27,6 +28,8 @@ COSTS = {
     "draw": 0.001,
     "encode": 0.005,
     "NMS": 0.0002,
+    "tracking, live": 0.0003,
+    "tracking, two-pass": 0.0004,
 }
 Order = dict[str, Any]
 
@@ -142,7 +145,10 @@ def test_costs_are_the_medians_of_the_turns_in_milliseconds(
             for name in ("decode", "preprocess", "inference", "detections", "draw", "encode")
         ),
         ("NMS", 0.2, "inference"),
+        ("tracking, live", 0.3, ""),
+        ("tracking, two-pass", 0.4, ""),
     ]
+    assert [stage.name for stage in costs.stages if stage.optional] == list(TRACKING)
 
 
 def test_streams_add_up_and_each_has_its_memory(workers: Callable[..., Workers]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssd_live.bench.stages import ANALYSIS, NMS, VIDEO, stage_costs
+from ssd_live.bench.stages import ANALYSIS, NMS, TRACKING, VIDEO, stage_costs
 from ssd_live.errors import MediaError
 from ssd_live.selection.choice import BackendChoice
 from tests.clips import with_rotation, write_clip
@@ -44,7 +44,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("model", [FINDS, FINDS_NOTHING], ids=["finds", "finds nothing"])
 def test_every_stage_is_measured_of_any_clip(kind: str, model: object, tmp_path: Path) -> None:
     costs = stage_costs(CLIPS[kind](tmp_path), model, OPENVINO)  # type: ignore[arg-type]
-    assert set(costs) == {*VIDEO, NMS}
+    assert set(costs) == {*VIDEO, *TRACKING, NMS}
     assert all(cost >= 0 for cost in costs.values())
     assert costs["decode"] > 0
     assert costs["encode"] > 0

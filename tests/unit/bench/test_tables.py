@@ -61,7 +61,7 @@ def test_each_kind_has_a_table_of_its_own_and_the_stages_another() -> None:
         ("network alone", 2),
         ("detector", 1),
         ("end to end", 1),
-        ("stages of tiny on openvino fp32, each alone in one thread", 3),
+        ("stages of tiny on openvino fp32, each alone in one thread", 4),
     ]
 
 
@@ -106,6 +106,7 @@ def test_shares_of_the_stages_are_of_those_that_lie_in_no_other() -> None:
         ("decode", "1.00", "25%"),
         ("inference", "3.00", "75%"),
         ("NMS (within inference)", "0.50", "12%"),
+        ("tracking, live (not in the sum)", "0.20", "5%"),
     )
 
 
@@ -115,7 +116,7 @@ def test_stages_too_quick_for_the_clock_are_no_division_by_nought() -> None:
             "stages": tuple(stage.model_copy(update={"cpu_ms": 0.0}) for stage in costs().stages)
         }
     )
-    assert _column(tables(report(stages=(nothing,)))[-1], "share") == ["0%"] * 3
+    assert _column(tables(report(stages=(nothing,)))[-1], "share") == ["0%"] * 4
 
 
 def test_a_comparison_shows_ratio_and_verdict() -> None:

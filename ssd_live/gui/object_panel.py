@@ -1,0 +1,243 @@
+"""The panel that lists the objects that were followed, each with a picture and its times."""
+
+import time
+from collections.abc import Sequence
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import (
+    QLabel,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ssd_live.gui.transport import clock
+from ssd_live.imaging.overlay import class_colour
+from ssd_live.live.seen_objects import SeenObject
+
+_OBJECT = Qt.ItemDataRole.UserRole
+_IS_HERE = Qt.ItemDataRole.UserRole + 1
+_TIMES = Qt.ItemDataRole.UserRole + 2
+_PICTURE_SIZE, _SPACE = 52, 6
+# An object is here if it was shown in the last frame, or shortly before it.
+_HERE_SECONDS = 0.3
+# How opaque the colour of an object is that is not here, of 255.
+_GONE_ALPHA = 90
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _Objects(QAbstractListModel):
+    """The objects, the newest first; `times` are the texts of their times."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.objects: list[SeenObject] = []
+        self._now = 0.0
+        self._is_file = False
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name
+        return 0 if parent.isValid() else len(self.objects)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        its = self.objects[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{its.name} #{its.track_id}"
+        if role == _OBJECT:
+            return its
+        if role == _IS_HERE:
+            return self.is_here(its)
+        if role in (_TIMES, Qt.ItemDataRole.AccessibleDescriptionRole):
+            return self._times(its)
+        return None
+
+    def is_here(self, its: SeenObject) -> bool:
+        """Return whether the object is in the picture now."""
+        return abs(self._now - its.last) <= _HERE_SECONDS
+
+    def _times(self, its: SeenObject) -> str:
+        """Return when the object was seen, and for how long."""
+        if self._is_file:
+            times = f"{clock(its.first, tenths=True)} – {clock(its.last, tenths=True)}"
+        else:
+            first, last = (
+                time.strftime("%X", time.localtime(its.first_clock + seconds))
+                for seconds in (0.0, its.seconds)
+            )
+            times = f"{first} – {last}"
+        seconds = self.tr("{seconds} s").format(seconds=f"{its.seconds:.1f}")
+        return f"{times} · {seconds}"
+
+    def show(self, objects: list[SeenObject], now: float, *, is_file: bool) -> None:
+        """Show these objects. Rows that stay keep their place, so that a selection stays too."""
+        ids = [its.track_id for its in objects]
+        before = [its.track_id for its in self.objects]
+        self._now, self._is_file = now, is_file
+        new = len(ids) - len(before)
+        if new >= 0 and ids[new:] == before:
+            if new:
+                self.beginInsertRows(QModelIndex(), 0, new - 1)
+            self.objects = objects
+            if new:
+                self.endInsertRows()
+            if before:
+                self.dataChanged.emit(self.index(new), self.index(len(ids) - 1))
+        else:
+            self.beginResetModel()
+            self.objects = objects
+            self.endResetModel()
+
+
+class _Rows(QStyledItemDelegate):
+    """Paints a row: the picture, the class with the id, and the times."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        # The pictures that were scaled, by id, each with the object that it shows.
+        self._pixmaps: dict[int, tuple[float, QPixmap]] = {}
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802
+        return QSize(4 * _PICTURE_SIZE, _PICTURE_SIZE + 2 * _SPACE)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        its: SeenObject = index.data(_OBJECT)
+        is_here = bool(index.data(_IS_HERE))
+        place = QRect(option.rect)
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        palette: QPalette = option.palette
+        painter.save()
+        if is_selected:
+            painter.fillRect(place, palette.color(QPalette.ColorRole.Highlight))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(place, palette.color(QPalette.ColorRole.AlternateBase))
+        self._paint_picture(painter, place, its, option.widget.devicePixelRatioF())
+        blue, green, red = class_colour(its.name)
+        colour = QColor(red, green, blue, 255 if is_here else _GONE_ALPHA)
+        painter.fillRect(place.left(), place.top() + 1, 3, place.height() - 2, colour)
+        text = place.adjusted(_PICTURE_SIZE + 3 * _SPACE, _SPACE, -_SPACE, -_SPACE)
+        roles = QPalette.ColorRole
+        ink = palette.color(roles.HighlightedText if is_selected else roles.Text)
+        quiet = ink if is_selected else palette.color(roles.PlaceholderText)
+        font = option.font
+        font.setBold(is_here)
+        painter.setFont(font)
+        painter.setPen(ink)
+        name = painter.fontMetrics().elidedText(
+            str(index.data()), Qt.TextElideMode.ElideRight, text.width()
+        )
+        middle = text.center().y()
+        bottom = Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(
+            QRect(text.left(), text.top(), text.width(), text.height() // 2), bottom, name
+        )
+        font.setBold(False)
+        painter.setFont(font)
+        painter.setPen(quiet)
+        painter.drawText(
+            QRect(text.left(), middle + 2, text.width(), text.height() // 2),
+            Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft,
+            str(index.data(_TIMES)),
+        )
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, row: QRect, its: SeenObject, ratio: float) -> None:
+        """Paint the picture of an object at the left of its row."""
+        if its.picture is None:
+            return
+        worth, pixmap = self._pixmaps.get(its.track_id, (0.0, QPixmap()))
+        if worth != its.picture_worth:
+            height, width, _ = its.picture.shape
+            image = QImage(
+                its.picture.data, width, height, its.picture.strides[0], QImage.Format.Format_BGR888
+            )
+            side = round(_PICTURE_SIZE * ratio)
+            pixmap = QPixmap.fromImage(image).scaled(
+                side,
+                side,
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            pixmap.setDevicePixelRatio(ratio)
+            self._pixmaps[its.track_id] = its.picture_worth, pixmap
+        size = pixmap.deviceIndependentSize()
+        square = QRect(row.left() + 2 * _SPACE, row.top() + _SPACE, _PICTURE_SIZE, _PICTURE_SIZE)
+        painter.drawPixmap(
+            square.left() + round((square.width() - size.width()) / 2),
+            square.top() + round((square.height() - size.height()) / 2),
+            pixmap,
+        )
+
+    def keep_only(self, ids: set[int]) -> None:
+        """Forget the pictures of all other objects."""
+        for track_id in self._pixmaps.keys() - ids:
+            del self._pixmaps[track_id]
+
+
+class ObjectPanel(QWidget):
+    """A list of the objects that were followed, the newest first.
+
+    `chosen` is emitted with a `SeenObject` when the user clicks on one, and whether it is in the
+    picture now.
+    """
+
+    chosen = Signal(object, bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._summary = QLabel()
+        self._summary.setWordWrap(True)
+        self._model = _Objects(self)
+        self._list = QListView()
+        self._list.setModel(self._model)
+        self._rows = _Rows(self._list)
+        self._list.setItemDelegate(self._rows)
+        self._list.setMouseTracking(True)
+        self._list.setUniformItemSizes(True)
+        self._list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self._list.setAccessibleName(self.tr("Objects"))
+        self._list.setToolTip(
+            self.tr(
+                "Click on an object that is in the picture to follow it; in a file, click on "
+                "another one to go to where it came in"
+            )
+        )
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._summary)
+        layout.addWidget(self._list, 1)
+        self._list.clicked.connect(self._choose)
+        self._list.activated.connect(self._choose)
+        self._ids: list[int] = []
+
+    def show_objects(self, objects: Sequence[SeenObject], now: float, *, is_file: bool) -> None:
+        """Show the objects of a source, the newest first, at the time `now` of its last frame.
+
+        The times are positions in the source if `is_file`, and times of day otherwise.
+        """
+        self._model.show(list(objects), now, is_file=is_file)
+        ids = {its.track_id for its in objects}
+        self._rows.keep_only(ids)
+        here = sum(self._model.is_here(its) for its in objects)
+        self._summary.setText(
+            self.tr("{here} here now, {all} seen").format(here=here, all=len(objects))
+        )
+
+    def show_off(self) -> None:
+        """Show that objects are not followed."""
+        self._model.show([], 0.0, is_file=False)
+        self._summary.setText(self.tr("Objects are listed while they are followed (key T)"))
+
+    def _choose(self, index: QModelIndex) -> None:
+        its: SeenObject = index.data(_OBJECT)
+        self.chosen.emit(its, bool(index.data(_IS_HERE)))

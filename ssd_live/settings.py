@@ -44,6 +44,7 @@ class Settings(BaseModel):
     hud_details: bool = False
     track: bool = False
     save_power: bool = False
+    small_objects: bool = False
     trail_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     mirror: bool = False
     loop: bool = True

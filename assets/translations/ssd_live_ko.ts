@@ -342,6 +342,14 @@
         <translation>모든 프레임을 표시합니다. 이전 프레임에서 찾은 상자는 점선으로 그립니다</translation>
     </message>
     <message>
+        <source>Find sm&amp;all objects</source>
+        <translation>작은 물체 찾기(&amp;A)</translation>
+    </message>
+    <message>
+        <source>Look closer where something moves, and follow objects; takes up to three times as long</source>
+        <translation>움직임이 있는 곳을 더 자세히 보고 물체를 추적합니다. 시간이 최대 세 배 걸립니다</translation>
+    </message>
+    <message>
         <source>Higher threshold</source>
         <translation>임계값 높이기</translation>
     </message>

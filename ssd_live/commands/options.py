@@ -5,9 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from ssd_live.errors import UsageError
+
 # `auto` (the program chooses) and the precisions of `backends.base`. They are repeated here
 # because that module is slow to import.
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+
+# The same as in `detection.tiles`.
+MOST_TILES = 16
 
 MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
 BACKEND_HELP = (
@@ -47,3 +52,17 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 def names_in(text: str) -> tuple[str, ...]:
     """Return the names in a text like `A,B`, or an empty tuple if the text is empty."""
     return tuple(text.split(",")) if text else ()
+
+
+def tiles_in(text: str) -> int | Literal["auto"]:
+    """Return the number of tiles in the value of `--tiles`, 0 for "off", or "auto".
+
+    Raises `UsageError` for anything else.
+    """
+    if text == "off":
+        return 0
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or not 2 <= int(text) <= MOST_TILES:
+        raise UsageError(f"--tiles {text!r} must be a number from 2 to {MOST_TILES}, auto or off")
+    return int(text)

@@ -337,6 +337,17 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "small_objects",
+            translate("Actions", "Find sm&all objects"),
+            ("M",),
+            translate(
+                "Actions",
+                "Look closer where something moves, and follow objects; takes up to three times "
+                "as long",
+            ),
+            True,
+        ),
+        ActionSpec(
             "threshold_up",
             translate("Actions", "Higher threshold"),
             ("]",),

@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from ssd_live.backends import installed
+from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError
 from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
@@ -59,6 +60,7 @@ class Application:
         # Sources and network start before the window is built, because they run in threads and
         # processes of their own. This shortens the start.
         shown = DisplayFilters(settings, request.overrides)
+        usual_tiles: Tiles = "auto" if settings.small_objects else 0
         with LiveSession(
             bridge.events(),
             shown,
@@ -66,6 +68,7 @@ class Application:
             streams=len(request.sources),
             track=settings.track if request.track is None else request.track,
             save_power=settings.save_power if request.save_power is None else request.save_power,
+            tiles=usual_tiles if request.tiles is None else request.tiles,
         ) as session:
             session.load(model_request)
             for stream, source in zip(session.streams, self._sources(), strict=False):

@@ -54,7 +54,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         translate("Menus", "&View"),
         video,
         ("hud", "hud_details", "detection_panel", "object_panel", "numbers_panel"),
-        ("source_rate", "track"),
+        ("source_rate", "track", "small_objects"),
         ("threshold_up", "threshold_down", "search_classes"),
         ("reset_layout", "preferences"),
     )

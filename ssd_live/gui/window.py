@@ -209,6 +209,7 @@ class MainWindow(QMainWindow):
         connect("object_panel", lambda: self._show_objects(action["object_panel"].isChecked()))
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
+        connect("small_objects", self._set_small_objects)
         connect("threshold_up", lambda: self.panel.nudge_threshold(1))
         connect("threshold_down", lambda: self.panel.nudge_threshold(-1))
         connect("search_classes", self._docks.search_classes)
@@ -245,6 +246,7 @@ class MainWindow(QMainWindow):
             ("record_boxes", settings.record_boxes),
             ("source_rate", settings.show == "source"),
             ("track", self._session.tracks_objects),
+            ("small_objects", bool(self._session.tiles)),
             ("detection_panel", True),
             ("play", True),
         ):
@@ -386,9 +388,20 @@ class MainWindow(QMainWindow):
     def _show_objects(self, on: bool) -> None:
         """Show or hide the list of objects. It needs ids, so it turns tracking on."""
         self._docks.show_objects(on)
-        if on and not self._session.tracks_objects:
+        if on:
+            self._begin_tracking()
+
+    def _begin_tracking(self) -> None:
+        if not self._session.tracks_objects:
             self.actions_by_name["track"].setChecked(True)
             self._set_tracking()
+
+    def _set_small_objects(self) -> None:
+        """Look in tiles, or no more. Not every frame shows every tile, so objects are tracked."""
+        on = self._settings.small_objects = self.actions_by_name["small_objects"].isChecked()
+        self._session.look_in_tiles("auto" if on else 0)
+        if on:
+            self._begin_tracking()
 
     def _go_to_object(self, its: SeenObject, is_here: bool) -> None:
         """Follow an object that is in the picture, or else go to where a file shows it first."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.remote.network import ModelRequest
 from ssd_live.video.sources import SourceOptions, SourceSpec
 
@@ -32,8 +33,8 @@ class LiveRequest:
     ends, or None. `is_default` means that the command line names no source. `no_camera` means that
     the program then looked for a camera and found none. `detections` is the file for the detections
     of a session without a window, "-" for the standard output, or "" for none. `track` says whether
-    objects are tracked, and `save_power` whether inference runs only where something moves; None
-    leaves it to the settings.
+    objects are tracked, `save_power` whether inference runs only where something moves, and `tiles`
+    where it looks for small objects; None leaves it to the settings.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -52,6 +53,7 @@ class LiveRequest:
     detections: str = ""
     track: bool | None = None
     save_power: bool | None = None
+    tiles: Tiles | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -16,6 +16,7 @@ import psutil
 from ssd_live.backends import ENGINE_BACKENDS
 from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter, detection_filter
+from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError
 from ssd_live.imaging.image_files import write_image
@@ -73,7 +74,8 @@ class LiveSession(Closing):
     start, at least 1, which share one network. With `show` "inferred", a frame is shown only after
     inference, with its own boxes. With "source", every frame is shown at once, with the newest
     boxes that exist. With `track`, objects are tracked, each source by itself; with
-    `save_power` too, inference runs only where something moves.
+    `save_power` too, inference runs only where something moves. `tiles` says where inference looks
+    for small objects, besides the whole frame.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class LiveSession(Closing):
         streams: int = 1,
         track: bool = False,
         save_power: bool = False,
+        tiles: Tiles = 0,
     ) -> None:
         self._events = events
         self.tracks_objects = track
         self._saves_power = save_power
+        self.tiles = tiles
         self._shown = shown
         self._in_use = ActiveModel()
         # Held while the sources change and while they get a new network, so that each gets one.
@@ -125,6 +129,7 @@ class LiveSession(Closing):
         )
         pipeline.track_objects(self.tracks_objects)
         pipeline.saves_power = self._saves_power
+        pipeline.tiles = self.tiles
         if self._in_use.filter is not None:
             pipeline.shown_thresholds = self._in_use.filter.thresholds
         return LiveSource(pipeline, self._in_use, self._events.recorded)
@@ -184,6 +189,12 @@ class LiveSession(Closing):
         self._saves_power = on
         for stream in self.streams:
             stream.pipeline.saves_power = on
+
+    def look_in_tiles(self, tiles: Tiles) -> None:
+        """Look for small objects in so many tiles of each frame too, or no more (0)."""
+        self.tiles = tiles
+        for stream in self.streams:
+            stream.pipeline.tiles = tiles
 
     # The network.
 

@@ -17,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from ssd_live.detection.tile_chooser import TileChooser, TileUse
 from ssd_live.detections import no_detections
-from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.cancellation import Cancellation
@@ -191,6 +192,11 @@ class BatchPipeline(Generic[Other]):
         self._decoded: BoundedQueue[list[PreparedFrame | Other]] = BoundedQueue(BURST_BYTES)
         self._inferred: BoundedQueue[list[FrameDetections | Other]] = BoundedQueue(BURST_BYTES)
         self._gate = MotionGate()
+        self._chooser = (
+            TileChooser(inference.tiles, inference.input_size, inference.region)
+            if inference is not None and inference.tiles
+            else None
+        )
         self._cancellation = cancellation or Cancellation()
         self._resizers: ThreadPoolExecutor | None = None
         self._failure: BaseException | None = None
@@ -299,26 +305,37 @@ class BatchPipeline(Generic[Other]):
             use = self._gate.use(frame)
         elif inference is not None and frame.index % inference.every == 0:
             use = "detect"
-        image: NetworkImage | None
-        if inference is None or use == "none":
-            image = None
-        elif isinstance(frame, GpuFrame):
-            image = frame.picture(inference.region)
-        elif self._resizers is not None:
-            image = self._resizers.submit(self._resized, frame, inference)
-        else:
-            image = self._resized(frame, inference)
+        image: NetworkImage | None = None
+        tiles: TileUse | None = None
+        tile_images: list[NetworkImage] = []
+        if inference is not None and use != "none":
+            image = self._image(frame, inference, inference.region)
+            if self._chooser is not None:
+                tiles = self._chooser.use(frame)
+                tile_images = [self._image(frame, inference, tile.region) for tile in tiles.looked]
         return PreparedFrame(
             frame if self._pixels else replace(frame, planes=(), native=None),
             size,
             image,
             use == "check",
+            tiles,
+            tuple(tile_images),
         )
 
-    def _resized(self, frame: Frame, inference: InferenceConfig) -> Pixels:
-        """Return the network input of `frame`, and count the time."""
+    def _image(
+        self, frame: Frame, inference: InferenceConfig, region: Region | None
+    ) -> NetworkImage:
+        """Return the network input of a region of `frame`, or the future of it."""
+        if isinstance(frame, GpuFrame):
+            return frame.picture(region)
+        if self._resizers is not None:
+            return self._resizers.submit(self._resized, frame, inference.input_size, region)
+        return self._resized(frame, inference.input_size, region)
+
+    def _resized(self, frame: Frame, size: tuple[int, int], region: Region | None) -> Pixels:
+        """Return the network input of a region of `frame`, and count the time."""
         started = time.perf_counter()
-        image = frame.network_input(inference.input_size, inference.region)
+        image = frame.network_input(size, region)
         self.counters.add("resize", time.perf_counter() - started)
         return image
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from ssd_live.backends.base import (
     Pending,
 )
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detection.tile_chooser import Tiles, TileUse
+from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError
 from ssd_live.imaging.frame import Frame, Region
@@ -67,7 +69,7 @@ class InferenceConfig:
     `batch` is the batch size with which the backend was loaded. `resize_threads` is the number of
     threads that make the network inputs, or 0 to make them in the thread that decodes. If
     `with_looks` is true, the detections get their colour histograms, unless the pixels are in GPU
-    memory.
+    memory. `tiles` says in which tiles inference looks for small objects, besides the whole frame.
     """
 
     backend: Backend
@@ -78,6 +80,7 @@ class InferenceConfig:
     batch: int = 1
     resize_threads: int = 0
     with_looks: bool = False
+    tiles: Tiles = 0
 
     def weight(self, frame: Frame) -> int:
         """Return how many bytes a frame and its network input add to the weight of a burst.
@@ -104,33 +107,38 @@ class PreparedFrame:
     `image` is None if inference does not run on this frame. With `is_check`, inference runs only to
     tell what is missed without it. It is a future if another thread makes
     the network input. If the frame's pixels are in GPU memory, `image` is a `GpuPicture`, from
-    which the backend makes the network input.
+    which the backend makes the network input. `tile_images` are the network inputs of the tiles in
+    `tiles.looked`.
     """
 
     frame: Frame
     size: tuple[int, int]
     image: NetworkImage | None
     is_check: bool = False
+    tiles: TileUse | None = None
+    tile_images: tuple[NetworkImage, ...] = ()
 
 
 @dataclass
 class _Batch:
-    """A batch: the frames that the backend computes in one call.
+    """A batch: the network inputs that the backend computes in one call.
 
     `images` holds the network inputs until the batch is submitted. `arrays` holds them until the
     detections are known, if colour histograms are wanted. `sizes` holds the (width,
-    height) of each frame in pixels. `pending` is the request to the backend while the batch is in
+    height) of the frame of each input in pixels, and `regions` the part of it that the input shows,
+    or None for all of it. `pending` is the request to the backend while the batch is in
     flight, otherwise None. `outputs` holds what the backend computed, or None before that. `found`
-    holds the detections of each frame and their colour histograms; it is empty until they are
+    holds the detections of each input and their colour histograms; it is empty until they are
     known.
     """
 
     images: list[NetworkImage] = field(default_factory=list)
     arrays: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    regions: list[Region | None] = field(default_factory=list)
     pending: Pending | None = None
     outputs: Outputs | None = None
-    found: list[tuple[Detections, NDArray[np.float32] | None]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
 
     def wait(self) -> None:
         """Wait for the outputs and store them, if the batch is in flight.
@@ -141,6 +149,42 @@ class _Batch:
         pending, self.pending = self.pending, None
         if pending is not None:
             self.outputs = pending.result()
+
+
+class _Place(NamedTuple):
+    """The place of a network input in its batch."""
+
+    batch: _Batch
+    place: int
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self.batch.found)
+
+    @property
+    def found(self) -> Found:
+        return self.batch.found[self.place]
+
+
+class _Waiting(NamedTuple, Generic[Other]):
+    """An item that waits for its turn.
+
+    `place` is that of the whole frame, or None if inference does not run on it, and `tile_places`
+    are those of the tiles in `tiles.looked`.
+    """
+
+    item: Frame | Other
+    place: _Place | None = None
+    is_check: bool = False
+    tiles: TileUse | None = None
+    tile_places: tuple[_Place, ...] = ()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.place is None or (
+            # The tiles came later, and batches are computed in order.
+            (self.tile_places or (self.place,))[-1].is_ready
+        )
 
 
 def _array(image: NetworkImage) -> Pixels:
@@ -160,10 +204,11 @@ class InFlightQueue(Generic[Other]):
     def __init__(self, inference: InferenceConfig, waited: Callable[[float], None]) -> None:
         self._inference = inference
         self._waited = waited
-        self._items: deque[tuple[Frame | Other, _Batch | None, int, bool]] = deque()
+        self._items: deque[_Waiting[Other]] = deque()
         self._in_flight: deque[_Batch] = deque()
         self._filling: _Batch | None = None
         self._last: Detections | None = None
+        self._tiles = TileMerger(inference.input_size)
         self._most = 0
 
     @property
@@ -187,19 +232,33 @@ class InFlightQueue(Generic[Other]):
         A frame without a network input gets the newest detections of the frames before it.
         """
         if not isinstance(item, PreparedFrame):
-            self._items.append((item, None, 0, False))
+            self._items.append(_Waiting(item))
             return
         if item.image is None:
-            self._items.append((item.frame, None, 0, False))
+            self._items.append(_Waiting(item.frame))
             return
         if not self._most:
             self._most = self._most_in_flight(item.frame)
+        place = self._place(item.image, item.size, self._inference.region)
+        looked = item.tiles.looked if item.tiles else ()
+        tile_places = tuple(
+            self._place(image, item.size, tile.region)
+            for tile, image in zip(looked, item.tile_images, strict=True)
+        )
+        self._items.append(_Waiting(item.frame, place, item.is_check, item.tiles, tile_places))
+
+    def _place(self, image: NetworkImage, size: tuple[int, int], region: Region | None) -> _Place:
+        """Add a network input to the batch that is being filled, and submit it if it is full."""
         batch = self._filling = self._filling or _Batch()
-        self._items.append((item.frame, batch, len(batch.sizes), item.is_check))
-        batch.images.append(item.image)
-        batch.sizes.append(item.size)
+        batch.images.append(image)
+        batch.sizes.append(size)
+        batch.regions.append(region)
         if len(batch.sizes) == self._inference.batch:
+            # A frame with tiles may be more than one batch.
+            if self.is_full:
+                self._wait(self._most_left)
             self._start()
+        return _Place(batch, len(batch.sizes) - 1)
 
     def _most_in_flight(self, frame: Frame) -> int:
         """Return how many batches to keep in flight, if all frames are as large as `frame`.
@@ -253,7 +312,12 @@ class InFlightQueue(Generic[Other]):
 
         About a third of the batches stay in flight, so that the backend has work in the meantime.
         """
-        return self._take(self._most - max(2 * self._most // 3, 1))
+        return self._take(self._most_left)
+
+    @property
+    def _most_left(self) -> int:
+        """How many batches of a full queue stay in flight when room is made."""
+        return self._most - max(2 * self._most // 3, 1)
 
     def flush(self) -> list[FrameDetections | Other]:
         """Wait for all batches; remove and return all items. Submit an incomplete batch first."""
@@ -269,6 +333,11 @@ class InFlightQueue(Generic[Other]):
         every other item between them. The first frame that is not computed, and all items behind
         it, stay in the queue.
         """
+        self._wait(left)
+        return self._ready()
+
+    def _wait(self, left: int) -> None:
+        """Wait until at most `left` batches are in flight."""
         count = len(self._in_flight) - left
         if count > 0:
             started = time.perf_counter()
@@ -278,31 +347,42 @@ class InFlightQueue(Generic[Other]):
             self._waited(time.perf_counter() - started)
         for _ in range(count):
             self._find(self._in_flight.popleft())
+
+    def _ready(self) -> list[FrameDetections | Other]:
+        """Remove and return the items at the front of the queue that are ready."""
         taken: list[FrameDetections | Other] = []
-        while self._items:
-            item, batch, index, is_check = self._items[0]
+        while self._items and self._items[0].is_ready:
+            waiting = self._items.popleft()
             looks = check = None
-            if batch is not None:
-                if not batch.found:
-                    break
-                if is_check:
-                    check, _ = batch.found[index]
+            if waiting.place is not None:
+                if waiting.is_check:
+                    check, _ = self._found(waiting, waiting.place)
                 else:
-                    self._last, looks = batch.found[index]
-            self._items.popleft()
+                    self._last, looks = self._found(waiting, waiting.place)
+            item = waiting.item
             if isinstance(item, Frame):
                 assert self._last is not None
-                stale = batch is None or is_check
+                stale = waiting.place is None or waiting.is_check
                 taken.append(FrameDetections(item, self._last, stale, looks, check))
             else:
                 taken.append(item)
         return taken
 
+    def _found(self, waiting: _Waiting[Other], place: _Place) -> Found:
+        """Return what was found in a frame, also in its tiles."""
+        tiles = waiting.tiles
+        if tiles is None:
+            return place.found
+        looked = {
+            tile: its.found for tile, its in zip(tiles.looked, waiting.tile_places, strict=True)
+        }
+        return self._tiles.merged(tiles.area, place.found, looked, tiles.unchanged)
+
     def _find(self, batch: _Batch) -> None:
         batch.wait()
         assert batch.outputs is not None
-        wanted, region = self._inference.wanted, self._inference.region
-        for index, size in enumerate(batch.sizes):
+        wanted = self._inference.wanted
+        for index, (size, region) in enumerate(zip(batch.sizes, batch.regions, strict=True)):
             found = wanted.detections(batch.outputs, index, size, region)
             looks = None
             if batch.arrays:

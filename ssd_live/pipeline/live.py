@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.closing import Closing
+from ssd_live.detection.tile_chooser import TileChooser, Tiles, TileUse
+from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
 from ssd_live.imaging.frame import Frame, Region
-from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
 from ssd_live.pipeline.motion_gate import MotionGate
@@ -106,6 +107,38 @@ class FrameListener(Protocol):
     def __call__(self, live_frame: LiveFrame) -> None: ...
 
 
+class _Look:
+    """What the network finds in parts of one frame, and how many seconds that takes.
+
+    `candidates` chooses the detections that help in tracking, which get their colour histograms;
+    None keeps all, without histograms.
+    """
+
+    def __init__(
+        self, network: LiveModel, frame: Frame, candidates: CandidateFilter | None
+    ) -> None:
+        self._network = network
+        self._frame = frame
+        self._candidates = candidates
+        self.resize_seconds = self.inference_seconds = 0.0
+
+    def at(self, region: Region | None) -> Found:
+        """Return what is found in a region of the frame, or in all of it."""
+        network, frame = self._network, self._frame
+        started = time.monotonic()
+        image = frame.network_input(network.input_size, region)
+        resized = time.monotonic()
+        outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
+        self.resize_seconds += resized - started
+        self.inference_seconds += time.monotonic() - resized
+        size = frame.width, frame.height
+        found = network.accept_all.detections(outputs, 0, size, region)
+        if self._candidates is None:
+            return found, None
+        found = found.where(found.scores >= self._candidates.lowest_score)
+        return found, colour_histograms(image, found.boxes, region or Region(0, 0, *size))
+
+
 class LivePipeline(Closing):
     """A pipeline that shows one live source. Use it in a `with` block, or call `close`.
 
@@ -165,6 +198,12 @@ class LivePipeline(Closing):
         # The infer thread uses these. An id is never given twice, so the last one is kept.
         self._tracker: Tracker | None = None
         self._last_track_id = 0
+        # Where inference looks for small objects, besides the whole frame.
+        self.tiles: Tiles = 0
+        # The infer thread uses these. They are made for a source, a network and a number of tiles.
+        self._chooser: TileChooser | None = None
+        self._merger = TileMerger((1, 1))
+        self._tiled: tuple[object, ...] = ()
         # Whether inference runs only where something moves, while objects are tracked.
         self.saves_power = False
         self._gate = MotionGate()
@@ -420,22 +459,21 @@ class LivePipeline(Closing):
         if (foretold := self._foretold(live_frame, network)) is not None:
             return foretold
         try:
-            started = time.monotonic()
-            image = frame.network_input(network.input_size)
-            resized = time.monotonic()
-            outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
-            done = time.monotonic()
-            detections = network.accept_all.detections(outputs, 0, (frame.width, frame.height))
-            detections = self._track(live_frame, detections, image, network)
+            look = _Look(network, frame, self._candidates(network))
+            found = look.at(None)
+            if (tiles := self._tile_use(live_frame, network)) is not None:
+                looked = {tile: look.at(tile.region) for tile in tiles.looked}
+                found = self._merger.merged(tiles.area, found, looked, tiles.unchanged)
+            detections = self._track(live_frame, found, network)
         except Exception as error:  # an error in a backend must not end the thread silently
             if live_frame.for_show:
                 self.frame_counter.fail()
             self._give_up(network, error)
             return None
-        self.durations["resize"].add(resized - started)
-        self.durations["inference"].add(done - resized)
+        self.durations["resize"].add(look.resize_seconds)
+        self.durations["inference"].add(look.inference_seconds)
         self.frame_counter.infer()
-        self.rates["inference"].tick(done)
+        self.rates["inference"].tick(time.monotonic())
         if live_frame.source_number == self._source_number:
             self._newest = detections
         return replace(live_frame, detections=detections)
@@ -459,20 +497,39 @@ class LivePipeline(Closing):
             self._newest = found
         return replace(live_frame, detections=found, inferred=False)
 
-    def _track(
-        self, live_frame: LiveFrame, found: Detections, image: Pixels, network: LiveModel
-    ) -> Detections:
-        """Return the tracked objects of a frame, or `found` if objects are not tracked.
-
-        `image` is the network input.
-        """
+    @property
+    def _is_still(self) -> bool:
+        """Whether the source is a single image."""
         state = self.state
-        is_still = state is not None and state.info is not None and state.info.is_still
-        if not self._tracks_objects or is_still or not network.thresholds:
+        return state is not None and state.info is not None and state.info.is_still
+
+    def _candidates(self, network: LiveModel) -> CandidateFilter | None:
+        """Return the filter of the detections that help in tracking, or None without tracking."""
+        if not self._tracks_objects or self._is_still or not network.thresholds:
+            return None
+        return CandidateFilter(network.thresholds)
+
+    def _tile_use(self, live_frame: LiveFrame, network: LiveModel) -> TileUse | None:
+        """Return the tiles in which inference looks for small objects, or None for none."""
+        tiles = self.tiles
+        if not tiles:
+            return None
+        if tiles == "auto" and self._is_still:
+            tiles = "natural"
+        wanted = (live_frame.source_number, tiles, network)
+        if self._chooser is None or self._tiled != wanted:
+            self._chooser = TileChooser(tiles, network.input_size)
+            self._merger = TileMerger(network.input_size)
+            self._tiled = wanted
+        return self._chooser.use(live_frame.frame)
+
+    def _track(self, live_frame: LiveFrame, found: Found, network: LiveModel) -> Detections:
+        """Return the tracked objects of a frame, or the detections if objects are not tracked."""
+        candidates = self._candidates(network)
+        if candidates is None:
             self._tracker = None
-            return found
+            return found[0]
         classes = network.accept_all.classes
-        candidates = CandidateFilter(network.thresholds)
         wanted = (live_frame.source_number, classes, network.thresholds)
         if self._tracker is None or self._tracked != wanted:
             self._tracker = Tracker(classes, candidates, self._last_track_id)
@@ -481,10 +538,7 @@ class LivePipeline(Closing):
         shown = self.shown_thresholds
         fits = shown is not None and len(shown) == len(network.thresholds)
         self._tracker.shown = shown if fits else None
-        frame = live_frame.frame
-        strong = found.where(found.scores >= candidates.lowest_score)
-        looks = colour_histograms(image, strong.boxes, Region(0, 0, frame.width, frame.height))
-        tracked = self._tracker.update(frame.time, strong, looks)
+        tracked = self._tracker.update(live_frame.frame.time, *found)
         self._last_track_id = self._tracker.last_id
         return tracked
 

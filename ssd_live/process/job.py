@@ -13,6 +13,7 @@ import numpy as np
 from ssd_live import __version__
 from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.errors import BackendError, CancelledError, IncompleteError, OutputError, UsageError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
@@ -89,7 +90,8 @@ class ProcessOptions:
     pixels of `region` if it is given. `start` (counted from the first frame) and `duration` are in
     seconds; None as `duration` means up to the end. `max_frames` is the largest number of frames to
     process, or None for all. With `hardware_decoding`, a GPU decodes if it gives exactly the pixels
-    that the CPU gives. `style` is the style of boxes and labels.
+    that the CPU gives. `tiles` says in which tiles inference looks for small objects, besides the
+    whole frame. `style` is the style of boxes and labels.
     """
 
     quality: Quality
@@ -99,6 +101,7 @@ class ProcessOptions:
     duration: float | None = None
     max_frames: int | None = None
     hardware_decoding: bool = False
+    tiles: Tiles = field(default=0, repr=False)
     style: BoxStyle = field(default=BoxStyle(), repr=False)
 
     @property
@@ -109,7 +112,9 @@ class ProcessOptions:
         inputs which that version finished are not processed again.
         """
         others = repr(self).replace(type(self).__name__, "Settings", 1)
-        return others if self.style == BoxStyle() else f"{others} {self.style}"
+        tiles = f" tiles={self.tiles}" if self.tiles else ""
+        style = "" if self.style == BoxStyle() else f" {self.style}"
+        return f"{others}{tiles}{style}"
 
 
 class Job:
@@ -359,6 +364,8 @@ class Job:
 
     def _inference(self) -> InferenceConfig:
         config, settings = self._engine.config, self._settings
+        # Nothing moves in an image.
+        is_still = settings.tiles == "auto" and self._task.is_image
         return InferenceConfig(
             self._engine.backend,
             config.model.metadata.input_size,
@@ -368,6 +375,7 @@ class Job:
             config.batch,
             _resize_threads(config.choice.device, self._engine.cores),
             config.tracking is not None and not self._task.is_image,
+            "natural" if is_still else settings.tiles,
         )
 
     def _run_pipeline(
@@ -510,6 +518,7 @@ class Job:
             "precision": config.choice.precision,
             **config.wanted.header,
             **({} if config.tracking is None else config.tracking.header),
+            **({"tiles": self._settings.tiles} if self._settings.tiles else {}),
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,

@@ -312,3 +312,49 @@ def test_a_stop_between_the_two_readings_keeps_the_lines(
     assert "stopped after 20 frames" in answer.err
     assert len(_lines(tmp_path / "out.part.jsonl")) == 21
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.part.jsonl"]
+
+
+def _found_in(path: Path) -> int:
+    return sum(len(line["detections"]) for line in _lines(path)[1:])
+
+
+def test_tiles_find_more_and_the_same_in_every_run(tmp_path: Path, process: Process) -> None:
+    common = (SAMPLE, *PART, "--no-video", "--classes", "bicycle,person,car")
+    for name, tiles in (("off", "off"), ("four", "4"), ("auto", "auto"), ("again", "auto")):
+        track = () if tiles == "off" else ("--track", "live")
+        process(*common, "--tiles", tiles, *track, "--detections", tmp_path / f"{name}.jsonl")
+    assert (tmp_path / "auto.jsonl").read_bytes() == (tmp_path / "again.jsonl").read_bytes()
+    assert _lines(tmp_path / "auto.jsonl")[0]["tiles"] == "auto"
+    assert "tiles" not in _lines(tmp_path / "off.jsonl")[0]
+    assert _found_in(tmp_path / "four.jsonl") > _found_in(tmp_path / "off.jsonl")
+
+
+def test_tiles_on_their_own_need_no_tracking_but_auto_does(
+    tmp_path: Path, process: Process
+) -> None:
+    log = tmp_path / "out.jsonl"
+    process(SAMPLE, *PART, "--no-video", "--tiles", "2", "--detections", log)
+    assert "tracking" not in _lines(log)[0]
+    process(SAMPLE, *PART, "--no-video", "--tiles", "auto", "--detections", log, "--overwrite")
+    assert _lines(log)[0]["tracking"] == "two-pass"
+    answer = process(SAMPLE, "--no-video", "--tiles", "auto", "--track", "off")
+    assert answer.code != 0
+    assert "--tiles auto needs tracking" in answer.err
+
+
+@pytest.mark.parametrize("tiles", ["0", "1", "17", "-2", "many", "2.5", ""])
+def test_a_number_of_tiles_that_is_none_is_refused(tiles: str, process: Process) -> None:
+    answer = process(SAMPLE, "--no-video", f"--tiles={tiles}")
+    assert answer.code != 0
+    assert "must be a number from 2 to 16, auto or off" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_all_tiles_of_an_image_are_looked_at(tmp_path: Path, process: Process) -> None:
+    log = tmp_path / "out.jsonl"
+    picture = SAMPLE.parent / "chelsea.png"
+    counts = {}
+    for tiles in ("off", "auto"):
+        process(picture, "--no-video", "--tiles", tiles, "--detections", log, "--overwrite")
+        counts[tiles] = _found_in(log)
+    assert counts["auto"] >= counts["off"] > 0

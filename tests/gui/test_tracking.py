@@ -281,3 +281,15 @@ def test_a_selection_in_the_list_stays_while_others_come() -> None:
     assert view.currentIndex().data() == "cat #1"
     panel.show_objects([SeenObject(3, "dog", 9.0, 9.0, 0.0)], 9.0, is_file=True)
     assert view.model().rowCount() == 1
+
+
+def test_the_key_m_looks_for_small_objects_and_follows(watching: Desk) -> None:
+    watching.view.setFocus()
+    watching.press("M")
+    assert watching.is_on("track")
+    on = watching.session.pipeline.tiles, watching.settings.small_objects
+    wait_until(lambda: {1, 2} <= set(_ids(watching)), "both have numbers")
+    watching.press("M")
+    off = watching.session.pipeline.tiles, watching.settings.small_objects
+    assert (on, off) == (("auto", True), (0, False))
+    assert watching.is_on("track")

@@ -75,6 +75,15 @@ class Request:
             "time in the window, else off.",
         ),
     ] = None
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="off|N|auto",
+            help="Look for small objects in N overlapping tiles of each frame too (2 to 16), or in "
+            "at most two of them, where something moves, and follow objects (auto). Default: as "
+            "last time in the window, else off.",
+        ),
+    ] = None
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Frame size to request from a camera or pattern.")
     ] = ""

@@ -14,7 +14,7 @@ from typing import Any
 from ssd_live import __version__
 from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
-from ssd_live.commands.options import names_in
+from ssd_live.commands.options import names_in, tiles_in
 from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
@@ -86,6 +86,8 @@ def _checked(request: Request) -> LiveRequest:
         _check_detections(request)
     if request.save_power and request.track is False:
         raise UsageError("--save-power follows objects; leave out --no-track")
+    if request.tiles == "auto" and request.track is False:
+        raise UsageError("--tiles auto follows objects; leave out --no-track")
     if request.screenshot is not None and request.no_window:
         raise UsageError("--screenshot needs the window; leave out --no-window")
     return LiveRequest(
@@ -102,8 +104,9 @@ def _checked(request: Request) -> LiveRequest:
         stats=request.json_file or request.stats,
         detections=request.detections,
         # What lies between two detections comes from the tracks.
-        track=True if request.save_power else request.track,
+        track=True if request.save_power or request.tiles == "auto" else request.track,
         save_power=request.save_power,
+        tiles=None if request.tiles is None else tiles_in(request.tiles),
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
@@ -183,6 +186,7 @@ class _Terminal:
                 streams=len(request.sources),
                 track=bool(request.track),
                 save_power=bool(request.save_power),
+                tiles=request.tiles or 0,
             ) as session,
             on_signals(lambda number, _: self._interrupt(number)),
         ):

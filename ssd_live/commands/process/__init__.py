@@ -48,7 +48,7 @@ class Request:
         typer.Option(
             help="Follow objects and give them ids: live decides at each frame; two-pass also "
             "looks ahead, which finds more and fills gaps. Default: off, or two-pass with --every "
-            "auto.",
+            "auto or --tiles auto.",
         ),
     ] = None
     tracks: Annotated[
@@ -99,6 +99,15 @@ class Request:
             "show the tracks, or only the corners of the last boxes.",
         ),
     ] = "1"
+    tiles: Annotated[
+        str,
+        typer.Option(
+            metavar="off|N|auto",
+            help="Look for small objects in N overlapping tiles of each frame too (2 to 16), or in "
+            "at most two of them, where something moves (auto). Inference takes N + 1 times as "
+            "long, or at most three times.",
+        ),
+    ] = "off"
     region: Annotated[
         str,
         typer.Option(

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
-from ssd_live.commands.options import names_in
+from ssd_live.commands.options import names_in, tiles_in
 from ssd_live.commands.process import Request
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
@@ -67,10 +67,13 @@ def run(request: Request) -> None:
         check_writable(request.json_file)
     task = streamed_task(request) if is_streamed(request) else None
     plan = _plan(request) if task is None else Plan((task,), None)
+    needing = [name for name in ("every", "tiles") if getattr(request, name) == "auto"]
     if request.track is None:
-        request = replace(request, track="two-pass" if request.every == "auto" else "off")
-    if request.track == "off" and request.every == "auto":
-        raise UsageError("--every auto needs tracking; give --track two-pass or --track live")
+        request = replace(request, track="two-pass" if needing else "off")
+    if request.track == "off" and needing:
+        raise UsageError(
+            f"--{needing[0]} auto needs tracking; give --track two-pass or --track live"
+        )
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     model = find_model(request.model)
@@ -219,6 +222,7 @@ def _settings(request: Request) -> ProcessOptions:
         request.duration,
         request.max_frames,
         request.hardware_decoding,
+        tiles_in(request.tiles),
         BoxStyle(request.labels, request.line_width),
     )
 

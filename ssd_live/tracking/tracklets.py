@@ -278,24 +278,23 @@ class Tracklets:
         centres, log_sizes = centres_and_log_sizes(found.boxes[wanted])
         noise = _MEASUREMENT**2 * np.exp(state.log_sizes[free].sum(1))
         variances = state.position_variances[free] + noise
-        its_x, its_y = state.centres[free].T
-        distances = np.square(its_x[:, None] - centres[:, 0])
-        distances += np.square(its_y[:, None] - centres[:, 1])
-        distances /= variances[:, None]
-        rows, columns = np.nonzero(distances < gate)
+        rows, columns = _near(state.centres[free], np.sqrt(gate * variances), centres)
         its = free[rows]
+        distances = np.square(state.centres[its] - centres[columns]).sum(1) / variances[rows]
+        near = distances < gate
+        rows, columns, its, distances = rows[near], columns[near], its[near], distances[near]
         differences = np.square(state.log_sizes[its] - log_sizes[columns])
         differences[:, 0] /= _WIDTH_IS_LOOSER**2
-        squared = distances[rows, columns] + differences.sum(1) / (
+        squared = distances + differences.sum(1) / (
             state.log_size_variances[its] + np.float32(_LOG_SIZE**2)
         )
         costs = squared / 2 + np.log(variances / noise)[rows] / 2
         votes = state.votes[its, found.class_ids[wanted][columns]]
         costs = costs + _CLASS_COST * (1 - votes / state.votes[its].max(1, initial=1e-6))
         if found.looks is not None and len(rows):
-            looks = state.looks[free]
+            looks = state.looks[its]
             lengths = np.sqrt(np.einsum("ij,ij->i", looks, looks)).clip(1e-6)
-            alike = (looks @ found.looks[wanted].T)[rows, columns] / lengths[rows]
+            alike = np.einsum("ij,ij->i", looks, found.looks[wanted[columns]]) / lengths
             costs += _LOOK_COST * (np.sqrt((2 - 2 * alike).clip(0)) - _SAME_LOOK)
         costs[squared >= gate] = np.inf
         return rows, columns, costs
@@ -328,3 +327,21 @@ class Tracklets:
         if found.looks is not None:
             state.looks[its] *= _LOOK_MEMORY
             state.looks[its] += found.looks * found.strengths[:, None]
+
+
+def _near(
+    centres: Floats, reaches: Floats, others: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pairs (rows, columns) of `centres` (T, 2) and `others` (N, 2) that may be near.
+
+    That is, those whose x differs by at most the reach (T,). Most pairs of many objects are far
+    from each other, and are never looked at.
+    """
+    order = np.argsort(others[:, 0], kind="stable")
+    sorted_x = others[order, 0]
+    begins = np.searchsorted(sorted_x, centres[:, 0] - reaches)
+    counts = np.searchsorted(sorted_x, centres[:, 0] + reaches, "right") - begins
+    rows = np.repeat(np.arange(len(centres)), counts)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = order[begins[rows] + offsets]
+    return rows, columns

@@ -5,6 +5,7 @@ a gap are linked, the score of an object comes from its whole track so far and a
 smoothed both ways, and gaps are filled.
 """
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ from ssd_live.tracking.tracklets import Tracklets
 # A frame is finished when a frame has come that is so much later, in seconds of the video.
 DELAY_SECONDS = 6.0
 # Frames are finished together if they lie within this time, in seconds.
-_STEP_SECONDS = 1.0
+_STEP_SECONDS = 2.0
 # So many frames may wait, even if their times do not go on.
 _MOST_WAITING = 4096
 # The standard deviation of the weights of the smoothing, in seconds.
@@ -38,6 +39,27 @@ class _Waiting(NamedTuple):
 
     number: int
     time: float
+
+
+class _Shown(NamedTuple):
+    """What is shown of a track; `rows` are the indices of the frames, and see `Detections`."""
+
+    rows: NDArray[np.intp]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int32]
+    track_ids: NDArray[np.int64]
+    observed: NDArray[np.bool_]
+
+
+_NOTHING = _Shown(
+    np.zeros(0, np.intp),
+    np.zeros((0, 4), np.float32),
+    np.zeros(0, np.float32),
+    np.zeros(0, np.int32),
+    np.zeros(0, np.int64),
+    np.zeros(0, bool),
+)
 
 
 class TwoPassTracker:
@@ -160,8 +182,9 @@ class TwoPassTracker:
 
     def _rendered(self, pieces: Iterable[Piece], frames: list[_Waiting]) -> list[Detections]:
         """Return the detections of each of these frames, which follow each other."""
-        rows: list[list[tuple[NDArray[np.float32], float, int, int, bool]]] = [[] for _ in frames]
+        shown: list[_Shown] = []
         times = np.array([frame.time for frame in frames])
+        numbers = np.array([frame.number for frame in frames], np.int64)
         for piece in sorted(pieces, key=lambda piece: (piece.begin, -piece.square_sum)):
             first, end = np.searchsorted(times, (piece.begin, piece.last_time + 1e-9))
             searches = piece.last_search - piece.first_search + 1
@@ -171,24 +194,35 @@ class TwoPassTracker:
             if not piece.track_id:
                 self._ids += 1
                 piece.track_id = self._ids
-            observed = set(piece.frames.tolist())
-            boxes = _smoothed_boxes(piece, times[first:end])
-            for row, frame, box in zip(rows[first:end], frames[first:end], boxes, strict=True):
-                row.append((box, score, class_id, piece.track_id, frame.number in observed))
-        return [self._detections(row) for row in rows]
+            its = numbers[first:end]
+            place = np.searchsorted(piece.frames, its).clip(max=len(piece.frames) - 1)
+            count = len(its)
+            shown.append(
+                _Shown(
+                    np.arange(first, end),
+                    _smoothed_boxes(piece, times[first:end]),
+                    np.full(count, score, np.float32),
+                    np.full(count, class_id, np.int32),
+                    np.full(count, piece.track_id),
+                    piece.frames[place] == its,
+                )
+            )
+        every = _Shown._make(
+            np.concatenate(arrays) for arrays in zip(_NOTHING, *shown, strict=True)
+        )
+        order = np.lexsort((-every.scores, every.rows))
+        every = _Shown._make(array[order] for array in every)
+        bounds = np.searchsorted(every.rows, np.arange(len(frames) + 1)).tolist()
+        return [self._detections(every, slice(*ends)) for ends in itertools.pairwise(bounds)]
 
-    def _detections(
-        self, row: list[tuple[NDArray[np.float32], float, int, int, bool]]
-    ) -> Detections:
-        row.sort(key=lambda entry: -entry[1])
-        boxes, scores, class_ids, track_ids, observed = zip(*row, strict=True) if row else [()] * 5
+    def _detections(self, every: _Shown, its: slice) -> Detections:
         return Detections(
-            np.array(boxes, np.float32).reshape(-1, 4),
-            np.array(scores, np.float32),
-            np.array(class_ids, np.int32),
+            every.boxes[its],
+            every.scores[its],
+            every.class_ids[its],
             self._classes,
-            np.array(track_ids, np.int64),
-            np.array(observed, bool),
+            every.track_ids[its],
+            every.observed[its],
         )
 
 
@@ -199,13 +233,15 @@ def _smoothed_boxes(piece: Piece, times: NDArray[np.float64]) -> NDArray[np.floa
     by their scores and by a Gaussian in time (local linear regression; Fan and Gijbels 1996, 2.3).
     Between two detections, the box moves evenly.
     """
-    its_times, boxes = piece.times, piece.boxes.astype(np.float64)
     # Only detections near `times` matter.
-    low = max(int(np.searchsorted(its_times, times[0], "right")) - 1, 0)
-    high = max(int(np.searchsorted(its_times, times[-1])), low) + 1
-    wanted = its_times[low:high]
-    offsets = its_times - wanted[:, None]
-    weights = np.exp(-0.5 * np.square(offsets / _SMOOTHING_SECONDS)) * piece.scores
+    low = max(int(np.searchsorted(piece.times, times[0], "right")) - 1, 0)
+    high = max(int(np.searchsorted(piece.times, times[-1])), low) + 1
+    wanted = piece.times[low:high]
+    reach = (wanted[0] - _REACH_SECONDS, wanted[-1] + _REACH_SECONDS)
+    near = slice(*np.searchsorted(piece.times, reach).tolist())
+    boxes = piece.boxes[near].astype(np.float64)
+    offsets = piece.times[near] - wanted[:, None]
+    weights = np.exp(-0.5 * np.square(offsets / _SMOOTHING_SECONDS)) * piece.scores[near]
     total = weights.sum(1)
     moments = weights * offsets
     mean, spread = moments.sum(1), (moments * offsets).sum(1)

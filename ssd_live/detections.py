@@ -42,7 +42,9 @@ class Detections:
     `classes` has no entry for the background.
     `track_ids` (N,) int64 holds the ids of tracks, which count from 1, or is None if objects are
     not tracked. `observed` (N,) bool is then false for a box that the tracker filled in.
-    `best_scores` (N,) float32 are the highest scores of live tracks so far, or None.
+    `best_scores` (N,) float32 are the highest scores of live tracks so far, or None. `begins`
+    (N, 5) float64 are the time in seconds and the box x1, y1, x2, y2 of the first detection of live
+    tracks, or of the first one after a gap; or None.
 
     Iterating gives a `Detection` for each object. The methods `to_...` convert all detections to
     the forms of other programs.
@@ -55,6 +57,7 @@ class Detections:
     track_ids: NDArray[np.int64] | None = None
     observed: NDArray[np.bool_] | None = None
     best_scores: NDArray[np.float32] | None = None
+    begins: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -74,6 +77,7 @@ class Detections:
             track_ids=None if self.track_ids is None else self.track_ids[kept],
             observed=None if self.observed is None else self.observed[kept],
             best_scores=None if self.best_scores is None else self.best_scores[kept],
+            begins=None if self.begins is None else self.begins[kept],
         )
 
     def reach(self, thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -43,7 +43,8 @@ class _Shown(Rows):
     `boxes` are steady boxes x1, y1, x2, y2 in pixels. `scatters` are the standard deviations of
     each side of the detections about them, in pixels, and `sides` are the last deviations in these
     units, which show a turn. `best_scores` are the highest of the `scores` so far. `evidence` is
-    the sum of strengths. `track_ids` are 0 before a track is confirmed.
+    the sum of strengths. `track_ids` are 0 before a track is confirmed. `begins` are the times in
+    seconds and the boxes of the first detections.
     """
 
     boxes: Floats
@@ -54,6 +55,7 @@ class _Shown(Rows):
     evidence: Floats
     observed: NDArray[np.bool_]
     track_ids: NDArray[np.int64]
+    begins: NDArray[np.float64]
 
 
 class Tracker:
@@ -86,7 +88,9 @@ class Tracker:
         none = np.zeros((0, 4), np.float32)
         zero = np.zeros(0, np.float32)
         ids = np.zeros(0, np.int64)
-        self._shown = _Shown(none, none, none, zero, zero, zero, np.zeros(0, bool), ids)
+        self._shown = _Shown(
+            none, none, none, zero, zero, zero, np.zeros(0, bool), ids, np.zeros((0, 5))
+        )
 
     def update(
         self, time: float, found: Detections | None, looks: Floats | None = None
@@ -149,6 +153,7 @@ class Tracker:
                     np.zeros(born, np.float32),
                     np.full(born, True),
                     np.zeros(born, np.int64),
+                    np.column_stack([np.full(born, self._time), boxes]),
                 )
             )
         self._serials = going_on
@@ -209,21 +214,32 @@ class Tracker:
         }
         self._pieces.gather()
         news = [self._pieces.by_serial[serial] for serial in self._serials[rows].tolist()]
-        lost = list(self._lost)
+        # An object that stopped at once may be new here, and be expected elsewhere for a while.
+        expected = self._serials[(shown.track_ids > 0) & ~shown.observed].tolist()
+        earlier = list(self._lost.values()) + [self._pieces.by_serial[its] for its in expected]
         links = best_links(
-            [self._lost[serial].last_end() for serial in lost],
+            [piece.last_end() for piece in earlier],
             [piece.first_end() for piece in news],
             _HIGHEST_LINK_COST,
         )
+        gone: set[int] = set()
         for last, first in links:
-            earlier = self._lost.pop(lost[last])
-            news[first].track_id = earlier.track_id
-            self._tracklets.votes[rows[first]] += earlier.votes
+            news[first].track_id = earlier[last].track_id
+            self._tracklets.votes[rows[first]] += earlier[last].votes
+            gone.add(earlier[last].track_id)
+        self._lost = {s: piece for s, piece in self._lost.items() if piece.track_id not in gone}
         for piece in news:
             if not piece.track_id:
                 self.last_id += 1
                 piece.track_id = self.last_id
+        going_on = ~np.isin(shown.track_ids, list(gone))
         shown.track_ids[rows] = [piece.track_id for piece in news]
+        if not going_on.all():
+            for serial in self._serials[~going_on].tolist():
+                del self._pieces.by_serial[serial]
+            self._tracklets.keep(going_on)
+            shown.keep(going_on)
+            self._serials = self._tracklets.serials
 
     def _detections(self) -> Detections:
         shown = self._shown
@@ -237,4 +253,5 @@ class Tracker:
             shown.track_ids[rows],
             shown.observed[rows],
             shown.best_scores[rows],
+            shown.begins[rows],
         )

@@ -132,6 +132,10 @@ class Tracklets:
         """The serial numbers (T,) of the tracklets that go on, in rising order."""
         return self._state.serials
 
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """End all tracklets for which `kept` (T,) is false."""
+        self._state.keep(kept)
+
     def update(self, time: float, found: Candidates) -> NDArray[np.int64]:
         """Continue the tracklets with the detections of a frame, and begin new ones.
 

@@ -292,3 +292,27 @@ def test_a_time_lapse_is_survived(seconds: float) -> None:
     world = World([Thing(lambda _: (300.0, 300.0), look=1)])
     shown = [found for _, found in _run(world, (seconds * index for index in range(200)))]
     assert {i for found in shown for i in ids_of(found)} == {1}
+
+
+@pytest.mark.parametrize("rate", [10, 30])
+def test_who_stops_at_once_keeps_his_id(rate: float) -> None:
+    """He is new where he stands, and still expected farther on."""
+    stop = 2.0
+
+    def centre(time: float) -> tuple[float, float]:
+        return 200 + 170 * min(time, stop), 300.0
+
+    for seed in range(20):
+        world = World([Thing(centre, size=(36, 90), look=1)], seed=seed)
+        ids = _ids(world, _run(world, world.times(6, rate)))
+        assert ids == {0: [1]}, seed
+
+
+def test_the_first_detection_of_a_track_is_told() -> None:
+    world = World([walking(100, 300, 50)], noise=0.0)
+    shown = _run(world, world.times(1.0, 10))
+    first = next(found for _, found in shown if len(found))
+    assert first.begins is not None
+    assert first.begins[0].tolist() == pytest.approx([0.0, *world.things[0].box(0.0)])
+    assert shown[-1][1].begins is not None
+    assert shown[-1][1].begins[0, 0] == 0.0

@@ -24,6 +24,9 @@ Colour = tuple[int, int, int]  # BGR
 Rectangle = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels, end exclusive
 
 _SMALLEST_FONT = 11
+# Coordinates of lines have so many bits after the point.
+_SHIFT = 3
+_FIXED = 1 << _SHIFT
 _FONT_PART_OF_PICTURE = 1 / 38
 _FONT_WEIGHT = 600
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
@@ -119,7 +122,8 @@ class Overlay:
         self._width, self._height = size
         self._matrix = (matrix or YuvMatrix()) if pixel_format == "yuv420p" else None
         self._font_size = max(_SMALLEST_FONT, round(min(size) * _FONT_PART_OF_PICTURE))
-        self._line = max(2, 2 * round(style.line_width * self._font_size / 28))
+        # The width of lines in pixels.
+        self.line = max(2, 2 * round(style.line_width * self._font_size / 28))
         self._tile = lru_cache(maxsize=_TILE_CACHE)(self._render_tile)
         self._font = cv2.FontFace("sans")
 
@@ -173,7 +177,7 @@ class Overlay:
         for box, colour, cut in zip(
             reversed(snapped), reversed(colours), reversed(only_corners), strict=True
         ):
-            for rectangle in _corners(box, self._line) if cut else _outline(box, self._line):
+            for rectangle in _corners(box, self.line) if cut else _outline(box, self.line):
                 self._fill(planes, rectangle, colour)
         placed: list[Rectangle] = []
         for box, colour, text in zip(snapped, colours, texts, strict=True):
@@ -187,6 +191,45 @@ class Overlay:
             spot = (int(x1), int(y1), int(x2), int(y2))
             placed.append(spot)
             self._blit(planes, tile, spot)
+
+    def draw_polyline(
+        self,
+        planes: Sequence[Pixels],
+        points: NDArray[np.float32],
+        colour: Colour,
+        thickness: int,
+        *,
+        closed: bool = False,
+    ) -> None:
+        """Draw straight lines through `points` (P, 2) in pixels of the frame, in place.
+
+        A closed line goes back to its first point.
+        """
+        values = (
+            (colour,)
+            if self._matrix is None
+            else [(value,) for value in yuv_colour(colour, self._matrix)]
+        )
+        for plane, value, halving in zip(planes, values, (1, 2, 2), strict=False):
+            # OpenCV takes fixed-point coordinates.
+            fixed = np.rint(points * (_FIXED / halving)).astype(np.int32)
+            width = max(thickness // halving, 1)
+            drawn = plane if plane.flags.c_contiguous else np.ascontiguousarray(plane)
+            cv2.polylines(
+                drawn, [fixed], closed, value, width, cv2.LINE_AA if halving == 1 else 8, _SHIFT
+            )
+            if drawn is not plane:
+                plane[:] = drawn
+
+    def draw_text(
+        self, planes: Sequence[Pixels], place: NDArray[np.float32], text: str, colour: Colour
+    ) -> None:
+        """Draw a label with its lower left corner at `place` (2,), moved into the frame."""
+        tile = self._tile(text, colour)
+        height, width = tile[0].shape[:2]
+        x = int(_even(max(min(float(place[0]), self._width - width), 0)))
+        y = int(_even(max(min(float(place[1]) - height, self._height - height), 0)))
+        self._blit(planes, tile, (x, y, x + width, y + height))
 
     def _snap(self, box: NDArray[np.float32]) -> Rectangle:
         """Return the box rounded to even pixels and clipped to the frame.

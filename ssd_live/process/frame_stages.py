@@ -2,14 +2,20 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 
 import av
 
+from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
+from ssd_live.analytics.zones import Zone, unmasked
 from ssd_live.detections import Detections
 from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle, Overlay
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
+from ssd_live.imaging.zone_overlay import ZoneShape, colour_in, draw_zones
 from ssd_live.pipeline.in_flight import FrameDetections
 from ssd_live.process.report import Report
 from ssd_live.tracking.marks import Marks
@@ -21,9 +27,20 @@ _SAME_OBJECT_IOU = 0.5
 
 
 class TrackedFrames:
-    """Frames on their way through a tracker. Its seconds are added to `report.stages`."""
+    """Frames on their way through a tracker. Its seconds are added to `report.stages`.
 
-    def __init__(self, tracking: TrackingOptions, report: Report) -> None:
+    What stands in one of the `masks` is left out; `size` is the (width, height) of the frames in
+    pixels.
+    """
+
+    def __init__(
+        self,
+        tracking: TrackingOptions,
+        report: Report,
+        masks: Sequence[Zone] = (),
+        size: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._masks, self._size = masks, size
         self._tracker = tracking.tracker()
         self._report = report
         # Frames, what a check found, and whether inference ran.
@@ -32,6 +49,8 @@ class TrackedFrames:
 
     def add(self, item: FrameDetections) -> list[FrameDetections]:
         """Add the next frame, and return those that are finished, with their objects."""
+        if self._masks:
+            item = self._unmasked(item)
         check = None if item.check is None else self._tracking.of_image(item.check)
         self._waiting.append((item.frame, check, not item.stale))
         self._report.detected_frames += not item.stale
@@ -44,6 +63,17 @@ class TrackedFrames:
         """Return all other frames."""
         started = time.perf_counter()
         return self._finished(self._tracker.finish(), started)
+
+    def _unmasked(self, item: FrameDetections) -> FrameDetections:
+        """Return the frame without what stands in a mask."""
+        kept = unmasked(item.detections.boxes, self._masks, self._size)
+        check = item.check
+        return replace(
+            item,
+            detections=item.detections.where(kept),
+            looks=None if item.looks is None else item.looks[kept],
+            check=check and check.where(unmasked(check.boxes, self._masks, self._size)),
+        )
 
     def _finished(self, objects: list[Detections], started: float) -> list[FrameDetections]:
         stages = self._report.stages
@@ -63,30 +93,79 @@ class TrackedFrames:
         return FrameDetections(frame, found, inferred=inferred)
 
 
+class CountedFrames:
+    """Frames on their way past a counter, which counts the objects at the `zones`.
+
+    `size` is the (width, height) of the frames in pixels; the frames themselves may have no pixels.
+    The counts are added to `report`. A frame is handed on with what was noticed in it when the next
+    one has come, because at the end of the video all objects leave, in the last frame.
+    """
+
+    def __init__(self, zones: Sequence[Zone], size: tuple[int, int], report: Report) -> None:
+        self._report = report
+        self._counter = ZoneCounter(zones, size)
+        self._held: tuple[FrameDetections, list[CountRecord]] | None = None
+
+    def add(self, item: FrameDetections) -> list[tuple[FrameDetections, list[CountRecord]]]:
+        """Add the next frame, and return the one before it, if there is one."""
+        earlier, self._held = (
+            self._held,
+            (item, self._counter.update(item.frame.time, item.detections)),
+        )
+        return [] if earlier is None else [self._noted(*earlier)]
+
+    def finish(self) -> list[tuple[FrameDetections, list[CountRecord]]]:
+        """Return the last frame, in which all objects leave."""
+        if self._held is None:
+            return []
+        item, records = self._held
+        return [self._noted(item, [*records, *self._counter.finish()])]
+
+    def _noted(
+        self, item: FrameDetections, records: list[CountRecord]
+    ) -> tuple[FrameDetections, list[CountRecord]]:
+        for record in records:
+            what = record.direction or record.kind
+            self._report.counts[record.zone, what, record.class_name] += 1
+            if record.kind == "left":
+                seconds = self._report.zone_seconds
+                seconds[record.zone] = seconds.get(record.zone, 0.0) + record.seconds
+        return item, records
+
+
 class Annotator:
     """A callable that draws the boxes on a frame and writes the frame to the output video.
 
-    It adds the seconds that drawing and encoding take to `report.stages`.
+    With `zones`, they are drawn too, with their counts so far. It adds the seconds that drawing and
+    encoding take to `report.stages`.
     """
 
-    def __init__(self, report: Report, style: BoxStyle) -> None:
+    def __init__(self, report: Report, style: BoxStyle, zones: Sequence[Zone] = ()) -> None:
         self._report = report
         self._style = style
         self._overlay: Overlay | None = None
         self._marks = Marks()
+        self._zones = [zone for zone in zones if zone.kind != "mask"]
+        self._counter: ZoneCounter | None = None
+        self._shapes: list[ZoneShape] = []
 
     def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
         started = time.perf_counter()
         frame = item.frame
         marked = self._marks.of(item.detections, inferred=item.inferred)
-        if len(item.detections):
+        if len(item.detections) or self._zones:
             frame = writable(frame)
             if self._overlay is None:
                 size = (item.frame.width, item.frame.height)
                 self._overlay = Overlay(size, frame.pixel_format, frame.matrix, self._style)
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
-            self._overlay.draw(planes_of(picture), item.detections, stale=item.stale, marked=marked)
+            planes = planes_of(picture)
+            texts = self._draw_zones(self._overlay, planes, item) if self._zones else []
+            self._overlay.draw(planes, item.detections, stale=item.stale, marked=marked)
+            # The counts are on top of everything.
+            for shape, text in zip(self._shapes, texts, strict=False):
+                self._overlay.draw_text(planes, shape.points[0], text, shape.colour)
         else:
             frame = even_sided(frame)
         drawn = time.perf_counter()
@@ -94,3 +173,25 @@ class Annotator:
         stages = self._report.stages
         stages["draw"] = stages.get("draw", 0.0) + drawn - started
         stages["encode"] = stages.get("encode", 0.0) + time.perf_counter() - drawn
+
+    def _draw_zones(
+        self, overlay: Overlay, planes: Sequence[Pixels], item: FrameDetections
+    ) -> list[str]:
+        """Draw the zones, and return their labels with the counts so far."""
+        size = item.frame.width, item.frame.height
+        if self._counter is None:
+            self._counter = ZoneCounter(self._zones, size)
+            self._shapes = [
+                ZoneShape(zone.pixels(size), colour_in(zone.colour), zone.kind == "area")
+                for zone in self._zones
+            ]
+        self._counter.update(item.frame.time, item.detections)
+        draw_zones(overlay, planes, self._shapes)
+        return [counts_text(zone, self._counter.counts[zone.name]) for zone in self._zones]
+
+
+def counts_text(zone: Zone, counts: ZoneCounts) -> str:
+    """Return the label of a line or an area: its name and its counts so far."""
+    if zone.kind == "line":
+        return f"{zone.name}: {counts.went_in.total()} in, {counts.went_out.total()} out"
+    return f"{zone.name}: {counts.inside.total()} inside"

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,8 @@ import av
 import numpy as np
 
 from ssd_live import __version__
+from ssd_live.analytics.counting import CountRecord
+from ssd_live.analytics.zones import Zone
 from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detection.tile_chooser import Tiles
@@ -23,9 +25,10 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
-from ssd_live.process.frame_stages import Annotator, TrackedFrames
+from ssd_live.process.frame_stages import Annotator, CountedFrames, TrackedFrames
 from ssd_live.process.plan import Task
 from ssd_live.process.report import Report
+from ssd_live.results.counts import count_dict
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
 from ssd_live.results.spool import Spool
 from ssd_live.selection.choice import BackendChoice
@@ -58,7 +61,8 @@ class ModelConfig:
     `choice` is the backend, device and precision. `wanted` is the filter that decides which
     detections are kept. `batch` is the number of images that the backend computes in one call.
     `tracking` says how objects are tracked and which tracks are shown, or is None. The filter then
-    keeps the weaker detections too that help in tracking.
+    keeps the weaker detections too that help in tracking. `zones` are the lines, areas and masks of
+    the inputs; they need tracking.
     """
 
     model: ModelFile
@@ -66,6 +70,7 @@ class ModelConfig:
     wanted: DetectionFilter
     batch: int = 1
     tracking: TrackingOptions | None = None
+    zones: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -272,11 +277,19 @@ class Job:
         None.
         """
         tracking = self._engine.config.tracking
-        tracked = None if tracking is None else TrackedFrames(tracking, self.report)
-        annotate = Annotator(self.report, self._settings.style)
+        zones = self._engine.config.zones
+        masks = [zone for zone in zones if zone.kind == "mask"]
+        size = reader.info.width, reader.info.height
+        tracked = None if tracking is None else TrackedFrames(tracking, self.report, masks, size)
+        counted = CountedFrames(zones, size, self.report) if zones else None
+        annotate = Annotator(self.report, self._settings.style, zones)
 
         def finish(item: FrameDetections) -> None:
-            self._count(item, log)
+            if counted is None:
+                self._count(item, log)
+            else:
+                for frame, records in counted.add(item):
+                    self._count(frame, log, records)
             if spool is not None:
                 spool.add(item.detections, inferred=item.inferred)
             if writer is not None:
@@ -303,6 +316,9 @@ class Job:
         if tracked is not None:
             for finished in tracked.finish():
                 finish(finished)
+        if counted is not None:
+            for frame, records in counted.finish():
+                self._count(frame, log, records)
 
     def _draw(
         self,
@@ -312,7 +328,7 @@ class Job:
         on_progress: Callable[[Counters], None],
     ) -> None:
         """Draw what is in `spool` on the frames of `reader`, and write them to `writer`."""
-        annotate = Annotator(self.report, self._settings.style)
+        annotate = Annotator(self.report, self._settings.style, self._engine.config.zones)
         classes = self._engine.config.wanted.classes
 
         def sink(item: FrameDetections | av.Packet) -> None:
@@ -474,7 +490,9 @@ class Job:
                 f"{error}; the video is in {writer.part}, which you can rename"
             ) from error
 
-    def _count(self, item: FrameDetections, log: JsonlWriter | None) -> None:
+    def _count(
+        self, item: FrameDetections, log: JsonlWriter | None, records: Sequence[CountRecord] = ()
+    ) -> None:
         if item.stale:
             return
         found = item.detections
@@ -482,7 +500,7 @@ class Job:
         if found.track_ids is not None:
             self.report.tracks.update(zip(found.track_ids.tolist(), found.names, strict=True))
         if log is not None:
-            log.add(item.frame, item.detections)
+            log.add(item.frame, item.detections, counts=[count_dict(each) for each in records])
 
     def _open_writer(self, stack: ExitStack, reader: VideoReader) -> VideoWriter | None:
         output = self._task.output
@@ -518,6 +536,7 @@ class Job:
             "precision": config.choice.precision,
             **config.wanted.header,
             **({} if config.tracking is None else config.tracking.header),
+            **({"zones": [zone.to_dict() for zone in config.zones]} if config.zones else {}),
             **({"tiles": self._settings.tiles} if self._settings.tiles else {}),
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),

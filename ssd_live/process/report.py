@@ -12,7 +12,9 @@ class Report:
     stage to its seconds of work. `objects` counts the detections by class name. `tracks` maps the
     id of each track to its class name. `detected_frames` counts the frames on which inference ran
     for the objects. On some others it ran to check; `checked` counts the detections there and
-    `missed` those that no track shows. `notes` are messages for the user. `first_done_at` is the
+    `missed` those that no track shows. `counts` maps (zone, what, class) to a number, where what is
+    in or out for a line, and entered or left for an area; `zone_seconds` maps an area to the sum of
+    the times in it of those that left. `notes` are messages for the user. `first_done_at` is the
     time when the first frame was finished, as `time.time` returns it, or None if there is no such
     frame yet.
     """
@@ -25,6 +27,8 @@ class Report:
     detected_frames: int = 0
     checked: int = 0
     missed: int = 0
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    zone_seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
 

@@ -22,6 +22,7 @@ from ssd_live.process.plan import Plan, Task
 from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
+from ssd_live.results.counts import check_count_table, write_counts
 from ssd_live.results.records import LogPaths, check_format, combine
 from ssd_live.results.tracks import check_track_table, write_tracks
 from ssd_live.system.atomic_files import fitting_name, os_error_text
@@ -57,8 +58,9 @@ class RunSummary:
     has the order of the tasks. `failures` are the messages of the inputs that failed or were
     stopped, and `last_error` is the last exception of a failed input. `notes` are messages for the
     user. `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
-    `summary`, `detections` and `track_table` are the paths of the written files, or None. `stopped`
-    is true if the user stopped the work.
+    `summary`, `detections`, `track_table` and `count_table` are the paths of the written files, or
+    None. `stopped` is true if the user stopped the work. `counts` and `zone_seconds` are sums of
+    those of the reports.
     """
 
     frames: int = 0
@@ -69,6 +71,8 @@ class RunSummary:
     detected_frames: int = 0
     checked: int = 0
     missed: int = 0
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    zone_seconds: dict[str, float] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -76,6 +80,7 @@ class RunSummary:
     summary: Path | None = None
     detections: Path | None = None
     track_table: Path | None = None
+    count_table: Path | None = None
     stopped: bool = False
     last_error: Exception | None = None
 
@@ -89,8 +94,9 @@ class BatchRunner:
     """A runner that processes all tasks of `plan`. Each worker processes one input at a time.
 
     A finished result of an earlier run is reused if it was made with the same `config` and
-    `settings`. `detections` is the file for the detections of all inputs, and `tracks` that for the
-    table of their tracks; each of them may be None. With `overwrite`, existing outputs are replaced
+    `settings`. `detections` is the file for the detections of all inputs, `tracks` that for the
+    table of their tracks, and `counts` that for the table of their counts; each of them may be
+    None. With `overwrite`, existing outputs are replaced
     and finished results are not reused. After `cancellation.stop`, the tasks that have begun end in
     order and no others begin.
     """
@@ -105,6 +111,7 @@ class BatchRunner:
         *,
         overwrite: bool,
         tracks: Path | None = None,
+        counts: Path | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         self._plan = plan
@@ -117,6 +124,7 @@ class BatchRunner:
         self._settings = settings
         self._detections = detections
         self._tracks = tracks
+        self._counts = counts
         self._overwrite = overwrite
 
     def run(self, progress: Progress) -> RunSummary:
@@ -269,6 +277,7 @@ class BatchRunner:
                 self._settings.key_text,
                 task.output and resolve(task.output),
                 *(() if config.tracking is None else (config.tracking,)),
+                *((config.zones,) if config.zones else ()),
             ],
         )
 
@@ -292,7 +301,7 @@ class BatchRunner:
         they are in a temporary folder, `stack` deletes it. Raises `OutputError` if the folder
         cannot be made.
         """
-        wanted = self._detections or self._tracks
+        wanted = self._detections or self._tracks or self._counts
         if wanted is None:
             return {}
         if self._resume_log is not None:
@@ -324,9 +333,9 @@ class BatchRunner:
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
         """Join the detections of all finished inputs into the file that the user named.
 
-        The table of tracks is made too. `totals.detections` and `totals.track_table` become the
-        paths of these files. Nothing is done if the user named no file or if no input was finished.
-        Raises `OutputError` if a file cannot be written.
+        The tables of tracks and of counts are made too. `totals.detections`, `totals.track_table`
+        and `totals.count_table` become the paths of these files. Nothing is done if the user named
+        no file or if no input was finished. Raises `OutputError` if a file cannot be written.
         """
         finished = [
             logs[task].final
@@ -338,25 +347,34 @@ class BatchRunner:
         if self._tracks is not None:
             write_tracks(finished, self._tracks)
             totals.track_table = self._tracks
+        if self._counts is not None:
+            write_counts(finished, self._counts)
+            totals.count_table = self._counts
         if self._detections is not None:
             if finished != [self._detections]:
                 combine(finished, self._detections)
             totals.detections = self._detections
         if self._resume_log is not None:
-            made = [path for path in (self._detections, self._tracks) if path is not None]
-            self._resume_log.note_results(made)
+            made = (self._detections, self._tracks, self._counts)
+            self._resume_log.note_results([path for path in made if path is not None])
 
 
 def check_places(
-    plan: Plan, detections: Path | None, tracks: Path | None = None, *, overwrite: bool
+    plan: Plan,
+    detections: Path | None,
+    tracks: Path | None = None,
+    counts: Path | None = None,
+    *,
+    overwrite: bool,
 ) -> None:
     """Check the output paths before any work, so that no file of the user is replaced.
 
-    `detections` is the file for the detections, and `tracks` that for the table of tracks; each may
-    be None. Raises `UsageError` if the ending of one is not supported, if it is also an input, an
-    output, the summary file, the other one or a folder, or if it is in the folder `.ssd_live` of
-    the resume log. Raises `OutputError` if `overwrite` is false and one of these files or the
-    summary file exists already, unless the output folder shows that this program made it.
+    `detections` is the file for the detections, `tracks` that for the table of tracks, and `counts`
+    that for the table of counts; each may be None. Raises `UsageError` if the ending of one is not
+    supported, if it is also an input, an output, the summary file, the other one or a folder, or if
+    it is in the folder `.ssd_live` of the resume log. Raises `OutputError` if `overwrite` is false
+    and one of these files or the summary file exists already, unless the output folder shows that
+    this program made it.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -382,6 +400,10 @@ def check_places(
     if tracks is not None:
         check_track_table(tracks)
         _check_result(tracks, "tracks", taken, resume_log, overwrite=overwrite)
+        taken.add(resolve(tracks))
+    if counts is not None:
+        check_count_table(counts)
+        _check_result(counts, "counts", taken, resume_log, overwrite=overwrite)
 
 
 def _check_result(
@@ -438,6 +460,9 @@ def _add(totals: RunSummary, report: Report) -> None:
     totals.detected_frames += report.detected_frames
     totals.checked += report.checked
     totals.missed += report.missed
+    totals.counts.update(report.counts)
+    for zone, seconds in report.zone_seconds.items():
+        totals.zone_seconds[zone] = totals.zone_seconds.get(zone, 0.0) + seconds
     totals.notes += [note for note in report.notes if note not in totals.notes]
     times = [when for when in (totals.first_done_at, report.first_done_at) if when is not None]
     totals.first_done_at = min(times, default=None)

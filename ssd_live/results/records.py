@@ -9,7 +9,7 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -91,13 +91,20 @@ class JsonlWriter:
         self._write(header)
 
     def add(
-        self, frame: Frame, found: Detections, *, stale: bool = False, source: str = ""
+        self,
+        frame: Frame,
+        found: Detections,
+        *,
+        stale: bool = False,
+        source: str = "",
+        counts: Sequence[Record] = (),
     ) -> None:
         """Write the line of one frame.
 
         Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
         detections that were found on an earlier frame. `source` is the name of the frame's source,
-        or "" to write no name. Raises `OutputError` if writing fails.
+        or "" to write no name. `counts` are the counts that were noticed in this frame. Raises
+        `OutputError` if writing fails.
         """
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
@@ -124,6 +131,8 @@ class JsonlWriter:
         }
         if stale:
             record["stale"] = True
+        if counts:
+            record["counts"] = list(counts)
         self._write({"source": source, **record} if source else record)
 
     def flush(self) -> None:

@@ -48,7 +48,7 @@ class Request:
         typer.Option(
             help="Follow objects and give them ids: live decides at each frame; two-pass also "
             "looks ahead, which finds more and fills gaps. Default: off, or two-pass with --every "
-            "auto or --tiles auto.",
+            "auto, --tiles auto or --zones.",
         ),
     ] = None
     tracks: Annotated[
@@ -56,6 +56,21 @@ class Request:
         typer.Option(
             metavar="FILE",
             help="Write a table with one row for each track to this .csv file; needs --track.",
+        ),
+    ] = None
+    zones: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Count the objects that cross lines and stay in areas, and ignore masks; the "
+            "window makes such files. Follows objects.",
+        ),
+    ] = None
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Write a table with one row for each count; needs --zones.",
         ),
     ] = None
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False

@@ -6,7 +6,9 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+from ssd_live.analytics.zones import check_classes, read_zones
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in, tiles_in
 from ssd_live.commands.process import Request
@@ -68,12 +70,14 @@ def run(request: Request) -> None:
     task = streamed_task(request) if is_streamed(request) else None
     plan = _plan(request) if task is None else Plan((task,), None)
     needing = [name for name in ("every", "tiles") if getattr(request, name) == "auto"]
+    needing = [f"--{name} auto" for name in needing] + ["--zones"] * (request.zones is not None)
     if request.track is None:
         request = replace(request, track="two-pass" if needing else "off")
     if request.track == "off" and needing:
-        raise UsageError(
-            f"--{needing[0]} auto needs tracking; give --track two-pass or --track live"
-        )
+        raise UsageError(f"{needing[0]} needs tracking; give --track two-pass or --track live")
+    if request.counts is not None and request.zones is None:
+        raise UsageError("--counts needs --zones; add a zones file")
+    zones = () if request.zones is None else read_zones(request.zones)
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     model = find_model(request.model)
@@ -89,7 +93,8 @@ def run(request: Request) -> None:
     # --every, the frames without inference would wait until the batch is full.
     in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
     batch = batch_for_video(choice) if in_batches else batch_for(choice)
-    config = ModelConfig(model, choice, wanted, batch, tracking)
+    check_classes(zones, model.metadata.classes)
+    config = ModelConfig(model, choice, wanted, batch, tracking, zones)
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
@@ -112,6 +117,7 @@ def run(request: Request) -> None:
             request.detections,
             overwrite=request.overwrite,
             tracks=request.tracks,
+            counts=request.counts,
             cancellation=cancellation,
         )
         with (
@@ -276,13 +282,38 @@ def _plan(request: Request) -> Plan:
             "--no-video to write only detections"
         )
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
-    check_places(plan, request.detections, request.tracks, overwrite=request.overwrite)
+    check_places(
+        plan, request.detections, request.tracks, request.counts, overwrite=request.overwrite
+    )
     return plan
 
 
 def _track_counts(totals: RunSummary | Report) -> dict[str, int]:
     tracks = totals.tracks if isinstance(totals, RunSummary) else Counter(totals.tracks.values())
     return dict(tracks)
+
+
+def _zone_counts(totals: RunSummary | Report) -> dict[str, dict[str, Any]]:
+    """Return for each zone how many objects of each class went in or out, entered or left."""
+    found: dict[str, dict[str, Any]] = {}
+    for (zone, what, name), count in sorted(totals.counts.items()):
+        found.setdefault(zone, {}).setdefault(what, {})[name] = count
+    for zone, seconds in totals.zone_seconds.items():
+        found[zone]["seconds"] = round(seconds, 3)
+    return found
+
+
+def _zone_lines(totals: RunSummary) -> list[str]:
+    """Return one line for each zone in which something was counted."""
+    lines = []
+    for zone, counts in _zone_counts(totals).items():
+        seconds = counts.pop("seconds", None)
+        parts = [f"{objects_text(Counter(by_class))} {what}" for what, by_class in counts.items()]
+        if seconds is not None:
+            visits = sum(counts["left"].values())
+            parts.append(f"{seconds / visits:.1f} s inside on average")
+        lines.append(f"{zone}: {'; '.join(parts)}")
+    return lines
 
 
 def _detected_counts(totals: RunSummary | Report) -> dict[str, int]:
@@ -303,6 +334,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         "objects": dict(totals.objects),
         **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
         **({} if request.every != "auto" else _detected_counts(totals)),
+        **({} if request.zones is None else {"zones": _zone_counts(totals)}),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
         or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
@@ -341,6 +373,8 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
         print(f"detections: {totals.detections}")
     if totals.track_table is not None:
         print(f"tracks: {totals.track_table}")
+    if totals.count_table is not None:
+        print(f"counts: {totals.count_table}")
     if totals.summary is not None:
         print(f"summary: {totals.summary}")
     if not totals.frames:
@@ -348,6 +382,8 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     print(f"objects: {objects_text(totals.objects) or 'none'}")
     if totals.tracks:
         print(f"distinct objects: {objects_text(totals.tracks)}")
+    for line in _zone_lines(totals):
+        print(line)
     if request.every == "auto":
         print(_detected_text(totals))
     work = sum(totals.stages.values())

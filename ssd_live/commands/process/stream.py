@@ -37,11 +37,12 @@ def streamed_task(request: Request) -> Task:
         raise UsageError(
             "the standard input or output (-) works without --runner ray; leave it out"
         )
-    if request.tracks is not None:
-        raise UsageError(
-            "--tracks does not work with the standard input or output (-); give files, or take "
-            "the tracks from the JSON lines"
-        )
+    for name, value in (("tracks", request.tracks), ("counts", request.counts)):
+        if value is not None:
+            raise UsageError(
+                f"--{name} does not work with the standard input or output (-); give files, or "
+                f"take the {name} from the JSON lines"
+            )
     if request.inputs == [STREAM] and request.start:
         raise UsageError("one cannot seek in the standard input; leave out --start")
     to_output = [str(place) == STREAM for place in (request.output, request.detections)]

@@ -192,7 +192,7 @@ def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device
     `network` must be in evaluation mode. `normalise` is a function that makes its input from uint8
     RGB images (B, 3, H, W). `metadata` describes the model file that the network becomes; it gives
     the input size, the activation, the thresholds and the highest number of detections. `device` is
-    the name of the network's device, such as `cuda`.
+    the name of the network's device, such as `cuda`. Images are stretched, as in training.
     """
     import torch
 
@@ -202,13 +202,9 @@ def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device
     @torch.inference_mode()
     def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
-        rgb = np.ascontiguousarray(
-            frame.network_input(metadata.input_size)[..., ::-1].transpose(2, 0, 1)
-        )
+        rgb = np.ascontiguousarray(frame.resized(metadata.input_size)[..., ::-1].transpose(2, 0, 1))
         regression, logits = network(normalise(torch.from_numpy(rgb)[None].to(device)))
-        boxes, scores = boxes_and_scores(
-            regression, logits, network.default_boxes, metadata.score_activation
-        )
+        boxes, scores = boxes_and_scores(network, regression, logits, metadata.score_activation)
         boxes, scores = boxes.cpu(), scores.cpu()
         best = scores[0].amax(1).topk(min(_CANDIDATES, scores.shape[1])).indices
         found = keep(

@@ -174,12 +174,13 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
     """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
-    pass_all = accept_all(metadata)
+    pass_all, fit = accept_all(metadata), metadata.input_fit
 
     def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
-        outputs = backend.submit(frame.network_input(metadata.input_size)[None]).result()
-        found = pass_all.detections(outputs, 0, (frame.width, frame.height))
+        size = frame.width, frame.height
+        outputs = backend.submit(fit.image(frame)[None]).result()
+        found = pass_all.detections(outputs, 0, size, fit.region(size))
         known = mapping[found.class_ids] >= 0
         return Predictions(found.boxes[known], found.scores[known], mapping[found.class_ids[known]])
 

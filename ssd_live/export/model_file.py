@@ -20,6 +20,7 @@ from ssd_live.system.atomic_files import sha256
 _SHARED_FIELDS = [
     "network",
     "input_size",
+    "resize",
     "mean",
     "scale",
     "activation",

@@ -39,9 +39,7 @@ class NetworkPredictor:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         pixels = images.permute(0, 3, 1, 2).float()
         regression, logits = self.network(((pixels - self._mean) * self._scale).to(self._type))
-        return boxes_and_scores(
-            regression, logits, self.network.default_boxes, self.metadata.score_activation
-        )
+        return boxes_and_scores(self.network, regression, logits, self.metadata.score_activation)
 
 
 @torch.inference_mode()

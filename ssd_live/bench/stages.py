@@ -16,7 +16,7 @@ from ssd_live.backends import ENGINE_BACKENDS, load_backend
 from ssd_live.backends.base import Backend, LoadOptions
 from ssd_live.detection.filter import detection_filter, for_tracking
 from ssd_live.detections import Detections
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputRegion, Region
 from ssd_live.imaging.overlay import Overlay
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
@@ -65,7 +65,7 @@ def stage_costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str
 
 
 def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, float]:
-    wanted = detection_filter(model.metadata)
+    wanted, fit = detection_filter(model.metadata), model.metadata.input_fit
     clocks = {stage: _Clock() for stage in VIDEO}
     with VideoReader(clip, cores=1) as reader:
         # The reader has already decoded the first frame, so start again.
@@ -77,9 +77,10 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
     times: list[float] = []
     with VideoReader(clip, cores=1) as reader:
         size = reader.info.width, reader.info.height
+        shown = fit.region(size)
         for number, frame in enumerate(_frames(reader)):
             with clocks["preprocess"]:
-                image = frame.network_input(model.metadata.input_size)
+                image = frame.network_input(fit.size, shown)
             if number % _KEPT_EVERY == 0:
                 inputs.append(image)
                 times.append(frame.time)
@@ -98,7 +99,9 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
             with clocks["inference"]:
                 outputs = backend.submit(images).result()
             with clocks["detections"]:
-                found += [wanted.detections(outputs, index, size) for index in range(len(images))]
+                found += [
+                    wanted.detections(outputs, index, size, shown) for index in range(len(images))
+                ]
         clocks["inference"].turns = clocks["detections"].turns = len(found)
     with VideoReader(clip, cores=1) as reader:
         _write(reader, found, clocks["draw"], clocks["encode"])
@@ -109,9 +112,13 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
     with _single(with_threshold(weak.threshold), choice) as backend:
         for images in _batches(inputs, choice):
             outputs = backend.submit(images).result()
-            weakly_found += [weak.detections(outputs, index, size) for index in range(len(images))]
+            weakly_found += [
+                weak.detections(outputs, index, size, shown) for index in range(len(images))
+            ]
     for name, (tracking, _) in trackers.items():
-        costs[name] = _tracking_cost(tracking.tracker(), times, inputs, weakly_found, size)
+        costs[name] = _tracking_cost(
+            tracking.tracker(), times, inputs, weakly_found, shown or Region(0, 0, *size)
+        )
     if not is_engine:
         costs[NMS] = max(
             costs["inference"]
@@ -133,19 +140,18 @@ def _tracking_cost(
     times: Sequence[float],
     images: Sequence[Pixels],
     found: Sequence[Detections],
-    size: tuple[int, int],
+    shown: InputRegion,
 ) -> float:
     """Return the CPU seconds per frame of a tracker with the colour histograms that it needs.
 
-    The frames have these times in seconds, network inputs and detections; `size` is (width,
-    height).
+    The frames have these times in seconds, network inputs and detections; `shown` is what the
+    network inputs show of a frame.
     """
     clock = _Clock()
-    whole = Region(0, 0, *size)
     # Copies of the last image fill the last batch.
     for time_, image, its in zip(times, images, found, strict=False):
         with clock:
-            tracker.add(time_, its, colour_histograms(image, its.boxes, whole))
+            tracker.add(time_, its, colour_histograms(image, its.boxes, shown))
     with clock:
         tracker.finish()
     clock.turns -= 1

@@ -80,17 +80,15 @@ def detector(model: ModelFile, choice: BackendChoice, order: Found) -> Found:
     Each frame is scaled, inferred and filtered before the next one begins. `order` says what to
     measure. The result is that of `_measure` with the backend's `description`.
     """
-    wanted = detection_filter(model.metadata)
+    wanted, fit = detection_filter(model.metadata), model.metadata.input_fit
     frames = _frames(order, model)
     with load_chosen(model, choice) as backend:
 
         def detect() -> Iterator[int]:
             for frame in cycle(frames):
                 began = time.perf_counter()
-                image = frame.network_input(model.metadata.input_size)
-                wanted.detections(
-                    backend.submit(image[None]).result(), 0, (frame.width, frame.height)
-                )
+                image, size = fit.image(frame), (frame.width, frame.height)
+                wanted.detections(backend.submit(image[None]).result(), 0, size, fit.region(size))
                 latencies.append(1000 * (time.perf_counter() - began))
                 yield 1
 

@@ -52,11 +52,12 @@ class Detector:
         """
         frame = frame_of(image)
         self._check_process()
-        pixels = frame.network_input(self.model.metadata.input_size)[None]
+        fit, size = self.model.metadata.input_fit, (frame.width, frame.height)
+        pixels = fit.image(frame)[None]
         # The outputs are valid only until the next image is submitted.
         with self._lock:
             outputs = self._open().submit(pixels).result()
-            return self._filter.detections(outputs, 0, (frame.width, frame.height))
+            return self._filter.detections(outputs, 0, size, fit.region(size))
 
     def many(self, images: Iterable[Pixels]) -> list[Detections]:
         """Return the detections in each of several images (H, W, 3) uint8 BGR, in their order.
@@ -83,18 +84,19 @@ class Detector:
     def _pipelined(
         self, frames: Iterable[Frame], most: int = 0
     ) -> Generator[tuple[Frame, Detections, Pixels]]:
-        backend, size = self._open(), self.model.metadata.input_size
+        backend, fit = self._open(), self.model.metadata.input_fit
         most = min(most, backend.slots) if most else backend.slots
         in_flight: deque[tuple[Frame, Pixels, Pending]] = deque()
 
         def first() -> tuple[Frame, Detections, Pixels]:
             frame, pixels, pending = in_flight.popleft()
-            found = self._filter.detections(pending.result(), 0, (frame.width, frame.height))
+            size = frame.width, frame.height
+            found = self._filter.detections(pending.result(), 0, size, fit.region(size))
             return frame, found, pixels[0]
 
         for frame in frames:
             # The pixels must not change or go away until the result is there.
-            pixels = frame.network_input(size)[None]
+            pixels = fit.image(frame)[None]
             in_flight.append((frame, pixels, backend.submit(pixels)))
             if len(in_flight) >= most:
                 yield first()

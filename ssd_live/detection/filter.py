@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ssd_live.backends.base import Outputs
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, UsageError
-from ssd_live.imaging.frame import Region
+from ssd_live.imaging.frame import InputRegion, Letterbox, Region
 from ssd_live.modelfile.metadata import Metadata
 from ssd_live.tracking.options import TrackingForm, TrackingOptions
 
@@ -40,12 +40,13 @@ class DetectionFilter:
         return {"threshold": self.threshold, "class_thresholds": by_class}
 
     def detections(
-        self, outputs: Outputs, index: int, size: tuple[int, int], region: Region | None = None
+        self, outputs: Outputs, index: int, size: tuple[int, int], region: InputRegion | None = None
     ) -> Detections:
         """Return the detections of image `index` of a batch, the highest score first.
 
         Boxes are in pixels of the whole frame, whose `size` is (width, height). If the network saw
-        only a `region` of the frame, the boxes are moved to the region's place. The arrays are
+        only a `region` of the frame, the boxes are moved to the region's place. If the region was
+        letterboxed, boxes are cut at its edges, and boxes in the bars are left out. The arrays are
         copies, so that the backend may reuse its output buffers. Boxes with a value that is not
         finite are left out. Raises `BackendError` if a class is not among those of the model.
         """
@@ -65,6 +66,9 @@ class DetectionFilter:
         offset = np.array([area.x, area.y, area.x, area.y], np.float32)
         boxes = outputs.boxes[index, :count][kept] * scale + offset
         order = np.argsort(-scores[kept], kind="stable")
+        if isinstance(region, Letterbox):
+            boxes = _cut_at(boxes, region.region)
+            order = order[(boxes[order, 2:] > boxes[order, :2]).all(1)]
         return Detections(
             boxes[order], scores[kept][order], classes[kept][order].astype(np.int32), self.classes
         )
@@ -88,6 +92,13 @@ class DetectionFilter:
         if self.class_thresholds is None:
             return np.full(len(classes), self.threshold, np.float32)
         return self.class_thresholds[classes]
+
+
+def _cut_at(boxes: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
+    """Return the parts of `boxes` (N, 4) x1, y1, x2, y2 that lie in `region`."""
+    low = np.array([region.x, region.y] * 2, np.float32)
+    size = np.array([region.width, region.height] * 2, np.float32)
+    return boxes.clip(low, low + size)
 
 
 def display_thresholds(metadata: Metadata) -> tuple[float, ...]:

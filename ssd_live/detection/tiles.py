@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ssd_live.detections import Detections
 from ssd_live.imaging.boxes import iou_matrix
-from ssd_live.imaging.frame import Region
+from ssd_live.imaging.frame import InputFit, Region
 
 # A grid has at most so many tiles.
 MOST_TILES = 16
@@ -96,11 +96,11 @@ def _spans(begin: int, length: int, count: int) -> list[tuple[int, int, bool, bo
 class TileMerger:
     """What was found in the tiles of one source, frame by frame.
 
-    `input_size` is the (width, height) of the network input.
+    `input_fit` says how a frame or a tile becomes a network input.
     """
 
-    def __init__(self, input_size: tuple[int, int]) -> None:
-        self._input_pixels = input_size[0] * input_size[1]
+    def __init__(self, input_fit: InputFit) -> None:
+        self._fit = input_fit
         self._last: dict[Tile, Found] = {}
 
     def merged(
@@ -124,7 +124,8 @@ class TileMerger:
     def _small_and_whole(self, area: Region, tile: Tile, found: Found) -> Found:
         """Return the small objects that are not cut off at an inner side of the tile."""
         boxes, its = found[0].boxes, tile.region
-        shrink = self._input_pixels / (area.width * area.height)
+        shown = self._fit.region((area.width, area.height), area) or area
+        shrink = math.prod(self._fit.size) / (shown.width * shown.height)
         kept = (boxes[:, 2:] - boxes[:, :2]).prod(1) * shrink < _SMALL_PIXELS**2
         across, down = _CUT_SHARE * its.width, _CUT_SHARE * its.height
         sides = (

@@ -91,7 +91,7 @@ class SourceDetections(Closing):
         elif self._tracking.form == "live":
             tracker = self._tracking.tracker()
             for frame, found, image in self._detected():
-                (objects,) = tracker.add(frame.time, found, _looks(frame, found, image))
+                (objects,) = tracker.add(frame.time, found, self._looks(frame, found, image))
                 yield frame, objects
         else:
             yield from self._two_passes(self._tracking)
@@ -100,7 +100,7 @@ class SourceDetections(Closing):
         tracker = tracking.tracker()
         with Spool() as spool:
             for frame, found, image in self._detected():
-                for objects in tracker.add(frame.time, found, _looks(frame, found, image)):
+                for objects in tracker.add(frame.time, found, self._looks(frame, found, image)):
                     spool.add(objects)
             for objects in tracker.finish():
                 spool.add(objects)
@@ -119,9 +119,11 @@ class SourceDetections(Closing):
         while (frame := self._source.read()) is not None:
             yield frame
 
-
-def _looks(frame: Frame, found: Detections, image: Pixels) -> NDArray[np.float32]:
-    return colour_histograms(image, found.boxes, Region(0, 0, frame.width, frame.height))
+    def _looks(self, frame: Frame, found: Detections, image: Pixels) -> NDArray[np.float32]:
+        """Return the colour histograms of the detections in a frame, from its network input."""
+        size = frame.width, frame.height
+        shown = self._detector.model.metadata.input_fit.region(size)
+        return colour_histograms(image, found.boxes, shown or Region(0, 0, *size))
 
 
 def detect(

@@ -174,12 +174,13 @@ def detector_of(backend: Backend, metadata: Metadata, classes: Sequence[str]) ->
     """
     numbers = {name.casefold(): index for index, name in enumerate(classes)}
     mapping = np.array([numbers.get(name.casefold(), -1) for name in metadata.classes])
-    pass_all = accept_all(metadata)
+    pass_all, fit = accept_all(metadata), metadata.input_fit
 
     def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
-        outputs = backend.submit(frame.network_input(metadata.input_size)[None]).result()
-        found = pass_all.detections(outputs, 0, (frame.width, frame.height))
+        size = frame.width, frame.height
+        outputs = backend.submit(fit.image(frame)[None]).result()
+        found = pass_all.detections(outputs, 0, size, fit.region(size))
         known = mapping[found.class_ids] >= 0
         return Predictions(found.boxes[known], found.scores[known], mapping[found.class_ids[known]])
 
@@ -192,7 +193,7 @@ def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device
     `network` must be in evaluation mode. `normalise` is a function that makes its input from uint8
     RGB images (B, 3, H, W). `metadata` describes the model file that the network becomes; it gives
     the input size, the activation, the thresholds and the highest number of detections. `device` is
-    the name of the network's device, such as `cuda`.
+    the name of the network's device, such as `cuda`. Images are stretched, as in training.
     """
     import torch
 
@@ -202,13 +203,9 @@ def detector_of_network(network: Any, normalise: Any, metadata: Metadata, device
     @torch.inference_mode()
     def detect(image: Pixels) -> Predictions:
         frame = Frame((image,))
-        rgb = np.ascontiguousarray(
-            frame.network_input(metadata.input_size)[..., ::-1].transpose(2, 0, 1)
-        )
+        rgb = np.ascontiguousarray(frame.resized(metadata.input_size)[..., ::-1].transpose(2, 0, 1))
         regression, logits = network(normalise(torch.from_numpy(rgb)[None].to(device)))
-        boxes, scores = boxes_and_scores(
-            regression, logits, network.default_boxes, metadata.score_activation
-        )
+        boxes, scores = boxes_and_scores(network, regression, logits, metadata.score_activation)
         boxes, scores = boxes.cpu(), scores.cpu()
         best = scores[0].amax(1).topk(min(_CANDIDATES, scores.shape[1])).indices
         found = keep(

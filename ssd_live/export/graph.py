@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ssd_live.modelfile.nms import BOXES, SCORES
-from ssd_live.models.box_code import decode, to_corners
+from ssd_live.models.box_code import to_corners
 from ssd_live.models.ssd import SSDNetwork
 
 # TensorRT 10 and later, ONNX Runtime and OpenVINO all read this version, and NonMaxSuppression,
@@ -59,7 +59,7 @@ class PixelsToDetections(nn.Module):
         scores = (
             class_logits.sigmoid() if self.activation == "sigmoid" else class_logits.softmax(-1)
         )
-        boxes = to_corners(decode(box_regression, self.model.default_boxes)).clamp(0, 1)
+        boxes = to_corners(self.model.decode(box_regression)).clamp(0, 1)
         return boxes, scores[..., 1:]
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from onnx import ModelProto
 
 from ssd_live.export.graph import PixelsToDetections, to_onnx
+from ssd_live.imaging.frame import Resize
 from ssd_live.modelfile.file import ModelFile, to_bytes
 from ssd_live.modelfile.fp16_storage import store_as_float16_where_exact
 from ssd_live.modelfile.metadata import Metadata
@@ -19,6 +20,7 @@ from ssd_live.system.atomic_files import sha256
 _SHARED_FIELDS = [
     "network",
     "input_size",
+    "resize",
     "mean",
     "scale",
     "activation",
@@ -42,7 +44,8 @@ class Description:
     `iou_threshold` is that of NMS, and only scores of at least `display_threshold` are shown; both
     are in 0..1. `class_thresholds` are such thresholds of the classes; it may be empty.
     `training_data`, `licence` and `provenance` are texts for the user. `preset`
-    chooses the default boxes of the VGG16 networks.
+    chooses the default boxes of the VGG16 networks. `resize` says how an image becomes a network
+    input.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Description:
     provenance: str
     preset: Preset = "voc"
     class_thresholds: tuple[float, ...] = ()
+    resize: Resize = "stretch, linear"
 
 
 def export_model(name: str) -> ModelFile:
@@ -110,6 +114,7 @@ def metadata_of(described: Description) -> Metadata:
         # Column 0 is the background, so the first class was number 1 in training.
         category_ids=tuple(range(1, len(described.classes) + 1)),
         input_size=described.input_size,
+        resize=described.resize,
         mean=described.mean,
         scale=described.scale,
         score_activation=described.activation,

@@ -1,7 +1,7 @@
 """Define `Frame`, one picture of a source, and resize it to a network's input size."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +11,9 @@ from ssd_live.imaging.pixels import PixelFormat, Pixels, YuvMatrix, yuv_to_bgr_m
 
 # An array of NumPy or of a library that slices as NumPy does.
 Plane = TypeVar("Plane", bound=Any)
+# How an image becomes a network input: by stretching, or with its aspect ratio kept, between black
+# bars. The interpolation is linear.
+Resize = Literal["stretch, linear", "letterbox, linear"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,63 @@ class Region:
     y: int
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A region that a network input shows with its aspect ratio kept, between black bars.
+
+    `region` is what the network input shows, and `inner` the place where it does, in pixels of the
+    network input. `input_size` is the (width, height) of the network input. `x`, `y`, `width` and
+    `height` are the rectangle in pixels of the frame that the whole network input stands for. It
+    reaches beyond `region`, and may reach beyond the frame.
+    """
+
+    region: Region
+    inner: Region
+    input_size: tuple[int, int]
+
+    @property
+    def width(self) -> float:
+        """The width that the network input stands for, in pixels of the frame."""
+        return self.input_size[0] * self.region.width / self.inner.width
+
+    @property
+    def height(self) -> float:
+        """The height that the network input stands for, in pixels of the frame."""
+        return self.input_size[1] * self.region.height / self.inner.height
+
+    @property
+    def x(self) -> float:
+        """The left edge of the network input, in pixels of the frame."""
+        return self.region.x - self.inner.x * self.region.width / self.inner.width
+
+    @property
+    def y(self) -> float:
+        """The top edge of the network input, in pixels of the frame."""
+        return self.region.y - self.inner.y * self.region.height / self.inner.height
+
+
+# What a network input shows of a frame.
+InputRegion = Region | Letterbox
+
+
+def letterbox(region: Region, input_size: tuple[int, int]) -> InputRegion:
+    """Return how `region` lies in a network input of `input_size` (width, height).
+
+    It is as large as possible and lies in the middle. Where no bars are needed, the result is
+    `region` itself.
+    """
+    width, height = input_size
+    scale = min(width / region.width, height / region.height)
+    inner_width = max(round(region.width * scale), 1)
+    inner_height = max(round(region.height * scale), 1)
+    if (inner_width, inner_height) == input_size:
+        return region
+    inner = Region(
+        (width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height
+    )
+    return Letterbox(region, inner, input_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +122,20 @@ class Frame:
         """The size of the pixels in bytes."""
         return sum(plane.nbytes for plane in self.planes)
 
-    def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+    def network_input(self, size: tuple[int, int], region: InputRegion | None = None) -> Pixels:
         """Return the network input: the frame, or a region of it, resized to `size`.
 
-        `size` is (width, height). The result is (height, width, 3) uint8 BGR. This is the only
-        resizing before inference.
+        `size` is (width, height). A `Letterbox` must be for this size. The result is (height,
+        width, 3) uint8 BGR. This is the only resizing before inference.
         """
-        return self.resized(size, region)
+        if not isinstance(region, Letterbox):
+            return self.resized(size, region)
+        inner = region.inner
+        image = np.zeros((size[1], size[0], 3), np.uint8)
+        image[inner.y : inner.y + inner.height, inner.x : inner.x + inner.width] = self.resized(
+            (inner.width, inner.height), region.region
+        )
+        return image
 
     def resized(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
         """Return the frame, or a region of it, as BGR (height, width, 3) uint8 of another size.
@@ -92,6 +159,33 @@ class Frame:
             return self.planes[0]
         luma, u, v = self.planes
         return yuv420_to_bgr((luma, u, v), self.matrix)
+
+
+@dataclass(frozen=True)
+class InputFit:
+    """How the frames of a source become the network inputs of a model.
+
+    `size` is the (width, height) of a network input in pixels.
+    """
+
+    size: tuple[int, int]
+    resize: Resize = "stretch, linear"
+
+    def region(
+        self, frame_size: tuple[int, int], region: Region | None = None
+    ) -> InputRegion | None:
+        """Return what the network input shows of a frame, or None for all of it without bars.
+
+        `frame_size` is the (width, height) of the frame. `region` is the part of it that the
+        network is to see; None is the whole frame.
+        """
+        if self.resize == "stretch, linear":
+            return region
+        return letterbox(region or Region(0, 0, *frame_size), self.size)
+
+    def image(self, frame: Frame, region: Region | None = None) -> Pixels:
+        """Return the network input (height, width, 3) uint8 BGR of a frame, or a region of it."""
+        return frame.network_input(self.size, self.region((frame.width, frame.height), region))
 
 
 def frame_of(image: Pixels) -> Frame:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import av
 
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.errors import BackendError
+from ssd_live.imaging.frame import Frame, InputRegion, Letterbox, Region
 from ssd_live.imaging.pixels import YuvMatrix
 
 
@@ -49,11 +50,16 @@ class GpuFrame(Frame):
         """The size of the pixels in bytes, as NV12."""
         return 3 * self.width * self.height // 2
 
-    def picture(self, region: Region | None = None) -> GpuPicture:
+    def picture(self, region: InputRegion | None = None) -> GpuPicture:
         """Return the frame as a `GpuPicture` of which the network sees only `region`.
 
-        `region` is in pixels of the frame (`size`), or None for the whole frame.
+        `region` is in pixels of the frame (`size`), or None for the whole frame. Raises
+        `BackendError` for a `Letterbox`, because backends resize pictures without bars.
         """
+        if isinstance(region, Letterbox):
+            raise BackendError(
+                "frames in GPU memory cannot be letterboxed; decode without --hardware-decoding"
+            )
         native = self.native
         assert isinstance(native, av.VideoFrame)
         if region is not None and (native.width, native.height) != self.size:

@@ -11,6 +11,9 @@ from ssd_live.modelfile.network_graph import predictors, with_ancestors
 
 # Operators that only move numbers. They may follow the predictors in float16.
 _MOVES = frozenset({"Transpose", "Reshape", "Concat"})
+# The operator that enlarges a feature map. ONNX wants its constants, which follow the map, in
+# float32.
+_RESIZE = "Resize"
 # The L2 normalisation of section 3.1: float16 cannot hold the squares of conv4_3.
 _NORM = "ReduceL2"
 _NORM_PARTS = frozenset({"Clip", "Expand", "Div"})
@@ -43,6 +46,8 @@ def in_half_precision(proto: ModelProto) -> ModelProto:
     for node in graph.node:
         is_half = node.name not in kept
         for place, name in enumerate(node.input):
+            if node.op_type == _RESIZE and place > 0:
+                continue
             wanted = f"{name}.half" if is_half else f"{name}.float"
             if is_half and name in weights:
                 if wanted not in added:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ssd_live.imaging.frame import InputFit, Resize
+
 METADATA_KEY = "ssd_live"
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -18,7 +20,8 @@ class Metadata(BaseModel):
     """The description of a model that its model file contains.
 
     `network` is the name of the network in the zoo. `classes` and `category_ids` are in the order
-    of the network's outputs, without the background. `input_size` is (width, height) in pixels.
+    of the network's outputs, without the background. `input_size` is (width, height) in pixels, and
+    `resize` says how an image gets this size.
     `mean` and `scale` have one value for each RGB channel of pixels in 0..255: the network takes
     `(pixel - mean) * scale`. NMS looks at scores over `score_threshold` and drops boxes over the
     IoU `iou_threshold`. `display_threshold` is the lowest score of a detection that is shown. If
@@ -40,7 +43,7 @@ class Metadata(BaseModel):
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     category_ids: tuple[int, ...]
     input_size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]
-    resize: Literal["stretch, linear"] = "stretch, linear"
+    resize: Resize = "stretch, linear"
     mean: Channels
     scale: Channels
     score_activation: Literal["sigmoid", "softmax"]
@@ -57,6 +60,11 @@ class Metadata(BaseModel):
     licence: str
     provenance: str
     agreement_sample: tuple[str, ...] = ()
+
+    @property
+    def input_fit(self) -> InputFit:
+        """How frames become network inputs of the model."""
+        return InputFit(self.input_size, self.resize)
 
     @property
     def lowest_shown(self) -> float:

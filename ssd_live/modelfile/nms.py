@@ -24,7 +24,7 @@ PLUGIN_DOMAIN = "ssd_live.trt"
 # The limits of the fixed tail. Its cost grows with the square of the candidates, and each round
 # costs one matrix product. The sample clip needs 15 rounds.
 FIXED_CANDIDATES, FIXED_ROUNDS = 1024, 24
-# The limit of the standard tail. The bundled networks have fewer boxes.
+# The limit of the standard tail. All bundled networks but one have fewer boxes.
 ONNX_BOXES = 2048
 OUTPUTS = ("num_detections", "detection_boxes", "detection_scores", "detection_classes")
 # The constant that `set_score_threshold` changes.

@@ -1,8 +1,9 @@
 """Write boxes as offsets from default boxes, and compute boxes from such offsets.
 
 This is equation (2) of the SSD paper. The offsets are also divided by the prior variances, as in
-the code that was released with the paper. Boxes are cx, cy, w, h (centre, width, height) relative
-to the sides of the image, so an image spans 0 to 1.
+the code that was released with the paper. BlazeFace writes boxes in another way, which
+`decode_pixels` reads. Boxes are cx, cy, w, h (centre, width, height) relative to the sides of the
+image, so an image spans 0 to 1.
 """
 
 import torch
@@ -37,6 +38,21 @@ def decode(
     centre = offsets[..., :2] * variances[0] * default_boxes[..., 2:] + default_boxes[..., :2]
     size = torch.exp(offsets[..., 2:] * variances[1]) * default_boxes[..., 2:]
     return torch.cat([centre, size], dim=-1)
+
+
+def decode_pixels(offsets: Tensor, default_boxes: Tensor, side: int) -> Tensor:
+    """Return the boxes (..., 4) that BlazeFace means by `offsets` (..., 4) in pixels.
+
+    The offsets are the centre of the box relative to the centre of the default box, and the width
+    and the height of the box, in pixels of a network input with sides of `side` pixels. A negative
+    size counts as 0. The sizes of the `default_boxes` (..., 4) are not used. The boxes are cx, cy,
+    w, h.
+
+    Source: MediaPipe's `TensorsToDetectionsCalculator` with the options of its face detectors.
+    """
+    shares = offsets / side
+    centre = shares[..., :2] + default_boxes[..., :2]
+    return torch.cat([centre, shares[..., 2:].clamp(min=0)], dim=-1)
 
 
 def to_corners(boxes: Tensor) -> Tensor:

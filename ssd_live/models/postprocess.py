@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ssd_live.models.box_code import decode, to_corners
+from ssd_live.models.box_code import to_corners
+from ssd_live.models.ssd import SSDNetwork
 
 # How many boxes NMS compares with each other at once. Larger blocks cost memory, and time where
 # boxes drop many others.
@@ -16,21 +17,21 @@ _BLOCK = 128
 
 
 def boxes_and_scores(
+    network: SSDNetwork,
     regression: Tensor,
     logits: Tensor,
-    default_boxes: Tensor,
     activation: Literal["softmax", "sigmoid"],
 ) -> tuple[Tensor, Tensor]:
     """Return the boxes and the scores, both float32, that follow from the raw output of a network.
 
-    The raw output is `regression`, the offsets (B, N, 4) from `default_boxes` (N, 4) cx, cy, w, h,
-    and `logits` (B, N, C), where column 0 is the background. `activation` turns logits into scores.
+    The raw output is `regression`, the offsets (B, N, 4) from the default boxes of `network`, and
+    `logits` (B, N, C), where column 0 is the background. `activation` turns logits into scores.
     The boxes (B, N, 4) are x1, y1, x2, y2, clipped to 0..1 of the image. The scores (B, N, C - 1)
     leave out the background.
     """
     logits = logits.float()
     scores = (logits.sigmoid() if activation == "sigmoid" else logits.softmax(-1))[..., 1:]
-    return to_corners(decode(regression.float(), default_boxes)).clamp(0, 1), scores
+    return to_corners(network.decode(regression.float())).clamp(0, 1), scores
 
 
 def jaccard_overlap(boxes: Tensor, others: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ssd_live.models.box_code import decode
 from ssd_live.models.default_boxes import FeatureMapBoxes, default_boxes
 from ssd_live.models.layers import ConvBlock
 
@@ -94,9 +95,10 @@ class SSDNetwork(nn.Module):
     """The base class of networks that map images to box offsets and class logits.
 
     A network takes normalised RGB images (B, 3, H, W) float. It returns offsets (B, N, 4) from the
-    N default boxes, as the module `box_code` defines them, and logits (B, N, C), where column 0 is
-    the background. `default_boxes` (N, 4) are cx, cy, w, h, ordered by feature map, then by cell
-    (row by row), then by shape. `feature_maps` describes the default boxes of each feature map.
+    N default boxes, which the method `decode` turns into boxes, and logits (B, N, C), where column
+    0 is the background. `default_boxes` (N, 4) are cx, cy, w, h, ordered by feature map, then by
+    cell (row by row), then by shape. `feature_maps` describes the default boxes of each feature
+    map.
     """
 
     default_boxes: Tensor
@@ -108,6 +110,13 @@ class SSDNetwork(nn.Module):
         self.backbone = backbone
         self.feature_maps = tuple(feature_maps)
         self.register_buffer("default_boxes", boxes, persistent=False)
+
+    def decode(self, regression: Tensor) -> Tensor:
+        """Return the boxes (B, N, 4) cx, cy, w, h for the output `regression` (B, N, 4).
+
+        The offsets are those of equation (2) of the SSD paper; a subclass may have others.
+        """
+        return decode(regression, self.default_boxes)
 
 
 class SSD(SSDNetwork):

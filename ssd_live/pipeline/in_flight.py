@@ -25,7 +25,7 @@ from ssd_live.detection.tile_chooser import Tiles, TileUse
 from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputFit, InputRegion, Region, Resize
 from ssd_live.imaging.gpu_frame import GpuPicture
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.tracking.appearance import colour_histograms
@@ -70,6 +70,7 @@ class InferenceConfig:
     threads that make the network inputs, or 0 to make them in the thread that decodes. If
     `with_looks` is true, the detections get their colour histograms, unless the pixels are in GPU
     memory. `tiles` says in which tiles inference looks for small objects, besides the whole frame.
+    `resize` says how a frame becomes a network input.
     """
 
     backend: Backend
@@ -81,6 +82,12 @@ class InferenceConfig:
     resize_threads: int = 0
     with_looks: bool = False
     tiles: Tiles = 0
+    resize: Resize = "stretch, linear"
+
+    @property
+    def input_fit(self) -> InputFit:
+        """How frames become network inputs."""
+        return InputFit(self.input_size, self.resize)
 
     def weight(self, frame: Frame) -> int:
         """Return how many bytes a frame and its network input add to the weight of a burst.
@@ -125,8 +132,8 @@ class _Batch:
 
     `images` holds the network inputs until the batch is submitted. `arrays` holds them until the
     detections are known, if colour histograms are wanted. `sizes` holds the (width,
-    height) of the frame of each input in pixels, and `regions` the part of it that the input shows,
-    or None for all of it. `pending` is the request to the backend while the batch is in
+    height) of the frame of each input in pixels, and `regions` what the input shows of it, or None
+    for all of it without bars. `pending` is the request to the backend while the batch is in
     flight, otherwise None. `outputs` holds what the backend computed, or None before that. `found`
     holds the detections of each input and their colour histograms; it is empty until they are
     known.
@@ -135,7 +142,7 @@ class _Batch:
     images: list[NetworkImage] = field(default_factory=list)
     arrays: list[Pixels] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
-    regions: list[Region | None] = field(default_factory=list)
+    regions: list[InputRegion | None] = field(default_factory=list)
     pending: Pending | None = None
     outputs: Outputs | None = None
     found: list[Found] = field(default_factory=list)
@@ -208,7 +215,7 @@ class InFlightQueue(Generic[Other]):
         self._in_flight: deque[_Batch] = deque()
         self._filling: _Batch | None = None
         self._last: Detections | None = None
-        self._tiles = TileMerger(inference.input_size)
+        self._tiles = TileMerger(inference.input_fit)
         self._most = 0
 
     @property
@@ -252,7 +259,7 @@ class InFlightQueue(Generic[Other]):
         batch = self._filling = self._filling or _Batch()
         batch.images.append(image)
         batch.sizes.append(size)
-        batch.regions.append(region)
+        batch.regions.append(self._inference.input_fit.region(size, region))
         if len(batch.sizes) == self._inference.batch:
             # A frame with tiles may be more than one batch.
             if self.is_full:

@@ -18,7 +18,7 @@ from ssd_live.detection.tile_chooser import TileChooser, Tiles, TileUse
 from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, SsdLiveError
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputFit, Region
 from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
 from ssd_live.pipeline.motion_gate import MotionGate
@@ -125,18 +125,19 @@ class _Look:
     def at(self, region: Region | None) -> Found:
         """Return what is found in a region of the frame, or in all of it."""
         network, frame = self._network, self._frame
+        size = frame.width, frame.height
+        shown = network.input_fit.region(size, region)
         started = time.monotonic()
-        image = frame.network_input(network.input_size, region)
+        image = frame.network_input(network.input_size, shown)
         resized = time.monotonic()
         outputs = network.backend.submit(image[None]).result(_INFERENCE_TIMEOUT_SECONDS)
         self.resize_seconds += resized - started
         self.inference_seconds += time.monotonic() - resized
-        size = frame.width, frame.height
-        found = network.accept_all.detections(outputs, 0, size, region)
+        found = network.accept_all.detections(outputs, 0, size, shown)
         if self._candidates is None:
             return found, None
         found = found.where(found.scores >= self._candidates.lowest_score)
-        return found, colour_histograms(image, found.boxes, region or Region(0, 0, *size))
+        return found, colour_histograms(image, found.boxes, shown or Region(0, 0, *size))
 
 
 class LivePipeline(Closing):
@@ -202,7 +203,7 @@ class LivePipeline(Closing):
         self.tiles: Tiles = 0
         # The infer thread uses these. They are made for a source, a network and a number of tiles.
         self._chooser: TileChooser | None = None
-        self._merger = TileMerger((1, 1))
+        self._merger = TileMerger(InputFit((1, 1)))
         self._tiled: tuple[object, ...] = ()
         # Whether inference runs only where something moves, while objects are tracked.
         self.saves_power = False
@@ -519,7 +520,7 @@ class LivePipeline(Closing):
         wanted = (live_frame.source_number, tiles, network)
         if self._chooser is None or self._tiled != wanted:
             self._chooser = TileChooser(tiles, network.input_size)
-            self._merger = TileMerger(network.input_size)
+            self._merger = TileMerger(network.input_fit)
             self._tiled = wanted
         return self._chooser.use(live_frame.frame)
 

@@ -351,10 +351,13 @@ class Job:
         """Return a function that checks whether the backend reads GPU memory rightly.
 
         It compares the network input that the backend makes from a frame in GPU memory with that
-        of the same frame in CPU memory. Return None if the backend cannot read GPU memory.
+        of the same frame in CPU memory. Return None if the backend cannot read GPU memory, or if
+        the model takes letterboxed frames, which backends cannot make.
         """
-        backend, size = self._engine.backend, self._engine.config.model.metadata.input_size
+        backend, fit = self._engine.backend, self._engine.config.model.metadata.input_fit
         if not isinstance(backend, GpuPictureBackend) or not backend.takes_gpu_pictures:
+            return None
+        if fit.resize == "letterbox, linear":
             return None
 
         def is_right(on_gpu: GpuFrame, on_cpu: Frame) -> bool:
@@ -363,7 +366,7 @@ class Job:
             except BackendError as error:
                 self.report.notes.append(f"frames cannot stay in GPU memory ({error})")
                 return False
-            return bool(np.abs(found.astype(np.int16) - on_cpu.network_input(size)).max() <= 1)
+            return bool(np.abs(found.astype(np.int16) - fit.image(on_cpu)).max() <= 1)
 
         return is_right
 
@@ -392,6 +395,7 @@ class Job:
             _resize_threads(config.choice.device, self._engine.cores),
             config.tracking is not None and not self._task.is_image,
             "natural" if is_still else settings.tiles,
+            config.model.metadata.resize,
         )
 
     def _run_pipeline(

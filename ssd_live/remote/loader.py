@@ -105,6 +105,7 @@ class NetworkLoader:
                     metadata.name,
                     process.kill,
                     display_thresholds(metadata),
+                    metadata.resize,
                 ),
             )
 

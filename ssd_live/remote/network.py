@@ -8,6 +8,7 @@ import numpy as np
 
 from ssd_live.backends.base import Backend
 from ssd_live.detection.filter import DetectionFilter
+from ssd_live.imaging.frame import InputFit, Resize
 from ssd_live.modelfile.metadata import Metadata
 
 # The `count` of a reply that carries an error instead of detections.
@@ -56,6 +57,7 @@ class LiveModel:
     further. `input_size` is (width, height) in pixels. `name` is the model's name. `kill` ends the
     inference process, so that a thread that waits for outputs gets an error. Any thread may call
     it. `thresholds` are the display thresholds of the classes, by which a tracker judges scores.
+    `resize` says how a frame becomes a network input.
     """
 
     backend: Backend
@@ -64,6 +66,12 @@ class LiveModel:
     name: str
     kill: Callable[[], None] = lambda: None
     thresholds: tuple[float, ...] = ()
+    resize: Resize = "stretch, linear"
+
+    @property
+    def input_fit(self) -> InputFit:
+        """How frames become network inputs."""
+        return InputFit(self.input_size, self.resize)
 
 
 def reply_type(rows: int) -> np.dtype[Any]:

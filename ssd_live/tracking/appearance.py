@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd_live.imaging.frame import Region
+from ssd_live.imaging.frame import InputRegion
 from ssd_live.imaging.pixels import Pixels
 
 # Two histograms, of the upper and of the lower half, tell a shirt from trousers.
@@ -23,7 +23,7 @@ _CODES = tuple((_LEVEL * _LEVELS**power).astype(np.uint8) for power in (2, 1, 0)
 
 
 def colour_histograms(
-    image: Pixels, boxes: NDArray[np.float32], area: Region
+    image: Pixels, boxes: NDArray[np.float32], area: InputRegion
 ) -> NDArray[np.float32]:
     """Return a description (N, `BINS`) float32 of what each box shows.
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from ssd_live.backends.torch_network import answer_before_nms, network_of
 from ssd_live.datasets import sheets
 from ssd_live.datasets.types import LabelledImage
-from ssd_live.imaging.frame import Frame
+from ssd_live.errors import UsageError
+from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.file import ModelFile
+from ssd_live.models.blazeface import BlazeFace
 from ssd_live.models.box_code import to_corners
 from ssd_live.models.default_boxes import FeatureMapBoxes, Place, place_of
 from ssd_live.models.matching import match
@@ -88,21 +90,28 @@ def explain(
     the score threshold of the model is higher, it is used instead. `truth` holds the labelled
     objects of the image, or is None if they are not known; objects without area inside the image
     match nothing and are left out. Raises `ModelFileError` if a weight of the model is missing or
-    has another shape.
+    has another shape, and `UsageError` if there are labelled objects and the network was not
+    trained with SSD's matching.
     """
     threshold = max(threshold, model.metadata.score_threshold)
     network = network_of(model)
-    frame = Frame((image,))
-    with torch.inference_mode():
-        every_box, every_score = answer_before_nms(
-            network, model.metadata, frame.network_input(model.metadata.input_size)[None]
+    if truth is not None and isinstance(network, BlazeFace):
+        raise UsageError(
+            f"{model.name} was not trained with SSD's matching, so there is nothing to show for "
+            "labelled objects; leave out --ground-truth"
         )
+    frame, fit = Frame((image,)), model.metadata.input_fit
+    with torch.inference_mode():
+        every_box, every_score = answer_before_nms(network, model.metadata, fit.image(frame)[None])
     boxes, scores = every_box[0], every_score[0]
     found = detect(
         boxes, scores, threshold, model.metadata.iou_threshold, model.metadata.max_detections
     )
-    scale = np.array([frame.width, frame.height] * 2, np.float32)
-    defaults = to_corners(network.default_boxes).numpy() * scale
+    size = frame.width, frame.height
+    shown = fit.region(size) or Region(0, 0, *size)
+    scale = np.array([shown.width, shown.height] * 2, np.float32)
+    offset = np.array([shown.x, shown.y] * 2, np.float32)
+    defaults = to_corners(network.default_boxes).numpy() * scale + offset
     fired, left = [], scores > threshold
     for box, score, class_id in zip(*found, strict=True):
         own = int(((boxes == box).all(1) & (scores[:, class_id] == score)).nonzero()[0])
@@ -118,7 +127,7 @@ def explain(
         )
         fired.append(
             FiredBox(
-                box.numpy() * scale,
+                (box.numpy() * scale + offset).clip(0, np.array(size * 2, np.float32)),
                 float(score),
                 int(class_id),
                 place_of(own, network.feature_maps),

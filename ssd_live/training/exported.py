@@ -57,9 +57,7 @@ def _boxes_and_scores(
 ) -> tuple[Tensor, Tensor]:
     rgb = torch.from_numpy(np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1)))[None]
     regression, logits = network(normalise(rgb))
-    boxes, scores = boxes_and_scores(
-        regression, logits, network.default_boxes, model.metadata.score_activation
-    )
+    boxes, scores = boxes_and_scores(network, regression, logits, model.metadata.score_activation)
     return boxes[0], scores[0]
 
 

@@ -47,8 +47,13 @@ class InitialModel:
 def preprocessing_of(network: str) -> Preprocessing:
     """Return the preprocessing for a network of the zoo, by its name.
 
-    Raises `KeyError` if the zoo has no network of this name.
+    Raises `UsageError` if networks of this name are not trained here.
     """
+    if network not in _OF_NETWORK:
+        raise UsageError(
+            f"{network} cannot be trained here, because it needs another loss; set model.network "
+            f"to one of {', '.join(sorted(_OF_NETWORK))}"
+        )
     return _OF_NETWORK[network]
 
 
@@ -58,10 +63,11 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     `part` is the part `[model]` of the recipe. `classes` is the number of classes with the
     background. Raises `UnknownModelError` if the network or the named weights do not exist,
     `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if the
-    weights are those of another network or another preset, or if a file of VGG16 does not say which
-    input it is for.
+    network cannot be trained here, if the weights are those of another network or another preset,
+    or if a file of VGG16 does not say which input it is for.
     """
     network = create(part.network, classes, part.preset)
+    how = preprocessing_of(part.network)
     state = _given(part)
     own = network.state_dict()
     fitting = {
@@ -76,7 +82,7 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     network.load_state_dict(own | fitting)
     return InitialModel(
         network,
-        preprocessing_of(part.network),
+        how,
         sorted(name for name in own if name not in fitting and "num_batches" not in name),
     )
 

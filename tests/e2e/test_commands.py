@@ -48,6 +48,30 @@ def test_a_photo_of_a_cat_is_found_and_drawn(tmp_path: Path, process: Run) -> No
     assert (before != after).any()
 
 
+@pytest.mark.parametrize("model", ["blazeface-256", "blazeface-full-range"])
+def test_a_face_in_a_wide_photo_is_found_where_it_is(
+    tmp_path: Path, process: Run, model: str
+) -> None:
+    """By a model that takes letterboxed frames: in the whole photo and in a region of it."""
+    photo = cv2.imread(str(MEDIA / "astronaut.png"))
+    assert photo is not None
+    wide = np.full((540, 960, 3), 120, np.uint8)
+    wide[20:532, 440:952] = photo
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    face = [440 + 174, 20 + 71, 440 + 278, 20 + 177]
+    for options in ((), ("--region", "500,40,400,300"), ("--tiles", "2")):
+        answer = process(
+            tmp_path / "wide.png",
+            *("-o", tmp_path / "out.png", "--detections", tmp_path / "out.jsonl"),
+            *("--model", model, "--overwrite", *options),
+        )
+        assert answer.code == 0, answer.err
+        *_, line = (tmp_path / "out.jsonl").read_text().splitlines()
+        (found,) = json.loads(line)["detections"]
+        assert found["class"] == "Face"
+        assert found["box"] == pytest.approx(face, abs=12)
+
+
 def test_exif_orientation_is_respected(tmp_path: Path, process: Run) -> None:
     photo = cv2.imread(str(MEDIA / "coffee.png"))
     assert photo is not None
@@ -280,6 +304,8 @@ def test_doctor_measures_only_if_it_is_asked_to(
 def test_models_are_listed_and_described(ssd: Run) -> None:
     listed = json.loads(ssd("models", "list", "--json").out)
     assert {model["name"] for model in listed} == {
+        "blazeface-256",
+        "blazeface-full-range",
         "ssd300-mobilenetv2-oid",
         "ssdlite300-mobilenetv2-person",
     }

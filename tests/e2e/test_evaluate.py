@@ -17,7 +17,7 @@ import pytest
 import ssd_live
 from ssd_live.backends import backend_module
 from ssd_live.evaluation.coco_metric import FIGURES
-from ssd_live.imaging.image_files import read_image
+from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.system.paths import assets_folder
 from tests.conftest import FIXED_BACKEND, Answer
 
@@ -110,6 +110,18 @@ def test_what_the_model_finds_itself_it_finds_all(ssd: Run, data: Path, metric: 
     assert answer.out.splitlines()[-1] == f"100.00 {'AP' if metric == 'coco' else 'mAP'}"
     assert lines_of(answer)["mean"] == ["3", "100.00"]
     assert "3 right, 0 missed, 0 taken for another class, 0 where there is no object" in answer.out
+
+
+def test_a_letterboxed_model_is_measured_on_letterboxed_images(ssd: Run, tmp_path: Path) -> None:
+    """The label of the face is what the library finds."""
+    photo = read_image(MEDIA / "astronaut.png").planes[0][:256]
+    with ssd_live.load("blazeface-256", backend="openvino", precision="fp32") as detector:
+        (box,) = detector(photo).boxes.tolist()
+    folder = voc(tmp_path / "faces", {"astronaut.png": [("face", tuple(box))]})
+    write_image(folder / "JPEGImages" / "astronaut.png", photo)
+    answer = ssd("eval", "blazeface-256", "--data", folder, "--metric", "coco", *FIXED_BACKEND)
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1] == "100.00 AP"
 
 
 def test_all_figures_are_written_as_json(ssd: Run, data: Path, tmp_path: Path) -> None:

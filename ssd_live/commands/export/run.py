@@ -70,9 +70,8 @@ def write(model: ModelFile, path: Path, frames: Iterable[Frame]) -> ModelFile:
     detections. Raises `MediaError` if a frame cannot be read, `MissingPackageError` if ONNX Runtime
     is not installed, and `OutputError` if the file cannot be written.
     """
-    images = [
-        frame.network_input(model.metadata.input_size) for frame in islice(frames, _MAX_FRAMES)
-    ]
+    fit = model.metadata.input_fit
+    images = [fit.image(frame) for frame in islice(frames, _MAX_FRAMES)]
     with load_backend("onnxruntime", model, LoadOptions()) as backend:
         model = with_sample(model, images, answers(backend, images))
     write_model_file(path, model)

@@ -120,8 +120,7 @@ def calibration_and_held_out(
     """
     frames = frames_of(data) if data else bundled_frames()
     images = [
-        frame.network_input(model.metadata.input_size).copy()
-        for frame in islice(frames, 10 * _IMAGES)
+        model.metadata.input_fit.image(frame).copy() for frame in islice(frames, 10 * _IMAGES)
     ]
     sample = sample_images(model)
     parts = min(_PARTS, len(images))

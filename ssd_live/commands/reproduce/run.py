@@ -187,7 +187,7 @@ def _speeds(model: ModelFile, choice: BackendChoice) -> dict[int, float]:
 
 def _photos(model: ModelFile) -> list[Pixels]:
     paths = sorted((assets_folder() / "media").glob("*.png"))
-    return [read_image(path).network_input(model.metadata.input_size) for path in paths]
+    return [model.metadata.input_fit.image(read_image(path)) for path in paths]
 
 
 def _measure_random(network: str, backend: str) -> list[Measured]:

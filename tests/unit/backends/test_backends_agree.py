@@ -24,7 +24,12 @@ from ssd_live.selection.agreement import (
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 
-MODELS = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
+MODELS = (
+    "ssd300-mobilenetv2-oid",
+    "ssdlite300-mobilenetv2-person",
+    "blazeface-256",
+    "blazeface-full-range",
+)
 
 
 def media() -> list[tuple[Frame, tuple[int, int]]]:

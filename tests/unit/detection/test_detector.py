@@ -16,7 +16,9 @@ import ssd_live
 from ssd_live.detection.detector import Detector
 from ssd_live.detections import Detections
 from ssd_live.errors import UsageError
+from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 from tests.clips import SAMPLE
 from tests.waiting import wait_for
@@ -104,6 +106,35 @@ def test_in_a_forked_process_a_detector_refuses_instead_of_hanging(
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
+
+
+@pytest.fixture(scope="module")
+def faces() -> Pixels:
+    """A wide image (540, 960, 3) in which a face is at the right."""
+    photo = read_image(assets_folder() / "media" / "astronaut.png").planes[0]
+    image = np.full((540, 960, 3), 120, np.uint8)
+    image[20:532, 440:952] = photo
+    return image
+
+
+# The corners of the face in `faces`.
+FACE = (440 + 174, 20 + 71, 440 + 278, 20 + 177)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("model", ["blazeface-256", "blazeface-full-range"])
+def test_a_letterboxed_image_is_the_image_padded_to_a_square(
+    backend: str, model: str, faces: Pixels
+) -> None:
+    square = np.pad(faces, ((210, 210), (0, 0), (0, 0)))
+    with ssd_live.load(model, backend=backend, precision="fp32") as detector:
+        found, expected = detector(faces), detector(square)
+        assert_same(detector.many([faces, square])[0], found)
+    assert found.names == ["Face"]
+    np.testing.assert_allclose(found.boxes[0], FACE, atol=12)
+    # At the edges of the bars, the resize of the square mixes the pixels with black ones.
+    np.testing.assert_allclose(found.scores, expected.scores, atol=0.01)
+    np.testing.assert_allclose(found.boxes, expected.boxes - [0, 210, 0, 210], atol=1)
 
 
 def ended(child: int) -> int | None:

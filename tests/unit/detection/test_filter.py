@@ -10,7 +10,7 @@ from ssd_live.backends import openvino_nms as detection_output
 from ssd_live.backends.base import LoadOptions, Outputs
 from ssd_live.detection.filter import accept_all, detection_filter
 from ssd_live.errors import BackendError, UsageError
-from ssd_live.imaging.frame import Region
+from ssd_live.imaging.frame import Region, letterbox
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.selection.agreement import NormalisedDetections, answers, sample_images
 from ssd_live.selection.load import with_score_threshold
@@ -39,6 +39,28 @@ def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
     ]
     inside = wanted.detections(outputs((0.9, 3)), 0, (200, 100), Region(20, 10, 100, 40))
     assert inside.boxes.tolist() == [[70, 30, 120, 50]]
+
+
+def test_boxes_of_a_letterboxed_region_are_cut_at_its_edges_and_none_lies_in_the_bars() -> None:
+    """A region of 200 x 100 pixels in an input of 80 x 80, with bars of 20 pixels."""
+    region = Region(30, 10, 200, 100)
+    boxes = np.array(
+        [
+            [
+                [0.25, 0.25, 0.75, 0.75],  # the middle half of the width, and all of the height
+                [0.5, 0.0, 0.75, 0.5],  # half of it in the upper bar
+                [0.5, 0.0, 0.75, 0.25],  # all of it in the upper bar
+                [0.5, 0.8, 0.6, 0.9],  # all of it in the lower bar
+            ]
+        ],
+        np.float32,
+    )
+    scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    answer = Outputs(np.array([[4]], np.int32), boxes, scores, np.zeros((1, 4), np.int32))
+    shown = letterbox(region, (80, 80))
+    found = accept_all(tiny_metadata()).detections(answer, 0, (400, 300), shown)
+    np.testing.assert_allclose(found.boxes, [[80, 10, 180, 110], [130, 10, 180, 60]], atol=1e-4)
+    assert found.scores.tolist() == pytest.approx([0.9, 0.8])
 
 
 def test_a_score_that_reaches_the_threshold_counts() -> None:

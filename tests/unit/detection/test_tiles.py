@@ -14,11 +14,12 @@ from ssd_live.detection.tiles import (
     tile_grid,
 )
 from ssd_live.detections import Detections
-from ssd_live.imaging.frame import Region
+from ssd_live.imaging.frame import InputFit, Region
 
 CLASSES = ("cat", "dog")
 AREA = Region(0, 0, 1200, 900)
 INPUT = (300, 300)
+FIT = InputFit(INPUT)
 Box = tuple[float, float, float, float]
 
 
@@ -43,7 +44,7 @@ LARGE: Box = (100, 100, 500, 600)
 
 
 def _merged(whole: Found, looked: dict[Tile, Found]) -> list[tuple[Box, float, int]]:
-    found, _ = TileMerger(INPUT).merged(AREA, whole, looked, ())
+    found, _ = TileMerger(FIT).merged(AREA, whole, looked, ())
     return [(one.box, round(one.score, 3), one.class_id) for one in found]
 
 
@@ -131,7 +132,7 @@ def test_without_small_objects_nothing_changes(corners: list[tuple[int, int]]) -
     whole = _found(*(((x, y, x + 400, y + 400), 0.9 - 0.1 * n) for n, (x, y) in enumerate(corners)))
     tile = GRID[0]
     looked = {tile: _found(((20, 20, 420, 420), 0.95), ((10, 50, 300, 480), 0.3))}
-    found, _ = TileMerger(INPUT).merged(AREA, whole, looked, GRID[1:])
+    found, _ = TileMerger(FIT).merged(AREA, whole, looked, GRID[1:])
     assert found.to_dict() == whole[0].to_dict()
 
 
@@ -173,7 +174,7 @@ def test_two_classes_in_one_place_both_stay() -> None:
 
 
 def test_where_nothing_changed_the_last_look_counts() -> None:
-    merger = TileMerger(INPUT)
+    merger = TileMerger(FIT)
     merger.merged(AREA, NOTHING, {GRID[1]: _found((SMALL, 0.9))}, ())
     found, _ = merger.merged(AREA, NOTHING, {}, [GRID[1]])
     assert len(found) == 1
@@ -185,7 +186,7 @@ def test_where_nothing_changed_the_last_look_counts() -> None:
 
 
 def test_a_new_look_replaces_the_last_one() -> None:
-    merger = TileMerger(INPUT)
+    merger = TileMerger(FIT)
     merger.merged(AREA, NOTHING, {GRID[1]: _found((SMALL, 0.9))}, ())
     found, _ = merger.merged(AREA, NOTHING, {GRID[1]: NOTHING}, ())
     assert len(found) == 0
@@ -197,10 +198,24 @@ def test_colour_histograms_stay_with_their_detections() -> None:
         GRID[1]: _found((SMALL, 0.9), ((650, 400, 700, 455), 0.3), looks=True),
     }
     whole = _found((LARGE, 0.8), (SMALL, 0.5), looks=True)
-    found, looks = TileMerger(INPUT).merged(AREA, whole, looked, ())
+    found, looks = TileMerger(FIT).merged(AREA, whole, looked, ())
     assert looks is not None
     assert looks[:, 0].tolist() == found.scores.tolist()
     assert len(found) == 4
+
+
+def test_how_small_is_small_depends_on_the_bars_of_a_letterboxed_frame() -> None:
+    """A box of 150 x 150 pixels of a frame of 1200 x 300: stretched it has 38 x 150 pixels in the
+    network input, and letterboxed 38 x 38.
+    """
+    wide = Region(0, 0, 1200, 300)
+    tile = tile_grid(wide, 2, 1)[0]
+    looked = {tile: _found(((100, 100, 250, 250), 0.9))}
+    stretched, _ = TileMerger(FIT).merged(wide, NOTHING, looked, ())
+    letterboxed, _ = TileMerger(InputFit(INPUT, "letterbox, linear")).merged(
+        wide, NOTHING, looked, ()
+    )
+    assert (len(stretched), len(letterboxed)) == (0, 1)
 
 
 def test_how_small_is_small_depends_on_the_shrinking() -> None:
@@ -208,10 +223,10 @@ def test_how_small_is_small_depends_on_the_shrinking() -> None:
     box: Box = (700, 100, 900, 300)
     large = Region(0, 0, 2400, 1800)
     tile = tile_grid(large, 2, 2)[0]
-    found, _ = TileMerger(INPUT).merged(large, NOTHING, {tile: _found((box, 0.9))}, ())
+    found, _ = TileMerger(FIT).merged(large, NOTHING, {tile: _found((box, 0.9))}, ())
     assert len(found) == 1
     tile = tile_grid(Region(0, 0, 900, 675), 1, 2)[0]
-    found, _ = TileMerger(INPUT).merged(
+    found, _ = TileMerger(FIT).merged(
         Region(0, 0, 900, 675), NOTHING, {tile: _found(((300, 50, 500, 250), 0.9))}, ()
     )
     assert len(found) == 0

@@ -21,9 +21,15 @@ from ssd_live.system.atomic_files import sha256
 from ssd_live.system.paths import assets_folder
 from tests.tiny_model import tiny_metadata, tiny_model
 
-BUNDLED = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
+BUNDLED = (
+    "ssd300-mobilenetv2-oid",
+    "ssdlite300-mobilenetv2-person",
+    "blazeface-256",
+    "blazeface-full-range",
+)
 CHECKOUT = Path(__file__).resolve().parents[3]
 REFERENCE = CHECKOUT / "tests" / "data" / "reference_outputs.npz"
+FACE_REFERENCE = CHECKOUT / "tests" / "data" / "blazeface_outputs.npz"
 
 
 def _bundled_path(name: str) -> Path:
@@ -53,7 +59,9 @@ def _edited(folder: Path, edit: Callable[[ModelProto], None]) -> Path:
 def test_a_bundled_model_is_read_with_its_description(name: str) -> None:
     model = read_model_file(_bundled_path(name))
     assert model.name == name
-    assert model.metadata.input_size == (300, 300)
+    (image,) = onnx.load_model_from_string(model.data).graph.input
+    sides = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
+    assert tuple(sides[1:]) == (*model.metadata.input_size[::-1], 3)
     assert model.sha256 == sha256(_bundled_path(name).read_bytes())
     assert model.data == _bundled_path(name).read_bytes()
 
@@ -353,7 +361,7 @@ def graph_answers(
     return boxes, scores
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", BUNDLED[:2])
 def test_a_bundled_file_scores_as_the_original_graph_does(name: str) -> None:
     reference = np.load(REFERENCE)
     logits = reference[{BUNDLED[0]: "oidv4_class_logits", BUNDLED[1]: "person_class_logits"}[name]]
@@ -361,3 +369,19 @@ def test_a_bundled_file_scores_as_the_original_graph_does(name: str) -> None:
         read_model_file(_bundled_path(name)), reference["input_bgr_uint8"][None]
     )
     np.testing.assert_allclose(scores[0], 1 / (1 + np.exp(-logits[:, 1:])), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", BUNDLED[2:])
+def test_a_bundled_face_detector_answers_as_the_original_graph_does(name: str) -> None:
+    """Its boxes to a thousandth of a pixel."""
+    reference, prefix = np.load(FACE_REFERENCE), name.replace("-", "_")
+    image = reference[f"{prefix}_input_bgr_uint8"]
+    boxes, scores = graph_answers(read_model_file(_bundled_path(name)), image[None])
+    logits = reference[f"{prefix}_logits"].clip(-80, 80)
+    np.testing.assert_allclose(scores[0, :, 0], 1 / (1 + np.exp(-logits)), rtol=0, atol=1e-4)
+    side = len(image)
+    sizes = reference[f"{prefix}_boxes"][:, 2:].clip(0) / side
+    shown = (boxes[0] > 0).all(1) & (boxes[0] < 1).all(1)
+    assert shown.mean() > 0.5
+    found = (boxes[0, :, 2:] - boxes[0, :, :2])[shown]
+    np.testing.assert_allclose(found, sizes[shown], rtol=0, atol=1e-3 / side)

@@ -24,7 +24,12 @@ from ssd_live.models import create
 from ssd_live.selection.agreement import BUDGETS, answers, compare_detections, sample_images
 from ssd_live.system.atomic_files import sha256
 
-BUNDLED = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
+BUNDLED = (
+    "ssd300-mobilenetv2-oid",
+    "ssdlite300-mobilenetv2-person",
+    "blazeface-256",
+    "blazeface-full-range",
+)
 
 
 @cache
@@ -59,13 +64,15 @@ def test_the_network_is_in_half_precision_and_both_ends_are_as_they_were(name: s
         TensorProto.FLOAT,
     )
     convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
-    assert len(convolutions) > 70
+    assert len(convolutions) > 60
     assert {types[name] for node in convolutions for name in node.input} == {TensorProto.FLOAT16}
     for kind in ("Sigmoid", "Exp", "Div"):
         inputs = [
             types[name] for node in made.graph.node if node.op_type == kind for name in node.input
         ]
-        assert set(inputs) == {TensorProto.FLOAT}, kind
+        # BlazeFace has no "Exp".
+        assert set(inputs) <= {TensorProto.FLOAT}, kind
+    assert "Sigmoid" in {node.op_type for node in made.graph.node}
 
 
 @pytest.mark.parametrize("name", BUNDLED)

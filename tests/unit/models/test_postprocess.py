@@ -307,9 +307,7 @@ def test_what_a_network_means_is_computed_as_its_model_file_says(looked: Looked)
     )
     with torch.inference_mode():
         regression, logits = network(pixels)
-        boxes, scores = boxes_and_scores(
-            regression, logits, network.default_boxes, how.score_activation
-        )
+        boxes, scores = boxes_and_scores(network, regression, logits, how.score_activation)
     np.testing.assert_allclose(looked.boxes.numpy(), boxes.numpy(), atol=1e-5)
     np.testing.assert_allclose(looked.scores.numpy(), scores.numpy(), atol=1e-5)
 

@@ -17,7 +17,7 @@ from ssd_live.backends.base import Outputs
 from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import BackendError, MediaError, OutputError
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputRegion, Region
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
@@ -173,7 +173,7 @@ class FrameResizedTogether(Frame):
     together: ClassVar[threading.Barrier]
     by: ClassVar[set[str]]
 
-    def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+    def network_input(self, size: tuple[int, int], region: InputRegion | None = None) -> Pixels:
         self.together.wait(_LIMIT_SECONDS)
         self.by.add(threading.current_thread().name)
         return super().network_input(size, region)
@@ -191,7 +191,7 @@ def test_resize_threads_make_network_inputs_at_the_same_time_and_keep_the_order(
 class UnresizableFrame(Frame):
     """A frame that cannot be resized."""
 
-    def network_input(self, size: tuple[int, int], region: Region | None = None) -> Pixels:
+    def network_input(self, size: tuple[int, int], region: InputRegion | None = None) -> Pixels:
         raise BackendError("no memory")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detection.tile_chooser import TileChooser, Tiles
 from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame, InputFit, Region, Resize
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.batch import BatchPipeline
 from ssd_live.pipeline.capture import CaptureOptions
@@ -113,18 +114,21 @@ def _frames(count: int) -> list[Frame]:
     ]
 
 
-def _reference(frames: list[Frame], tiles: Tiles, region: Region | None) -> list[Found]:
+def _reference(
+    frames: list[Frame], tiles: Tiles, region: Region | None, resize: Resize = "stretch, linear"
+) -> list[Found]:
     """Each view of each frame by itself, one after the other."""
-    chooser, merger = TileChooser(tiles, INPUT, region), TileMerger(INPUT)
+    fit = InputFit(INPUT, resize)
+    chooser, merger = TileChooser(tiles, INPUT, region), TileMerger(fit)
     outputs = SpotBackend().submit(np.zeros((1, INPUT[1], INPUT[0], 3), np.uint8)).outputs
     found = []
     for frame in frames:
 
         def look(its: Region | None, frame: Frame = frame) -> Found:
-            image = frame.network_input(INPUT, its)
+            image, shown = fit.image(frame, its), fit.region((WIDTH, HEIGHT), its)
             _fill(outputs, 0, image)
-            found = WANTED.detections(outputs, 0, (WIDTH, HEIGHT), its)
-            area = its or Region(0, 0, WIDTH, HEIGHT)
+            found = WANTED.detections(outputs, 0, (WIDTH, HEIGHT), shown)
+            area = shown or Region(0, 0, WIDTH, HEIGHT)
             return found, colour_histograms(image, found.boxes, area)
 
         use = chooser.use(frame)
@@ -137,16 +141,24 @@ def _reference(frames: list[Frame], tiles: Tiles, region: Region | None) -> list
 @pytest.mark.parametrize("tiles", [2, 6, "auto"])
 @pytest.mark.parametrize("region", [None, Region(20, 10, 120, 70)])
 @pytest.mark.parametrize("resize_threads", [0, 2])
+@pytest.mark.parametrize("resize", get_args(Resize))
 def test_the_pipeline_finds_what_the_slow_way_finds(
-    slots: int, batch: int, tiles: Tiles, region: Region | None, resize_threads: int
+    slots: int,
+    batch: int,
+    tiles: Tiles,
+    region: Region | None,
+    resize_threads: int,
+    resize: Resize,
 ) -> None:
     frames = _frames(45)
     items: list[FrameDetections] = []
     backend = SpotBackend(slots, batch)
-    config = InferenceConfig(backend, INPUT, WANTED, 1, region, batch, resize_threads, True, tiles)
+    config = InferenceConfig(
+        backend, INPUT, WANTED, 1, region, batch, resize_threads, True, tiles, resize
+    )
     pipeline: BatchPipeline[None] = BatchPipeline(iter(frames), config, items.append, pixels=False)  # type: ignore[arg-type]
     pipeline.run()
-    expected = _reference(frames, tiles, region)
+    expected = _reference(frames, tiles, region, resize)
     assert [item.frame.index for item in items] == list(range(45))
     for item, (found, looks) in zip(items, expected, strict=True):
         assert item.detections.to_dict() == found.to_dict()
@@ -178,8 +190,12 @@ def test_frames_between_have_the_boxes_of_the_frame_before() -> None:
 
 
 @contextmanager
-def _live(tiles: Tiles) -> Iterator[tuple[LivePipeline, Painter]]:
-    network = LiveModel(SpotBackend(), INPUT, replace(WANTED, threshold=0.0), "spots")
+def _live(
+    tiles: Tiles, resize: Resize = "stretch, linear"
+) -> Iterator[tuple[LivePipeline, Painter]]:
+    network = LiveModel(
+        SpotBackend(), INPUT, replace(WANTED, threshold=0.0), "spots", resize=resize
+    )
     with LivePipeline(lambda: None) as pipeline:
         pipeline.tiles = tiles
         pipeline.use(network)
@@ -197,11 +213,12 @@ def _found(pipeline: LivePipeline, painter: Painter) -> tuple[Frame, Detections]
 
 
 @pytest.mark.parametrize("tiles", [2, 6])
-def test_the_live_pipeline_finds_what_the_slow_way_finds(tiles: Tiles) -> None:
-    with _live(tiles) as (pipeline, painter):
+@pytest.mark.parametrize("resize", get_args(Resize))
+def test_the_live_pipeline_finds_what_the_slow_way_finds(tiles: Tiles, resize: Resize) -> None:
+    with _live(tiles, resize) as (pipeline, painter):
         for _ in range(10):
             frame, found = _found(pipeline, painter)
-            ((expected, _),) = _reference([frame], tiles, None)
+            ((expected, _),) = _reference([frame], tiles, None, resize)
             strong = found.where(found.scores >= 0.3)
             assert strong.to_dict() == expected.to_dict()
 

@@ -80,8 +80,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load() -> Iterator[Callable[..., GpuMemoryBackend]]:
     loaded: list[GpuMemoryBackend] = []
 
-    def load(batch: int = 1, **options: Any) -> GpuMemoryBackend:
-        inner = load_backend("onnxruntime", find_model(MODEL), LoadOptions(batch=batch))
+    def load(batch: int = 1, model: str = MODEL, **options: Any) -> GpuMemoryBackend:
+        inner = load_backend("onnxruntime", find_model(model), LoadOptions(batch=batch))
         loaded.append(GpuMemoryBackend(inner, **options))
         return loaded[-1]
 
@@ -109,12 +109,13 @@ def _run(
     *,
     video: bool = False,
     batch: int = 1,
+    name: str = MODEL,
     **options: Any,
 ) -> tuple[Report, list[str]]:
     """The report and the lines about frames in the file of detections."""
     folder.mkdir()
     log = folder / "found.jsonl"
-    model = find_model(MODEL)
+    model = find_model(name)
     config = ModelConfig(
         model, BackendChoice("torch", "CUDA", "fp32"), accept_all(model.metadata), batch
     )
@@ -185,3 +186,17 @@ def test_a_region_follows_a_frame_that_changes_its_size() -> None:
     assert frame.nbytes == 640 * 360 * 3 // 2
     assert frame.picture(Region(100, 50, 201, 1)).region == Region(50, 25, 100, 1)
     assert frame.picture().region is None
+
+
+def test_frames_for_a_letterboxed_model_are_copied_to_the_cpu(
+    load: Callable[..., GpuMemoryBackend], clip: Path, tmp_path: Path
+) -> None:
+    """Backends cannot put bars around a picture in GPU memory."""
+    faces, plain = load(model="blazeface-256"), load(model="blazeface-256")
+    report, found = _run(
+        clip, faces, tmp_path / "gpu", name="blazeface-256", hardware_decoding=True
+    )
+    _, expected = _run(clip, plain, tmp_path / "cpu", name="blazeface-256")
+    assert (faces.pictures, faces.images) == (0, 12)
+    assert found == expected
+    assert "decoded by hardware (cuda)" in report.notes

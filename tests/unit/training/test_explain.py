@@ -18,6 +18,7 @@ from ssd_live.backends.base import LoadOptions
 from ssd_live.backends.torch_network import answer_before_nms, network_of
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.detection.filter import detection_filter
+from ssd_live.errors import UsageError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image
 from ssd_live.imaging.pixels import Pixels
@@ -68,6 +69,39 @@ def raw(photo: str) -> tuple[Tensor, Tensor]:
             network(), model().metadata, Frame((image(photo),)).network_input((300, 300))[None]
         )
     return boxes[0], scores[0]
+
+
+def test_a_letterboxed_image_is_explained_in_its_own_pixels() -> None:
+    """The network input shows a wide image between bars."""
+    image = np.full((300, 600, 3), 120, np.uint8)
+    image[:, 250:550] = read_image(assets_folder() / "media" / "astronaut.png").resized((300, 300))
+    faces = find_model("blazeface-256")
+    explanation = explain(faces, image, 0.5, None)
+    with load_backend("onnxruntime", faces, LoadOptions()) as backend:
+        fit = faces.metadata.input_fit
+        outputs = backend.submit(fit.image(Frame((image,)))[None]).result()
+        expected = detection_filter(faces.metadata, 0.5).detections(
+            outputs, 0, (600, 300), fit.region((600, 300))
+        )
+    assert len(explanation.fired) == len(expected) == 1
+    np.testing.assert_allclose(explanation.fired[0].box, expected.boxes[0], atol=0.1)
+    x1, y1, x2, y2 = explanation.fired[0].default_box
+    # As wide and high as the network input, around the centre of a cell in the face.
+    assert (x2 - x1, y2 - y1) == pytest.approx((600, 600))
+    left, top, right, bottom = expected.boxes[0]
+    assert left < (x1 + x2) / 2 < right
+    assert top < (y1 + y2) / 2 < bottom
+
+
+def test_labels_are_refused_for_a_network_without_ssds_matching() -> None:
+    labelled = LabelledImage(
+        assets_folder() / "media" / "astronaut.png",
+        np.array([[174, 71, 278, 177]], np.float32),
+        np.array([0]),
+        np.array([False]),
+    )
+    with pytest.raises(UsageError, match="not trained with SSD's matching"):
+        explain(find_model("blazeface-256"), image("astronaut.png"), 0.5, labelled)
 
 
 def number_of(place: Place) -> int:

@@ -364,6 +364,11 @@ def test_fine_tuning_keeps_all_but_the_class_predictors() -> None:
     assert all(".cls." in name for name in beginning.fresh)
 
 
+def test_a_network_with_boxes_of_another_kind_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"blazeface-256 cannot be trained here.*ssd300-vgg16"):
+        begin(ModelPart(network="blazeface-256", weights="trained:blazeface-256"), 2)
+
+
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(UsageError, match=r"change model\.network"):
         begin(ModelPart(network="ssd300-vgg16", weights="trained:ssd300-mobilenetv2-oid"), 4)

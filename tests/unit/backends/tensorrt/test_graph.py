@@ -22,7 +22,12 @@ from ssd_live.selection.agreement import (
 )
 from ssd_live.system.atomic_files import sha256
 
-MODELS = ("ssd300-mobilenetv2-oid", "ssdlite300-mobilenetv2-person")
+MODELS = (
+    "ssd300-mobilenetv2-oid",
+    "ssdlite300-mobilenetv2-person",
+    "blazeface-256",
+    "blazeface-full-range",
+)
 
 
 @pytest.fixture(scope="module", params=MODELS)

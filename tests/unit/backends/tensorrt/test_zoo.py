@@ -24,6 +24,8 @@ NETWORKS = (
     "ssd300-mobilenetv2",
     "ssdlite300-mobilenetv2",
     "ssdlite320-mobilenetv3-large",
+    "blazeface-256",
+    "blazeface-full-range",
 )
 
 

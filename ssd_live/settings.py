@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.atomic_files import atomic_write, set_aside
 from ssd_live.system.logs import hide_parameters
 
 _RECENT = 10
@@ -103,7 +103,7 @@ def load_settings(path: Path) -> tuple[Settings, str]:
     except FileNotFoundError:
         return Settings(), ""
     except (ValidationError, ValueError):
-        aside = _set_aside(path)
+        aside = set_aside(path)
         kept = f"they are kept in {aside.name}" if aside else "the file could not be renamed"
         return (
             Settings(),
@@ -125,18 +125,3 @@ def save_settings(settings: Settings, path: Path) -> None:
     """
     with atomic_write(path, mode=0o600) as file:
         file.write(settings.model_dump_json(indent=1).encode() + b"\n")
-
-
-def _set_aside(path: Path) -> Path | None:
-    """Rename the file `path` to `NAME.broken-N.EXT`. Return the new path, or None if that fails.
-
-    N is the smallest number from 1 on for which no such file exists.
-    """
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
-        number += 1
-    try:
-        path.replace(aside)
-    except OSError:
-        return None
-    return aside

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssd_live.analytics.zones import Zone
 from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.remote.network import ModelRequest
 from ssd_live.video.sources import SourceOptions, SourceSpec
@@ -34,7 +35,9 @@ class LiveRequest:
     the program then looked for a camera and found none. `detections` is the file for the detections
     of a session without a window, "-" for the standard output, or "" for none. `track` says whether
     objects are tracked, `save_power` whether inference runs only where something moves, and `tiles`
-    where it looks for small objects; None leaves it to the settings.
+    where it looks for small objects; None leaves it to the settings. `zones` are those of the one
+    source; None leaves them to the window. `counts` is the file for the counts of a session without
+    a window, or None.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -54,6 +57,8 @@ class LiveRequest:
     track: bool | None = None
     save_power: bool | None = None
     tiles: Tiles | None = None
+    zones: tuple[Zone, ...] | None = None
+    counts: Path | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ssd_live.analytics.zones import Zone
 from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.live.seen_objects import SeenObjects
+from ssd_live.live.zone_watch import ZoneWatch
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.counters import Durations, FrameCounts, total
-from ssd_live.pipeline.live import LivePipeline
+from ssd_live.pipeline.live import LiveFrame, LivePipeline
 from ssd_live.remote.network import ModelInfo
 from ssd_live.results.records import Record
 from ssd_live.video.sources import SourceSpec
@@ -38,7 +40,8 @@ class LiveSource(Closing):
 
     `pipeline` reads the source, runs inference and renders the frames. `in_use` is the model that
     all sources of the session use. `recorded` is called in the recording thread when a recording
-    has ended. `seen_objects` lists the objects that were followed. `close` waits for the end of all
+    has ended. `seen_objects` lists the objects that were followed, and `zone_watch` counts them at
+    the zones of the source. `close` waits for the end of all
     threads, and `stop` does not wait.
     """
 
@@ -53,7 +56,8 @@ class LiveSource(Closing):
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
         self.seen_objects = SeenObjects(lambda: in_use.filter)
-        pipeline.detections_listener = self.seen_objects.note
+        self.zone_watch = ZoneWatch(lambda: in_use.filter)
+        pipeline.detections_listener = self._note
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
         """Switch to the source `spec`, played as `options` say; a recording in progress ends."""
@@ -62,6 +66,22 @@ class LiveSource(Closing):
         self._spec = spec
         self.pipeline.open(spec, options)
         self.seen_objects.clear()
+        self.zone_watch.clear()
+
+    def _note(self, live_frame: LiveFrame) -> None:
+        self.seen_objects.note(live_frame)
+        self.zone_watch.note(live_frame)
+
+    @property
+    def spec(self) -> SourceSpec | None:
+        """The source that is open, or None."""
+        return self._spec
+
+    def set_zones(self, zones: Sequence[Zone]) -> None:
+        """Count at these zones, also while the view is not visible. Objects must be tracked."""
+        self.zone_watch.set_zones(zones)
+        self.pipeline.masks = tuple(zone for zone in zones if zone.kind == "mask")
+        self.pipeline.always_infers = any(zone.kind != "mask" for zone in zones)
 
     def reopen(self) -> None:
         """Open the source again as it was played last, if there is one."""
@@ -81,6 +101,8 @@ class LiveSource(Closing):
         self._spec = None
         self.pipeline.close_source()
         self.seen_objects.clear()
+        self.set_zones(())
+        self.zone_watch.clear()
 
     @property
     def recorder(self) -> Recorder | None:

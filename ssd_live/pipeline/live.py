@@ -13,6 +13,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_live.analytics.zones import Zone, unmasked
 from ssd_live.closing import Closing
 from ssd_live.detection.tile_chooser import TileChooser, Tiles, TileUse
 from ssd_live.detection.tiles import Found, TileMerger
@@ -205,6 +206,10 @@ class LivePipeline(Closing):
         self._chooser: TileChooser | None = None
         self._merger = TileMerger(InputFit((1, 1)))
         self._tiled: tuple[object, ...] = ()
+        # What stands in one of these masks is ignored while objects are tracked.
+        self.masks: tuple[Zone, ...] = ()
+        # Whether inference goes on while the view is not visible.
+        self.always_infers = False
         # Whether inference runs only where something moves, while objects are tracked.
         self.saves_power = False
         self._gate = MotionGate()
@@ -420,7 +425,8 @@ class LivePipeline(Closing):
 
         The view is then not visible, and there is no frame listener.
         """
-        return not self._visible.is_set() and self.frame_listener is None
+        is_watched = self.always_infers or self.frame_listener is not None
+        return not self._visible.is_set() and not is_watched
 
     def _infer(self) -> None:
         while not self._stop.is_set():
@@ -539,7 +545,12 @@ class LivePipeline(Closing):
         shown = self.shown_thresholds
         fits = shown is not None and len(shown) == len(network.thresholds)
         self._tracker.shown = shown if fits else None
-        tracked = self._tracker.update(live_frame.frame.time, *found)
+        frame, (detections, looks) = live_frame.frame, found
+        if self.masks:
+            kept = unmasked(detections.boxes, self.masks, (frame.width, frame.height))
+            detections = detections.where(kept)
+            looks = None if looks is None else looks[kept]
+        tracked = self._tracker.update(frame.time, detections, looks)
         self._last_track_id = self._tracker.last_id
         return tracked
 

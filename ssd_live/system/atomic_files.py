@@ -163,6 +163,21 @@ def _refuse_special(path: Path) -> None:
         raise OutputError(f"{path}: is not a regular file; choose another place")
 
 
+def set_aside(path: Path) -> Path | None:
+    """Rename the file `path` to `NAME.broken-N.EXT`. Return the new path, or None if that fails.
+
+    N is the smallest number from 1 on for which no such file exists.
+    """
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.broken-{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        path.replace(aside)
+    except OSError:
+        return None
+    return aside
+
+
 def os_error_text(error: OSError) -> str:
     """Return the system's text for an error in lower case, as in "no space left on device"."""
     return (error.strerror or str(error)).lower()

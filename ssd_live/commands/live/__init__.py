@@ -75,6 +75,21 @@ class Request:
             "time in the window, else off.",
         ),
     ] = None
+    zones: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Count the objects of one source that cross lines and stay in areas, and ignore "
+            "masks; follows objects. The window keeps the zones of each source by itself.",
+        ),
+    ] = None
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="With --no-window: write each count to this new file as it comes; needs --zones.",
+        ),
+    ] = None
     tiles: Annotated[
         str | None,
         typer.Option(

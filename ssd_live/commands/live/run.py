@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live import __version__
+from ssd_live.analytics.zones import read_zones
 from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
 from ssd_live.commands.options import names_in, tiles_in
@@ -19,6 +20,7 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
+from ssd_live.results.counts import check_count_table
 from ssd_live.system.paths import assets_folder
 from ssd_live.system.signals import on_signals
 from ssd_live.system.standard_streams import is_standard_output
@@ -86,6 +88,7 @@ def _checked(request: Request) -> LiveRequest:
         _check_detections(request)
     if request.save_power and request.track is False:
         raise UsageError("--save-power follows objects; leave out --no-track")
+    _check_zones(request, len(sources))
     if request.tiles == "auto" and request.track is False:
         raise UsageError("--tiles auto follows objects; leave out --no-track")
     if request.screenshot is not None and request.no_window:
@@ -104,12 +107,32 @@ def _checked(request: Request) -> LiveRequest:
         stats=request.json_file or request.stats,
         detections=request.detections,
         # What lies between two detections comes from the tracks.
-        track=True if request.save_power or request.tiles == "auto" else request.track,
+        track=True
+        if request.save_power or request.tiles == "auto" or request.zones
+        else request.track,
         save_power=request.save_power,
         tiles=None if request.tiles is None else tiles_in(request.tiles),
+        zones=None if request.zones is None else read_zones(request.zones),
+        counts=request.counts,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
+
+
+def _check_zones(request: Request, sources: int) -> None:
+    if request.counts is not None:
+        if request.zones is None:
+            raise UsageError("--counts needs --zones; add a zones file")
+        if not request.no_window:
+            raise UsageError("--counts is for --no-window; the window has a list of the counts")
+        check_count_table(request.counts)
+        if request.counts.exists():
+            raise OutputError(f"{request.counts}: exists already; choose another name")
+    if request.zones is not None:
+        if sources != 1:
+            raise UsageError("--zones works with one source only; run `live` once for each source")
+        if request.track is False:
+            raise UsageError("--zones follows objects; leave out --no-track")
 
 
 def _check_detections(request: Request) -> None:
@@ -200,7 +223,8 @@ class _Terminal:
                 # A small viewport is enough, because nobody sees the frames. With it, the pipeline
                 # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
-            with self._detections(session):
+            session.stream.set_zones(request.zones or ())
+            with self._detections(session), self._counts(session):
                 self._loop(session)
             numbers = session.numbers()
         numbers = session.settled(numbers)
@@ -265,6 +289,35 @@ class _Terminal:
                 with lock:
                     is_over = True
                     lines.finish()
+
+    @contextlib.contextmanager
+    def _counts(self, session: Any) -> Iterator[None]:
+        """Write each count in the with-block to the table that the user wants.
+
+        Each row is handed to the system at once. If writing fails, the session ends with the error.
+        """
+        from ssd_live.results.counts import CountTable
+
+        path, watch = self._request.counts, session.stream.zone_watch
+        if path is None:
+            yield
+            return
+        title = self._request.sources[0].title
+        with CountTable(path) as table:
+
+            def write(count: Any) -> None:
+                try:
+                    table.add(title, count.record, count.clock)
+                except SsdLiveError as error:
+                    self._failure = error
+                    self._wake.set()
+
+            watch.on_count = write
+            try:
+                yield
+            finally:
+                watch.finish()
+                watch.on_count = lambda _: None
 
     def _source_failure(self, session: Any) -> SsdLiveError | None:
         """Return the error of a source that failed before its first frame, or None."""

@@ -1,0 +1,206 @@
+"""Count at the zones of one live source, and keep each count with a picture, to be checked."""
+
+import copy
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
+from ssd_live.analytics.zones import Zone
+from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
+from ssd_live.imaging.crops import crop
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.pipeline.live import LiveFrame
+
+# So many counts are kept, the newest ones.
+MOST_COUNTS = 2000
+# The longer side of a picture, in pixels.
+PICTURE_PIXELS = 128
+
+# What a person says of a count: nothing yet, that it is right or wrong, or that it was missed and
+# he has added it.
+Verdict = Literal["", "right", "wrong", "added"]
+# The standard score of a 95 % interval.
+_Z = 1.959964
+
+
+@dataclass(frozen=True, eq=False)
+class LiveCount:
+    """A count of a live source. `number` counts from 1 and is never used again for this source.
+
+    `clock` is the time of day in seconds since 1970. `picture` is BGR (h, w, 3) uint8 with at most
+    `PICTURE_PIXELS` on a side, or None.
+    """
+
+    number: int
+    record: CountRecord
+    clock: float
+    picture: Pixels | None = None
+    verdict: Verdict = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the verdicts on counts say.
+
+    `checked` counts were checked; `wrong` of them are wrong, and `missed` others were added. The
+    error rate is the share of wrong and missed ones among the checked and missed ones, 0 to 1, and
+    `low` and `high` are its 95 % interval (Wilson 1927).
+    """
+
+    checked: int
+    wrong: int
+    missed: int
+
+    @property
+    def error_rate(self) -> float:
+        """The share of errors, from 0 to 1, or 0 if nothing was checked."""
+        return self._errors / max(self._all, 1)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the error rate, from 0 to 1."""
+        count = self._all
+        if not count:
+            return 0.0, 1.0
+        middle = self.error_rate + _Z**2 / (2 * count)
+        half = _Z * math.sqrt(
+            self.error_rate * (1 - self.error_rate) / count + _Z**2 / (4 * count**2)
+        )
+        whole = 1 + _Z**2 / count
+        return max((middle - half) / whole, 0.0), min((middle + half) / whole, 1.0)
+
+    @property
+    def _errors(self) -> int:
+        return self.wrong + self.missed
+
+    @property
+    def _all(self) -> int:
+        return self.checked + self.missed
+
+
+class ZoneWatch:
+    """The counter at the zones of one live source.
+
+    `shown` returns the display filter in use, or None; only objects that pass it are counted. The
+    infer thread calls `note`, and any thread may call the other methods. `on_count` is called in
+    the infer thread with each new count, and must not wait.
+    """
+
+    def __init__(self, shown: Callable[[], DetectionFilter | None]) -> None:
+        self._shown = shown
+        self._lock = threading.Lock()
+        self._zones: tuple[Zone, ...] = ()
+        self._counter: ZoneCounter | None = None
+        self._size = (0, 0)
+        self._source_number = 0
+        self._counts: dict[int, LiveCount] = {}
+        self._last_number = 0
+        self.on_count: Callable[[LiveCount], None] = lambda _: None
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """The zones of the source."""
+        return self._zones
+
+    def set_zones(self, zones: Sequence[Zone]) -> None:
+        """Use other zones. Counting begins anew, and the counts so far stay in the list."""
+        with self._lock:
+            self._zones = tuple(zones)
+            self._counter = None
+
+    def clear(self) -> None:
+        """Forget all counts, as when another source is opened. The zones stay."""
+        with self._lock:
+            self._counter = None
+            self._counts.clear()
+
+    def note(self, live_frame: LiveFrame) -> None:
+        """Count what has happened up to a frame. A frame of an earlier source changes nothing."""
+        found, shown, frame = live_frame.detections, self._shown(), live_frame.frame
+        if not self._zones or found is None or shown is None or found.classes != shown.classes:
+            return
+        with self._lock:
+            if live_frame.source_number < self._source_number:
+                return
+            size = frame.width, frame.height
+            is_same = self._size == size and self._source_number == live_frame.source_number
+            if self._counter is None or not is_same:
+                self._counter = ZoneCounter(self._zones, size)
+                self._size, self._source_number = size, live_frame.source_number
+            visible = shown.of(found)
+            records = self._counter.update(frame.time, visible)
+            now = time.time() - (time.monotonic() - frame.captured_at)
+            counts = [self._count(record, live_frame, visible, now) for record in records]
+        for count in counts:
+            self.on_count(count)
+
+    def finish(self) -> None:
+        """Let all objects leave, as at the end of the source."""
+        with self._lock:
+            if self._counter is None:
+                return
+            now = time.time()
+            records = self._counter.finish()
+            counts = [self._keep(record, now, None, "") for record in records]
+        for count in counts:
+            self.on_count(count)
+
+    def _count(
+        self, record: CountRecord, live_frame: LiveFrame, visible: Detections, now: float
+    ) -> LiveCount:
+        """Keep a record, with a picture if its object is in the frame."""
+        frame = live_frame.frame
+        its = next((one for one in visible if one.track_id == record.track_id), None)
+        picture = None if its is None else crop(frame, its.box, PICTURE_PIXELS)
+        return self._keep(record, now - (frame.time - record.time), picture, "")
+
+    def _keep(
+        self, record: CountRecord, clock: float, picture: Pixels | None, verdict: Verdict
+    ) -> LiveCount:
+        self._last_number += 1
+        count = LiveCount(self._last_number, record, clock, picture, verdict)
+        self._counts[count.number] = count
+        while len(self._counts) > MOST_COUNTS:
+            del self._counts[next(iter(self._counts))]
+        return count
+
+    def add(self, record: CountRecord, clock: float) -> LiveCount:
+        """Add a count that was missed; `clock` is its time of day in seconds since 1970."""
+        with self._lock:
+            return self._keep(record, clock, None, "added")
+
+    def judge(self, number: int, verdict: Verdict) -> None:
+        """Store what a person says of a count. A count that is not kept any more is left out."""
+        with self._lock:
+            count = self._counts.get(number)
+            if count is not None:
+                self._counts[number] = replace(count, verdict=verdict)
+
+    def remove(self, number: int) -> None:
+        """Remove a count that was added by mistake."""
+        with self._lock:
+            self._counts.pop(number, None)
+
+    def newest_first(self) -> list[LiveCount]:
+        """Return the counts that are kept, the newest first."""
+        with self._lock:
+            return list(reversed(self._counts.values()))
+
+    def totals(self) -> dict[str, ZoneCounts]:
+        """Return the counts of each line and area since the zones or the source last changed."""
+        with self._lock:
+            if self._counter is None:
+                return {zone.name: ZoneCounts() for zone in self._zones if zone.kind != "mask"}
+            return copy.deepcopy(self._counter.counts)
+
+    def audit(self) -> Audit:
+        """Return what the verdicts say about the counts that are kept."""
+        with self._lock:
+            verdicts = [count.verdict for count in self._counts.values()]
+        checked = sum(verdict in ("right", "wrong") for verdict in verdicts)
+        return Audit(checked, verdicts.count("wrong"), verdicts.count("added"))

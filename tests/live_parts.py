@@ -58,7 +58,7 @@ class MemoryBackend(Closing):
             np.zeros((1, 3), np.int32),
         )
 
-    def submit(self, images: Pixels) -> "_MemoryPending":
+    def submit(self, images: Pixels) -> "MemoryPending":
         assert not self.closed, "a closed backend was used"
         self.users.add(threading.current_thread().name)
         self.submitted += 1
@@ -67,7 +67,7 @@ class MemoryBackend(Closing):
             raise BackendError("the network died; choose another backend")
         for array in self._outputs:
             array.fill(-1)
-        return _MemoryPending(self, images, self._outputs)
+        return MemoryPending(self, images, self._outputs)
 
     def share(self) -> None:
         return None
@@ -77,7 +77,7 @@ class MemoryBackend(Closing):
 
 
 @dataclass
-class _MemoryPending:
+class MemoryPending:
     backend: MemoryBackend
     images: Pixels
     outputs: Outputs

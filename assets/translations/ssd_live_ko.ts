@@ -430,6 +430,14 @@
         <translation>추적하는 물체를 사진과 시각과 함께 나열합니다</translation>
     </message>
     <message>
+        <source>&amp;Zones and counts</source>
+        <translation>구역과 집계(&amp;Z)</translation>
+    </message>
+    <message>
+        <source>Draw lines and areas, and count who crosses and stays</source>
+        <translation>선과 영역을 그리고 넘어가거나 머무는 물체를 셉니다</translation>
+    </message>
+    <message>
         <source>Follow ob&amp;jects</source>
         <translation>물체 추적(&amp;J)</translation>
     </message>
@@ -630,6 +638,10 @@
 </context>
 <context>
     <name>Docks</name>
+    <message>
+        <source>Zones</source>
+        <translation>구역</translation>
+    </message>
     <message>
         <source>Detection</source>
         <translation>검출</translation>
@@ -1492,6 +1504,279 @@
         <translation>
             <numerusform>소스가 %n개를 넘으면 창에 들어가지 않습니다</numerusform>
         </translation>
+    </message>
+</context>
+<context>
+    <name>CountList</name>
+    <message>
+        <source>Counts</source>
+        <translation>집계</translation>
+    </message>
+    <message>
+        <source>Y: this count is right; X: it is wrong; in a file, a double click goes there</source>
+        <translation>Y: 맞는 집계, X: 틀린 집계. 파일에서는 두 번 클릭하면 그 순간으로 갑니다</translation>
+    </message>
+</context>
+<context>
+    <name>ZoneController</name>
+    <message>
+        <source>Import zones</source>
+        <translation>구역 가져오기</translation>
+    </message>
+    <message>
+        <source>Zones (*.json)</source>
+        <translation>구역 (*.json)</translation>
+    </message>
+    <message>
+        <source>Export zones</source>
+        <translation>구역 내보내기</translation>
+    </message>
+    <message>
+        <source>Write the table of counts</source>
+        <translation>집계 표 쓰기</translation>
+    </message>
+    <message>
+        <source>CSV (*.csv)</source>
+        <translation>CSV 파일 (*.csv)</translation>
+    </message>
+    <message>
+        <source>Written: {path}</source>
+        <translation>썼습니다: {path}</translation>
+    </message>
+</context>
+<context>
+    <name>ZonePanel</name>
+    <message>
+        <source>Line</source>
+        <translation>선</translation>
+    </message>
+    <message>
+        <source>Draw a line that objects cross: two clicks</source>
+        <translation>물체가 넘어가는 선을 그립니다. 두 번 클릭합니다</translation>
+    </message>
+    <message>
+        <source>Area</source>
+        <translation>영역</translation>
+    </message>
+    <message>
+        <source>Draw an area: click its corners, then double-click or press Enter</source>
+        <translation>영역을 그립니다. 모서리를 클릭하고 두 번 클릭하거나 Enter 키를 누릅니다</translation>
+    </message>
+    <message>
+        <source>Mask</source>
+        <translation>마스크</translation>
+    </message>
+    <message>
+        <source>Draw a mask, in which nothing is detected: click its corners</source>
+        <translation>아무것도 검출하지 않을 마스크를 그립니다. 모서리를 클릭합니다</translation>
+    </message>
+    <message>
+        <source>Undo (Ctrl+Z)</source>
+        <translation>실행 취소(Ctrl+Z)</translation>
+    </message>
+    <message>
+        <source>Redo (Ctrl+Shift+Z)</source>
+        <translation>다시 실행(Ctrl+Shift+Z)</translation>
+    </message>
+    <message>
+        <source>Import or export the zones</source>
+        <translation>구역을 가져오거나 내보냅니다</translation>
+    </message>
+    <message>
+        <source>Import zones…</source>
+        <translation>구역 가져오기…</translation>
+    </message>
+    <message>
+        <source>Export zones…</source>
+        <translation>구역 내보내기…</translation>
+    </message>
+    <message>
+        <source>Zones</source>
+        <translation>구역</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>이름</translation>
+    </message>
+    <message>
+        <source>Feet</source>
+        <translation>발</translation>
+    </message>
+    <message>
+        <source>Centre</source>
+        <translation>중심</translation>
+    </message>
+    <message>
+        <source>The point of a box that says where the object is</source>
+        <translation>물체의 위치로 쓰는 상자의 점입니다</translation>
+    </message>
+    <message>
+        <source>Only these classes count</source>
+        <translation>이 클래스만 셉니다</translation>
+    </message>
+    <message>
+        <source>Colour…</source>
+        <translation>색…</translation>
+    </message>
+    <message>
+        <source>Turn round</source>
+        <translation>뒤집기</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>삭제</translation>
+    </message>
+    <message>
+        <source>Swap in and out</source>
+        <translation>들어옴과 나감을 바꿉니다</translation>
+    </message>
+    <message>
+        <source>Counts</source>
+        <translation>집계</translation>
+    </message>
+    <message>
+        <source>Anchor</source>
+        <translation>기준점</translation>
+    </message>
+    <message>
+        <source>Right</source>
+        <translation>맞음</translation>
+    </message>
+    <message>
+        <source>Wrong</source>
+        <translation>틀림</translation>
+    </message>
+    <message>
+        <source>The selected count is right (Y)</source>
+        <translation>선택한 집계가 맞습니다(Y)</translation>
+    </message>
+    <message>
+        <source>The selected count is wrong (X)</source>
+        <translation>선택한 집계가 틀립니다(X)</translation>
+    </message>
+    <message>
+        <source>Missed</source>
+        <translation>놓침</translation>
+    </message>
+    <message>
+        <source>Add a count that was missed just now</source>
+        <translation>방금 놓친 집계를 더합니다</translation>
+    </message>
+    <message>
+        <source>Table…</source>
+        <translation>표…</translation>
+    </message>
+    <message>
+        <source>Write the counts with your corrections to a CSV file</source>
+        <translation>바로잡은 집계를 CSV 파일로 씁니다</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n count(s); check some to learn how many are wrong</source>
+        <translation>
+            <numerusform>집계 %n개. 몇 개를 확인하면 오류가 얼마나 되는지 알 수 있습니다</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{checked} checked, {wrong} wrong, {missed} missed: {rate} errors ({low} to {high})</source>
+        <translation>확인 {checked}개, 틀림 {wrong}개, 놓침 {missed}개: 오류 {rate} ({low}~{high})</translation>
+    </message>
+    <message>
+        <source>Draw a line or an area on the picture</source>
+        <translation>화면에 선이나 영역을 그리세요</translation>
+    </message>
+    <message>
+        <source>Click the two ends of the line; the arrow shows where in is</source>
+        <translation>선의 두 끝을 클릭하세요. 화살표가 들어오는 쪽을 가리킵니다</translation>
+    </message>
+    <message>
+        <source>Click the corners; double-click or press Enter at the last one</source>
+        <translation>모서리를 클릭하고 마지막에서 두 번 클릭하거나 Enter 키를 누르세요</translation>
+    </message>
+    <message>
+        <source>All classes</source>
+        <translation>모든 클래스</translation>
+    </message>
+    <message>
+        <source>Colour of the zone</source>
+        <translation>구역의 색</translation>
+    </message>
+    <message>
+        <source>in</source>
+        <translation>들어옴</translation>
+    </message>
+    <message>
+        <source>out</source>
+        <translation>나감</translation>
+    </message>
+    <message>
+        <source>entered</source>
+        <translation>진입</translation>
+    </message>
+    <message>
+        <source>left</source>
+        <translation>떠남</translation>
+    </message>
+</context>
+<context>
+    <name>Zones</name>
+    <message>
+        <source>Another zone has this name already</source>
+        <translation>이 이름의 구역이 이미 있습니다</translation>
+    </message>
+    <message>
+        <source>There are too many zones; delete some</source>
+        <translation>구역이 너무 많습니다. 몇 개를 삭제하세요</translation>
+    </message>
+    <message>
+        <source>Line</source>
+        <translation>선</translation>
+    </message>
+    <message>
+        <source>Area</source>
+        <translation>영역</translation>
+    </message>
+    <message>
+        <source>Mask</source>
+        <translation>마스크</translation>
+    </message>
+    <message>
+        <source>A zone needs a name</source>
+        <translation>구역에는 이름이 필요합니다</translation>
+    </message>
+    <message>
+        <source>This name is too long</source>
+        <translation>이름이 너무 깁니다</translation>
+    </message>
+    <message>
+        <source>The sides of a zone must not cross each other</source>
+        <translation>구역의 변은 서로 엇갈리면 안 됩니다</translation>
+    </message>
+    <message>
+        <source>{in} in, {out} out</source>
+        <translation>들어옴 {in}, 나감 {out}</translation>
+    </message>
+    <message>
+        <source>{inside} inside</source>
+        <translation>안에 {inside}</translation>
+    </message>
+</context>
+<context>
+    <name>_Counts</name>
+    <message>
+        <source>in</source>
+        <translation>들어옴</translation>
+    </message>
+    <message>
+        <source>out</source>
+        <translation>나감</translation>
+    </message>
+    <message>
+        <source>entered</source>
+        <translation>진입</translation>
+    </message>
+    <message>
+        <source>left after {seconds} s</source>
+        <translation>{seconds}초 뒤 떠남</translation>
     </message>
 </context>
 <context>

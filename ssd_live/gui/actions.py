@@ -321,6 +321,13 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "zone_panel",
+            translate("Actions", "&Zones and counts"),
+            ("Z",),
+            translate("Actions", "Draw lines and areas, and count who crosses and stays"),
+            True,
+        ),
+        ActionSpec(
             "source_rate",
             translate("Actions", "&Every frame"),
             ("V",),

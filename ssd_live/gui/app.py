@@ -89,6 +89,7 @@ class Application:
                 backends=backends,
                 precisions=list(offered_precisions()),
                 shown=shown,
+                zones=request.zones,
             )
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:

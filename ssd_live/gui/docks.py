@@ -52,12 +52,12 @@ class _TitleBar(QWidget):
 
 
 class Docks(QObject):
-    """The three docks (panels that the user can move) of the window.
+    """The docks (panels that the user can move) of the window.
 
-    The detection panel `panel` and the list of objects `objects` are at the right, behind each
-    other, and the plots are at the bottom. Each dock has an action, which is checked while the dock
-    is shown. `make_plots` makes and returns the panel of plots. It is called only when the plots
-    are first shown, because it takes time.
+    The detection panel `panel`, the list of objects `objects` and the panel of zones `zones` are at
+    the right, behind each other, and the plots are at the bottom. Each dock has an action, which is
+    checked while the dock is shown. `make_plots` makes and returns the panel of plots. It is called
+    only when the plots are first shown, because it takes time.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Docks(QObject):
         actions: Actions,
         panel: DetectionPanel,
         objects: QWidget,
+        zones: QWidget,
         make_plots: Callable[[], QWidget],
     ) -> None:
         super().__init__(window)
@@ -83,13 +84,17 @@ class Docks(QObject):
         self._objects_dock = self._dock(
             self.tr("Objects"), objects, Qt.DockWidgetArea.RightDockWidgetArea, "objects"
         )
-        self._docks = (self._panel_dock, self._plots_dock, self._objects_dock)
+        self._zones_dock = self._dock(
+            self.tr("Zones"), zones, Qt.DockWidgetArea.RightDockWidgetArea, "zones"
+        )
+        self._docks = (self._panel_dock, self._plots_dock, self._objects_dock, self._zones_dock)
         # Whether each dock was shown before full-screen mode.
-        self._shown_before = [True, False, False]
+        self._shown_before = [True, False, False, False]
         window.tabifyDockWidget(self._panel_dock, self._objects_dock)
+        window.tabifyDockWidget(self._panel_dock, self._zones_dock)
         window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        self._plots_dock.hide()
-        self._objects_dock.hide()
+        for dock in (self._plots_dock, self._objects_dock, self._zones_dock):
+            dock.hide()
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         for dock in self._docks:
             dock.visibilityChanged.connect(lambda _: self._follow())
@@ -106,6 +111,7 @@ class Docks(QObject):
         self._actions["detection_panel"].setChecked(not self._panel_dock.isHidden())
         self._actions["numbers_panel"].setChecked(not self._plots_dock.isHidden())
         self._actions["object_panel"].setChecked(not self._objects_dock.isHidden())
+        self._actions["zone_panel"].setChecked(not self._zones_dock.isHidden())
 
     def reset(self) -> None:
         """Put all docks back at their first places; only the detection panel is shown."""
@@ -115,15 +121,17 @@ class Docks(QObject):
                 Qt.DockWidgetArea.RightDockWidgetArea,
                 Qt.DockWidgetArea.BottomDockWidgetArea,
                 Qt.DockWidgetArea.RightDockWidgetArea,
+                Qt.DockWidgetArea.RightDockWidgetArea,
             ),
             strict=True,
         ):
             dock.setFloating(False)
             self._window.addDockWidget(area, dock)
         self._window.tabifyDockWidget(self._panel_dock, self._objects_dock)
+        self._window.tabifyDockWidget(self._panel_dock, self._zones_dock)
         self._panel_dock.show()
-        self._plots_dock.hide()
-        self._objects_dock.hide()
+        for dock in (self._plots_dock, self._objects_dock, self._zones_dock):
+            dock.hide()
         self._window.resizeDocks(
             [self._panel_dock], [self._panel.sizeHint().width()], Qt.Orientation.Horizontal
         )
@@ -165,6 +173,11 @@ class Docks(QObject):
         """Show the list of objects in front of the detection panel if `on` is true, or hide it."""
         self._objects_dock.setVisible(on)
         self._objects_dock.raise_()
+
+    def show_zones(self, on: bool) -> None:
+        """Show the panel of zones in front of the detection panel if `on` is true, or hide it."""
+        self._zones_dock.setVisible(on)
+        self._zones_dock.raise_()
 
     def search_classes(self) -> None:
         """Show the detection panel and move the keyboard focus to its search field."""

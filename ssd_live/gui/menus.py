@@ -53,7 +53,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         actions,
         translate("Menus", "&View"),
         video,
-        ("hud", "hud_details", "detection_panel", "object_panel", "numbers_panel"),
+        ("hud", "hud_details", "detection_panel", "object_panel", "zone_panel", "numbers_panel"),
         ("source_rate", "track", "small_objects"),
         ("threshold_up", "threshold_down", "search_classes"),
         ("reset_layout", "preferences"),

@@ -3,34 +3,17 @@
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap
-from PySide6.QtWidgets import (
-    QLabel,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QLabel, QListView, QVBoxLayout, QWidget
 
+from ssd_live.gui.picture_rows import PictureRow, PictureRows, row_data
 from ssd_live.gui.transport import clock
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.seen_objects import SeenObject
 
-_OBJECT = Qt.ItemDataRole.UserRole
-_IS_HERE = Qt.ItemDataRole.UserRole + 1
-_TIMES = Qt.ItemDataRole.UserRole + 2
-_PICTURE_SIZE, _SPACE = 52, 6
+_OBJECT = Qt.ItemDataRole.UserRole + 1
+_IS_HERE = Qt.ItemDataRole.UserRole + 2
 # An object is here if it was shown in the last frame, or shortly before it.
 _HERE_SECONDS = 0.3
 # How opaque the colour of an object is that is not here, of 255.
@@ -53,15 +36,21 @@ class _Objects(QAbstractListModel):
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         its = self.objects[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return f"{its.name} #{its.track_id}"
         if role == _OBJECT:
             return its
+        is_here = self.is_here(its)
         if role == _IS_HERE:
-            return self.is_here(its)
-        if role in (_TIMES, Qt.ItemDataRole.AccessibleDescriptionRole):
-            return self._times(its)
-        return None
+            return is_here
+        blue, green, red = class_colour(its.name)
+        row = PictureRow(
+            f"{its.name} #{its.track_id}",
+            self._times(its),
+            its.picture,
+            (its.track_id, its.picture_worth),
+            QColor(red, green, blue, 255 if is_here else _GONE_ALPHA),
+            is_here,
+        )
+        return row_data(row, role)
 
     def is_here(self, its: SeenObject) -> bool:
         """Return whether the object is in the picture now."""
@@ -100,91 +89,6 @@ class _Objects(QAbstractListModel):
             self.endResetModel()
 
 
-class _Rows(QStyledItemDelegate):
-    """Paints a row: the picture, the class with the id, and the times."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        # The pictures that were scaled, by id, each with the object that it shows.
-        self._pixmaps: dict[int, tuple[float, QPixmap]] = {}
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802
-        return QSize(4 * _PICTURE_SIZE, _PICTURE_SIZE + 2 * _SPACE)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        its: SeenObject = index.data(_OBJECT)
-        is_here = bool(index.data(_IS_HERE))
-        place = QRect(option.rect)
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        palette: QPalette = option.palette
-        painter.save()
-        if is_selected:
-            painter.fillRect(place, palette.color(QPalette.ColorRole.Highlight))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(place, palette.color(QPalette.ColorRole.AlternateBase))
-        self._paint_picture(painter, place, its, option.widget.devicePixelRatioF())
-        blue, green, red = class_colour(its.name)
-        colour = QColor(red, green, blue, 255 if is_here else _GONE_ALPHA)
-        painter.fillRect(place.left(), place.top() + 1, 3, place.height() - 2, colour)
-        text = place.adjusted(_PICTURE_SIZE + 3 * _SPACE, _SPACE, -_SPACE, -_SPACE)
-        roles = QPalette.ColorRole
-        ink = palette.color(roles.HighlightedText if is_selected else roles.Text)
-        quiet = ink if is_selected else palette.color(roles.PlaceholderText)
-        font = option.font
-        font.setBold(is_here)
-        painter.setFont(font)
-        painter.setPen(ink)
-        name = painter.fontMetrics().elidedText(
-            str(index.data()), Qt.TextElideMode.ElideRight, text.width()
-        )
-        middle = text.center().y()
-        bottom = Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(
-            QRect(text.left(), text.top(), text.width(), text.height() // 2), bottom, name
-        )
-        font.setBold(False)
-        painter.setFont(font)
-        painter.setPen(quiet)
-        painter.drawText(
-            QRect(text.left(), middle + 2, text.width(), text.height() // 2),
-            Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft,
-            str(index.data(_TIMES)),
-        )
-        painter.restore()
-
-    def _paint_picture(self, painter: QPainter, row: QRect, its: SeenObject, ratio: float) -> None:
-        """Paint the picture of an object at the left of its row."""
-        if its.picture is None:
-            return
-        worth, pixmap = self._pixmaps.get(its.track_id, (0.0, QPixmap()))
-        if worth != its.picture_worth:
-            height, width, _ = its.picture.shape
-            image = QImage(
-                its.picture.data, width, height, its.picture.strides[0], QImage.Format.Format_BGR888
-            )
-            side = round(_PICTURE_SIZE * ratio)
-            pixmap = QPixmap.fromImage(image).scaled(
-                side,
-                side,
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.SmoothTransformation,
-            )
-            pixmap.setDevicePixelRatio(ratio)
-            self._pixmaps[its.track_id] = its.picture_worth, pixmap
-        size = pixmap.deviceIndependentSize()
-        square = QRect(row.left() + 2 * _SPACE, row.top() + _SPACE, _PICTURE_SIZE, _PICTURE_SIZE)
-        painter.drawPixmap(
-            square.left() + round((square.width() - size.width()) / 2),
-            square.top() + round((square.height() - size.height()) / 2),
-            pixmap,
-        )
-
-    def keep_only(self, ids: set[int]) -> None:
-        """Forget the pictures of all other objects."""
-        for track_id in self._pixmaps.keys() - ids:
-            del self._pixmaps[track_id]
-
-
 class ObjectPanel(QWidget):
     """A list of the objects that were followed, the newest first.
 
@@ -201,7 +105,7 @@ class ObjectPanel(QWidget):
         self._model = _Objects(self)
         self._list = QListView()
         self._list.setModel(self._model)
-        self._rows = _Rows(self._list)
+        self._rows = PictureRows(self._list)
         self._list.setItemDelegate(self._rows)
         self._list.setMouseTracking(True)
         self._list.setUniformItemSizes(True)

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QHideEvent,
     QImage,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -24,11 +25,15 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from ssd_live.analytics.counting import ZoneCounts
+from ssd_live.analytics.zones import Point
 from ssd_live.detections import Detections
 from ssd_live.gui.name_strip import NameStrip
 from ssd_live.gui.signal_panel import SignalPanel
 from ssd_live.gui.trails import Trails
 from ssd_live.gui.welcome import WelcomePanel
+from ssd_live.gui.zone_editor import ZoneEditor
+from ssd_live.gui.zone_painter import paint_zones
 from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
@@ -79,6 +84,10 @@ class VideoView(QWidget):
         self._drag_from: QPointF | None = None
         self._style = BoxStyle()
         self.trails = Trails()
+        self.zones = ZoneEditor(self)
+        self.zones.repainted.connect(self._zones_repainted)
+        self.zones.edited.connect(lambda _: self.update())
+        self._zone_counts: dict[str, ZoneCounts] = {}
         self._marks = Marks()
         # The id of the object that stays in the middle, or 0, and when it was seen last.
         self._followed = 0
@@ -251,6 +260,19 @@ class VideoView(QWidget):
         """The id of the object that stays in the middle, or 0."""
         return self._followed
 
+    def show_zone_counts(self, counts: dict[str, ZoneCounts]) -> None:
+        """Show the counts of each zone beside it."""
+        if counts != self._zone_counts:
+            self._zone_counts = counts
+            self.update()
+
+    def _zones_repainted(self) -> None:
+        if self.zones.drawn_kind is not None:
+            self.setCursor(Qt.CursorShape.CrossCursor)
+        else:
+            self.unsetCursor()
+        self.update()
+
     def _go_along(self, picture: Picture, found: Detections) -> None:
         """Move the visible part of the frame towards the object that is followed."""
         if not self._followed:
@@ -416,6 +438,10 @@ class VideoView(QWidget):
         # Boxes and labels come later, so that the numbers never cover them.
         hud = self._paint_hud(painter) if self._hud and not self.signal_panel.text else None
         found = self.visible_detections()
+        if self._picture is not None and (self.zones.zones or self.zones.is_on):
+            painter.setClipRect(self._shown_area())
+            paint_zones(painter, self._whole_area(), self.zones, self._zone_counts)
+            painter.setClipping(False)
         if self._picture is not None and found is not None and len(found):
             taken = [] if hud is None else [hud]
             if self._top():
@@ -497,13 +523,16 @@ class VideoView(QWidget):
             self._paint_labels(painter, found, boxes, shown, taken)
         painter.setClipping(False)
 
-    def _shown_area(self) -> QRectF:
-        """Return the part of this widget that shows the frame, in logical pixels."""
+    def _whole_area(self) -> QRectF:
+        """Return the place of the whole frame in logical pixels; a part may be outside."""
         assert self._picture is not None
         left, top, scale = self._origin()
         frame = self._picture.frame
-        whole = QRectF(left, top, frame.width * scale, frame.height * scale)
-        return whole.intersected(QRectF(self.rect()))
+        return QRectF(left, top, frame.width * scale, frame.height * scale)
+
+    def _shown_area(self) -> QRectF:
+        """Return the part of this widget that shows the frame, in logical pixels."""
+        return self._whole_area().intersected(QRectF(self.rect()))
 
     def _paint_labels(
         self,
@@ -619,9 +648,22 @@ class VideoView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if event.button() == Qt.MouseButton.LeftButton:
+            if self._edits_zones and self.zones.press(*self._place(event.position())):
+                return
             self._drag_from = self._pressed_at = event.position()
 
+    @property
+    def _edits_zones(self) -> bool:
+        return self.zones.is_on and self._picture is not None
+
+    def _place(self, point: QPointF) -> tuple[Point, Point]:
+        """Return a point of this widget as shares of the frame, and the frame's size here."""
+        at, area = self._to_frame(point), self._whole_area()
+        return (at.x(), at.y()), (area.width(), area.height())
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if self._edits_zones and self.zones.move(self._place(event.position())[0]):
+            return
         if self._drag_from is None or self._picture is None:
             return
         moved = self._drag_from - event.position()
@@ -638,6 +680,8 @@ class VideoView(QWidget):
         self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if self._edits_zones and self.zones.release():
+            return
         self._drag_from = None
         pressed, self._pressed_at = self._pressed_at, None
         if pressed is not None and (event.position() - pressed).manhattanLength() < _CLICK_PIXELS:
@@ -645,6 +689,8 @@ class VideoView(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
         self.setFocus()
+        if self._edits_zones and self.zones.delete_point(*self._place(QPointF(event.pos()))):
+            return
         self.context_menu_asked.emit(event.globalPos(), self._box_at(QPointF(event.pos()))[0])
 
     def _box_at(self, place: QPointF) -> tuple[str, int]:
@@ -666,6 +712,9 @@ class VideoView(QWidget):
         return min(around)[1:] if around else ("", 0)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        if self._edits_zones:
+            self.zones.finish_drawing()
+            return
         # The first click of the two may have begun to follow an object.
         self.set_zoom(1.0)
         self.double_clicked.emit()
@@ -677,10 +726,31 @@ class VideoView(QWidget):
             Qt.Key.Key_Up: (0, -0.1),
             Qt.Key.Key_Down: (0, 0.1),
         }
+        if self.zones.is_on and self._zone_key(event):
+            return
         if self._zoom > 1 and Qt.Key(event.key()) in steps:
             self.pan(*steps[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
+
+    def _zone_key(self, event: QKeyEvent) -> bool:
+        """Do what a key does to the zones; return whether it does anything."""
+        zones, key = self.zones, event.key()
+        if event.matches(QKeySequence.StandardKey.Undo):
+            zones.undo()
+        elif event.matches(QKeySequence.StandardKey.Redo):
+            zones.redo()
+        elif zones.drawn_kind is not None and key == Qt.Key.Key_Escape:
+            zones.cancel_drawing()
+        elif zones.drawn_kind is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            zones.finish_drawing()
+        elif zones.drawn_kind is not None and key == Qt.Key.Key_Backspace:
+            zones.take_back_point()
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            zones.delete_selected()
+        else:
+            return False
+        return True
 
 
 def _colour(name: str) -> QColor:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QVBoxLayout, QWidget
 
+from ssd_live.analytics.zones import Zone
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
 from ssd_live.gui.bench import BenchDialog
@@ -32,6 +33,8 @@ from ssd_live.gui.readout import Readout
 from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_controller import SourceController
 from ssd_live.gui.view import VideoView
+from ssd_live.gui.zone_controller import ZoneController
+from ssd_live.gui.zone_panel import ZonePanel
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.seen_objects import SeenObject
 from ssd_live.live.session import LiveSession
@@ -52,7 +55,8 @@ class MainWindow(QMainWindow):
     `bridge` passes on the events of the session. `model_request` is the model that the session is
     already loading. `options` are the source options of the command line. `models`, `backends` and
     `precisions` are the names that the user can choose. `shown` has the threshold and the hidden
-    classes of each model. `settings` is changed when the user changes a setting. `closed` is
+    classes of each model. `zones` are those of the first source, or None for those that are stored
+    for it. `settings` is changed when the user changes a setting. `closed` is
     emitted when the window closes.
     """
 
@@ -70,6 +74,7 @@ class MainWindow(QMainWindow):
         backends: list[str],
         precisions: list[str],
         shown: DisplayFilters,
+        zones: tuple[Zone, ...] | None = None,
     ) -> None:
         super().__init__()
         self._session = session
@@ -82,7 +87,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name = Actions(self)
         self.addActions(self.actions_by_name.all())
         self._make_widgets(models, backends, precisions)
-        self._make_controllers(model_request, shown)
+        self._make_controllers(model_request, shown, zones)
         self._connect_actions()
         self._connect_news()
         self._watch_exports()
@@ -117,15 +122,25 @@ class MainWindow(QMainWindow):
         self._playback.may_show_bar = lambda: self._full_screen.are_shown
         self.panel = DetectionPanel(models, backends, precisions)
         self._objects = ObjectPanel()
+        self._zone_panel = ZonePanel()
         shortcut_filter = ShortcutFilter(self)
-        for part in (self.panel, self._objects, self._playback.bar):
+        for part in (self.panel, self._objects, self._zone_panel, self._playback.bar):
             for widget in part.findChildren(QWidget):
                 widget.installEventFilter(shortcut_filter)
         self._shortcut_filter = shortcut_filter
         self._readout = Readout(self, session, settings, self.grid, self.panel)
-        self._docks = Docks(self, actions, self.panel, self._objects, self._readout.make_plots)
+        self._docks = Docks(
+            self,
+            actions,
+            self.panel,
+            self._objects,
+            self._zone_panel,
+            self._readout.make_plots,
+        )
 
-    def _make_controllers(self, model_request: ModelRequest, shown: DisplayFilters) -> None:
+    def _make_controllers(
+        self, model_request: ModelRequest, shown: DisplayFilters, zones: tuple[Zone, ...] | None
+    ) -> None:
         session, bridge, settings = self._session, self._bridge, self._settings
         actions = self.actions_by_name
         self._sources = SourceController(
@@ -161,6 +176,10 @@ class MainWindow(QMainWindow):
             actions["record"],
             lambda: self._model.in_use,
         )
+        self._zones = ZoneController(
+            self, session, self.grid, self.notice, self._playback, self._zone_panel, zones
+        )
+        self._zones.begin_tracking = self._begin_tracking
         self.statusBar().addPermanentWidget(self._readout.rates)
         for button in self.statusBar().findChildren(QAbstractButton):
             button.installEventFilter(self._shortcut_filter)
@@ -207,6 +226,7 @@ class MainWindow(QMainWindow):
         )
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
         connect("object_panel", lambda: self._show_objects(action["object_panel"].isChecked()))
+        connect("zone_panel", lambda: self._show_zones(action["zone_panel"].isChecked()))
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
         connect("small_objects", self._set_small_objects)
@@ -391,6 +411,13 @@ class MainWindow(QMainWindow):
         if on:
             self._begin_tracking()
 
+    def _show_zones(self, on: bool) -> None:
+        """Show or hide the panel of zones. While it is shown, the mouse draws and moves them."""
+        self._docks.show_zones(on)
+        self._zones.edit(on)
+        if on:
+            self.view.setFocus()
+
     def _begin_tracking(self) -> None:
         if not self._session.tracks_objects:
             self.actions_by_name["track"].setChecked(True)
@@ -478,6 +505,7 @@ class MainWindow(QMainWindow):
 
     def _sample(self) -> None:
         self._readout.sample()
+        self._zones.follow()
         if not self._objects.isVisible():
             return
         if self._session.tracks_objects:

@@ -86,6 +86,8 @@ class Audit:
 class ZoneWatch:
     """The counter at the zones of one live source.
 
+    When the time goes back, as when a file is played again, the totals begin anew.
+
     `shown` returns the display filter in use, or None; only objects that pass it are counted. The
     infer thread calls `note`, and any thread may call the other methods. `on_count` is called in
     the infer thread with each new count, and must not wait.
@@ -98,6 +100,7 @@ class ZoneWatch:
         self._counter: ZoneCounter | None = None
         self._size = (0, 0)
         self._source_number = 0
+        self._time = -math.inf
         self._counts: dict[int, LiveCount] = {}
         self._last_number = 0
         self.on_count: Callable[[LiveCount], None] = lambda _: None
@@ -133,7 +136,12 @@ class ZoneWatch:
                 self._counter = ZoneCounter(self._zones, size)
                 self._size, self._source_number = size, live_frame.source_number
             visible = shown.of(found)
-            records = self._counter.update(frame.time, visible)
+            records = []
+            if frame.time < self._time:
+                records = self._counter.finish()
+                self._counter = ZoneCounter(self._zones, size)
+            self._time = frame.time
+            records += self._counter.update(frame.time, visible)
             now = time.time() - (time.monotonic() - frame.captured_at)
             counts = [self._count(record, live_frame, visible, now) for record in records]
         for count in counts:
@@ -157,6 +165,14 @@ class ZoneWatch:
         frame = live_frame.frame
         its = next((one for one in visible if one.track_id == record.track_id), None)
         picture = None if its is None else crop(frame, its.box, PICTURE_PIXELS)
+        if picture is None:
+            # Who has left is not in the frame any more, but was there at an earlier count.
+            of_track = (
+                count.picture
+                for count in reversed(self._counts.values())
+                if count.record.track_id == record.track_id
+            )
+            picture = next(of_track, None)
         return self._keep(record, now - (frame.time - record.time), picture, "")
 
     def _keep(

@@ -466,12 +466,13 @@ class LivePipeline(Closing):
         if (foretold := self._foretold(live_frame, network)) is not None:
             return foretold
         try:
-            look = _Look(network, frame, self._candidates(network))
+            candidates = self._candidates(network)
+            look = _Look(network, frame, candidates)
             found = look.at(None)
             if (tiles := self._tile_use(live_frame, network)) is not None:
                 looked = {tile: look.at(tile.region) for tile in tiles.looked}
                 found = self._merger.merged(tiles.area, found, looked, tiles.unchanged)
-            detections = self._track(live_frame, found, network)
+            detections = self._track(live_frame, found, network, candidates)
         except Exception as error:  # an error in a backend must not end the thread silently
             if live_frame.for_show:
                 self.frame_counter.fail()
@@ -530,9 +531,17 @@ class LivePipeline(Closing):
             self._tiled = wanted
         return self._chooser.use(live_frame.frame)
 
-    def _track(self, live_frame: LiveFrame, found: Found, network: LiveModel) -> Detections:
-        """Return the tracked objects of a frame, or the detections if objects are not tracked."""
-        candidates = self._candidates(network)
+    def _track(
+        self,
+        live_frame: LiveFrame,
+        found: Found,
+        network: LiveModel,
+        candidates: CandidateFilter | None,
+    ) -> Detections:
+        """Return the tracked objects of a frame, or the detections if objects are not tracked.
+
+        `candidates` is the filter by which they were found, or None.
+        """
         if candidates is None:
             self._tracker = None
             return found[0]

@@ -144,6 +144,8 @@ def test_beside_end_to_end_stands_what_the_stages_allow(whole: Whole) -> None:
         "draw",
         "encode",
         "NMS",
+        "tracking, live",
+        "tracking, two-pass",
     ]
     sums = {"detections only": 4, "H.264 video": 6}
     for row in whole.report["measurements"][3:]:

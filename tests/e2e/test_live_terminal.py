@@ -1,5 +1,6 @@
 """`live --no-window` as a user types it, in a process of its own."""
 
+import csv
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import av
 import psutil
 import pytest
 
+from ssd_live.analytics.zones import Zone, write_zones
 from ssd_live.commands.live.run import recording_summary
 from ssd_live.live.recorder import Recorded
 from tests.clips import write_clip
@@ -432,3 +434,52 @@ def test_saving_power_needs_tracks(ssd: Run) -> None:
     answer = ssd("live", "--no-window", "pattern", "--save-power", "--no-track", *TINY, *TINY_TIME)
     assert answer.code == 2
     assert "--save-power follows objects; leave out --no-track" in answer.err
+
+
+@pytest.fixture
+def thing_in_the_middle(own_engines: Path) -> Iterator[str]:
+    """The name of a model that finds one thing in the middle of every frame."""
+    path = own_engines / "models" / "middle.onnx"
+    path.write_bytes(tiny_model([[0.25, 0.25, 0.75, 0.75]], [[0.9, 0.02]]).data)
+    yield "middle"
+    path.unlink()
+
+
+def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: str) -> None:
+    table = tmp_path / "counts.csv"
+    write_zones([Zone("All", "area", ((0, 0), (1, 0), (1, 1), (0, 1)))], tmp_path / "zones.json")
+    words = ("--model", thing_in_the_middle, *TINY[2:], *TIME_TO_LOAD)
+    answer = _terminal(
+        "pattern:320x180@30", *words, "--zones", tmp_path / "zones.json", "--counts", table
+    )
+    assert answer.code == 0, answer.err
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["kind"], row["zone"], row["why"]) for row in rows] == [
+        ("entered", "All", "appeared"),
+        ("left", "All", "ended"),
+    ]
+    again = _terminal("pattern", *words, "--zones", tmp_path / "zones.json", "--counts", table)
+    assert (again.code, "exists already" in again.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("pattern", "--counts", "c.csv"), "--counts needs --zones"),
+        (("pattern", "--zones", "none.json"), "none.json: cannot be read"),
+        (("pattern", "--zones", "zones.json", "--no-track"), "--zones follows objects"),
+        (("pattern", "--zones", "zones.json", "--counts", "c.txt"), "end the name in .csv"),
+        (("pattern", "pattern", "--zones", "zones.json"), "--zones works with one source only"),
+    ],
+)
+def test_zones_that_do_not_fit_are_refused(
+    words: tuple[str, ...], message: str, tmp_path: Path, ssd: Run
+) -> None:
+    write_zones([Zone("Gate", "line", ((0, 0), (1, 1)))], tmp_path / "zones.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        answer = ssd("live", "--no-window", *words)
+    assert answer.code != 0
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1

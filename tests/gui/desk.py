@@ -115,7 +115,9 @@ class Desk:
     def wait_for_boxes(self) -> None:
         wait_until(lambda: len(self.view.visible_detections() or ()), "boxes are shown")
         # Which may be before the window has heard of the network.
-        wait_until(lambda: self.child(QListWidget).count(), "the panel lists the classes")
+        wait_until(
+            lambda: self.child(QListWidget, "Classes").count(), "the panel lists the classes"
+        )
 
     def pause(self) -> None:
         """By the action, until the view stands still."""

@@ -87,7 +87,7 @@ def shown(desk: Desk) -> set[str]:
 
 
 def item(desk: Desk, name: str) -> QListWidgetItem:
-    classes = desk.child(QListWidget)
+    classes = desk.child(QListWidget, "Classes")
     return next(
         classes.item(row)
         for row in range(classes.count())
@@ -231,7 +231,7 @@ def test_an_unchecked_class_is_not_drawn_even_while_paused_and_is_remembered(
 
 
 def test_the_space_bar_checks_and_unchecks_a_class_and_does_not_pause(watching: Desk) -> None:
-    classes = watching.child(QListWidget)
+    classes = watching.child(QListWidget, "Classes")
     classes.setFocus()
     classes.setCurrentItem(item(watching, "cat"))
     watching.press("Space")
@@ -303,16 +303,16 @@ def test_classes_carry_the_count_of_what_is_seen_also_when_they_are_hidden(watch
 
 
 def test_a_click_anywhere_on_a_row_hides_or_shows_the_class(watching: Desk) -> None:
-    row = watching.child(QListWidget).visualItemRect(item(watching, "cat"))
+    row = watching.child(QListWidget, "Classes").visualItemRect(item(watching, "cat"))
     for is_shown in (False, True):
         QTest.mouseClick(
-            watching.child(QListWidget).viewport(),
+            watching.child(QListWidget, "Classes").viewport(),
             Qt.MouseButton.LeftButton,
             pos=row.center() + QPoint(row.width() // 4, 0),
         )
         assert ("cat" in shown(watching)) is is_shown
     QTest.mouseClick(
-        watching.child(QListWidget).viewport(),
+        watching.child(QListWidget, "Classes").viewport(),
         Qt.MouseButton.LeftButton,
         pos=QPoint(row.left() + 10, row.center().y()),
     )
@@ -323,7 +323,7 @@ def test_what_is_seen_stands_first(desk: Desks, tmp_path: Path) -> None:
     only_dog = write_model(tmp_path / "four.onnx", [(0.1, 0.1, 0.5, 0.5)], [(0.0, 0.9)])
     opened = desk(model_request=only_dog)
     opened.wait_for_boxes()
-    listed = opened.child(QListWidget)
+    listed = opened.child(QListWidget, "Classes")
     wait_until(lambda: listed.item(0).text() == "dog", "the dog is first")
     assert [listed.item(row).text() for row in range(listed.count())] == ["dog", "cat"]
 

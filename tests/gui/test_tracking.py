@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QListView
 from ssd_live.detections import Detections
 from ssd_live.gui.dialogs import PreferencesDialog
 from ssd_live.gui.object_panel import ObjectPanel
+from ssd_live.gui.picture_rows import ROW_ROLE
 from ssd_live.gui.trails import Trails
 from ssd_live.live.seen_objects import SeenObject
 from ssd_live.remote.network import ModelRequest
@@ -217,8 +218,7 @@ def test_the_object_list_shows_who_was_seen_and_turns_following_on(watching: Des
 def _has_pictures(view: QListView) -> bool:
     model = view.model()
     return all(
-        model.index(row, 0).data(Qt.ItemDataRole.UserRole).picture is not None
-        for row in range(model.rowCount())
+        model.index(row, 0).data(ROW_ROLE).picture is not None for row in range(model.rowCount())
     )
 
 

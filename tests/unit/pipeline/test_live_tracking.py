@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 import ssd_live
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections, no_detections
+from ssd_live.errors import SsdLiveError
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.capture import CaptureOptions
 from ssd_live.pipeline.live import LivePipeline
 from ssd_live.remote.network import LiveModel
 from ssd_live.video.sources import parse_source
-from tests.live_parts import VIEW, MemoryBackend, Painter, network_of
+from tests.live_parts import VIEW, MemoryBackend, MemoryPending, Painter, network_of
 from tests.waiting import wait_until
 
 PATTERN = parse_source("pattern:64x36@100")
@@ -162,3 +165,30 @@ def test_without_tracking_every_frame_is_inferred(quiet_clip: str) -> None:
         pipeline.set_viewport(VIEW)
         pipeline.open(parse_source(quiet_clip), CaptureOptions())
         assert all(picture.inferred for picture in Painter().paint_many(pipeline, 20))
+
+
+class TogglingBackend(MemoryBackend):
+    """A backend during whose work the user turns tracking on and off."""
+
+    pipeline: LivePipeline
+
+    def submit(self, images: Pixels) -> MemoryPending:
+        self.pipeline.track_objects(next(self.on))
+        return super().submit(images)
+
+    on = cycle([True] * 70 + [False])
+
+
+def test_tracking_may_be_turned_on_and_off_at_any_moment() -> None:
+    deaths: list[SsdLiveError] = []
+    backend = TogglingBackend()
+    with LivePipeline(lambda: None, on_death=deaths.append) as pipeline:
+        backend.pipeline = pipeline
+        pipeline.use(replace(_network(), backend=backend))
+        pipeline.set_viewport(VIEW)
+        pipeline.open(PATTERN, CaptureOptions())
+        painter = Painter()
+        wait_until(lambda: pipeline.network is not None, what="a network")
+        for _ in range(100):
+            painter.paint_next(pipeline)
+    assert deaths == []

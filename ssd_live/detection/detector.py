@@ -3,20 +3,23 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Literal, Self
 
-from ssd_live.backends.base import Backend, Pending, Precision, Workload
+from ssd_live.backends.base import Backend, Precision, Workload
 from ssd_live.detection.filter import DetectionFilter, detection_filter
+from ssd_live.detection.tile_chooser import TileChooser, Tiles, TileUse
+from ssd_live.detection.tiles import Found, TileMerger
 from ssd_live.detections import Detections
 from ssd_live.errors import UsageError
-from ssd_live.imaging.frame import Frame, frame_of
+from ssd_live.imaging.frame import Frame, InputFit, Region, frame_of
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.selection.choice import BackendChoice
 from ssd_live.selection.choose import choose
 from ssd_live.selection.load import load_chosen
+from ssd_live.tracking.appearance import colour_histograms
 
 
 class Detector:
@@ -67,41 +70,57 @@ class Detector:
         """
         self._check_process()
         with self._lock:
-            return [found for _, found, _ in self._pipelined(frame_of(image) for image in images)]
+            looked = self._pipelined(frame_of(image) for image in images)
+            return [found for _, (found, _) in looked]
 
     def _frames(
-        self, frames: Iterable[Frame], most: int = 0
-    ) -> Generator[tuple[Frame, Detections, Pixels]]:
-        """Yield each frame with its detections and its network input.
+        self, frames: Iterable[Frame], most: int = 0, tiles: Tiles = 0, *, with_looks: bool = False
+    ) -> Generator[tuple[Frame, Found]]:
+        """Yield each frame with what was found in it; with `with_looks`, also the histograms.
 
-        Meanwhile, later frames are already being computed. At most `most` frames are in flight; 0
-        means as many as the backend can take. Until the iteration ends, no other thread and no
-        other call may use this detector. Raises what a call with one image raises.
+        Meanwhile, later frames are already being computed. At most `most` network inputs are in
+        flight; 0 means as many as the backend can take. `tiles` says where small objects are looked
+        for, besides the whole frame. Until the iteration ends, no other thread and no other call
+        may use this detector. Raises what a call with one image raises.
         """
         self._check_process()
-        yield from self._pipelined(frames, most)
+        yield from self._pipelined(frames, most, tiles, with_looks=with_looks)
 
     def _pipelined(
-        self, frames: Iterable[Frame], most: int = 0
-    ) -> Generator[tuple[Frame, Detections, Pixels]]:
+        self, frames: Iterable[Frame], most: int = 0, tiles: Tiles = 0, *, with_looks: bool = False
+    ) -> Generator[tuple[Frame, Found]]:
         backend, fit = self._open(), self.model.metadata.input_fit
         most = min(most, backend.slots) if most else backend.slots
-        in_flight: deque[tuple[Frame, Pixels, Pending]] = deque()
+        chooser = TileChooser(tiles, fit.size) if tiles else None
+        merger = TileMerger(fit)
+        in_flight: deque[_View] = deque()
+        waiting: deque[tuple[Frame, TileUse | None, list[_View]]] = deque()
 
-        def first() -> tuple[Frame, Detections, Pixels]:
-            frame, pixels, pending = in_flight.popleft()
-            size = frame.width, frame.height
-            found = self._filter.detections(pending.result(), 0, size, fit.region(size))
-            return frame, found, pixels[0]
+        def finished() -> Iterator[tuple[Frame, Found]]:
+            while waiting and waiting[0][2][-1].found is not None:
+                frame, use, views = waiting.popleft()
+                whole, *parts = [view.found for view in views if view.found is not None]
+                if use is None:
+                    yield frame, whole
+                else:
+                    looked = dict(zip(use.looked, parts, strict=True))
+                    yield frame, merger.merged(use.area, whole, looked, use.unchanged)
 
         for frame in frames:
-            # The pixels must not change or go away until the result is there.
-            pixels = fit.image(frame)[None]
-            in_flight.append((frame, pixels, backend.submit(pixels)))
-            if len(in_flight) >= most:
-                yield first()
+            use = chooser.use(frame) if chooser else None
+            regions = [None, *(tile.region for tile in use.looked)] if use else [None]
+            views = []
+            for region in regions:
+                view = _View(frame, region, backend, fit)
+                views.append(view)
+                in_flight.append(view)
+                if len(in_flight) >= most:
+                    in_flight.popleft().look(self._filter, with_looks=with_looks)
+            waiting.append((frame, use, views))
+            yield from finished()
         while in_flight:
-            yield first()
+            in_flight.popleft().look(self._filter, with_looks=with_looks)
+        yield from finished()
 
     def _open(self) -> Backend:
         if self._backend is None:
@@ -128,6 +147,32 @@ class Detector:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+class _View:
+    """A network input that was submitted: a frame, or the part of it in `region`.
+
+    `found` is what the network found in it, or None before `look`.
+    """
+
+    def __init__(
+        self, frame: Frame, region: Region | None, backend: Backend, fit: InputFit
+    ) -> None:
+        self._size = frame.width, frame.height
+        self._shown = fit.region(self._size, region)
+        # The pixels must not change or go away until the result is there.
+        self._pixels = frame.network_input(fit.size, self._shown)[None]
+        self._pending = backend.submit(self._pixels)
+        self.found: Found | None = None
+
+    def look(self, wanted: DetectionFilter, *, with_looks: bool) -> None:
+        """Wait for the outputs, and keep what passes the filter."""
+        found = wanted.detections(self._pending.result(), 0, self._size, self._shown)
+        looks = None
+        if with_looks:
+            shown = self._shown or Region(0, 0, *self._size)
+            looks = colour_histograms(self._pixels[0], found.boxes, shown)
+        self.found = found, looks
 
 
 def load(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ssd_live.detection.tiles import Tile, grid_of, natural_grid, tile_grid
+from ssd_live.detection.tiles import MOST_TILES, Tile, grid_of, natural_grid, tile_grid
+from ssd_live.errors import UsageError
 from ssd_live.imaging.frame import Frame, Region
 from ssd_live.imaging.motion import brightness_grid, has_moved
 from ssd_live.imaging.pixels import Pixels
@@ -20,6 +21,14 @@ _BLOCK, _MOVED_SHARE = 2, 0.7
 # The number of tiles, 0 for none; or natural: tiles about as large as the network input; or auto:
 # those of them where something moves.
 Tiles = int | Literal["natural", "auto"]
+_NUMBERS = range(2, MOST_TILES + 1)
+
+
+def check_tiles(tiles: Tiles) -> None:
+    """Raise `UsageError` if this is not a number of tiles, "natural" or "auto"."""
+    if tiles in ("natural", "auto") or (isinstance(tiles, int) and tiles in (0, *_NUMBERS)):
+        return
+    raise UsageError(f'tiles={tiles!r} must be a number from 2 to {MOST_TILES}, "auto" or 0')
 
 
 @dataclass(frozen=True)

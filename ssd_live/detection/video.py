@@ -4,21 +4,19 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ssd_live.backends.base import Precision
 from ssd_live.closing import Closing
 from ssd_live.detection.detector import Detector, load
 from ssd_live.detection.filter import detection_filter, for_tracking
+from ssd_live.detection.tile_chooser import Tiles, check_tiles
+from ssd_live.detection.tiles import Found
 from ssd_live.detections import Detections, no_detections
 from ssd_live.errors import UsageError
-from ssd_live.imaging.frame import Frame, Region
+from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
 from ssd_live.results.spool import Spool
 from ssd_live.selection.choose import choose
-from ssd_live.tracking.appearance import colour_histograms
 from ssd_live.tracking.options import TrackingForm, TrackingOptions
 from ssd_live.video.sources import SourceInfo, SourceOptions, open_source, parse_source
 
@@ -43,7 +41,9 @@ class SourceDetections(Closing):
         options: SourceOptions,
         detector: Detector,
         tracking: TrackingOptions | None = None,
+        tiles: Tiles = 0,
     ) -> None:
+        self._tiles = tiles
         self._spec, self._options = parse_source(source), options
         self._detector = detector
         self._tracking = tracking
@@ -86,12 +86,12 @@ class SourceDetections(Closing):
     def _frames(self) -> Generator[tuple[Frame, Detections]]:
         """Yield the frames with their detections, or with their tracked objects."""
         if self._tracking is None or self.info.is_still:
-            for frame, found, _ in self._detected():
-                yield frame, found if self._tracking is None else self._tracking.of_image(found)
+            for frame, (its, _) in self._detected():
+                yield frame, its if self._tracking is None else self._tracking.of_image(its)
         elif self._tracking.form == "live":
             tracker = self._tracking.tracker()
-            for frame, found, image in self._detected():
-                (objects,) = tracker.add(frame.time, found, self._looks(frame, found, image))
+            for frame, found in self._detected():
+                (objects,) = tracker.add(frame.time, *found)
                 yield frame, objects
         else:
             yield from self._two_passes(self._tracking)
@@ -99,8 +99,8 @@ class SourceDetections(Closing):
     def _two_passes(self, tracking: TrackingOptions) -> Generator[tuple[Frame, Detections]]:
         tracker = tracking.tracker()
         with Spool() as spool:
-            for frame, found, image in self._detected():
-                for objects in tracker.add(frame.time, found, self._looks(frame, found, image)):
+            for frame, found in self._detected():
+                for objects in tracker.add(frame.time, *found):
                     spool.add(objects)
             for objects in tracker.finish():
                 spool.add(objects)
@@ -110,20 +110,17 @@ class SourceDetections(Closing):
                 known = spool.next(tracking.classes)
                 yield again, no_detections(tracking.classes) if known is None else known[0]
 
-    def _detected(self) -> Iterator[tuple[Frame, Detections, Pixels]]:
+    def _detected(self) -> Iterator[tuple[Frame, Found]]:
         # Frames of a camera must not wait for later ones.
         most = 1 if self.info.is_live else _MOST_IN_FLIGHT
-        return self._detector._frames(self._read(), most)
+        is_tracked = self._tracking is not None and not self.info.is_still
+        # Nothing moves in an image.
+        tiles = "natural" if self._tiles == "auto" and self.info.is_still else self._tiles
+        return self._detector._frames(self._read(), most, tiles, with_looks=is_tracked)
 
     def _read(self) -> Iterator[Frame]:
         while (frame := self._source.read()) is not None:
             yield frame
-
-    def _looks(self, frame: Frame, found: Detections, image: Pixels) -> NDArray[np.float32]:
-        """Return the colour histograms of the detections in a frame, from its network input."""
-        size = frame.width, frame.height
-        shown = self._detector.model.metadata.input_fit.region(size)
-        return colour_histograms(image, found.boxes, shown or Region(0, 0, *size))
 
 
 def detect(
@@ -136,6 +133,7 @@ def detect(
     classes: Sequence[str] = (),
     size: tuple[int, int] | None = None,
     rate: float | None = None,
+    tiles: int | Literal["auto"] = 0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> SourceDetections:
     """Return an iterator over the frames of a source, each with its detections.
@@ -144,11 +142,16 @@ def detect(
     number or name of a camera, an address such as rtsp://host/path, "screen" or "pattern". Files
     are read as fast as their frames can be computed, and no frame is left out. `size` (width,
     height) in pixels is requested from a camera or the pattern. `rate` in frames per second is
-    requested from these, the screen or a folder. The other arguments are those of `load`.
+    requested from these, the screen or a folder. With `tiles` from 2 to 16, small objects are
+    looked for in so many overlapping tiles of each frame too. The other arguments are those of
+    `load`.
 
-    Raises what `load` raises, `UsageError` if `source` is not valid, `MediaError` if it cannot be
-    opened, and `MissingPackageError` if a package for it is not installed.
+    Raises what `load` raises, `UsageError` if `source` or `tiles` is not valid, `MediaError` if the
+    source cannot be opened, and `MissingPackageError` if a package for it is not installed.
     """
+    if tiles == "auto":
+        raise UsageError('tiles="auto" needs tracking; call `track`, or give a number of tiles')
+    check_tiles(tiles)
     detector = load(
         model,
         backend=backend,
@@ -158,7 +161,7 @@ def detect(
         notify=notify,
         workload="throughput",
     )
-    return SourceDetections(str(source), SourceOptions(size, rate), detector)
+    return SourceDetections(str(source), SourceOptions(size, rate), detector, tiles=tiles)
 
 
 def track(
@@ -172,6 +175,7 @@ def track(
     classes: Sequence[str] = (),
     size: tuple[int, int] | None = None,
     rate: float | None = None,
+    tiles: int | Literal["auto"] = 0,
     notify: Callable[[str], None] = lambda _: None,
 ) -> SourceDetections:
     """Return an iterator over the frames of a source, each with its tracked objects.
@@ -180,14 +184,16 @@ def track(
     answered at once. With "two-pass" the whole source is read before the first frame is returned,
     and again for the frames: that finds more, and fills gaps. It needs a file or a folder. A single
     image has no tracks.
-    `threshold` is the lowest score of a track that is shown. The other arguments are those of
-    `detect`.
+    `threshold` is the lowest score of a track that is shown. With `tiles` "auto", small objects are
+    looked for in at most two tiles of a frame, where something moves. The other arguments are those
+    of `detect`.
 
     Raises what `detect` raises, and `UsageError` if a live source is to be read twice.
     """
+    check_tiles(tiles)
     file = find_model(model)
     shown = detection_filter(file.metadata, threshold, classes)
     tracking, wanted = for_tracking(form, file.metadata, shown)
     choice = choose(file, backend, precision, workload="throughput", notify=notify)
     detector = Detector(file, choice, wanted, "throughput")
-    return SourceDetections(str(source), SourceOptions(size, rate), detector, tracking)
+    return SourceDetections(str(source), SourceOptions(size, rate), detector, tracking, tiles)

@@ -15,9 +15,10 @@ import psutil
 import pytest
 from onnx import helper
 
+from ssd_live.analytics.zones import Zone, write_zones
 from ssd_live.modelfile.file import to_bytes
 from ssd_live.system.paths import assets_folder
-from tests.clips import frame_times, write_clip
+from tests.clips import SAMPLE, frame_times, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
 from tests.tiny_model import tiny_metadata, tiny_proto
 from tests.waiting import LIMIT_SECONDS, wait_until
@@ -200,6 +201,33 @@ def test_what_is_finished_is_skipped(outcome: Outcome, folder: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert len(frame_times(missing)) == _frames(7)
     assert (outcome.place / "all.jsonl").read_bytes() == (outcome.alone / "all.jsonl").read_bytes()
+
+
+def test_tracks_and_counts_are_those_of_a_local_run(tmp_path: Path) -> None:
+    write_zones(
+        [Zone("All", "area", ((0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)))],
+        tmp_path / "zones.json",
+    )
+    for runner in ("local", "ray"):
+        answer = _run(
+            SAMPLE,
+            "--no-video",
+            "--max-frames",
+            "120",
+            "--zones",
+            tmp_path / "zones.json",
+            "--counts",
+            tmp_path / f"{runner}.csv",
+            "--detections",
+            tmp_path / f"{runner}.jsonl",
+            "--runner",
+            runner,
+        )
+        assert answer.code == 0, answer.err
+    for ending in ("csv", "jsonl"):
+        local, ray = (tmp_path / f"{runner}.{ending}" for runner in ("local", "ray"))
+        assert local.read_bytes() == ray.read_bytes()
+        assert local.stat().st_size > 200
 
 
 def test_a_single_image_needs_a_single_worker(tmp_path: Path) -> None:

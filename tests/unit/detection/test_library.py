@@ -6,6 +6,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import av
 import cv2
@@ -34,6 +35,14 @@ def found_two() -> ssd_live.Detections:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "clip.mp4", 12, size=(320, 136))
+
+
+def write_part(path: Path) -> Path:
+    """Copy 40 frames of the sample clip with people and bicycles, without loss."""
+    words = ["process", str(SAMPLE), "-o", str(path), "--start", "4", "--max-frames", "40"]
+    words += ["--codec", "ffv1", "--threshold", "1", "--backend", "onnxruntime"]
+    assert main(words) == 0
+    return path
 
 
 def same(one: ssd_live.Detections, other: ssd_live.Detections) -> bool:
@@ -328,6 +337,35 @@ def test_the_objects_of_a_video_are_tracked(form: TrackingForm, tmp_path: Path) 
     ]
     assert ids == wanted
     assert any(ids)
+
+
+@pytest.mark.parametrize("tiles", [3, "auto"])
+def test_tiles_find_what_process_finds_in_them(
+    tiles: int | Literal["auto"], tmp_path: Path
+) -> None:
+    source = write_part(tmp_path / "part.mkv")
+    found: list[dict[str, Any]] = []
+    with ssd_live.track(source, tiles=tiles, backend="onnxruntime", precision="fp32") as tracked:
+        for _, objects in tracked:
+            found.append(objects.to_dict())
+    lines = tmp_path / "a.jsonl"
+    words = ["process", str(source), "--no-video", "--track", "live", "--tiles", str(tiles)]
+    words += ["--backend", "onnxruntime", "--precision", "fp32", "--detections", str(lines)]
+    assert main(words) == 0
+    wanted = [json.loads(line)["detections"] for line in lines.read_text().splitlines()[1:]]
+    assert [its["track_ids"] for its in found] == [[d["track_id"] for d in its] for its in wanted]
+    for its, line in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(its["boxes"], [d["box"] for d in line] or [], atol=0.01)
+    assert any(wanted)
+
+
+@pytest.mark.parametrize("tiles", [1, 17, -4, "many", 2.5])
+def test_a_number_of_tiles_that_is_none_is_refused(tiles: object) -> None:
+    for call in (ssd_live.track, ssd_live.detect):
+        with pytest.raises(UsageError, match="must be a number from 2 to 16"):
+            call(SAMPLE, tiles=tiles)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="needs tracking"):
+        ssd_live.detect(SAMPLE, tiles="auto")
 
 
 def test_a_camera_cannot_be_read_twice() -> None:

@@ -2,83 +2,54 @@
 
 import time
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QListView, QWidget
 
-from ssd_live.gui.picture_rows import PictureRow, PictureRows, row_data
+from ssd_live.gui.picture_rows import ITEM_ROLE, PictureModel, PictureRow, PictureRows
 from ssd_live.gui.transport import clock
 from ssd_live.live.zone_watch import LiveCount, Verdict
 
-_COUNT = Qt.ItemDataRole.UserRole + 1
 _MARKS: dict[Verdict, tuple[str, QColor | None]] = {
     "": ("", None),
     "right": ("✓", QColor("#16a34a")),
     "wrong": ("✗", QColor("#dc2626")),
     "added": ("+", QColor("#2563eb")),
 }
-_Index = QModelIndex | QPersistentModelIndex
 
 
-class _Counts(QAbstractListModel):
-    """The counts, the newest first."""
+class _Counts(PictureModel):
+    """The counts, the newest first. `colours` are those of the zones by name."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.counts: list[LiveCount] = []
         self.colours: dict[str, QColor] = {}
-        self._is_file = False
+        self.is_file = False
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name
-        return 0 if parent.isValid() else len(self.counts)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        count = self.counts[index.row()]
-        if role == _COUNT:
-            return count
-        record = count.record
+    def row_of(self, item: LiveCount) -> PictureRow:
+        record = item.record
         what = {
             "in": self.tr("in"),
             "out": self.tr("out"),
             "entered": self.tr("entered"),
             "left": self.tr("left after {seconds} s").format(seconds=f"{record.seconds:.1f}"),
         }[record.direction or record.kind]
-        if self._is_file:
+        if self.is_file:
             when = clock(record.time, tenths=True)
         else:
-            when = time.strftime("%X", time.localtime(count.clock))
+            when = time.strftime("%X", time.localtime(item.clock))
         who = f"{record.class_name} #{record.track_id}" if record.track_id else record.class_name
-        mark, mark_colour = _MARKS[count.verdict]
-        row = PictureRow(
+        mark, mark_colour = _MARKS[item.verdict]
+        return PictureRow(
             f"{record.zone}: {what}",
             f"{who} · {when}",
-            count.picture,
-            (count.number, 1.0),
+            item.picture,
+            (item.number, 1.0),
             self.colours.get(record.zone, QColor("#888888")),
-            is_bold=not count.verdict,
+            is_bold=not item.verdict,
             mark=mark,
             mark_colour=mark_colour,
         )
-        return row_data(row, role)
-
-    def show(self, counts: list[LiveCount], *, is_file: bool) -> None:
-        """Show these counts. Rows that stay keep their place, so that a selection stays too."""
-        self._is_file = is_file
-        numbers = [count.number for count in counts]
-        before = [count.number for count in self.counts]
-        new = len(numbers) - len(before)
-        if new >= 0 and numbers[new:] == before:
-            if new:
-                self.beginInsertRows(QModelIndex(), 0, new - 1)
-            self.counts = counts
-            if new:
-                self.endInsertRows()
-            if before:
-                self.dataChanged.emit(self.index(new), self.index(len(counts) - 1))
-        else:
-            self.beginResetModel()
-            self.counts = counts
-            self.endResetModel()
 
 
 class CountList(QListView):
@@ -105,7 +76,7 @@ class CountList(QListView):
         self.setToolTip(
             self.tr("Y: this count is right; X: it is wrong; in a file, a double click goes there")
         )
-        self.doubleClicked.connect(lambda index: self.chosen.emit(index.data(_COUNT)))
+        self.doubleClicked.connect(lambda index: self.chosen.emit(index.data(ITEM_ROLE)))
 
     def show_counts(
         self, counts: list[LiveCount], colours: dict[str, QColor], *, is_file: bool
@@ -114,15 +85,16 @@ class CountList(QListView):
 
         The times are positions in the source if `is_file`, and times of day otherwise.
         """
-        self._counts.colours = colours
-        self._counts.show(counts, is_file=is_file)
-        self._rows.keep_only({count.number for count in counts})
+        self._counts.colours, self._counts.is_file = colours, is_file
+        numbers = [count.number for count in counts]
+        self._counts.show_items(counts, numbers)
+        self._rows.keep_only(set(numbers))
 
     @property
     def current(self) -> LiveCount | None:
         """The selected count, or None."""
         index = self.currentIndex()
-        count: LiveCount | None = index.data(_COUNT) if index.isValid() else None
+        count: LiveCount | None = index.data(ITEM_ROLE) if index.isValid() else None
         return count
 
     def judge(self, verdict: Verdict) -> None:

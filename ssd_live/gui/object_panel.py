@@ -3,54 +3,40 @@
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QListView, QVBoxLayout, QWidget
 
-from ssd_live.gui.picture_rows import PictureRow, PictureRows, row_data
+from ssd_live.gui.picture_rows import ITEM_ROLE, PictureModel, PictureRow, PictureRows
 from ssd_live.gui.transport import clock
 from ssd_live.imaging.overlay import class_colour
 from ssd_live.live.seen_objects import SeenObject
 
-_OBJECT = Qt.ItemDataRole.UserRole + 1
-_IS_HERE = Qt.ItemDataRole.UserRole + 2
 # An object is here if it was shown in the last frame, or shortly before it.
 _HERE_SECONDS = 0.3
 # How opaque the colour of an object is that is not here, of 255.
 _GONE_ALPHA = 90
 
-_Index = QModelIndex | QPersistentModelIndex
 
-
-class _Objects(QAbstractListModel):
-    """The objects, the newest first; `times` are the texts of their times."""
+class _Objects(PictureModel):
+    """The objects, the newest first."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.objects: list[SeenObject] = []
         self._now = 0.0
         self._is_file = False
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name
-        return 0 if parent.isValid() else len(self.objects)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        its = self.objects[index.row()]
-        if role == _OBJECT:
-            return its
-        is_here = self.is_here(its)
-        if role == _IS_HERE:
-            return is_here
-        blue, green, red = class_colour(its.name)
-        row = PictureRow(
-            f"{its.name} #{its.track_id}",
-            self._times(its),
-            its.picture,
-            (its.track_id, its.picture_worth),
+    def row_of(self, item: SeenObject) -> PictureRow:
+        is_here = self.is_here(item)
+        blue, green, red = class_colour(item.name)
+        return PictureRow(
+            f"{item.name} #{item.track_id}",
+            self._times(item),
+            item.picture,
+            (item.track_id, item.picture_worth),
             QColor(red, green, blue, 255 if is_here else _GONE_ALPHA),
             is_here,
         )
-        return row_data(row, role)
 
     def is_here(self, its: SeenObject) -> bool:
         """Return whether the object is in the picture now."""
@@ -69,24 +55,10 @@ class _Objects(QAbstractListModel):
         seconds = self.tr("{seconds} s").format(seconds=f"{its.seconds:.1f}")
         return f"{times} · {seconds}"
 
-    def show(self, objects: list[SeenObject], now: float, *, is_file: bool) -> None:
-        """Show these objects. Rows that stay keep their place, so that a selection stays too."""
-        ids = [its.track_id for its in objects]
-        before = [its.track_id for its in self.objects]
+    def show(self, objects: Sequence[SeenObject], now: float, *, is_file: bool) -> None:
+        """Show these objects at the time `now` of the last frame."""
         self._now, self._is_file = now, is_file
-        new = len(ids) - len(before)
-        if new >= 0 and ids[new:] == before:
-            if new:
-                self.beginInsertRows(QModelIndex(), 0, new - 1)
-            self.objects = objects
-            if new:
-                self.endInsertRows()
-            if before:
-                self.dataChanged.emit(self.index(new), self.index(len(ids) - 1))
-        else:
-            self.beginResetModel()
-            self.objects = objects
-            self.endResetModel()
+        self.show_items(objects, [its.track_id for its in objects])
 
 
 class ObjectPanel(QWidget):
@@ -129,7 +101,7 @@ class ObjectPanel(QWidget):
 
         The times are positions in the source if `is_file`, and times of day otherwise.
         """
-        self._model.show(list(objects), now, is_file=is_file)
+        self._model.show(objects, now, is_file=is_file)
         ids = {its.track_id for its in objects}
         self._rows.keep_only(ids)
         here = sum(self._model.is_here(its) for its in objects)
@@ -143,5 +115,5 @@ class ObjectPanel(QWidget):
         self._summary.setText(self.tr("Objects are listed while they are followed (key T)"))
 
     def _choose(self, index: QModelIndex) -> None:
-        its: SeenObject = index.data(_OBJECT)
-        self.chosen.emit(its, bool(index.data(_IS_HERE)))
+        its: SeenObject = index.data(ITEM_ROLE)
+        self.chosen.emit(its, self._model.is_here(its))

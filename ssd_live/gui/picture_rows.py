@@ -1,15 +1,24 @@
 """Paint the rows of a list, each with a picture, a title and a line of text."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QImage, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ssd_live.imaging.pixels import Pixels
 
-# The role under which a model gives the `PictureRow` of an index.
+# The roles under which a model gives the `PictureRow` of an index, and its item.
 ROW_ROLE = Qt.ItemDataRole.UserRole
+ITEM_ROLE = Qt.ItemDataRole.UserRole + 1
 PICTURE_SIZE, _SPACE = 52, 6
 _STRIP_WIDTH = 3
 
@@ -32,6 +41,54 @@ class PictureRow(NamedTuple):
     is_bold: bool = False
     mark: str = ""
     mark_colour: QColor | None = None
+
+
+class PictureModel(QAbstractListModel):
+    """A list of items, the newest first, each with a key that stays the same.
+
+    `row_of` of a subclass returns the `PictureRow` of an item.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._items: Sequence[Any] = ()
+        self._keys: list[int] = []
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name
+        return 0 if parent.isValid() else len(self._items)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        item = self._items[index.row()]
+        if role == ITEM_ROLE:
+            return item
+        if role == ROW_ROLE:
+            return self.row_of(item)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.row_of(item).title
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return self.row_of(item).text
+        return None
+
+    def row_of(self, item: Any) -> PictureRow:
+        """Return what the row of an item shows."""
+        raise NotImplementedError
+
+    def show_items(self, items: Sequence[Any], keys: list[int]) -> None:
+        """Show these items. Rows that stay keep their place, so that a selection stays too."""
+        new = len(keys) - len(self._keys)
+        if new < 0 or keys[new:] != self._keys:
+            self.beginResetModel()
+            self._items, self._keys = items, keys
+            self.endResetModel()
+            return
+        before = len(self._keys)
+        if new:
+            self.beginInsertRows(QModelIndex(), 0, new - 1)
+        self._items, self._keys = items, keys
+        if new:
+            self.endInsertRows()
+        if before:
+            self.dataChanged.emit(self.index(new), self.index(len(keys) - 1))
 
 
 class PictureRows(QStyledItemDelegate):
@@ -121,14 +178,3 @@ def _scaled(picture: Pixels, side: int) -> QPixmap:
         Qt.AspectRatioMode.KeepAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     )
-
-
-def row_data(row: PictureRow, role: int) -> Any:
-    """Return what a model's `data` returns for a row, or None for other roles."""
-    if role == ROW_ROLE:
-        return row
-    if role == Qt.ItemDataRole.DisplayRole:
-        return row.title
-    if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-        return row.text
-    return None

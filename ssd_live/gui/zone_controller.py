@@ -1,7 +1,5 @@
 """Connect the zones that are drawn in the window with the sources that count at them."""
 
-import csv
-import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +20,7 @@ from ssd_live.live.source import LiveSource
 from ssd_live.live.zone_store import load_zones, save_zones
 from ssd_live.live.zone_watch import LiveCount
 from ssd_live.results.counts import COLUMNS, clock_text, count_dict, count_row
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.results.records import write_table
 from ssd_live.video.sources import SourceSpec
 
 # Who clicks on a count of a file sees what led to it.
@@ -202,11 +200,12 @@ class ZoneController(QObject):
         """
         stream = self._session.stream
         title = stream.spec.title if stream.spec else ""
-        text = io.StringIO(newline="")
-        table = csv.writer(text)
-        table.writerow((*COLUMNS, "clock", "verdict"))
-        for count in reversed(stream.zone_watch.newest_first()):
-            row = count_row(title, count_dict(count.record))
-            table.writerow((*row, clock_text(count.clock), _VERDICTS[count.verdict]))
-        with atomic_write(path) as file:
-            file.write(text.getvalue().encode())
+        rows = (
+            (
+                *count_row(title, count_dict(count.record)),
+                clock_text(count.clock),
+                _VERDICTS[count.verdict],
+            )
+            for count in reversed(stream.zone_watch.newest_first())
+        )
+        write_table(path, (*COLUMNS, "clock", "verdict"), rows)

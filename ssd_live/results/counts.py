@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import io
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,8 +11,8 @@ from typing import Any
 from ssd_live.analytics.counting import CountRecord
 from ssd_live.closing import Closing
 from ssd_live.errors import OutputError, UsageError
-from ssd_live.results.records import Record, records
-from ssd_live.system.atomic_files import atomic_write, os_error_text
+from ssd_live.results.records import Record, records, write_table
+from ssd_live.system.atomic_files import os_error_text
 
 COLUMNS = (
     "source",
@@ -130,14 +129,7 @@ def write_counts(logs: Iterable[Path], path: Path) -> None:
     left. The box is that of the frame in which the count was noticed, in pixels. Raises
     `OutputError` if the file cannot be written.
     """
-    with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
-        table = csv.writer(text)
-        table.writerow(COLUMNS)
-        for log in logs:
-            table.writerows(_rows(log))
-        text.flush()
-        text.detach()
+    write_table(path, COLUMNS, (row for log in logs for row in _rows(log)))
 
 
 def _rows(log: Path) -> Iterator[tuple[Any, ...]]:

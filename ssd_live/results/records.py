@@ -241,6 +241,17 @@ def combine(logs: Iterable[Path], path: Path) -> None:
         text.detach()
 
 
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, completely or not at all. Raises `OutputError` if it cannot be written."""
+    with atomic_write(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
+        table = csv.writer(text)
+        table.writerow(columns)
+        table.writerows(rows)
+        text.flush()
+        text.detach()
+
+
 def records(log: Path) -> Iterator[tuple[Record, Record]]:
     """Yield (header of the log, record of the frame) for each frame of the log."""
     with log.open(encoding="utf-8") as lines:

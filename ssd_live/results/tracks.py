@@ -1,14 +1,11 @@
 """Make a table with one row for each track, from logs of detections."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ssd_live.errors import UsageError
-from ssd_live.results.records import Record, records
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.results.records import Record, records, write_table
 
 _COLUMNS = (
     "source",
@@ -88,17 +85,10 @@ def write_tracks(logs: Iterable[Path], path: Path) -> None:
     once a second as well-known text: x and y in pixels, and the time in seconds (OGC 06-103r4).
     Raises `OutputError` if the file cannot be written.
     """
-    with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
-        table = csv.writer(text)
-        table.writerow(_COLUMNS)
-        for log in logs:
-            table.writerows(_rows(log))
-        text.flush()
-        text.detach()
+    write_table(path, _COLUMNS, (row for log in logs for row in _rows(log)))
 
 
-def _rows(log: Path) -> Iterable[tuple[object, ...]]:
+def _rows(log: Path) -> Iterator[tuple[object, ...]]:
     open_tracks: dict[int, _Track] = {}
     source, check_at = "", -math.inf
     for header, frame in records(log):

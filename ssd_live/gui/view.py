@@ -9,8 +9,6 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QFocusEvent,
-    QFont,
-    QFontMetricsF,
     QHideEvent,
     QImage,
     QKeyEvent,
@@ -28,13 +26,20 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from ssd_live.analytics.counting import ZoneCounts
 from ssd_live.analytics.zones import Point
 from ssd_live.detections import Detections
+from ssd_live.gui.box_painter import (
+    FramePlace,
+    paint_boxes,
+    paint_lines,
+    paint_pill,
+    pill_size,
+)
 from ssd_live.gui.name_strip import NameStrip
 from ssd_live.gui.signal_panel import SignalPanel
 from ssd_live.gui.trails import Trails
 from ssd_live.gui.welcome import WelcomePanel
 from ssd_live.gui.zone_editor import ZoneEditor
 from ssd_live.gui.zone_painter import paint_zones
-from ssd_live.imaging.overlay import BoxStyle, class_colour, ink_on, place_label
+from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
@@ -43,11 +48,9 @@ from ssd_live.tracking.marks import Marks
 
 BACKGROUND = QColor("#0b0c0f")
 _QUIET_TEXT = QColor("#c3c8d2")
-_HUD_BACKGROUND = QColor(0, 0, 0, 150)
 _DIMMED = QColor(11, 12, 15, 170)
 _MAX_ZOOM = 16.0
 _LEAST_SIZE, _LEAST_SIZE_OF_MANY = (240, 160), (96, 54)
-_OUTLINE = QColor(0, 0, 0, 160)
 _FRAME, _FRAME_WIDTH = QColor("#3b82f6"), 2
 _WHEEL_STEP = 1.25
 _RECORDING_RED = QColor("#ef4444")
@@ -436,7 +439,9 @@ class VideoView(QWidget):
         if self.signal_panel.text:
             painter.fillRect(self.rect(), _DIMMED)
         # Boxes and labels come later, so that the numbers never cover them.
-        hud = self._paint_hud(painter) if self._hud and not self.signal_panel.text else None
+        hud = None
+        if self._hud and not self.signal_panel.text:
+            hud = paint_lines(painter, self._hud, QPointF(10, 10 + self._top()), self.width() - 40)
         found = self.visible_detections()
         if self._picture is not None and (self.zones.zones or self.zones.is_on):
             painter.setClipRect(self._shown_area())
@@ -493,35 +498,15 @@ class VideoView(QWidget):
     def _paint_boxes(
         self, painter: QPainter, found: Detections, taken: list[QRectF], *, stale: bool
     ) -> None:
-        """Paint boxes and labels. Labels avoid the areas `taken`, if there is room elsewhere."""
-        left, top, scale = self._origin()
+        """Paint ways, boxes and labels. Labels avoid `taken`, if there is room elsewhere."""
+        painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        shown = self._shown_area()
-        painter.setClipRect(shown)
-        boxes = [
-            QRectF(left + x1 * scale, top + y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale)
-            for x1, y1, x2, y2 in found.boxes.tolist()
-        ]
-        names = found.names
-        width = self._style.line_width
-        self.trails.paint(painter, found, self._origin(), width)
-        marked = self._marks.of(found, inferred=False).tolist()
-        # Draw in reverse order, so that the box with the highest score is on top.
-        for box, name, is_marked in zip(
-            reversed(boxes), reversed(names), reversed(marked), strict=True
-        ):
-            # The dark line on both sides keeps the box visible on a background of its colour.
-            for colour, line in ((_OUTLINE, width + 2), (_colour(name), width)):
-                pen = QPen(colour, line)
-                pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-                if stale or is_marked:
-                    pen.setStyle(Qt.PenStyle.DotLine)
-                painter.setPen(pen)
-                painter.drawRect(box)
-        if self._style.labels != "none":
-            self._paint_labels(painter, found, boxes, shown, taken)
-        painter.setClipping(False)
+        place = FramePlace(*self._origin(), self._shown_area())
+        painter.setClipRect(place.shown)
+        self.trails.paint(painter, found, self._origin(), self._style.line_width)
+        marked = self._marks.of(found, inferred=False) | stale
+        paint_boxes(painter, found, place, self._style, marked.tolist(), taken)
+        painter.restore()
 
     def _whole_area(self) -> QRectF:
         """Return the place of the whole frame in logical pixels; a part may be outside."""
@@ -534,63 +519,6 @@ class VideoView(QWidget):
         """Return the part of this widget that shows the frame, in logical pixels."""
         return self._whole_area().intersected(QRectF(self.rect()))
 
-    def _paint_labels(
-        self,
-        painter: QPainter,
-        found: Detections,
-        boxes: list[QRectF],
-        shown: QRectF,
-        taken: list[QRectF],
-    ) -> None:
-        """Paint the labels of the boxes that are visible in the area `shown`, inside this area.
-
-        They avoid the areas `taken`, if there is room elsewhere.
-        """
-        font = QFont(self.font())
-        font.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(font)
-        metrics = QFontMetricsF(font)
-        height = metrics.height() + 2
-        placed: list[tuple[float, float, float, float]] = []
-        for area in taken:
-            place = area.translated(-shown.topLeft())
-            placed.append((place.left(), place.top(), place.right(), place.bottom()))
-        for box, one in zip(boxes, found, strict=True):
-            if not box.intersects(shown):
-                continue
-            text = self._style.text(one.name, one.score, one.track_id or 0)
-            width = metrics.horizontalAdvance(text) + 8
-            x1, y1 = box.left() - shown.left(), box.top() - shown.top()
-            spot = place_label(
-                (x1, y1, x1 + box.width(), y1 + box.height()),
-                (width, height),
-                (shown.width(), shown.height()),
-                placed,
-            )
-            placed.append(spot)
-            area = QRectF(shown.left() + spot[0], shown.top() + spot[1], width, height)
-            painter.fillRect(area, _colour(one.name))
-            painter.setPen(QColor(*ink_on(class_colour(one.name))))
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _paint_hud(self, painter: QPainter) -> QRectF:
-        """Paint the statistics overlay, and return its area."""
-        metrics = QFontMetricsF(self.font())
-        hud = [
-            metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width() - 40)
-            for line in self._hud
-        ]
-        width = max(metrics.horizontalAdvance(line) for line in hud) + 20
-        area = QRectF(10, 10 + self._top(), width, metrics.lineSpacing() * len(hud) + 12)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_HUD_BACKGROUND)
-        painter.drawRoundedRect(area, 6, 6)
-        painter.setFont(self.font())
-        painter.setPen(QColor("#f4f5f7"))
-        painter.drawText(area.adjusted(10, 6, -10, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(hud))
-        return area
-
     def _paint_pill(
         self, painter: QPainter, text: str, *, at_right: bool, dot: QColor | None = None
     ) -> None:
@@ -598,24 +526,13 @@ class VideoView(QWidget):
 
         If `dot` is a colour, a dot of this colour stands before the text.
         """
-        metrics = QFontMetricsF(self.font())
-        indent = 26 if dot else 12
-        width, height = metrics.horizontalAdvance(text) + indent + 10, metrics.height() + 12
+        width, height = pill_size(painter, text, dot=dot is not None)
         area = (
             QRectF(self.width() - width - 10, 10 + self._top(), width, height)
             if at_right
             else QRectF(10, self.height() - height - 10, width, height)
         )
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_HUD_BACKGROUND)
-        painter.drawRoundedRect(area, 6, 6)
-        if dot is not None:
-            painter.setBrush(dot)
-            painter.drawEllipse(QPointF(area.left() + 15, area.center().y()), 5, 5)
-        painter.setFont(self.font())
-        painter.setPen(QColor("#f4f5f7"))
-        painter.drawText(area.adjusted(indent, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, text)
+        paint_pill(painter, text, area, dot)
 
     # Events.
 
@@ -751,8 +668,3 @@ class VideoView(QWidget):
         else:
             return False
         return True
-
-
-def _colour(name: str) -> QColor:
-    blue, green, red = class_colour(name)
-    return QColor(red, green, blue)

@@ -443,12 +443,12 @@ class VideoView(QWidget):
         if self._hud and not self.signal_panel.text:
             hud = paint_lines(painter, self._hud, QPointF(10, 10 + self._top()), self.width() - 40)
         found = self.visible_detections()
+        taken = [] if hud is None else [hud]
         if self._picture is not None and (self.zones.zones or self.zones.is_on):
             painter.setClipRect(self._shown_area())
-            paint_zones(painter, self._whole_area(), self.zones, self._zone_counts)
+            taken += paint_zones(painter, self._whole_area(), self.zones, self._zone_counts)
             painter.setClipping(False)
         if self._picture is not None and found is not None and len(found):
-            taken = [] if hud is None else [hud]
             if self._top():
                 taken.append(QRectF(self.name_strip.geometry()))
             self._paint_boxes(painter, found, taken, stale=self._picture.stale)

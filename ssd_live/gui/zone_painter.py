@@ -32,10 +32,11 @@ def zone_text(zone: Zone, counts: ZoneCounts | None) -> str:
 
 def paint_zones(
     painter: QPainter, area: QRectF, editor: ZoneEditor, counts: Mapping[str, ZoneCounts]
-) -> None:
+) -> list[QRectF]:
     """Paint all zones of a picture that fills `area`, in logical pixels.
 
     If the editor is on, the selected zone has handles, and the zone that is being drawn is shown.
+    Return the areas of the labels.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
@@ -45,18 +46,19 @@ def paint_zones(
     for index, zone in enumerate(editor.zones):
         is_selected = editor.is_on and index == editor.selected
         _paint_zone(painter, [at(point) for point in zone.points], zone, is_selected=is_selected)
+    labels = []
     for zone in editor.zones:
         text = zone_text(zone, counts.get(zone.name))
         if zone.kind != "mask" or editor.is_on:
-            _paint_label(
-                painter, at(zone.points[0]), f"{zone.name}: {text}" if text else zone.name, zone
-            )
+            label = f"{zone.name}: {text}" if text else zone.name
+            labels.append(_paint_label(painter, at(zone.points[0]), label, zone))
     if editor.is_on and editor.drawn_kind is not None:
         points = [at(point) for point in editor.draft]
         if editor.pointer is not None and points:
             points.append(at(editor.pointer))
         _stroke(painter, QPolygonF(points), _DRAFT, closed=False)
         _paint_handles(painter, points[: len(editor.draft)], _HANDLE, _DRAFT)
+    return labels
 
 
 def _paint_zone(painter: QPainter, points: list[QPointF], zone: Zone, *, is_selected: bool) -> None:
@@ -108,7 +110,8 @@ def _paint_handles(painter: QPainter, points: list[QPointF], radius: float, colo
         painter.drawEllipse(point, radius, radius)
 
 
-def _paint_label(painter: QPainter, place: QPointF, text: str, zone: Zone) -> None:
+def _paint_label(painter: QPainter, place: QPointF, text: str, zone: Zone) -> QRectF:
+    """Paint a label at the upper right of `place`, and return its area."""
     metrics = QFontMetricsF(painter.font())
     width, height = metrics.horizontalAdvance(text) + 10, metrics.height() + 2
     box = QRectF(place.x() + 6, place.y() - height - 4, width, height)
@@ -119,3 +122,4 @@ def _paint_label(painter: QPainter, place: QPointF, text: str, zone: Zone) -> No
     painter.fillRect(box, QColor(zone.colour))
     painter.setPen(QColor(*ink_on(colour_in(zone.colour))))
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+    return box

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QListWidget
 
@@ -13,6 +14,7 @@ from ssd_live.analytics.zones import Point, Zone, read_zones, write_zones
 from ssd_live.gui.count_list import CountList
 from ssd_live.gui.zone_controller import ZoneController
 from ssd_live.gui.zone_editor import ZoneEditor
+from ssd_live.gui.zone_painter import paint_zones
 from ssd_live.live.zone_store import load_zones, zones_path
 from ssd_live.remote.network import ModelRequest
 from tests.gui.desk import Desk
@@ -338,3 +340,18 @@ def test_a_stored_file_that_is_broken_is_set_aside(
         "a notice says so",
     )
     assert [its.name for its in path.parent.iterdir()] == [f"{path.stem}.broken-1.json"]
+
+
+def test_labels_of_zones_are_told_so_that_others_avoid_them(editor: ZoneEditor) -> None:
+    _area(editor)
+    editor.begin("line")
+    _click(editor, (0.1, 0.5), (0.9, 0.5))
+    image = QImage(400, 300, QImage.Format.Format_RGB32)
+    image.fill(QColor("black"))
+    painter = QPainter(image)
+    labels = paint_zones(painter, QRectF(0, 0, 400, 300), editor, {})
+    painter.end()
+    assert len(labels) == 2
+    for zone, label in zip(editor.zones, labels, strict=True):
+        colour = image.pixelColor(label.topLeft().toPoint() + QPoint(2, 2))
+        assert colour.name() == zone.colour

@@ -2,7 +2,8 @@
 
 usage: python tools/bench_tracking.py [--frames N]
 
-Objects in a made world are tracked by both forms of tracking. The table has the milliseconds of a
+Objects in a made world are tracked by both forms of tracking, and counted at two lines and two
+areas. The table has the milliseconds of a
 frame, for 20 and for 200 objects: the median of five parts of the run, and the last part beside the
 first, which shows whether the cost grows.
 """
@@ -12,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from ssd_live.analytics.counting import ZoneCounter
+from ssd_live.analytics.zones import Zone
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import Region
 from ssd_live.tracking.appearance import BINS, colour_histograms
@@ -30,6 +34,13 @@ _RATE, _PARTS = 30.0, 5
 _WIDTH, _HEIGHT = 1920.0, 1080.0
 # Frames are made in blocks, so that making them is not measured and needs little memory.
 _BLOCK = 500
+
+_ZONES = (
+    Zone("a", "line", ((0.3, 0.0), (0.3, 1.0))),
+    Zone("b", "line", ((0.0, 0.6), (1.0, 0.5))),
+    Zone("c", "area", ((0.1, 0.1), (0.4, 0.1), (0.4, 0.9), (0.1, 0.9))),
+    Zone("d", "area", ((0.5, 0.5), (0.9, 0.5), (0.7, 0.9))),
+)
 
 Seen = tuple[float, Detections, NDArray[np.float32]]
 
@@ -60,6 +71,12 @@ def _world(objects: int, frames: int) -> Iterator[Seen]:
         yield index / _RATE, found, noisy.astype(np.float32)
 
 
+def _with_ids(found: Detections) -> Detections:
+    """Give the detections ids, by their sizes, which differ and stay."""
+    ids = (1000 * (found.boxes[:, 2] - found.boxes[:, 0])).round().astype(np.int64)
+    return replace(found, track_ids=ids, observed=np.full(len(found), True))
+
+
 def _milliseconds(take: Callable[[Seen], object], objects: int, frames: int) -> list[float]:
     """Return the mean milliseconds of a frame in each part of the run."""
     spent = [0.0] * _PARTS
@@ -84,10 +101,14 @@ def main() -> None:
         candidates = CandidateFilter([0.4])
         live = Tracker(("person",), candidates)
         two_pass = TwoPassTracker(("person",), candidates, [0.4])
+        counter = ZoneCounter(_ZONES, (whole.width, whole.height))
         rows: dict[str, Callable[[Seen], object]] = {
             "colour histograms": lambda seen: colour_histograms(image, seen[1].boxes, whole),
             "live": lambda seen, tracker=live: tracker.update(*seen),  # type: ignore[misc]
             "two-pass": lambda seen, tracker=two_pass: tracker.add(*seen),  # type: ignore[misc]
+            "counting at four zones": lambda seen, counter=counter: counter.update(  # type: ignore[misc]
+                seen[0], _with_ids(seen[1])
+            ),
         }
         for name, take in rows.items():
             spent = _milliseconds(take, objects, frames)

@@ -5,11 +5,10 @@ Each count is a record, so that it can be checked by a person.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +88,17 @@ class _Passage:
     changed_at: float | None = None
     changed_in: Point = (0.0, 0.0)
 
+    def move(self, before: float, time: float, point: Point, distance: float) -> None:
+        """Move the object from where it was at the time `before` to `point` at `time`."""
+        last, last_distance = self.point, self.distance
+        self.point, self.distance = point, distance
+        if last is None or (last_distance < 0) == (distance < 0):
+            return
+        share = last_distance / (last_distance - distance)
+        self.changed_at = before + share * (time - before)
+        (x, y), (new_x, new_y) = last, point
+        self.changed_in = x + share * (new_x - x), y + share * (new_y - y)
+
     def time_of_change(self, now: float) -> float:
         """Return when the object came to this side; `now` if it was here when it was first seen."""
         return now if self.changed_at is None else self.changed_at
@@ -98,9 +108,10 @@ class _Passage:
 class _Object:
     """What is known of one object: when and where it was last seen, and its place in each zone."""
 
+    track_id: int
     class_name: str
     time: float
-    box: Box
+    box: Box = (0.0, 0.0, 0.0, 0.0)
     passages: dict[str, _Passage] = field(default_factory=dict)
     # When it came into each area that it is in.
     entered_at: dict[str, float] = field(default_factory=dict)
@@ -131,39 +142,47 @@ class ZoneCounter:
         """
         records = self.finish() if time < self._time else []
         self._time = time
-        for index, one in enumerate(found):
-            if one.track_id is None:
-                break
+        if found.track_ids is not None and found.observed is not None:
             # Where an object is only expected, it may not be.
-            if not one.observed:
-                continue
-            its = self._objects.get(one.track_id)
-            is_new = its is None
-            if its is None:
-                its = self._objects[one.track_id] = _Object(one.name, time, one.box)
-                self.seen[one.name] += 1
-            elif its.class_name != one.name:
-                self._rename(its, one.name)
-            if found.begins is not None:
-                # What it did before it had an id, or while it had none.
-                begin, *box = found.begins[index].tolist()
-                if begin < time and (is_new or begin > its.time):
-                    records += self._moved(one.track_id, its, begin, tuple(box))
-            records += self._moved(one.track_id, its, time, one.box)
-        for track_id, its in list(self._objects.items()):
-            if time - its.time > LOST_SECONDS:
-                del self._objects[track_id]
-                records += self._left_all(track_id, its, "lost")
+            records += self._seen(time, found.where(found.observed))
+        lost = [its for its in self._objects.values() if time - its.time > LOST_SECONDS]
+        for its in lost:
+            del self._objects[its.track_id]
+            records += self._left_all(its, "lost")
         return records
 
     def finish(self) -> list[CountRecord]:
         """End all objects, and return the records of those that were in an area."""
         records = []
-        for track_id, its in self._objects.items():
-            records += self._left_all(track_id, its, "ended")
+        for its in self._objects.values():
+            records += self._left_all(its, "ended")
         self._objects.clear()
         self._time = -math.inf
         return records
+
+    def _seen(self, time: float, found: Detections) -> list[CountRecord]:
+        """Move all objects of a frame to where they are, and return what they did."""
+        records: list[CountRecord] = []
+        assert found.track_ids is not None
+        begins = None if found.begins is None else found.begins.tolist()
+        objects = []
+        for index, (track_id, name) in enumerate(
+            zip(found.track_ids.tolist(), found.names, strict=True)
+        ):
+            its = self._objects.get(track_id)
+            is_new = its is None
+            if its is None:
+                its = self._objects[track_id] = _Object(track_id, name, time)
+                self.seen[name] += 1
+            elif its.class_name != name:
+                self._rename(its, name)
+            if begins is not None:
+                # What it did before it had an id, or while it had none.
+                begin, *box = begins[index]
+                if begin < time and (is_new or begin > its.time):
+                    records += self._moved(begin, [its], np.array([box], np.float32))
+            objects.append(its)
+        return records + self._moved(time, objects, found.boxes)
 
     def _rename(self, its: _Object, class_name: str) -> None:
         """Change the class of an object, because the votes for it have changed."""
@@ -174,47 +193,52 @@ class ZoneCounter:
             self.counts[name].inside[class_name] += 1
         its.class_name = class_name
 
-    def _moved(self, track_id: int, its: _Object, time: float, box: Box) -> list[CountRecord]:
-        """Move an object to `box` at `time`, and return what it did."""
+    def _moved(
+        self, time: float, objects: Sequence[_Object], boxes: NDArray[np.float32]
+    ) -> list[CountRecord]:
+        """Move objects to their boxes (N, 4) at `time`, and return what they did."""
         records = []
+        sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1).clip(0)
+        margins = (HYSTERESIS * np.sqrt(sizes)).tolist()
+        rows = [(x1, y1, x2, y2) for x1, y1, x2, y2 in boxes.tolist()]
         for zone in self._zones:
-            if zone.classes and its.class_name not in zone.classes:
-                continue
-            passage = its.passages.setdefault(zone.name, _Passage())
-            was = passage.side
-            self._pass(passage, zone, its.time, time, box)
-            if passage.side == was:
-                continue
-            record = CountRecord("crossed", zone.name, time, track_id, its.class_name, box, time)
-            if zone.kind == "line":
-                if was and _is_beside(self._shapes[zone.name], passage.changed_in):
-                    records.append(self._crossed(record, passage))
-            elif passage.side > 0:
-                records.append(self._entered(record, its, passage))
-            elif zone.name in its.entered_at:
-                record = replace(record, time=passage.time_of_change(time))
-                records.append(self._left(record, its, ""))
-        its.time, its.box = time, box
+            shape, points = self._shapes[zone.name], anchors_of(boxes, zone.anchor)
+            far = _right_of(shape, points) if zone.kind == "line" else _inside(shape, points)
+            for its, (x, y), distance, margin, box in zip(
+                objects, points.tolist(), far.tolist(), margins, rows, strict=True
+            ):
+                if zone.classes and its.class_name not in zone.classes:
+                    continue
+                passage = its.passages.get(zone.name)
+                if passage is None:
+                    passage = its.passages[zone.name] = _Passage()
+                passage.move(its.time, time, (x, y), distance)
+                if -margin <= distance <= margin:
+                    continue
+                side = 1 if distance > 0 else -1
+                if side == passage.side:
+                    continue
+                was, passage.side = passage.side, side
+                records += self._changed_side(zone, its, was, time, box)
+        for its, box in zip(objects, rows, strict=True):
+            its.time, its.box = time, box
         return records
 
-    def _pass(self, passage: _Passage, zone: Zone, before: float, time: float, box: Box) -> None:
-        """Move an object beside one line or border, from the time `before` to `time`."""
-        shape = self._shapes[zone.name]
-        ((x, y),) = anchors_of(np.array([box], np.float32), zone.anchor).tolist()
-        distance = (
-            _distance_to_line(shape, x, y)
-            if zone.kind == "line"
-            else cv2.pointPolygonTest(shape, (x, y), measureDist=True)
-        )
-        last, last_distance = passage.point, passage.distance
-        passage.point, passage.distance = (x, y), distance
-        if last is not None and (last_distance < 0) != (distance < 0):
-            share = last_distance / (last_distance - distance)
-            passage.changed_at = before + share * (time - before)
-            passage.changed_in = last[0] + share * (x - last[0]), last[1] + share * (y - last[1])
-        x1, y1, x2, y2 = box
-        if abs(distance) > HYSTERESIS * math.sqrt(max((x2 - x1) * (y2 - y1), 0.0)):
-            passage.side = 1 if distance > 0 else -1
+    def _changed_side(
+        self, zone: Zone, its: _Object, was: int, time: float, box: Box
+    ) -> list[CountRecord]:
+        """Count an object that is clearly on another side than it `was`, which is 0 at first."""
+        passage = its.passages[zone.name]
+        record = CountRecord("crossed", zone.name, time, its.track_id, its.class_name, box, time)
+        if zone.kind == "line":
+            if was and _is_beside(self._shapes[zone.name], passage.changed_in):
+                return [self._crossed(record, passage)]
+            return []
+        if passage.side > 0:
+            return [self._entered(record, its, passage)]
+        if zone.name in its.entered_at:
+            return [self._left(replace(record, time=passage.time_of_change(time)), its, "")]
+        return []
 
     def _crossed(self, record: CountRecord, passage: _Passage) -> CountRecord:
         counts = self.counts[record.zone]
@@ -240,24 +264,39 @@ class ZoneCounter:
         counts.visits += 1
         return replace(record, kind="left", seconds=seconds, why=why)
 
-    def _left_all(self, track_id: int, its: _Object, why: Why) -> list[CountRecord]:
+    def _left_all(self, its: _Object, why: Why) -> list[CountRecord]:
         """Let an object leave all areas that it is in, at the time when it was last seen."""
-        return [
-            self._left(
-                CountRecord("left", name, its.time, track_id, its.class_name, its.box, self._time),
-                its,
-                why,
-            )
-            for name in list(its.entered_at)
-        ]
+        left = CountRecord("left", "", its.time, its.track_id, its.class_name, its.box, self._time)
+        return [self._left(replace(left, zone=name), its, why) for name in list(its.entered_at)]
 
 
-def _distance_to_line(line: NDArray[np.float32], x: float, y: float) -> float:
-    """Return the distance of a point from a line without ends; positive at its right."""
-    (ax, ay), (bx, by) = line.tolist()
+def _right_of(line: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far points (N, 2) are to the right of a line (2, 2) without ends; negative: left.
+
+    The right is that of somebody who looks along the line.
+    """
+    along = line[1] - line[0]
+    x, y = (points - line[0]).T
     # y grows downwards, so the right of the direction has a positive cross product.
-    cross = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-    return float(cross / math.hypot(bx - ax, by - ay))
+    distances: NDArray[np.float32] = (along[0] * y - along[1] * x) / np.hypot(*along)
+    return distances
+
+
+def _inside(polygon: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far points (N, 2) are inside the border of a polygon (P, 2); negative: outside."""
+    sides = np.roll(polygon, -1, 0) - polygon
+    offsets = points[:, None] - polygon
+    along = np.einsum("nps,ps->np", offsets, sides) / np.square(sides).sum(1)
+    nearest = offsets - along.clip(0, 1)[:, :, None] * sides
+    distances = np.sqrt(np.square(nearest).sum(2).min(1))
+    # A ray to the right crosses the border an odd number of times (ray casting).
+    x, y = points[:, :1], points[:, 1:]
+    (ax, ay), (bx, by) = polygon.T, np.roll(polygon, -1, 0).T
+    straddles = (ay > y) != (by > y)
+    heights = np.where(by == ay, np.float32(1), by - ay)
+    crossed = straddles & (x < ax + (y - ay) * (bx - ax) / heights)
+    inside: NDArray[np.float32] = np.where(crossed.sum(1) % 2 == 1, distances, -distances)
+    return inside
 
 
 def _is_beside(line: NDArray[np.float32], point: Point) -> bool:

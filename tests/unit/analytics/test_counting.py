@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ssd_live.analytics.counting import LOST_SECONDS, CountRecord, ZoneCounter
@@ -209,6 +212,30 @@ def test_a_day_of_visitors_needs_bounded_memory() -> None:
         most = max(most, len(counter.finish()) if number == 19_999 else 0)
     assert most <= 2
     assert counter.seen == {"person": 20_000}
+
+
+@given(st.integers(3, 8), st.integers(0, 10_000))
+def test_the_border_of_an_area_is_where_opencv_sees_it(corners: int, seed: int) -> None:
+    """The side and the distance of points, against cv2.pointPolygonTest."""
+    random = np.random.default_rng(seed)
+    angles = np.sort(random.uniform(0, 2 * np.pi, corners))
+    reach = random.uniform(0.1, 0.45, corners)
+    points = np.stack([0.5 + reach * np.cos(angles), 0.5 + reach * np.sin(angles)], 1)
+    zone = Zone("z", "area", tuple((float(x), float(y)) for x, y in points))
+    polygon = zone.pixels(PICTURE)
+    counter = ZoneCounter([zone], PICTURE)
+    feet = [
+        (number + 1, float(x), float(y))
+        for number, (x, y) in enumerate(random.uniform(0, 1000, (30, 2)))
+    ]
+    records = counter.update(0.0, _found(*feet))
+    entered = {record.track_id for record in records}
+    for track_id, x, y in feet:
+        x, y = float(np.float32(x)), float(np.float32(y))
+        distance = cv2.pointPolygonTest(polygon, (x, y), measureDist=True)
+        # A tenth of 30 pixels is the hysteresis.
+        if abs(abs(distance) - 3) > 0.01:
+            assert (track_id in entered) == (distance > 3), (x, y, distance)
 
 
 Frame = tuple[float, Detections, NDArray[np.float32]]

@@ -100,7 +100,8 @@ def binned(times: Iterable[float], axis: Axis) -> dict[int, int]:
     step = bin_seconds(axis)
     bins: dict[int, int] = {}
     for time in times:
-        number = math.floor(time / step)
+        # A damaged log may have counts outside of its frames.
+        number = math.floor(min(max(time, axis.begin), axis.begin + axis.span) / step)
         bins[number] = bins.get(number, 0) + 1
     return bins
 

@@ -12,7 +12,7 @@ from ssd_live.imaging.zone_overlay import arrow_of
 from ssd_live.reporting.colours import hex_of
 from ssd_live.reporting.markup import Markup, data_uri, element, escaped, joined
 from ssd_live.reporting.pictures import Picture
-from ssd_live.reporting.summary import Track, points_of
+from ssd_live.reporting.summary import Track
 
 # Paths of so many tracks are drawn: of those that were seen the longest.
 MOST_PATHS = 300
@@ -108,7 +108,7 @@ def _ramp() -> NDArray[np.uint8]:
 
 
 def _path(track: Track, radius: float) -> Markup:
-    points = points_of(track.path)
+    points = track.path
     colour = hex_of(numbered_colour(track.track_id))
     way = "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in points)
     title = element("title", f"{track.class_name} {track.track_id}")

@@ -5,11 +5,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_live.analytics.zones import MOST_ZONES
 from ssd_live.reporting.log import Box, Count, Found, LogFrame, LogHeader
 from ssd_live.reporting.series import Series
 
@@ -22,8 +22,8 @@ _HEAT_CELLS = 96
 # A path has so many points at most.
 _PATH_POINTS = 64
 _FIRST_PATH_STEP_SECONDS = 0.4
-# A damaged log may name any number of classes and zones.
-_MOST_NAMES = 1000
+# A damaged log may name any number of classes.
+_MOST_CLASSES = 1000
 _OTHER = "(other)"
 # An object at the edge of the frame is only partly seen; its picture counts this much.
 _AT_EDGE = 0.4
@@ -35,7 +35,7 @@ class Track:
 
     `begin` and `end` are in seconds. `frames` counts the frames with it, and `score_sum` adds their
     scores. `best_box` is its box in the frame at `best_time` that shows it best, or None if it was
-    never observed. `path` holds x, y in pixels of its feet, in turn, at most 64 times.
+    never observed.
     """
 
     track_id: int
@@ -46,8 +46,10 @@ class Track:
     score_sum: float = 0.0
     best_box: Box | None = None
     best_time: float = 0.0
-    path: "array[float]" = field(default_factory=lambda: array("f"))
     _worth: float = 0.0
+    # x and y of its feet, in turn, at most 64 times, and at its end.
+    _path: "array[float]" = field(default_factory=lambda: array("f"))
+    _last: tuple[float, float] = (0.0, 0.0)
     _next_point: float = -math.inf
     _step: float = _FIRST_PATH_STEP_SECONDS
 
@@ -61,6 +63,15 @@ class Track:
         """The mean of the scores in all frames with it."""
         return self.score_sum / self.frames
 
+    @property
+    def path(self) -> list[tuple[float, float]]:
+        """Where its feet were, x and y in pixels, from its begin to its end, in at most 65 points.
+
+        The points are at about the same distance in time.
+        """
+        points = [(x, y) for x, y in np.reshape(self._path, (-1, 2)).tolist()]
+        return points if points[-1] == self._last else [*points, self._last]
+
     def add(self, time: float, one: Found, width: int, height: int) -> None:
         """Add a frame of a source of this size in pixels."""
         self.begin, self.end = min(self.begin, time), max(self.end, time)
@@ -70,11 +81,13 @@ class Track:
         self.class_name = one.class_name
         if one.is_observed and (worth := _worth(one, width, height)) > self._worth:
             self._worth, self.best_box, self.best_time = worth, one.box, time
+        x, y = feet(one.box)
+        self._last = x, y
         if time >= self._next_point:
-            self.path.extend(feet(one.box))
-            if len(self.path) >= 2 * _PATH_POINTS:
+            self._path.extend((x, y))
+            if len(self._path) >= 2 * _PATH_POINTS:
                 # Every second point is left out.
-                self.path = array("f", np.reshape(self.path, (-1, 2))[::2].ravel().tolist())
+                self._path = array("f", np.reshape(self._path, (-1, 2))[::2].ravel().tolist())
                 self._step *= 2
             self._next_point = time + self._step
 
@@ -192,7 +205,7 @@ class Summary:
         return ordered[:most]
 
     def _class_of(self, one: Found) -> str:
-        is_known = one.class_name in self.detections or len(self.detections) < _MOST_NAMES
+        is_known = one.class_name in self.detections or len(self.detections) < _MOST_CLASSES
         return one.class_name if is_known else _OTHER
 
     def _add_place(self, one: Found) -> None:
@@ -204,7 +217,7 @@ class Summary:
 
     def _add_count(self, count: Count) -> None:
         if count.zone not in self.zones:
-            if len(self.zones) >= _MOST_NAMES:
+            if len(self.zones) >= MOST_ZONES:
                 return
             self.zones[count.zone] = ZoneTotals(count.kind == "crossed")
         self.zones[count.zone].add(count)
@@ -253,12 +266,6 @@ def summarise(items: Iterable[LogHeader | LogFrame]) -> LogSummary:
 def feet(box: Box) -> tuple[float, float]:
     """Return the middle of the lower side of a box, x and y."""
     return (box[0] + box[2]) / 2, box[3]
-
-
-def points_of(path: Iterable[float]) -> list[tuple[float, float]]:
-    """Return the points x, y of a track's path."""
-    values = list(path)
-    return list(zip(islice(values, 0, None, 2), islice(values, 1, None, 2), strict=True))
 
 
 def _worth(one: Found, width: int, height: int) -> float:

@@ -13,6 +13,8 @@ from ssd_live.reporting.times import clock
 
 # Classes in the table of classes.
 _MOST_CLASSES = 100
+# Classes in one cell of the table of lines and areas.
+_MOST_IN_A_CELL = 12
 _PICTURE = "Picture"
 # Columns with these titles hold numbers and are aligned on the right.
 _NUMBERS = frozenset(
@@ -155,7 +157,9 @@ def _what(count: Count) -> str:
 
 
 def _by_class(numbers: Counter[str]) -> str:
-    return ", ".join(f"{name} {number:,}" for name, number in numbers.most_common()) or "0"
+    shown = [f"{name} {number:,}" for name, number in numbers.most_common(_MOST_IN_A_CELL)]
+    others = len(numbers) - len(shown)
+    return ", ".join([*shown, *([f"{others} more classes"] if others > 0 else [])]) or "0"
 
 
 def _with_swatch(name: str) -> Markup:

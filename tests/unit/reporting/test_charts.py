@@ -84,6 +84,7 @@ def test_a_histogram_counts_each_crossing_once(tmp_path: Path) -> None:
     axis = Axis(0.0, 40.0)
     assert bin_seconds(axis) == 2.0
     assert binned(times, axis) == {0: 2, 1: 1, 2: 1, 19: 1, 20: 1}
+    assert binned([-1e7, 1e7], axis) == {0: 1, 20: 1}
     drawn = histograms(_summary(tmp_path, frame(0.0), frame(40.0, counts=counts)), axis)
     heights = [height for *_, height in _boxes(drawn, "in")]
     assert heights == [47.0, 23.5, 23.5, 23.5, 23.5]

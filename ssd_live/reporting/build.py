@@ -1,5 +1,6 @@
 """Make a report of a log: read it, find the videos, take pictures, and write the page."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,9 @@ class ReportOptions:
 def make_report(log: Path, options: ReportOptions, notify: Callable[[str], None]) -> str:
     """Return the HTML page of a log.
 
-    `notify` is called with one line for each thing that is missing in the page. Raises
-    `DataError` if the file is not a log with frames, and `MediaError` or `UsageError` if a video
-    that the user named cannot be used.
+    `notify` is called with a line before each video that is read, and with one for each thing that
+    is missing in the page. Raises `DataError` if the file is not a log with frames, and
+    `MediaError` or `UsageError` if a video that the user named cannot be used.
     """
     reader = LogReader(log)
     whole = summarise(reader.read())
@@ -85,15 +86,17 @@ def _section(
     source = summary.header.source
     if not options.has_pictures:
         return without_pictures(summary, "Pictures of the video were left out on request.")
-    if source in named:
-        return with_pictures(summary, named[source], share)
-    video = find_video(log, source)
+    video = named.get(source) or find_video(log, source)
     if video is None:
         note = "There are no pictures, because the video was not found; name it with --video."
         return without_pictures(summary, note)
+    # This may take minutes.
+    notify(f"taking pictures out of {video}")
     try:
         return with_pictures(summary, video, share)
     except MediaError as error:
+        if source in named:
+            raise
         return without_pictures(summary, f"There are no pictures: {error}.")
 
 
@@ -119,7 +122,7 @@ def _named_videos(sources: Sequence[Summary], videos: Sequence[Path]) -> dict[st
 
 def _notes(log: Path, whole: LogSummary, damaged: int) -> list[str]:
     notes = []
-    if ".part" in log.name:
+    if re.search(r"\.part(-\d+)?$", log.stem):
         notes.append("The log is of an unfinished run, so the end of the video may be missing.")
     if damaged:
         lines = "1 line of the log is" if damaged == 1 else f"{damaged:,} lines of the log are"

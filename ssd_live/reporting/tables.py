@@ -51,7 +51,7 @@ def class_table(summary: Summary) -> Markup:
     left_out = len(summary.objects) - _MOST_CLASSES
     note = f"{left_out} classes with fewer objects are left out." if left_out > 0 else ""
     columns = ("Class", *objects, "Most at one time", "At")
-    return joined(element("h3", "How many"), _note(note), _table(columns, rows))
+    return joined(element("h3", "How many"), _note(note), _table("How many", columns, rows))
 
 
 def zone_table(summary: Summary) -> Markup:
@@ -87,7 +87,7 @@ def zone_table(summary: Summary) -> Markup:
         "Mean seconds",
         "Longest",
     )
-    return joined(element("h3", "Lines and areas"), _table(columns, rows))
+    return joined(element("h3", "Lines and areas"), _table("Lines and areas", columns, rows))
 
 
 def track_table(number: int, section: Section) -> Markup:
@@ -115,7 +115,7 @@ def track_table(number: int, section: Section) -> Markup:
     if 0 < pictures < shown:
         notes.append(f"{pictures:,} of them have a picture: those that were seen the longest.")
     columns = ("Class", "Id", "From", "To", "Seconds", "Mean score")
-    table = _table((_PICTURE, *columns) if pictures else columns, rows)
+    table = _table("Objects", (_PICTURE, *columns) if pictures else columns, rows)
     return joined(element("h3", "Objects"), _note(" ".join(notes)), table)
 
 
@@ -147,7 +147,7 @@ def count_table(section: Section) -> Markup:
     if 0 < pictures < len(rows):
         notes.append(f"The first {pictures:,} have a picture.")
     columns = ("At", "Zone", "What", "Class", "Id", "Seconds inside")
-    table = _table((_PICTURE, *columns) if pictures else columns, rows)
+    table = _table("Counts", (_PICTURE, *columns) if pictures else columns, rows)
     return joined(element("h3", "Counts"), _note(" ".join(notes)), table)
 
 
@@ -193,13 +193,14 @@ def _note(text: str) -> Markup:
     return element("p", text, class_="note") if text else Markup("")
 
 
-def _table(columns: Sequence[str], rows: Sequence[Markup]) -> Markup:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Markup]) -> Markup:
+    """Return a table with an accessible title. A wide table scrolls, also by the keyboard."""
     looks = dict.fromkeys(_NUMBERS, "n") | {_PICTURE: "shot"}
-    heads = [element("th", title, scope="col", class_=looks.get(title)) for title in columns]
+    heads = [element("th", name, scope="col", class_=looks.get(name)) for name in columns]
     table = element(
         "table",
         element("thead", element("tr", *heads)),
         element("tbody", *rows),
         class_="sortable",
     )
-    return element("div", table, class_="scroll")
+    return element("div", table, class_="scroll", role="region", aria_label=title, tabindex=0)

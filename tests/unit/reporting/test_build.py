@@ -113,7 +113,7 @@ def test_pictures_of_objects_and_counts_are_of_the_video(tmp_path: Path) -> None
     # The heat map, the still, two objects of 48 x 96 with a margin, and a square around the count.
     assert len(sizes) == 5
     assert (272, 640) in sizes
-    assert lines_for_user == []
+    assert lines_for_user == [f"taking pictures out of {tmp_path / 'a.mp4'}"]
     assert text.count('alt="person 1 at') == 2
     without, _, notes = report(log, has_pictures=False)
     assert len(without.images()) == 1
@@ -145,7 +145,7 @@ def test_each_source_has_a_section(tmp_path: Path) -> None:
     assert [text for text in page.texts if text.endswith(".mp4")] == ["a.mp4", "b.mp4", "c.mp4"] * 2
     assert {"s1-o1", "s2-o1"} <= set(page.ids)
     assert len(page.images()) == 2 * 4
-    assert notes == [
+    assert [note for note in notes if not note.startswith("taking pictures")] == [
         "note: c.mp4: There are no pictures, because the video was not found; name it with --video."
     ]
 
@@ -191,6 +191,11 @@ def test_an_unfinished_log_makes_a_page_with_a_note(
     assert note in page.text
     assert any(note in line for line in lines)
     assert page.table(*OBJECTS)
+
+
+def test_a_finished_log_with_a_similar_name_has_no_note(tmp_path: Path) -> None:
+    _, _, lines = report(write_log(tmp_path / "a.partner.jsonl", header(), *_tracked()))
+    assert not any("unfinished" in line for line in lines)
 
 
 def test_images_and_further_sources_are_named(tmp_path: Path) -> None:
@@ -241,7 +246,7 @@ def test_a_video_that_was_found_and_does_not_fit_is_noted(tmp_path: Path) -> Non
     assert len(page.images()) == 1
     assert "There are no pictures" in page.text
     assert "has 320 x 136 pixels" in page.text
-    assert "has 320 x 136 pixels" in lines[0]
+    assert "has 320 x 136 pixels" in lines[1]
 
 
 def test_a_shorter_video_gives_the_pictures_that_it_has(tmp_path: Path) -> None:
@@ -250,7 +255,7 @@ def test_a_shorter_video_gives_the_pictures_that_it_has(tmp_path: Path) -> None:
     log = write_log(tmp_path / "a.jsonl", header(), *_tracked(8), *later)
     page, _, lines = report(log)
     assert page.tags.count("img") == 2
-    assert lines == [
+    assert lines[1:] == [
         "note: a.mp4: 1 picture is missing, because the video does not have its frame."
     ]
 
@@ -261,7 +266,7 @@ def test_videos_are_matched_by_their_names(tmp_path: Path) -> None:
     lines = [header("x/a.mp4"), *_tracked(), header("b.mp4"), *_tracked()]
     log = write_log(tmp_path / "log.jsonl", *lines)
     page, _, notes = report(log, *clips)
-    assert notes == []
+    assert notes == [f"taking pictures out of {clip}" for clip in clips]
     assert page.tags.count("img") == 4
     with pytest.raises(UsageError, match="none of the 2 sources"):
         report(log, write_clip(tmp_path / "c.mp4", 3))

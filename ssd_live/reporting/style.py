@@ -81,7 +81,8 @@ rect.in { fill: var(--in) } rect.out { fill: var(--out) }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .45rem .9rem; border-bottom: 1px solid var(--rule);
   vertical-align: middle }
-td { overflow-wrap: break-word } tbody tr:last-child > * { border-bottom: 0 }
+td { overflow-wrap: break-word } td.wide { min-width: 8.5rem }
+tbody tr:last-child > * { border-bottom: 0 }
 th.shot { padding-left: .7rem }
 th { color: var(--soft); font-weight: 600; font-size: .85rem; white-space: nowrap }
 tbody th { color: inherit; font-size: inherit; white-space: normal }

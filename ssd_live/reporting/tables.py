@@ -73,8 +73,8 @@ def zone_table(summary: Summary) -> Markup:
                 "tr",
                 element("th", name, scope="row"),
                 element("td", "line" if totals.is_line else "area"),
-                element("td", _by_class(totals.went_in)),
-                element("td", _by_class(totals.went_out)),
+                element("td", _by_class(totals.went_in), class_="wide"),
+                element("td", _by_class(totals.went_out), class_="wide"),
                 *visits,
             )
         )
@@ -132,7 +132,7 @@ def count_table(section: Section) -> Markup:
             ),
             _number(clock(count.time), count.time),
             element("td", count.zone),
-            element("td", _what(count)),
+            element("td", _what(count), class_="wide"),
             element("td", _with_swatch(count.class_name)),
             _number(count.track_id, count.track_id),
             _number(f"{count.seconds:.1f}" if count.kind == "left" else "", count.seconds),

@@ -31,6 +31,7 @@ from ssd_live.commands import (
     models,
     process,
     quantize,
+    report,
     reproduce,
     train,
 )
@@ -108,6 +109,7 @@ _add(app, "train", _command_of(train.Request))
 _add(app, "check-data", _command_of(check_data.Request))
 _add(app, "eval", _command_of(evaluate.Request))
 _add(app, "compare", _command_of(compare.Request))
+_add(app, "report", _command_of(report.Request))
 _add(app, "explain", _command_of(explain.Request))
 _add(app, "reproduce", _command_of(reproduce.Request))
 

@@ -47,7 +47,7 @@ class AddressError(MediaError):
 
 
 class DataError(SsdLiveError, ValueError):
-    """Labelled images, or a report of `bench`, cannot be read or are not valid."""
+    """Labelled images, a report of `bench`, or a file of detections cannot be read or used."""
 
 
 class TrainingError(SsdLiveError, RuntimeError):

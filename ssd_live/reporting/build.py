@@ -1,0 +1,139 @@
+"""Make a report of a log: read it, find the videos, take pictures, and write the page."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd_live.errors import DataError, MediaError, UsageError
+from ssd_live.reporting.log import LogReader
+from ssd_live.reporting.page import Imprint, page
+from ssd_live.reporting.sections import MOST_PICTURES, Section, with_pictures, without_pictures
+from ssd_live.reporting.summary import LogSummary, Summary, summarise
+from ssd_live.system.paths import printable
+
+# Each source gets so many pictures of each kind, however many sources there are.
+_FEWEST_PICTURES = 7
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How a report is made.
+
+    `videos` are the files that the user named. `has_pictures` is whether pictures of the video are
+    shown.
+    """
+
+    imprint: Imprint
+
+    videos: tuple[Path, ...] = ()
+    has_pictures: bool = True
+
+
+def make_report(log: Path, options: ReportOptions, notify: Callable[[str], None]) -> str:
+    """Return the HTML page of a log.
+
+    `notify` is called with a line before each video that is read, and with one for each thing that
+    is missing in the page. Raises `DataError` if the file is not a log with frames, and
+    `MediaError` or `UsageError` if a video that the user named cannot be used.
+    """
+    reader = LogReader(log)
+    whole = summarise(reader.read())
+    if not whole.sources:
+        what = "only images" if whole.images else "no frame that can be read"
+        raise DataError(f"{log}: has {what}; a report needs the detections of a video")
+    notes = _notes(log, whole, reader.damaged)
+    share = max(MOST_PICTURES // len(whole.sources), _FEWEST_PICTURES)
+    videos = _named_videos(whole.sources, options.videos)
+    sections = []
+    for summary in whole.sources:
+        section = _section(log, summary, videos, share, options, notify)
+        sections.append(section)
+        for note in section.notes:
+            notify(f"note: {summary.header.source}: {note}")
+    for note in notes:
+        notify(f"note: {note}")
+    return page(options.imprint, sections, notes)
+
+
+def find_video(log: Path, source: str) -> Path | None:
+    """Return the video of a source, found by its name, or None.
+
+    It is looked for beside the log and in the current folder. A recording is found by the name of
+    its log. Names that lead out of these folders are not followed, because logs come from others.
+    """
+    name = Path(source)
+    if name.is_absolute() or name.drive or ".." in name.parts or "\0" in source:
+        return None
+    for path in (log.parent / name, name, log.with_suffix(".mkv")):
+        try:
+            if path.is_file():
+                return path
+        except OSError:
+            # The name is too long for a file.
+            continue
+    return None
+
+
+def _section(
+    log: Path,
+    summary: Summary,
+    named: dict[str, Path],
+    share: int,
+    options: ReportOptions,
+    notify: Callable[[str], None],
+) -> Section:
+    source = summary.header.source
+    if not options.has_pictures:
+        return without_pictures(summary, "Pictures of the video were left out on request.")
+    video = named.get(source) or find_video(log, source)
+    if video is None:
+        note = "There are no pictures, because the video was not found; name it with --video."
+        return without_pictures(summary, note)
+    # This may take minutes.
+    notify(f"taking pictures out of {video}")
+    try:
+        return with_pictures(summary, video, share)
+    except MediaError as error:
+        if source in named:
+            raise
+        return without_pictures(summary, f"There are no pictures: {error}.")
+
+
+def _named_videos(sources: Sequence[Summary], videos: Sequence[Path]) -> dict[str, Path]:
+    """Return the video of each source for which the user named one, by the name of the source.
+
+    Raises `UsageError` if a video belongs to no source.
+    """
+    names = [summary.header.source for summary in sources]
+    if len(names) == len(videos) == 1:
+        return {names[0]: videos[0]}
+    found: dict[str, Path] = {}
+    for video in videos:
+        its = [name for name in names if Path(name).name == printable(video.name)]
+        if len(its) != 1 or its[0] in found:
+            raise UsageError(
+                f"--video {video}: {len(its) or 'none'} of the {len(names)} sources of the log "
+                "have this name; give videos whose names are those of the sources"
+            )
+        found[its[0]] = video
+    return found
+
+
+def _notes(log: Path, whole: LogSummary, damaged: int) -> list[str]:
+    notes = []
+    if re.search(r"\.part(-\d+)?$", log.stem):
+        notes.append("The log is of an unfinished run, so the end of the video may be missing.")
+    if damaged:
+        lines = "1 line of the log is" if damaged == 1 else f"{damaged:,} lines of the log are"
+        notes.append(f"{lines} damaged and left out; an interrupted run leaves half a line.")
+    if whole.left_out:
+        notes.append(
+            f"The log has {whole.left_out:,} more sources, which are left out: a page holds "
+            f"{len(whole.sources)}."
+        )
+    if whole.images:
+        found = ", ".join(f"{name} {n:,}" for name, n in whole.image_detections.most_common(10))
+        with_what = f", with {found}" if found else ""
+        notes.append(f"Images have no times, so they are left out: {whole.images:,}{with_what}.")
+    return notes

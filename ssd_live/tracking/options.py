@@ -1,7 +1,7 @@
 """Choose how objects are tracked, and make the tracker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -42,13 +42,15 @@ class TrackingOptions:
 
     `classes` are the names of the C classes of the model, and `thresholds` (C,) are the display
     thresholds of the model for them, by which its scores are judged. A track is shown if its score
-    is at least that of its class in `shown` (C,).
+    is at least that of its class in `shown` (C,). In the two-pass form, a track that was shown once
+    stays until its score is below the part `stays` of that.
     """
 
     form: TrackingForm
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
     shown: tuple[float, ...]
+    stays: float = field(default=1.0, repr=False)
 
     @property
     def lowest_score(self) -> float:
@@ -72,7 +74,7 @@ class TrackingOptions:
         """Return a new tracker."""
         candidates = CandidateFilter(self.thresholds)
         if self.form == "two-pass":
-            return TwoPassTracker(self.classes, candidates, self.shown)
+            return TwoPassTracker(self.classes, candidates, self.shown, self.stays)
         return _AtOnce(Tracker(self.classes, candidates), np.asarray(self.shown, np.float32))
 
 

@@ -66,7 +66,8 @@ class TwoPassTracker:
     """A tracker that gives each frame back when it knows what comes after it.
 
     `classes` are the names of the classes. `candidates` chooses the detections that are used. A
-    track is shown if its score is at least that of its class in `shown` (C,). Memory is bounded:
+    track is shown if its score is at least that of its class in `shown` (C,), and stays until it is
+    below the part `stays` of that. Memory is bounded:
     only the frames of `DELAY_SECONDS` are waiting, or more where detections are seconds apart.
 
     The score of a track is the root mean square of the scores of its detections, where a frame
@@ -74,11 +75,16 @@ class TwoPassTracker:
     """
 
     def __init__(
-        self, classes: Sequence[str], candidates: CandidateFilter, shown: Sequence[float]
+        self,
+        classes: Sequence[str],
+        candidates: CandidateFilter,
+        shown: Sequence[float],
+        stays: float = 1.0,
     ) -> None:
         self._classes = classes
         self._candidates = candidates
         self._shown = shown
+        self._stays = stays
         self._frames = self._ids = 0
         self._waiting: deque[_Waiting] = deque()
         self._begin()
@@ -189,7 +195,8 @@ class TwoPassTracker:
             first, end = np.searchsorted(times, (piece.begin, piece.last_time + 1e-9))
             searches = piece.last_search - piece.first_search + 1
             score, class_id = math.sqrt(piece.square_sum / (searches + _DOUBT)), piece.class_id
-            if first >= end or score < self._shown[class_id]:
+            lowest = self._shown[class_id] * (self._stays if piece.track_id else 1.0)
+            if first >= end or score < lowest:
                 continue
             if not piece.track_id:
                 self._ids += 1

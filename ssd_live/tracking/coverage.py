@@ -23,6 +23,8 @@ _FIT_SECONDS = 0.3
 _LONG_GAP_SECONDS = 0.5
 # A box that moves so far between two frames, as a share of its size, may be behind its object.
 _FAST_SHARE = 0.25
+# A weak track is not doubtful where so much of its box lies in the box of one strong track.
+_INSIDE_SHARE = 0.5
 # Times are compared with this tolerance in seconds.
 _TINY = 1e-6
 
@@ -60,7 +62,10 @@ class _Waiting:
 
 @dataclass(eq=False)
 class _Track:
-    """What is known of a track while the frames go by. `end` is the time of its last frame."""
+    """What is known of a track while the frames go by. `end` is the time of its last frame.
+
+    `moments` are its doubtful moments: begin, end and why.
+    """
 
     track_id: int
     class_id: int
@@ -70,8 +75,10 @@ class _Track:
     seen_at: float
     first: list[tuple[float, Box]] = field(default_factory=list)
     last: deque[tuple[float, Box]] = field(default_factory=deque)
+    moments: list[tuple[float, float, str]] = field(default_factory=list)
     is_extended: bool = False
     is_missed: bool = False
+    is_alone: bool = False
 
     def add(self, time: float, box: Box) -> None:
         self.end = time
@@ -80,6 +87,14 @@ class _Track:
         self.last.append((time, box))
         while time - self.last[0][0] > _FIT_SECONDS + _TINY:
             self.last.popleft()
+
+    def note(self, begin: float, end: float, why: str) -> None:
+        """Note a doubtful moment. One that goes on where the last one ended makes that longer."""
+        for number, (earlier, last, same) in enumerate(self.moments):
+            if same == why and begin - last <= _TINY:
+                self.moments[number] = (earlier, end, why)
+                return
+        self.moments.append((begin, end, why))
 
 
 class Coverage:
@@ -103,8 +118,6 @@ class Coverage:
         self._classes, self._thresholds = classes, thresholds
         self._size, self._margin = size, margin
         self.doubts: list[Doubt] = []
-        # The latest moment of a track for a reason, which may still go on.
-        self._open: dict[tuple[int, str], Doubt] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -145,8 +158,6 @@ class Coverage:
             self._extend_back(track)
             self._end(track, self._frames[-1].time)
         finished = [self._finished(frame) for frame in self._frames]
-        self.doubts += self._open.values()
-        self._open.clear()
         self._begin()
         return finished
 
@@ -158,6 +169,7 @@ class Coverage:
         newest = self._frames[-1]
         before = self._frames[-2] if len(self._frames) > 1 else None
         rows_before = {} if before is None else _rows_of(before.found)
+        alone = self._alone(found)
         for track_id, row in _rows_of(found).items():
             box = found.boxes[row].astype(np.float64)
             score, class_id = float(found.scores[row]), int(found.class_ids[row])
@@ -165,17 +177,18 @@ class Coverage:
             if track is None:
                 track = self._tracks[track_id] = _Track(track_id, class_id, time, time, score, time)
             track.class_id, track.score = class_id, max(track.score, score)
+            track.is_alone |= bool(alone[row])
             earlier = rows_before.get(track_id)
             if before is not None and earlier is not None:
                 previous = before.found.boxes[earlier]
                 before.cover[earlier] = _joined(before.cover[earlier], box)
                 newest.cover[row] = _joined(newest.cover[row], previous)
                 if _moved(previous, box) > _FAST_SHARE:
-                    self._doubt(track, before.time, time, "fast motion")
+                    track.note(before.time, time, "fast motion")
             observed = found.observed is None or bool(found.observed[row])
             if observed:
                 if track.is_missed and time - track.seen_at >= _LONG_GAP_SECONDS:
-                    self._doubt(track, track.seen_at, time, "gap filled")
+                    track.note(track.seen_at, time, "gap filled")
                 track.seen_at, track.is_missed = time, False
             else:
                 track.is_missed |= inferred
@@ -205,24 +218,34 @@ class Coverage:
         """Forget a track, and note what is doubtful of it; `time` is that of the newest frame."""
         del self._tracks[track.track_id]
         if track.score < self._thresholds[track.class_id]:
-            self._doubt(track, track.begin, track.end, "low score")
+            # The whole track is one doubtful moment, unless a strong track hides it anyway.
+            track.moments = [(track.begin, track.end, "low score")] if track.is_alone else []
+        else:
+            self._note_ends(track, time)
+        name = self._classes[track.class_id]
+        self.doubts += [
+            Doubt(begin, end, name, track.track_id, why) for begin, end, why in track.moments
+        ]
+
+    def _note_ends(self, track: _Track, time: float) -> None:
+        """Note whether a track came or went where nothing hides it."""
         # What is there when the video begins or ends has not come or gone.
         if track.begin - self._start > EXTENSION_SECONDS and self._is_inside(track.first[0][1]):
-            self._doubt(track, track.begin - EXTENSION_SECONDS, track.begin, "begins inside")
+            track.note(track.begin - EXTENSION_SECONDS, track.begin, "begins inside")
         if time - track.end > EXTENSION_SECONDS and self._is_inside(track.last[-1][1]):
-            self._doubt(track, track.end, track.end + EXTENSION_SECONDS, "ends inside")
+            track.note(track.end, track.end + EXTENSION_SECONDS, "ends inside")
 
-    def _doubt(self, track: _Track, begin: float, end: float, why: str) -> None:
-        """Note a doubtful moment; one that continues the last one makes that longer."""
-        key = track.track_id, why
-        last = self._open.get(key)
-        if last is not None and begin - last.end <= _TINY:
-            self._open[key] = replace(last, end=end)
-            return
-        if last is not None:
-            self.doubts.append(last)
-        name = self._classes[track.class_id]
-        self._open[key] = Doubt(begin, end, name, track.track_id, why)
+    def _alone(self, found: Detections) -> NDArray[np.bool_]:
+        """Return a mask (N,) of the boxes that do not lie in the box of a strong detection."""
+        boxes = found.boxes
+        strong = boxes[found.scores >= np.asarray(self._thresholds)[found.class_ids]]
+        shared = np.minimum(boxes[:, None, 2:], strong[:, 2:]) - np.maximum(
+            boxes[:, None, :2], strong[:, :2]
+        )
+        area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+        inside = shared.clip(0).prod(2) >= _INSIDE_SHARE * area[:, None]
+        alone: NDArray[np.bool_] = ~inside.any(1)
+        return alone
 
     def _is_inside(self, box: Box) -> bool:
         """Return whether a box with its margin does not touch an edge of the frame."""

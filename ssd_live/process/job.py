@@ -229,9 +229,7 @@ class Job:
             spool = stack.enter_context(Spool())
             with ExitStack() as first:
                 reader = self._open_reader(first, self._engine)
-                # Hours later, it would be too late to learn that the video cannot be written.
-                with ExitStack() as tried:
-                    self._open_writer(tried, reader)
+                self._try_writer(reader)
                 log = self._open_log(stack, _size(reader.info))
                 self._infer(reader, None, log, share_of(on_progress, 0, 2), spool)
                 if self._cancellation.is_stopped or not self.report.frames:
@@ -546,6 +544,15 @@ class Job:
                 carried=EVERYTHING if redaction is None else redaction.carried,
             )
         )
+
+    def _try_writer(self, reader: VideoReader) -> None:
+        """Raise `OutputError` if the video cannot be written; hours later, that would be too late.
+
+        Nothing is tried on the standard output, because it would get the beginning of a video.
+        """
+        if self._task.output != STANDARD_OUTPUT:
+            with ExitStack() as tried:
+                self._open_writer(tried, reader)
 
     def _open_log(self, stack: ExitStack, size: Record) -> JsonlWriter | None:
         if self._log_place is None:

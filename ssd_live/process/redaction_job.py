@@ -27,7 +27,7 @@ from ssd_live.process.redaction import (
 from ssd_live.process.report import Report
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.results.spool import Spool
-from ssd_live.system.standard_streams import STANDARD_INPUT
+from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
 from ssd_live.tracking.coverage import Coverage, Doubt, covered
 from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.reader import VideoReader
@@ -150,10 +150,8 @@ class RedactionJob(Job):
                 with ExitStack() as reading:
                     reader = self._open_reader(reading, engine)
                     if not spools:
-                        # Hours later, it would be too late to learn that nothing can be written.
-                        with ExitStack() as tried:
-                            self._open_writer(tried, reader)
-                            self._open_log(tried, {})
+                        self._try_writer(reader)
+                        self._try_log()
                     share = share_of(on_progress, read, readings)
                     doubts += self._search(reader, engine, spool, first_ids[-1], share)
                     if self._cancellation.is_stopped:
@@ -179,6 +177,12 @@ class RedactionJob(Job):
             hidden = HiddenFrames(self._task, self._engines, spools, first_ids, doubts)
             self._hide(reader, writer, log, hidden, share_of(on_progress, read, readings))
             self._end(reader, writer, log)
+
+    def _try_log(self) -> None:
+        """Raise `OutputError` if the detections cannot be written, as `_try_writer` does."""
+        if self._log_place is not None and self._log_place.final != STANDARD_OUTPUT:
+            with ExitStack() as tried:
+                self._open_log(tried, {})
 
     def _search(
         self,

@@ -5,6 +5,7 @@ import itertools
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from ssd_live.process import job
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 from tests.clips import SAMPLE, frame_times, pictures, sound_packets, write_clip
-from tests.conftest import Answer
+from tests.conftest import FIXED_BACKEND, Answer
 from tests.faces import HEAD, RATE, SIZE, picture, write_face_clip
 
 Process = Callable[..., Answer]
+CHECKOUT = Path(__file__).resolve().parents[2]
 ASTRONAUT = assets_folder() / "media" / "astronaut.png"
 # The part of the sample clip with people.
 PART = ("--start", "3", "--duration", "1.6")
@@ -262,21 +264,29 @@ def test_nothing_but_pictures_and_sound_goes_along(
     assert sounds[0] == sounds[1] != []
 
 
-def test_captions_inside_the_pictures_do_not_go_along(tmp_path: Path, process: Process) -> None:
-    """FFmpeg decodes captions of H.264 to data beside a frame, and x264 writes such data."""
-    source = tmp_path / "in.mp4"
-    write_clip(tmp_path / "plain.mp4", 12)
-    # ITU-T T.35: United States, ATSC, "GA94", one pair of characters of CEA-608: "AB".
-    captions = "b500314741393403c1fffc4142ff"
-    done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", tmp_path / "plain.mp4", "-c", "copy", "-bsf:v",
-         "h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+SECRET", source],
-        check=False, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, (done.stderr, captions)
-    assert b"SECRET" in source.read_bytes()
-    process(source, "-o", tmp_path / "out.mp4", "--redact", "person")
-    assert b"SECRET" not in (tmp_path / "out.mp4").read_bytes()
+def test_captions_inside_the_stream_of_pictures_do_not_go_along(
+    tmp_path: Path, process: Process
+) -> None:
+    """FFmpeg decodes captions to data beside a frame, and x264 writes such data."""
+    source = write_clip(tmp_path / "in.h264", 12)
+    # Supplemental enhancement information (ITU-T H.264, D.2.5) with one pair of characters of
+    # CEA-608, as ATSC A/53 part 4 has it.
+    captions = bytes.fromhex("b500314741393403c1fffc4142ff")
+    message = b"\0\0\1\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
+    units = source.read_bytes().split(b"\0\0\1")
+    # Types 1 and 5 are slices; a picture begins with the one whose first macroblock is number 0.
+    parts = [
+        (message if unit[0] & 31 in (1, 5) and unit[1] & 128 else b"") + b"\0\0\1" + unit
+        for unit in units
+        if unit
+    ]
+    source.write_bytes(b"".join(parts))
+    process(source, "-o", tmp_path / "plain.mp4")
+    assert b"GA94" in (tmp_path / "plain.mp4").read_bytes()
+    answer = process(source, "-o", tmp_path / "out.mp4", "--redact", "person")
+    assert answer.code == 0, answer.err
+    assert len(frame_times(tmp_path / "out.mp4")) == 12
+    assert b"GA94" not in (tmp_path / "out.mp4").read_bytes()
 
 
 def test_sound_is_kept_or_removed(tmp_path: Path, process: Process) -> None:
@@ -432,6 +442,19 @@ def test_a_pipe_cannot_be_read_again(tmp_path: Path, ssd: Callable[..., Answer])
     assert answer.code == 2
     assert "--redact reads the video more than once" in answer.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--redact", "face"), ("--track", "two-pass")])
+def test_the_standard_output_gets_one_whole_video(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = [
+        sys.executable, str(CHECKOUT / "main.py"), "process", str(SAMPLE), "-o", "-",
+        "--max-frames", "12", *words, *FIXED_BACKEND,
+    ]  # fmt: skip
+    done = subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (tmp_path / "out.mkv").write_bytes(done.stdout)
+    # The name of a Matroska segment's head appears once.
+    assert done.stdout.count(b"matroska") == 1
+    assert len(frame_times(tmp_path / "out.mkv")) == 12
 
 
 @pytest.mark.parametrize("reading", [1, 2, 3])

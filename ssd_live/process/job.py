@@ -27,6 +27,7 @@ from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
 from ssd_live.process.frame_stages import Annotator, CountedFrames, TrackedFrames
 from ssd_live.process.plan import Task
+from ssd_live.process.redaction import RedactionOptions
 from ssd_live.process.report import Report
 from ssd_live.results.counts import count_dict
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
@@ -38,7 +39,7 @@ from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
 from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.info import VideoInfo
 from ssd_live.video.reader import VideoReader
-from ssd_live.video.writer import Quality, VideoWriter
+from ssd_live.video.writer import EVERYTHING, Quality, VideoWriter
 
 # A generous estimate of compressed video in bits per pixel, to detect a full disk in advance.
 _GUESSED_BITS_PER_PIXEL = {
@@ -62,7 +63,8 @@ class ModelConfig:
     detections are kept. `batch` is the number of images that the backend computes in one call.
     `tracking` says how objects are tracked and which tracks are shown, or is None. The filter then
     keeps the weaker detections too that help in tracking. `zones` are the lines, areas and masks of
-    the inputs; they need tracking.
+    the inputs; they need tracking. `others` are further models that see the same frames, of which
+    only redaction makes use.
     """
 
     model: ModelFile
@@ -71,6 +73,7 @@ class ModelConfig:
     batch: int = 1
     tracking: TrackingOptions | None = None
     zones: tuple[Zone, ...] = ()
+    others: tuple["ModelConfig", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,13 @@ class LoadedModel:
     """A model configuration with its loaded backend.
 
     `cores` is the number of CPU cores that decoding and encoding may use; 0 means all cores of the
-    machine.
+    machine. `others` are the loaded models of `config.others`.
     """
 
     config: ModelConfig
     backend: Backend
     cores: int = 0
+    others: tuple["LoadedModel", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class ProcessOptions:
     seconds; None as `duration` means up to the end. `max_frames` is the largest number of frames to
     process, or None for all. With `hardware_decoding`, a GPU decodes if it gives exactly the pixels
     that the CPU gives. `tiles` says in which tiles inference looks for small objects, besides the
-    whole frame. `style` is the style of boxes and labels.
+    whole frame. `style` is the style of boxes and labels. `redaction` says how the objects are
+    hidden instead, or is None.
     """
 
     quality: Quality
@@ -108,6 +113,7 @@ class ProcessOptions:
     hardware_decoding: bool = False
     tiles: Tiles = field(default=0, repr=False)
     style: BoxStyle = field(default=BoxStyle(), repr=False)
+    redaction: RedactionOptions | None = field(default=None, repr=False)
 
     @property
     def key_text(self) -> str:
@@ -119,7 +125,8 @@ class ProcessOptions:
         others = repr(self).replace(type(self).__name__, "Settings", 1)
         tiles = f" tiles={self.tiles}" if self.tiles else ""
         style = "" if self.style == BoxStyle() else f" {self.style}"
-        return f"{others}{tiles}{style}"
+        redaction = "" if self.redaction is None else f" {self.redaction}"
+        return f"{others}{tiles}{style}{redaction}"
 
 
 class Job:
@@ -192,7 +199,9 @@ class Job:
                     overlay.draw((picture,), item.detections)
                     write_image(self._task.output, picture)
 
-            self._run_pipeline(iter([frame]), self._inference(), sink, lambda _: None, pixels=False)
+            self._run_pipeline(
+                iter([frame]), self._inference(self._engine), sink, lambda _: None, pixels=False
+            )
             if not self.report.frames:
                 raise CancelledError(f"stopped before {self._task.source} was processed")
             if log is not None:
@@ -202,7 +211,9 @@ class Job:
         tracking = self._engine.config.tracking
         with ExitStack() as stack:
             if tracking is None or tracking.form == "live" or self._task.output is None:
-                reader = self._open_reader(stack, for_output=self._task.output is not None)
+                reader = self._open_reader(
+                    stack, self._engine if self._task.output is None else None
+                )
                 writer = self._open_writer(stack, reader)
                 log = self._open_log(stack, _size(reader.info))
                 self._infer(reader, writer, log, on_progress)
@@ -217,26 +228,24 @@ class Job:
                 )
             spool = stack.enter_context(Spool())
             with ExitStack() as first:
-                reader = self._open_reader(first, for_output=False)
-                # Hours later, it would be too late to learn that the video cannot be written.
-                with ExitStack() as tried:
-                    self._open_writer(tried, reader)
+                reader = self._open_reader(first, self._engine)
+                self._try_writer(reader)
                 log = self._open_log(stack, _size(reader.info))
-                self._infer(reader, None, log, _halved(on_progress, 0), spool)
+                self._infer(reader, None, log, share_of(on_progress, 0, 2), spool)
                 if self._cancellation.is_stopped or not self.report.frames:
                     self._end(reader, None, log)
-            reader = self._open_reader(stack, for_output=True)
+            reader = self._open_reader(stack)
             writer = self._open_writer(stack, reader)
             assert writer is not None
             inferred = self.report.frames
-            self._draw(reader, writer, spool, _halved(on_progress, inferred))
+            self._draw(reader, writer, spool, share_of(on_progress, inferred, 2))
             if self._cancellation.is_stopped and not self.report.frames:
                 # No frame of the video was drawn yet, but all detections are known.
                 self.report.frames, writer = inferred, None
             self._end(reader, writer, log)
 
-    def _open_reader(self, stack: ExitStack, *, for_output: bool) -> VideoReader:
-        """Open the input; with `for_output`, its frames will be drawn on.
+    def _open_reader(self, stack: ExitStack, engine: LoadedModel | None = None) -> VideoReader:
+        """Open the input. Its frames are for `engine`, or will be drawn on if that is None.
 
         Raises `UsageError` if the region does not lie inside the frames.
         """
@@ -245,7 +254,7 @@ class Job:
             VideoReader(
                 self._task.source,
                 hardware=hardware,
-                keep_on_gpu=None if for_output else self._reads_gpu_memory(),
+                keep_on_gpu=None if engine is None else self._reads_gpu_memory(engine),
                 cores=self._engine.cores,
                 # With few frames to infer, decoding is the work.
                 shared=self._engine.config.choice.device == "CPU" and self._settings.every > 0,
@@ -308,7 +317,7 @@ class Job:
         others = writer.carried_streams if writer else set()
         self._run_pipeline(
             self._wanted_items(reader, others),
-            self._inference(),
+            self._inference(self._engine),
             sink,
             on_progress,
             pixels=writer is not None,
@@ -341,20 +350,19 @@ class Job:
                     f"{self._task.source}: the file gave more frames when it was read again; do "
                     "not change it meanwhile, or give --track live"
                 )
-            found, inferred = known
-            annotate(FrameDetections(item.frame, found, inferred=inferred), writer)
+            annotate(FrameDetections(item.frame, known.found, inferred=known.inferred), writer)
 
         items = self._wanted_items(reader, writer.carried_streams)
         self._run_pipeline(items, None, sink, on_progress, pixels=True)
 
-    def _reads_gpu_memory(self) -> Callable[[GpuFrame, Frame], bool] | None:
-        """Return a function that checks whether the backend reads GPU memory rightly.
+    def _reads_gpu_memory(self, engine: LoadedModel) -> Callable[[GpuFrame, Frame], bool] | None:
+        """Return a function that checks whether the backend of `engine` reads GPU memory rightly.
 
         It compares the network input that the backend makes from a frame in GPU memory with that
         of the same frame in CPU memory. Return None if the backend cannot read GPU memory, or if
         the model takes letterboxed frames, which backends cannot make.
         """
-        backend, fit = self._engine.backend, self._engine.config.model.metadata.input_fit
+        backend, fit = engine.backend, engine.config.model.metadata.input_fit
         if not isinstance(backend, GpuPictureBackend) or not backend.takes_gpu_pictures:
             return None
         if fit.resize == "letterbox, linear":
@@ -381,18 +389,18 @@ class Job:
                 return
             yield item
 
-    def _inference(self) -> InferenceConfig:
-        config, settings = self._engine.config, self._settings
+    def _inference(self, engine: LoadedModel) -> InferenceConfig:
+        config, settings = engine.config, self._settings
         # Nothing moves in an image.
         is_still = settings.tiles == "auto" and self._task.is_image
         return InferenceConfig(
-            self._engine.backend,
+            engine.backend,
             config.model.metadata.input_size,
             config.wanted,
             settings.every,
             settings.region,
             config.batch,
-            _resize_threads(config.choice.device, self._engine.cores),
+            _resize_threads(config.choice.device, engine.cores),
             config.tracking is not None and not self._task.is_image,
             "natural" if is_still else settings.tiles,
             config.model.metadata.resize,
@@ -495,7 +503,11 @@ class Job:
             ) from error
 
     def _count(
-        self, item: FrameDetections, log: JsonlWriter | None, records: Sequence[CountRecord] = ()
+        self,
+        item: FrameDetections,
+        log: JsonlWriter | None,
+        records: Sequence[CountRecord] = (),
+        doubts: Sequence[Record] = (),
     ) -> None:
         if item.stale:
             return
@@ -504,10 +516,11 @@ class Job:
         if found.track_ids is not None:
             self.report.tracks.update(zip(found.track_ids.tolist(), found.names, strict=True))
         if log is not None:
-            log.add(item.frame, item.detections, counts=[count_dict(each) for each in records])
+            counts = [count_dict(each) for each in records]
+            log.add(item.frame, item.detections, counts=counts, doubts=doubts)
 
     def _open_writer(self, stack: ExitStack, reader: VideoReader) -> VideoWriter | None:
-        output = self._task.output
+        output, redaction = self._task.output, self._settings.redaction
         if output is None:
             return None
         if output != STANDARD_OUTPUT:
@@ -523,9 +536,23 @@ class Job:
             )
         return stack.enter_context(
             VideoWriter(
-                output, reader, self._settings.quality, shift_pts=shift, cores=self._engine.cores
+                output,
+                reader,
+                self._settings.quality,
+                shift_pts=shift,
+                cores=self._engine.cores,
+                carried=EVERYTHING if redaction is None else redaction.carried,
             )
         )
+
+    def _try_writer(self, reader: VideoReader) -> None:
+        """Raise `OutputError` if the video cannot be written; hours later, that would be too late.
+
+        Nothing is tried on the standard output, because it would get the beginning of a video.
+        """
+        if self._task.output != STANDARD_OUTPUT:
+            with ExitStack() as tried:
+                self._open_writer(tried, reader)
 
     def _open_log(self, stack: ExitStack, size: Record) -> JsonlWriter | None:
         if self._log_place is None:
@@ -545,10 +572,16 @@ class Job:
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,
+            **self._more_header,
         }
         if self._log_place.final == STANDARD_OUTPUT:
             return stack.enter_context(StreamedLines(header))
         return stack.enter_context(JsonlWriter(self._log_place, header))
+
+    @property
+    def _more_header(self) -> Record:
+        """What another kind of job adds to the header of the detections, or replaces there."""
+        return {}
 
     def _expected(self, info: VideoInfo) -> int | None:
         settings = self._settings
@@ -588,12 +621,17 @@ def _size(info: VideoInfo) -> Record:
     return {"width": info.width, "height": info.height, "time_base": str(info.time_base)}
 
 
-def _halved(on_progress: Callable[[Counters], None], before: int) -> Callable[[Counters], None]:
-    """Return `on_progress` for one of two readings of a video, each of which is half of the work.
+def share_of(
+    on_progress: Callable[[Counters], None], before: int, readings: int
+) -> Callable[[Counters], None]:
+    """Return `on_progress` for one of several `readings` of a video, which are equal shares of
+    work.
 
-    `before` is the number of frames that were done before.
+    `before` is the number of frames that were done before, in all earlier readings together.
     """
-    return lambda counters: on_progress(replace(counters, done=(before + counters.done) // 2))
+    return lambda counters: on_progress(
+        replace(counters, done=(before + counters.done) // readings)
+    )
 
 
 def _check_space(output: Path, info: VideoInfo, frames: int | None, quality: Quality) -> None:

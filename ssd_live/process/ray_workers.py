@@ -9,7 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +23,11 @@ from ssd_live.errors import (
     UsageError,
 )
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
+from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.redaction_job import job_for
 from ssd_live.process.report import Report
-from ssd_live.process.workers import OnFrames, Worker, load_model_config, own_this_process
+from ssd_live.process.workers import OnFrames, Worker, load_engine, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.choice import batch_for, batch_for_video
 from ssd_live.selection.choose import decide
@@ -63,18 +64,15 @@ class _Worker:
     ) -> None:
         self._settings = settings
         threads = min(threads, machine.available_cores())
-        choice = decide(config.model, backend, precision, workload="throughput").choice
-        if choice != config.choice:
-            in_batches = config.batch == batch_for_video(config.choice)
-            batch = batch_for_video(choice) if in_batches else batch_for(choice)
-            config = replace(config, choice=choice, batch=batch)
-        self._engine = LoadedModel(config, load_model_config(config, threads=threads), threads)
+        config = _chosen_here(config, backend, precision)
+        # The models stay loaded until the process of the actor ends.
+        self._engine = load_engine(config, ExitStack(), threads=threads)
         own_this_process()
         self._cancellation = Cancellation()
         self._frames: tuple[int, int | None] = (0, None)
 
     def run(self, task: Task, log: LogPaths | None) -> tuple[Report, Exception | None]:
-        job = Job(task, self._engine, self._settings, log, self._cancellation)
+        job = job_for(task, self._engine, self._settings, log, self._cancellation)
         self._frames = (0, None)
 
         def note(counters: Any) -> None:
@@ -93,6 +91,19 @@ class _Worker:
 
     def stop(self) -> None:
         self._cancellation.stop()
+
+
+def _chosen_here(
+    config: ModelConfig, backend: str, precision: Precision | Literal["auto"]
+) -> ModelConfig:
+    """Return `config`, and its other models, with the backend that this machine chooses."""
+    others = tuple(_chosen_here(other, backend, precision) for other in config.others)
+    choice = decide(config.model, backend, precision, workload="throughput").choice
+    if choice == config.choice:
+        return replace(config, others=others)
+    in_batches = config.batch == batch_for_video(config.choice)
+    batch = batch_for_video(choice) if in_batches else batch_for(choice)
+    return replace(config, choice=choice, batch=batch, others=others)
 
 
 class RayWorker:

@@ -23,6 +23,7 @@ from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
 from ssd_live.results.counts import check_count_table, write_counts
+from ssd_live.results.doubts import check_doubt_table, write_doubts
 from ssd_live.results.records import LogPaths, check_format, combine
 from ssd_live.results.tracks import check_track_table, write_tracks
 from ssd_live.system.atomic_files import fitting_name, os_error_text
@@ -58,9 +59,9 @@ class RunSummary:
     has the order of the tasks. `failures` are the messages of the inputs that failed or were
     stopped, and `last_error` is the last exception of a failed input. `notes` are messages for the
     user. `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
-    `summary`, `detections`, `track_table` and `count_table` are the paths of the written files, or
-    None. `stopped` is true if the user stopped the work. `counts` and `zone_seconds` are sums of
-    those of the reports.
+    `doubts` is the number of doubtful moments. `summary`, `detections`, `track_table`,
+    `count_table` and `doubt_table` are the paths of the written files, or None. `stopped` is true
+    if the user stopped the work. `counts` and `zone_seconds` are sums of those of the reports.
     """
 
     frames: int = 0
@@ -77,10 +78,12 @@ class RunSummary:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
+    doubts: int = 0
     summary: Path | None = None
     detections: Path | None = None
     track_table: Path | None = None
     count_table: Path | None = None
+    doubt_table: Path | None = None
     stopped: bool = False
     last_error: Exception | None = None
 
@@ -95,10 +98,10 @@ class BatchRunner:
 
     A finished result of an earlier run is reused if it was made with the same `config` and
     `settings`. `detections` is the file for the detections of all inputs, `tracks` that for the
-    table of their tracks, and `counts` that for the table of their counts; each of them may be
-    None. With `overwrite`, existing outputs are replaced
-    and finished results are not reused. After `cancellation.stop`, the tasks that have begun end in
-    order and no others begin.
+    table of their tracks, `counts` that for the table of their counts, and `doubts` that for the
+    table of doubtful moments; each of them may be None. With `overwrite`, existing outputs are
+    replaced and finished results are not reused. After `cancellation.stop`, the tasks that have
+    begun end in order and no others begin.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class BatchRunner:
         overwrite: bool,
         tracks: Path | None = None,
         counts: Path | None = None,
+        doubts: Path | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         self._plan = plan
@@ -125,6 +129,7 @@ class BatchRunner:
         self._detections = detections
         self._tracks = tracks
         self._counts = counts
+        self._doubts = doubts
         self._overwrite = overwrite
 
     def run(self, progress: Progress) -> RunSummary:
@@ -278,6 +283,7 @@ class BatchRunner:
                 task.output and resolve(task.output),
                 *(() if config.tracking is None else (config.tracking,)),
                 *((config.zones,) if config.zones else ()),
+                *((each.model.sha256, each.choice, each.tracking) for each in config.others),
             ],
         )
 
@@ -301,7 +307,7 @@ class BatchRunner:
         they are in a temporary folder, `stack` deletes it. Raises `OutputError` if the folder
         cannot be made.
         """
-        wanted = self._detections or self._tracks or self._counts
+        wanted = self._detections or self._tracks or self._counts or self._doubts
         if wanted is None:
             return {}
         if self._resume_log is not None:
@@ -333,8 +339,8 @@ class BatchRunner:
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
         """Join the detections of all finished inputs into the file that the user named.
 
-        The tables of tracks and of counts are made too. `totals.detections`, `totals.track_table`
-        and `totals.count_table` become the paths of these files. Nothing is done if the user named
+        The tables of tracks, counts and doubts are made too. `totals.detections` and those of the
+        tables become the paths of these files. Nothing is done if the user named
         no file or if no input was finished. Raises `OutputError` if a file cannot be written.
         """
         finished = [
@@ -350,12 +356,15 @@ class BatchRunner:
         if self._counts is not None:
             write_counts(finished, self._counts)
             totals.count_table = self._counts
+        if self._doubts is not None:
+            totals.doubts = write_doubts(finished, self._doubts)
+            totals.doubt_table = self._doubts
         if self._detections is not None:
             if finished != [self._detections]:
                 combine(finished, self._detections)
             totals.detections = self._detections
         if self._resume_log is not None:
-            made = (self._detections, self._tracks, self._counts)
+            made = (self._detections, self._tracks, self._counts, self._doubts)
             self._resume_log.note_results([path for path in made if path is not None])
 
 
@@ -364,17 +373,18 @@ def check_places(
     detections: Path | None,
     tracks: Path | None = None,
     counts: Path | None = None,
+    doubts: Path | None = None,
     *,
     overwrite: bool,
 ) -> None:
     """Check the output paths before any work, so that no file of the user is replaced.
 
-    `detections` is the file for the detections, `tracks` that for the table of tracks, and `counts`
-    that for the table of counts; each may be None. Raises `UsageError` if the ending of one is not
-    supported, if it is also an input, an output, the summary file, the other one or a folder, or if
-    it is in the folder `.ssd_live` of the resume log. Raises `OutputError` if `overwrite` is false
-    and one of these files or the summary file exists already, unless the output folder shows that
-    this program made it.
+    `detections` is the file for the detections, `tracks` that for the table of tracks, `counts`
+    that for the table of counts, and `doubts` that for the doubtful moments; each may be None.
+    Raises `UsageError` if the ending of one is not supported, if it is also an input, an output,
+    the summary file, the other one or a folder, or if it is in the folder `.ssd_live` of the resume
+    log. Raises `OutputError` if `overwrite` is false and one of these files or the summary file
+    exists already, unless the output folder shows that this program made it.
     """
     resume_log = ResumeLog(plan.folder) if plan.folder else None
     if (
@@ -404,6 +414,10 @@ def check_places(
     if counts is not None:
         check_count_table(counts)
         _check_result(counts, "counts", taken, resume_log, overwrite=overwrite)
+        taken.add(resolve(counts))
+    if doubts is not None:
+        check_doubt_table(doubts)
+        _check_result(doubts, "doubts", taken, resume_log, overwrite=overwrite)
 
 
 def _check_result(
@@ -461,6 +475,7 @@ def _add(totals: RunSummary, report: Report) -> None:
     totals.checked += report.checked
     totals.missed += report.missed
     totals.counts.update(report.counts)
+    totals.doubts += report.doubts
     for zone, seconds in report.zone_seconds.items():
         totals.zone_seconds[zone] = totals.zone_seconds.get(zone, 0.0) + seconds
     totals.notes += [note for note in report.notes if note not in totals.notes]

@@ -4,14 +4,16 @@ import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import cv2
 
 from ssd_live.backends.base import Backend
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
+from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
 from ssd_live.process.plan import Task
+from ssd_live.process.redaction_job import job_for
 from ssd_live.process.report import Report
 from ssd_live.results.records import LogPaths
 from ssd_live.selection.load import load_chosen
@@ -54,7 +56,7 @@ class LocalWorker:
         self, task: Task, log: LogPaths | None, on_frames: OnFrames, cancellation: Cancellation
     ) -> None:
         """Process a task in this thread; see `Worker.run`."""
-        job = Job(task, self._engine, self._settings, log, cancellation)
+        job = job_for(task, self._engine, self._settings, log, cancellation)
         self.report = job.report
         job.run(lambda counters: on_frames(counters.done, job.frames_expected))
 
@@ -86,6 +88,23 @@ def load_model_config(
     return machine.at_low_priority(load) if config.choice.device == "CPU" else load()
 
 
+def load_engine(
+    config: ModelConfig,
+    stack: ExitStack,
+    *,
+    threads: int = 0,
+    notify: Callable[[str], None] = lambda _: None,
+) -> LoadedModel:
+    """Load the model of `config` and its other models; `stack` closes them.
+
+    See `load_model_config`. `notify` is called with the description of each backend too.
+    """
+    backend = stack.enter_context(load_model_config(config, threads=threads, notify=notify))
+    notify(f"{config.model.name} on {backend.description}")
+    others = [load_engine(other, stack, threads=threads, notify=notify) for other in config.others]
+    return LoadedModel(config, backend, threads, tuple(others))
+
+
 def own_this_process() -> None:
     """Make file processing faster by changing settings of this whole process.
 
@@ -111,11 +130,30 @@ def local_workers(
     of `engine` stays open.
     """
     with ExitStack() as stack:
-        backends: list[Backend] = [engine.backend]
-        while len(backends) < count and (other := engine.backend.share()) is not None:
-            backends.append(stack.enter_context(other))
-        cores = 0 if len(backends) == 1 else math.ceil(machine.available_cores() / len(backends))
-        yield [
-            LocalWorker(LoadedModel(engine.config, backend, cores), settings)
-            for backend in backends
-        ]
+        engines = [engine]
+        while len(engines) < count and (other := _shared(engine, stack)) is not None:
+            engines.append(other)
+        cores = 0 if len(engines) == 1 else math.ceil(machine.available_cores() / len(engines))
+        yield [LocalWorker(_with_cores(each, cores), settings) for each in engines]
+
+
+def _shared(engine: LoadedModel, stack: ExitStack) -> LoadedModel | None:
+    """Return a loaded model with other handles to the same backends, or None if there are no more.
+
+    `stack` closes them.
+    """
+    backend = engine.backend.share()
+    if backend is None:
+        return None
+    stack.enter_context(backend)
+    others = [_shared(other, stack) for other in engine.others]
+    if None in others:
+        return None
+    return replace(
+        engine, backend=backend, others=tuple(other for other in others if other is not None)
+    )
+
+
+def _with_cores(engine: LoadedModel, cores: int) -> LoadedModel:
+    others = tuple(replace(other, cores=cores) for other in engine.others)
+    return replace(engine, cores=cores, others=others)

@@ -98,13 +98,14 @@ class JsonlWriter:
         stale: bool = False,
         source: str = "",
         counts: Sequence[Record] = (),
+        doubts: Sequence[Record] = (),
     ) -> None:
         """Write the line of one frame.
 
         Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
         detections that were found on an earlier frame. `source` is the name of the frame's source,
-        or "" to write no name. `counts` are the counts that were noticed in this frame. Raises
-        `OutputError` if writing fails.
+        or "" to write no name. `counts` are the counts that were noticed in this frame, and
+        `doubts` the doubtful moments that begin in it. Raises `OutputError` if writing fails.
         """
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
@@ -133,6 +134,8 @@ class JsonlWriter:
             record["stale"] = True
         if counts:
             record["counts"] = list(counts)
+        if doubts:
+            record["doubts"] = list(doubts)
         self._write({"source": source, **record} if source else record)
 
     def flush(self) -> None:

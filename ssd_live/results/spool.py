@@ -5,11 +5,19 @@ import os
 import pickle
 import tempfile
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError
 from ssd_live.system.atomic_files import os_error_text
+
+
+class SpooledFrame(NamedTuple):
+    """What is known of a frame: see `Spool.add`."""
+
+    found: Detections
+    inferred: bool
+    pts: int
 
 
 class Spool:
@@ -28,14 +36,17 @@ class Spool:
         self._left = 0
         self._is_written = False
 
-    def add(self, found: Detections, *, inferred: bool = True) -> None:
-        """Add the detections of the next frame, and whether inference ran on it.
+    def add(self, found: Detections, *, inferred: bool = True, pts: int = 0) -> None:
+        """Add the detections of the next frame, whether inference ran on it, and its time.
+
+        `pts` is in units of the time base of the source.
 
         Raises `OutputError` if the disk is full.
         """
         arrays = (
             *(found.boxes, found.scores, found.class_ids, found.track_ids, found.observed),
             inferred,
+            pts,
         )
         try:
             pickle.dump(arrays, self._file, pickle.HIGHEST_PROTOCOL)
@@ -43,7 +54,7 @@ class Spool:
             raise _full(error) from error
         self._left += 1
 
-    def next(self, classes: tuple[str, ...]) -> tuple[Detections, bool] | None:
+    def next(self, classes: tuple[str, ...]) -> SpooledFrame | None:
         """Return what was added for the next frame, or None if there is no more.
 
         `classes` are the names of the classes.
@@ -57,9 +68,10 @@ class Spool:
         if not self._left:
             return None
         self._left -= 1
-        *arrays, inferred = pickle.load(self._file)
+        *arrays, inferred, pts = pickle.load(self._file)
         boxes, scores, class_ids, track_ids, observed = arrays
-        return Detections(boxes, scores, class_ids, classes, track_ids, observed), inferred
+        found = Detections(boxes, scores, class_ids, classes, track_ids, observed)
+        return SpooledFrame(found, inferred, pts)
 
     def __enter__(self) -> Self:
         return self

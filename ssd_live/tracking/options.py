@@ -1,7 +1,7 @@
 """Choose how objects are tracked, and make the tracker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ssd_live.detections import Detections
 from ssd_live.tracking.candidates import CandidateFilter
 from ssd_live.tracking.tracker import Tracker
-from ssd_live.tracking.two_pass import TwoPassTracker
+from ssd_live.tracking.two_pass import SMOOTHING_SECONDS, TwoPassTracker
 
 # live: each frame is answered at once. two-pass: each frame is answered when it is known what comes
 # after it.
@@ -42,13 +42,17 @@ class TrackingOptions:
 
     `classes` are the names of the C classes of the model, and `thresholds` (C,) are the display
     thresholds of the model for them, by which its scores are judged. A track is shown if its score
-    is at least that of its class in `shown` (C,).
+    is at least that of its class in `shown` (C,). In the two-pass form, a track that was shown once
+    stays until its score is below the part `stays` of that, and its boxes are smoothed over about
+    `smoothing` seconds.
     """
 
     form: TrackingForm
     classes: tuple[str, ...]
     thresholds: tuple[float, ...]
     shown: tuple[float, ...]
+    stays: float = field(default=1.0, repr=False)
+    smoothing: float = field(default=SMOOTHING_SECONDS, repr=False)
 
     @property
     def lowest_score(self) -> float:
@@ -72,7 +76,7 @@ class TrackingOptions:
         """Return a new tracker."""
         candidates = CandidateFilter(self.thresholds)
         if self.form == "two-pass":
-            return TwoPassTracker(self.classes, candidates, self.shown)
+            return TwoPassTracker(self.classes, candidates, self.shown, self.stays, self.smoothing)
         return _AtOnce(Tracker(self.classes, candidates), np.asarray(self.shown, np.float32))
 
 

@@ -27,8 +27,9 @@ _STEP_SECONDS = 2.0
 # So many frames may wait, even if their times do not go on.
 _MOST_WAITING = 4096
 # The standard deviation of the weights of the smoothing, in seconds.
-_SMOOTHING_SECONDS = 0.3
-_REACH_SECONDS = 4 * _SMOOTHING_SECONDS
+SMOOTHING_SECONDS = 0.3
+# The smoothing reaches so many standard deviations far.
+_REACH = 4
 # A track counts as if the network had missed it in so many more frames. Short tracks thus get a low
 # score.
 _DOUBT = 2
@@ -66,19 +67,28 @@ class TwoPassTracker:
     """A tracker that gives each frame back when it knows what comes after it.
 
     `classes` are the names of the classes. `candidates` chooses the detections that are used. A
-    track is shown if its score is at least that of its class in `shown` (C,). Memory is bounded:
-    only the frames of `DELAY_SECONDS` are waiting, or more where detections are seconds apart.
+    track is shown if its score is at least that of its class in `shown` (C,), and stays until it is
+    below the part `stays` of that. `smoothing` is over how many seconds boxes are smoothed. Memory
+    is bounded: only the frames of `DELAY_SECONDS` are waiting, or more where detections are seconds
+    apart.
 
     The score of a track is the root mean square of the scores of its detections, where a frame
     without one counts as 0. With it, the display threshold of a model is right for tracks too.
     """
 
     def __init__(
-        self, classes: Sequence[str], candidates: CandidateFilter, shown: Sequence[float]
+        self,
+        classes: Sequence[str],
+        candidates: CandidateFilter,
+        shown: Sequence[float],
+        stays: float = 1.0,
+        smoothing: float = SMOOTHING_SECONDS,
     ) -> None:
         self._classes = classes
         self._candidates = candidates
         self._shown = shown
+        self._stays = stays
+        self._smoothing = smoothing
         self._frames = self._ids = 0
         self._waiting: deque[_Waiting] = deque()
         self._begin()
@@ -139,7 +149,7 @@ class TwoPassTracker:
                 continue
             # The last detection before the horizon is one end of a gap that may be filled.
             before = int(np.searchsorted(piece.times, horizon, "right")) - 1
-            piece.forget(piece.times[max(before, 0)] - _REACH_SECONDS)
+            piece.forget(piece.times[max(before, 0)] - _REACH * self._smoothing)
         return finished
 
     def _link(self, pieces: dict[int, Piece], horizon: float) -> None:
@@ -189,7 +199,8 @@ class TwoPassTracker:
             first, end = np.searchsorted(times, (piece.begin, piece.last_time + 1e-9))
             searches = piece.last_search - piece.first_search + 1
             score, class_id = math.sqrt(piece.square_sum / (searches + _DOUBT)), piece.class_id
-            if first >= end or score < self._shown[class_id]:
+            lowest = self._shown[class_id] * (self._stays if piece.track_id else 1.0)
+            if first >= end or score < lowest:
                 continue
             if not piece.track_id:
                 self._ids += 1
@@ -200,7 +211,7 @@ class TwoPassTracker:
             shown.append(
                 _Shown(
                     np.arange(first, end),
-                    _smoothed_boxes(piece, times[first:end]),
+                    _smoothed_boxes(piece, times[first:end], self._smoothing),
                     np.full(count, score, np.float32),
                     np.full(count, class_id, np.int32),
                     np.full(count, piece.track_id),
@@ -226,22 +237,24 @@ class TwoPassTracker:
         )
 
 
-def _smoothed_boxes(piece: Piece, times: NDArray[np.float64]) -> NDArray[np.float32]:
+def _smoothed_boxes(
+    piece: Piece, times: NDArray[np.float64], smoothing: float
+) -> NDArray[np.float32]:
     """Return the boxes (N, 4) of a piece at `times` (N,), smoothed both ways.
 
     The box of a detection is the value of a straight line through the detections near it, weighted
-    by their scores and by a Gaussian in time (local linear regression; Fan and Gijbels 1996, 2.3).
-    Between two detections, the box moves evenly.
+    by their scores and by a Gaussian in time with this standard deviation in seconds (local linear
+    regression; Fan and Gijbels 1996, 2.3). Between two detections, the box moves evenly.
     """
     # Only detections near `times` matter.
     low = max(int(np.searchsorted(piece.times, times[0], "right")) - 1, 0)
     high = max(int(np.searchsorted(piece.times, times[-1])), low) + 1
     wanted = piece.times[low:high]
-    reach = (wanted[0] - _REACH_SECONDS, wanted[-1] + _REACH_SECONDS)
+    reach = (wanted[0] - _REACH * smoothing, wanted[-1] + _REACH * smoothing)
     near = slice(*np.searchsorted(piece.times, reach).tolist())
     boxes = piece.boxes[near].astype(np.float64)
     offsets = piece.times[near] - wanted[:, None]
-    weights = np.exp(-0.5 * np.square(offsets / _SMOOTHING_SECONDS)) * piece.scores[near]
+    weights = np.exp(-0.5 * np.square(offsets / smoothing)) * piece.scores[near]
     total = weights.sum(1)
     moments = weights * offsets
     mean, spread = moments.sum(1), (moments * offsets).sum(1)

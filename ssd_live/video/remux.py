@@ -6,7 +6,7 @@ possible, or dropped.
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -224,17 +224,19 @@ class Routing:
     notes: list[str]
 
 
-def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
+def route_streams(
+    streams: list[Stream], container: OutputContainer, *, converted: Collection[str] = ()
+) -> Routing:
     """Add an output stream to `container` for every input stream that it can hold.
 
     `streams` are the input streams. A stream is converted if the container can hold it only in
-    another codec. Return the routes to the output streams, and notes about the streams that are
-    converted or dropped.
+    another codec, or if FFmpeg's name of its codec is in `converted`. Return the routes to the
+    output streams, and notes about the streams that are converted or dropped.
     """
     routes: dict[int, Route] = {}
     notes: list[str] = []
     for stream in streams:
-        route, note = _route(stream, container)
+        route, note = _route(stream, container, converted)
         if route is not None:
             routes[stream.index] = route
         if note:
@@ -242,7 +244,9 @@ def route_streams(streams: list[Stream], container: OutputContainer) -> Routing:
     return Routing(routes, notes)
 
 
-def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, str]:
+def _route(
+    stream: Stream, container: OutputContainer, converted: Collection[str]
+) -> tuple[Route | None, str]:
     label = f"{stream.type} stream {stream.index}"
     if stream.type not in ("audio", "subtitle"):
         return (
@@ -253,9 +257,13 @@ def _route(stream: Stream, container: OutputContainer) -> tuple[Route | None, st
         # PyAV's stubs do not say that an unknown codec has no context.
         return None, f"{label} is dropped: this FFmpeg does not know its codec"
     codec = stream.codec_context.name
-    if _holds(container, stream):
+    if codec not in converted and _holds(container, stream):
         return CopyRoute(_described(stream, container.add_stream_from_template(stream))), ""
-    why = f"{container.format.name} cannot hold {codec}"
+    why = (
+        f"{codec} keeps texts beside the sound"
+        if codec in converted
+        else f"{container.format.name} cannot hold {codec}"
+    )
     if stream.type == "audio":
         for name in _AUDIO_FALLBACKS:
             if av.Codec(name, "w").canonical_name in container.supported_codecs:

@@ -9,11 +9,11 @@ import errno
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import av
 from av.container import OutputContainer
@@ -62,6 +62,15 @@ _SMALLEST_HEVC = 64
 _FRAMES_IN_ORDER = 2
 
 
+# What a copy may take from its source besides the pictures.
+Carried = Literal["sound", "subtitles", "metadata"]
+EVERYTHING: tuple[Carried, ...] = ("sound", "subtitles", "metadata")
+_KIND_OF_STREAM: dict[str, Carried] = {"audio": "sound", "subtitle": "subtitles"}
+# The headers of these codecs hold texts such as the artist and a comment, and are copied with the
+# sound.
+_SOUND_WITH_TEXTS = ("vorbis", "flac", "speex")
+
+
 @dataclass(frozen=True)
 class Quality:
     """A codec with its quality and effort.
@@ -78,9 +87,11 @@ class Quality:
 class VideoWriter:
     """A writer of an annotated copy of the video that a `VideoReader` reads.
 
-    The copy has the same size, the same frame times and the same other streams. `shift_pts` is
-    subtracted from all frame times, in units of the video's time base. Until `finish`, the video is
-    in a part file beside `path`, with `.part` in its name.
+    The copy has the same size, the same frame times and the same other streams. `carried` says
+    which of them; without "metadata", no text of the source and no stream of an unknown kind is in
+    the copy, and nothing is said about streams that are left out. `shift_pts` is subtracted from
+    all frame times, in units of the video's time base. Until `finish`, the video is in a part file
+    beside `path`, with `.part` in its name.
 
     One thread must write all frames in order. `cores` is the number of CPU cores for which the
     encoder x264 starts its own threads (0: all cores of the machine). `notes` are lines for the
@@ -99,6 +110,7 @@ class VideoWriter:
         *,
         shift_pts: int = 0,
         cores: int = 0,
+        carried: Collection[Carried] = EVERYTHING,
     ) -> None:
         self.path = path
         self._replaces = path.exists()
@@ -133,8 +145,7 @@ class VideoWriter:
             self._stream = self._add_video(
                 encoder.name, reader, encoder.options_for(quality.crf, quality.preset), cores
             )
-            self._routing: Routing = route_streams(reader.other_streams, self._container)
-            self._container.metadata.update(self._metadata_of(reader))
+            self._routing = self._routed(reader, carried)
             self._open_encoder(quality.codec, reader)
             self._container.start_encoding()
             # Such as AAC of a transport stream, which `delay_moov` would otherwise refuse.
@@ -298,6 +309,21 @@ class VideoWriter:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
         _delete(self.part)
+
+    def _routed(self, reader: VideoReader, carried: Collection[Carried]) -> Routing:
+        """Add the other streams and the metadata that are carried, and return the routes."""
+        streams = [
+            stream
+            for stream in reader.other_streams
+            if _KIND_OF_STREAM.get(stream.type, "metadata") in carried
+        ]
+        if "metadata" in carried:
+            self._container.metadata.update(self._metadata_of(reader))
+            return route_streams(streams, self._container)
+        routing = route_streams(streams, self._container, converted=_SOUND_WITH_TEXTS)
+        for output in self._container.streams:
+            output.metadata.clear()
+        return routing
 
     def _metadata_of(self, reader: VideoReader) -> dict[str, str]:
         """Return the metadata of the input; in an MP4, the timecode is left for the copy."""

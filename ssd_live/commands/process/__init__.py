@@ -73,6 +73,38 @@ class Request:
             help="Write a table with one row for each count; needs --zones.",
         ),
     ] = None
+    redact: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="Hide objects of these classes in the copy, such as person,face. Follows objects, "
+            "draws nothing, and carries no metadata and no subtitles.",
+        ),
+    ] = ""
+    redact_style: Annotated[
+        Literal["solid", "pixelate", "blur"],
+        typer.Option(help="How objects are hidden; only solid cannot be undone at all."),
+    ] = "solid"
+    redact_margin: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=2,
+            metavar="SHARE",
+            help="How much a hidden region is larger than the box at each side, as a share of it.",
+        ),
+    ] = 0.2
+    redact_sound: Annotated[
+        Literal["keep", "remove"],
+        typer.Option(help="Whether a redacted copy has the sound of its source."),
+    ] = "keep"
+    doubts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Write a table of the moments that a person should check; needs --redact.",
+        ),
+    ] = None
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False
     model: Model = DEFAULT_MODEL
     backend: Backend = "auto"

@@ -8,29 +8,31 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ssd_live.analytics.zones import check_classes, read_zones
+from ssd_live.analytics.zones import Zone, check_classes, read_zones
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in, tiles_in
 from ssd_live.commands.process import Request
+from ssd_live.commands.process.redact import models_that_see, redaction_filter, redaction_of
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
-from ssd_live.detection.filter import detection_filter, for_tracking
+from ssd_live.detection.filter import DetectionFilter, detection_filter, for_tracking
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import LoadedModel, ModelConfig, ProcessOptions
+from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, make_plan
 from ssd_live.process.report import Report
 from ssd_live.process.run import BatchRunner, RunSummary, check_places, objects_text
-from ssd_live.process.workers import Worker, load_model_config, local_workers, own_this_process
+from ssd_live.process.workers import Worker, load_engine, local_workers, own_this_process
 from ssd_live.selection.choice import batch_for, batch_for_video, parse_constraint
 from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.measure import measured
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, check_writable
+from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.encoders import (
     CRF_RANGE,
     DEFAULT_CRF,
@@ -67,6 +69,8 @@ def run(request: Request) -> None:
         raise UsageError("--ray-address is for --runner ray; give both or neither")
     if request.json_file is not None:
         check_writable(request.json_file)
+    if settings.redaction is not None:
+        request = replace(request, track="two-pass")
     task = streamed_task(request) if is_streamed(request) else None
     plan = _plan(request) if task is None else Plan((task,), None)
     needing = [name for name in ("every", "tiles") if getattr(request, name) == "auto"]
@@ -80,21 +84,7 @@ def run(request: Request) -> None:
     zones = () if request.zones is None else read_zones(request.zones)
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
-    model = find_model(request.model)
-    wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
-    tracking = None
-    if request.track is not None and request.track != "off":
-        tracking, wanted = for_tracking(request.track, model.metadata, wanted)
-    decision = decide(
-        model, request.backend, request.precision, workload="throughput", notify=notify
-    )
-    choice = decision.choice
-    # Images come one at a time, so a larger batch would be computed mostly for empty places. With
-    # --every, the frames without inference would wait until the batch is full.
-    in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
-    batch = batch_for_video(choice) if in_batches else batch_for(choice)
-    check_classes(zones, model.metadata.classes)
-    config = ModelConfig(model, choice, wanted, batch, tracking, zones)
+    config, decision = _config(request, settings, plan, zones)
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
@@ -118,6 +108,7 @@ def run(request: Request) -> None:
             overwrite=request.overwrite,
             tracks=request.tracks,
             counts=request.counts,
+            doubts=request.doubts,
             cancellation=cancellation,
         )
         with (
@@ -129,7 +120,7 @@ def run(request: Request) -> None:
     if request.json_file is not None:
         _write_json(request, request.json_file, plan, totals)
     if _is_worth_measuring(decision, totals, request):
-        _measure_for_later(model, request)
+        _measure_for_later(config.model, request)
     if totals.stopped:
         raise CancelledError(totals.failures[-1] if totals.failures else "stopped")
     if totals.failures:
@@ -141,6 +132,37 @@ def run(request: Request) -> None:
             f"{len(totals.failures)} of {len(plan.tasks)} inputs failed, see the errors above; the "
             "others are done"
         ) from totals.last_error
+
+
+def _config(
+    request: Request, settings: ProcessOptions, plan: Plan, zones: tuple[Zone, ...]
+) -> tuple[ModelConfig, Decision]:
+    """Return the models and how they are run, and why the first one is run so."""
+    found: list[tuple[ModelFile, TrackingOptions | None, DetectionFilter]] = []
+    if settings.redaction is None:
+        model = find_model(request.model)
+        wanted = detection_filter(model.metadata, request.threshold, names_in(request.classes))
+        tracking = None
+        if request.track is not None and request.track != "off":
+            tracking, wanted = for_tracking(request.track, model.metadata, wanted)
+        found.append((model, tracking, wanted))
+    else:
+        for model, names in models_that_see(settings.redaction.classes, request.model):
+            found.append((model, *redaction_filter(model.metadata, request.threshold, names)))
+    decisions = [
+        decide(model, request.backend, request.precision, workload="throughput", notify=notify)
+        for model, _, _ in found
+    ]
+    # Images come one at a time, so a larger batch would be computed mostly for empty places. With
+    # --every, the frames without inference would wait until the batch is full.
+    in_batches = settings.every == 1 and not any(task.is_image for task in plan.tasks)
+    configs = []
+    for (model, tracking, wanted), decision in zip(found, decisions, strict=True):
+        choice = decision.choice
+        batch = batch_for_video(choice) if in_batches else batch_for(choice)
+        configs.append(ModelConfig(model, choice, wanted, batch, tracking))
+    check_classes(zones, found[0][0].metadata.classes)
+    return replace(configs[0], zones=zones, others=tuple(configs[1:])), decisions[0]
 
 
 def _is_worth_measuring(decision: Decision, totals: RunSummary, request: Request) -> bool:
@@ -196,12 +218,9 @@ def _workers(
         )
         notify(f"running {config.model.name} in {len(workers)} Ray workers")
         return workers
-    backend = stack.enter_context(load_model_config(config, notify=notify))
-    notify(f"{config.model.name} on {backend.description}")
+    engine = load_engine(config, stack, notify=notify)
     count = request.jobs or max(machine.available_cores() // _CORES_FOR_ONE, 1)
-    return stack.enter_context(
-        local_workers(LoadedModel(config, backend), settings, min(count, inputs))
-    )
+    return stack.enter_context(local_workers(engine, settings, min(count, inputs)))
 
 
 def _settings(request: Request) -> ProcessOptions:
@@ -230,6 +249,7 @@ def _settings(request: Request) -> ProcessOptions:
         request.hardware_decoding,
         tiles_in(request.tiles),
         BoxStyle(request.labels, request.line_width),
+        redaction_of(request),
     )
 
 
@@ -283,7 +303,12 @@ def _plan(request: Request) -> Plan:
         )
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
     check_places(
-        plan, request.detections, request.tracks, request.counts, overwrite=request.overwrite
+        plan,
+        request.detections,
+        request.tracks,
+        request.counts,
+        request.doubts,
+        overwrite=request.overwrite,
     )
     return plan
 
@@ -335,6 +360,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
         **({} if request.every != "auto" else _detected_counts(totals)),
         **({} if request.zones is None else {"zones": _zone_counts(totals)}),
+        **({"doubtful_moments": totals.doubts} if request.redact else {}),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
         or [{"input": str(task.source), "output": str(task.output or "")} for task in plan.tasks],
@@ -354,6 +380,14 @@ def _detected_text(totals: RunSummary | Report) -> str:
         return f"{share}; too few objects to tell what was missed"
     same = 1 - totals.missed / totals.checked
     return f"{share}; {same:.1%} of the same found, on a sample of {totals.checked} detections"
+
+
+def _doubts_text(totals: RunSummary) -> str:
+    """Say how many moments a person should check, and where they are listed."""
+    moments = "1 doubtful moment" if totals.doubts == 1 else f"{totals.doubts} doubtful moments"
+    if totals.doubt_table is None:
+        return f"{moments}; --doubts FILE.csv lists them"
+    return f"{moments}, see {totals.doubt_table}"
 
 
 def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
@@ -382,6 +416,8 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     print(f"objects: {objects_text(totals.objects) or 'none'}")
     if totals.tracks:
         print(f"distinct objects: {objects_text(totals.tracks)}")
+    if request.redact:
+        print(_doubts_text(totals))
     for line in _zone_lines(totals):
         print(line)
     if request.every == "auto":

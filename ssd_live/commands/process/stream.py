@@ -9,12 +9,13 @@ from ssd_live.commands.progress import TerminalProgress, notify
 from ssd_live.errors import UsageError
 from ssd_live.pipeline.batch import Counters
 from ssd_live.pipeline.cancellation import Cancellation
-from ssd_live.process.job import Job, LoadedModel, ModelConfig, ProcessOptions
+from ssd_live.process.job import ModelConfig, ProcessOptions
 from ssd_live.process.plan import Plan, Task, make_plan
+from ssd_live.process.redaction_job import job_for
 from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome
 from ssd_live.process.run import check_places
-from ssd_live.process.workers import load_model_config, own_this_process
+from ssd_live.process.workers import load_engine, own_this_process
 from ssd_live.results.records import LogPaths
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT, STREAM, StandardInput
 
@@ -37,7 +38,8 @@ def streamed_task(request: Request) -> Task:
         raise UsageError(
             "the standard input or output (-) works without --runner ray; leave it out"
         )
-    for name, value in (("tracks", request.tracks), ("counts", request.counts)):
+    tables = (("tracks", request.tracks), ("counts", request.counts), ("doubts", request.doubts))
+    for name, value in tables:
         if value is not None:
             raise UsageError(
                 f"--{name} does not work with the standard input or output (-); give files, or "
@@ -93,11 +95,10 @@ def run_streamed(
         check_places(Plan((task,), None), place, overwrite=request.overwrite)
         log = LogPaths(place, place)
     with ExitStack() as stack:
-        backend = stack.enter_context(load_model_config(config, notify=notify))
-        notify(f"{config.model.name} on {backend.description}")
+        engine = load_engine(config, stack, notify=notify)
         own_this_process()
         cancellation = Cancellation()
-        job = Job(task, LoadedModel(config, backend), settings, log, cancellation)
+        job = job_for(task, engine, settings, log, cancellation)
         with (
             ends_in_order(cancellation.stop, "stopping ...", cancellation.abort),
             cancellation.calls(StandardInput.stop),

@@ -1,0 +1,297 @@
+"""Process one input so that objects of some classes do not show in its copy."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import av
+
+from ssd_live.detections import Detections
+from ssd_live.errors import BackendError, CancelledError, UsageError
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.imaging.redaction import Hider
+from ssd_live.pipeline.batch import Counters
+from ssd_live.pipeline.cancellation import Cancellation
+from ssd_live.pipeline.in_flight import FrameDetections
+from ssd_live.process.frame_stages import TrackedFrames
+from ssd_live.process.job import Job, LoadedModel, ProcessOptions, share_of
+from ssd_live.process.plan import Task
+from ssd_live.process.redaction import (
+    CoveredFrames,
+    RedactionOptions,
+    Redactor,
+    doubt_record,
+    united,
+)
+from ssd_live.process.report import Report
+from ssd_live.results.records import JsonlWriter, LogPaths, Record
+from ssd_live.results.spool import Spool
+from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
+from ssd_live.tracking.coverage import Coverage, Doubt, covered
+from ssd_live.tracking.options import TrackingOptions
+from ssd_live.video.reader import VideoReader
+from ssd_live.video.writer import VideoWriter
+
+
+def job_for(
+    task: Task,
+    engine: LoadedModel,
+    settings: ProcessOptions,
+    log: LogPaths | None,
+    cancellation: Cancellation | None = None,
+) -> Job:
+    """Return the job for one task, of the kind that `settings` ask for; see `Job`."""
+    kind = Job if settings.redaction is None else RedactionJob
+    return kind(task, engine, settings, log, cancellation)
+
+
+class RedactionJob(Job):
+    """A job that hides objects in the copy of its input; see `Job`.
+
+    A video is read once for each model, and once more to write it, because what must be hidden in a
+    frame is known only when later frames were seen. Until then nothing of the video is kept but
+    boxes. The detections that are written are the regions that are hidden.
+    """
+
+    @property
+    def _engines(self) -> tuple[LoadedModel, ...]:
+        return (self._engine, *self._engine.others)
+
+    @property
+    def _redaction(self) -> RedactionOptions:
+        redaction = self._settings.redaction
+        assert redaction is not None
+        return redaction
+
+    @property
+    def _more_header(self) -> Record:
+        """How objects are hidden, and the classes of all models, one after another."""
+        classes: list[str] = []
+        categories: list[int] = []
+        models: list[Record] = []
+        for engine in self._engines:
+            config = engine.config
+            first = max(categories) + 1 if categories else 0
+            classes += config.wanted.classes
+            categories += [first + number for number in config.model.metadata.category_ids]
+            models.append({"model": config.model.name, "model_sha256": config.model.sha256})
+        redaction = self._redaction
+        return {
+            "classes": classes,
+            "category_ids": categories,
+            "redaction": {
+                "classes": list(redaction.classes),
+                "style": redaction.style,
+                "margin": redaction.margin,
+                "models": models,
+            },
+        }
+
+    def _run_image(self) -> None:
+        frame = read_image(self._task.source)
+        self._check_region(frame.width, frame.height)
+        size = frame.width, frame.height
+        with ExitStack() as stack:
+            log = self._open_log(stack, {"width": size[0], "height": size[1], "time_base": None})
+            parts: list[Detections] = []
+            doubts: list[Doubt] = []
+            for engine in self._engines:
+                tracking = _tracking_of(engine)
+                found = tracking.of_image(self._found_in(frame, engine))
+                parts.append(covered(found, size, self._redaction.margin))
+                doubts += [
+                    Doubt(0.0, 0.0, each.name, 0, "low score")
+                    for each in found
+                    if each.score < tracking.thresholds[each.class_id]
+                ]
+            hidden = united(parts, [0] * len(parts))
+            self.report.doubts = len(doubts)
+            records = [doubt_record(doubt) for doubt in doubts]
+            self._count(FrameDetections(frame, hidden), log, doubts=records)
+            self.report.detected_frames += 1
+            picture = frame.planes[0].copy()
+            Hider(self._redaction.style).hide((picture,), hidden.boxes)
+            assert self._task.output is not None
+            write_image(self._task.output, picture)
+            if log is not None:
+                log.finish()
+
+    def _found_in(self, frame: Frame, engine: LoadedModel) -> Detections:
+        """Return what a model finds in an image; raises `CancelledError` if the work is stopped."""
+        found: list[Detections] = []
+
+        def sink(item: FrameDetections | av.Packet) -> None:
+            assert isinstance(item, FrameDetections)
+            found.append(item.detections)
+
+        inference = self._inference(engine)
+        self._run_pipeline(iter([frame]), inference, sink, lambda _: None, pixels=False)
+        if not found:
+            raise CancelledError(f"stopped before {self._task.source} was processed")
+        return found[0]
+
+    def _run_video(self, on_progress: Callable[[Counters], None]) -> None:
+        if self._task.source == STANDARD_INPUT:
+            raise UsageError(
+                "--redact reads the video more than once, which the standard input cannot; give a "
+                "file"
+            )
+        readings = len(self._engines) + 1
+        read = 0
+        spools: list[Spool] = []
+        doubts: list[Doubt] = []
+        # The ids of the tracks of each model follow those of the models before it.
+        first_ids: list[int] = []
+        with ExitStack() as stack:
+            for engine in self._engines:
+                spool = stack.enter_context(Spool())
+                first_ids.append(max(self.report.tracks, default=0))
+                with ExitStack() as reading:
+                    reader = self._open_reader(reading, engine)
+                    if not spools:
+                        self._try_writer(reader)
+                        self._try_log()
+                    share = share_of(on_progress, read, readings)
+                    doubts += self._search(reader, engine, spool, first_ids[-1], share)
+                    if self._cancellation.is_stopped:
+                        raise CancelledError(
+                            f"stopped before a frame of {self._task.source} was written"
+                        )
+                    if not self.report.frames:
+                        self._end(reader, None, None)
+                spools.append(spool)
+                read += self.report.frames
+            self.report.doubts = len(doubts)
+            reader = self._open_reader(stack)
+            writer = self._open_writer(stack, reader)
+            assert writer is not None
+            log = self._open_log(
+                stack,
+                {
+                    "width": reader.info.width,
+                    "height": reader.info.height,
+                    "time_base": str(reader.info.time_base),
+                },
+            )
+            hidden = HiddenFrames(self._task, self._engines, spools, first_ids, doubts)
+            self._hide(reader, writer, log, hidden, share_of(on_progress, read, readings))
+            self._end(reader, writer, log)
+
+    def _try_log(self) -> None:
+        """Raise `OutputError` if the detections cannot be written, as `_try_writer` does."""
+        if self._log_place is not None and self._log_place.final != STANDARD_OUTPUT:
+            with ExitStack() as tried:
+                self._open_log(tried, {})
+
+    def _search(
+        self,
+        reader: VideoReader,
+        engine: LoadedModel,
+        spool: Spool,
+        first_id: int,
+        on_progress: Callable[[Counters], None],
+    ) -> list[Doubt]:
+        """Put what must be hidden in each frame into `spool`, and return the doubtful moments.
+
+        Ids of tracks are counted from `first_id` on in the doubts and in the report, but from 0 on
+        in the spool.
+        """
+        tracking = _tracking_of(engine)
+        # The first model alone says on how many frames inference ran.
+        report = self.report if engine is self._engine else Report(stages=self.report.stages)
+        tracked = TrackedFrames(tracking, report)
+        coverage = Coverage(
+            tracking.classes,
+            tracking.thresholds,
+            (reader.info.width, reader.info.height),
+            self._redaction.margin,
+        )
+        frames = CoveredFrames(coverage, spool)
+
+        def keep(finished: Sequence[FrameDetections]) -> None:
+            for item in finished:
+                its = item.detections
+                assert its.track_ids is not None
+                ids = (its.track_ids + first_id).tolist()
+                self.report.tracks.update(zip(ids, its.names, strict=True))
+                frames.add(item)
+
+        def sink(item: FrameDetections | av.Packet) -> None:
+            assert isinstance(item, FrameDetections)
+            keep(tracked.add(item))
+
+        source = self._wanted_items(reader, set())
+        self._run_pipeline(source, self._inference(engine), sink, on_progress, pixels=False)
+        keep(tracked.finish())
+        frames.finish()
+        return [doubt.renumbered(first_id) for doubt in coverage.doubts]
+
+    def _hide(
+        self,
+        reader: VideoReader,
+        writer: VideoWriter,
+        log: JsonlWriter | None,
+        hidden: "HiddenFrames",
+        on_progress: Callable[[Counters], None],
+    ) -> None:
+        """Write the frames of `reader` to `writer`, without what is hidden."""
+        redact = Redactor(self.report, self._redaction.style)
+
+        def sink(item: FrameDetections | av.Packet) -> None:
+            if isinstance(item, av.Packet):
+                writer.write_packet(item)
+                return
+            found, doubts = hidden.of(item.frame)
+            redact(item.frame, found, writer)
+            self._count(FrameDetections(item.frame, found), log, doubts=doubts)
+
+        items = self._wanted_items(reader, writer.carried_streams)
+        self._run_pipeline(items, None, sink, on_progress, pixels=True)
+
+
+class HiddenFrames:
+    """What is hidden in the frames of one video, which are asked for in order.
+
+    `spools` hold what each of the `engines` found in the video of `task`, and `first_ids` the
+    number that is added to the ids of its tracks. `doubts` are the doubtful moments.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        engines: Sequence[LoadedModel],
+        spools: Sequence[Spool],
+        first_ids: Sequence[int],
+        doubts: Sequence[Doubt],
+    ) -> None:
+        self._task = task
+        self._classes = [engine.config.wanted.classes for engine in engines]
+        self._spools, self._first_ids = spools, first_ids
+        self._doubts = deque(sorted(doubts, key=lambda doubt: (doubt.begin, doubt.track_id)))
+
+    def of(self, frame: Frame) -> tuple[Detections, list[Record]]:
+        """Return what is hidden in the next frame, and the doubtful moments that begin in it.
+
+        Raises `BackendError` if this is not the frame in which objects were searched for. It would
+        otherwise be written with its objects in plain sight.
+        """
+        parts = []
+        for spool, classes in zip(self._spools, self._classes, strict=True):
+            known = spool.next(classes)
+            if known is None or known.pts != frame.pts:
+                raise BackendError(
+                    f"{self._task.source}: the file gave other frames when it was read again; do "
+                    "not change it meanwhile"
+                )
+            parts.append(known.found)
+        begun = []
+        while self._doubts and self._doubts[0].begin <= frame.time:
+            begun.append(doubt_record(self._doubts.popleft()))
+        return united(parts, self._first_ids), begun
+
+
+def _tracking_of(engine: LoadedModel) -> TrackingOptions:
+    tracking = engine.config.tracking
+    assert tracking is not None
+    return tracking

@@ -86,7 +86,14 @@ def _section(
     source = summary.header.source
     if not options.has_pictures:
         return without_pictures(summary, "Pictures of the video were left out on request.")
-    video = named.get(source) or find_video(log, source)
+    video = named.get(source)
+    if video is None and summary.header.hides_objects:
+        note = (
+            "There are no pictures, because the objects are hidden in the copy of this video; name "
+            "the copy with --video."
+        )
+        return without_pictures(summary, note)
+    video = video or find_video(log, source)
     if video is None:
         note = "There are no pictures, because the video was not found; name it with --video."
         return without_pictures(summary, note)

@@ -33,6 +33,7 @@ class LogHeader:
     `source` is its name. `width` and `height` are in pixels of the upright frames. `is_image` says
     that the source is an image and has no times. `zones` are empty if they cannot be read.
     `settings` holds what is known of the model and the run, as (name, value) to show.
+    `hides_objects` is whether the run made a copy in which the objects are hidden.
     """
 
     source: str
@@ -41,6 +42,7 @@ class LogHeader:
     is_image: bool
     zones: tuple[Zone, ...]
     settings: tuple[tuple[str, str], ...]
+    hides_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _header(record: dict[str, Any]) -> LogHeader | None:
         record.get("time_base") is None,
         _zones(record.get("zones", [])),
         _settings(record),
+        "redaction" in record,
     )
 
 

@@ -1,6 +1,7 @@
 """`report`: one HTML page of the detections of a video."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -178,3 +179,20 @@ def test_a_full_disk_is_said_and_leaves_nothing(log: Path, small_disk: Path, ssd
     assert "no space left" in answer.err
     assert len(answer.err.splitlines()) == 2
     assert list(small_disk.iterdir()) == [filler]
+
+
+def test_who_was_hidden_is_not_shown_in_the_report(
+    process: Process, ssd: Ssd, tmp_path: Path
+) -> None:
+    """The pictures of the source are beside the log, and stay out of the page."""
+    source, log, page = tmp_path / "part.mp4", tmp_path / "found.jsonl", tmp_path / "page.html"
+    shutil.copy(SAMPLE, source)
+    words = ("-o", tmp_path / "copy.mp4", "--redact", "person,bicycle,car", "--max-frames", "60")
+    assert process(source, *words, "--detections", log).code == 0
+    assert ssd("report", log, "-o", page).code == 0
+    text = page.read_text("utf-8")
+    assert "the objects are hidden in the copy" in text
+    assert Page(text).images() == []
+    copy = ssd("report", log, "-o", page, "--overwrite", "--video", tmp_path / "copy.mp4")
+    assert copy.code == 0, copy.err
+    assert len(Page(page.read_text("utf-8")).images()) > 1

@@ -438,6 +438,14 @@
         <translation>선과 영역을 그리고 넘어가거나 머무는 물체를 셉니다</translation>
     </message>
     <message>
+        <source>&amp;Heat map</source>
+        <translation>히트맵(&amp;H)</translation>
+    </message>
+    <message>
+        <source>Show where objects stood since the source was opened</source>
+        <translation>소스를 연 뒤로 물체가 있던 곳을 표시합니다</translation>
+    </message>
+    <message>
         <source>Follow ob&amp;jects</source>
         <translation>물체 추적(&amp;J)</translation>
     </message>

@@ -344,6 +344,13 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "heat_map",
+            translate("Actions", "&Heat map"),
+            ("K",),
+            translate("Actions", "Show where objects stood since the source was opened"),
+            True,
+        ),
+        ActionSpec(
             "small_objects",
             translate("Actions", "Find sm&all objects"),
             ("M",),

@@ -54,7 +54,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         translate("Menus", "&View"),
         video,
         ("hud", "hud_details", "detection_panel", "object_panel", "zone_panel", "numbers_panel"),
-        ("source_rate", "track", "small_objects"),
+        ("source_rate", "track", "small_objects", "heat_map"),
         ("threshold_up", "threshold_down", "search_classes"),
         ("reset_layout", "preferences"),
     )

@@ -40,6 +40,7 @@ from ssd_live.gui.welcome import WelcomePanel
 from ssd_live.gui.zone_editor import ZoneEditor
 from ssd_live.gui.zone_painter import paint_zones
 from ssd_live.imaging.overlay import BoxStyle
+from ssd_live.imaging.pixels import Pixels
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.pipeline.picture import Picture, Viewport
@@ -91,6 +92,7 @@ class VideoView(QWidget):
         self.zones.repainted.connect(self._zones_repainted)
         self.zones.edited.connect(lambda _: self.update())
         self._zone_counts: dict[str, ZoneCounts] = {}
+        self._heat = QImage()
         self._marks = Marks()
         # The id of the object that stays in the middle, or 0, and when it was seen last.
         self._followed = 0
@@ -269,6 +271,20 @@ class VideoView(QWidget):
             self._zone_counts = counts
             self.update()
 
+    def show_heat(self, pixels: Pixels | None) -> None:
+        """Show a heat map, BGRA (h, w, 4) uint8, over the whole frame; None shows none."""
+        if pixels is None and self._heat.isNull():
+            return
+        if pixels is None:
+            self._heat = QImage()
+        else:
+            height, width, _ = pixels.shape
+            image = QImage(
+                pixels.data, width, height, pixels.strides[0], QImage.Format.Format_ARGB32
+            )
+            self._heat = image.copy()
+        self.update()
+
     def _zones_repainted(self) -> None:
         if self.zones.drawn_kind is not None:
             self.setCursor(Qt.CursorShape.CrossCursor)
@@ -443,6 +459,9 @@ class VideoView(QWidget):
         if self._hud and not self.signal_panel.text:
             hud = paint_lines(painter, self._hud, QPointF(10, 10 + self._top()), self.width() - 40)
         found = self.visible_detections()
+        if self._picture is not None and not self._heat.isNull():
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(self._whole_area(), self._heat)
         taken = [] if hud is None else [hud]
         if self._picture is not None and (self.zones.zones or self.zones.is_on):
             painter.setClipRect(self._shown_area())

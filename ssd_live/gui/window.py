@@ -44,6 +44,8 @@ from ssd_live.video.sources import SourceOptions
 
 _PULSE_MS = 100
 _SAMPLE_MS = 250
+# The heat map is drawn anew after so many samples.
+_HEAT_SAMPLES = 4
 _ZOOM_STEP = 1.5
 # In logical pixels; a smaller screen makes the window smaller.
 _FIRST_SIZE = (1180, 720)
@@ -82,6 +84,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._options = options
         self._models = models
+        self._samples = 0
         self.setWindowTitle("ssd_live")
         self.setAcceptDrops(True)
         self.actions_by_name = Actions(self)
@@ -230,6 +233,7 @@ class MainWindow(QMainWindow):
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
         connect("small_objects", self._set_small_objects)
+        connect("heat_map", self._show_heat)
         connect("threshold_up", lambda: self.panel.nudge_threshold(1))
         connect("threshold_down", lambda: self.panel.nudge_threshold(-1))
         connect("search_classes", self._docks.search_classes)
@@ -423,6 +427,12 @@ class MainWindow(QMainWindow):
             self.actions_by_name["track"].setChecked(True)
             self._set_tracking()
 
+    def _show_heat(self) -> None:
+        """Show the heat map of each source over its picture, if the user wants it."""
+        on = self.actions_by_name["heat_map"].isChecked()
+        for view in self.grid.views:
+            view.show_heat(view.stream.heat_map.pixels() if on else None)
+
     def _set_small_objects(self) -> None:
         """Look in tiles, or no more. Not every frame shows every tile, so objects are tracked."""
         on = self._settings.small_objects = self.actions_by_name["small_objects"].isChecked()
@@ -506,6 +516,9 @@ class MainWindow(QMainWindow):
     def _sample(self) -> None:
         self._readout.sample()
         self._zones.follow()
+        self._samples += 1
+        if self._samples % _HEAT_SAMPLES == 0 and self.actions_by_name["heat_map"].isChecked():
+            self._show_heat()
         if not self._objects.isVisible():
             return
         if self._session.tracks_objects:

@@ -10,6 +10,7 @@ from ssd_live.closing import Closing
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.errors import UsageError
 from ssd_live.imaging.overlay import BoxStyle
+from ssd_live.live.heat_map import LiveHeatMap
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.live.seen_objects import SeenObjects
 from ssd_live.live.zone_watch import ZoneWatch
@@ -40,9 +41,9 @@ class LiveSource(Closing):
 
     `pipeline` reads the source, runs inference and renders the frames. `in_use` is the model that
     all sources of the session use. `recorded` is called in the recording thread when a recording
-    has ended. `seen_objects` lists the objects that were followed, and `zone_watch` counts them at
-    the zones of the source. `close` waits for the end of all
-    threads, and `stop` does not wait.
+    has ended. `seen_objects` lists the objects that were followed, `zone_watch` counts objects at
+    the zones of the source, and `heat_map` adds up where they stood. `close` waits for the end of
+    all threads, and `stop` does not wait.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class LiveSource(Closing):
         self._ending: list[Recorder] = []
         self.seen_objects = SeenObjects(lambda: in_use.filter)
         self.zone_watch = ZoneWatch(lambda: in_use.filter)
+        self.heat_map = LiveHeatMap(lambda: in_use.filter)
         pipeline.detections_listener = self._note
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
@@ -67,10 +69,12 @@ class LiveSource(Closing):
         self.pipeline.open(spec, options)
         self.seen_objects.clear()
         self.zone_watch.clear()
+        self.heat_map.clear()
 
     def _note(self, live_frame: LiveFrame) -> None:
         self.seen_objects.note(live_frame)
         self.zone_watch.note(live_frame)
+        self.heat_map.note(live_frame)
 
     @property
     def spec(self) -> SourceSpec | None:
@@ -103,6 +107,7 @@ class LiveSource(Closing):
         self.seen_objects.clear()
         self.set_zones(())
         self.zone_watch.clear()
+        self.heat_map.clear()
 
     @property
     def recorder(self) -> Recorder | None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.analytics.zones import Zone
+from ssd_live.imaging.heat import heat_pixels, heat_ramp
 from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.zone_overlay import arrow_of
 from ssd_live.reporting.colours import hex_of
@@ -16,14 +17,6 @@ from ssd_live.reporting.summary import Track
 
 # Paths of so many tracks are drawn: of those that were seen the longest.
 MOST_PATHS = 300
-# Each cell of the heat map has so many pixels on a side. The browser enlarges them smoothly.
-_CELL_PIXELS = 4
-_SMOOTH_CELLS = 1.3
-# Cells with this share of the largest value, and more, have the hottest colour.
-_HOTTEST_PERCENTILE = 99.5
-_MOST_ALPHA = 0.85
-# The dark end of the ramp cannot be told from a shadow.
-_RAMP_BEGIN, _RAMP_END = 70, 250
 
 
 def still_of(picture: Picture | None, size: tuple[int, int], name: str) -> Markup:
@@ -65,23 +58,13 @@ def heat_png(heat: NDArray[np.float32]) -> bytes:
 
     `heat` (rows, columns) float32 counts how often feet stood in each cell.
     """
-    rows, columns = heat.shape
-    smooth = cv2.GaussianBlur(heat, (0, 0), _SMOOTH_CELLS)
-    hottest = float(np.percentile(smooth[smooth > 0], _HOTTEST_PERCENTILE)) if heat.any() else 1.0
-    # With the square root, places where somebody was only once can be seen too.
-    level = np.sqrt(np.clip(smooth / hottest, 0, 1)).astype(np.float32)
-    size = columns * _CELL_PIXELS, rows * _CELL_PIXELS
-    level = np.clip(cv2.resize(level, size, interpolation=cv2.INTER_LINEAR), 0, 1)
-    ramp = _ramp()
-    colours = ramp[np.rint(level * (len(ramp) - 1)).astype(int)]
-    alpha = np.rint(255 * _MOST_ALPHA * np.clip(1.6 * level, 0, 1)).astype(np.uint8)
-    _, data = cv2.imencode(".png", np.dstack([colours, alpha]))
+    _, data = cv2.imencode(".png", heat_pixels(heat))
     return bytes(data.tobytes())
 
 
 def heat_legend() -> Markup:
     """Return the colours of the heat map, from seldom to often."""
-    ramp = _ramp()
+    ramp = heat_ramp()
     colours = ",".join(
         hex_of((int(b), int(g), int(r))) for b, g, r in ramp[:: len(ramp) // 6].tolist()
     )
@@ -100,11 +83,6 @@ def path_map(
     paths = joined(*(_path(track, max(size) / 140) for track in tracks))
     text = f"Paths of the feet of {len(tracks)} objects over the picture"
     return _drawing(joined(_zones(zones, size), paths), size, still, text)
-
-
-def _ramp() -> NDArray[np.uint8]:
-    every = np.arange(_RAMP_BEGIN, _RAMP_END, dtype=np.uint8)[:, None]
-    return np.asarray(cv2.applyColorMap(every, cv2.COLORMAP_INFERNO), np.uint8)[:, 0]
 
 
 def _path(track: Track, radius: float) -> Markup:

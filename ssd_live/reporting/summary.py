@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd_live.analytics.zones import MOST_ZONES
+from ssd_live.imaging.heat import HeatGrid
 from ssd_live.reporting.log import Box, Count, Found, LogFrame, LogHeader
 from ssd_live.reporting.series import Series
 
@@ -17,8 +18,6 @@ from ssd_live.reporting.series import Series
 MOST_SOURCES = 40
 # The table of counts has so many rows.
 MOST_COUNT_ROWS = 1000
-# The longer side of the heat map has so many cells.
-_HEAT_CELLS = 96
 # A path has so many points at most.
 _PATH_POINTS = 64
 _FIRST_PATH_STEP_SECONDS = 0.4
@@ -130,9 +129,8 @@ class Summary:
     `begin` and `end` are the times of its first and last frame in seconds, 0 without frames.
     `detections` counts by class, and `tracks` maps ids to tracks. `most` is the largest number of
     objects in one frame, and `most_time` the time of the first such frame; `most_of` has the same
-    for each class. `at_once` and `at_once_of` hold the numbers over time. `heat` (rows, columns)
-    float32 counts how often feet stood in each cell of a grid over the frame. `counts` are the
-    first of all `count_total` counts.
+    for each class. `at_once` and `at_once_of` hold the numbers over time. `counts` are the first of
+    all `count_total` counts.
     """
 
     def __init__(self, header: LogHeader) -> None:
@@ -145,11 +143,7 @@ class Summary:
         self.most_of: dict[str, tuple[int, float]] = {}
         self.at_once = Series()
         self.at_once_of: dict[str, Series] = {}
-        scale = _HEAT_CELLS / max(header.width, header.height)
-        self._cell = 1 / scale
-        self.heat: NDArray[np.float32] = np.zeros(
-            (max(round(header.height * scale), 1), max(round(header.width * scale), 1)), np.float32
-        )
+        self._heat = HeatGrid((header.width, header.height))
         self.counts: list[Count] = []
         self.count_total = 0
         self.zones: dict[str, ZoneTotals] = {
@@ -157,6 +151,11 @@ class Summary:
             for zone in header.zones
             if zone.kind != "mask"
         }
+
+    @property
+    def heat(self) -> NDArray[np.float32]:
+        """How often feet stood in each cell (rows, columns) of a grid over the frame."""
+        return self._heat.counts
 
     @property
     def is_tracked(self) -> bool:
@@ -209,11 +208,7 @@ class Summary:
         return one.class_name if is_known else _OTHER
 
     def _add_place(self, one: Found) -> None:
-        x, y = feet(one.box)
-        rows, columns = self.heat.shape
-        row = min(max(int(y / self._cell), 0), rows - 1)
-        column = min(max(int(x / self._cell), 0), columns - 1)
-        self.heat[row, column] += 1
+        self._heat.add(np.array([feet(one.box)], np.float32))
 
     def _add_count(self, count: Count) -> None:
         if count.zone not in self.zones:

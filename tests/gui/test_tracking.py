@@ -293,3 +293,27 @@ def test_the_key_m_looks_for_small_objects_and_follows(watching: Desk) -> None:
     off = watching.session.pipeline.tiles, watching.settings.small_objects
     assert (on, off) == (("auto", True), (0, False))
     assert watching.is_on("track")
+
+
+def test_the_key_k_shows_where_objects_stood(watching: Desk) -> None:
+    watching.view.setFocus()
+    watching.press("K")
+    found = watching.view.visible_detections()
+    picture = watching.view.picture
+    assert found is not None
+    assert picture is not None
+    x1, _, x2, y2 = next(one.box for one in found if one.name == "cat")
+    # Below the feet of the cat, where no box is drawn.
+    place = watching.view.rect()
+    scale = min(place.width() / picture.frame.width, place.height() / picture.frame.height)
+    x = place.width() / 2 + ((x1 + x2) / 2 - picture.frame.width / 2) * scale
+    y = place.height() / 2 + (y2 - picture.frame.height / 2) * scale + 6
+    wait_until(lambda: _is_hot(watching.colour(x, y)), "the place of the cat is hot")
+    watching.press("K")
+    assert not watching.is_on("heat_map")
+    wait_until(lambda: not _is_hot(watching.colour(x, y)), "the heat map is gone")
+
+
+def _is_hot(colour: tuple[int, int, int]) -> bool:
+    red, green, blue = colour
+    return red > 180 and green > 120 and blue < 120

@@ -20,6 +20,8 @@ from ssd_live.detections import Detections
 HYSTERESIS = 0.1
 # An object that was not seen for so long has left, in seconds. Until then, it may get its id again.
 LOST_SECONDS = 5.0
+# Who was not seen for this long is not certain to be inside, in seconds.
+_HERE_SECONDS = 1.0
 
 Box = tuple[float, float, float, float]
 
@@ -71,6 +73,15 @@ class ZoneCounts:
     def mean_seconds(self) -> float:
         """The mean time in the area of the objects that have left."""
         return self.seconds / self.visits if self.visits else 0.0
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """An object that is in an area now, since the time `since` in seconds."""
+
+    track_id: int
+    class_name: str
+    since: float
 
 
 @dataclass
@@ -150,6 +161,14 @@ class ZoneCounter:
             del self._objects[its.track_id]
             records += self._left_all(its, "lost")
         return records
+
+    def inside(self, name: str) -> list[Visitor]:
+        """Return the objects that are in the area of this name, those that are lost left out."""
+        return [
+            Visitor(its.track_id, its.class_name, its.entered_at[name])
+            for its in self._objects.values()
+            if name in its.entered_at and self._time - its.time <= _HERE_SECONDS
+        ]
 
     def finish(self) -> list[CountRecord]:
         """End all objects, and return the records of those that were in an area."""

@@ -4,10 +4,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import av
 
 from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
+from ssd_live.analytics.rules import Event, Rule, RuleWatcher
 from ssd_live.analytics.zones import Zone, unmasked
 from ssd_live.detections import Detections
 from ssd_live.imaging.boxes import iou_matrix
@@ -93,44 +95,64 @@ class TrackedFrames:
         return FrameDetections(frame, found, inferred=inferred)
 
 
+class Noticed(NamedTuple):
+    """A frame with the counts that were noticed in it, and the events of rules."""
+
+    item: FrameDetections
+    counts: list[CountRecord]
+    events: list[Event]
+
+
 class CountedFrames:
     """Frames on their way past a counter, which counts the objects at the `zones`.
+
+    The `rules` are tried too. `recorded_at` is the time of day of the time 0 of the video, in
+    seconds since 1970, or None; hours and days then do not matter.
 
     `size` is the (width, height) of the frames in pixels; the frames themselves may have no pixels.
     The counts are added to `report`. A frame is handed on with what was noticed in it when the next
     one has come, because at the end of the video all objects leave, in the last frame.
     """
 
-    def __init__(self, zones: Sequence[Zone], size: tuple[int, int], report: Report) -> None:
+    def __init__(
+        self,
+        zones: Sequence[Zone],
+        size: tuple[int, int],
+        report: Report,
+        rules: Sequence[Rule] = (),
+        recorded_at: float | None = None,
+    ) -> None:
         self._report = report
         self._counter = ZoneCounter(zones, size)
-        self._held: tuple[FrameDetections, list[CountRecord]] | None = None
+        self._rules = RuleWatcher(rules)
+        self._recorded_at = recorded_at
+        self._held: Noticed | None = None
 
-    def add(self, item: FrameDetections) -> list[tuple[FrameDetections, list[CountRecord]]]:
+    def add(self, item: FrameDetections) -> list[Noticed]:
         """Add the next frame, and return the one before it, if there is one."""
-        earlier, self._held = (
-            self._held,
-            (item, self._counter.update(item.frame.time, item.detections)),
-        )
-        return [] if earlier is None else [self._noted(*earlier)]
+        time = item.frame.time
+        counts = self._counter.update(time, item.detections)
+        clock = None if self._recorded_at is None else self._recorded_at + time
+        events = self._rules.update(time, self._counter, counts, clock)
+        earlier, self._held = self._held, Noticed(item, counts, events)
+        return [] if earlier is None else [self._noted(earlier)]
 
-    def finish(self) -> list[tuple[FrameDetections, list[CountRecord]]]:
+    def finish(self) -> list[Noticed]:
         """Return the last frame, in which all objects leave."""
         if self._held is None:
             return []
-        item, records = self._held
-        return [self._noted(item, [*records, *self._counter.finish()])]
+        item, counts, events = self._held
+        return [self._noted(Noticed(item, [*counts, *self._counter.finish()], events))]
 
-    def _noted(
-        self, item: FrameDetections, records: list[CountRecord]
-    ) -> tuple[FrameDetections, list[CountRecord]]:
-        for record in records:
+    def _noted(self, noticed: Noticed) -> Noticed:
+        self._report.events.update((event.rule, event.why_not) for event in noticed.events)
+        for record in noticed.counts:
             what = record.direction or record.kind
             self._report.counts[record.zone, what, record.class_name] += 1
             if record.kind == "left":
                 seconds = self._report.zone_seconds
                 seconds[record.zone] = seconds.get(record.zone, 0.0) + record.seconds
-        return item, records
+        return noticed
 
 
 class Annotator:

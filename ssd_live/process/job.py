@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from ssd_live import __version__
-from ssd_live.analytics.counting import CountRecord
+from ssd_live.analytics.rules import Rule
 from ssd_live.analytics.zones import Zone
 from ssd_live.backends.base import Backend, GpuPictureBackend
 from ssd_live.detection.filter import DetectionFilter
@@ -25,11 +25,12 @@ from ssd_live.modelfile.file import ModelFile
 from ssd_live.pipeline.batch import BatchPipeline, Counters
 from ssd_live.pipeline.cancellation import Cancellation
 from ssd_live.pipeline.in_flight import FrameDetections, InferenceConfig
-from ssd_live.process.frame_stages import Annotator, CountedFrames, TrackedFrames
+from ssd_live.process.frame_stages import Annotator, CountedFrames, Noticed, TrackedFrames
 from ssd_live.process.plan import Task
 from ssd_live.process.redaction import RedactionOptions
 from ssd_live.process.report import Report
 from ssd_live.results.counts import count_dict
+from ssd_live.results.events import event_dict
 from ssd_live.results.records import JsonlWriter, LogPaths, Record, StreamedLines
 from ssd_live.results.spool import Spool
 from ssd_live.selection.choice import BackendChoice
@@ -63,8 +64,9 @@ class ModelConfig:
     detections are kept. `batch` is the number of images that the backend computes in one call.
     `tracking` says how objects are tracked and which tracks are shown, or is None. The filter then
     keeps the weaker detections too that help in tracking. `zones` are the lines, areas and masks of
-    the inputs; they need tracking. `others` are further models that see the same frames, of which
-    only redaction makes use.
+    the inputs; they need tracking. `rules` are tried at them; `recorded_at` is the time of day of
+    the time 0 of the inputs, in seconds since 1970, or None if it is not known. `others` are
+    further models that see the same frames, of which only redaction makes use.
     """
 
     model: ModelFile
@@ -73,6 +75,8 @@ class ModelConfig:
     batch: int = 1
     tracking: TrackingOptions | None = None
     zones: tuple[Zone, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    recorded_at: float | None = None
     others: tuple["ModelConfig", ...] = ()
 
 
@@ -290,15 +294,20 @@ class Job:
         masks = [zone for zone in zones if zone.kind == "mask"]
         size = reader.info.width, reader.info.height
         tracked = None if tracking is None else TrackedFrames(tracking, self.report, masks, size)
-        counted = CountedFrames(zones, size, self.report) if zones else None
+        config = self._engine.config
+        counted = (
+            CountedFrames(zones, size, self.report, config.rules, config.recorded_at)
+            if zones
+            else None
+        )
         annotate = Annotator(self.report, self._settings.style, zones)
 
         def finish(item: FrameDetections) -> None:
             if counted is None:
                 self._count(item, log)
             else:
-                for frame, records in counted.add(item):
-                    self._count(frame, log, records)
+                for noticed in counted.add(item):
+                    self._count(noticed.item, log, noticed)
             if spool is not None:
                 spool.add(item.detections, inferred=item.inferred)
             if writer is not None:
@@ -326,8 +335,8 @@ class Job:
             for finished in tracked.finish():
                 finish(finished)
         if counted is not None:
-            for frame, records in counted.finish():
-                self._count(frame, log, records)
+            for noticed in counted.finish():
+                self._count(noticed.item, log, noticed)
 
     def _draw(
         self,
@@ -506,7 +515,7 @@ class Job:
         self,
         item: FrameDetections,
         log: JsonlWriter | None,
-        records: Sequence[CountRecord] = (),
+        noticed: Noticed | None = None,
         doubts: Sequence[Record] = (),
     ) -> None:
         if item.stale:
@@ -516,8 +525,10 @@ class Job:
         if found.track_ids is not None:
             self.report.tracks.update(zip(found.track_ids.tolist(), found.names, strict=True))
         if log is not None:
-            counts = [count_dict(each) for each in records]
-            log.add(item.frame, item.detections, counts=counts, doubts=doubts)
+            counts = [count_dict(each) for each in noticed.counts] if noticed else ()
+            events = [event_dict(each) for each in noticed.events] if noticed else ()
+            found = item.detections
+            log.add(item.frame, found, counts=counts, events=events, doubts=doubts)
 
     def _open_writer(self, stack: ExitStack, reader: VideoReader) -> VideoWriter | None:
         output, redaction = self._task.output, self._settings.redaction

@@ -14,7 +14,8 @@ class Report:
     for the objects. On some others it ran to check; `checked` counts the detections there and
     `missed` those that no track shows. `counts` maps (zone, what, class) to a number, where what is
     in or out for a line, and entered or left for an area; `zone_seconds` maps an area to the sum of
-    the times in it of those that left. `doubts` is the number of
+    the times in it of those that left. `events` maps (rule, why it was suppressed or "") to a
+    number. `doubts` is the number of
     doubtful moments of a redaction. `notes` are messages for the user. `first_done_at` is the
     time when the first frame was finished, as `time.time` returns it, or None if there is no such
     frame yet.
@@ -30,6 +31,7 @@ class Report:
     missed: int = 0
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     zone_seconds: dict[str, float] = field(default_factory=dict)
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
     doubts: int = 0
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,10 +22,8 @@ from ssd_live.process.plan import Plan, Task
 from ssd_live.process.report import Report
 from ssd_live.process.resume_log import Outcome, ResumeLog, settings_key, write_summary
 from ssd_live.process.workers import Worker
-from ssd_live.results.counts import check_count_table, write_counts
-from ssd_live.results.doubts import check_doubt_table, write_doubts
 from ssd_live.results.records import LogPaths, check_format, combine
-from ssd_live.results.tracks import check_track_table, write_tracks
+from ssd_live.results.tables import check_table, write_tables
 from ssd_live.system.atomic_files import fitting_name, os_error_text
 from ssd_live.system.paths import resolve
 
@@ -59,9 +57,10 @@ class RunSummary:
     has the order of the tasks. `failures` are the messages of the inputs that failed or were
     stopped, and `last_error` is the last exception of a failed input. `notes` are messages for the
     user. `first_done_at` is the time when the first frame was finished, as `time.time` returns it.
-    `doubts` is the number of doubtful moments. `summary`, `detections`, `track_table`,
-    `count_table` and `doubt_table` are the paths of the written files, or None. `stopped` is true
-    if the user stopped the work. `counts` and `zone_seconds` are sums of those of the reports.
+    `doubts` is the number of doubtful moments. `summary` and `detections` are the paths of the
+    written files, or None, and `tables` those of the tables by their names. `stopped` is true if
+    the user stopped the work. `counts`, `zone_seconds` and `events` are sums of those of the
+    reports.
     """
 
     frames: int = 0
@@ -79,11 +78,10 @@ class RunSummary:
     notes: list[str] = field(default_factory=list)
     first_done_at: float | None = None
     doubts: int = 0
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
     summary: Path | None = None
     detections: Path | None = None
-    track_table: Path | None = None
-    count_table: Path | None = None
-    doubt_table: Path | None = None
+    tables: dict[str, Path] = field(default_factory=dict)
     stopped: bool = False
     last_error: Exception | None = None
 
@@ -97,11 +95,10 @@ class BatchRunner:
     """A runner that processes all tasks of `plan`. Each worker processes one input at a time.
 
     A finished result of an earlier run is reused if it was made with the same `config` and
-    `settings`. `detections` is the file for the detections of all inputs, `tracks` that for the
-    table of their tracks, `counts` that for the table of their counts, and `doubts` that for the
-    table of doubtful moments; each of them may be None. With `overwrite`, existing outputs are
-    replaced and finished results are not reused. After `cancellation.stop`, the tasks that have
-    begun end in order and no others begin.
+    `settings`. `detections` is the file for the detections of all inputs, or None, and `tables` are
+    the files for tables by their names, which are among `results.tables.TABLES`. With `overwrite`,
+    existing outputs are replaced and finished results are not reused. After `cancellation.stop`,
+    the tasks that have begun end in order and no others begin.
     """
 
     def __init__(
@@ -113,9 +110,7 @@ class BatchRunner:
         detections: Path | None,
         *,
         overwrite: bool,
-        tracks: Path | None = None,
-        counts: Path | None = None,
-        doubts: Path | None = None,
+        tables: Mapping[str, Path] | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         self._plan = plan
@@ -127,9 +122,7 @@ class BatchRunner:
         self._lock = threading.Lock()
         self._settings = settings
         self._detections = detections
-        self._tracks = tracks
-        self._counts = counts
-        self._doubts = doubts
+        self._tables = dict(tables or {})
         self._overwrite = overwrite
 
     def run(self, progress: Progress) -> RunSummary:
@@ -283,6 +276,7 @@ class BatchRunner:
                 task.output and resolve(task.output),
                 *(() if config.tracking is None else (config.tracking,)),
                 *((config.zones,) if config.zones else ()),
+                *((config.rules, config.recorded_at) if config.rules else ()),
                 *((each.model.sha256, each.choice, each.tracking) for each in config.others),
             ],
         )
@@ -307,7 +301,7 @@ class BatchRunner:
         they are in a temporary folder, `stack` deletes it. Raises `OutputError` if the folder
         cannot be made.
         """
-        wanted = self._detections or self._tracks or self._counts or self._doubts
+        wanted = self._detections or next(iter(self._tables.values()), None)
         if wanted is None:
             return {}
         if self._resume_log is not None:
@@ -339,9 +333,9 @@ class BatchRunner:
     def _combine(self, logs: dict[Task, LogPaths], totals: RunSummary) -> None:
         """Join the detections of all finished inputs into the file that the user named.
 
-        The tables of tracks, counts and doubts are made too. `totals.detections` and those of the
-        tables become the paths of these files. Nothing is done if the user named
-        no file or if no input was finished. Raises `OutputError` if a file cannot be written.
+        The tables are made too. `totals.detections` and `totals.tables` become the paths of these
+        files. Nothing is done if the user named no file or if no input was finished. Raises
+        `OutputError` if a file cannot be written.
         """
         finished = [
             logs[task].final
@@ -350,37 +344,29 @@ class BatchRunner:
         ]
         if not finished:
             return
-        if self._tracks is not None:
-            write_tracks(finished, self._tracks)
-            totals.track_table = self._tracks
-        if self._counts is not None:
-            write_counts(finished, self._counts)
-            totals.count_table = self._counts
-        if self._doubts is not None:
-            totals.doubts = write_doubts(finished, self._doubts)
-            totals.doubt_table = self._doubts
+        rows = write_tables(finished, self._tables)
+        totals.tables = self._tables
+        totals.doubts = rows.get("doubts", totals.doubts)
         if self._detections is not None:
             if finished != [self._detections]:
                 combine(finished, self._detections)
             totals.detections = self._detections
         if self._resume_log is not None:
-            made = (self._detections, self._tracks, self._counts, self._doubts)
-            self._resume_log.note_results([path for path in made if path is not None])
+            made = [self._detections] if self._detections is not None else []
+            self._resume_log.note_results([*made, *self._tables.values()])
 
 
 def check_places(
     plan: Plan,
     detections: Path | None,
-    tracks: Path | None = None,
-    counts: Path | None = None,
-    doubts: Path | None = None,
+    tables: Mapping[str, Path] | None = None,
     *,
     overwrite: bool,
 ) -> None:
     """Check the output paths before any work, so that no file of the user is replaced.
 
-    `detections` is the file for the detections, `tracks` that for the table of tracks, `counts`
-    that for the table of counts, and `doubts` that for the doubtful moments; each may be None.
+    `detections` is the file for the detections, or None, and `tables` are those for tables by their
+    names.
     Raises `UsageError` if the ending of one is not supported, if it is also an input, an output,
     the summary file, the other one or a folder, or if it is in the folder `.ssd_live` of the resume
     log. Raises `OutputError` if `overwrite` is false and one of these files or the summary file
@@ -407,17 +393,10 @@ def check_places(
         check_format(detections, len(plan.tasks))
         _check_result(detections, "detections", taken, resume_log, overwrite=overwrite)
         taken.add(resolve(detections))
-    if tracks is not None:
-        check_track_table(tracks)
-        _check_result(tracks, "tracks", taken, resume_log, overwrite=overwrite)
-        taken.add(resolve(tracks))
-    if counts is not None:
-        check_count_table(counts)
-        _check_result(counts, "counts", taken, resume_log, overwrite=overwrite)
-        taken.add(resolve(counts))
-    if doubts is not None:
-        check_doubt_table(doubts)
-        _check_result(doubts, "doubts", taken, resume_log, overwrite=overwrite)
+    for name, path in (tables or {}).items():
+        check_table(name, path)
+        _check_result(path, name, taken, resume_log, overwrite=overwrite)
+        taken.add(resolve(path))
 
 
 def _check_result(
@@ -476,6 +455,7 @@ def _add(totals: RunSummary, report: Report) -> None:
     totals.missed += report.missed
     totals.counts.update(report.counts)
     totals.doubts += report.doubts
+    totals.events.update(report.events)
     for zone, seconds in report.zone_seconds.items():
         totals.zone_seconds[zone] = totals.zone_seconds.get(zone, 0.0) + seconds
     totals.notes += [note for note in report.notes if note not in totals.notes]

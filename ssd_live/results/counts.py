@@ -10,7 +10,7 @@ from typing import Any
 
 from ssd_live.analytics.counting import CountRecord
 from ssd_live.closing import Closing
-from ssd_live.errors import OutputError, UsageError
+from ssd_live.errors import OutputError
 from ssd_live.results.records import Record, records, write_table
 from ssd_live.system.atomic_files import os_error_text
 
@@ -116,20 +116,14 @@ def clock_text(clock: float) -> str:
     return local.isoformat(timespec="milliseconds")
 
 
-def check_count_table(path: Path) -> None:
-    """Raise `UsageError` if the file ending of `path` is not `.csv`."""
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: the table of counts is a CSV file; end the name in .csv")
-
-
-def write_counts(logs: Iterable[Path], path: Path) -> None:
-    """Write the counts in finished logs to the CSV file `path`, with one row for each.
+def write_counts(logs: Iterable[Path], path: Path) -> int:
+    """Write the counts in finished logs to the CSV file `path`; return the number of rows.
 
     `time` is in seconds of the source, and `seconds` how long an object was in an area that it
     left. The box is that of the frame in which the count was noticed, in pixels. Raises
     `OutputError` if the file cannot be written.
     """
-    write_table(path, COLUMNS, (row for log in logs for row in _rows(log)))
+    return write_table(path, COLUMNS, (row for log in logs for row in _rows(log)))
 
 
 def _rows(log: Path) -> Iterator[tuple[Any, ...]]:

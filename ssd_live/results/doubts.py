@@ -1,22 +1,12 @@
 """Write the doubtful moments of redacted inputs as a table, with one row for each."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ssd_live.errors import UsageError
-from ssd_live.results.records import records
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.results.records import records, write_table
 
-COLUMNS = ("source", "from", "to", "class", "track_id", "why")
-
-
-def check_doubt_table(path: Path) -> None:
-    """Raise `UsageError` if the file ending of `path` is not `.csv`."""
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: the table of doubts is a CSV file; end the name in .csv")
+_COLUMNS = ("source", "from", "to", "class", "track_id", "why")
 
 
 def write_doubts(logs: Iterable[Path], path: Path) -> int:
@@ -26,18 +16,7 @@ def write_doubts(logs: Iterable[Path], path: Path) -> int:
     The rows of a source are in the order in which the moments begin. Raises `OutputError` if the
     file cannot be written.
     """
-    count = 0
-    with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
-        table = csv.writer(text)
-        table.writerow(COLUMNS)
-        for log in logs:
-            for row in _rows(log):
-                table.writerow(row)
-                count += 1
-        text.flush()
-        text.detach()
-    return count
+    return write_table(path, _COLUMNS, (row for log in logs for row in _rows(log)))
 
 
 def _rows(log: Path) -> Iterator[tuple[Any, ...]]:

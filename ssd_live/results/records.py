@@ -98,14 +98,16 @@ class JsonlWriter:
         stale: bool = False,
         source: str = "",
         counts: Sequence[Record] = (),
+        events: Sequence[Record] = (),
         doubts: Sequence[Record] = (),
     ) -> None:
         """Write the line of one frame.
 
         Boxes are written as x1, y1, x2, y2 in pixels of the upright source. `stale` marks
         detections that were found on an earlier frame. `source` is the name of the frame's source,
-        or "" to write no name. `counts` are the counts that were noticed in this frame, and
-        `doubts` the doubtful moments that begin in it. Raises `OutputError` if writing fails.
+        or "" to write no name. `counts` are the counts that were noticed in this frame,
+        `events` what rules made of them, and `doubts` the doubtful moments that begin in it. Raises
+        `OutputError` if writing fails.
         """
         rows = zip(
             found.boxes.tolist(), found.scores.tolist(), found.class_ids.tolist(), strict=True
@@ -134,6 +136,8 @@ class JsonlWriter:
             record["stale"] = True
         if counts:
             record["counts"] = list(counts)
+        if events:
+            record["events"] = list(events)
         if doubts:
             record["doubts"] = list(doubts)
         self._write({"source": source, **record} if source else record)
@@ -244,15 +248,22 @@ def combine(logs: Iterable[Path], path: Path) -> None:
         text.detach()
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file, completely or not at all. Raises `OutputError` if it cannot be written."""
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a CSV file, completely or not at all, and return the number of rows.
+
+    Raises `OutputError` if it cannot be written.
+    """
+    count = 0
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
         table = csv.writer(text)
         table.writerow(columns)
-        table.writerows(rows)
+        for row in rows:
+            table.writerow(row)
+            count += 1
         text.flush()
         text.detach()
+    return count
 
 
 def records(log: Path) -> Iterator[tuple[Record, Record]]:

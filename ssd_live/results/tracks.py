@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ssd_live.errors import UsageError
 from ssd_live.results.records import Record, records, write_table
 
 _COLUMNS = (
@@ -70,14 +69,8 @@ class _Track:
         )
 
 
-def check_track_table(path: Path) -> None:
-    """Raise `UsageError` if the file ending of `path` is not `.csv`."""
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: the table of tracks is a CSV file; end the name in .csv")
-
-
-def write_tracks(logs: Iterable[Path], path: Path) -> None:
-    """Write the table of all tracks in finished logs to the CSV file `path`.
+def write_tracks(logs: Iterable[Path], path: Path) -> int:
+    """Write the table of all tracks in logs to the CSV file `path`; return the number of rows.
 
     The tracks of a log are in the order in which they end. `from` and `to` are the times of the
     first and the last frame in seconds. `frames` counts the frames with the track, and
@@ -85,7 +78,7 @@ def write_tracks(logs: Iterable[Path], path: Path) -> None:
     once a second as well-known text: x and y in pixels, and the time in seconds (OGC 06-103r4).
     Raises `OutputError` if the file cannot be written.
     """
-    write_table(path, _COLUMNS, (row for log in logs for row in _rows(log)))
+    return write_table(path, _COLUMNS, (row for log in logs for row in _rows(log)))
 
 
 def _rows(log: Path) -> Iterator[tuple[object, ...]]:

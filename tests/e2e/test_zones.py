@@ -198,3 +198,84 @@ def test_finished_inputs_are_skipped_unless_the_zones_change(
     assert "finished before" not in process(*words).out
     assert {row["zone"] for row in _rows(tmp_path / "counts.csv")} <= {"Street"}
     assert read_zones(zones) == (ZONES[2],)
+
+
+def _rules(path: Path, **changes: Any) -> Path:
+    rule = {"name": "Stays", "zone": "Street", "when": "inside", "seconds": 0.2}
+    path.write_text(json.dumps({"version": 1, "rules": [{**rule, **changes}]}))
+    return path
+
+
+def test_rules_are_tried_on_a_file(tmp_path: Path, zones: Path, process: Process) -> None:
+    answer = process(
+        SAMPLE,
+        "--no-video",
+        "--threshold",
+        "0.3",
+        "--zones",
+        zones,
+        "--rules",
+        _rules(tmp_path / "rules.json"),
+        "--events",
+        tmp_path / "events.csv",
+        "--detections",
+        tmp_path / "out.jsonl",
+        "--json",
+        tmp_path / "sum.json",
+    )
+    assert answer.code == 0, answer.err
+    rows = _rows(tmp_path / "events.csv")
+    lines = _lines(tmp_path / "out.jsonl")[1:]
+    events = [event for line in lines for event in line.get("events", ())]
+    assert [int(row["track_id"]) for row in rows] == [event["track_id"] for event in events]
+    assert len(rows) > 1
+    assert f"Stays: would have fired {len(rows)} times" in answer.out
+    assert json.loads((tmp_path / "sum.json").read_text())["events"] == {
+        "Stays": {"fired": len(rows)}
+    }
+    # Each was in the area for so long by then.
+    for row in rows:
+        came = [
+            count["time"]
+            for line in lines
+            for count in line.get("counts", ())
+            if count["kind"] == "entered" and count["track_id"] == int(row["track_id"])
+        ]
+        assert any(float(row["time"]) - time >= 0.199 for time in came)
+
+
+def test_hours_matter_when_the_beginning_is_known(
+    tmp_path: Path, zones: Path, process: Process
+) -> None:
+    rules = _rules(tmp_path / "rules.json", **{"from": "18:00", "to": "07:00"})
+    for time, expected in (("2026-11-29T12:00", "suppressed"), ("2026-11-29T20:00", "times\n")):
+        words = ("--threshold", "0.3", "--zones", zones, "--rules", rules, "--recorded-at", time)
+        answer = process(SAMPLE, "--no-video", *words)
+        assert expected in answer.out, answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rules", "rules.json"), "--rules needs --zones"),
+        (("--zones", "zones.json", "--events", "e.csv"), "--events needs --rules"),
+        (("--zones", "zones.json", "--recorded-at", "2026-11-29"), "--recorded-at needs --rules"),
+        (
+            ("--zones", "zones.json", "--rules", "rules.json", "--recorded-at", "soon"),
+            "--recorded-at 'soon' is not a time",
+        ),
+        (("--zones", "zones.json", "--rules", "other.json"), "there is no line or area 'Door'"),
+        (("--zones", "zones.json", "--rules", "none.json"), "none.json: cannot be read"),
+    ],
+)
+def test_rules_that_do_not_fit_are_refused(
+    words: tuple[str, ...], message: str, tmp_path: Path, zones: Path, process: Process
+) -> None:
+    _rules(tmp_path / "rules.json")
+    _rules(tmp_path / "other.json", zone="Door")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        answer = process(SAMPLE, "--no-video", *words)
+    assert answer.code != 0
+    assert message in answer.err
+    assert len([line for line in answer.err.splitlines() if line.startswith("error")]) == 1

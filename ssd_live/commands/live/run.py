@@ -20,7 +20,7 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, OutputError, SsdLiveError, UsageError
 from ssd_live.live.request import LiveRequest, Overrides
 from ssd_live.modelfile.catalogue import DEFAULT_MODEL, find_model
-from ssd_live.results.counts import check_count_table
+from ssd_live.results.tables import check_table
 from ssd_live.system.paths import assets_folder
 from ssd_live.system.signals import on_signals
 from ssd_live.system.standard_streams import is_standard_output
@@ -125,7 +125,7 @@ def _check_zones(request: Request, sources: int) -> None:
             raise UsageError("--counts needs --zones; add a zones file")
         if not request.no_window:
             raise UsageError("--counts is for --no-window; the window has a list of the counts")
-        check_count_table(request.counts)
+        check_table("counts", request.counts)
         if request.counts.exists():
             raise OutputError(f"{request.counts}: exists already; choose another name")
     if request.zones is not None:

@@ -105,6 +105,29 @@ class Request:
             help="Write a table of the moments that a person should check; needs --redact.",
         ),
     ] = None
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Try rules, such as that a person is in an area for 3 s, and say how often each "
+            "would have fired; needs --zones.",
+        ),
+    ] = None
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Write a table with one row for each event of the rules; needs --rules.",
+        ),
+    ] = None
+    recorded_at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="When the videos begin, such as 2026-11-29T18:00, for the hours and days of "
+            "rules; without it, these do not matter.",
+        ),
+    ] = ""
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False
     model: Model = DEFAULT_MODEL
     backend: Backend = "auto"
@@ -209,6 +232,12 @@ class Request:
             help="Address of the Ray cluster; default: RAY_ADDRESS, or else a local cluster.",
         ),
     ] = None
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The tables to write, by their names."""
+        named = {name: getattr(self, name) for name in ("tracks", "counts", "events", "doubts")}
+        return {name: path for name, path in named.items() if path is not None}
 
     def run(self) -> None:
         """Run the command with these arguments and options."""

@@ -5,9 +5,11 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ssd_live.analytics.rules import read_rules
 from ssd_live.analytics.zones import Zone, check_classes, read_zones
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
 from ssd_live.commands.options import names_in, tiles_in
@@ -81,10 +83,19 @@ def run(request: Request) -> None:
         raise UsageError(f"{needing[0]} needs tracking; give --track two-pass or --track live")
     if request.counts is not None and request.zones is None:
         raise UsageError("--counts needs --zones; add a zones file")
+    if request.rules is not None and request.zones is None:
+        raise UsageError("--rules needs --zones; add a zones file")
+    for name, value in (("events", request.events), ("recorded-at", request.recorded_at)):
+        if value and request.rules is None:
+            raise UsageError(f"--{name} needs --rules; add a rules file")
+    recorded_at = _recorded_at(request.recorded_at)
     zones = () if request.zones is None else read_zones(request.zones)
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     config, decision = _config(request, settings, plan, zones)
+    if request.rules is not None:
+        rules = read_rules(request.rules, zones, config.wanted.classes)
+        config = replace(config, rules=rules, recorded_at=recorded_at)
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
@@ -106,9 +117,7 @@ def run(request: Request) -> None:
             workers,
             request.detections,
             overwrite=request.overwrite,
-            tracks=request.tracks,
-            counts=request.counts,
-            doubts=request.doubts,
+            tables=request.tables,
             cancellation=cancellation,
         )
         with (
@@ -132,6 +141,18 @@ def run(request: Request) -> None:
             f"{len(totals.failures)} of {len(plan.tasks)} inputs failed, see the errors above; the "
             "others are done"
         ) from totals.last_error
+
+
+def _recorded_at(text: str) -> float | None:
+    """Return a time of day in seconds since 1970, or None for an empty text."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"--recorded-at {text!r} is not a time like 2026-11-29T18:00 (ISO 8601)"
+        ) from None
 
 
 def _config(
@@ -302,14 +323,7 @@ def _plan(request: Request) -> Plan:
             "--no-video to write only detections"
         )
     plan = make_plan(request.inputs, None if request.no_video else request.output, _codec(request))
-    check_places(
-        plan,
-        request.detections,
-        request.tracks,
-        request.counts,
-        request.doubts,
-        overwrite=request.overwrite,
-    )
+    check_places(plan, request.detections, request.tables, overwrite=request.overwrite)
     return plan
 
 
@@ -328,6 +342,14 @@ def _zone_counts(totals: RunSummary | Report) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _event_counts(totals: RunSummary | Report) -> dict[str, dict[str, int]]:
+    """Return for each rule how often it would have fired, and how often it was suppressed."""
+    found: dict[str, dict[str, int]] = {}
+    for (rule, why), count in sorted(totals.events.items()):
+        found.setdefault(rule, {})[why or "fired"] = count
+    return found
+
+
 def _zone_lines(totals: RunSummary) -> list[str]:
     """Return one line for each zone in which something was counted."""
     lines = []
@@ -338,6 +360,20 @@ def _zone_lines(totals: RunSummary) -> list[str]:
             visits = sum(counts["left"].values())
             parts.append(f"{seconds / visits:.1f} s inside on average")
         lines.append(f"{zone}: {'; '.join(parts)}")
+    return lines
+
+
+def _event_lines(totals: RunSummary) -> list[str]:
+    """Return one line for each rule that noticed something."""
+    lines = []
+    for rule in sorted({rule for rule, _ in totals.events}):
+        told = totals.events[rule, ""]
+        not_told = {why: n for (its, why), n in totals.events.items() if its == rule and why}
+        why_not = ", ".join(f"{n} for {why}" for why, n in sorted(not_told.items()))
+        times = "once" if told == 1 else f"{told} times"
+        lines.append(
+            f"{rule}: would have fired {times}" + (f"; suppressed: {why_not}" if why_not else "")
+        )
     return lines
 
 
@@ -360,6 +396,7 @@ def _write_json(request: Request, path: Path, plan: Plan, totals: RunSummary | R
         **({} if request.track == "off" else {"tracks": _track_counts(totals)}),
         **({} if request.every != "auto" else _detected_counts(totals)),
         **({} if request.zones is None else {"zones": _zone_counts(totals)}),
+        **({} if request.rules is None else {"events": _event_counts(totals)}),
         **({"doubtful_moments": totals.doubts} if request.redact else {}),
         "stages_seconds": {stage: round(value, 3) for stage, value in totals.stages.items()},
         "inputs": [asdict(outcome) for outcome in outcomes]
@@ -385,9 +422,9 @@ def _detected_text(totals: RunSummary | Report) -> str:
 def _doubts_text(totals: RunSummary) -> str:
     """Say how many moments a person should check, and where they are listed."""
     moments = "1 doubtful moment" if totals.doubts == 1 else f"{totals.doubts} doubtful moments"
-    if totals.doubt_table is None:
+    if "doubts" not in totals.tables:
         return f"{moments}; --doubts FILE.csv lists them"
-    return f"{moments}, see {totals.doubt_table}"
+    return f"{moments}, see {totals.tables['doubts']}"
 
 
 def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
@@ -405,10 +442,9 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
         print(f"written: {outputs[0]} ({outputs[0].stat().st_size / 1e6:.1f} MB)")
     if totals.detections is not None:
         print(f"detections: {totals.detections}")
-    if totals.track_table is not None:
-        print(f"tracks: {totals.track_table}")
-    if totals.count_table is not None:
-        print(f"counts: {totals.count_table}")
+    for name, path in totals.tables.items():
+        if name != "doubts":
+            print(f"{name}: {path}")
     if totals.summary is not None:
         print(f"summary: {totals.summary}")
     if not totals.frames:
@@ -418,7 +454,7 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
         print(f"distinct objects: {objects_text(totals.tracks)}")
     if request.redact:
         print(_doubts_text(totals))
-    for line in _zone_lines(totals):
+    for line in (*_zone_lines(totals), *_event_lines(totals)):
         print(line)
     if request.every == "auto":
         print(_detected_text(totals))

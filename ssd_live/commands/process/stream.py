@@ -38,13 +38,11 @@ def streamed_task(request: Request) -> Task:
         raise UsageError(
             "the standard input or output (-) works without --runner ray; leave it out"
         )
-    tables = (("tracks", request.tracks), ("counts", request.counts), ("doubts", request.doubts))
-    for name, value in tables:
-        if value is not None:
-            raise UsageError(
-                f"--{name} does not work with the standard input or output (-); give files, or "
-                f"take the {name} from the JSON lines"
-            )
+    for name in request.tables:
+        raise UsageError(
+            f"--{name} does not work with the standard input or output (-); give files, or take "
+            f"the {name} from the JSON lines"
+        )
     if request.inputs == [STREAM] and request.start:
         raise UsageError("one cannot seek in the standard input; leave out --start")
     to_output = [str(place) == STREAM for place in (request.output, request.detections)]

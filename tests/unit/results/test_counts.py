@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssd_live.analytics.counting import CountRecord
-from ssd_live.errors import OutputError, UsageError
-from ssd_live.results.counts import CountTable, check_count_table, clock_text, count_dict
+from ssd_live.errors import OutputError
+from ssd_live.results.counts import CountTable, clock_text, count_dict
 
 IN = CountRecord("crossed", 'The "Door", left', 1.25, 3, "cat", (1.0, 2.0, 3.0, 4.0), 1.3, "in")
 LEFT = CountRecord("left", "Yard", 9.0, 4, "dog", (1.0, 2.0, 3.0, 4.0), 14.0, "", 2.5, "lost")
@@ -66,12 +66,6 @@ def test_several_threads_write_whole_rows(tmp_path: Path) -> None:
     rows = _rows(tmp_path / "counts.csv")
     assert len(rows) == 800
     assert {tuple(row.values()) for row in rows} == {tuple(rows[0].values())}
-
-
-def test_only_a_csv_file_is_a_table() -> None:
-    check_count_table(Path("a.CSV"))
-    with pytest.raises(UsageError, match=r"end the name in \.csv"):
-        check_count_table(Path("a.txt"))
 
 
 def test_what_is_empty_is_left_out_of_the_line() -> None:

@@ -5,10 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ssd_live.errors import UsageError
-from ssd_live.results.tracks import check_track_table, write_tracks
+from ssd_live.results.tracks import write_tracks
 
 Shown = tuple[int, float, bool]
 
@@ -84,9 +81,3 @@ def test_detections_without_tracks_give_no_rows(tmp_path: Path) -> None:
     frame = {"frame": 0, "pts": 0, "time": 0.0, "detections": [found]}
     log.write_text("\n".join(map(json.dumps, [{"source": "a.png"}, frame])) + "\n")
     assert _rows([log], tmp_path / "t.csv") == []
-
-
-def test_the_table_is_csv() -> None:
-    check_track_table(Path("a.CSV"))
-    with pytest.raises(UsageError, match=r"end the name in \.csv"):
-        check_track_table(Path("a.json"))

@@ -88,9 +88,11 @@ def _costs(clip: Path, model: ModelFile, choice: BackendChoice) -> dict[str, flo
     is_engine = choice.backend in ENGINE_BACKENDS
 
     def with_threshold(threshold: float) -> ModelFile:
-        if is_engine:
-            return model
-        return with_score_threshold(file_for_precision(model, choice.precision), threshold)
+        return (
+            model
+            if is_engine
+            else with_score_threshold(file_for_precision(model, choice.precision), threshold)
+        )
 
     form = with_threshold(wanted.threshold)
     found: list[Detections] = []

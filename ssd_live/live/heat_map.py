@@ -1,10 +1,9 @@
 """Add up where the objects of one live source stood."""
 
 import threading
-from collections.abc import Callable
 
 from ssd_live.analytics.zones import anchors_of
-from ssd_live.detection.filter import DetectionFilter
+from ssd_live.detections import Detections
 from ssd_live.imaging.heat import HeatGrid, heat_pixels
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.pipeline.live import LiveFrame
@@ -13,22 +12,17 @@ from ssd_live.pipeline.live import LiveFrame
 class LiveHeatMap:
     """The heat map of one source: where the feet of its objects were, since it was opened.
 
-    `shown` returns the display filter in use, or None; only objects that pass it count. The infer
-    thread calls `note`, and any thread may call the other methods.
+    The infer thread calls `note`, and any thread may call the other methods.
     """
 
-    def __init__(self, shown: Callable[[], DetectionFilter | None]) -> None:
-        self._shown = shown
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._grid: HeatGrid | None = None
         self._source_number = 0
 
-    def note(self, live_frame: LiveFrame) -> None:
-        """Count where the objects of a frame are. The first frame of another source begins anew."""
-        found, shown, frame = live_frame.detections, self._shown(), live_frame.frame
-        if found is None or shown is None or found.classes != shown.classes:
-            return
-        visible = shown.of(found)
+    def note(self, live_frame: LiveFrame, visible: Detections) -> None:
+        """Count where the `visible` objects of a frame are. Another source begins anew."""
+        frame = live_frame.frame
         if visible.observed is not None:
             visible = visible.where(visible.observed)
         size = frame.width, frame.height

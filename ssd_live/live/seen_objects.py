@@ -3,11 +3,9 @@
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ssd_live.detection.filter import DetectionFilter
-from ssd_live.detections import Detection
+from ssd_live.detections import Detection, Detections
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
@@ -51,20 +49,17 @@ class SeenObject:
 class SeenObjects:
     """The objects of one source that were shown while objects are tracked.
 
-    `shown` returns the display filter in use, or None; only objects that pass it are listed. The
-    infer thread calls `note`, and any thread may call the other methods.
+    The infer thread calls `note`, and any thread may call the other methods.
     """
 
-    def __init__(self, shown: Callable[[], DetectionFilter | None]) -> None:
-        self._shown = shown
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._objects: dict[int, SeenObject] = {}
         self._time = 0.0
         self._source_number = 0
 
-    def note(self, live_frame: LiveFrame) -> None:
-        """Note the objects of a frame. The first frame of another source begins the list anew."""
-        found, shown = live_frame.detections, self._shown()
+    def note(self, live_frame: LiveFrame, visible: Detections) -> None:
+        """Note the `visible` objects of a frame. Another source begins the list anew."""
         frame = live_frame.frame
         pictures = _PICTURES_A_FRAME if live_frame.inferred else 0
         with self._lock:
@@ -74,14 +69,9 @@ class SeenObjects:
                 self._source_number = live_frame.source_number
                 self._objects.clear()
             self._time = frame.time
-            if (
-                found is None
-                or found.track_ids is None
-                or shown is None
-                or found.classes != shown.classes
-            ):
+            if visible.track_ids is None:
                 return
-            for one in shown.of(found):
+            for one in visible:
                 assert one.track_id is not None
                 its = self._objects.get(one.track_id)
                 if its is None:

@@ -56,9 +56,9 @@ class LiveSource(Closing):
         self._after_start: FrameCounts | None = None
         self._recorder: Recorder | None = None
         self._ending: list[Recorder] = []
-        self.seen_objects = SeenObjects(lambda: in_use.filter)
-        self.zone_watch = ZoneWatch(lambda: in_use.filter)
-        self.heat_map = LiveHeatMap(lambda: in_use.filter)
+        self.seen_objects = SeenObjects()
+        self.zone_watch = ZoneWatch()
+        self.heat_map = LiveHeatMap()
         pipeline.detections_listener = self._note
 
     def open(self, spec: SourceSpec, options: CaptureOptions) -> None:
@@ -72,9 +72,13 @@ class LiveSource(Closing):
         self.heat_map.clear()
 
     def _note(self, live_frame: LiveFrame) -> None:
-        self.seen_objects.note(live_frame)
-        self.zone_watch.note(live_frame)
-        self.heat_map.note(live_frame)
+        """Take what is shown of a frame into the lists, counts and sums of this source."""
+        found, shown = live_frame.detections, self._in_use.filter
+        if found is None or shown is None or found.classes != shown.classes:
+            return
+        visible = shown.of(found)
+        for its in (self.seen_objects, self.zone_watch, self.heat_map):
+            its.note(live_frame, visible)
 
     @property
     def spec(self) -> SourceSpec | None:

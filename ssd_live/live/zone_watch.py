@@ -10,7 +10,6 @@ from typing import Literal
 
 from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
 from ssd_live.analytics.zones import Zone
-from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.pixels import Pixels
@@ -88,13 +87,11 @@ class ZoneWatch:
 
     When the time goes back, as when a file is played again, the totals begin anew.
 
-    `shown` returns the display filter in use, or None; only objects that pass it are counted. The
-    infer thread calls `note`, and any thread may call the other methods. `on_count` is called in
-    the infer thread with each new count, and must not wait.
+    The infer thread calls `note`, and any thread may call the other methods. `on_count` is called
+    in the infer thread with each new count, and must not wait.
     """
 
-    def __init__(self, shown: Callable[[], DetectionFilter | None]) -> None:
-        self._shown = shown
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._zones: tuple[Zone, ...] = ()
         self._counter: ZoneCounter | None = None
@@ -122,10 +119,10 @@ class ZoneWatch:
             self._counter = None
             self._counts.clear()
 
-    def note(self, live_frame: LiveFrame) -> None:
-        """Count what has happened up to a frame. A frame of an earlier source changes nothing."""
-        found, shown, frame = live_frame.detections, self._shown(), live_frame.frame
-        if not self._zones or found is None or shown is None or found.classes != shown.classes:
+    def note(self, live_frame: LiveFrame, visible: Detections) -> None:
+        """Count what the `visible` objects of a frame did. An earlier source changes nothing."""
+        frame = live_frame.frame
+        if not self._zones:
             return
         with self._lock:
             if live_frame.source_number < self._source_number:
@@ -135,7 +132,6 @@ class ZoneWatch:
             if self._counter is None or not is_same:
                 self._counter = ZoneCounter(self._zones, size)
                 self._size, self._source_number = size, live_frame.source_number
-            visible = shown.of(found)
             records = []
             if frame.time < self._time:
                 records = self._counter.finish()

@@ -38,10 +38,11 @@ def _frame(
     return LiveFrame(frame, found, source_number=source_number, inferred=inferred)
 
 
-def _seen(*frames: LiveFrame, shown: DetectionFilter | None = SHOWN) -> SeenObjects:
-    seen = SeenObjects(lambda: shown)
+def _seen(*frames: LiveFrame) -> SeenObjects:
+    seen = SeenObjects()
     for frame in frames:
-        seen.note(frame)
+        assert frame.detections is not None
+        seen.note(frame, SHOWN.of(frame.detections))
     return seen
 
 
@@ -103,13 +104,6 @@ def test_there_is_no_picture_where_the_object_is_only_expected(guess: dict[str, 
 def test_an_object_outside_the_frame_has_no_picture() -> None:
     (its,), _ = _seen(_frame(0.0, (1, 400, 20, 450, 180))).newest_first()
     assert its.picture is None
-
-
-def test_only_what_is_shown_is_listed() -> None:
-    hidden = DetectionFilter(SHOWN.classes, 0.5, np.array([True, False]))
-    assert _seen(_frame(0, (1, 20, 20, 60, 90), score=0.4)).newest_first()[0] == []
-    assert _seen(_frame(0, (1, 20, 20, 60, 90), class_id=1), shown=hidden).newest_first()[0] == []
-    assert _seen(_frame(0, (1, 20, 20, 60, 90)), shown=None).newest_first()[0] == []
 
 
 def test_another_source_begins_the_list_anew_and_late_frames_do_not_come_back() -> None:

@@ -24,26 +24,24 @@ YARD = Zone("yard", "area", ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
 PICTURE = np.full((100, 200, 3), 50, np.uint8)
 
 
-def _frame(at: float, x: float | None, source_number: int = 1, score: float = 0.9) -> LiveFrame:
-    """A frame in which object 1 has its feet at x, or is not there."""
+def _frame(at: float, x: float | None, source_number: int = 1) -> tuple[LiveFrame, Detections]:
+    """A frame in which object 1 has its feet at x, or is not there, and what is shown of it."""
     boxes = [] if x is None else [[x - 8, 40, x + 8, 60]]
     count = len(boxes)
     found = Detections(
         np.array(boxes, np.float32).reshape(count, 4),
-        np.full(count, score, np.float32),
+        np.full(count, 0.9, np.float32),
         np.zeros(count, np.int32),
         SHOWN.classes,
         np.ones(count, np.int64),
         np.full(count, True),
     )
     frame = Frame((PICTURE,), time=at, captured_at=time.monotonic())
-    return LiveFrame(frame, found, source_number=source_number)
+    return LiveFrame(frame, found, source_number=source_number), found
 
 
-def _watch(
-    *zones: Zone, shown: DetectionFilter | None = SHOWN
-) -> tuple[ZoneWatch, list[LiveCount]]:
-    watch, told = ZoneWatch(lambda: shown), list[LiveCount]()
+def _watch(*zones: Zone) -> tuple[ZoneWatch, list[LiveCount]]:
+    watch, told = ZoneWatch(), list[LiveCount]()
     watch.on_count = told.append
     watch.set_zones(zones)
     return watch, told
@@ -52,7 +50,7 @@ def _watch(
 def test_a_crossing_is_a_count_with_a_picture_and_the_time_of_day() -> None:
     watch, told = _watch(GATE)
     for number, x in enumerate((80, 90, 110, 120)):
-        watch.note(_frame(number / 10, x))
+        watch.note(*_frame(number / 10, x))
     (count,) = told
     assert (count.record.zone, count.record.direction) == ("gate", "in")
     assert count.picture is not None
@@ -61,25 +59,17 @@ def test_a_crossing_is_a_count_with_a_picture_and_the_time_of_day() -> None:
     assert watch.totals()["gate"].went_in == {"cat": 1}
 
 
-def test_without_zones_or_a_filter_nothing_counts() -> None:
-    for zones, shown in (((), SHOWN), ((GATE,), None)):
-        watch, told = _watch(*zones, shown=shown)
-        for number, x in enumerate((80, 120)):
-            watch.note(_frame(number / 10, x))
-        assert told == []
-
-
-def test_only_what_is_shown_counts() -> None:
-    watch, told = _watch(GATE)
+def test_without_zones_nothing_counts() -> None:
+    watch, told = _watch()
     for number, x in enumerate((80, 120)):
-        watch.note(_frame(number / 10, x, score=0.4))
+        watch.note(*_frame(number / 10, x))
     assert told == []
 
 
 def test_who_has_left_has_the_picture_of_when_he_was_there() -> None:
     watch, told = _watch(YARD)
-    watch.note(_frame(0.0, 150))
-    watch.note(_frame(10.0, None))
+    watch.note(*_frame(0.0, 150))
+    watch.note(*_frame(10.0, None))
     entered, left = told
     assert (entered.record.kind, left.record.kind) == ("entered", "left")
     assert left.picture is entered.picture is not None
@@ -87,7 +77,7 @@ def test_who_has_left_has_the_picture_of_when_he_was_there() -> None:
 
 def test_other_zones_begin_anew_and_keep_the_list() -> None:
     watch, _ = _watch(YARD)
-    watch.note(_frame(0.0, 150))
+    watch.note(*_frame(0.0, 150))
     watch.set_zones((GATE,))
     assert len(watch.newest_first()) == 1
     assert set(watch.totals()) == {"gate"}
@@ -95,10 +85,10 @@ def test_other_zones_begin_anew_and_keep_the_list() -> None:
 
 def test_another_source_begins_anew_and_late_frames_do_not_count() -> None:
     watch, told = _watch(YARD)
-    watch.note(_frame(0.0, 150))
+    watch.note(*_frame(0.0, 150))
     watch.clear()
-    watch.note(_frame(0.0, 150, source_number=2))
-    watch.note(_frame(0.1, 150, source_number=1))
+    watch.note(*_frame(0.0, 150, source_number=2))
+    watch.note(*_frame(0.1, 150, source_number=1))
     assert [count.number for count in watch.newest_first()] == [2]
     assert len(told) == 2
 
@@ -107,15 +97,15 @@ def test_a_file_that_is_played_again_counts_from_the_beginning() -> None:
     watch, told = _watch(GATE)
     for turn in range(2):
         for number, x in enumerate((80, 90, 110, 120)):
-            watch.note(_frame(number / 10, x))
+            watch.note(*_frame(number / 10, x))
         assert watch.totals()["gate"].went_in == {"cat": 1}, turn
     assert len(told) == 2
 
 
 def test_at_the_end_all_leave() -> None:
     watch, told = _watch(YARD)
-    watch.note(_frame(0.0, 150))
-    watch.note(_frame(2.0, 150))
+    watch.note(*_frame(0.0, 150))
+    watch.note(*_frame(2.0, 150))
     watch.finish()
     assert [count.record.kind for count in told] == ["entered", "left"]
     assert told[1].record.seconds == 2.0
@@ -124,7 +114,7 @@ def test_at_the_end_all_leave() -> None:
 def test_verdicts_give_an_error_rate_with_its_interval() -> None:
     watch, told = _watch(GATE)
     for number in range(20):
-        watch.note(_frame(number / 10, 80 if number % 2 else 120))
+        watch.note(*_frame(number / 10, 80 if number % 2 else 120))
     numbers = [count.number for count in told]
     for number in numbers[:9]:
         watch.judge(number, "right")
@@ -169,7 +159,7 @@ def test_live_counts_are_those_of_a_file(seed: int) -> None:
     its = script(seed)
     frames = [(at, *its.world.at(at)[:2]) for at in its.world.times(its.seconds, 15)]
     shown = DetectionFilter(CLASSES, THRESHOLDS[0], np.full(len(CLASSES), True))
-    watch, told = ZoneWatch(lambda: shown), list[LiveCount]()
+    watch, told = ZoneWatch(), list[LiveCount]()
     watch.on_count = told.append
     watch.set_zones((LINE, AREA))
     live = Tracker(CLASSES, CandidateFilter(THRESHOLDS))
@@ -177,7 +167,9 @@ def test_live_counts_are_those_of_a_file(seed: int) -> None:
     picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     for at, found, looks in frames:
         tracked = live.update(at, found, looks)
-        watch.note(LiveFrame(Frame((picture,), time=at), tracked, source_number=1))
+        watch.note(
+            LiveFrame(Frame((picture,), time=at), tracked, source_number=1), shown.of(tracked)
+        )
     watch.finish()
     options = TrackingOptions("live", CLASSES, THRESHOLDS, THRESHOLDS)
     tracker, counter = options.tracker(), ZoneCounter([LINE, AREA], SIZE)

@@ -19,7 +19,8 @@ from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
 from ssd_live.live.zone_store import load_zones, save_zones
 from ssd_live.live.zone_watch import LiveCount
-from ssd_live.results.counts import COLUMNS, clock_text, count_dict, count_row
+from ssd_live.results.counts import COLUMNS, count_dict, count_row
+from ssd_live.results.growing_table import clock_text
 from ssd_live.results.records import write_table
 from ssd_live.video.sources import SourceSpec
 

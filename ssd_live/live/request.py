@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssd_live.analytics.rules import Rule
 from ssd_live.analytics.zones import Zone
 from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.remote.network import ModelRequest
@@ -36,8 +37,8 @@ class LiveRequest:
     of a session without a window, "-" for the standard output, or "" for none. `track` says whether
     objects are tracked, `save_power` whether inference runs only where something moves, and `tiles`
     where it looks for small objects; None leaves it to the settings. `zones` are those of the one
-    source; None leaves them to the window. `counts` is the file for the counts of a session without
-    a window, or None.
+    source; None leaves them to the window. `counts` and `events` are the files for the counts and
+    the events of a session without a window, or None; `rules` are the rules for the latter.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -59,6 +60,8 @@ class LiveRequest:
     tiles: Tiles | None = None
     zones: tuple[Zone, ...] | None = None
     counts: Path | None = None
+    rules: tuple[Rule, ...] = ()
+    events: Path | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
+from ssd_live.analytics.rules import Event, Rule, RuleWatcher
 from ssd_live.analytics.zones import Zone
 from ssd_live.detections import Detections
 from ssd_live.imaging.crops import crop
@@ -88,7 +89,8 @@ class ZoneWatch:
     When the time goes back, as when a file is played again, the totals begin anew.
 
     The infer thread calls `note`, and any thread may call the other methods. `on_count` is called
-    in the infer thread with each new count, and must not wait.
+    in the infer thread with each new count, and `on_event` with each event of the rules and its
+    time of day in seconds since 1970; they must not wait.
     """
 
     def __init__(self) -> None:
@@ -100,7 +102,10 @@ class ZoneWatch:
         self._time = -math.inf
         self._counts: dict[int, LiveCount] = {}
         self._last_number = 0
+        self._rules: tuple[Rule, ...] = ()
+        self._rule_watcher = RuleWatcher(())
         self.on_count: Callable[[LiveCount], None] = lambda _: None
+        self.on_event: Callable[[Event, float], None] = lambda _, clock: None
 
     @property
     def zones(self) -> tuple[Zone, ...]:
@@ -112,6 +117,12 @@ class ZoneWatch:
         with self._lock:
             self._zones = tuple(zones)
             self._counter = None
+
+    def set_rules(self, rules: Sequence[Rule]) -> None:
+        """Watch for what these rules name; they must fit the zones."""
+        with self._lock:
+            self._rules = tuple(rules)
+            self._rule_watcher = RuleWatcher(rules)
 
     def clear(self) -> None:
         """Forget all counts, as when another source is opened. The zones stay."""
@@ -131,17 +142,22 @@ class ZoneWatch:
             is_same = self._size == size and self._source_number == live_frame.source_number
             if self._counter is None or not is_same:
                 self._counter = ZoneCounter(self._zones, size)
+                self._rule_watcher = RuleWatcher(self._rules)
                 self._size, self._source_number = size, live_frame.source_number
             records = []
             if frame.time < self._time:
                 records = self._counter.finish()
                 self._counter = ZoneCounter(self._zones, size)
+                self._rule_watcher = RuleWatcher(self._rules)
             self._time = frame.time
             records += self._counter.update(frame.time, visible)
             now = time.time() - (time.monotonic() - frame.captured_at)
             counts = [self._count(record, live_frame, visible, now) for record in records]
+            events = self._rule_watcher.update(frame.time, self._counter, records, now)
         for count in counts:
             self.on_count(count)
+        for event in events:
+            self.on_event(event, now)
 
     def finish(self) -> None:
         """Let all objects leave, as at the end of the source."""

@@ -449,17 +449,22 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     table = tmp_path / "counts.csv"
     write_zones([Zone("All", "area", ((0, 0), (1, 0), (1, 1), (0, 1)))], tmp_path / "zones.json")
     words = ("--model", thing_in_the_middle, *TINY[2:], *TIME_TO_LOAD)
-    answer = _terminal(
-        "pattern:320x180@30", *words, "--zones", tmp_path / "zones.json", "--counts", table
-    )
+    rule = {"name": "Stays", "zone": "All", "when": "inside", "seconds": 0.5}
+    (tmp_path / "rules.json").write_text(json.dumps({"version": 1, "rules": [rule]}))
+    with_zones = (*words, "--zones", tmp_path / "zones.json")
+    events = ("--rules", tmp_path / "rules.json", "--events", tmp_path / "events.csv")
+    answer = _terminal("pattern:320x180@30", *with_zones, "--counts", table, *events)
     assert answer.code == 0, answer.err
+    with (tmp_path / "events.csv").open(encoding="utf-8", newline="") as file:
+        (event,) = csv.DictReader(file)
+    assert (event["rule"], event["suppressed"]) == ("Stays", "")
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["kind"], row["zone"], row["why"]) for row in rows] == [
         ("entered", "All", "appeared"),
         ("left", "All", "ended"),
     ]
-    again = _terminal("pattern", *words, "--zones", tmp_path / "zones.json", "--counts", table)
+    again = _terminal("pattern", *with_zones, "--counts", table)
     assert (again.code, "exists already" in again.err) == (1, True)
 
 
@@ -467,6 +472,12 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     ("words", "message"),
     [
         (("pattern", "--counts", "c.csv"), "--counts needs --zones"),
+        (("pattern", "--events", "e.csv"), "--events needs --zones"),
+        (("pattern", "--zones", "zones.json", "--events", "e.csv"), "--rules and --events go"),
+        (
+            ("pattern", "--zones", "zones.json", "--rules", "zones.json", "--events", "e.csv"),
+            "zones.json: a rules file is an object",
+        ),
         (("pattern", "--zones", "none.json"), "none.json: cannot be read"),
         (("pattern", "--zones", "zones.json", "--no-track"), "--zones follows objects"),
         (("pattern", "--zones", "zones.json", "--counts", "c.txt"), "end the name in .csv"),

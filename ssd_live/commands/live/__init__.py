@@ -90,6 +90,20 @@ class Request:
             help="With --no-window: write each count to this new file as it comes; needs --zones.",
         ),
     ] = None
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="With --no-window: watch for what these rules name; needs --zones and --events.",
+        ),
+    ] = None
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="With --no-window: write each event of the rules to this new file as it comes.",
+        ),
+    ] = None
     tiles: Annotated[
         str | None,
         typer.Option(

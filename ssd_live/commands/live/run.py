@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live import __version__
-from ssd_live.analytics.zones import read_zones
+from ssd_live.analytics.rules import Rule, read_rules
+from ssd_live.analytics.zones import check_classes, read_zones
 from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
 from ssd_live.commands.options import names_in, tiles_in
@@ -89,6 +90,12 @@ def _checked(request: Request) -> LiveRequest:
     if request.save_power and request.track is False:
         raise UsageError("--save-power follows objects; leave out --no-track")
     _check_zones(request, len(sources))
+    zones = None if request.zones is None else read_zones(request.zones)
+    rules: tuple[Rule, ...] = ()
+    if zones is not None and request.no_window:
+        seen = find_model(request.model or DEFAULT_MODEL).metadata.classes
+        check_classes(zones, seen)
+        rules = () if request.rules is None else read_rules(request.rules, zones, seen)
     if request.tiles == "auto" and request.track is False:
         raise UsageError("--tiles auto follows objects; leave out --no-track")
     if request.screenshot is not None and request.no_window:
@@ -112,22 +119,28 @@ def _checked(request: Request) -> LiveRequest:
         else request.track,
         save_power=request.save_power,
         tiles=None if request.tiles is None else tiles_in(request.tiles),
-        zones=None if request.zones is None else read_zones(request.zones),
+        zones=zones,
         counts=request.counts,
+        rules=rules,
+        events=request.events,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
 
 
 def _check_zones(request: Request, sources: int) -> None:
-    if request.counts is not None:
+    for name, path in (("counts", request.counts), ("events", request.events)):
+        if path is None:
+            continue
         if request.zones is None:
-            raise UsageError("--counts needs --zones; add a zones file")
+            raise UsageError(f"--{name} needs --zones; add a zones file")
         if not request.no_window:
-            raise UsageError("--counts is for --no-window; the window has a list of the counts")
-        check_table("counts", request.counts)
-        if request.counts.exists():
-            raise OutputError(f"{request.counts}: exists already; choose another name")
+            raise UsageError(f"--{name} is for --no-window; leave it out in the window")
+        check_table(name, path)
+        if path.exists():
+            raise OutputError(f"{path}: exists already; choose another name")
+    if (request.rules is None) != (request.events is None):
+        raise UsageError("--rules and --events go together; give both or neither")
     if request.zones is not None:
         if sources != 1:
             raise UsageError("--zones works with one source only; run `live` once for each source")
@@ -224,7 +237,8 @@ class _Terminal:
                 # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
             session.stream.set_zones(request.zones or ())
-            with self._detections(session), self._counts(session):
+            session.stream.zone_watch.set_rules(request.rules)
+            with self._detections(session), self._counts(session), self._events(session):
                 self._loop(session)
             numbers = session.numbers()
         numbers = session.settled(numbers)
@@ -296,21 +310,19 @@ class _Terminal:
 
         Each row is handed to the system at once. If writing fails, the session ends with the error.
         """
-        from ssd_live.results.counts import CountTable
+        from ssd_live.results.counts import COLUMNS, count_dict, count_row
+        from ssd_live.results.growing_table import GrowingTable, clock_text
 
         path, watch = self._request.counts, session.stream.zone_watch
         if path is None:
             yield
             return
         title = self._request.sources[0].title
-        with CountTable(path) as table:
+        with GrowingTable(path, (*COLUMNS, "clock")) as table:
 
             def write(count: Any) -> None:
-                try:
-                    table.add(title, count.record, count.clock)
-                except SsdLiveError as error:
-                    self._failure = error
-                    self._wake.set()
+                row = count_row(title, count_dict(count.record))
+                self._add(table, (*row, clock_text(count.clock)))
 
             watch.on_count = write
             try:
@@ -318,6 +330,37 @@ class _Terminal:
             finally:
                 watch.finish()
                 watch.on_count = lambda _: None
+
+    @contextlib.contextmanager
+    def _events(self, session: Any) -> Iterator[None]:
+        """Write each event of the rules in the with-block to the table that the user wants."""
+        from ssd_live.results.events import COLUMNS, event_dict, event_row
+        from ssd_live.results.growing_table import GrowingTable, clock_text
+
+        path, watch = self._request.events, session.stream.zone_watch
+        if path is None:
+            yield
+            return
+        title = self._request.sources[0].title
+        with GrowingTable(path, (*COLUMNS, "clock")) as table:
+
+            def write(event: Any, clock: float) -> None:
+                row = event_row(title, event.time, event_dict(event))
+                self._add(table, (*row, clock_text(clock)))
+
+            watch.on_event = write
+            try:
+                yield
+            finally:
+                watch.on_event = lambda _, clock: None
+
+    def _add(self, table: Any, row: tuple[Any, ...]) -> None:
+        """Add a row to a table. If that fails, the session ends with the error."""
+        try:
+            table.add(row)
+        except SsdLiveError as error:
+            self._failure = error
+            self._wake.set()
 
     def _source_failure(self, session: Any) -> SsdLiveError | None:
         """Return the error of a source that failed before its first frame, or None."""

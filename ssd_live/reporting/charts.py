@@ -162,6 +162,18 @@ def _rows(tracks: Sequence[Track], axis: Axis) -> list[list[Track]]:
     return rows
 
 
+def _bar(title: str, x: float, y: float, width: float, height: float, style: str) -> Markup:
+    return element(
+        "rect",
+        element("title", title),
+        x=f"{x:.1f}",
+        y=f"{y:.1f}",
+        width=f"{width:.1f}",
+        height=f"{height:.1f}",
+        class_=style,
+    )
+
+
 def _bar_width(track: Track, axis: Axis) -> float:
     return max(axis.x(track.end) - axis.x(track.begin), _NARROWEST)
 
@@ -171,14 +183,13 @@ def _bars(rows: Sequence[Sequence[Track]], axis: Axis, links: dict[int, str]) ->
     for number, row in enumerate(rows):
         for track in row:
             times = f"{clock(track.begin)} to {clock(track.end)}"
-            bar = element(
-                "rect",
-                element("title", f"{track.class_name} {track.track_id}: {times}"),
-                x=f"{axis.x(track.begin):.1f}",
-                y=number * _ROW_PIXELS + 2,
-                width=f"{_bar_width(track, axis):.1f}",
-                height=_ROW_PIXELS - 4,
-                class_="bar",
+            bar = _bar(
+                f"{track.class_name} {track.track_id}: {times}",
+                axis.x(track.begin),
+                number * _ROW_PIXELS + 2,
+                _bar_width(track, axis),
+                _ROW_PIXELS - 4,
+                "bar",
             )
             link = links.get(track.track_id)
             # The table has the same, so the keyboard need not stop at each bar.
@@ -194,14 +205,13 @@ def _number_area(series: Series, axis: Axis) -> Markup:
     # At least two pixels wide, so that single frames can be seen.
     width = max(_WIDTH * series.width / axis.span, _NARROWEST)
     bars = [
-        element(
-            "rect",
-            element("title", f"{value} at {clock(begin)}"),
-            x=f"{axis.x(begin):.1f}",
-            y=f"{_NUMBER_PIXELS * (1 - value / most):.1f}",
-            width=f"{width:.1f}",
-            height=f"{_NUMBER_PIXELS * value / most:.1f}",
-            class_="bar area",
+        _bar(
+            f"{value} at {clock(begin)}",
+            axis.x(begin),
+            _NUMBER_PIXELS * (1 - value / most),
+            width,
+            _NUMBER_PIXELS * value / most,
+            "bar area",
         )
         for begin, value in bins
         if value
@@ -213,14 +223,13 @@ def _number_area(series: Series, axis: Axis) -> Markup:
 def _marks(zone: str, totals: ZoneTotals, axis: Axis) -> Markup:
     middle = _MARKS_PIXELS / 2
     marks = [
-        element(
-            "rect",
-            element("title", f"{zone}: {direction} at {clock(time)}"),
-            x=f"{axis.x(time) - 1.5:.1f}",
-            y=f"{middle - reach:.1f}",
-            width=3,
-            height=middle - 1,
-            class_=direction,
+        _bar(
+            f"{zone}: {direction} at {clock(time)}",
+            axis.x(time) - 1.5,
+            middle - reach,
+            3,
+            middle - 1,
+            direction,
         )
         for direction, times, reach in (
             ("in", totals.in_times, middle),
@@ -245,14 +254,13 @@ def _histogram(
             height = (middle - 1) * count / most
             when = f"{clock(number * step, 0)} to {clock((number + 1) * step, 0)}"
             bars.append(
-                element(
-                    "rect",
-                    element("title", f"{when}: {count} {word}"),
-                    x=f"{left + 0.5:.1f}",
-                    y=f"{middle - height if look == 'in' else middle + 1:.1f}",
-                    width=f"{max(right - left - 1, 1):.1f}",
-                    height=f"{height:.1f}",
-                    class_=look,
+                _bar(
+                    f"{when}: {count} {word}",
+                    left + 0.5,
+                    middle - height if look == "in" else middle + 1,
+                    max(right - left - 1, 1),
+                    height,
+                    look,
                 )
             )
     base = element("line", x2=_WIDTH, y1=middle, y2=middle, class_="base")

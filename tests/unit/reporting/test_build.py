@@ -239,6 +239,17 @@ def test_a_video_that_was_named_must_fit(tmp_path: Path) -> None:
     assert late.exists()
 
 
+def test_a_redacted_video_is_shown_only_if_the_copy_is_named(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", 20)
+    log = write_log(tmp_path / "a.jsonl", header(redaction={"style": "blur"}), *_tracked())
+    page, _, lines = report(log)
+    assert len(page.images()) == 1
+    assert "the objects are hidden in the copy of this video" in page.text
+    assert lines[0].endswith("name the copy with --video.")
+    named, _, _ = report(log, clip)
+    assert len(named.images()) == 4
+
+
 def test_a_video_that_was_found_and_does_not_fit_is_noted(tmp_path: Path) -> None:
     write_clip(tmp_path / "a.mp4", 20, size=(320, 136))
     log = write_log(tmp_path / "a.jsonl", header(), *_tracked())

@@ -47,7 +47,7 @@ class GrowingTable(Closing):
                 ) from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. It has all rows already, so an error in closing loses nothing."""
         with self._lock, contextlib.suppress(OSError):
             self._file.close()
 

@@ -452,7 +452,8 @@ def _print_summary(request: Request, plan: Plan, totals: RunSummary) -> None:
     print(f"objects: {objects_text(totals.objects) or 'none'}")
     if totals.tracks:
         print(f"distinct objects: {objects_text(totals.tracks)}")
-    if request.redact:
+    # Of an input that is not finished, the moments are not known.
+    if request.redact and done:
         print(_doubts_text(totals))
     for line in (*_zone_lines(totals), *_event_lines(totals)):
         print(line)

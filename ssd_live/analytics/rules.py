@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from ssd_live.analytics.action_plans import ActionPlan, actions_in
+from ssd_live.analytics.config_item import named_item
 from ssd_live.analytics.counting import CountRecord, ZoneCounter
 from ssd_live.analytics.zones import Zone
 from ssd_live.errors import UsageError
@@ -20,11 +22,11 @@ WhyNot = Literal["", "hours", "day", "pause"]
 
 _KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MOST_RULES, _LONGEST_NAME, _LONGEST_SECONDS = 64, 80, 86_400.0
+_MOST_RULES, _LONGEST_SECONDS = 64, 86_400.0
 _MOST_BYTES = 1_000_000
 _VERSION = 1
 _KEYS = {
-    "name", "zone", "when", "classes", "seconds", "at_least", "from", "to", "days", "pause",
+    "name", "zone", "when", "classes", "seconds", "at_least", "from", "to", "days", "pause", "do",
 }  # fmt: skip
 
 
@@ -36,7 +38,7 @@ class Rule:
     be inside, and `at_least` how many for `count`. The event counts between the times of day
     `begin` and `end`, which may be on both sides of midnight, and on the `days` of the week, 0 for
     Monday; None and an empty tuple are always. After an event, the rule is silent for `pause`
-    seconds.
+    seconds. `do` are the names of the actions that an event starts.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Rule:
     end: time | None = None
     days: tuple[int, ...] = ()
     pause: float = 0.0
+    do: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -85,6 +88,14 @@ class Rule:
         else:
             is_inside = now >= self.begin or now < self.end
         return "" if is_inside else "hours"
+
+
+@dataclass(frozen=True)
+class RuleBook:
+    """The rules of a file, and the actions that they may start."""
+
+    rules: tuple[Rule, ...] = ()
+    plan: ActionPlan = field(default_factory=ActionPlan)
 
 
 @dataclass(frozen=True)
@@ -182,30 +193,34 @@ class RuleWatcher:
         return [Event(rule.name, rule.zone, time, ", ".join(rule.classes), 0, number)]
 
 
-def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str]) -> tuple[Rule, ...]:
-    """Read a rules file, and return its rules.
+def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str]) -> RuleBook:
+    """Read a rules file, and return its rules and actions.
 
     The file is a JSON object with "version": 1 and "rules", a list with an object for each rule;
     see docs/events.md. Raises `UsageError` if the file cannot be read, if a rule makes no sense, or
     if it names a zone that is not among `zones` or a class that is not among `classes`.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: is too large for a rules file; give another file")
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path}: cannot be read ({reason}); give a rules file") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not JSON; see docs/events.md") from error
+    data = _data_of(path)
     try:
         return rules_in(data, zones, classes)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> tuple[Rule, ...]:
-    """Return the rules in the contents of a rules file; see `read_rules`."""
+def _data_of(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path}: is too large for a rules file; give another file")
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{path}: cannot be read ({reason}); give a rules file") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: is not JSON; see docs/events.md") from error
+
+
+def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> RuleBook:
+    """Return the rules and actions in the contents of a rules file; see `read_rules`."""
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
         raise UsageError('a rules file is an object with a list "rules"; see docs/events.md')
     if data.get("version") != _VERSION:
@@ -216,6 +231,8 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> tup
     if len(data["rules"]) > _MOST_RULES:
         raise UsageError(f"there are more than {_MOST_RULES} rules; remove some")
     rules = tuple(_rule(each, number) for number, each in enumerate(data["rules"], 1))
+    plan = actions_in(data)
+    actions = [action.name for action in plan.actions]
     kinds = {zone.name: zone.kind for zone in zones}
     seen: set[str] = set()
     for rule in rules:
@@ -233,54 +250,44 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> tup
                 raise UsageError(
                     f"{title}: the model has no class {name!r}; it has {', '.join(classes)}"
                 )
-    return rules
+        for name in rule.do:
+            if name not in actions:
+                listed = ", ".join(actions) or "none"
+                raise UsageError(f"{title}: there is no action {name!r}; there are: {listed}")
+    return RuleBook(rules, plan)
 
 
 def _rule(each: object, number: int) -> Rule:
-    if not isinstance(each, dict):
-        raise UsageError(f"rule {number} is not an object; see docs/events.md")
-    name = each.get("name")
-    title = f"rule {name!r}" if isinstance(name, str) else f"rule {number}"
-    if unknown := sorted(str(key) for key in each.keys() - _KEYS):
-        raise UsageError(f"{title}: {unknown[0]!r} is no property of a rule; see docs/events.md")
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
-        raise UsageError(f"{title}: a name has 1 to {_LONGEST_NAME} characters")
-    zone, kind = each.get("zone"), each.get("when")
+    name, item = named_item(each, "rule", number)
+    item.check_keys(_KEYS)
+    values, title = item.values, item.title
+    zone, kind = values.get("zone"), values.get("when")
     if not isinstance(zone, str):
         raise UsageError(f'{title}: "zone" must be the name of a zone')
     if kind not in _KINDS:
         raise UsageError(f'{title}: "when" must be {", ".join(_KINDS)}')
-    classes = each.get("classes", [])
-    if not isinstance(classes, list) or not all(isinstance(its, str) for its in classes):
-        raise UsageError(f'{title}: "classes" must be a list of class names')
-    seconds, pause = (_seconds(each, key, title) for key in ("seconds", "pause"))
-    at_least = each.get("at_least", 1)
+    classes = item.texts("classes", "class names")
+    seconds, pause = (
+        item.number(key, 0, 0, _LONGEST_SECONDS, "seconds") for key in ("seconds", "pause")
+    )
+    at_least = values.get("at_least", 1)
     if isinstance(at_least, bool) or not isinstance(at_least, int) or not 1 <= at_least <= 10_000:
         raise UsageError(f'{title}: "at_least" must be a whole number from 1 on')
-    begin, end = (_time_of_day(each, key, title) for key in ("from", "to"))
+    begin, end = (_time_of_day(values, key, title) for key in ("from", "to"))
     if (begin is None) != (end is None):
         raise UsageError(f'{title}: give both "from" and "to", or neither')
-    days = each.get("days", [])
+    days = values.get("days", [])
     if not isinstance(days, list) or not all(day in _DAYS for day in days):
         raise UsageError(f'{title}: "days" must be a list of {", ".join(_DAYS)}')
     numbers = tuple(sorted(_DAYS.index(day) for day in set(days)))
     return Rule(
-        name, zone, cast(RuleKind, kind), tuple(classes), seconds, at_least, begin, end, numbers,
-        pause,
+        name, zone, cast(RuleKind, kind), classes, seconds, at_least, begin, end, numbers, pause,
+        item.texts("do", "names of actions"),
     )  # fmt: skip
 
 
-def _seconds(each: dict[str, Any], key: str, title: str) -> float:
-    value = each.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f'{title}: "{key}" must be a number of seconds')
-    if not 0 <= value <= _LONGEST_SECONDS:
-        raise UsageError(f'{title}: "{key}" must be from 0 to {_LONGEST_SECONDS:.0f} seconds')
-    return float(value)
-
-
-def _time_of_day(each: dict[str, Any], key: str, title: str) -> time | None:
-    value = each.get(key)
+def _time_of_day(values: dict[str, Any], key: str, title: str) -> time | None:
+    value = values.get(key)
     if value is None:
         return None
     try:

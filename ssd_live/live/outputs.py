@@ -7,18 +7,21 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
 from ssd_live.detections import Detections
 from ssd_live.imaging.overlay import BoxStyle, Overlay
 from ssd_live.imaging.pixels import Pixels
+from ssd_live.imaging.planes import matrix_of, planes_of
+from ssd_live.pipeline.live import LiveFrame
 from ssd_live.pipeline.picture import Picture
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import printable
 from ssd_live.tracking.marks import Marks
 
 
-def annotated(picture: Picture, found: Detections | None, style: BoxStyle) -> Pixels:
+def annotated(picture: Picture | LiveFrame, found: Detections | None, style: BoxStyle) -> Pixels:
     """Return the whole frame of `picture` with the detections `found` drawn on it in this style.
 
     The result is uint8 BGR (H, W, 3). If `found` is None, nothing is drawn.
@@ -29,6 +32,30 @@ def annotated(picture: Picture, found: Detections | None, style: BoxStyle) -> Pi
         marked = Marks().of(found, inferred=picture.inferred)
         overlay.draw((image,), found, stale=picture.stale, marked=marked)
     return image
+
+
+class BoxDrawer:
+    """Draws the boxes of the frames of one live source on copies of them."""
+
+    def __init__(self) -> None:
+        self._overlay: Overlay | None = None
+        self._marks = Marks()
+
+    def draw(
+        self,
+        picture: av.VideoFrame,
+        live_frame: LiveFrame,
+        found: Detections | None,
+        style: BoxStyle,
+    ) -> None:
+        """Draw the detections `found` of a frame on `picture`, a yuv420p copy of the frame."""
+        if found is None or not len(found):
+            return
+        marked = self._marks.of(found, inferred=live_frame.inferred)
+        size = picture.width, picture.height
+        if self._overlay is None or not self._overlay.fits(*size) or self._overlay.style != style:
+            self._overlay = Overlay(size, "yuv420p", matrix_of(picture), style)
+        self._overlay.draw(planes_of(picture), found, stale=live_frame.stale, marked=marked)
 
 
 def write_numbers(path: Path, numbers: dict[str, Any]) -> None:

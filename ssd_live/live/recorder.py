@@ -8,21 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
-import numpy as np
-from numpy.typing import NDArray
-
 from ssd_live import __version__
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections, no_detections
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.frame import Frame
-from ssd_live.imaging.overlay import BoxStyle, Overlay
-from ssd_live.imaging.planes import copied, matrix_of, planes_of
+from ssd_live.imaging.overlay import BoxStyle
+from ssd_live.imaging.planes import copied
+from ssd_live.live.outputs import BoxDrawer
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
-from ssd_live.tracking.marks import Marks
 from ssd_live.video.recording import RecordingWriter
 
 # The queue holds half a second of frames at 30 FPS, so that a disk may stall for that long.
@@ -97,8 +93,7 @@ class Recorder:
         self._part = reserve_part(plan.path)
         self._log: JsonlWriter | None = None
         self._writer = RecordingWriter(self._part)
-        self._overlay: Overlay | None = None
-        self._marks = Marks()
+        self._boxes = BoxDrawer()
         self._started: float | None = None
         self._last_pts = -1
         self.frames = self.lost = 0
@@ -206,9 +201,8 @@ class Recorder:
             return
         self._last_pts = pts
         found = self._visible(live_frame)
-        if self._plan.boxes and found is not None and len(found):
-            marked = self._marks.of(found, inferred=live_frame.inferred)
-            self._draw(picture, found, marked, stale=live_frame.stale)
+        if self._plan.boxes:
+            self._boxes.draw(picture, live_frame, found, self._plan.style())
         self._writer.add(picture, pts)
         placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
         self._log.add(
@@ -225,19 +219,6 @@ class Recorder:
         ):
             return None
         return shown.of(live_frame.detections)
-
-    def _draw(
-        self,
-        picture: av.VideoFrame,
-        found: Detections,
-        marked: NDArray[np.bool_],
-        *,
-        stale: bool,
-    ) -> None:
-        style, size = self._plan.style(), (picture.width, picture.height)
-        if self._overlay is None or not self._overlay.fits(*size) or self._overlay.style != style:
-            self._overlay = Overlay(size, "yuv420p", matrix_of(picture), style)
-        self._overlay.draw(planes_of(picture), found, stale=stale, marked=marked)
 
     def _finish(self) -> None:
         if self._log is None:

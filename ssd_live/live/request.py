@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssd_live.analytics.rules import Rule
+from ssd_live.analytics.rules import RuleBook
 from ssd_live.analytics.zones import Zone
 from ssd_live.detection.tile_chooser import Tiles
 from ssd_live.remote.network import ModelRequest
@@ -38,7 +38,8 @@ class LiveRequest:
     objects are tracked, `save_power` whether inference runs only where something moves, and `tiles`
     where it looks for small objects; None leaves it to the settings. `zones` are those of the one
     source; None leaves them to the window. `counts` and `events` are the files for the counts and
-    the events of a session without a window, or None; `rules` are the rules for the latter.
+    the events of a session without a window, or None. `book` has the rules and their actions, and
+    `rules_file` is the file of both, or None.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -60,7 +61,8 @@ class LiveRequest:
     tiles: Tiles | None = None
     zones: tuple[Zone, ...] | None = None
     counts: Path | None = None
-    rules: tuple[Rule, ...] = ()
+    book: RuleBook = field(default_factory=RuleBook)
+    rules_file: Path | None = None
     events: Path | None = None
 
     @property

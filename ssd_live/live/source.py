@@ -137,7 +137,7 @@ class LiveSource(Closing):
             self._recorded,
         )
         self._recorder = recorder
-        self.pipeline.frame_listener = recorder.offer
+        self.pipeline.listen(recorder.offer)
 
     def _header(self) -> Record:
         """Return the header line of the detections file.
@@ -169,7 +169,8 @@ class LiveSource(Closing):
             self._ending = [*(earlier for earlier in self._ending if not earlier.join(0)), recorder]
 
     def _forget_recorder(self) -> None:
-        self.pipeline.frame_listener = None
+        if self._recorder is not None:
+            self.pipeline.unlisten(self._recorder.offer)
         self._recorder = None
 
     def _recorded(self, recorded: Recorded) -> None:

@@ -43,6 +43,19 @@ class LiveCount:
     verdict: Verdict = ""
 
 
+@dataclass(frozen=True, eq=False)
+class LiveEvent:
+    """An event in a live source. `clock` is its time of day in seconds since 1970.
+
+    `live_frame` is the frame in which it was noticed, and `visible` what is shown of it.
+    """
+
+    event: Event
+    clock: float
+    live_frame: LiveFrame
+    visible: Detections
+
+
 @dataclass(frozen=True)
 class Audit:
     """What the verdicts on counts say.
@@ -89,8 +102,8 @@ class ZoneWatch:
     When the time goes back, as when a file is played again, the totals begin anew.
 
     The infer thread calls `note`, and any thread may call the other methods. `on_count` is called
-    in the infer thread with each new count, and `on_event` with each event of the rules and its
-    time of day in seconds since 1970; they must not wait.
+    in the infer thread with each new count, and `on_event` with each event of the rules; they must
+    not wait.
     """
 
     def __init__(self) -> None:
@@ -105,7 +118,7 @@ class ZoneWatch:
         self._rules: tuple[Rule, ...] = ()
         self._rule_watcher = RuleWatcher(())
         self.on_count: Callable[[LiveCount], None] = lambda _: None
-        self.on_event: Callable[[Event, float], None] = lambda _, clock: None
+        self.on_event: Callable[[LiveEvent], None] = lambda _: None
 
     @property
     def zones(self) -> tuple[Zone, ...]:
@@ -157,7 +170,7 @@ class ZoneWatch:
         for count in counts:
             self.on_count(count)
         for event in events:
-            self.on_event(event, now)
+            self.on_event(LiveEvent(event, now, live_frame, visible))
 
     def finish(self) -> None:
         """Let all objects leave, as at the end of the source."""

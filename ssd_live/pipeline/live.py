@@ -168,7 +168,8 @@ class LivePipeline(Closing):
         self._on_error = on_error
         self._on_death = on_death
         self.show: Show = show
-        self.frame_listener: FrameListener | None = None
+        # A new tuple replaces it at each change, because other threads go through it.
+        self.frame_listeners: tuple[FrameListener, ...] = ()
         # A callback that gets every frame that has detections of its own, in the infer thread. It
         # must not wait. Frames of an earlier source have a lower number.
         self.detections_listener: FrameListener | None = None
@@ -311,6 +312,18 @@ class LivePipeline(Closing):
         """
         self._tracks_objects = on
 
+    def listen(self, listener: FrameListener) -> None:
+        """Call `listener` with every frame from now on. Inference then runs also while the view is
+        not visible.
+        """
+        with self._lock:
+            self.frame_listeners = (*self.frame_listeners, listener)
+
+    def unlisten(self, listener: FrameListener) -> None:
+        """Call `listener` no more. It may be one that was never called."""
+        with self._lock:
+            self.frame_listeners = tuple(its for its in self.frame_listeners if its != listener)
+
     @property
     def network(self) -> LiveModel | None:
         """The network that inference uses now, or None if frames are shown without inference."""
@@ -425,7 +438,7 @@ class LivePipeline(Closing):
 
         The view is then not visible, and there is no frame listener.
         """
-        is_watched = self.always_infers or self.frame_listener is not None
+        is_watched = self.always_infers or bool(self.frame_listeners)
         return not self._visible.is_set() and not is_watched
 
     def _infer(self) -> None:
@@ -595,8 +608,8 @@ class LivePipeline(Closing):
         if live_frame.source_number != self._source_number:
             self._drop(live_frame, Cause.CHANGED)
             return
-        if (tap := self.frame_listener) is not None:
-            tap(live_frame)
+        for listener in self.frame_listeners:
+            listener(live_frame)
         self._drop(self._to_render.put(live_frame), Cause.RENDERING)
 
     def _render(self) -> None:

@@ -62,16 +62,21 @@ def cache_folder() -> Path:
 
 
 def log_folder() -> Path:
-    """Return the folder of log files. The folder may not exist.
+    """Return the folder of log files, `logs` in `state_folder()`. The folder may not exist."""
+    return state_folder() / "logs"
 
-    It is `logs` in the folder that the environment variable `SSD_LIVE_ENGINES` names. If that is
-    not set, it is `logs` in the user's state folder.
+
+def state_folder() -> Path:
+    """Return the folder for what must be kept between two runs. The folder may not exist.
+
+    It is the folder that the environment variable `SSD_LIVE_ENGINES` names. If that is not set, it
+    is the user's state folder.
     """
     if "SSD_LIVE_ENGINES" in os.environ:
-        return engines_folder() / "logs"
+        return engines_folder()
     import platformdirs
 
-    return Path(platformdirs.user_state_dir("ssd_live", appauthor=False)) / "logs"
+    return Path(platformdirs.user_state_dir("ssd_live", appauthor=False))
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -450,7 +451,17 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     write_zones([Zone("All", "area", ((0, 0), (1, 0), (1, 1), (0, 1)))], tmp_path / "zones.json")
     words = ("--model", thing_in_the_middle, *TINY[2:], *TIME_TO_LOAD)
     rule = {"name": "Stays", "zone": "All", "when": "inside", "seconds": 0.5}
-    (tmp_path / "rules.json").write_text(json.dumps({"version": 1, "rules": [rule]}))
+    rules = {
+        "version": 1,
+        "rules": [{**rule, "do": ["photo", "film", "log"]}],
+        "actions": [
+            {"name": "photo", "kind": "snapshot"},
+            {"name": "film", "kind": "clip", "before": 1, "after": 1},
+            {"name": "log", "kind": "command", "command": ["touch", str(tmp_path / "touched")]},
+        ],
+        "files": {"folder": "found"},
+    }
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
     with_zones = (*words, "--zones", tmp_path / "zones.json")
     events = ("--rules", tmp_path / "rules.json", "--events", tmp_path / "events.csv")
     answer = _terminal("pattern:320x180@30", *with_zones, "--counts", table, *events)
@@ -458,6 +469,11 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     with (tmp_path / "events.csv").open(encoding="utf-8", newline="") as file:
         (event,) = csv.DictReader(file)
     assert (event["rule"], event["suppressed"]) == ("Stays", "")
+    files = event["files"].split("\n")
+    assert sorted(Path(path).suffix for path in files) == [".jpg", ".mkv"]
+    assert sorted((tmp_path / "found").iterdir()) == sorted(map(Path, files))
+    assert (tmp_path / "touched").exists()
+    assert re.search(r"\d\d:\d\d:\d\d Stays \(\w+ 1\)", answer.err)
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["kind"], row["zone"], row["why"]) for row in rows] == [
@@ -473,7 +489,8 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     [
         (("pattern", "--counts", "c.csv"), "--counts needs --zones"),
         (("pattern", "--events", "e.csv"), "--events needs --zones"),
-        (("pattern", "--zones", "zones.json", "--events", "e.csv"), "--rules and --events go"),
+        (("pattern", "--zones", "zones.json", "--events", "e.csv"), "--events needs --rules"),
+        (("pattern", "--rules", "r.json"), "--rules needs --zones"),
         (
             ("pattern", "--zones", "zones.json", "--rules", "zones.json", "--events", "e.csv"),
             "zones.json: a rules file is an object",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ssd_live import __version__
-from ssd_live.analytics.rules import Rule, read_rules
+from ssd_live.analytics.rules import RuleBook, read_rules
 from ssd_live.analytics.zones import check_classes, read_zones
 from ssd_live.commands.interrupts import note_signal
 from ssd_live.commands.live import Request
@@ -91,11 +91,12 @@ def _checked(request: Request) -> LiveRequest:
         raise UsageError("--save-power follows objects; leave out --no-track")
     _check_zones(request, len(sources))
     zones = None if request.zones is None else read_zones(request.zones)
-    rules: tuple[Rule, ...] = ()
+    book = RuleBook()
     if zones is not None and request.no_window:
         seen = find_model(request.model or DEFAULT_MODEL).metadata.classes
         check_classes(zones, seen)
-        rules = () if request.rules is None else read_rules(request.rules, zones, seen)
+        if request.rules is not None:
+            book = read_rules(request.rules, zones, seen)
     if request.tiles == "auto" and request.track is False:
         raise UsageError("--tiles auto follows objects; leave out --no-track")
     if request.screenshot is not None and request.no_window:
@@ -121,7 +122,8 @@ def _checked(request: Request) -> LiveRequest:
         tiles=None if request.tiles is None else tiles_in(request.tiles),
         zones=zones,
         counts=request.counts,
-        rules=rules,
+        book=book,
+        rules_file=request.rules,
         events=request.events,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
@@ -129,18 +131,24 @@ def _checked(request: Request) -> LiveRequest:
 
 
 def _check_zones(request: Request, sources: int) -> None:
-    for name, path in (("counts", request.counts), ("events", request.events)):
+    for name, path in (
+        ("counts", request.counts),
+        ("events", request.events),
+        ("rules", request.rules),
+    ):
         if path is None:
             continue
         if request.zones is None:
             raise UsageError(f"--{name} needs --zones; add a zones file")
         if not request.no_window:
             raise UsageError(f"--{name} is for --no-window; leave it out in the window")
+        if name == "rules":
+            continue
         check_table(name, path)
         if path.exists():
             raise OutputError(f"{path}: exists already; choose another name")
-    if (request.rules is None) != (request.events is None):
-        raise UsageError("--rules and --events go together; give both or neither")
+    if request.events is not None and request.rules is None:
+        raise UsageError("--events needs --rules; add a rules file")
     if request.zones is not None:
         if sources != 1:
             raise UsageError("--zones works with one source only; run `live` once for each source")
@@ -237,7 +245,7 @@ class _Terminal:
                 # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
             session.stream.set_zones(request.zones or ())
-            session.stream.zone_watch.set_rules(request.rules)
+            session.stream.zone_watch.set_rules(request.book.rules)
             with self._detections(session), self._counts(session), self._events(session):
                 self._loop(session)
             numbers = session.numbers()
@@ -293,13 +301,14 @@ class _Terminal:
                     self._failure = error
                     self._wake.set()
 
-            for stream, title in zip(session.streams, sources, strict=True):
-                stream.pipeline.frame_listener = functools.partial(write, title)
+            listeners = [functools.partial(write, title) for title in sources]
+            for stream, listener in zip(session.streams, listeners, strict=True):
+                stream.pipeline.listen(listener)
             try:
                 yield
             finally:
-                for stream in session.streams:
-                    stream.pipeline.frame_listener = None
+                for stream, listener in zip(session.streams, listeners, strict=True):
+                    stream.pipeline.unlisten(listener)
                 with lock:
                     is_over = True
                     lines.finish()
@@ -333,26 +342,58 @@ class _Terminal:
 
     @contextlib.contextmanager
     def _events(self, session: Any) -> Iterator[None]:
-        """Write each event of the rules in the with-block to the table that the user wants."""
+        """Tell each event of the rules in the with-block, and start its actions."""
         from ssd_live.results.events import COLUMNS, event_dict, event_row
         from ssd_live.results.growing_table import GrowingTable, clock_text
 
-        path, watch = self._request.events, session.stream.zone_watch
-        if path is None:
+        request, watch = self._request, session.stream.zone_watch
+        if not request.book.rules:
             yield
             return
-        title = self._request.sources[0].title
-        with GrowingTable(path, (*COLUMNS, "clock")) as table:
+        title = request.sources[0].title
+        with contextlib.ExitStack() as stack:
+            table = request.events and stack.enter_context(
+                GrowingTable(request.events, (*COLUMNS, "clock", "files"))
+            )
+            actions = stack.enter_context(self._actions(session))
 
-            def write(event: Any, clock: float) -> None:
-                row = event_row(title, event.time, event_dict(event))
-                self._add(table, (*row, clock_text(clock)))
+            def write(live_event: Any) -> None:
+                event, clock = live_event.event, clock_text(live_event.clock)
+                files = [str(path) for path in actions.start(live_event)]
+                if not event.why_not:
+                    what = f" ({event.class_name} {event.track_id})" if event.track_id else ""
+                    notify(f"{clock[11:19]} {event.rule}{what}")
+                if table:
+                    row = event_row(title, event.time, event_dict(event))
+                    self._add(table, (*row, clock, "\n".join(files)))
 
             watch.on_event = write
             try:
                 yield
             finally:
-                watch.on_event = lambda _, clock: None
+                watch.on_event = lambda _: None
+
+    def _actions(self, session: Any) -> Any:
+        """Return the actions of the rules, which the caller must close."""
+        from ssd_live.actions.outbox import outbox_of
+        from ssd_live.live.event_actions import ActionSettings, EventActions
+
+        request, title = self._request, self._request.sources[0].title
+        assert request.rules_file is not None
+        actions = EventActions(
+            request.book,
+            ActionSettings(
+                title,
+                request.rules_file.parent / request.book.plan.files.folder,
+                outbox_of(request.rules_file, title),
+                lambda live_frame: session.visible(live_frame.detections),
+                session.style,
+                notify,
+            ),
+        )
+        if actions.wants_frames:
+            session.stream.pipeline.listen(actions.note_frame)
+        return actions
 
     def _add(self, table: Any, row: tuple[Any, ...]) -> None:
         """Add a row to a table. If that fails, the session ends with the error."""

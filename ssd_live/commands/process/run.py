@@ -94,7 +94,7 @@ def run(request: Request) -> None:
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     config, decision = _config(request, settings, plan, zones)
     if request.rules is not None:
-        rules = read_rules(request.rules, zones, config.wanted.classes)
+        rules = read_rules(request.rules, zones, config.wanted.classes).rules
         config = replace(config, rules=rules, recorded_at=recorded_at)
     if task is not None:
         report = run_streamed(request, task, config, settings)

@@ -152,7 +152,7 @@ def test_days() -> None:
     ],
 )
 def test_a_rule_is_a_sentence(rule: dict[str, Any], sentence: str) -> None:
-    (read,) = rules_in(_data(**rule), ZONES, CLASSES)
+    (read,) = rules_in(_data(**rule), ZONES, CLASSES).rules
     assert read.sentence == sentence
 
 
@@ -184,7 +184,7 @@ def _data(**changes: Any) -> dict[str, Any]:
         (_data(**{"from": "18:00"}), 'give both "from" and "to"'),
         (_data(**{"from": "25:00", "to": "7:00"}), '"from" must be a time of day like 18:00'),
         (_data(days=["monday"]), '"days" must be a list of mon'),
-        (_data(colour="red"), "'colour' is no property of a rule"),
+        (_data(colour="red"), "has no property 'colour'"),
     ],
 )
 def test_what_makes_no_sense_gets_one_clear_line(data: object, message: str) -> None:
@@ -205,4 +205,17 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too large"):
         read_rules(path, ZONES, CLASSES)
     path.write_text(json.dumps(_data()))
-    assert [rule.name for rule in read_rules(path, ZONES, CLASSES)] == ["R"]
+    assert [rule.name for rule in read_rules(path, ZONES, CLASSES).rules] == ["R"]
+
+
+def test_rules_name_the_actions_that_they_start() -> None:
+    actions = [{"name": "photo", "kind": "snapshot"}, {"name": "film", "kind": "clip"}]
+    book = rules_in({**_data(do=["film", "photo"]), "actions": actions}, ZONES, CLASSES)
+    assert book.rules[0].do == ("film", "photo")
+    assert [action.name for action in book.plan.actions] == ["photo", "film"]
+    with pytest.raises(UsageError, match="there is no action 'film'; there are: photo"):
+        rules_in({**_data(do=["film"]), "actions": actions[:1]}, ZONES, CLASSES)
+    with pytest.raises(UsageError, match="there is no action 'film'; there are: none"):
+        rules_in(_data(do=["film"]), ZONES, CLASSES)
+    with pytest.raises(UsageError, match='"do" must be a list of names of actions'):
+        rules_in(_data(do="film"), ZONES, CLASSES)

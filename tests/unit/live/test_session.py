@@ -368,7 +368,7 @@ def test_a_recording_that_is_refused_leaves_the_session_as_it_was(tmp_path: Path
         with pytest.raises(OutputError):
             session.it.stream.start_recording(tmp_path / "a.mp4", boxes=False)
         assert session.it.stream.recorder is None
-        assert session.it.pipeline.frame_listener is None
+        assert session.it.pipeline.frame_listeners == ()
         session.it.stream.start_recording(tmp_path / "a.mkv", boxes=False)
         session.paint_until(
             lambda picture: (

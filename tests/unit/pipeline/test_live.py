@@ -184,9 +184,9 @@ def test_the_network_takes_the_newest_frame_however_slow_it_is() -> None:
             if live_frame.detections is not None:
                 looked_at.append(live_frame.frame.index)
 
-        pipeline.frame_listener = tap
+        pipeline.listen(tap)
         wait_until(lambda: len(looked_at) >= 15)
-        pipeline.frame_listener = None
+        pipeline.unlisten(tap)
     first = len(captured_at_submit) - len(looked_at)
     # A tap set in the middle of the first inference may have seen that one or not.
     matching = [captured for captured in captured_at_submit if captured > looked_at[1]]
@@ -247,9 +247,8 @@ def test_inference_stops_while_nobody_can_see_or_records() -> None:
         inferred = pipeline.frame_counter.counts().inferred
         _wait_for_frames(pipeline, 60)
         assert pipeline.frame_counter.counts().inferred == inferred
-        pipeline.frame_listener = lambda live_frame: None
+        pipeline.listen(lambda live_frame: None)
         wait_until(lambda: pipeline.frame_counter.counts().inferred >= inferred + 5)
-        pipeline.frame_listener = None
 
 
 def test_what_the_user_wanted_dropped_is_no_loss() -> None:

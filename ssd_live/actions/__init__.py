@@ -1,0 +1,1 @@
+"""What events start: messages to other programs, commands, and files with limits."""

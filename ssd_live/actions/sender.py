@@ -1,0 +1,117 @@
+"""Deliver the messages of an outbox to one target, in order, until it has taken them."""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from ssd_live.actions.outbox import Message, Outbox
+from ssd_live.closing import Closing
+from ssd_live.errors import OutputError, SsdLiveError
+
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
+_JOIN_SECONDS = 2.0
+
+
+class NotDeliveredError(SsdLiveError):
+    """A target did not take a message. With `is_final`, trying again makes no sense."""
+
+    def __init__(self, text: str, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.is_final = is_final
+
+
+class Target(Protocol):
+    """Somebody who takes messages. Only one thread calls the methods."""
+
+    def deliver(self, message: Message) -> None:
+        """Deliver a message and wait until it was taken. Raises `NotDeliveredError` if it was not.
+
+        It may be called again with the same message.
+        """
+        ...
+
+    def close(self) -> None:
+        """End all connections. Any thread may call it, also while `deliver` runs."""
+
+
+class Sender(Closing):
+    """A thread that delivers the messages which wait in `outbox` for the target called `name`.
+
+    After a failure it waits, each time twice as long, up to a minute. `notify` gets a line of text
+    when the first of several deliveries fails, when delivery works again, and when a message is
+    given up. `close` lets a delivery go on for two seconds; what was not delivered stays.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        outbox: Outbox,
+        notify: Callable[[str], None],
+        *,
+        first_wait: float = _FIRST_WAIT_SECONDS,
+    ) -> None:
+        self._name, self._target, self._outbox, self._notify = name, target, outbox, notify
+        self._first_wait = first_wait
+        self._wake = threading.Condition()
+        self._has_more = True
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="send", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that a message was added."""
+        with self._wake:
+            self._has_more = True
+            self._wake.notify_all()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._wake:
+            self._is_closed = True
+            self._wake.notify_all()
+        self._thread.join(_JOIN_SECONDS)
+        self._target.close()
+        self._thread.join(_JOIN_SECONDS)
+
+    def _run(self) -> None:
+        failures = 0
+        try:
+            while not self._is_closed:
+                message = self._next()
+                if message is None:
+                    continue
+                try:
+                    self._target.deliver(message)
+                except NotDeliveredError as error:
+                    if error.is_final:
+                        self._notify(f"{self._name}: {error}; this message is given up")
+                        self._outbox.remove(message)
+                        continue
+                    if not failures:
+                        self._notify(f"{self._name}: {error}; the message will be sent again")
+                    failures += 1
+                    self._pause(min(self._first_wait * 2 ** (failures - 1), _LONGEST_WAIT_SECONDS))
+                    continue
+                self._outbox.remove(message)
+                if failures:
+                    self._notify(f"{self._name}: messages are delivered again")
+                failures = 0
+        except OutputError as error:
+            if not self._is_closed:
+                self._notify(str(error))
+
+    def _next(self) -> Message | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._has_more or self._is_closed)
+            self._has_more = False
+        if self._is_closed:
+            return None
+        message = self._outbox.oldest(self._name)
+        if message is not None:
+            self.wake()
+        return message
+
+    def _pause(self, seconds: float) -> None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._is_closed, seconds)

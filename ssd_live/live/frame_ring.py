@@ -1,0 +1,142 @@
+"""Keep the last seconds of a live source, so that a clip can begin before its event."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd_live.closing import Closing
+from ssd_live.pipeline.live import LiveFrame
+
+# Frames are kept as they are, which costs nothing, until they take so much memory. From then on,
+# the oldest ones become JPEG files, which takes about 3 ms for a frame of 1280 x 720.
+RAW_BYTES = 300_000_000
+JPEG_BYTES = 500_000_000
+_JPEG_QUALITY = 95
+# Frames are kept for so much longer than asked for, because an event is noticed a little later.
+_SLACK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class KeptFrame:
+    """A frame in the ring; its pixels are in `jpeg` if that is not None.
+
+    `nbytes` is how much memory it takes.
+    """
+
+    kept: LiveFrame
+    nbytes: int
+    jpeg: NDArray[np.uint8] | None = None
+
+    @property
+    def captured_at(self) -> float:
+        """The time of capture on the monotonic clock, in seconds."""
+        return self.kept.frame.captured_at
+
+    def compressed(self) -> "KeptFrame":
+        """Return the frame as JPEG."""
+        parameters = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+        encoded, data = cv2.imencode(".jpg", self.kept.frame.bgr(), parameters)
+        if not encoded:
+            return self
+        frame = replace(self.kept.frame, planes=(), native=None)
+        return KeptFrame(replace(self.kept, frame=frame), data.nbytes, np.asarray(data, np.uint8))
+
+    def live_frame(self) -> LiveFrame:
+        """Return the frame with its pixels."""
+        if self.jpeg is None:
+            return self.kept
+        picture = np.asarray(cv2.imdecode(self.jpeg, cv2.IMREAD_COLOR), np.uint8)
+        frame = replace(self.kept.frame, planes=(picture,), pixel_format="bgr24")
+        return replace(self.kept, frame=frame)
+
+
+class FrameRing(Closing):
+    """The frames of the last `seconds` of one source, and those that come.
+
+    Any thread may call the methods. Only one calls `add`, which does not wait. About 800 MB are
+    kept at most, so of very large frames there are fewer seconds.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds + _SLACK_SECONDS
+        self._changed = threading.Condition()
+        self._raw: deque[KeptFrame] = deque()
+        # All of these are older than those in `_raw`.
+        self._compressed: deque[KeptFrame] = deque()
+        self._raw_bytes = self._compressed_bytes = 0
+        self._listeners: list[Callable[[KeptFrame], None]] = []
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._compress, name="clip frames", daemon=True)
+        self._thread.start()
+
+    def add(self, live_frame: LiveFrame) -> None:
+        """Add the newest frame, and forget those that are too old."""
+        newest = KeptFrame(live_frame, live_frame.frame.nbytes)
+        with self._changed:
+            if self._is_closed:
+                return
+            self._raw.append(newest)
+            self._raw_bytes += newest.nbytes
+            before = newest.captured_at - self._seconds
+            while self._compressed and (
+                self._compressed[0].captured_at < before or self._compressed_bytes > JPEG_BYTES
+            ):
+                self._compressed_bytes -= self._compressed.popleft().nbytes
+            # If compressing is too slow, the oldest frames are lost instead.
+            while self._raw[0].captured_at < before or self._raw_bytes > 2 * RAW_BYTES:
+                self._raw_bytes -= self._raw.popleft().nbytes
+            if self._raw_bytes > RAW_BYTES:
+                self._changed.notify_all()
+            for listener in self._listeners:
+                listener(newest)
+
+    @property
+    def raw_frames(self) -> int:
+        """The number of frames that are not compressed."""
+        return len(self._raw)
+
+    def follow(self, since: float, listener: Callable[[KeptFrame], None]) -> None:
+        """Call `listener` with each frame from `since` on, first the kept ones, then each new one.
+
+        `since` is a time of capture on the monotonic clock, in seconds. The listener must not wait.
+        """
+        with self._changed:
+            for frame in (*self._compressed, *self._raw):
+                if frame.captured_at >= since:
+                    listener(frame)
+            self._listeners.append(listener)
+
+    def leave(self, listener: Callable[[KeptFrame], None]) -> None:
+        """Call `listener` no more."""
+        with self._changed:
+            self._listeners.remove(listener)
+
+    def close(self) -> None:
+        """Forget all frames, and end the thread."""
+        with self._changed:
+            self._is_closed = True
+            self._raw.clear()
+            self._compressed.clear()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _compress(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or self._raw_bytes > RAW_BYTES)
+                if self._is_closed:
+                    return
+                oldest = self._raw[0]
+            smaller = oldest.compressed()
+            with self._changed:
+                # It may have been forgotten meanwhile.
+                if self._raw and self._raw[0] is oldest:
+                    self._raw.popleft()
+                    self._raw_bytes -= oldest.nbytes
+                    self._compressed.append(smaller)
+                    self._compressed_bytes += smaller.nbytes

@@ -94,14 +94,16 @@ class Request:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="With --no-window: watch for what these rules name; needs --zones and --events.",
+            help="With --no-window: tell what these rules name, and start their actions; needs "
+            "--zones.",
         ),
     ] = None
     events: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.csv",
-            help="With --no-window: write each event of the rules to this new file as it comes.",
+            help="With --no-window: write each event of the rules to this new file as it comes; "
+            "needs --rules.",
         ),
     ] = None
     tiles: Annotated[

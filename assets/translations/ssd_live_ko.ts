@@ -1788,6 +1788,17 @@
     </message>
 </context>
 <context>
+    <name>EventController</name>
+    <message>
+        <source>Rule {rule}: the model has no class {name}</source>
+        <translation>규칙 {rule}: 모델에 {name} 클래스가 없습니다</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>폴더에서 보기</translation>
+    </message>
+</context>
+<context>
     <name>Errors</name>
     <message>
         <source>is not a video that FFmpeg can read, or its index is missing; copy it again or give another file</source>

@@ -193,12 +193,13 @@ class RuleWatcher:
         return [Event(rule.name, rule.zone, time, ", ".join(rule.classes), 0, number)]
 
 
-def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str]) -> RuleBook:
+def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str] | None) -> RuleBook:
     """Read a rules file, and return its rules and actions.
 
     The file is a JSON object with "version": 1 and "rules", a list with an object for each rule;
     see docs/events.md. Raises `UsageError` if the file cannot be read, if a rule makes no sense, or
-    if it names a zone that is not among `zones` or a class that is not among `classes`.
+    if it names a zone that is not among `zones` or a class that is not among `classes`; None as
+    `classes` allows all.
     """
     data = _data_of(path)
     try:
@@ -219,7 +220,7 @@ def _data_of(path: Path) -> Any:
         raise UsageError(f"{path}: is not JSON; see docs/events.md") from error
 
 
-def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> RuleBook:
+def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None) -> RuleBook:
     """Return the rules and actions in the contents of a rules file; see `read_rules`."""
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
         raise UsageError('a rules file is an object with a list "rules"; see docs/events.md')
@@ -246,7 +247,7 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str]) -> Rul
         if kinds[rule.zone] == "line" and rule.kind in ("inside", "count"):
             raise UsageError(f"{title}: {rule.zone} is a line; take in or out, or another zone")
         for name in rule.classes:
-            if name not in classes:
+            if classes is not None and name not in classes:
                 raise UsageError(
                     f"{title}: the model has no class {name!r}; it has {', '.join(classes)}"
                 )

@@ -90,6 +90,8 @@ class Application:
                 precisions=list(offered_precisions()),
                 shown=shown,
                 zones=request.zones,
+                book=request.book,
+                rules_file=request.rules_file,
             )
             numbers = self._show(application, window, session, bridge)
         if request.stats is not None:

@@ -192,13 +192,14 @@ class CaptureActions(QObject):
 
     def _show(self, path: Path) -> list[NoticeAction]:
         """Return a list with one button for a notice, which opens the folder of the file `path`."""
-        return [(self.tr("Show in folder"), lambda: self._open_folder(path.parent))]
+        return [(self.tr("Show in folder"), lambda: self.open_folder(path.parent))]
 
     def open_output_folder(self) -> None:
         """Show the folder of recordings and snapshots in the file manager."""
-        self._open_folder(self.output_folder())
+        self.open_folder(self.output_folder())
 
-    def _open_folder(self, folder: Path) -> None:
+    def open_folder(self, folder: Path) -> None:
+        """Show a folder in the file manager."""
         if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
             said = self.tr("No program here shows the folder {path}")
             self._notice.say("error", said.format(path=printable(folder)), "folder")

@@ -12,6 +12,7 @@ from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QVBoxLayout, QWidget
 
+from ssd_live.analytics.rules import RuleBook
 from ssd_live.analytics.zones import Zone
 from ssd_live.gui import theme
 from ssd_live.gui.actions import Actions
@@ -22,6 +23,7 @@ from ssd_live.gui.context_menu import context_menu
 from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
 from ssd_live.gui.docks import Docks
+from ssd_live.gui.event_controller import EventController
 from ssd_live.gui.full_screen import FullScreenControls
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
@@ -58,7 +60,8 @@ class MainWindow(QMainWindow):
     already loading. `options` are the source options of the command line. `models`, `backends` and
     `precisions` are the names that the user can choose. `shown` has the threshold and the hidden
     classes of each model. `zones` are those of the first source, or None for those that are stored
-    for it. `settings` is changed when the user changes a setting. `closed` is
+    for it. `book` has the rules that are tried there, and `rules_file` is their file, or None.
+    `settings` is changed when the user changes a setting. `closed` is
     emitted when the window closes.
     """
 
@@ -77,6 +80,8 @@ class MainWindow(QMainWindow):
         precisions: list[str],
         shown: DisplayFilters,
         zones: tuple[Zone, ...] | None = None,
+        book: RuleBook | None = None,
+        rules_file: Path | None = None,
     ) -> None:
         super().__init__()
         self._session = session
@@ -91,6 +96,9 @@ class MainWindow(QMainWindow):
         self.addActions(self.actions_by_name.all())
         self._make_widgets(models, backends, precisions)
         self._make_controllers(model_request, shown, zones)
+        self._events: EventController | None = None
+        if book is not None and rules_file is not None:
+            self._watch_rules(book, rules_file)
         self._connect_actions()
         self._connect_news()
         self._watch_exports()
@@ -189,6 +197,17 @@ class MainWindow(QMainWindow):
         fill_menu_bar(self.menuBar(), actions, self._sources.menus)
         self._tool_bar = tool_bar(actions)
         self.addToolBar(self._tool_bar)
+
+    def _watch_rules(self, book: RuleBook, rules_file: Path) -> None:
+        self._events = EventController(
+            self,
+            self._session,
+            self.notice,
+            book,
+            rules_file,
+            self._capture_actions.open_folder,
+        )
+        self._bridge.loaded.connect(self._events.check)
 
     def _connect_actions(self) -> None:
         action, playback = self.actions_by_name, self._playback
@@ -555,5 +574,7 @@ class MainWindow(QMainWindow):
         self._pulse_timer.stop()
         self._sample_timer.stop()
         self._capture_actions.close()
+        if self._events is not None:
+            self._events.close()
         self.closed.emit()
         event.accept()

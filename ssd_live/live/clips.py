@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ssd_live.closing import Closing
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.overlay import BoxStyle
@@ -25,39 +26,73 @@ _POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 2.0
 
 
+class ClipFrames(Closing):
+    """The frames of a ring from `begin` on, which wait until they are written.
+
+    `begin` is a time of capture on the monotonic clock, in seconds. `lost` is how many frames were
+    lost, because too many waited.
+    """
+
+    def __init__(self, ring: FrameRing, begin: float) -> None:
+        self.begin = begin
+        self.lost = 0
+        self._ring = ring
+        self._frames: queue.Queue[KeptFrame] = queue.Queue(_MOST_WAITING)
+        ring.follow(begin, self._take)
+
+    def next(self, seconds: float) -> KeptFrame | None:
+        """Return the next frame, or None if none comes within so many seconds."""
+        try:
+            return self._frames.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Take no more frames."""
+        self._ring.leave(self._take)
+
+    def _take(self, frame: KeptFrame) -> None:
+        try:
+            self._frames.put_nowait(frame)
+        except queue.Full:
+            self.lost += 1
+
+
 class Clip:
     """A clip that is written in a thread of its own, as a part file until it is complete.
 
-    It has the frames of `ring` from `begin` to `end`, which are times of capture on the monotonic
-    clock, in seconds. `visible` returns what is drawn on a frame, or None for nothing; `style` is
-    how. `on_end` is called in that thread with the clip and an error message, which is "" if there
-    was none. Raises `OutputError` if `path`, which ends in .mkv, cannot be written.
+    It has all `frames` up to `end`, a time of capture on the monotonic clock, in seconds; the
+    frames are closed at its end. `visible` returns what is drawn on a frame, or None for nothing;
+    `style` is how. `on_end` is called in that thread with the clip and an error message, which is
+    "" if there was none. Raises `OutputError` if `path`, which ends in .mkv, cannot be written.
     """
 
     def __init__(
         self,
         path: Path,
-        ring: FrameRing,
-        begin: float,
+        frames: ClipFrames,
         end: float,
         visible: Callable[[LiveFrame], Detections | None],
         style: BoxStyle,
         on_end: Callable[["Clip", str], None],
     ) -> None:
         self.path = path
-        self._ring, self._begin, self._end = ring, begin, end
+        self._waiting, self._begin, self._end = frames, frames.begin, end
         self._visible, self._style, self._on_end = visible, style, on_end
-        self._frames: queue.Queue[KeptFrame] = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
         self._is_stopped = self._is_over = False
-        self.lost = self.frames = 0
+        self.frames = 0
         self._part = reserve_part(path)
         self._writer = RecordingWriter(self._part)
         self._boxes = BoxDrawer()
         self._last = -1
         self._thread = threading.Thread(target=self._run, name="clip", daemon=True)
-        ring.follow(begin, self._take)
         self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        """How many frames were lost, because writing was too slow."""
+        return self._waiting.lost
 
     @property
     def paths(self) -> tuple[Path, Path]:
@@ -80,19 +115,13 @@ class Clip:
         """Wait at most so long until the clip is complete."""
         self._thread.join(seconds)
 
-    def _take(self, frame: KeptFrame) -> None:
-        try:
-            self._frames.put_nowait(frame)
-        except queue.Full:
-            self.lost += 1
-
     def _run(self) -> None:
         message = ""
         try:
             try:
                 self._write_frames()
             finally:
-                self._ring.leave(self._take)
+                self._waiting.close()
             if not self.frames:
                 raise OutputError("the source gave no frame")
             self._writer.close()
@@ -109,9 +138,8 @@ class Clip:
 
     def _write_frames(self) -> None:
         while True:
-            try:
-                frame = self._frames.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
+            frame = self._waiting.next(_POLL_SECONDS)
+            if frame is None:
                 if self._is_stopped or self._ends_before(time.monotonic() - PATIENCE_SECONDS):
                     return
                 if self.frames:

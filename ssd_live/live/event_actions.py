@@ -33,7 +33,7 @@ from ssd_live.errors import SsdLiveError
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
-from ssd_live.live.clips import Clip
+from ssd_live.live.clips import Clip, ClipFrames
 from ssd_live.live.frame_ring import FrameRing
 from ssd_live.live.outputs import annotated
 from ssd_live.live.zone_watch import LiveEvent
@@ -81,7 +81,7 @@ class _RunningClip:
     """A clip that goes on. `clip` is None until the actions' thread has begun to write it."""
 
     path: Path
-    begin: float
+    frames: ClipFrames
     end: float
     clip: Clip | None = None
 
@@ -200,12 +200,15 @@ class EventActions(Closing):
         """Return the path of the file that an action will write, or None if it writes none."""
         action = self._actions[name]
         if isinstance(action, ClipAction):
+            assert self._ring is not None
             moment = live_event.live_frame.frame.captured_at
             with self._clips_lock:
                 running = self._clips.get(name)
                 if running is None or not running.extend(moment + action.after):
                     path = self._new_path(live_event, ".mkv")
-                    running = _RunningClip(path, moment - action.before, moment + action.after)
+                    # From now on, no frame is lost, however long the clip takes to begin.
+                    frames = ClipFrames(self._ring, moment - action.before)
+                    running = _RunningClip(path, frames, moment + action.after)
                     self._clips[name] = running
             return running.path
         return self._new_path(live_event, ".jpg") if isinstance(action, SnapshotAction) else None
@@ -250,7 +253,6 @@ class EventActions(Closing):
 
     def _start_clip(self, action: ClipAction) -> None:
         """Begin to write the clip of an action, unless it is being written already."""
-        assert self._ring is not None
         with self._clips_lock:
             running = self._clips.get(action.name)
             if running is None or running.clip is not None:
@@ -258,14 +260,14 @@ class EventActions(Closing):
             try:
                 running.clip = Clip(
                     running.path,
-                    self._ring,
-                    running.begin,
+                    running.frames,
                     running.end,
                     self._settings.visible if action.boxes else lambda _: None,
                     self._settings.style,
                     self._clip_ended,
                 )
             except SsdLiveError:
+                running.frames.close()
                 del self._clips[action.name]
                 raise
 

@@ -12,6 +12,8 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QWheelEve
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 
+from ssd_live.analytics.rules import RuleBook
+from ssd_live.analytics.zones import Zone
 from ssd_live.backends.base import PRECISIONS
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.detection_panel import DetectionPanel
@@ -152,6 +154,9 @@ def open_desk(
     size: tuple[int, int] = (900, 600),
     models: Sequence[str] = (),
     overrides: Overrides | None = None,
+    zones: tuple[Zone, ...] | None = None,
+    book: RuleBook | None = None,
+    rules_file: Path | None = None,
 ) -> Desk:
     """The application's own order: source and network start before there is a window."""
     bridge, settings = Bridge(), settings or Settings()
@@ -171,6 +176,9 @@ def open_desk(
         backends=["openvino", "onnxruntime"],
         precisions=list(PRECISIONS),
         shown=shown,
+        zones=zones,
+        book=book,
+        rules_file=rules_file,
     )
     if not settings.geometry:
         window.resize(*size)

@@ -94,7 +94,7 @@ class Request:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="With --no-window: tell what these rules name, and start their actions; needs "
+            help="Tell what these rules name as it happens, and start their actions; needs "
             "--zones.",
         ),
     ] = None

@@ -92,9 +92,12 @@ def _checked(request: Request) -> LiveRequest:
     _check_zones(request, len(sources))
     zones = None if request.zones is None else read_zones(request.zones)
     book = RuleBook()
-    if zones is not None and request.no_window:
-        seen = find_model(request.model or DEFAULT_MODEL).metadata.classes
-        check_classes(zones, seen)
+    if zones is not None:
+        # The window may use another model, which the settings name, and another one later.
+        seen = None
+        if request.no_window:
+            seen = find_model(request.model or DEFAULT_MODEL).metadata.classes
+            check_classes(zones, seen)
         if request.rules is not None:
             book = read_rules(request.rules, zones, seen)
     if request.tiles == "auto" and request.track is False:
@@ -140,10 +143,10 @@ def _check_zones(request: Request, sources: int) -> None:
             continue
         if request.zones is None:
             raise UsageError(f"--{name} needs --zones; add a zones file")
-        if not request.no_window:
-            raise UsageError(f"--{name} is for --no-window; leave it out in the window")
         if name == "rules":
             continue
+        if not request.no_window:
+            raise UsageError(f"--{name} is for --no-window; leave it out in the window")
         check_table(name, path)
         if path.exists():
             raise OutputError(f"{path}: exists already; choose another name")
@@ -245,7 +248,6 @@ class _Terminal:
                 # has the same stages as with a window.
                 stream.pipeline.set_viewport(Viewport(320, 320))
             session.stream.set_zones(request.zones or ())
-            session.stream.zone_watch.set_rules(request.book.rules)
             with self._detections(session), self._counts(session), self._events(session):
                 self._loop(session)
             numbers = session.numbers()
@@ -343,11 +345,12 @@ class _Terminal:
     @contextlib.contextmanager
     def _events(self, session: Any) -> Iterator[None]:
         """Tell each event of the rules in the with-block, and start its actions."""
+        from ssd_live.live.rule_watch import RuleWatch, event_text
         from ssd_live.results.events import COLUMNS, event_dict, event_row
         from ssd_live.results.growing_table import GrowingTable, clock_text
 
-        request, watch = self._request, session.stream.zone_watch
-        if not request.book.rules:
+        request = self._request
+        if request.rules_file is None:
             yield
             return
         title = request.sources[0].title
@@ -355,45 +358,22 @@ class _Terminal:
             table = request.events and stack.enter_context(
                 GrowingTable(request.events, (*COLUMNS, "clock", "files"))
             )
-            actions = stack.enter_context(self._actions(session))
 
-            def write(live_event: Any) -> None:
-                event, clock = live_event.event, clock_text(live_event.clock)
-                files = [str(path) for path in actions.start(live_event)]
+            def write(live_event: Any, files: list[Path]) -> None:
+                event = live_event.event
                 if not event.why_not:
-                    what = f" ({event.class_name} {event.track_id})" if event.track_id else ""
-                    notify(f"{clock[11:19]} {event.rule}{what}")
+                    notify(event_text(live_event))
                 if table:
                     row = event_row(title, event.time, event_dict(event))
-                    self._add(table, (*row, clock, "\n".join(files)))
+                    clock, names = clock_text(live_event.clock), "\n".join(map(str, files))
+                    self._add(table, (*row, clock, names))
 
-            watch.on_event = write
-            try:
-                yield
-            finally:
-                watch.on_event = lambda _: None
-
-    def _actions(self, session: Any) -> Any:
-        """Return the actions of the rules, which the caller must close."""
-        from ssd_live.actions.outbox import outbox_of
-        from ssd_live.live.event_actions import ActionSettings, EventActions
-
-        request, title = self._request, self._request.sources[0].title
-        assert request.rules_file is not None
-        actions = EventActions(
-            request.book,
-            ActionSettings(
-                title,
-                request.rules_file.parent / request.book.plan.files.folder,
-                outbox_of(request.rules_file, title),
-                lambda live_frame: session.visible(live_frame.detections),
-                session.style,
-                notify,
-            ),
-        )
-        if actions.wants_frames:
-            session.stream.pipeline.listen(actions.note_frame)
-        return actions
+            stack.enter_context(
+                RuleWatch(
+                    session, session.stream, title, request.book, request.rules_file, write, notify
+                )
+            )
+            yield
 
     def _add(self, table: Any, row: tuple[Any, ...]) -> None:
         """Add a row to a table. If that fails, the session ends with the error."""

@@ -15,7 +15,7 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live import clips as clips_module
 from ssd_live.live import frame_ring
-from ssd_live.live.clips import Clip
+from ssd_live.live.clips import Clip, ClipFrames
 from ssd_live.live.frame_ring import FrameRing, KeptFrame
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.video.reader import VideoReader
@@ -58,7 +58,12 @@ def clip_of(
 ) -> Clip:
     told = [] if ended is None else ended
     return Clip(
-        path, ring, begin, end, lambda _: None, BoxStyle(), lambda clip, error: told.append(error)
+        path,
+        ClipFrames(ring, begin),
+        end,
+        lambda _: None,
+        BoxStyle(),
+        lambda clip, error: told.append(error),
     )
 
 
@@ -145,9 +150,8 @@ def test_boxes_are_drawn_if_they_are_wanted(tmp_path: Path) -> None:
     )
     with FrameRing(1.0) as ring:
         end = BEGIN + 0.4
-        clip = Clip(
-            tmp_path / "a.mkv", ring, BEGIN, end, lambda _: found, BoxStyle(), lambda *_: None
-        )
+        frames = ClipFrames(ring, BEGIN)
+        clip = Clip(tmp_path / "a.mkv", frames, end, lambda _: found, BoxStyle(), lambda *_: None)
         for number in range(15):
             ring.add(frame_of(number))
         clip.join(LIMIT_SECONDS)

@@ -138,19 +138,19 @@ class EventActions(Closing):
         event = live_event.event
         if event.why_not:
             return []
+        # Nobody else adds work, so there is still room below.
+        if self._work.full():
+            self._settings.notify(
+                f"{event.rule}: too many events at once; this one starts no actions"
+            )
+            return []
         names = self._rules[event.rule].do
         work = _Work(live_event, names)
         for name in names:
             path = self._file_of(name, live_event)
             if path is not None:
                 work.files[name] = path
-        try:
-            self._work.put_nowait(work)
-        except queue.Full:
-            self._settings.notify(
-                f"{event.rule}: too many events at once; this one starts no actions"
-            )
-            return []
+        self._work.put(work)
         return list(work.files.values())
 
     def waiting(self, name: str) -> int:

@@ -9,6 +9,7 @@ from ssd_live.closing import Closing
 from ssd_live.errors import OutputError, SsdLiveError
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
+_MOST_DOUBLINGS = 10
 _JOIN_SECONDS = 2.0
 
 
@@ -76,41 +77,45 @@ class Sender(Closing):
 
     def _run(self) -> None:
         failures = 0
-        try:
-            while not self._is_closed:
-                message = self._next()
-                if message is None:
-                    continue
-                try:
-                    self._target.deliver(message)
-                except NotDeliveredError as error:
-                    if error.is_final:
-                        self._notify(f"{self._name}: {error}; this message is given up")
-                        self._outbox.remove(message)
-                        continue
-                    if not failures:
-                        self._notify(f"{self._name}: {error}; the message will be sent again")
-                    failures += 1
-                    self._pause(min(self._first_wait * 2 ** (failures - 1), _LONGEST_WAIT_SECONDS))
-                    continue
-                self._outbox.remove(message)
+        while self._wait_for_more():
+            try:
+                is_delivered = self._deliver_oldest()
+            except (NotDeliveredError, OutputError) as error:
+                if not failures and not self._is_closed:
+                    self._notify(f"{self._name}: {error}; the message will be sent again")
+                self.wake()
+                self._pause(min(self._first_wait * 2**failures, _LONGEST_WAIT_SECONDS))
+                failures = min(failures + 1, _MOST_DOUBLINGS)
+                continue
+            if is_delivered:
                 if failures:
                     self._notify(f"{self._name}: messages are delivered again")
                 failures = 0
-        except OutputError as error:
-            if not self._is_closed:
-                self._notify(str(error))
 
-    def _next(self) -> Message | None:
+    def _wait_for_more(self) -> bool:
+        """Wait until there may be a message; return False when the sender was closed."""
         with self._wake:
             self._wake.wait_for(lambda: self._has_more or self._is_closed)
             self._has_more = False
-        if self._is_closed:
-            return None
+        return not self._is_closed
+
+    def _deliver_oldest(self) -> bool:
+        """Deliver the oldest message; return whether there was one and the target took it."""
         message = self._outbox.oldest(self._name)
-        if message is not None:
-            self.wake()
-        return message
+        if message is None:
+            return False
+        # There may be another one after it.
+        self.wake()
+        try:
+            self._target.deliver(message)
+        except NotDeliveredError as error:
+            if not error.is_final:
+                raise
+            self._notify(f"{self._name}: {error}; this message is given up")
+            self._outbox.remove(message)
+            return False
+        self._outbox.remove(message)
+        return True
 
     def _pause(self, seconds: float) -> None:
         with self._wake:

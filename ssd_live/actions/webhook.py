@@ -67,8 +67,9 @@ class Webhook:
                     is_final=error.code < 500 and error.code not in _LATER,
                 ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = str(getattr(error, "reason", error)).lower() or "no answer"
-            raise NotDeliveredError(f"the server cannot be reached ({reason})") from error
+            reason = getattr(error, "reason", error)
+            text = getattr(reason, "strerror", None) or str(reason) or "no answer"
+            raise NotDeliveredError(f"the server cannot be reached ({text.lower()})") from error
 
     def close(self) -> None:
         """Do nothing, because each message has a connection of its own."""

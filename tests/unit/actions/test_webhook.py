@@ -11,6 +11,7 @@ from ssd_live.actions import webhook
 from ssd_live.actions.outbox import Message, Outbox
 from ssd_live.actions.sender import NotDeliveredError, Sender
 from ssd_live.actions.webhook import Webhook
+from ssd_live.errors import OutputError
 from tests.unit.actions.receivers import PostServer, free_port
 from tests.waiting import wait_until
 
@@ -123,6 +124,31 @@ def test_a_message_that_is_refused_for_good_does_not_hold_up_the_others(tmp_path
         wait_until(lambda: not outbox.waiting("hook"))
     assert _numbers(server) == [2]
     assert lines == ["hook: the server answered 404; this message is given up"]
+
+
+class FullDisk(Outbox):
+    """An outbox that cannot be changed for a while."""
+
+    is_full = True
+
+    def remove(self, message: Message) -> None:
+        if self.is_full:
+            raise OutputError("a.db: messages cannot be kept there (disk full)")
+        super().remove(message)
+
+
+def test_a_full_disk_does_not_end_the_sender(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with PostServer() as server, FullDisk(tmp_path / "a.db") as outbox:
+        outbox.add("hook", _message(1))
+        with Sender("hook", Webhook(server.address), outbox, lines.append, first_wait=0.05):
+            wait_until(lambda: len(server.bodies) >= 2)
+            outbox.is_full = False
+            wait_until(lambda: not outbox.waiting("hook"))
+            wait_until(lambda: len(lines) == 2)
+    # The server can tell that it is the same message.
+    assert set(server.keys) == {"key-1"}
+    assert "disk full" in lines[0]
 
 
 def test_a_sender_ends_at_once_although_it_waits(tmp_path: Path) -> None:

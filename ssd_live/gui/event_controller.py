@@ -57,9 +57,9 @@ class EventController(QObject):
             for name in rule.classes:
                 if name not in known:
                     said = self.tr("Rule {rule}: the model has no class {name}")
-                    self._notice.say("error", said.format(rule=rule.name, name=name), "rules")
+                    self._notice.say("error", said.format(rule=rule.name, name=name), "classes")
                     return
-        self._notice.resolved("rules")
+        self._notice.resolved("classes")
 
     def close(self) -> None:
         """Watch no more, and complete the files."""

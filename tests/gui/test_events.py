@@ -74,3 +74,5 @@ def test_rules_that_another_program_uses_leave_the_window_as_it_is(
         )
         assert "another program watches this source" in opened.window.notice.text
         wait_until(lambda: opened.counts.inferred > 3, "detection goes on")
+        # The model was loaded, and the notice stays.
+        assert "another program watches this source" in opened.window.notice.text

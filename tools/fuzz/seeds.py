@@ -10,6 +10,7 @@ from unittest import mock
 import av
 import cv2
 
+from ssd_live.analytics.zones import Zone, write_zones
 from ssd_live.backends.tensorrt.builder import BuildOptions
 from ssd_live.backends.tensorrt.store import EngineStore, key_for
 from ssd_live.process.plan import Task
@@ -39,6 +40,41 @@ _COCO = {
     ],
     "categories": [{"id": 3, "name": "cat", "supercategory": "animal"}, {"id": 5, "name": "dog"}],
 }
+
+FUZZ_ZONES = (
+    Zone("Door", "area", ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5)), classes=("cat",)),
+    Zone("Gate", "line", ((0.2, 0.9), (0.8, 0.9))),
+    Zone("Tree", "mask", ((0.6, 0.1), (0.9, 0.1), (0.9, 0.4))),
+)
+_RULES = {
+    "version": 1,
+    "rules": [
+        {"name": "Stays", "zone": "Door", "when": "inside", "seconds": 3, "do": ["photo", "post"]},
+        {"name": "In", "zone": "Gate", "when": "in", "classes": ["cat"], "pause": 60},
+        {"name": "Many", "zone": "Door", "when": "count", "at_least": 4, "from": "18:00",
+         "to": "07:00", "days": ["mon", "sun"], "do": ["film", "home", "run"]},
+    ],
+    "actions": [
+        {"name": "photo", "kind": "snapshot", "boxes": False},
+        {"name": "film", "kind": "clip", "before": 5, "after": 2.5},
+        {"name": "post", "kind": "webhook", "address": "https://me:x@host:8443/a?b=c"},
+        {"name": "home", "kind": "mqtt", "address": "mqtt://host/a/b", "home_assistant": True},
+        {"name": "run", "kind": "command", "command": ["ls", "-l"]},
+    ],
+    "files": {"folder": "events", "megabytes": 100, "days": 30},
+}  # fmt: skip
+_LOG = (
+    {"source": "a.mp4", "width": 64, "height": 48, "time_base": "1/25", "model": "m",
+     "threshold": 0.4, "classes": ["cat"], "version": "0.1.0",
+     "zones": [{"name": "Door", "kind": "area", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}]},
+    {"frame": 0, "pts": 0, "time": 0.0, "detections": [
+        {"box": [1, 2, 30, 40], "score": 0.5, "class_id": 0, "class": "cat", "track_id": 1,
+         "observed": True}]},
+    {"frame": 1, "pts": 1, "time": 0.04, "detections": [], "counts": [
+        {"time": 0.04, "zone": "Door", "kind": "left", "class": "cat", "track_id": 1,
+         "box": [1, 2, 30, 40], "seconds": 0.04, "why": "ended"}],
+     "events": [{"rule": "In", "zone": "Door", "class": "cat", "track_id": 1, "number": 1}]},
+)  # fmt: skip
 
 
 def media(folder: Path) -> list[Path]:
@@ -102,7 +138,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def texts(folder: Path) -> list[Path]:
-    """Settings, recipes, labels, names of classes, manifests, tables and journals.
+    """Settings, recipes, labels, names, manifests, tables, journals, zones, rules and logs.
 
     What is before the first dot of a file's name says what it is.
     """
@@ -115,6 +151,9 @@ def texts(folder: Path) -> list[Path]:
     (folder / "yolo.txt").write_text("0 0.5 0.5 0.2 0.2\n1 0.1 0.2 0.3 0.2 0.2 0.5\n")
     (folder / "names.yaml").write_text("path: .\nnames:\n  0: cat\n  1: dog\n")
     (folder / "classes.txt").write_text("cat\ndog\n")
+    write_zones(FUZZ_ZONES, folder / "zones.json")
+    (folder / "rules.json").write_text(json.dumps(_RULES, indent=1))
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _LOG))
     for name, make in (("manifest", _manifest), ("table", _table), ("journal", _journal)):
         with tempfile.TemporaryDirectory() as place:
             (folder / f"{name}.json").write_bytes(make(Path(place)))

@@ -186,6 +186,31 @@ def _journal(path: Path, folder: Path) -> None:
     log.made_result(folder / "x.jsonl")
 
 
+def _zones(path: Path, folder: Path) -> None:
+    from ssd_live.analytics.zones import read_zones, write_zones
+
+    write_zones(read_zones(path), folder / "zones.json")
+
+
+def _rules(path: Path, _: Path) -> None:
+    from ssd_live.analytics.rules import RuleWatcher, read_rules
+    from tools.fuzz.seeds import FUZZ_ZONES
+
+    book = read_rules(path, FUZZ_ZONES, ("cat", "dog"))
+    RuleWatcher(book.rules)
+    " ".join(rule.sentence for rule in book.rules)
+
+
+def _log(path: Path, folder: Path) -> None:
+    from datetime import datetime
+
+    from ssd_live.reporting.build import ReportOptions, make_report
+    from ssd_live.reporting.page import Imprint
+
+    copy = Path(shutil.copy(path, folder / "log.jsonl"))
+    make_report(copy, ReportOptions(Imprint(datetime(2026, 1, 1), "1")), lambda _: None).encode()
+
+
 _READERS: dict[str, Callable[[Path, Path], None]] = {
     "settings": _settings,
     "recipe": _recipe,
@@ -197,6 +222,9 @@ _READERS: dict[str, Callable[[Path, Path], None]] = {
     "manifest": _manifest,
     "table": _table,
     "journal": _journal,
+    "zones": _zones,
+    "rules": _rules,
+    "log": _log,
 }
 TARGETS: dict[str, Callable[[Path], None]] = {
     "media": media,

@@ -134,16 +134,11 @@ def _checked(request: Request) -> LiveRequest:
 
 
 def _check_zones(request: Request, sources: int) -> None:
-    for name, path in (
-        ("counts", request.counts),
-        ("events", request.events),
-        ("rules", request.rules),
-    ):
-        if path is None:
-            continue
-        if request.zones is None:
+    for name in ("counts", "events", "rules"):
+        if getattr(request, name) is not None and request.zones is None:
             raise UsageError(f"--{name} needs --zones; add a zones file")
-        if name == "rules":
+    for name, path in (("counts", request.counts), ("events", request.events)):
+        if path is None:
             continue
         if not request.no_window:
             raise UsageError(f"--{name} is for --no-window; leave it out in the window")

@@ -1,6 +1,8 @@
 """Deliver the messages of an outbox to one target, in order, until it has taken them."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +12,7 @@ from ssd_live.errors import OutputError, SsdLiveError
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 60.0
 _MOST_DOUBLINGS = 10
+_FLUSH_SECONDS, _POLL_SECONDS = 2.0, 0.02
 _JOIN_SECONDS = 2.0
 
 
@@ -40,7 +43,8 @@ class Sender(Closing):
 
     After a failure it waits, each time twice as long, up to a minute. `notify` gets a line of text
     when the first of several deliveries fails, when delivery works again, and when a message is
-    given up. `close` lets a delivery go on for two seconds; what was not delivered stays.
+    given up. Unless deliveries fail, `close` takes up to two seconds to deliver what waits; the
+    rest stays.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class Sender(Closing):
         self._first_wait = first_wait
         self._wake = threading.Condition()
         self._has_more = True
-        self._is_closed = False
+        self._is_closed = self._is_failing = False
         self._thread = threading.Thread(target=self._run, name="send", daemon=True)
         self._thread.start()
 
@@ -67,7 +71,15 @@ class Sender(Closing):
             self._wake.notify_all()
 
     def close(self) -> None:
-        """End the thread."""
+        """Deliver what waits, if that works, and end the thread."""
+        ends = time.monotonic() + _FLUSH_SECONDS
+        with contextlib.suppress(OutputError):
+            while (
+                not self._is_failing
+                and time.monotonic() < ends
+                and self._outbox.waiting(self._name)
+            ):
+                time.sleep(_POLL_SECONDS)
         with self._wake:
             self._is_closed = True
             self._wake.notify_all()
@@ -81,6 +93,7 @@ class Sender(Closing):
             try:
                 is_delivered = self._deliver_oldest()
             except (NotDeliveredError, OutputError) as error:
+                self._is_failing = True
                 if not failures and not self._is_closed:
                     self._notify(f"{self._name}: {error}; the message will be sent again")
                 self.wake()
@@ -90,7 +103,7 @@ class Sender(Closing):
             if is_delivered:
                 if failures:
                     self._notify(f"{self._name}: messages are delivered again")
-                failures = 0
+                failures, self._is_failing = 0, False
 
     def _wait_for_more(self) -> bool:
         """Wait until there may be a message; return False when the sender was closed."""

@@ -1,10 +1,12 @@
 """Do what the rules of one live source start: files, commands and messages about events."""
 
+import contextlib
 import json
 import logging
 import queue
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +31,7 @@ from ssd_live.analytics.action_plans import (
 from ssd_live.analytics.rules import RuleBook
 from ssd_live.closing import Closing
 from ssd_live.detections import Detections
-from ssd_live.errors import SsdLiveError
+from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
@@ -44,6 +46,7 @@ _logger = logging.getLogger(__name__)
 
 # So many events wait for their actions. If more come at once, these get no actions.
 MOST_WAITING_EVENTS = 64
+_MOST_USED = 1000
 # The longer side of the picture in a message, in pixels.
 _PICTURE_PIXELS = 320
 _PICTURE_QUALITY = 85
@@ -109,7 +112,10 @@ class EventActions(Closing):
         self._limits = book.plan.files
         self._clips: dict[str, _RunningClip] = {}
         self._clips_lock = threading.Lock()
-        self._used: set[Path] = set()
+        # All clips that are being written, also those that cannot be made longer any more.
+        self._unfinished: set[Clip] = set()
+        # Files that may not exist yet.
+        self._used: deque[Path] = deque(maxlen=_MOST_USED)
         self._commands = CommandRunner(settings.notify)
         clips = [its for its in self._actions.values() if isinstance(its, ClipAction)]
         self._ring = FrameRing(max(clip.before for clip in clips)) if clips else None
@@ -162,7 +168,7 @@ class EventActions(Closing):
         self._work.put(None)
         self._thread.join(_CLOSE_SECONDS)
         with self._clips_lock:
-            clips = [its.clip for its in self._clips.values() if its.clip is not None]
+            clips = list(self._unfinished)
         for clip in clips:
             clip.stop()
         for clip in clips:
@@ -172,9 +178,10 @@ class EventActions(Closing):
         self._commands.close()
         for name, sender in self._senders.items():
             sender.close()
-            if waiting := self.waiting(name):
-                what = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
-                self._settings.notify(f"{name}: {what}, and will be sent by the next run")
+            with contextlib.suppress(OutputError):
+                if waiting := self.waiting(name):
+                    what = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+                    self._settings.notify(f"{name}: {what}, and will be sent by the next run")
         if self._outbox is not None:
             self._outbox.close()
 
@@ -220,7 +227,7 @@ class EventActions(Closing):
             more = f" {number}" if number > 1 else ""
             path = self._settings.folder / f"{stem}{more}{suffix}"
             if path not in self._used and not path.exists():
-                self._used.add(path)
+                self._used.append(path)
                 return path
             number += 1
 
@@ -234,7 +241,6 @@ class EventActions(Closing):
                     self._settings.notify(f"{name}: {error}")
             if work.files:
                 self._delete_old()
-            self._used.difference_update(path for path in work.files.values() if path.exists())
 
     def _do(self, name: str, work: _Work) -> None:
         action, path = self._actions[name], work.files.get(name)
@@ -270,9 +276,11 @@ class EventActions(Closing):
                 running.frames.close()
                 del self._clips[action.name]
                 raise
+            self._unfinished.add(running.clip)
 
     def _clip_ended(self, clip: Clip, error_message: str) -> None:
         with self._clips_lock:
+            self._unfinished.discard(clip)
             self._clips = {name: its for name, its in self._clips.items() if its.clip is not clip}
         if error_message:
             self._settings.notify(error_message)
@@ -319,8 +327,7 @@ class EventActions(Closing):
 
     def _delete_old(self) -> None:
         with self._clips_lock:
-            clips = [its.clip for its in self._clips.values() if its.clip is not None]
-        keep = {path for clip in clips for path in clip.paths}
+            keep = {path for clip in self._unfinished for path in clip.paths}
         deleted, freed = delete_old(self._settings.folder, self._limits, keep)
         if deleted:
             _logger.info(

@@ -126,6 +126,16 @@ def test_a_message_that_is_refused_for_good_does_not_hold_up_the_others(tmp_path
     assert lines == ["hook: the server answered 404; this message is given up"]
 
 
+def test_the_last_messages_are_delivered_before_the_end(tmp_path: Path) -> None:
+    with PostServer() as server, Outbox(tmp_path / "a.db") as outbox:
+        server.delay = 0.05
+        with Sender("hook", Webhook(server.address), outbox, print) as sender:
+            for number in range(3):
+                outbox.add("hook", _message(number))
+            sender.wake()
+    assert _numbers(server) == [0, 1, 2]
+
+
 class FullDisk(Outbox):
     """An outbox that cannot be changed for a while."""
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,19 @@ def test_events_during_a_clip_make_it_longer(tmp_path: Path) -> None:
     # From 1 s before frame 49 to 1 s after frame 59.
     assert len(times) == 84 - 24 + 1
     assert sorted(watched.folder.iterdir()) == sorted(first + second)
+
+
+def test_a_clip_that_can_be_no_longer_is_completed_beside_the_next_one(tmp_path: Path) -> None:
+    film = {"name": "film", "kind": "clip", "before": 1, "after": 400}
+    with Watched(_book(film), tmp_path) as watched:
+        first = watched.event(watched.frames(50))
+        wait_until(lambda: list(watched.folder.glob("*.part.mkv")))
+        # 10 minutes later, the first one still goes on.
+        later = LiveFrame(replace(watched.frames(1, 60).frame, captured_at=300.0), FOUND)
+        second = watched.event(later, clock=CLOCK + 300)
+        assert second != first
+    assert watched.lines == [f"{second[0]}: the clip cannot be written (the source gave no frame)"]
+    assert list(watched.folder.iterdir()) == first
 
 
 def test_a_command_and_messages_tell_of_the_event(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ssd_live.analytics.config_item import ConfigItem, named_item
+from ssd_live.analytics.config_item import ConfigItem, named_item, quoted
 from ssd_live.errors import UsageError
 
 _MOST_ACTIONS, _LONGEST_CLIP_SECONDS = 64, 600.0
@@ -101,7 +101,7 @@ def actions_in(data: dict[str, Any]) -> ActionPlan:
     names = [action.name for action in actions]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two actions have the name {name!r}; rename one")
+            raise UsageError(f"two actions have the name {quoted(name)}; rename one")
     return ActionPlan(actions, _limits(data.get("files", {})))
 
 

@@ -1,6 +1,5 @@
 """Rules: what must happen at a zone to make an event, and when it counts."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from ssd_live.analytics.action_plans import ActionPlan, actions_in
-from ssd_live.analytics.config_item import named_item
+from ssd_live.analytics.config_item import named_item, quoted, read_config
 from ssd_live.analytics.counting import CountRecord, ZoneCounter
 from ssd_live.analytics.zones import Zone
 from ssd_live.errors import UsageError
@@ -23,7 +22,6 @@ WhyNot = Literal["", "hours", "day", "pause"]
 _KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST_RULES, _LONGEST_SECONDS = 64, 86_400.0
-_MOST_BYTES = 1_000_000
 _VERSION = 1
 _KEYS = {
     "name", "zone", "when", "classes", "seconds", "at_least", "from", "to", "days", "pause", "do",
@@ -201,23 +199,11 @@ def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str] | None)
     if it names a zone that is not among `zones` or a class that is not among `classes`; None as
     `classes` allows all.
     """
-    data = _data_of(path)
+    data = read_config(path, "rules", "see docs/events.md")
     try:
         return rules_in(data, zones, classes)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-
-
-def _data_of(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: is too large for a rules file; give another file")
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path}: cannot be read ({reason}); give a rules file") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not JSON; see docs/events.md") from error
 
 
 def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None) -> RuleBook:
@@ -226,7 +212,7 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None)
         raise UsageError('a rules file is an object with a list "rules"; see docs/events.md')
     if data.get("version") != _VERSION:
         raise UsageError(
-            f'"version" is {data.get("version")!r}, and this program reads {_VERSION}; '
+            f'"version" is {quoted(data.get("version"))}, and this program reads {_VERSION}; '
             "update the program or the file"
         )
     if len(data["rules"]) > _MOST_RULES:
@@ -237,24 +223,26 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None)
     kinds = {zone.name: zone.kind for zone in zones}
     seen: set[str] = set()
     for rule in rules:
-        title = f"rule {rule.name!r}"
+        title = f"rule {quoted(rule.name)}"
         if rule.name in seen:
-            raise UsageError(f"two rules have the name {rule.name!r}; rename one")
+            raise UsageError(f"two rules have the name {quoted(rule.name)}; rename one")
         seen.add(rule.name)
         if kinds.get(rule.zone, "mask") == "mask":
             names = ", ".join(name for name, kind in kinds.items() if kind != "mask") or "none"
-            raise UsageError(f"{title}: there is no line or area {rule.zone!r}; there are: {names}")
+            raise UsageError(
+                f"{title}: there is no line or area {quoted(rule.zone)}; there are: {names}"
+            )
         if kinds[rule.zone] == "line" and rule.kind in ("inside", "count"):
             raise UsageError(f"{title}: {rule.zone} is a line; take in or out, or another zone")
         for name in rule.classes:
             if classes is not None and name not in classes:
                 raise UsageError(
-                    f"{title}: the model has no class {name!r}; it has {', '.join(classes)}"
+                    f"{title}: the model has no class {quoted(name)}; it has {', '.join(classes)}"
                 )
         for name in rule.do:
             if name not in actions:
                 listed = ", ".join(actions) or "none"
-                raise UsageError(f"{title}: there is no action {name!r}; there are: {listed}")
+                raise UsageError(f"{title}: there is no action {quoted(name)}; there are: {listed}")
     return RuleBook(rules, plan)
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd_live.analytics.config_item import quoted, read_config
 from ssd_live.errors import UsageError
 from ssd_live.system.atomic_files import atomic_write
 
@@ -29,7 +30,8 @@ MOST_ZONES, MOST_POINTS, _LONGEST_NAME = 64, 64, 80
 _FEWEST_POINTS = {"area": 3, "mask": 3, "line": 2}
 _KEYS = {"name", "kind", "points", "colour", "anchor", "classes"}
 # A zones file is small; another file is not read into memory.
-_MOST_BYTES = 1_000_000
+# Larger whole numbers are no numbers in the sense of `float`.
+_LARGEST = 1e300
 _VERSION = 1
 # Two points that are nearer than this, as a share of the picture, are one.
 _NEAREST = 1e-4
@@ -63,7 +65,7 @@ class Zone:
 
     def check(self) -> None:
         """Raise `UsageError` if the zone makes no sense."""
-        title = f"zone {self.name!r}"
+        title = f"zone {quoted(self.name)}"
         if not self.name.strip() or len(self.name) > _LONGEST_NAME:
             raise UsageError(f"{title}: a name has 1 to {_LONGEST_NAME} characters")
         if self.kind not in KINDS:
@@ -139,7 +141,7 @@ def check_zones(zones: Iterable[Zone]) -> None:
     for number, zone in enumerate(zones, 1):
         zone.check()
         if zone.name in names:
-            raise UsageError(f"two zones have the name {zone.name!r}; rename one")
+            raise UsageError(f"two zones have the name {quoted(zone.name)}; rename one")
         if number > MOST_ZONES:
             raise UsageError(f"there are more than {MOST_ZONES} zones; remove some")
         names.add(zone.name)
@@ -153,15 +155,7 @@ def read_zones(path: Path) -> tuple[Zone, ...]:
     and otherwise shares of the picture. Raises `UsageError` if the file cannot be read or a zone
     makes no sense.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: is too large for a zones file; give another file")
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path}: cannot be read ({reason}); give a zones file") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not JSON; export the zones from the window again") from error
+    data = read_config(path, "zones", "export the zones from the window again")
     try:
         return zones_in(data)
     except UsageError as error:
@@ -174,7 +168,7 @@ def zones_in(data: object) -> tuple[Zone, ...]:
         raise UsageError('a zones file is an object with a list "zones"; see docs/zones.md')
     if data.get("version") != _VERSION:
         raise UsageError(
-            f'"version" is {data.get("version")!r}, and this program reads {_VERSION}; '
+            f'"version" is {quoted(data.get("version"))}, and this program reads {_VERSION}; '
             "update the program or export the zones again"
         )
     size = data.get("size", [1, 1])
@@ -188,17 +182,21 @@ def zones_in(data: object) -> tuple[Zone, ...]:
     return zones
 
 
-def _is_number(value: object, over: float = float("-inf")) -> bool:
+def _is_number(value: object, over: float = -_LARGEST) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and over < cast(float, value) < float("inf")
+    return is_number and over < cast(float, value) < _LARGEST
 
 
 def _zone(each: object, number: int, size: tuple[float, float]) -> Zone:
     if not isinstance(each, dict):
         raise UsageError(f"zone {number} is not an object; see docs/zones.md")
-    title = f"zone {each['name']!r}" if isinstance(each.get("name"), str) else f"zone {number}"
+    title = (
+        f"zone {quoted(each['name'])}" if isinstance(each.get("name"), str) else f"zone {number}"
+    )
     if unknown := sorted(str(key) for key in each.keys() - _KEYS):
-        raise UsageError(f"{title}: {unknown[0]!r} is no property of a zone; see docs/zones.md")
+        raise UsageError(
+            f"{title}: {quoted(unknown[0])} is no property of a zone; see docs/zones.md"
+        )
     points = each.get("points")
     if not isinstance(points, list) or not all(
         isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))
@@ -242,7 +240,7 @@ def check_classes(zones: Iterable[Zone], classes: Sequence[str]) -> None:
         for name in zone.classes:
             if name not in classes:
                 raise UsageError(
-                    f"zone {zone.name!r}: the model has no class {name!r}; it has "
+                    f"zone {quoted(zone.name)}: the model has no class {quoted(name)}; it has "
                     f"{', '.join(classes)}"
                 )
 

@@ -151,7 +151,7 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
     """
     try:
         described = yaml.safe_load(_names_text(path))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         detail = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: is not valid YAML ({detail}); correct the file") from error
     names = described.get("names") if isinstance(described, dict) else None

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ _PACKAGES = (
     "cuda-bindings",
 )
 _TABLE_VERSION = 1
+# Larger whole numbers cannot be converted to `float`.
+_LARGEST = 1e300
 # The key of `error_message` in the files, which is that of version 0.1.0.
 _MESSAGE_KEY = "trouble"
 
@@ -158,7 +159,7 @@ def _is_sound(row: BackendMeasurement) -> bool:
         all(isinstance(text, str) for text in texts)
         and choice.backend in BACKENDS
         and choice.precision in PRECISIONS
-        and all(isinstance(number, int | float) and 0 <= number < inf for number in numbers)
+        and all(isinstance(number, int | float) and 0 <= number < _LARGEST for number in numbers)
         and (bool(row.error_message) or min(speeds) > 0)
     )
 

@@ -219,3 +219,14 @@ def test_rules_name_the_actions_that_they_start() -> None:
         rules_in(_data(do=["film"]), ZONES, CLASSES)
     with pytest.raises(UsageError, match='"do" must be a list of names of actions'):
         rules_in(_data(do="film"), ZONES, CLASSES)
+
+
+def test_long_names_and_broken_letters_get_one_short_line(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    path.write_text('{"version": 1, "rules": [{"name": "\\ud800"}]}')
+    with pytest.raises(UsageError, match="has texts that are not Unicode; correct them"):
+        read_rules(path, ZONES, CLASSES)
+    for wrong in ({"x" * 5000: 1}, {"zone": "y" * 5000}, {"do": ["z" * 5000]}):
+        with pytest.raises(UsageError) as error:
+            rules_in(_data(**wrong), ZONES, CLASSES)
+        assert len(str(error.value)) < 300

@@ -179,3 +179,9 @@ def test_masks_hide_what_stands_in_them() -> None:
     assert unmasked(boxes, [YARD], (100, 100)).tolist() == [False, True, True]
     assert unmasked(boxes, [], (100, 100)).tolist() == [True, True, True]
     assert unmasked(boxes[:0], [YARD], (100, 100)).tolist() == []
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    zone = {"name": "A", "kind": "line", "points": [[0, 10**400], [1, 1]]}
+    with pytest.raises(UsageError, match='"points" must be a list of'):
+        zones_in({"version": 1, "zones": [zone]})

@@ -1,7 +1,10 @@
 """Run programs when events happen."""
 
+import contextlib
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -64,22 +67,27 @@ class CommandRunner(Closing):
             thread.join(2.0 / len(running))
         for thread, process in running.items():
             if thread.is_alive():
-                process.kill()
+                _kill(process)
                 thread.join(1.0)
 
     def _wait(self, name: str, process: "subprocess.Popen[bytes]", data: bytes) -> None:
         try:
             process.communicate(data, LONGEST_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
             process.communicate()
             self._notify(f"{name}: was ended, because it ran for over {LONGEST_SECONDS:.0f} s")
-        except OSError as error:
-            # It ended before it read its input.
-            process.wait()
-            self._notify(f"{name}: {(error.strerror or str(error)).lower()}")
         else:
             if process.returncode:
                 self._notify(f"{name}: failed with the exit code {process.returncode}")
         with self._lock:
             self._running.pop(threading.current_thread(), None)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a program, and on Linux and macOS all programs that it has started."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -176,6 +176,8 @@ def _address(item: ConfigItem, schemes: tuple[str, ...], example: str) -> str:
     try:
         parts = urlsplit(address)
         is_right = parts.scheme.lower() in schemes and parts.hostname and parts.port != 0
+        # A name server takes only such names.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         is_right = False
     if not is_right:

@@ -237,7 +237,7 @@ class EventActions(Closing):
             for name in work.names:
                 try:
                     self._do(name, work)
-                except SsdLiveError as error:
+                except Exception as error:  # the other actions must go on
                     self._settings.notify(f"{name}: {error}")
             if work.files:
                 self._delete_old()

@@ -63,6 +63,7 @@ def test_actions_are_read_with_their_defaults() -> None:
         ({"kind": "webhook", "address": f"ftp://u:{SECRET}@h/x"}, '"address" must start with'),
         ({"kind": "webhook", "address": f"http://u:{SECRET}@h:x/"}, '"address" must start with'),
         ({"kind": "webhook", "address": "http:///x"}, "name a host"),
+        ({"kind": "webhook", "address": f"http://{'x' * 64}/"}, "name a host"),
         ({"kind": "webhook", "address": "http://h/a b"}, "name a host"),
         ({"kind": "webhook", "address": "http://h/\n"}, "name a host"),
         ({"kind": "mqtt", "address": "http://h/x"}, "mqtt:// or mqtts://"),

@@ -27,6 +27,7 @@ from ssd_live.commands import (
     evaluate,
     explain,
     export,
+    index,
     live,
     models,
     process,
@@ -125,6 +126,17 @@ app.add_typer(engines_app, name="engines")
 _add(engines_app, "list", engines.list_engines)
 _add(engines_app, "clean", engines.clean_engines)
 _add(engines_app, "import", engines.import_engine)
+
+
+index_app = typer.Typer(
+    help="Find again what was seen in recordings and results.", no_args_is_help=True
+)
+app.add_typer(index_app, name="index")
+_add(index_app, "add", index.add_logs)
+_add(index_app, "list", index.list_sources)
+_add(index_app, "search", _command_of(index.SearchRequest))
+_add(index_app, "export", _command_of(index.ExportRequest))
+_add(index_app, "delete", _command_of(index.DeleteRequest))
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from time import time
 
 from ssd_live.analytics.action_plans import FileLimits
+from ssd_live.system.paths import safe_name
 
 # A name like `2026-11-29 18.03.59.123 Somebody stays.jpg`. Nothing else is ever deleted.
 _NAME = re.compile(r"\d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.\d{3} .+\.(jpg|mkv)")
 _SECONDS_PER_DAY = 86_400.0
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-_LONGEST_STEM_BYTES = 120
 
 
 def event_stem(clock: float, rule: str) -> str:
@@ -23,8 +22,7 @@ def event_stem(clock: float, rule: str) -> str:
     """
     moment = datetime.fromtimestamp(clock)
     text = f"{moment:%Y-%m-%d %H.%M.%S}.{moment.microsecond // 1000:03d}"
-    safe = _UNSAFE.sub("_", rule).encode("utf-8", "replace")[:_LONGEST_STEM_BYTES]
-    return f"{text} {safe.decode('utf-8', 'ignore').strip(' .') or 'event'}"
+    return f"{text} {safe_name(rule) or 'event'}"
 
 
 def delete_old(

@@ -1,5 +1,6 @@
 """Define the arguments and options that several commands share."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,6 +53,21 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existin
 def names_in(text: str) -> tuple[str, ...]:
     """Return the names in a text like `A,B`, or an empty tuple if the text is empty."""
     return tuple(text.split(",")) if text else ()
+
+
+def time_in(option: str, text: str) -> float | None:
+    """Return the time of day that is given for an option, in seconds since 1970; None for "".
+
+    Raises `UsageError` if it is not in ISO 8601. A time without a zone is local.
+    """
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"{option} {text!r} is not a time like 2026-11-29T18:00 (ISO 8601)"
+        ) from None
 
 
 def tiles_in(text: str) -> int | Literal["auto"]:

@@ -580,6 +580,7 @@ class Job:
             **({} if config.tracking is None else config.tracking.header),
             **({"zones": [zone.to_dict() for zone in config.zones]} if config.zones else {}),
             **({"tiles": self._settings.tiles} if self._settings.tiles else {}),
+            **({} if config.recorded_at is None else {"recorded_at": config.recorded_at}),
             "classes": list(config.wanted.classes),
             "category_ids": list(config.model.metadata.category_ids),
             "version": __version__,

@@ -276,7 +276,8 @@ class BatchRunner:
                 task.output and resolve(task.output),
                 *(() if config.tracking is None else (config.tracking,)),
                 *((config.zones,) if config.zones else ()),
-                *((config.rules, config.recorded_at) if config.rules else ()),
+                *((config.rules,) if config.rules else ()),
+                *(() if config.recorded_at is None else (config.recorded_at,)),
                 *((each.model.sha256, each.choice, each.tracking) for each in config.others),
             ],
         )

@@ -1,15 +1,15 @@
 """Make a report of a log: read it, find the videos, take pictures, and write the page."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssd_live.errors import DataError, MediaError, UsageError
-from ssd_live.reporting.log import LogReader
+from ssd_live.reporting.log import LogFrame, LogHeader, LogReader
 from ssd_live.reporting.page import Imprint, page
 from ssd_live.reporting.sections import MOST_PICTURES, Section, with_pictures, without_pictures
-from ssd_live.reporting.summary import LogSummary, Summary, summarise
+from ssd_live.reporting.summary import MOST_SOURCES, LogSummary, Summary, summarise
 from ssd_live.system.paths import printable
 
 # Each source gets so many pictures of each kind, however many sources there are.
@@ -43,11 +43,45 @@ def make_report(log: Path, options: ReportOptions, notify: Callable[[str], None]
         what = "only images" if whole.images else "no frame that can be read"
         raise DataError(f"{log}: has {what}; a report needs the detections of a video")
     notes = _notes(log, whole, reader.damaged)
-    share = max(MOST_PICTURES // len(whole.sources), _FEWEST_PICTURES)
     videos = _named_videos(whole.sources, options.videos)
+    parts = [(log, summary, videos.get(summary.header.source)) for summary in whole.sources]
+    return _page(parts, options, notify, notes)
+
+
+def make_report_of(
+    parts: Iterable[tuple[Path, Iterable[LogHeader | LogFrame], Path | None]],
+    options: ReportOptions,
+    notify: Callable[[str], None],
+) -> str:
+    """Return the HTML page of parts of logs.
+
+    A part is a log, the header and the frames of one of its sources, and its video, or None if that
+    is looked for. Raises as `make_report` does.
+    """
+    summaries: list[tuple[Path, Summary, Path | None]] = []
+    left_out = 0
+    for log, items, video in parts:
+        found = summarise(items).sources
+        if found and len(summaries) == MOST_SOURCES:
+            left_out += 1
+        elif found:
+            summaries.append((log, found[0], video))
+    if not summaries:
+        raise DataError("the logs have no frame that can be read; add them to the index again")
+    notes = [f"{left_out:,} more sources are left out."] if left_out else []
+    return _page(summaries, options, notify, notes)
+
+
+def _page(
+    parts: Sequence[tuple[Path, Summary, Path | None]],
+    options: ReportOptions,
+    notify: Callable[[str], None],
+    notes: Sequence[str],
+) -> str:
+    share = max(MOST_PICTURES // len(parts), _FEWEST_PICTURES)
     sections = []
-    for summary in whole.sources:
-        section = _section(log, summary, videos, share, options, notify)
+    for log, summary, video in parts:
+        section = _section(log, summary, video, share, options, notify)
         sections.append(section)
         for note in section.notes:
             notify(f"note: {summary.header.source}: {note}")
@@ -56,16 +90,18 @@ def make_report(log: Path, options: ReportOptions, notify: Callable[[str], None]
     return page(options.imprint, sections, notes)
 
 
-def find_video(log: Path, source: str) -> Path | None:
+def find_video(log: Path, header: LogHeader) -> Path | None:
     """Return the video of a source, found by its name, or None.
 
     It is looked for beside the log and in the current folder. A recording is found by the name of
     its log. Names that lead out of these folders are not followed, because logs come from others.
     """
-    name = Path(source)
-    if name.is_absolute() or name.drive or ".." in name.parts or "\0" in source:
+    name, recording = Path(header.source), log.with_suffix(".mkv")
+    places = [recording] if header.is_recording else [log.parent / name, name, recording]
+    leads_out = name.is_absolute() or name.drive or ".." in name.parts or "\0" in header.source
+    if leads_out and not header.is_recording:
         return None
-    for path in (log.parent / name, name, log.with_suffix(".mkv")):
+    for path in places:
         try:
             if path.is_file():
                 return path
@@ -78,22 +114,20 @@ def find_video(log: Path, source: str) -> Path | None:
 def _section(
     log: Path,
     summary: Summary,
-    named: dict[str, Path],
+    named: Path | None,
     share: int,
     options: ReportOptions,
     notify: Callable[[str], None],
 ) -> Section:
-    source = summary.header.source
     if not options.has_pictures:
         return without_pictures(summary, "Pictures of the video were left out on request.")
-    video = named.get(source)
-    if video is None and summary.header.hides_objects:
+    if named is None and summary.header.hides_objects:
         note = (
             "There are no pictures, because the objects are hidden in the copy of this video; name "
             "the copy with --video."
         )
         return without_pictures(summary, note)
-    video = video or find_video(log, source)
+    video = named or find_video(log, summary.header)
     if video is None:
         note = "There are no pictures, because the video was not found; name it with --video."
         return without_pictures(summary, note)
@@ -102,7 +136,7 @@ def _section(
     try:
         return with_pictures(summary, video, share)
     except MediaError as error:
-        if source in named:
+        if named is not None:
             raise
         return without_pictures(summary, f"There are no pictures: {error}.")
 

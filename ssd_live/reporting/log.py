@@ -22,6 +22,8 @@ _LONGEST_TEXT = 200
 # Times (s) and pixels beyond this are damage.
 _LARGEST_NUMBER = 1e8
 _LARGEST_SIDE = 65536
+# The year 9999, in seconds since 1970.
+_LATEST_CLOCK = 253_402_300_800.0
 _ID_LIMIT = 2**63
 _HOW_TO = "give the .jsonl file that `process --detections` or a recording writes"
 
@@ -33,7 +35,9 @@ class LogHeader:
     `source` is its name. `width` and `height` are in pixels of the upright frames. `is_image` says
     that the source is an image and has no times. `zones` are empty if they cannot be read.
     `settings` holds what is known of the model and the run, as (name, value) to show.
-    `hides_objects` is whether the run made a copy in which the objects are hidden.
+    `hides_objects` is whether the run made a copy in which the objects are hidden. `recorded_at` is
+    the time of day of the time 0, in seconds since 1970, or None if it is not known.
+    `is_recording` is whether the log is of a recording, whose video stands beside the log.
     """
 
     source: str
@@ -43,6 +47,8 @@ class LogHeader:
     zones: tuple[Zone, ...]
     settings: tuple[tuple[str, str], ...]
     hides_objects: bool = False
+    recorded_at: float | None = None
+    is_recording: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,27 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Event:
+    """An event of a rule, as `analytics.rules.Event` has it."""
+
+    rule: str
+    zone: str
+    class_name: str
+    track_id: int
+    number: int
+
+
+@dataclass(frozen=True)
 class LogFrame:
-    """What was found in one frame; `time` is in seconds of the source."""
+    """What was found in one frame; `time` is in seconds of the source.
+
+    `events` are without those that were suppressed.
+    """
 
     time: float
     found: tuple[Found, ...]
     counts: tuple[Count, ...]
+    events: tuple[Event, ...] = ()
 
 
 class LogReader:
@@ -157,7 +178,16 @@ def _header(record: dict[str, Any]) -> LogHeader | None:
         _zones(record.get("zones", [])),
         _settings(record),
         "redaction" in record,
+        _clock(record.get("recorded_at")),
+        record.get("kind") == "recording",
     )
+
+
+def _clock(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # This is false for NaN too.
+    return value if 0 < value < _LATEST_CLOCK else None
 
 
 def _zones(value: object) -> tuple[Zone, ...]:
@@ -189,6 +219,7 @@ def _frame(record: dict[str, Any]) -> LogFrame | None:
         time = _number(record["time"])
         found = tuple(_found(one) for one in record["detections"])
         counts = tuple(_count(one, time) for one in record.get("counts", ()))
+        events = tuple(_event(one) for one in record.get("events", ()) if "suppressed" not in one)
     except (KeyError, TypeError, ValueError):
         return None
     if record.get("stale") is True:
@@ -196,7 +227,7 @@ def _frame(record: dict[str, Any]) -> LogFrame | None:
             Found(one.class_name, one.score, one.box, one.track_id, is_observed=False)
             for one in found
         )
-    return LogFrame(time, found, counts)
+    return LogFrame(time, found, counts, events)
 
 
 def _found(one: dict[str, Any]) -> Found:
@@ -223,6 +254,16 @@ def _count(one: dict[str, Any], frame_time: float) -> Count:
         _box(one["box"]),
         # An object that was lost is noticed seconds after the frame that shows it.
         time if why in ("lost", "ended") else frame_time,
+    )
+
+
+def _event(one: dict[str, Any]) -> Event:
+    return Event(
+        _text(one["rule"]),
+        _text(one.get("zone", "")),
+        _text(one.get("class", "")),
+        _track_id(one["track_id"]),
+        _track_id(one.get("number", 0)),
     )
 
 

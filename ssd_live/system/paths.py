@@ -8,6 +8,7 @@ import functools
 import importlib.resources
 import logging
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 _OWN_PROJECT = 'name = "ssd_live"'
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_LONGEST_NAME_BYTES = 120
 _logger = logging.getLogger(__name__)
 
 
@@ -127,6 +130,15 @@ def printable(path: Path | str) -> str:
     Bytes of the path that are not UTF-8 become replacement characters.
     """
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def safe_name(text: str) -> str:
+    """Return a text as a part of a file name, at most 120 bytes long; it may be empty.
+
+    Characters that some file system does not allow become `_`.
+    """
+    safe = _UNSAFE.sub("_", text).encode("utf-8", "replace")[:_LONGEST_NAME_BYTES]
+    return safe.decode("utf-8", "ignore").strip(" .")
 
 
 def one_line(text: str) -> str:

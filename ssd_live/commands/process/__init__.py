@@ -125,9 +125,17 @@ class Request:
         typer.Option(
             metavar="TIME",
             help="When the videos begin, such as 2026-11-29T18:00, for the hours and days of "
-            "rules; without it, these do not matter.",
+            "rules and for the log; without it, these do not matter.",
         ),
     ] = ""
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="Add the objects to the index, where `index search` finds them again; needs "
+            "--detections FILE.jsonl. Follows objects.",
+        ),
+    ] = False
     no_video: Annotated[bool, typer.Option("--no-video", help="Write no annotated copy.")] = False
     model: Model = DEFAULT_MODEL
     backend: Backend = "auto"

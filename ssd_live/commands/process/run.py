@@ -5,14 +5,13 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ssd_live.analytics.rules import read_rules
 from ssd_live.analytics.zones import Zone, check_classes, read_zones
 from ssd_live.commands.interrupts import cancelled_at_once, ends_in_order
-from ssd_live.commands.options import names_in, tiles_in
+from ssd_live.commands.options import names_in, tiles_in, time_in
 from ssd_live.commands.process import Request
 from ssd_live.commands.process.redact import models_that_see, redaction_filter, redaction_of
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
@@ -34,6 +33,7 @@ from ssd_live.selection.choose import Decision, decide
 from ssd_live.selection.measure import measured
 from ssd_live.system import machine
 from ssd_live.system.atomic_files import atomic_write, check_writable
+from ssd_live.system.paths import printable
 from ssd_live.tracking.options import TrackingOptions
 from ssd_live.video.encoders import (
     CRF_RANGE,
@@ -77,6 +77,7 @@ def run(request: Request) -> None:
     plan = _plan(request) if task is None else Plan((task,), None)
     needing = [name for name in ("every", "tiles") if getattr(request, name) == "auto"]
     needing = [f"--{name} auto" for name in needing] + ["--zones"] * (request.zones is not None)
+    needing += ["--index"] * request.index
     if request.track is None:
         request = replace(request, track="two-pass" if needing else "off")
     if request.track == "off" and needing:
@@ -85,17 +86,22 @@ def run(request: Request) -> None:
         raise UsageError("--counts needs --zones; add a zones file")
     if request.rules is not None and request.zones is None:
         raise UsageError("--rules needs --zones; add a zones file")
-    for name, value in (("events", request.events), ("recorded-at", request.recorded_at)):
-        if value and request.rules is None:
-            raise UsageError(f"--{name} needs --rules; add a rules file")
-    recorded_at = _recorded_at(request.recorded_at)
+    if request.events is not None and request.rules is None:
+        raise UsageError("--events needs --rules; add a rules file")
+    if request.recorded_at and request.rules is None and request.detections is None:
+        raise UsageError("--recorded-at needs --rules or --detections; add one of them")
+    is_log = request.detections is not None and request.detections.suffix.lower() == ".jsonl"
+    if request.index and (task is not None or not is_log):
+        raise UsageError("--index needs --detections FILE.jsonl, and inputs that are files")
+    recorded_at = time_in("--recorded-at", request.recorded_at)
     zones = () if request.zones is None else read_zones(request.zones)
     if request.tracks is not None and request.track == "off":
         raise UsageError("--tracks needs --track two-pass or --track live; add one of them")
     config, decision = _config(request, settings, plan, zones)
     if request.rules is not None:
         rules = read_rules(request.rules, zones, config.wanted.classes).rules
-        config = replace(config, rules=rules, recorded_at=recorded_at)
+        config = replace(config, rules=rules)
+    config = replace(config, recorded_at=recorded_at)
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
@@ -141,18 +147,28 @@ def run(request: Request) -> None:
             f"{len(totals.failures)} of {len(plan.tasks)} inputs failed, see the errors above; the "
             "others are done"
         ) from totals.last_error
+    if request.index:
+        _add_to_index(request, plan)
 
 
-def _recorded_at(text: str) -> float | None:
-    """Return a time of day in seconds since 1970, or None for an empty text."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(
-            f"--recorded-at {text!r} is not a time like 2026-11-29T18:00 (ISO 8601)"
-        ) from None
+def _add_to_index(request: Request, plan: Plan) -> None:
+    from ssd_live.index.add import add_log
+    from ssd_live.index.database import Index, index_path
+
+    assert request.detections is not None
+    # The input shows what a redacted copy hides.
+    videos = {
+        printable(task.name): task.output if request.redact else task.source for task in plan.tasks
+    }
+    with Index(index_path()) as index:
+        for note in index.notes:
+            notify(f"note: {note}")
+        added = add_log(
+            index, request.detections, video_of=lambda its: videos.get(its.source), progress=notify
+        )
+    for note in added.notes:
+        notify(f"note: {note}")
+    print(f"added to the index: {added}")
 
 
 def _config(

@@ -1,0 +1,274 @@
+"""Collect the objects of one source, frame by frame, and write them to the index."""
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import cv2
+
+from ssd_live.imaging.colour_names import main_colours
+from ssd_live.imaging.crops import crop
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.index.database import Index
+from ssd_live.reporting.log import Box, Count, Event, LogFrame
+from ssd_live.reporting.summary import Track
+from ssd_live.system.paths import printable
+
+# The longer side of a picture, in pixels.
+PICTURE_PIXELS = 160
+_PICTURE_QUALITY = 80
+# A better picture of an object is taken so often at most.
+_PICTURE_SECONDS = 1.0
+# An object that was not seen for so long is forgotten; its id does not come back.
+_FORGET_SECONDS = 120.0
+
+SourceKind = Literal["recording", "result"]
+
+
+@dataclass(frozen=True)
+class NewSource:
+    """A source to write to the index.
+
+    `name` is what users call it. `kind` is "recording" if the program made both files, or "result"
+    if it made only the log, of a video of the user. `log` and `video` are these files; `video` is
+    None if it was not found. `width` and `height` are in pixels of the upright frames.
+    `recorded_at` is the time of day of the time 0, in seconds since 1970, or None if it is not
+    known.
+    """
+
+    name: str
+    kind: SourceKind
+    log: Path
+    video: Path | None
+    width: int
+    height: int
+    recorded_at: float | None
+
+
+@dataclass(eq=False)
+class _Seen:
+    """An object: its track, and what the index has besides.
+
+    `together` is the largest number of objects of its class in a frame with it. `places` has the
+    (kind, name) of each zone and rule that it met, with the seconds in it, or None for a line or a
+    rule. `row` is its number in the index. `picture` shows it in `picture_box` at `picture_time`.
+    """
+
+    track: Track
+    together: int = 1
+    places: dict[tuple[str, str], float | None] = field(default_factory=dict)
+    row: int | None = None
+    picture: Pixels | None = None
+    picture_box: Box | None = None
+    picture_time: float = 0.0
+    colours: int = 0
+
+
+class SourceWriter:
+    """A writer of one source to the index.
+
+    Call `add` with each frame, `flush` about once a second, and `finish` at the end. A crash loses
+    what was not flushed. The methods raise `OutputError` if the index cannot be written.
+    """
+
+    def __init__(self, index: Index, source: NewSource) -> None:
+        self._index = index
+        self._source = source
+        self._seen: dict[int, _Seen] = {}
+        self._changed: set[int] = set()
+        self._counts: list[Count] = []
+        self._events: list[tuple[float, Event]] = []
+        self._begin: float | None = None
+        self._time = 0.0
+        self.tracks = 0
+        with index.writing() as database:
+            added = database.execute(
+                "INSERT INTO sources (name, kind, log, video, width, height, recorded_at, "
+                "added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    printable(source.name),
+                    source.kind,
+                    printable(source.log),
+                    "" if source.video is None else printable(source.video),
+                    source.width,
+                    source.height,
+                    source.recorded_at,
+                    time.time(),
+                ),
+            )
+            assert added.lastrowid is not None
+            self.number = added.lastrowid
+
+    def add(self, frame: LogFrame, image: Frame | None = None) -> None:
+        """Add the next frame. Pictures of its objects are taken out of `image`, if it is given."""
+        self._begin = frame.time if self._begin is None else self._begin
+        self._time = max(self._time, frame.time)
+        here = Counter(one.class_name for one in frame.found)
+        size = self._source.width, self._source.height
+        for one in frame.found:
+            if one.track_id is None:
+                continue
+            seen = self._seen.get(one.track_id)
+            if seen is None:
+                seen = _Seen(Track(one.track_id, one.class_name, frame.time, frame.time))
+                self._seen[one.track_id] = seen
+                self.tracks += 1
+            seen.track.add(frame.time, one, *size)
+            seen.together = max(seen.together, here[one.class_name])
+            self._changed.add(one.track_id)
+            if image is not None and seen.track.best_time == frame.time:
+                self._take_picture(seen, image)
+        self._add_counts(frame.counts)
+        for event in frame.events:
+            self._events.append((frame.time, event))
+            if event.track_id:
+                self._note_place(event.track_id, "rule", event.rule, None)
+
+    def flush(self) -> None:
+        """Write what is new."""
+        if not self._changed and not self._counts and not self._events:
+            return
+        with self._index.writing() as database:
+            for track_id in self._changed:
+                self._write(self._seen[track_id])
+            class_of, zone_of, rule_of = (
+                functools.partial(self._index.number_of, kind) for kind in ("class", "zone", "rule")
+            )
+            database.executemany(
+                "INSERT INTO counts (source, time, zone, kind, direction, class, track_id, "
+                "seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self.number,
+                        count.time,
+                        zone_of(count.zone),
+                        count.kind,
+                        count.direction,
+                        class_of(count.class_name),
+                        count.track_id,
+                        count.seconds,
+                    )
+                    for count in self._counts
+                ],
+            )
+            database.executemany(
+                "INSERT INTO events (source, time, rule, zone, class, track_id, number) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self.number,
+                        time,
+                        rule_of(event.rule),
+                        event.zone,
+                        event.class_name,
+                        event.track_id,
+                        event.number,
+                    )
+                    for time, event in self._events
+                ],
+            )
+            database.execute(
+                "UPDATE sources SET seconds = ? WHERE id = ?",
+                (self._time - (self._begin or 0.0), self.number),
+            )
+        self._changed.clear()
+        self._counts.clear()
+        self._events.clear()
+        oldest = self._time - _FORGET_SECONDS
+        self._seen = {key: its for key, its in self._seen.items() if its.track.end >= oldest}
+
+    def finish(self) -> None:
+        """Write the rest, and note that the source is complete."""
+        self.flush()
+        with self._index.writing() as database:
+            database.execute("UPDATE sources SET is_complete = 1 WHERE id = ?", (self.number,))
+
+    def _take_picture(self, seen: _Seen, image: Frame) -> None:
+        box, time = seen.track.best_box, seen.track.best_time
+        is_early = seen.picture_box is not None and time < seen.picture_time + _PICTURE_SECONDS
+        if box is None or is_early:
+            return
+        picture = crop(image, box, PICTURE_PIXELS)
+        if picture is not None:
+            seen.picture, seen.picture_box, seen.picture_time = picture, box, time
+            seen.colours = main_colours(picture)
+
+    def _add_counts(self, counts: Iterable[Count]) -> None:
+        for count in counts:
+            self._counts.append(count)
+            seconds = None if count.kind == "crossed" else count.seconds
+            self._note_place(count.track_id, "zone", count.zone, seconds)
+
+    def _note_place(self, track_id: int, kind: str, name: str, seconds: float | None) -> None:
+        seen = self._seen.get(track_id)
+        if seen is None:
+            return
+        before = seen.places.get((kind, name))
+        seen.places[kind, name] = None if seconds is None else (before or 0.0) + seconds
+        self._changed.add(track_id)
+
+    def _write(self, seen: _Seen) -> None:
+        """Write an object and its places, in a `writing` block."""
+        track, recorded_at = seen.track, self._source.recorded_at
+        clock = 0.0 if recorded_at is None else recorded_at + track.begin
+        box, best_time = seen.picture_box or track.best_box, track.best_time
+        if seen.picture_box is not None:
+            best_time = seen.picture_time
+        searched = (
+            clock,
+            self._index.number_of("class", track.class_name),
+            minute_of_day(clock),
+            seen.colours,
+            seen.together,
+            self.number,
+        )
+        with self._index.reading() as database:
+            written = database.execute(
+                "INSERT OR REPLACE INTO tracks (id, clock, class, minute, colours, together, "
+                "source, seconds, track_id, begin, score, best_time, x1, y1, x2, y2) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    seen.row,
+                    *searched,
+                    track.seconds,
+                    track.track_id,
+                    track.begin,
+                    track.mean_score,
+                    None if box is None else best_time,
+                    *(box or (None, None, None, None)),
+                ),
+            )
+            seen.row = written.lastrowid
+            for (kind, name), seconds in seen.places.items():
+                place = self._index.number_of(kind, name)
+                database.execute(
+                    "INSERT OR REPLACE INTO visits (clock, class, minute, colours, together, "
+                    "source, place, track, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*searched, place, seen.row, track.seconds if seconds is None else seconds),
+                )
+            if seen.picture is not None:
+                database.execute(
+                    "INSERT OR REPLACE INTO pictures.jpegs (track, jpeg) VALUES (?, ?)",
+                    (seen.row, jpeg_of(seen.picture)),
+                )
+                seen.picture = None
+
+
+def minute_of_day(clock: float) -> int | None:
+    """Return the local minute of the day of a time in seconds since 1970; None for 0, unknown."""
+    if not clock:
+        return None
+    local = datetime.fromtimestamp(clock)
+    return 60 * local.hour + local.minute
+
+
+def jpeg_of(picture: Pixels) -> bytes:
+    """Return a BGR picture (h, w, 3) uint8 as a JPEG file."""
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
+    return bytes(data.tobytes())

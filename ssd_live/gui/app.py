@@ -15,6 +15,7 @@ from ssd_live.gui import theme, translation
 from ssd_live.gui.bridge import Bridge
 from ssd_live.gui.event_loop_monitor import EventLoopMonitor
 from ssd_live.gui.window import MainWindow
+from ssd_live.index.database import index_path
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import write_numbers
 from ssd_live.live.request import LiveRequest
@@ -60,6 +61,7 @@ class Application:
         # Sources and network start before the window is built, because they run in threads and
         # processes of their own. This shortens the start.
         shown = DisplayFilters(settings, request.overrides)
+        is_indexed = settings.index_recordings if request.index is None else request.index
         usual_tiles: Tiles = "auto" if settings.small_objects else 0
         with LiveSession(
             bridge.events(),
@@ -69,6 +71,7 @@ class Application:
             track=settings.track if request.track is None else request.track,
             save_power=settings.save_power if request.save_power is None else request.save_power,
             tiles=usual_tiles if request.tiles is None else request.tiles,
+            index=index_path() if is_indexed else None,
         ) as session:
             session.load(model_request)
             for stream, source in zip(session.streams, self._sources(), strict=False):

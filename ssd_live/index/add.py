@@ -79,8 +79,10 @@ def add_log(
                 recorded_at if header.recorded_at is None else header.recorded_at,
             ),
         )
-        numbers.append(writer.number)
         _write(writer, frames)
+        if writer.number is None:
+            continue
+        numbers.append(writer.number)
         tracks += writer.tracks
         if video is None:
             notes.append(f"{header.source}: has no pictures, because its video was not found")
@@ -91,7 +93,6 @@ def add_log(
         except MediaError as error:
             notes.append(f"{header.source}: has no pictures: {error}")
     if not tracks:
-        delete_sources(index, numbers)
         raise DataError(
             f"{log}: has no tracks of a video; process the video with --track, or record while "
             "objects are followed"

@@ -1,19 +1,19 @@
 """Collect the objects of one source, frame by frame, and write them to the index."""
 
 import functools
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import cv2
 
 from ssd_live.imaging.colour_names import main_colours
-from ssd_live.imaging.crops import crop
-from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.index.database import Index
 from ssd_live.reporting.log import Box, Count, Event, LogFrame
@@ -23,8 +23,6 @@ from ssd_live.system.paths import printable
 # The longer side of a picture, in pixels.
 PICTURE_PIXELS = 160
 _PICTURE_QUALITY = 80
-# A better picture of an object is taken so often at most.
-_PICTURE_SECONDS = 1.0
 # An object that was not seen for so long is forgotten; its id does not come back.
 _FORGET_SECONDS = 120.0
 
@@ -74,7 +72,9 @@ class SourceWriter:
     """A writer of one source to the index.
 
     Call `add` with each frame, `flush` about once a second, and `finish` at the end. A crash loses
-    what was not flushed. The methods raise `OutputError` if the index cannot be written.
+    what was not flushed. A source without tracks is not written at all. `tracks` counts them, and
+    `number` is that of the source, or None before its first track is written. The methods raise
+    `OutputError` if the index cannot be written.
     """
 
     def __init__(self, index: Index, source: NewSource) -> None:
@@ -87,26 +87,10 @@ class SourceWriter:
         self._begin: float | None = None
         self._time = 0.0
         self.tracks = 0
-        with index.writing() as database:
-            added = database.execute(
-                "INSERT INTO sources (name, kind, log, video, width, height, recorded_at, "
-                "added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    printable(source.name),
-                    source.kind,
-                    printable(source.log),
-                    "" if source.video is None else printable(source.video),
-                    source.width,
-                    source.height,
-                    source.recorded_at,
-                    time.time(),
-                ),
-            )
-            assert added.lastrowid is not None
-            self.number = added.lastrowid
+        self.number: int | None = None
 
-    def add(self, frame: LogFrame, image: Frame | None = None) -> None:
-        """Add the next frame. Pictures of its objects are taken out of `image`, if it is given."""
+    def add(self, frame: LogFrame, pictures: Mapping[int, Pixels] = MappingProxyType({})) -> None:
+        """Add the next frame. `pictures` has BGR pictures of some of its objects by their ids."""
         self._begin = frame.time if self._begin is None else self._begin
         self._time = max(self._time, frame.time)
         here = Counter(one.class_name for one in frame.found)
@@ -122,8 +106,10 @@ class SourceWriter:
             seen.track.add(frame.time, one, *size)
             seen.together = max(seen.together, here[one.class_name])
             self._changed.add(one.track_id)
-            if image is not None and seen.track.best_time == frame.time:
-                self._take_picture(seen, image)
+            if one.track_id in pictures:
+                picture = pictures[one.track_id]
+                seen.picture, seen.picture_box, seen.picture_time = picture, one.box, frame.time
+                seen.colours = main_colours(picture)
         self._add_counts(frame.counts)
         for event in frame.events:
             self._events.append((frame.time, event))
@@ -132,11 +118,12 @@ class SourceWriter:
 
     def flush(self) -> None:
         """Write what is new."""
-        if not self._changed and not self._counts and not self._events:
+        if not self.tracks or not (self._changed or self._counts or self._events):
             return
         with self._index.writing() as database:
+            number = self.number or self._add_source(database)
             for track_id in self._changed:
-                self._write(self._seen[track_id])
+                self._write(database, number, self._seen[track_id])
             class_of, zone_of, rule_of = (
                 functools.partial(self._index.number_of, kind) for kind in ("class", "zone", "rule")
             )
@@ -145,7 +132,7 @@ class SourceWriter:
                 "seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        self.number,
+                        number,
                         count.time,
                         zone_of(count.zone),
                         count.kind,
@@ -162,7 +149,7 @@ class SourceWriter:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        self.number,
+                        number,
                         time,
                         rule_of(event.rule),
                         event.zone,
@@ -175,8 +162,9 @@ class SourceWriter:
             )
             database.execute(
                 "UPDATE sources SET seconds = ? WHERE id = ?",
-                (self._time - (self._begin or 0.0), self.number),
+                (self._time - (self._begin or 0.0), number),
             )
+        self.number = number
         self._changed.clear()
         self._counts.clear()
         self._events.clear()
@@ -188,16 +176,6 @@ class SourceWriter:
         self.flush()
         with self._index.writing() as database:
             database.execute("UPDATE sources SET is_complete = 1 WHERE id = ?", (self.number,))
-
-    def _take_picture(self, seen: _Seen, image: Frame) -> None:
-        box, time = seen.track.best_box, seen.track.best_time
-        is_early = seen.picture_box is not None and time < seen.picture_time + _PICTURE_SECONDS
-        if box is None or is_early:
-            return
-        picture = crop(image, box, PICTURE_PIXELS)
-        if picture is not None:
-            seen.picture, seen.picture_box, seen.picture_time = picture, box, time
-            seen.colours = main_colours(picture)
 
     def _add_counts(self, counts: Iterable[Count]) -> None:
         for count in counts:
@@ -213,7 +191,26 @@ class SourceWriter:
         seen.places[kind, name] = None if seconds is None else (before or 0.0) + seconds
         self._changed.add(track_id)
 
-    def _write(self, seen: _Seen) -> None:
+    def _add_source(self, database: sqlite3.Connection) -> int:
+        source = self._source
+        added = database.execute(
+            "INSERT INTO sources (name, kind, log, video, width, height, recorded_at, added_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                printable(source.name),
+                source.kind,
+                printable(source.log),
+                "" if source.video is None else printable(source.video),
+                source.width,
+                source.height,
+                source.recorded_at,
+                time.time(),
+            ),
+        )
+        assert added.lastrowid is not None
+        return added.lastrowid
+
+    def _write(self, database: sqlite3.Connection, number: int, seen: _Seen) -> None:
         """Write an object and its places, in a `writing` block."""
         track, recorded_at = seen.track, self._source.recorded_at
         clock = 0.0 if recorded_at is None else recorded_at + track.begin
@@ -226,38 +223,37 @@ class SourceWriter:
             minute_of_day(clock),
             seen.colours,
             seen.together,
-            self.number,
+            number,
         )
-        with self._index.reading() as database:
-            written = database.execute(
-                "INSERT OR REPLACE INTO tracks (id, clock, class, minute, colours, together, "
-                "source, seconds, track_id, begin, score, best_time, x1, y1, x2, y2) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    seen.row,
-                    *searched,
-                    track.seconds,
-                    track.track_id,
-                    track.begin,
-                    track.mean_score,
-                    None if box is None else best_time,
-                    *(box or (None, None, None, None)),
-                ),
+        written = database.execute(
+            "INSERT OR REPLACE INTO tracks (id, clock, class, minute, colours, together, "
+            "source, seconds, track_id, begin, score, best_time, x1, y1, x2, y2) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                seen.row,
+                *searched,
+                track.seconds,
+                track.track_id,
+                track.begin,
+                track.mean_score,
+                None if box is None else best_time,
+                *(box or (None, None, None, None)),
+            ),
+        )
+        seen.row = written.lastrowid
+        for (kind, name), seconds in seen.places.items():
+            place = self._index.number_of(kind, name)
+            database.execute(
+                "INSERT OR REPLACE INTO visits (clock, class, minute, colours, together, "
+                "source, place, track, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*searched, place, seen.row, track.seconds if seconds is None else seconds),
             )
-            seen.row = written.lastrowid
-            for (kind, name), seconds in seen.places.items():
-                place = self._index.number_of(kind, name)
-                database.execute(
-                    "INSERT OR REPLACE INTO visits (clock, class, minute, colours, together, "
-                    "source, place, track, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*searched, place, seen.row, track.seconds if seconds is None else seconds),
-                )
-            if seen.picture is not None:
-                database.execute(
-                    "INSERT OR REPLACE INTO pictures.jpegs (track, jpeg) VALUES (?, ?)",
-                    (seen.row, jpeg_of(seen.picture)),
-                )
-                seen.picture = None
+        if seen.picture is not None:
+            database.execute(
+                "INSERT OR REPLACE INTO pictures.jpegs (track, jpeg) VALUES (?, ?)",
+                (seen.row, jpeg_of(seen.picture)),
+            )
+            seen.picture = None
 
 
 def minute_of_day(clock: float) -> int | None:

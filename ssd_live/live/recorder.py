@@ -4,19 +4,27 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssd_live import __version__
+from ssd_live.analytics.counting import CountRecord
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections, no_detections
 from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.imaging.planes import copied
+from ssd_live.index.collect import NewSource
 from ssd_live.live.outputs import BoxDrawer
+from ssd_live.live.recording_index import RecordingIndex
+from ssd_live.live.zone_watch import LiveCount, LiveEvent
 from ssd_live.pipeline.live import LiveFrame
+from ssd_live.reporting.log import count_of, event_of
+from ssd_live.results.counts import count_dict
+from ssd_live.results.events import event_dict
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
 from ssd_live.video.recording import RecordingWriter
@@ -25,6 +33,10 @@ from ssd_live.video.recording import RecordingWriter
 _QUEUE_FRAMES = 15
 _FLUSH_SECONDS = 0.5
 _POLL_SECONDS = 0.1
+# Counts and events that wait for a frame; many come at once when a scene ends.
+_MOST_NEWS = 1000
+# The index is written in a thread of its own, whose end may be awaited for so long.
+_INDEX_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,8 @@ class RecordingPlan:
     model is loaded; only detections that pass this filter are recorded. If `boxes` is true, these
     detections are also drawn onto the video, in the style that `style` returns. `header` is called
     at the first frame. It returns the header line of the detections file, which describes the
-    source and the model.
+    source and the model. `index` is the file of the index in which the objects are found again, or
+    None; `notify` gets a line if it cannot be written.
     """
 
     path: Path
@@ -43,6 +56,8 @@ class RecordingPlan:
     shown: Callable[[], DetectionFilter | None]
     style: Callable[[], BoxStyle]
     header: Callable[[], Record]
+    index: Path | None = None
+    notify: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -94,6 +109,9 @@ class Recorder:
         self._log: JsonlWriter | None = None
         self._writer = RecordingWriter(self._part)
         self._boxes = BoxDrawer()
+        self._index: RecordingIndex | None = None
+        # What the zones and rules have noticed since the last frame that was written.
+        self._news: deque[LiveCount | LiveEvent] = deque(maxlen=_MOST_NEWS)
         self._started: float | None = None
         self._last_pts = -1
         self.frames = self.lost = 0
@@ -124,6 +142,10 @@ class Recorder:
             self._frames.put_nowait(live_frame)
         except queue.Full:
             self.lost += 1
+
+    def note(self, news: LiveCount | LiveEvent) -> None:
+        """Write a count or an event with the next frame."""
+        self._news.append(news)
 
     def stop(self) -> None:
         """Begin to end the recording, and return at once.
@@ -191,10 +213,8 @@ class Recorder:
         picture = copied(live_frame.frame)
         if self._log is None:
             self._started = live_frame.frame.captured_at
-            path = self._plan.path.with_suffix(".jsonl")
-            self._log = JsonlWriter(
-                LogPaths(path, path), {**self._plan.header(), "version": __version__}
-            )
+            self._begin(live_frame)
+        assert self._log is not None
         assert self._started is not None
         pts = round((live_frame.frame.captured_at - self._started) * 1000)
         if pts <= self._last_pts:
@@ -205,10 +225,49 @@ class Recorder:
             self._boxes.draw(picture, live_frame, found, self._plan.style())
         self._writer.add(picture, pts)
         placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
+        shift = placed.time - live_frame.frame.time
+        news = [self._news.popleft() for _ in range(len(self._news))]
+        counts = [count_dict(_moved(one, shift)) for one in news if isinstance(one, LiveCount)]
+        events = [event_dict(one.event) for one in news if isinstance(one, LiveEvent)]
         self._log.add(
-            placed, found if found is not None else no_detections(), stale=live_frame.stale
+            placed,
+            found if found is not None else no_detections(),
+            stale=live_frame.stale,
+            counts=counts,
+            events=events,
         )
+        if self._index is not None and found is not None and not live_frame.stale:
+            self._index.add(
+                placed.time,
+                live_frame.frame,
+                found,
+                tuple(count_of(one, placed.time) for one in counts),
+                tuple(event_of(one) for one in events if "suppressed" not in one),
+            )
         self.frames += 1
+
+    def _begin(self, live_frame: LiveFrame) -> None:
+        """Begin the log, and the part of the index, with the first frame."""
+        frame, path = live_frame.frame, self._plan.path.with_suffix(".jsonl")
+        recorded_at = time.time() - (time.monotonic() - frame.captured_at)
+        header = {
+            **self._plan.header(),
+            "kind": "recording",
+            "recorded_at": round(recorded_at, 3),
+            "version": __version__,
+        }
+        self._log = JsonlWriter(LogPaths(path, path), header)
+        if self._plan.index is not None:
+            source = NewSource(
+                header["source"],
+                "recording",
+                path.absolute(),
+                self._plan.path.absolute(),
+                frame.width,
+                frame.height,
+                recorded_at,
+            )
+            self._index = RecordingIndex(self._plan.index, source, self._plan.notify)
 
     def _visible(self, live_frame: LiveFrame) -> Detections | None:
         shown = self._plan.shown()
@@ -228,9 +287,15 @@ class Recorder:
         # The video comes last: while it is a part file, `_abandon` knows that there is one.
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
         rename_new(self._part, self._plan.path)
+        self._close_index(is_complete=True)
+
+    def _close_index(self, *, is_complete: bool) -> None:
+        if self._index is not None:
+            self._index.close(_INDEX_SECONDS, is_complete=is_complete)
 
     def _abandon(self) -> None:
         """Close the part files after an error, and delete both if the video is empty."""
+        self._close_index(is_complete=False)
         self._writer.abandon()
         # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):
@@ -241,3 +306,9 @@ class Recorder:
                 self._log.discard()
             elif self._log is not None:
                 self._log.close_part()
+
+
+def _moved(count: LiveCount, shift: float) -> CountRecord:
+    """Return the record of a count with its time so many seconds later."""
+    record = count.record
+    return replace(record, time=record.time + shift, noticed_at=record.noticed_at + shift)

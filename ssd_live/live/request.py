@@ -39,7 +39,8 @@ class LiveRequest:
     where it looks for small objects; None leaves it to the settings. `zones` are those of the one
     source; None leaves them to the window. `counts` and `events` are the files for the counts and
     the events of a session without a window, or None. `book` has the rules and their actions, and
-    `rules_file` is the file of both, or None.
+    `rules_file` is the file of both, or None. `index` is whether the objects of recordings go into
+    the index; None leaves it to the settings.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -64,6 +65,7 @@ class LiveRequest:
     book: RuleBook = field(default_factory=RuleBook)
     rules_file: Path | None = None
     events: Path | None = None
+    index: bool | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

@@ -9,7 +9,7 @@ from ssd_live.closing import Closing
 from ssd_live.live.event_actions import ActionSettings, EventActions
 from ssd_live.live.session import LiveSession
 from ssd_live.live.source import LiveSource
-from ssd_live.live.zone_watch import LiveEvent
+from ssd_live.live.zone_watch import LiveCount, LiveEvent
 from ssd_live.results.growing_table import clock_text
 
 
@@ -48,17 +48,18 @@ class RuleWatch(Closing):
         if self._actions.wants_frames:
             source.pipeline.listen(self._actions.note_frame)
         source.zone_watch.set_rules(book.rules)
-        source.zone_watch.on_event = self._note
+        source.zone_watch.listen(self._note)
 
     def close(self) -> None:
         """Watch no more, and complete the files."""
-        self._source.zone_watch.on_event = lambda _: None
+        self._source.zone_watch.unlisten(self._note)
         self._source.zone_watch.set_rules(())
         self._source.pipeline.unlisten(self._actions.note_frame)
         self._actions.close()
 
-    def _note(self, live_event: LiveEvent) -> None:
-        self._on_event(live_event, self._actions.start(live_event))
+    def _note(self, news: LiveCount | LiveEvent) -> None:
+        if isinstance(news, LiveEvent):
+            self._on_event(news, self._actions.start(news))
 
 
 def event_text(live_event: LiveEvent) -> str:

@@ -75,7 +75,8 @@ class LiveSession(Closing):
     inference, with its own boxes. With "source", every frame is shown at once, with the newest
     boxes that exist. With `track`, objects are tracked, each source by itself; with
     `save_power` too, inference runs only where something moves. `tiles` says where inference looks
-    for small objects, besides the whole frame.
+    for small objects, besides the whole frame. `index` is the file of the index in which the
+    objects of recordings are found again, or None.
     """
 
     def __init__(
@@ -88,8 +89,10 @@ class LiveSession(Closing):
         track: bool = False,
         save_power: bool = False,
         tiles: Tiles = 0,
+        index: Path | None = None,
     ) -> None:
         self._events = events
+        self._index = index
         self.tracks_objects = track
         self._saves_power = save_power
         self.tiles = tiles
@@ -132,7 +135,9 @@ class LiveSession(Closing):
         pipeline.tiles = self.tiles
         if self._in_use.filter is not None:
             pipeline.shown_thresholds = self._in_use.filter.thresholds
-        return LiveSource(pipeline, self._in_use, self._events.recorded)
+        return LiveSource(
+            pipeline, self._in_use, self._events.recorded, self._index, self._events.error
+        )
 
     # The sources.
 
@@ -195,6 +200,12 @@ class LiveSession(Closing):
         self.tiles = tiles
         for stream in self.streams:
             stream.pipeline.tiles = tiles
+
+    def use_index(self, index: Path | None) -> None:
+        """Write the objects of recordings that begin from now on to this index, or to none."""
+        self._index = index
+        for stream in self.streams:
+            stream.index = index
 
     # The network.
 

@@ -41,15 +41,24 @@ class LiveSource(Closing):
 
     `pipeline` reads the source, runs inference and renders the frames. `in_use` is the model that
     all sources of the session use. `recorded` is called in the recording thread when a recording
-    has ended. `seen_objects` lists the objects that were followed, `zone_watch` counts objects at
-    the zones of the source, and `heat_map` adds up where they stood. `close` waits for the end of
-    all threads, and `stop` does not wait.
+    has ended. `index` is the file of the index in which the objects of recordings are found again,
+    or None; it holds for the next recording. `notify` gets a line if it cannot be written.
+
+    `seen_objects` lists the objects that were followed, `zone_watch` counts objects at the zones of
+    the source, and `heat_map` adds up where they stood. `close` waits for the end of all threads,
+    and `stop` does not wait.
     """
 
     def __init__(
-        self, pipeline: LivePipeline, in_use: ActiveModel, recorded: Callable[[Recorded], None]
+        self,
+        pipeline: LivePipeline,
+        in_use: ActiveModel,
+        recorded: Callable[[Recorded], None],
+        index: Path | None = None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.pipeline = pipeline
+        self.index, self._notify = index, notify
         self._in_use = in_use
         self._tell_recorded = recorded
         self._spec: SourceSpec | None = None
@@ -133,10 +142,13 @@ class LiveSource(Closing):
                 lambda: self._in_use.filter,
                 lambda: self._in_use.style,
                 self._header,
+                self.index,
+                self._notify,
             ),
             self._recorded,
         )
         self._recorder = recorder
+        self.zone_watch.listen(recorder.note)
         self.pipeline.listen(recorder.offer)
 
     def _header(self) -> Record:
@@ -145,7 +157,7 @@ class LiveSource(Closing):
         It describes the source and the model in use.
         """
         state, loaded, shown = self.pipeline.state, self._in_use.loaded, self._in_use.filter
-        info = state.info if state else None
+        info, zones = state.info if state else None, self.zone_watch.zones
         return {
             "source": state.spec.title if state else "",
             "width": info.width if info else None,
@@ -156,6 +168,8 @@ class LiveSource(Closing):
             "backend": loaded.backend if loaded else None,
             "precision": loaded.precision if loaded else None,
             **(shown.header if shown else {"threshold": None}),
+            **({"tracking": "live"} if self.pipeline.tracks_objects else {}),
+            **({"zones": [zone.to_dict() for zone in zones]} if zones else {}),
             "classes": list(loaded.metadata.classes) if loaded else [],
             "category_ids": list(loaded.metadata.category_ids) if loaded else [],
         }
@@ -171,6 +185,7 @@ class LiveSource(Closing):
     def _forget_recorder(self) -> None:
         if self._recorder is not None:
             self.pipeline.unlisten(self._recorder.offer)
+            self.zone_watch.unlisten(self._recorder.note)
         self._recorder = None
 
     def _recorded(self, recorded: Recorded) -> None:

@@ -56,6 +56,9 @@ class LiveEvent:
     visible: Detections
 
 
+ZoneListener = Callable[[LiveCount | LiveEvent], None]
+
+
 @dataclass(frozen=True)
 class Audit:
     """What the verdicts on counts say.
@@ -101,9 +104,7 @@ class ZoneWatch:
 
     When the time goes back, as when a file is played again, the totals begin anew.
 
-    The infer thread calls `note`, and any thread may call the other methods. `on_count` is called
-    in the infer thread with each new count, and `on_event` with each event of the rules; they must
-    not wait.
+    The infer thread calls `note`, and any thread may call the other methods.
     """
 
     def __init__(self) -> None:
@@ -117,8 +118,25 @@ class ZoneWatch:
         self._last_number = 0
         self._rules: tuple[Rule, ...] = ()
         self._rule_watcher = RuleWatcher(())
-        self.on_count: Callable[[LiveCount], None] = lambda _: None
-        self.on_event: Callable[[LiveEvent], None] = lambda _: None
+        self._listeners: tuple[ZoneListener, ...] = ()
+
+    def listen(self, listener: ZoneListener) -> None:
+        """Call `listener` with each new count and each event of the rules from now on.
+
+        It is called in the infer thread, and must not wait.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def unlisten(self, listener: ZoneListener) -> None:
+        """Call `listener` no more. It may be one that was never called."""
+        with self._lock:
+            self._listeners = tuple(its for its in self._listeners if its != listener)
+
+    def _tell(self, news: Sequence[LiveCount | LiveEvent]) -> None:
+        for one in news:
+            for listener in self._listeners:
+                listener(one)
 
     @property
     def zones(self) -> tuple[Zone, ...]:
@@ -167,10 +185,8 @@ class ZoneWatch:
             now = time.time() - (time.monotonic() - frame.captured_at)
             counts = [self._count(record, live_frame, visible, now) for record in records]
             events = self._rule_watcher.update(frame.time, self._counter, records, now)
-        for count in counts:
-            self.on_count(count)
-        for event in events:
-            self.on_event(LiveEvent(event, now, live_frame, visible))
+        self._tell(counts)
+        self._tell([LiveEvent(event, now, live_frame, visible) for event in events])
 
     def finish(self) -> None:
         """Let all objects leave, as at the end of the source."""
@@ -180,8 +196,7 @@ class ZoneWatch:
             now = time.time()
             records = self._counter.finish()
             counts = [self._keep(record, now, None, "") for record in records]
-        for count in counts:
-            self.on_count(count)
+        self._tell(counts)
 
     def _count(
         self, record: CountRecord, live_frame: LiveFrame, visible: Detections, now: float

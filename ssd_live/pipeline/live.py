@@ -312,6 +312,11 @@ class LivePipeline(Closing):
         """
         self._tracks_objects = on
 
+    @property
+    def tracks_objects(self) -> bool:
+        """Whether detections get ids and steady boxes."""
+        return self._tracks_objects
+
     def listen(self, listener: FrameListener) -> None:
         """Call `listener` with every frame from now on. Inference then runs also while the view is
         not visible.

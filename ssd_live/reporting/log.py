@@ -218,8 +218,8 @@ def _frame(record: dict[str, Any]) -> LogFrame | None:
     try:
         time = _number(record["time"])
         found = tuple(_found(one) for one in record["detections"])
-        counts = tuple(_count(one, time) for one in record.get("counts", ()))
-        events = tuple(_event(one) for one in record.get("events", ()) if "suppressed" not in one)
+        counts = tuple(count_of(one, time) for one in record.get("counts", ()))
+        events = tuple(event_of(one) for one in record.get("events", ()) if "suppressed" not in one)
     except (KeyError, TypeError, ValueError):
         return None
     if record.get("stale") is True:
@@ -240,7 +240,11 @@ def _found(one: dict[str, Any]) -> Found:
     )
 
 
-def _count(one: dict[str, Any], frame_time: float) -> Count:
+def count_of(one: dict[str, Any], frame_time: float) -> Count:
+    """Return the count in a JSON object of the line of a frame at this time.
+
+    Raises `KeyError`, `TypeError` or `ValueError` if a value is missing or makes no sense.
+    """
     time, why = _number(one["time"]), _text(one.get("why", ""))
     return Count(
         time,
@@ -257,7 +261,8 @@ def _count(one: dict[str, Any], frame_time: float) -> Count:
     )
 
 
-def _event(one: dict[str, Any]) -> Event:
+def event_of(one: dict[str, Any]) -> Event:
+    """Return the event in a JSON object of the line of a frame. Raises as `count_of` does."""
     return Event(
         _text(one["rule"]),
         _text(one.get("zone", "")),

@@ -78,7 +78,7 @@ class Track:
         self.score_sum += one.score
         # The class is decided by votes, so the last one knows the most.
         self.class_name = one.class_name
-        if one.is_observed and (worth := _worth(one, width, height)) > self._worth:
+        if one.is_observed and (worth := picture_worth(one, width, height)) > self._worth:
             self._worth, self.best_box, self.best_time = worth, one.box, time
         x, y = feet(one.box)
         self._last = x, y
@@ -263,8 +263,11 @@ def feet(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, box[3]
 
 
-def _worth(one: Found, width: int, height: int) -> float:
-    """Return how well a picture shows an object: its score times its size in pixels."""
+def picture_worth(one: Found, width: int, height: int) -> float:
+    """Return how well a picture of a frame of this size shows an object.
+
+    It is the score times the size in pixels, and less if the object is at the edge.
+    """
     x1, y1, x2, y2 = one.box
     edge = 0.01 * width
     is_whole = x1 > edge and y1 > edge and x2 < width - edge and y2 < height - edge

@@ -106,6 +106,14 @@ class Request:
             "needs --rules.",
         ),
     ] = None
+    index: Annotated[
+        bool | None,
+        typer.Option(
+            "--index/--no-index",
+            help="Add the objects of a recording to the index, where `index search` finds them "
+            "again. Default: as last time in the window, else off.",
+        ),
+    ] = None
     tiles: Annotated[
         str | None,
         typer.Option(

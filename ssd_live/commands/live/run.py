@@ -89,6 +89,10 @@ def _checked(request: Request) -> LiveRequest:
         _check_detections(request)
     if request.save_power and request.track is False:
         raise UsageError("--save-power follows objects; leave out --no-track")
+    if request.index and request.track is False:
+        raise UsageError("--index follows objects; leave out --no-track")
+    if request.index and request.no_window and request.record is None:
+        raise UsageError("--index is for a recording; add --record FILE.mkv")
     _check_zones(request, len(sources))
     zones = None if request.zones is None else read_zones(request.zones)
     book = RuleBook()
@@ -119,7 +123,7 @@ def _checked(request: Request) -> LiveRequest:
         detections=request.detections,
         # What lies between two detections comes from the tracks.
         track=True
-        if request.save_power or request.tiles == "auto" or request.zones
+        if request.save_power or request.tiles == "auto" or request.zones or request.index
         else request.track,
         save_power=request.save_power,
         tiles=None if request.tiles is None else tiles_in(request.tiles),
@@ -128,6 +132,7 @@ def _checked(request: Request) -> LiveRequest:
         book=book,
         rules_file=request.rules,
         events=request.events,
+        index=request.index,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
@@ -209,6 +214,7 @@ class _Terminal:
         `SsdLiveError` if the model cannot be loaded, the recording fails, a source fails before its
         first frame, or the measurements cannot be written.
         """
+        from ssd_live.index.database import index_path
         from ssd_live.live.display_filter import DisplayFilters
         from ssd_live.live.outputs import write_numbers
         from ssd_live.live.session import LiveSession, SessionEvents
@@ -229,6 +235,7 @@ class _Terminal:
                 track=bool(request.track),
                 save_power=bool(request.save_power),
                 tiles=request.tiles or 0,
+                index=index_path() if request.index else None,
             ) as session,
             on_signals(lambda number, _: self._interrupt(number)),
         ):
@@ -316,6 +323,7 @@ class _Terminal:
 
         Each row is handed to the system at once. If writing fails, the session ends with the error.
         """
+        from ssd_live.live.zone_watch import LiveCount
         from ssd_live.results.counts import COLUMNS, count_dict, count_row
         from ssd_live.results.growing_table import GrowingTable, clock_text
 
@@ -326,16 +334,17 @@ class _Terminal:
         title = self._request.sources[0].title
         with GrowingTable(path, (*COLUMNS, "clock")) as table:
 
-            def write(count: Any) -> None:
-                row = count_row(title, count_dict(count.record))
-                self._add(table, (*row, clock_text(count.clock)))
+            def write(news: Any) -> None:
+                if isinstance(news, LiveCount):
+                    row = count_row(title, count_dict(news.record))
+                    self._add(table, (*row, clock_text(news.clock)))
 
-            watch.on_count = write
+            watch.listen(write)
             try:
                 yield
             finally:
                 watch.finish()
-                watch.on_count = lambda _: None
+                watch.unlisten(write)
 
     @contextlib.contextmanager
     def _events(self, session: Any) -> Iterator[None]:

@@ -19,9 +19,9 @@ from ssd_live.reporting.log import LogFrame, LogHeader, LogReader
 from ssd_live.reporting.pictures import Moment, pictures_of
 from ssd_live.system.paths import printable, resolve
 
-_FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 0.5
 # So many pictures are taken out of a video at a time, because they are kept in memory until then.
-_PICTURES_AT_ONCE = 500
+PICTURES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _write(writer: SourceWriter, frames: Iterator[LogFrame]) -> None:
     flushed = monotonic()
     for frame in frames:
         writer.add(frame)
-        if monotonic() - flushed > _FLUSH_SECONDS:
+        if monotonic() - flushed > FLUSH_SECONDS:
             writer.flush()
             flushed = monotonic()
     writer.finish()
@@ -141,10 +141,10 @@ def _add_pictures(index: Index, source: int, video: Path, size: tuple[int, int])
             (source,),
         ).fetchall()
     count = 0
-    for begin in range(0, len(rows), _PICTURES_AT_ONCE):
+    for begin in range(0, len(rows), PICTURES_AT_ONCE):
         moments = {
             row: Moment(time, box, PICTURE_PIXELS)
-            for row, time, *box_values in rows[begin : begin + _PICTURES_AT_ONCE]
+            for row, time, *box_values in rows[begin : begin + PICTURES_AT_ONCE]
             for box in [(box_values[0], box_values[1], box_values[2], box_values[3])]
         }
         found = pictures_of(video, size, moments.values())

@@ -12,9 +12,9 @@ from ssd_live.system.atomic_files import set_aside
 from ssd_live.system.paths import state_folder
 
 # Another program that writes holds the file for much less.
-_BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0
 # Each step leads from its number to the next one. A step is never changed; new ones are added.
-_STEPS = (
+STEPS = (
     """
     CREATE TABLE sources (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -186,7 +186,7 @@ class Index(Closing):
 
     def _connected(self) -> sqlite3.Connection:
         database = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             database.execute("ATTACH DATABASE ? AS pictures", (str(self.pictures_path),))
@@ -203,19 +203,19 @@ class Index(Closing):
 
     def _migrate(self) -> None:
         (version,) = self._database.execute("PRAGMA main.user_version").fetchone()
-        if version > len(_STEPS):
+        if version > len(STEPS):
             raise OutputError(
                 f"{self.path}: was made by a newer version of ssd_live; update this one, or move "
                 "the file away"
             )
-        if version < len(_STEPS):
+        if version < len(STEPS):
             with self.writing() as database:
                 # Another program may have been faster.
                 (version,) = database.execute("PRAGMA main.user_version").fetchone()
-                for step in _STEPS[version:]:
+                for step in STEPS[version:]:
                     for statement in step.split(";"):
                         database.execute(statement)
-                database.execute(f"PRAGMA main.user_version = {len(_STEPS)}")
+                database.execute(f"PRAGMA main.user_version = {len(STEPS)}")
         self._database.execute(_PICTURES)
 
     def _set_aside_if_damaged(self) -> None:
@@ -240,7 +240,7 @@ class Index(Closing):
         text = str(error).lower()
         if "locked" in text:
             return OutputError(
-                f"{self.path}: another program has been writing for over {_BUSY_SECONDS:.0f} s; "
+                f"{self.path}: another program has been writing for over {BUSY_SECONDS:.0f} s; "
                 "try again"
             )
         if "malformed" in text or "not a database" in text:
@@ -260,7 +260,7 @@ def _is_damaged(path: Path, check: str) -> bool:
     """Return whether an SQLite file fails a check, which is the name of a pragma."""
     if not path.exists():
         return False
-    database = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
         (state,) = database.execute(f"PRAGMA {check}").fetchone()
     except sqlite3.OperationalError:

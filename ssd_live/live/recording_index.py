@@ -18,7 +18,7 @@ from ssd_live.reporting.summary import picture_worth
 
 _FLUSH_SECONDS = 1.0
 # Frames that wait while the disk stalls. Of more, the objects are not in the index.
-_MOST_WAITING = 3000
+MOST_WAITING = 3000
 # A better picture of an object is taken so often at most, and only if it is so much better.
 _PICTURE_SECONDS, _BETTER = 1.0, 1.15
 # An object that was not seen for so long gets a new picture when it comes back.
@@ -36,7 +36,7 @@ class RecordingIndex:
 
     def __init__(self, path: Path, source: NewSource, notify: Callable[[str], None]) -> None:
         self._path, self._source, self._notify = path, source, notify
-        self._items: queue.Queue[_Item] = queue.Queue(_MOST_WAITING)
+        self._items: queue.Queue[_Item] = queue.Queue(MOST_WAITING)
         # The time and the worth of the last picture of each object.
         self._taken: dict[int, tuple[float, float]] = {}
         self._end = threading.Event()
@@ -82,7 +82,7 @@ class RecordingIndex:
         at, best = self._taken.get(one.track_id, (-_FORGET_SECONDS, 0.0))
         if time < at + _PICTURE_SECONDS or worth < _BETTER * best:
             return None
-        if len(self._taken) > _MOST_WAITING:
+        if len(self._taken) > MOST_WAITING:
             self._taken.clear()
         self._taken[one.track_id] = time, worth
         return crop(frame, one.box, PICTURE_PIXELS)

@@ -14,6 +14,8 @@ from ssd_live.video.containers import open_file, video_stream
 
 # Streams of these types are kept.
 _KEPT = ("video", "audio", "subtitle")
+# If a seek ends too late, the next one goes so much further back, in seconds.
+_BACK_SECONDS = (0.0, 2.0, 10.0, 60.0, 1e9)
 
 
 def cut(source: Path, target: Path, begin: float, end: float) -> float:
@@ -31,12 +33,8 @@ def cut(source: Path, target: Path, begin: float, end: float) -> float:
         try:
             with av.open(f"file:{part}", "w", format="matroska") as writer:
                 first = _copy(reader, writer, video, begin, end)
-            if first is None:
-                raise MediaError(
-                    f"{source}: has no frame from {begin:.1f} s to {end:.1f} s; the video is "
-                    "shorter than its log says"
-                )
-            rename_new(part, target)
+            if first is not None:
+                rename_new(part, target)
         except FileExistsError:
             raise OutputError(f"{target}: exists already; choose another place") from None
         except OSError as error:
@@ -51,7 +49,12 @@ def cut(source: Path, target: Path, begin: float, end: float) -> float:
             ) from error
         finally:
             part.unlink(missing_ok=True)
-        return first
+    if first is None:
+        raise MediaError(
+            f"{source}: has no frame from {begin:.1f} s to {end:.1f} s; the video is shorter than "
+            "its log says"
+        )
+    return first
 
 
 def _copy(
@@ -63,40 +66,67 @@ def _copy(
         for stream in reader.streams
         if stream.type in _KEPT and (stream is video or stream.type != "video")
     }
-    assert video.time_base is not None
-    wanted = int(begin / video.time_base) + 1
-    # A raw stream cannot seek, so it is read from its beginning.
-    with contextlib.suppress(av.FFmpegError):
-        reader.seek(max(wanted, 0), stream=video)
+    key = _seek(reader, video, begin)
     first: float | None = None
+    has_part = False
     # Sound that comes before the first key frame in the file may belong to the part.
     waiting: list[av.Packet] = []
     for packet in reader.demux():
         output = outputs.get(packet.stream.index)
-        if output is None or packet.dts is None or packet.pts is None:
+        if output is None or packet.pts is None:
             continue
         time = _seconds(packet.pts, packet)
         if packet.stream is video:
-            if _seconds(packet.dts, packet) >= end:
+            # Pictures after the end may be needed by those before it, so the order in which they
+            # are decoded decides.
+            if packet.dts is not None and _seconds(packet.dts, packet) >= end:
                 break
             if first is None:
-                if not packet.is_keyframe:
+                if not packet.is_keyframe or packet.pts < key or time >= end:
                     continue
                 first = time
                 for early in waiting:
                     if _seconds(early.pts, early) >= first:
                         _mux(writer, outputs[early.stream.index], early, first)
                 waiting.clear()
-            if time < first or time >= end:
+            if time < first:
                 # The pictures before an open key frame need frames that are not copied.
                 continue
+            has_part = has_part or begin <= time < end
         elif first is None:
             waiting.append(packet)
             continue
         elif not first <= time < end:
             continue
         _mux(writer, output, packet, first)
-    return first
+    return first if has_part else None
+
+
+def _seek(reader: InputContainer, video: Stream, begin: float) -> int:
+    """Move to a place before a time; return the pts of the last key frame at or before the time.
+
+    In some formats (MPEG-TS), a seek may end after the time that was asked for. If there is no such
+    key frame, that of the first one after it is returned.
+    """
+    assert video.time_base is not None
+    start = video.start_time or 0
+    for back in _BACK_SECONDS:
+        wanted = max(int((begin - back) / video.time_base) + 1, start)
+        # A raw stream cannot seek, so it is read from its beginning.
+        with contextlib.suppress(av.FFmpegError):
+            reader.seek(wanted, stream=video)
+        key: int | None = None
+        for packet in reader.demux(video):
+            if packet.pts is None or not packet.is_keyframe:
+                continue
+            if key is not None and packet.pts > begin / video.time_base:
+                break
+            key = packet.pts
+        if key is not None and (key <= wanted or wanted == start):
+            with contextlib.suppress(av.FFmpegError):
+                reader.seek(wanted, stream=video)
+            return key
+    return start
 
 
 def _seconds(value: int | None, packet: av.Packet) -> float:
@@ -114,9 +144,13 @@ def _added(writer: OutputContainer, stream: Stream) -> Any:
 
 def _mux(writer: OutputContainer, output: Any, packet: av.Packet, first: float) -> None:
     assert packet.pts is not None
-    assert packet.dts is not None
     shift = round(first / packet.time_base)
     packet.pts -= shift
-    packet.dts -= shift
+    if packet.dts is not None:
+        packet.dts -= shift
+    elif output.type == "video":
+        # Matroska does not give the first ones after a seek. One second is more than pictures are
+        # ever out of order.
+        packet.dts = packet.pts - round(1 / packet.time_base)
     packet.stream = output
     writer.mux(packet)

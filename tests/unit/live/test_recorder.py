@@ -14,6 +14,8 @@ import av
 import numpy as np
 import pytest
 
+from ssd_live.analytics.counting import CountRecord
+from ssd_live.analytics.rules import Event
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError
@@ -22,6 +24,7 @@ from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.imaging.planes import copied
 from ssd_live.live import recorder as recording
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
+from ssd_live.live.zone_watch import LiveCount, LiveEvent
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.system import machine
 from ssd_live.video.reader import VideoReader
@@ -520,3 +523,26 @@ def test_the_sample_clip_is_recorded_in_its_own_colours(tmp_path: Path) -> None:
         made.stop()
     for original, picture in zip(originals, pictures(tmp_path / "a.mkv"), strict=True):
         assert np.abs(original.astype(int) - picture.astype(int)).mean() < 5
+
+
+def test_counts_and_events_stand_in_the_log_at_the_time_of_the_recording(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "a.mkv")
+    live_frames = [
+        replace(its, frame=replace(its.frame, time=50 + _moment(number)))
+        for number, its in enumerate(_live_frames(4))
+    ]
+    made.offer(live_frames[0])
+    wait_until(lambda: made.recorder.frames == 1)
+    record = CountRecord("crossed", "Gate", 50.05, 7, "cat", (1, 2, 3, 4), 50.06, "in")
+    made.recorder.note(LiveCount(1, record, 0.0))
+    for why_not in ("", "pause"):
+        event = Event("Stays", "Gate", 50.05, "cat", 7, 1, why_not)
+        made.recorder.note(LiveEvent(event, 0.0, live_frames[0], _found()))
+    made.offer(*live_frames[1:])
+    made.stop()
+    header, first, second, *_ = _lines(tmp_path / "a.jsonl")
+    assert header["kind"] == "recording"
+    assert "counts" not in first
+    (count,) = second["counts"]
+    assert (count["zone"], count["time"], count["direction"]) == ("Gate", 0.05, "in")
+    assert [one.get("suppressed") for one in second["events"]] == [None, "pause"]

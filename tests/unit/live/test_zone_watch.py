@@ -42,7 +42,7 @@ def _frame(at: float, x: float | None, source_number: int = 1) -> tuple[LiveFram
 
 def _watch(*zones: Zone) -> tuple[ZoneWatch, list[LiveCount]]:
     watch, told = ZoneWatch(), list[LiveCount]()
-    watch.on_count = told.append
+    watch.listen(lambda news: told.append(news) if isinstance(news, LiveCount) else None)
     watch.set_zones(zones)
     return watch, told
 
@@ -160,7 +160,7 @@ def test_live_counts_are_those_of_a_file(seed: int) -> None:
     frames = [(at, *its.world.at(at)[:2]) for at in its.world.times(its.seconds, 15)]
     shown = DetectionFilter(CLASSES, THRESHOLDS[0], np.full(len(CLASSES), True))
     watch, told = ZoneWatch(), list[LiveCount]()
-    watch.on_count = told.append
+    watch.listen(lambda news: told.append(news) if isinstance(news, LiveCount) else None)
     watch.set_zones((LINE, AREA))
     live = Tracker(CLASSES, CandidateFilter(THRESHOLDS))
     live.shown = shown.thresholds

@@ -8,6 +8,7 @@ import pytest
 
 from ssd_live.errors import DataError, MediaError, UsageError
 from ssd_live.reporting.build import ReportOptions, find_video, make_report
+from ssd_live.reporting.log import LogHeader
 from ssd_live.reporting.page import Imprint
 from tests.clips import write_clip
 from tests.unit.reporting.logs import Page, count, found, frame, header, write_log
@@ -285,6 +286,10 @@ def test_videos_are_matched_by_their_names(tmp_path: Path) -> None:
         report(log, clips[0], clips[0])
 
 
+def _of(source: str, *, is_recording: bool = False) -> LogHeader:
+    return LogHeader(source, 64, 48, False, (), (), is_recording=is_recording)
+
+
 def test_a_video_is_found_beside_the_log_or_in_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,13 +297,16 @@ def test_a_video_is_found_beside_the_log_or_in_the_current_folder(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     log = tmp_path / "logs" / "found.jsonl"
-    assert find_video(log, "sub/a.mp4") is None
+    assert find_video(log, _of("sub/a.mp4")) is None
     (tmp_path / "here" / "b.mp4").touch()
-    assert find_video(log, "b.mp4") == Path("b.mp4")
+    assert find_video(log, _of("b.mp4")) == Path("b.mp4")
     (tmp_path / "logs" / "sub" / "a.mp4").touch()
-    assert find_video(log, "sub/a.mp4") == tmp_path / "logs" / "sub" / "a.mp4"
+    assert find_video(log, _of("sub/a.mp4")) == tmp_path / "logs" / "sub" / "a.mp4"
     (tmp_path / "logs" / "found.mkv").touch()
-    assert find_video(log, "webcam 0") == tmp_path / "logs" / "found.mkv"
+    assert find_video(log, _of("webcam 0")) == tmp_path / "logs" / "found.mkv"
+    # Its times are those of the recording, even if the source is a file that is there too.
+    assert find_video(log, _of("b.mp4", is_recording=True)) == tmp_path / "logs" / "found.mkv"
+    assert find_video(log, _of("/dev/video0", is_recording=True)) is not None
 
 
 def test_a_log_cannot_lead_to_files_elsewhere(tmp_path: Path) -> None:
@@ -306,6 +314,6 @@ def test_a_log_cannot_lead_to_files_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "secret.mp4").touch()
     log = tmp_path / "logs" / "found.jsonl"
     for source in (str(tmp_path / "secret.mp4"), "../secret.mp4", "x/../../secret.mp4", "a\0b"):
-        assert find_video(log, source) is None
-    assert find_video(log, "x" * 5000) is None
-    assert find_video(log, "\ud800") is None
+        assert find_video(log, _of(source)) is None
+    assert find_video(log, _of("x" * 5000)) is None
+    assert find_video(log, _of("\ud800")) is None

@@ -51,6 +51,7 @@ class Settings(BaseModel):
     record_boxes: bool = True
     export_detections: bool = False
     index_recordings: bool = True
+    timeline: bool = True
     start_with: Literal["camera", "last", "welcome"] = "camera"
     open_folder: Annotated[str, Field(max_length=4096)] = ""
     output_folder: Annotated[str, Field(max_length=4096)] = ""

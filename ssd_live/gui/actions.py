@@ -112,6 +112,13 @@ def action_specs() -> list[ActionSpec]:
             icon="export",
         ),
         ActionSpec(
+            "find_again",
+            translate("Actions", "Find a&gain…"),
+            ("Ctrl+Shift+F",),
+            translate("Actions", "Search what recordings and processed videos showed"),
+            icon="search",
+        ),
+        ActionSpec(
             "bench",
             translate("Actions", "&Benchmark…"),
             ("Ctrl+B",),
@@ -325,6 +332,13 @@ def action_specs() -> list[ActionSpec]:
             translate("Actions", "&Zones and counts"),
             ("Z",),
             translate("Actions", "Draw lines and areas, and count who crosses and stays"),
+            True,
+        ),
+        ActionSpec(
+            "timeline",
+            translate("Actions", "T&imeline"),
+            ("L",),
+            translate("Actions", "Show under a file when its objects were there"),
             True,
         ),
         ActionSpec(

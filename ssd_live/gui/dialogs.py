@@ -182,6 +182,11 @@ class PreferencesDialog(QDialog):
         folder.addWidget(choose)
         self._record_boxes = CheckBox(self.tr("Draw boxes in recordings"))
         self._record_boxes.setChecked(settings.record_boxes)
+        self._index = CheckBox(self.tr("Find again what recordings show"))
+        self._index.setToolTip(
+            self.tr("Keeps a list with small pictures of the objects that were followed")
+        )
+        self._index.setChecked(settings.index_recordings)
         self._save_power = CheckBox(self.tr("Detect less often where nothing moves"))
         self._save_power.setToolTip(
             self.tr("Saves power while objects are followed (T); something new waits 0.4 s at most")
@@ -204,6 +209,7 @@ class PreferencesDialog(QDialog):
         folder_label.setBuddy(self._folder)
         form.addRow(folder_label, folder)
         form.addRow("", self._record_boxes)
+        form.addRow("", self._index)
         form.addRow(self.tr("&Frame rate limit"), self._cap)
         form.addRow(self.tr("Way &behind objects"), self._trail)
         form.addRow("", self._save_power)
@@ -236,6 +242,7 @@ class PreferencesDialog(QDialog):
         settings.model = self._model.currentText()
         settings.output_folder = self._folder.text().strip()
         settings.record_boxes = self._record_boxes.isChecked()
+        settings.index_recordings = self._index.isChecked()
         settings.language = self._language.currentData()
         settings.theme = self._theme.currentData()
         settings.rate_cap = self._cap.value()

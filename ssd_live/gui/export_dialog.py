@@ -69,6 +69,8 @@ class ExportDialog(QDialog):
         file.addWidget(self._file, 1)
         file.addWidget(choose)
         self._detections = CheckBox(self.tr("Write the detections to a file too (.jsonl)"))
+        self._index = CheckBox(self.tr("Find its objects again (follows them, writes that file)"))
+        self._index.toggled.connect(self._follow_index)
         self._codec = QComboBox()
         self._codec.addItem(self.tr("Automatic"), "")
         for codec, name in _CODECS.items():
@@ -100,6 +102,7 @@ class ExportDialog(QDialog):
         form = QFormLayout()
         form.addRow(file_label, file)
         form.addRow("", self._detections)
+        form.addRow("", self._index)
         if hidden:
             left_out = QLabel(self.tr("Left out, because they are hidden: {names}"))
             left_out.setText(left_out.text().format(names=", ".join(hidden)))
@@ -135,6 +138,8 @@ class ExportDialog(QDialog):
         arguments: list[str] = []
         if self._detections.isChecked():
             arguments += ["--detections", str(output.with_suffix(".jsonl"))]
+        if self._index.isChecked():
+            arguments.append("--index")
         if codec := self._codec.currentData():
             arguments += ["--codec", codec]
         if self._preset.isEnabled() and self._preset.currentIndex():
@@ -155,6 +160,11 @@ class ExportDialog(QDialog):
         )
         if name:
             self._file.setText(name)
+
+    def _follow_index(self, on: bool) -> None:
+        if on:
+            self._detections.setChecked(True)
+        self._detections.setEnabled(not on)
 
     def _follow_codec(self) -> None:
         self._preset.setEnabled(self._codec.currentData() not in ("mjpeg", "ffv1"))

@@ -54,6 +54,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         translate("Menus", "&View"),
         video,
         ("hud", "hud_details", "detection_panel", "object_panel", "zone_panel", "numbers_panel"),
+        ("timeline", "find_again"),
         ("source_rate", "track", "small_objects", "heat_map"),
         ("threshold_up", "threshold_down", "search_classes"),
         ("reset_layout", "preferences"),
@@ -87,6 +88,7 @@ def tool_bar(actions: Actions) -> QToolBar:
         "record": translate("Menus", "Record"),
         "snapshot": translate("Menus", "Snapshot"),
         "export": translate("Menus", "Export"),
+        "find_again": translate("Menus", "Find again"),
         "full_screen": translate("Menus", "Full screen"),
         "preferences": translate("Menus", "Settings"),
     }

@@ -32,11 +32,14 @@ from ssd_live.gui.notice import Notices
 from ssd_live.gui.object_panel import ObjectPanel
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.readout import Readout
+from ssd_live.gui.search_controller import SearchController
 from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_controller import SourceController
+from ssd_live.gui.timeline_view import TimelineView
 from ssd_live.gui.view import VideoView
 from ssd_live.gui.zone_controller import ZoneController
 from ssd_live.gui.zone_panel import ZonePanel
+from ssd_live.index.database import index_path
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.seen_objects import SeenObject
 from ssd_live.live.session import LiveSession
@@ -126,7 +129,9 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self._timeline = TimelineView()
         layout.addWidget(self.grid, 1)
+        layout.addWidget(self._timeline)
         layout.addWidget(self._playback.bar)
         self.setCentralWidget(middle)
         self._full_screen = FullScreenControls(middle, layout, self._playback.bar)
@@ -191,6 +196,10 @@ class MainWindow(QMainWindow):
             self, session, self.grid, self.notice, self._playback, self._zone_panel, zones
         )
         self._zones.begin_tracking = self._begin_tracking
+        self._search = SearchController(
+            self, session, self._sources, self._playback, self._timeline, index_path()
+        )
+        bridge.recorded.connect(self._search.recorded)
         self.statusBar().addPermanentWidget(self._readout.rates)
         for button in self.statusBar().findChildren(QAbstractButton):
             button.installEventFilter(self._shortcut_filter)
@@ -249,6 +258,8 @@ class MainWindow(QMainWindow):
         connect("numbers_panel", lambda: self.show_plots(action["numbers_panel"].isChecked()))
         connect("object_panel", lambda: self._show_objects(action["object_panel"].isChecked()))
         connect("zone_panel", lambda: self._show_zones(action["zone_panel"].isChecked()))
+        connect("timeline", self._show_timeline)
+        connect("find_again", self._search.open_search)
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
         connect("small_objects", self._set_small_objects)
@@ -287,6 +298,7 @@ class MainWindow(QMainWindow):
             ("loop", settings.loop),
             ("mirror", settings.mirror),
             ("record_boxes", settings.record_boxes),
+            ("timeline", settings.timeline),
             ("source_rate", settings.show == "source"),
             ("track", self._session.tracks_objects),
             ("small_objects", bool(self._session.tiles)),
@@ -295,6 +307,7 @@ class MainWindow(QMainWindow):
         ):
             action[name].setChecked(value)
         self._count_changed()
+        self._search.show_timeline(settings.timeline)
         action["leave_full_screen"].setEnabled(False)
         self._playback.set_show()
         self._playback.limit_rate()
@@ -441,6 +454,10 @@ class MainWindow(QMainWindow):
         if on:
             self.view.setFocus()
 
+    def _show_timeline(self) -> None:
+        self._settings.timeline = self.actions_by_name["timeline"].isChecked()
+        self._search.show_timeline(self._settings.timeline)
+
     def _begin_tracking(self) -> None:
         if not self._session.tracks_objects:
             self.actions_by_name["track"].setChecked(True)
@@ -499,13 +516,15 @@ class MainWindow(QMainWindow):
         dialog.recent_cleared.connect(self._sources.forget_recent)
         if not dialog.exec():
             return
-        saved_power = self._settings.save_power
+        saved_power, was_indexed = self._settings.save_power, self._settings.index_recordings
         dialog.change(self._settings)
         self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
         # An option of the command line stays in force if the setting was not changed.
         if self._settings.save_power != saved_power:
             self._session.save_power(self._settings.save_power)
+        if self._settings.index_recordings != was_indexed:
+            self._session.use_index(index_path() if self._settings.index_recordings else None)
         for view in self.grid.views:
             view.trails.seconds = self._settings.trail_seconds
         self.set_theme()
@@ -535,6 +554,7 @@ class MainWindow(QMainWindow):
     def _sample(self) -> None:
         self._readout.sample()
         self._zones.follow()
+        self._search.follow()
         self._samples += 1
         if self._samples % _HEAT_SAMPLES == 0 and self.actions_by_name["heat_map"].isChecked():
             self._show_heat()
@@ -574,6 +594,7 @@ class MainWindow(QMainWindow):
         self._pulse_timer.stop()
         self._sample_timer.stop()
         self._capture_actions.close()
+        self._search.close()
         if self._events is not None:
             self._events.close()
         self.closed.emit()

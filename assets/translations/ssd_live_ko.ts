@@ -517,6 +517,22 @@
         <source>Show the folder of recordings and snapshots</source>
         <translation>녹화와 스냅샷 폴더를 엽니다</translation>
     </message>
+    <message>
+        <source>Find a&amp;gain…</source>
+        <translation>다시 찾기(&amp;G)…</translation>
+    </message>
+    <message>
+        <source>Search what recordings and processed videos showed</source>
+        <translation>녹화와 처리한 영상에 나온 물체를 찾습니다</translation>
+    </message>
+    <message>
+        <source>Show under a file when its objects were there</source>
+        <translation>파일 아래에 물체가 언제 있었는지 보여 줍니다</translation>
+    </message>
+    <message>
+        <source>Timeline &amp;under a file</source>
+        <translation>파일 아래의 타임라인(&amp;U)</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -724,6 +740,10 @@
     <message>
         <source>T&amp;ools</source>
         <translation>도구(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Find again</source>
+        <translation>다시 찾기</translation>
     </message>
 </context>
 <context>
@@ -949,6 +969,14 @@
     <message>
         <source>What was open last</source>
         <translation>마지막으로 열었던 것</translation>
+    </message>
+    <message>
+        <source>Find again what recordings show</source>
+        <translation>녹화에 나온 물체를 다시 찾을 수 있게 하기</translation>
+    </message>
+    <message>
+        <source>Keeps a list with small pictures of the objects that were followed</source>
+        <translation>추적한 물체의 목록을 작은 그림과 함께 보관합니다</translation>
     </message>
 </context>
 <context>
@@ -1395,6 +1423,10 @@
     <message>
         <source>Left out, because they are hidden: {names}</source>
         <translation>숨긴 클래스는 제외됩니다: {names}</translation>
+    </message>
+    <message>
+        <source>Find its objects again (follows them, writes that file)</source>
+        <translation>물체를 다시 찾을 수 있게 하기(추적하고 그 파일도 씁니다)</translation>
     </message>
 </context>
 <context>
@@ -1863,6 +1895,299 @@
     <message>
         <source>there is no such file; check the path</source>
         <translation>파일이 없습니다. 경로를 확인하세요</translation>
+    </message>
+</context>
+<context>
+    <name>FoundList</name>
+    <message>
+        <source>Objects that were found</source>
+        <translation>찾은 물체</translation>
+    </message>
+</context>
+<context>
+    <name>SearchForm</name>
+    <message>
+        <source> s</source>
+        <translation>초</translation>
+    </message>
+    <message>
+        <source>&amp;Class</source>
+        <translation>클래스(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;Day</source>
+        <translation>날짜(&amp;D)</translation>
+    </message>
+    <message>
+        <source>&amp;Recording</source>
+        <translation>녹화(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;Zone or rule</source>
+        <translation>구역 또는 규칙(&amp;Z)</translation>
+    </message>
+    <message>
+        <source>All recordings</source>
+        <translation>모든 녹화</translation>
+    </message>
+    <message>
+        <source>Any class</source>
+        <translation>모든 클래스</translation>
+    </message>
+    <message>
+        <source>Any day</source>
+        <translation>모든 날짜</translation>
+    </message>
+    <message>
+        <source>Anywhere</source>
+        <translation>어디든지</translation>
+    </message>
+    <message>
+        <source>At &amp;once, at least</source>
+        <translation>동시에 적어도(&amp;O)</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>Colour</source>
+        <translation>색</translation>
+    </message>
+    <message>
+        <source>Day</source>
+        <translation>날짜</translation>
+    </message>
+    <message>
+        <source>From – to</source>
+        <translation>시작 – 끝</translation>
+    </message>
+    <message>
+        <source>How long it was seen, or how long it was in the zone if one is chosen</source>
+        <translation>보인 시간입니다. 구역을 고르면 그 안에 있던 시간입니다</translation>
+    </message>
+    <message>
+        <source>How many of its class were seen at one time</source>
+        <translation>같은 클래스가 동시에 몇 개 보였는지입니다</translation>
+    </message>
+    <message>
+        <source>Recording</source>
+        <translation>녹화</translation>
+    </message>
+    <message>
+        <source>Reset</source>
+        <translation>초기화</translation>
+    </message>
+    <message>
+        <source>Seen for at &amp;least</source>
+        <translation>보인 시간, 적어도(&amp;L)</translation>
+    </message>
+    <message>
+        <source>The last 7 days</source>
+        <translation>지난 7일</translation>
+    </message>
+    <message>
+        <source>Time of day</source>
+        <translation>하루 중 시간</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>오늘</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>어제</translation>
+    </message>
+    <message>
+        <source>Zone or rule</source>
+        <translation>구역 또는 규칙</translation>
+    </message>
+    <message>
+        <source>any</source>
+        <translation>상관없음</translation>
+    </message>
+    <message>
+        <source>black</source>
+        <translation>검정</translation>
+    </message>
+    <message>
+        <source>blue</source>
+        <translation>파랑</translation>
+    </message>
+    <message>
+        <source>brown</source>
+        <translation>갈색</translation>
+    </message>
+    <message>
+        <source>green</source>
+        <translation>초록</translation>
+    </message>
+    <message>
+        <source>grey</source>
+        <translation>회색</translation>
+    </message>
+    <message>
+        <source>orange</source>
+        <translation>주황</translation>
+    </message>
+    <message>
+        <source>pink</source>
+        <translation>분홍</translation>
+    </message>
+    <message>
+        <source>purple</source>
+        <translation>보라</translation>
+    </message>
+    <message>
+        <source>red</source>
+        <translation>빨강</translation>
+    </message>
+    <message>
+        <source>white</source>
+        <translation>하양</translation>
+    </message>
+    <message>
+        <source>yellow</source>
+        <translation>노랑</translation>
+    </message>
+</context>
+<context>
+    <name>SearchWindow</name>
+    <message numerus="yes">
+        <source>%n clip(s) written</source>
+        <translation>
+            <numerusform>클립 %n개를 썼습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n object(s) found</source>
+        <translation>
+            <numerusform>물체 %n개를 찾았습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n row(s) written</source>
+        <translation>
+            <numerusform>%n행을 썼습니다</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n selected object(s)…</source>
+        <translation>
+            <numerusform>선택한 물체 %n개…</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n whole recording(s)…</source>
+        <translation>
+            <numerusform>녹화 %n개 전체…</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>CSV (*.csv)</source>
+        <translation>CSV 파일 (*.csv)</translation>
+    </message>
+    <message>
+        <source>Clips…</source>
+        <translation>클립…</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>삭제</translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete %n object(s) with their pictures? They stay in the videos.</source>
+        <translation>
+            <numerusform>물체 %n개를 그림과 함께 삭제할까요? 영상에는 남습니다.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete %n recording(s), with everything that was found in them, and the files that the program recorded?</source>
+        <translation>
+            <numerusform>녹화 %n개를 그 안에서 찾은 모든 것과 프로그램이 녹화한 파일까지 삭제할까요?</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Deleted: {tracks} objects, {pictures} pictures, {files} files; {size} MB freed</source>
+        <translation>삭제: 물체 {tracks}개, 그림 {pictures}개, 파일 {files}개. {size} MB를 비웠습니다</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>내보내기</translation>
+    </message>
+    <message>
+        <source>Export what is selected, or everything that was found</source>
+        <translation>선택한 것 또는 찾은 모든 것을 내보냅니다</translation>
+    </message>
+    <message>
+        <source>Exporting …</source>
+        <translation>내보내는 중…</translation>
+    </message>
+    <message>
+        <source>Find again</source>
+        <translation>다시 찾기</translation>
+    </message>
+    <message>
+        <source>Folder for the clips</source>
+        <translation>클립을 둘 폴더</translation>
+    </message>
+    <message>
+        <source>HTML (*.html)</source>
+        <translation>HTML 파일 (*.html)</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>유지</translation>
+    </message>
+    <message>
+        <source>Nothing is here yet. What a recording shows while objects are followed (T) is found here, and what you add with: ssd-live index add</source>
+        <translation>아직 아무것도 없습니다. 물체를 추적하며(T) 녹화한 것과 다음 명령으로 더한 것을 여기서 찾습니다: ssd-live index add</translation>
+    </message>
+    <message>
+        <source>Report of the objects</source>
+        <translation>물체 보고서</translation>
+    </message>
+    <message>
+        <source>Report written</source>
+        <translation>보고서를 썼습니다</translation>
+    </message>
+    <message>
+        <source>Report…</source>
+        <translation>보고서…</translation>
+    </message>
+    <message>
+        <source>Searching …</source>
+        <translation>찾는 중…</translation>
+    </message>
+    <message>
+        <source>Show in the video</source>
+        <translation>영상에서 보기</translation>
+    </message>
+    <message>
+        <source>Table of the objects</source>
+        <translation>물체 표</translation>
+    </message>
+    <message>
+        <source>Table…</source>
+        <translation>표…</translation>
+    </message>
+    <message>
+        <source>The video is not there any more</source>
+        <translation>영상이 더 이상 없습니다</translation>
+    </message>
+</context>
+<context>
+    <name>TimelineView</name>
+    <message>
+        <source>Timeline</source>
+        <translation>타임라인</translation>
+    </message>
+</context>
+<context>
+    <name>_Found</name>
+    <message>
+        <source>at {time}, for {seconds} s</source>
+        <translation>{time}부터 {seconds}초 동안</translation>
     </message>
 </context>
 </TS>

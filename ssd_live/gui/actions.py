@@ -336,7 +336,7 @@ def action_specs() -> list[ActionSpec]:
         ),
         ActionSpec(
             "timeline",
-            translate("Actions", "T&imeline"),
+            translate("Actions", "Timeline &under a file"),
             ("L",),
             translate("Actions", "Show under a file when its objects were there"),
             True,

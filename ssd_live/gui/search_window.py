@@ -102,12 +102,8 @@ class SearchWindow(QWidget):
         export.addAction(self.tr("Report…"), self._ask_report)
         self._export.setMenu(export)
         self._export.setToolTip(self.tr("Export what is selected, or everything that was found"))
-        self._delete_selected = delete.addAction(
-            self.tr("The selected objects…"), self._ask_delete_selected
-        )
-        self._delete_source = delete.addAction(
-            self.tr("Their whole recordings…"), self._ask_delete_sources
-        )
+        self._delete_selected = delete.addAction("", self._ask_delete_selected)
+        self._delete_source = delete.addAction("", self._ask_delete_sources)
         self._delete.setMenu(delete)
 
     def _lay_out(self) -> None:

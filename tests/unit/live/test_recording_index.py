@@ -50,7 +50,7 @@ def test_objects_are_found_before_the_recording_ends(tmp_path: Path) -> None:
         (track,) = search(index, Query())
         assert (track.seconds, track.best_time) == (2.0, 2.0)
         assert track.colours == ("red",)
-        assert track.box == (100, 50, 180, 130)
+        assert track.box == (100.0, 50.0, 180.0, 130.0)
         assert picture_of(index, track.row) is not None
         assert all(its.is_complete for its in sources(index))
     assert not told

@@ -533,6 +533,14 @@
         <source>Timeline &amp;under a file</source>
         <translation>파일 아래의 타임라인(&amp;U)</translation>
     </message>
+    <message>
+        <source>&amp;Rules and events</source>
+        <translation>규칙과 이벤트(&amp;R)</translation>
+    </message>
+    <message>
+        <source>Make rules of what must happen at zones, and list their events</source>
+        <translation>구역에서 무슨 일이 일어나야 하는지 규칙을 만들고 이벤트를 나열합니다</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -677,6 +685,10 @@
     <message>
         <source>Plots</source>
         <translation>그래프</translation>
+    </message>
+    <message>
+        <source>Events</source>
+        <translation>이벤트</translation>
     </message>
 </context>
 <context>
@@ -1829,6 +1841,16 @@
         <source>Show in folder</source>
         <translation>폴더에서 보기</translation>
     </message>
+    <message>
+        <source>Trying the rules on the whole file …</source>
+        <translation>파일 전체에 규칙을 시험하는 중…</translation>
+    </message>
+    <message numerus="yes">
+        <source>would have fired %n time(s)</source>
+        <translation>
+            <numerusform>%n번 발생했을 것입니다</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>Errors</name>
@@ -2188,6 +2210,253 @@
     <message>
         <source>at {time}, for {seconds} s</source>
         <translation>{time}부터 {seconds}초 동안</translation>
+    </message>
+</context>
+<context>
+    <name>EventList</name>
+    <message>
+        <source>A double click goes to the event in a file, or shows the files that it wrote</source>
+        <translation>두 번 클릭하면 파일의 그 이벤트로 가거나 이벤트가 쓴 파일을 보여 줍니다</translation>
+    </message>
+    <message>
+        <source>Events</source>
+        <translation>이벤트</translation>
+    </message>
+</context>
+<context>
+    <name>EventPanel</name>
+    <message>
+        <source>A rule says what must happen at a line or an area to make an event</source>
+        <translation>규칙은 선이나 영역에서 무슨 일이 일어나야 이벤트가 되는지 정합니다</translation>
+    </message>
+    <message>
+        <source>Add…</source>
+        <translation>추가…</translation>
+    </message>
+    <message>
+        <source>Change…</source>
+        <translation>변경…</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>삭제</translation>
+    </message>
+    <message>
+        <source>First draw a line or an area (Z); a rule says what must happen there</source>
+        <translation>먼저 선이나 영역을 그리세요(Z). 규칙은 거기에서 무슨 일이 일어나야 하는지 정합니다</translation>
+    </message>
+    <message>
+        <source>Objects are not followed (T), so that no rule sees them</source>
+        <translation>물체를 추적하지 않으므로(T) 어떤 규칙도 물체를 보지 못합니다</translation>
+    </message>
+    <message>
+        <source>Rules</source>
+        <translation>규칙</translation>
+    </message>
+    <message>
+        <source>Say how often the rules would have fired in this file</source>
+        <translation>이 파일에서 규칙이 몇 번 발생했을지 알려 줍니다</translation>
+    </message>
+    <message>
+        <source>Suppressed events too</source>
+        <translation>억제된 이벤트도 보기</translation>
+    </message>
+    <message>
+        <source>There is no zone that fits: {zone}</source>
+        <translation>맞는 구역이 없습니다: {zone}</translation>
+    </message>
+    <message>
+        <source>Try</source>
+        <translation>시험</translation>
+    </message>
+</context>
+<context>
+    <name>RuleDialog</name>
+    <message>
+        <source> s</source>
+        <translation>초</translation>
+    </message>
+    <message>
+        <source>&amp;At least</source>
+        <translation>적어도(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;Classes</source>
+        <translation>클래스(&amp;C)</translation>
+    </message>
+    <message>
+        <source>&amp;For over</source>
+        <translation>시간, 넘게(&amp;F)</translation>
+    </message>
+    <message>
+        <source>&amp;Name</source>
+        <translation>이름(&amp;N)</translation>
+    </message>
+    <message>
+        <source>&amp;Pause after it</source>
+        <translation>이벤트 뒤의 쉼(&amp;P)</translation>
+    </message>
+    <message>
+        <source>&amp;When</source>
+        <translation>언제(&amp;W)</translation>
+    </message>
+    <message>
+        <source>&amp;Zone</source>
+        <translation>구역(&amp;Z)</translation>
+    </message>
+    <message>
+        <source>After an event, the rule is silent for so long</source>
+        <translation>이벤트 뒤에 규칙이 이 시간만큼 조용합니다</translation>
+    </message>
+    <message>
+        <source>All classes</source>
+        <translation>모든 클래스</translation>
+    </message>
+    <message>
+        <source>Command</source>
+        <translation>명령</translation>
+    </message>
+    <message>
+        <source>Days</source>
+        <translation>요일</translation>
+    </message>
+    <message>
+        <source>Hours</source>
+        <translation>시간</translation>
+    </message>
+    <message>
+        <source>MQTT broker</source>
+        <translation>MQTT 브로커</translation>
+    </message>
+    <message>
+        <source>Only between</source>
+        <translation>이 사이에만</translation>
+    </message>
+    <message>
+        <source>Rule</source>
+        <translation>규칙</translation>
+    </message>
+    <message>
+        <source>Rule {number}</source>
+        <translation>규칙 {number}</translation>
+    </message>
+    <message>
+        <source>Run a command</source>
+        <translation>명령 실행</translation>
+    </message>
+    <message>
+        <source>Seconds</source>
+        <translation>초</translation>
+    </message>
+    <message>
+        <source>Send to a web address</source>
+        <translation>웹 주소로 보내기</translation>
+    </message>
+    <message>
+        <source>Send to an MQTT broker</source>
+        <translation>MQTT 브로커로 보내기</translation>
+    </message>
+    <message>
+        <source>The rule shows up in Home Assistant by itself</source>
+        <translation>규칙이 Home Assistant에 저절로 나타납니다</translation>
+    </message>
+    <message>
+        <source>Web address</source>
+        <translation>웹 주소</translation>
+    </message>
+    <message>
+        <source>What an event starts, besides its place in the list</source>
+        <translation>이벤트가 목록에 나타나는 것 말고 시작하는 일</translation>
+    </message>
+    <message>
+        <source>Write a clip</source>
+        <translation>클립 쓰기</translation>
+    </message>
+    <message>
+        <source>Write a picture</source>
+        <translation>그림 쓰기</translation>
+    </message>
+    <message>
+        <source>after: </source>
+        <translation>뒤: </translation>
+    </message>
+    <message>
+        <source>an object enters</source>
+        <translation>물체가 들어올 때</translation>
+    </message>
+    <message>
+        <source>an object goes in</source>
+        <translation>물체가 안쪽으로 넘어갈 때</translation>
+    </message>
+    <message>
+        <source>an object goes out</source>
+        <translation>물체가 바깥쪽으로 넘어갈 때</translation>
+    </message>
+    <message>
+        <source>an object is inside</source>
+        <translation>물체가 안에 있을 때</translation>
+    </message>
+    <message>
+        <source>an object leaves</source>
+        <translation>물체가 나갈 때</translation>
+    </message>
+    <message>
+        <source>before: </source>
+        <translation>앞: </translation>
+    </message>
+    <message>
+        <source>so many are inside</source>
+        <translation>안에 여럿이 있을 때</translation>
+    </message>
+</context>
+<context>
+    <name>Rules</name>
+    <message>
+        <source>an object</source>
+        <translation>물체</translation>
+    </message>
+    <message>
+        <source>at most every {seconds} s</source>
+        <translation>{seconds}초에 한 번까지</translation>
+    </message>
+    <message>
+        <source>for over {seconds} s</source>
+        <translation>{seconds}초 넘게</translation>
+    </message>
+    <message>
+        <source>{number} or more inside {zone} ({who})</source>
+        <translation>{zone} 안에 {number}개 이상({who})</translation>
+    </message>
+    <message>
+        <source>{who} goes in at {zone}</source>
+        <translation>{who}: {zone}에서 들어옴</translation>
+    </message>
+    <message>
+        <source>{who} goes out at {zone}</source>
+        <translation>{who}: {zone}에서 나감</translation>
+    </message>
+    <message>
+        <source>{who} inside {zone}</source>
+        <translation>{who}: {zone} 안에 있음</translation>
+    </message>
+</context>
+<context>
+    <name>_Events</name>
+    <message>
+        <source>not at this hour</source>
+        <translation>이 시간이 아님</translation>
+    </message>
+    <message>
+        <source>not on this day</source>
+        <translation>이 요일이 아님</translation>
+    </message>
+    <message>
+        <source>too soon after the last</source>
+        <translation>지난 것 뒤로 너무 이름</translation>
+    </message>
+    <message>
+        <source>tried</source>
+        <translation>시험</translation>
     </message>
 </context>
 </TS>

@@ -20,9 +20,9 @@ RuleKind = Literal["inside", "in", "out", "count"]
 WhyNot = Literal["", "hours", "day", "pause"]
 
 _KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MOST_RULES, _LONGEST_SECONDS = 64, 86_400.0
-_VERSION = 1
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MOST_RULES, _LONGEST_SECONDS = 64, 86_400.0
+VERSION = 1
 _KEYS = {
     "name", "zone", "when", "classes", "seconds", "at_least", "from", "to", "days", "pause", "do",
 }  # fmt: skip
@@ -64,7 +64,7 @@ class Rule:
             "count": f"{self.at_least} or more ({who}) are in {self.zone}{over}",
         }[self.kind]
         hours = "" if self.begin is None else f" between {self.begin:%H:%M} and {self.end:%H:%M}"
-        days = f" on {', '.join(_DAYS[day] for day in self.days)}" if self.days else ""
+        days = f" on {', '.join(DAYS[day] for day in self.days)}" if self.days else ""
         pause = f", at most every {self.pause:g} s" if self.pause else ""
         return f"{what}{hours}{days}{pause}"
 
@@ -191,13 +191,13 @@ class RuleWatcher:
         return [Event(rule.name, rule.zone, time, ", ".join(rule.classes), 0, number)]
 
 
-def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str] | None) -> RuleBook:
+def read_rules(path: Path, zones: Sequence[Zone] | None, classes: Sequence[str] | None) -> RuleBook:
     """Read a rules file, and return its rules and actions.
 
     The file is a JSON object with "version": 1 and "rules", a list with an object for each rule;
     see docs/events.md. Raises `UsageError` if the file cannot be read, if a rule makes no sense, or
-    if it names a zone that is not among `zones` or a class that is not among `classes`; None as
-    `classes` allows all.
+    if it names a zone that is not among `zones` or a class that is not among `classes`; None allows
+    all of them.
     """
     data = read_config(path, "rules", "see docs/events.md")
     try:
@@ -206,34 +206,28 @@ def read_rules(path: Path, zones: Sequence[Zone], classes: Sequence[str] | None)
         raise UsageError(f"{path}: {error}") from error
 
 
-def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None) -> RuleBook:
+def rules_in(data: object, zones: Sequence[Zone] | None, classes: Sequence[str] | None) -> RuleBook:
     """Return the rules and actions in the contents of a rules file; see `read_rules`."""
     if not isinstance(data, dict) or not isinstance(data.get("rules"), list):
         raise UsageError('a rules file is an object with a list "rules"; see docs/events.md')
-    if data.get("version") != _VERSION:
+    if data.get("version") != VERSION:
         raise UsageError(
-            f'"version" is {quoted(data.get("version"))}, and this program reads {_VERSION}; '
+            f'"version" is {quoted(data.get("version"))}, and this program reads {VERSION}; '
             "update the program or the file"
         )
-    if len(data["rules"]) > _MOST_RULES:
-        raise UsageError(f"there are more than {_MOST_RULES} rules; remove some")
+    if len(data["rules"]) > MOST_RULES:
+        raise UsageError(f"there are more than {MOST_RULES} rules; remove some")
     rules = tuple(_rule(each, number) for number, each in enumerate(data["rules"], 1))
     plan = actions_in(data)
     actions = [action.name for action in plan.actions]
-    kinds = {zone.name: zone.kind for zone in zones}
     seen: set[str] = set()
     for rule in rules:
         title = f"rule {quoted(rule.name)}"
         if rule.name in seen:
             raise UsageError(f"two rules have the name {quoted(rule.name)}; rename one")
         seen.add(rule.name)
-        if kinds.get(rule.zone, "mask") == "mask":
-            names = ", ".join(name for name, kind in kinds.items() if kind != "mask") or "none"
-            raise UsageError(
-                f"{title}: there is no line or area {quoted(rule.zone)}; there are: {names}"
-            )
-        if kinds[rule.zone] == "line" and rule.kind in ("inside", "count"):
-            raise UsageError(f"{title}: {rule.zone} is a line; take in or out, or another zone")
+        if zones is not None:
+            check_zone(rule, zones)
         for name in rule.classes:
             if classes is not None and name not in classes:
                 raise UsageError(
@@ -244,6 +238,31 @@ def rules_in(data: object, zones: Sequence[Zone], classes: Sequence[str] | None)
                 listed = ", ".join(actions) or "none"
                 raise UsageError(f"{title}: there is no action {quoted(name)}; there are: {listed}")
     return RuleBook(rules, plan)
+
+
+def check_zone(rule: Rule, zones: Sequence[Zone]) -> None:
+    """Raise `UsageError` if the zone of a rule is not among `zones`, or does not fit the rule."""
+    kinds = {zone.name: zone.kind for zone in zones}
+    title = f"rule {quoted(rule.name)}"
+    if kinds.get(rule.zone, "mask") == "mask":
+        names = ", ".join(name for name, kind in kinds.items() if kind != "mask") or "none"
+        raise UsageError(
+            f"{title}: there is no line or area {quoted(rule.zone)}; there are: {names}"
+        )
+    if kinds[rule.zone] == "line" and rule.kind in ("inside", "count"):
+        raise UsageError(f"{title}: {rule.zone} is a line; take in or out, or another zone")
+
+
+def fitting(rules: Iterable[Rule], zones: Sequence[Zone]) -> tuple[Rule, ...]:
+    """Return the rules whose zones are among `zones`, and of the right kind."""
+    found = []
+    for rule in rules:
+        try:
+            check_zone(rule, zones)
+        except UsageError:
+            continue
+        found.append(rule)
+    return tuple(found)
 
 
 def _rule(each: object, number: int) -> Rule:
@@ -266,9 +285,9 @@ def _rule(each: object, number: int) -> Rule:
     if (begin is None) != (end is None):
         raise UsageError(f'{title}: give both "from" and "to", or neither')
     days = values.get("days", [])
-    if not isinstance(days, list) or not all(day in _DAYS for day in days):
-        raise UsageError(f'{title}: "days" must be a list of {", ".join(_DAYS)}')
-    numbers = tuple(sorted(_DAYS.index(day) for day in set(days)))
+    if not isinstance(days, list) or not all(day in DAYS for day in days):
+        raise UsageError(f'{title}: "days" must be a list of {", ".join(DAYS)}')
+    numbers = tuple(sorted(DAYS.index(day) for day in set(days)))
     return Rule(
         name, zone, cast(RuleKind, kind), classes, seconds, at_least, begin, end, numbers, pause,
         item.texts("do", "names of actions"),

@@ -335,6 +335,13 @@ def action_specs() -> list[ActionSpec]:
             True,
         ),
         ActionSpec(
+            "event_panel",
+            translate("Actions", "&Rules and events"),
+            ("E",),
+            translate("Actions", "Make rules of what must happen at zones, and list their events"),
+            True,
+        ),
+        ActionSpec(
             "timeline",
             translate("Actions", "Timeline &under a file"),
             ("L",),

@@ -305,6 +305,17 @@ class CaptureActions(QObject):
         The export uses the current model, threshold and classes. `arguments` are further
         arguments of the command `process`. Call this only when no export is running.
         """
+        self._export.start(source, output, [*self.process_options(), *arguments])
+        self._export_began = time.monotonic()
+        self._export_bar.setRange(0, 0)
+        self._export_bar.setFormat("")
+        self._export_bar.show()
+        self._export_cancel.setText(self.tr("Cancel export"))
+        self._export_cancel.setEnabled(True)
+        self._export_cancel.show()
+
+    def process_options(self) -> list[str]:
+        """Return the arguments of `process` for the current model, threshold, classes and style."""
         model_request = self._model_request()
         options = [
             "--model",
@@ -330,14 +341,7 @@ class CaptureActions(QObject):
                         if wanted
                     ),
                 ]
-        self._export.start(source, output, [*options, *arguments])
-        self._export_began = time.monotonic()
-        self._export_bar.setRange(0, 0)
-        self._export_bar.setFormat("")
-        self._export_bar.show()
-        self._export_cancel.setText(self.tr("Cancel export"))
-        self._export_cancel.setEnabled(True)
-        self._export_cancel.show()
+        return options
 
     def _cancel_export(self) -> None:
         self._export_cancel.setText(self.tr("Cancelling …"))

@@ -1,4 +1,4 @@
-"""The docks of the window: the detection panel, the list of objects, and the plots."""
+"""The docks of the window: the detection panel, the other panels behind it, and the plots."""
 
 from collections.abc import Callable
 
@@ -54,8 +54,9 @@ class _TitleBar(QWidget):
 class Docks(QObject):
     """The docks (panels that the user can move) of the window.
 
-    The detection panel `panel`, the list of objects `objects` and the panel of zones `zones` are at
-    the right, behind each other, and the plots are at the bottom. Each dock has an action, which is
+    The detection panel `panel`, the list of objects `objects`, the panel of zones `zones` and that
+    of rules and events `events` are at the right, behind each other, and the plots are at the
+    bottom. Each dock has an action, which is
     checked while the dock is shown. `make_plots` makes and returns the panel of plots. It is called
     only when the plots are first shown, because it takes time.
     """
@@ -67,6 +68,7 @@ class Docks(QObject):
         panel: DetectionPanel,
         objects: QWidget,
         zones: QWidget,
+        events: QWidget,
         make_plots: Callable[[], QWidget],
     ) -> None:
         super().__init__(window)
@@ -87,13 +89,19 @@ class Docks(QObject):
         self._zones_dock = self._dock(
             self.tr("Zones"), zones, Qt.DockWidgetArea.RightDockWidgetArea, "zones"
         )
-        self._docks = (self._panel_dock, self._plots_dock, self._objects_dock, self._zones_dock)
+        self._events_dock = self._dock(
+            self.tr("Events"), events, Qt.DockWidgetArea.RightDockWidgetArea, "events"
+        )
+        # Those that are not shown at first, and which of them lie behind the detection panel.
+        self._behind = (self._objects_dock, self._zones_dock, self._events_dock)
+        self._others = (self._plots_dock, *self._behind)
+        self._docks = (self._panel_dock, *self._others)
         # Whether each dock was shown before full-screen mode.
-        self._shown_before = [True, False, False, False]
-        window.tabifyDockWidget(self._panel_dock, self._objects_dock)
-        window.tabifyDockWidget(self._panel_dock, self._zones_dock)
+        self._shown_before = [dock is self._panel_dock for dock in self._docks]
+        for dock in self._behind:
+            window.tabifyDockWidget(self._panel_dock, dock)
         window.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
-        for dock in (self._plots_dock, self._objects_dock, self._zones_dock):
+        for dock in self._others:
             dock.hide()
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         for dock in self._docks:
@@ -112,25 +120,20 @@ class Docks(QObject):
         self._actions["numbers_panel"].setChecked(not self._plots_dock.isHidden())
         self._actions["object_panel"].setChecked(not self._objects_dock.isHidden())
         self._actions["zone_panel"].setChecked(not self._zones_dock.isHidden())
+        self._actions["event_panel"].setChecked(not self._events_dock.isHidden())
 
     def reset(self) -> None:
         """Put all docks back at their first places; only the detection panel is shown."""
-        for dock, area in zip(
-            self._docks,
-            (
-                Qt.DockWidgetArea.RightDockWidgetArea,
-                Qt.DockWidgetArea.BottomDockWidgetArea,
-                Qt.DockWidgetArea.RightDockWidgetArea,
-                Qt.DockWidgetArea.RightDockWidgetArea,
-            ),
-            strict=True,
-        ):
+        for dock in self._docks:
             dock.setFloating(False)
+            is_plots = dock is self._plots_dock
+            areas = Qt.DockWidgetArea
+            area = areas.BottomDockWidgetArea if is_plots else areas.RightDockWidgetArea
             self._window.addDockWidget(area, dock)
-        self._window.tabifyDockWidget(self._panel_dock, self._objects_dock)
-        self._window.tabifyDockWidget(self._panel_dock, self._zones_dock)
+        for dock in self._behind:
+            self._window.tabifyDockWidget(self._panel_dock, dock)
         self._panel_dock.show()
-        for dock in (self._plots_dock, self._objects_dock, self._zones_dock):
+        for dock in self._others:
             dock.hide()
         self._window.resizeDocks(
             [self._panel_dock], [self._panel.sizeHint().width()], Qt.Orientation.Horizontal
@@ -178,6 +181,11 @@ class Docks(QObject):
         """Show the panel of zones in front of the detection panel if `on` is true, or hide it."""
         self._zones_dock.setVisible(on)
         self._zones_dock.raise_()
+
+    def show_events(self, on: bool) -> None:
+        """Show the panel of rules and events in front if `on` is true, or hide it."""
+        self._events_dock.setVisible(on)
+        self._events_dock.raise_()
 
     def search_classes(self) -> None:
         """Show the detection panel and move the keyboard focus to its search field."""

@@ -24,6 +24,7 @@ from ssd_live.gui.detection_panel import DetectionPanel
 from ssd_live.gui.dialogs import AboutDialog, PreferencesDialog, ShortcutsDialog
 from ssd_live.gui.docks import Docks
 from ssd_live.gui.event_controller import EventController
+from ssd_live.gui.event_panel import EventPanel
 from ssd_live.gui.full_screen import FullScreenControls
 from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.menus import fill_menu_bar, tool_bar
@@ -99,9 +100,7 @@ class MainWindow(QMainWindow):
         self.addActions(self.actions_by_name.all())
         self._make_widgets(models, backends, precisions)
         self._make_controllers(model_request, shown, zones)
-        self._events: EventController | None = None
-        if book is not None and rules_file is not None:
-            self._watch_rules(book, rules_file)
+        self._watch_rules(None if book is None or rules_file is None else (book, rules_file))
         self._connect_actions()
         self._connect_news()
         self._watch_exports()
@@ -139,8 +138,10 @@ class MainWindow(QMainWindow):
         self.panel = DetectionPanel(models, backends, precisions)
         self._objects = ObjectPanel()
         self._zone_panel = ZonePanel()
+        self._event_panel = EventPanel()
         shortcut_filter = ShortcutFilter(self)
-        for part in (self.panel, self._objects, self._zone_panel, self._playback.bar):
+        panels = self._objects, self._zone_panel, self._event_panel
+        for part in (self.panel, *panels, self._playback.bar):
             for widget in part.findChildren(QWidget):
                 widget.installEventFilter(shortcut_filter)
         self._shortcut_filter = shortcut_filter
@@ -151,6 +152,7 @@ class MainWindow(QMainWindow):
             self.panel,
             self._objects,
             self._zone_panel,
+            self._event_panel,
             self._readout.make_plots,
         )
 
@@ -207,14 +209,19 @@ class MainWindow(QMainWindow):
         self._tool_bar = tool_bar(actions)
         self.addToolBar(self._tool_bar)
 
-    def _watch_rules(self, book: RuleBook, rules_file: Path) -> None:
+    def _watch_rules(self, given: tuple[RuleBook, Path] | None) -> None:
+        capture = self._capture_actions
         self._events = EventController(
             self,
             self._session,
+            self.grid,
             self.notice,
-            book,
-            rules_file,
-            self._capture_actions.open_folder,
+            self._playback,
+            self._event_panel,
+            given,
+            capture.open_folder,
+            capture.output_folder,
+            capture.process_options,
         )
         self._bridge.loaded.connect(self._events.check)
 
@@ -260,6 +267,7 @@ class MainWindow(QMainWindow):
         connect("zone_panel", lambda: self._show_zones(action["zone_panel"].isChecked()))
         connect("timeline", self._show_timeline)
         connect("find_again", self._search.open_search)
+        connect("event_panel", lambda: self._show_events(action["event_panel"].isChecked()))
         connect("source_rate", playback.set_show)
         connect("track", self._set_tracking)
         connect("small_objects", self._set_small_objects)
@@ -454,6 +462,12 @@ class MainWindow(QMainWindow):
         if on:
             self.view.setFocus()
 
+    def _show_events(self, on: bool) -> None:
+        """Show or hide the panel of rules and events."""
+        self._docks.show_events(on)
+        if on:
+            self._events.follow()
+
     def _show_timeline(self) -> None:
         self._settings.timeline = self.actions_by_name["timeline"].isChecked()
         self._search.show_timeline(self._settings.timeline)
@@ -554,6 +568,7 @@ class MainWindow(QMainWindow):
     def _sample(self) -> None:
         self._readout.sample()
         self._zones.follow()
+        self._events.follow()
         self._search.follow()
         self._samples += 1
         if self._samples % _HEAT_SAMPLES == 0 and self.actions_by_name["heat_map"].isChecked():
@@ -595,7 +610,6 @@ class MainWindow(QMainWindow):
         self._sample_timer.stop()
         self._capture_actions.close()
         self._search.close()
-        if self._events is not None:
-            self._events.close()
+        self._events.close()
         self.closed.emit()
         event.accept()

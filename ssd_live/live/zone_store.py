@@ -22,10 +22,15 @@ def zones_path(spec: SourceSpec) -> Path:
     A file or a folder is known by its path, a camera by its name, and a network stream by its
     address without the password.
     """
+    return settings_path().parent / "zones" / f"{source_key(spec)}.json"
+
+
+def source_key(spec: SourceSpec) -> str:
+    """Return a name for the files that are kept for a source; see `zones_path`."""
     key = str(resolve(Path(spec.address))) if spec.kind in ("file", "images") else spec.title
     digest = hashlib.sha256(f"{spec.kind} {key}".encode(errors="surrogatepass")).hexdigest()
     name = re.sub(r"[^\w.-]+", "-", Path(spec.title).name)[-_NAME_LETTERS:].strip("-.") or "source"
-    return settings_path().parent / "zones" / f"{name}-{digest[:12]}.json"
+    return f"{name}-{digest[:12]}"
 
 
 def load_zones(spec: SourceSpec) -> tuple[tuple[Zone, ...], str]:

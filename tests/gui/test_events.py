@@ -72,7 +72,9 @@ def test_rules_that_another_program_uses_leave_the_window_as_it_is(
             book=_book("cat", **post),
             rules_file=rules_file,
         )
-        assert "another program watches this source" in opened.window.notice.text
+        wait_until(
+            lambda: "another program watches this source" in opened.window.notice.text, "it is told"
+        )
         wait_until(lambda: opened.counts.inferred > 3, "detection goes on")
         # The model was loaded, and the notice stays.
         assert "another program watches this source" in opened.window.notice.text

@@ -57,7 +57,7 @@ def test_full_screen_shows_only_the_video_and_escape_restores_the_window(playing
     playing.press("F11")
     wait_until(playing.window.isFullScreen, "the window is full screen")
     settle()
-    assert bars(playing) == [False] * 7
+    assert bars(playing) == [False] * 8
     playing.press("Escape")
     wait_until(lambda: not playing.window.isFullScreen(), "the window is as before")
     # The transport bar comes back when the window looks at the source again.
@@ -68,7 +68,7 @@ def test_in_full_screen_no_bar_returns_by_itself(playing: Desk) -> None:
     playing.trigger("full_screen")
     shown = playing.counts.shown
     wait_until(lambda: playing.counts.shown >= shown + 15, "half a second is played")
-    assert bars(playing) == [False] * 7
+    assert bars(playing) == [False] * 8
 
 
 def test_every_key_works_in_full_screen(playing: Desk) -> None:

@@ -52,6 +52,8 @@ class Settings(BaseModel):
     export_detections: bool = False
     index_recordings: bool = True
     timeline: bool = True
+    redact: Annotated[list[str], Field(max_length=100)] = []
+    redact_style: Literal["solid", "pixelate", "blur"] = "solid"
     start_with: Literal["camera", "last", "welcome"] = "camera"
     open_folder: Annotated[str, Field(max_length=4096)] = ""
     output_folder: Annotated[str, Field(max_length=4096)] = ""

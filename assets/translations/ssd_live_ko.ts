@@ -990,6 +990,34 @@
         <source>Keeps a list with small pictures of the objects that were followed</source>
         <translation>추적한 물체의 목록을 작은 그림과 함께 보관합니다</translation>
     </message>
+    <message>
+        <source>&amp;Hide objects of</source>
+        <translation>가릴 물체(&amp;H)</translation>
+    </message>
+    <message>
+        <source>How they are hi&amp;dden</source>
+        <translation>가리는 방법(&amp;D)</translation>
+    </message>
+    <message>
+        <source>nothing; for example: Person, Car</source>
+        <translation>없음. 예: Person, Car</translation>
+    </message>
+    <message>
+        <source>Objects of these classes are hidden in what is shown, recorded and kept</source>
+        <translation>이 클래스의 물체를 보이고 녹화하고 보관하는 모든 것에서 가립니다</translation>
+    </message>
+    <message>
+        <source>Black, which cannot be undone</source>
+        <translation>검정, 되돌릴 수 없음</translation>
+    </message>
+    <message>
+        <source>Pixelated</source>
+        <translation>모자이크</translation>
+    </message>
+    <message>
+        <source>Blurred</source>
+        <translation>흐림</translation>
+    </message>
 </context>
 <context>
     <name>Readout</name>
@@ -2457,6 +2485,13 @@
     <message>
         <source>tried</source>
         <translation>시험</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Everything is hidden, because the model has no class {name}; change Hide objects in the settings, or the model</source>
+        <translation>모델에 {name} 클래스가 없어 모든 것을 가립니다. 설정의 가릴 물체나 모델을 바꾸세요</translation>
     </message>
 </context>
 </TS>

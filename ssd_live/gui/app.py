@@ -73,6 +73,8 @@ class Application:
             tiles=usual_tiles if request.tiles is None else request.tiles,
             index=index_path() if is_indexed else None,
         ) as session:
+            redacted = settings.redact if request.redact is None else request.redact
+            session.redact(redacted, request.redact_style or settings.redact_style)
             session.load(model_request)
             for stream, source in zip(session.streams, self._sources(), strict=False):
                 mirror = settings.mirror and source.kind == "camera"

@@ -41,6 +41,7 @@ _LICENCES = {
     "mss": "MIT",
     "torch": "BSD-3-Clause",
 }
+_MOST_REDACTED = 100
 
 
 class ShortcutsDialog(QDialog):
@@ -182,6 +183,18 @@ class PreferencesDialog(QDialog):
         folder.addWidget(choose)
         self._record_boxes = CheckBox(self.tr("Draw boxes in recordings"))
         self._record_boxes.setChecked(settings.record_boxes)
+        self._redact, self._redact_style = QLineEdit(", ".join(settings.redact)), QComboBox()
+        self._redact.setPlaceholderText(self.tr("nothing; for example: Person, Car"))
+        self._redact.setToolTip(
+            self.tr("Objects of these classes are hidden in what is shown, recorded and kept")
+        )
+        for style, text in (
+            ("solid", self.tr("Black, which cannot be undone")),
+            ("pixelate", self.tr("Pixelated")),
+            ("blur", self.tr("Blurred")),
+        ):
+            self._redact_style.addItem(text, style)
+        self._redact_style.setCurrentIndex(self._redact_style.findData(settings.redact_style))
         self._index = CheckBox(self.tr("Find again what recordings show"))
         self._index.setToolTip(
             self.tr("Keeps a list with small pictures of the objects that were followed")
@@ -210,6 +223,8 @@ class PreferencesDialog(QDialog):
         form.addRow(folder_label, folder)
         form.addRow("", self._record_boxes)
         form.addRow("", self._index)
+        form.addRow(self.tr("&Hide objects of"), self._redact)
+        form.addRow(self.tr("How they are hi&dden"), self._redact_style)
         form.addRow(self.tr("&Frame rate limit"), self._cap)
         form.addRow(self.tr("Way &behind objects"), self._trail)
         form.addRow("", self._save_power)
@@ -243,6 +258,9 @@ class PreferencesDialog(QDialog):
         settings.output_folder = self._folder.text().strip()
         settings.record_boxes = self._record_boxes.isChecked()
         settings.index_recordings = self._index.isChecked()
+        names = [name.strip() for name in self._redact.text().split(",")]
+        settings.redact = [name for name in names if name][:_MOST_REDACTED]
+        settings.redact_style = self._redact_style.currentData()
         settings.language = self._language.currentData()
         settings.theme = self._theme.currentData()
         settings.rate_cap = self._cap.value()

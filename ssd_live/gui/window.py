@@ -44,7 +44,7 @@ from ssd_live.index.database import index_path
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.seen_objects import SeenObject
 from ssd_live.live.session import LiveSession
-from ssd_live.remote.network import ModelRequest
+from ssd_live.remote.network import ModelInfo, ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.video.sources import SourceOptions
 
@@ -101,6 +101,7 @@ class MainWindow(QMainWindow):
         self._make_widgets(models, backends, precisions)
         self._make_controllers(model_request, shown, zones)
         self._watch_rules(None if book is None or rules_file is None else (book, rules_file))
+        bridge.loaded.connect(self._check_redaction)
         self._connect_actions()
         self._connect_news()
         self._watch_exports()
@@ -530,7 +531,9 @@ class MainWindow(QMainWindow):
         dialog.recent_cleared.connect(self._sources.forget_recent)
         if not dialog.exec():
             return
-        saved_power, was_indexed = self._settings.save_power, self._settings.index_recordings
+        settings = self._settings
+        saved_power, was_indexed = settings.save_power, settings.index_recordings
+        was_redacted = settings.redact, settings.redact_style
         dialog.change(self._settings)
         self.actions_by_name["record_boxes"].setChecked(self._settings.record_boxes)
         self._playback.limit_rate()
@@ -539,9 +542,25 @@ class MainWindow(QMainWindow):
             self._session.save_power(self._settings.save_power)
         if self._settings.index_recordings != was_indexed:
             self._session.use_index(index_path() if self._settings.index_recordings else None)
+        if (settings.redact, settings.redact_style) != was_redacted:
+            self._session.redact(settings.redact, settings.redact_style)
+            if self._session.loaded is not None:
+                self._check_redaction(self._model.in_use, self._session.loaded)
         for view in self.grid.views:
             view.trails.seconds = self._settings.trail_seconds
         self.set_theme()
+
+    def _check_redaction(self, request: ModelRequest, loaded: ModelInfo) -> None:
+        """Say which class cannot be hidden, because the model in use does not have it."""
+        unknown = self._session.unknown_redacted(loaded.metadata)
+        if unknown:
+            said = self.tr(
+                "Everything is hidden, because the model has no class {name}; change Hide objects "
+                "in the settings, or the model"
+            )
+            self.notice.say("error", said.format(name=unknown[0]), "redaction")
+        else:
+            self.notice.resolved("redaction")
 
     def _reset_layout(self) -> None:
         self.setWindowState(Qt.WindowState.WindowNoState)

@@ -22,6 +22,11 @@ HidingStyle = Literal["solid", "pixelate", "blur"]
 
 # A hidden region has so many cells along its longer side at most.
 MOST_CELLS = 8
+# Each side of a box grows by this share of the box; docs/redaction.md says why.
+DEFAULT_MARGIN = 0.2
+# Objects are hidden from this part of the display threshold on, because a miss is worse than a
+# false alarm.
+THRESHOLD_SHARE = 0.5
 _BLACK = (0, 0, 0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from ssd_live.analytics.rules import RuleBook
 from ssd_live.analytics.zones import Zone
 from ssd_live.detection.tile_chooser import Tiles
+from ssd_live.imaging.redaction import HidingStyle
 from ssd_live.remote.network import ModelRequest
 from ssd_live.video.sources import SourceOptions, SourceSpec
 
@@ -40,7 +41,8 @@ class LiveRequest:
     source; None leaves them to the window. `counts` and `events` are the files for the counts and
     the events of a session without a window, or None. `book` has the rules and their actions, and
     `rules_file` is the file of both, or None. `index` is whether the objects of recordings go into
-    the index; None leaves it to the settings.
+    the index; None leaves it to the settings. `redact` are the names of the classes that are hidden
+    in all frames, and `redact_style` says how; None leaves both to the settings.
     """
 
     sources: tuple[SourceSpec, ...]
@@ -66,6 +68,8 @@ class LiveRequest:
     rules_file: Path | None = None
     events: Path | None = None
     index: bool | None = None
+    redact: tuple[str, ...] | None = None
+    redact_style: HidingStyle | None = None
 
     @property
     def rate_caps(self) -> tuple[float | None, ...]:

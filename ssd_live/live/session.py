@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ssd_live.detections import Detections
 from ssd_live.errors import BackendError, CancelledError, MissingPackageError, SsdLiveError
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
+from ssd_live.imaging.redaction import HidingStyle
 from ssd_live.live.display_filter import DisplayFilters
 from ssd_live.live.outputs import annotated
 from ssd_live.live.recorder import Recorded
@@ -30,6 +31,7 @@ from ssd_live.modelfile.metadata import Metadata
 from ssd_live.pipeline.counters import total
 from ssd_live.pipeline.live import LivePipeline, Show
 from ssd_live.pipeline.picture import Picture
+from ssd_live.pipeline.redaction import LiveRedactor
 from ssd_live.remote.loader import LoaderEvents, NetworkLoader
 from ssd_live.remote.network import LiveModel, ModelInfo, ModelRequest
 from ssd_live.system import machine
@@ -93,6 +95,9 @@ class LiveSession(Closing):
     ) -> None:
         self._events = events
         self._index = index
+        # The names of the classes that are hidden in all frames.
+        self.redacted_classes: tuple[str, ...] = ()
+        self._redaction_style: HidingStyle = "solid"
         self.tracks_objects = track
         self._saves_power = save_power
         self.tiles = tiles
@@ -133,6 +138,7 @@ class LiveSession(Closing):
         pipeline.track_objects(self.tracks_objects)
         pipeline.saves_power = self._saves_power
         pipeline.tiles = self.tiles
+        pipeline.redactor = self._redactor()
         if self._in_use.filter is not None:
             pipeline.shown_thresholds = self._in_use.filter.thresholds
         return LiveSource(
@@ -200,6 +206,27 @@ class LiveSession(Closing):
         self.tiles = tiles
         for stream in self.streams:
             stream.pipeline.tiles = tiles
+
+    def redact(self, classes: Sequence[str], style: HidingStyle = "solid") -> None:
+        """Hide objects of these classes in all frames, before they are shown, recorded or kept.
+
+        Upper and lower case do not matter. Frames are then shown only after inference. While the
+        model in use does not have all the classes, whole frames are hidden. No classes hide
+        nothing.
+        """
+        self.redacted_classes, self._redaction_style = tuple(classes), style
+        for stream in self.streams:
+            stream.pipeline.redactor = self._redactor()
+
+    def _redactor(self) -> LiveRedactor | None:
+        if not self.redacted_classes:
+            return None
+        return LiveRedactor(self.redacted_classes, self._redaction_style)
+
+    def unknown_redacted(self, metadata: Metadata) -> list[str]:
+        """Return the classes to hide that a model does not have."""
+        known = {name.casefold() for name in metadata.classes}
+        return [name for name in self.redacted_classes if name.casefold() not in known]
 
     def use_index(self, index: Path | None) -> None:
         """Write the objects of recordings that begin from now on to this index, or to none."""

@@ -24,6 +24,7 @@ from ssd_live.pipeline.capture import Capture, CaptureOptions, CaptureState
 from ssd_live.pipeline.counters import Cause, Durations, FrameCounter, Rate, Recent
 from ssd_live.pipeline.motion_gate import MotionGate
 from ssd_live.pipeline.picture import Picture, PictureSlot, Viewport, render
+from ssd_live.pipeline.redaction import LiveRedactor
 from ssd_live.remote.network import LiveModel
 from ssd_live.tracking.appearance import colour_histograms
 from ssd_live.tracking.candidates import CandidateFilter
@@ -209,6 +210,8 @@ class LivePipeline(Closing):
         self._tiled: tuple[object, ...] = ()
         # What stands in one of these masks is ignored while objects are tracked.
         self.masks: tuple[Zone, ...] = ()
+        # It hides objects in all frames before anybody gets them, or is None.
+        self.redactor: LiveRedactor | None = None
         # Whether inference goes on while the view is not visible.
         self.always_infers = False
         # Whether inference runs only where something moves, while objects are tracked.
@@ -416,7 +419,8 @@ class LivePipeline(Closing):
         if self._is_too_soon(frame.captured_at):
             self._drop(live_frame, Cause.RATE_CAP)
             return
-        if self.show == "inferred":
+        # What must be hidden in a frame is known only after inference.
+        if self.show == "inferred" or self.redactor is not None:
             waits = Cause.HIDDEN if self._is_idle else Cause.INFERENCE
             self._drop(self._to_infer.put(live_frame), waits)
             return
@@ -479,10 +483,10 @@ class LivePipeline(Closing):
         """
         network = self._network
         if network is None:
-            return live_frame
+            return self._redacted(live_frame)
         frame = live_frame.frame
         if (foretold := self._foretold(live_frame, network)) is not None:
-            return foretold
+            return self._redacted(foretold)
         try:
             candidates = self._candidates(network)
             look = _Look(network, frame, candidates)
@@ -502,7 +506,21 @@ class LivePipeline(Closing):
         self.rates["inference"].tick(time.monotonic())
         if live_frame.source_number == self._source_number:
             self._newest = detections
-        return replace(live_frame, detections=detections)
+        return self._redacted(replace(live_frame, detections=detections), found[0])
+
+    def _redacted(self, live_frame: LiveFrame, found: Detections | None = None) -> LiveFrame:
+        """Hide what must be hidden in a frame; `found` is what the network found in it."""
+        redactor, network = self.redactor, self._network
+        if redactor is None:
+            return live_frame
+        thresholds = () if network is None else network.thresholds
+        frame = redactor.redacted(
+            live_frame.frame,
+            live_frame.source_number,
+            (found, live_frame.detections),
+            thresholds,
+        )
+        return replace(live_frame, frame=frame)
 
     def _foretold(self, live_frame: LiveFrame, network: LiveModel) -> LiveFrame | None:
         """Return the frame with the boxes that the tracker expects, if that is enough.

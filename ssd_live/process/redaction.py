@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 from ssd_live.detections import Detections
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.planes import copied, planes_of
-from ssd_live.imaging.redaction import Hider, HidingStyle
+from ssd_live.imaging.redaction import DEFAULT_MARGIN, Hider, HidingStyle
 from ssd_live.pipeline.in_flight import FrameDetections
 from ssd_live.process.report import Report
 from ssd_live.results.records import Record
 from ssd_live.results.spool import Spool
 from ssd_live.tracking.coverage import Coverage, Doubt
 from ssd_live.video.writer import Carried, VideoWriter
-
-# Each side of a box grows by this share of the box; docs/redaction.md says why.
-DEFAULT_MARGIN = 0.2
-# Objects are hidden from this part of the display threshold on, because a miss is worse than a
-# false alarm.
-THRESHOLD_SHARE = 0.5
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QDoubleSpinBox,
     QLabel,
+    QLineEdit,
     QTextBrowser,
     QToolButton,
     QWidget,
@@ -273,15 +274,22 @@ def test_a_frame_rate_limit_holds_at_once(desk: Desks) -> None:
 def test_the_settings_dialog_shows_what_is_set(application: QApplication) -> None:
     settings = Settings(language="ko", theme="dark", rate_cap=15, start_with="last", model="mine")
     dialog = PreferencesDialog(settings, ["one", "two"], "/videos")
-    language, theme, start, model = dialog.findChildren(QComboBox)
+    language, theme, start, model, hiding = dialog.findChildren(QComboBox)
     assert [language.currentData(), theme.currentData()] == ["ko", "dark"]
     assert [model.itemText(row) for row in range(model.count())] == ["mine", "one", "two"]
     assert start.currentData() == "last"
     assert part(dialog, QDoubleSpinBox).value() == 15
     model.setCurrentText("two")
     start.setCurrentIndex(start.findData("welcome"))
+    assert hiding.currentData() == "solid"
+    hiding.setCurrentIndex(hiding.findData("blur"))
+    (names,) = [
+        edit for edit in dialog.findChildren(QLineEdit) if "Person" in edit.placeholderText()
+    ]
+    names.setText(" Person, ,Car")
     changed = Settings()
     dialog.change(changed)
+    assert (changed.redact, changed.redact_style) == (["Person", "Car"], "blur")
     assert (changed.model, changed.start_with, changed.output_folder) == ("two", "welcome", "")
 
 

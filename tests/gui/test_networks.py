@@ -321,3 +321,20 @@ def test_what_falls_back_to_the_processor_says_so_and_is_not_remembered(
     assert picked(opened) == [cat_and_dog.model, "cpu", "auto"]
     assert opened.settings.backend == Settings().backend
     assert not is_busy(opened)
+
+
+def test_a_class_that_cannot_be_hidden_is_told(desk: Desks, cat_and_dog: ModelRequest) -> None:
+    opened = desk(model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    opened.session.redact(["horse"])
+    opened.window.model_request(cat_and_dog)
+    wait_until(
+        lambda: (
+            "Everything is hidden, because the model has no class horse"
+            in opened.window.notice.text
+        ),
+        "it is told",
+    )
+    opened.session.redact(["cat"])
+    opened.window.model_request(replace(cat_and_dog))
+    wait_until(lambda: "Everything is hidden" not in opened.window.notice.text, "it is resolved")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -105,6 +105,18 @@ class Request:
             help="With --no-window: write each event of the rules to this new file as it comes; "
             "needs --rules.",
         ),
+    ] = None
+    redact: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Hide objects of these classes of the model in everything that is shown, recorded "
+            "and kept. Default: as last time in the window, else nothing.",
+        ),
+    ] = None
+    redact_style: Annotated[
+        Literal["solid", "pixelate", "blur"] | None,
+        typer.Option(help="How objects are hidden; only solid cannot be undone at all."),
     ] = None
     index: Annotated[
         bool | None,

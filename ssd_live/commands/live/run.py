@@ -89,6 +89,7 @@ def _checked(request: Request) -> LiveRequest:
         _check_detections(request)
     if request.save_power and request.track is False:
         raise UsageError("--save-power follows objects; leave out --no-track")
+    redact = None if request.redact is None else _redacted(request)
     if request.index and request.track is False:
         raise UsageError("--index follows objects; leave out --no-track")
     if request.index and request.no_window and request.record is None:
@@ -133,9 +134,32 @@ def _checked(request: Request) -> LiveRequest:
         rules_file=request.rules,
         events=request.events,
         index=request.index,
+        redact=redact,
+        redact_style=request.redact_style,
         is_default=not request.sources,
         no_camera=not request.sources and camera is None,
     )
+
+
+def _redacted(request: Request) -> tuple[str, ...]:
+    """Return the classes to hide. Raises `UsageError` if the model does not have one of them.
+
+    A model that only the settings of the window name is not checked here.
+    """
+    names = tuple(name.strip() for name in names_in(request.redact or ""))
+    if "" in names:
+        raise UsageError(f"--redact {request.redact!r} has an empty name; give classes like A,B")
+    if not request.no_window and request.model is None:
+        return names
+    model = find_model(request.model or DEFAULT_MODEL)
+    known = {name.casefold() for name in model.metadata.classes}
+    for name in names:
+        if name.casefold() not in known:
+            raise UsageError(
+                f"--redact: {model.name} has no class {name!r}; it has "
+                f"{', '.join(model.metadata.classes)}; for faces, take --model blazeface-256"
+            )
+    return names
 
 
 def _check_zones(request: Request, sources: int) -> None:
@@ -240,6 +264,7 @@ class _Terminal:
             on_signals(lambda number, _: self._interrupt(number)),
         ):
             self._session = session
+            session.redact(request.redact or (), request.redact_style or "solid")
             session.load(request.model_request(DEFAULT_MODEL, "auto", "auto"))
             for stream, source, cap in zip(
                 session.streams, request.sources, request.rate_caps, strict=True

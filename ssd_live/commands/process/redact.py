@@ -7,10 +7,11 @@ from ssd_live.commands.options import names_in
 from ssd_live.commands.process import Request
 from ssd_live.detection.filter import DetectionFilter, detection_filter, for_tracking
 from ssd_live.errors import UsageError
+from ssd_live.imaging.redaction import THRESHOLD_SHARE
 from ssd_live.modelfile.catalogue import find_model
 from ssd_live.modelfile.file import ModelFile
 from ssd_live.modelfile.metadata import Metadata
-from ssd_live.process.redaction import THRESHOLD_SHARE, RedactionOptions
+from ssd_live.process.redaction import RedactionOptions
 from ssd_live.system.standard_streams import STREAM
 from ssd_live.tracking.options import TrackingOptions
 

@@ -21,20 +21,11 @@ from ssd_live.remote import loader
 from ssd_live.remote.network import ModelRequest
 from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.tiny_model import tiny_model
-from tests.unit.live.made_up import Machine, Network
+from tests.unit.live.made_up import Machine
 from tests.waiting import wait_until
 
 ENGINE, WITHOUT_GPU = ModelRequest("tiny", "tensorrt", "fp16"), ModelRequest("tiny", "cpu", "auto")
 REFUSED = BackendError("TensorRT cannot load the engine; choose --backend cpu")
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine()
-    monkeypatch.setattr(
-        loader, "InferenceProcess", lambda model_request, users: Network(made, model_request)
-    )
-    return made
 
 
 @pytest.mark.parametrize(

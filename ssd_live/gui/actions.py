@@ -112,6 +112,12 @@ def action_specs() -> list[ActionSpec]:
             icon="export",
         ),
         ActionSpec(
+            "redact",
+            translate("Actions", "&Hide objects in a copy…"),
+            ("Ctrl+H",),
+            translate("Actions", "Save a copy of the current file in which people do not show"),
+        ),
+        ActionSpec(
             "find_again",
             translate("Actions", "Find a&gain…"),
             ("Ctrl+Shift+F",),

@@ -65,6 +65,7 @@ class CaptureActions(QObject):
         self.failure = ""
         self._export = Export(self)
         self._export_began = 0.0
+        self._export_done: Callable[[], None] | None = None
         self._export_bar = BusyBar()
         self._export_bar.setMaximumWidth(240)
         self._export_cancel = QToolButton()
@@ -305,7 +306,22 @@ class CaptureActions(QObject):
         The export uses the current model, threshold and classes. `arguments` are further
         arguments of the command `process`. Call this only when no export is running.
         """
-        self._export.start(source, output, [*self.process_options(), *arguments])
+        self.start_process(source, output, [*self.process_options(), *arguments])
+
+    def start_process(
+        self,
+        source: Path,
+        output: Path,
+        arguments: Sequence[str],
+        done: Callable[[], None] | None = None,
+    ) -> None:
+        """Start `process` on the file `source` with these arguments, and return at once.
+
+        If it succeeds, `done` is called; without it, a notice tells the output. Call this only when
+        no export is running.
+        """
+        self._export_done = done
+        self._export.start(source, output, list(arguments))
         self._export_began = time.monotonic()
         self._export_bar.setRange(0, 0)
         self._export_bar.setFormat("")
@@ -361,6 +377,8 @@ class CaptureActions(QObject):
         self._export_cancel.hide()
         if message:
             self._notice.say("done" if cancelled else "error", message, "export")
+        elif self._export_done is not None:
+            self._export_done()
         else:
             said = self.tr("Exported to {path}").format(path=output)
             self._notice.say("done", said, "export", self._show(Path(output)))

@@ -32,7 +32,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         ),
         ("add_source", "close_source"),
         ("open_model",),
-        ("export",),
+        ("export", "redact"),
         ("quit",),
     )
     _add_menu(

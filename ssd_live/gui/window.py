@@ -33,6 +33,7 @@ from ssd_live.gui.notice import Notices
 from ssd_live.gui.object_panel import ObjectPanel
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.readout import Readout
+from ssd_live.gui.redaction_controller import RedactionController
 from ssd_live.gui.search_controller import SearchController
 from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_controller import SourceController
@@ -203,6 +204,9 @@ class MainWindow(QMainWindow):
             self, session, self._sources, self._playback, self._timeline, index_path()
         )
         bridge.recorded.connect(self._search.recorded)
+        self._redaction = RedactionController(
+            self, session, self.notice, self._capture_actions, lambda: self._model.in_use
+        )
         self.statusBar().addPermanentWidget(self._readout.rates)
         for button in self.statusBar().findChildren(QAbstractButton):
             button.installEventFilter(self._shortcut_filter)
@@ -232,6 +236,7 @@ class MainWindow(QMainWindow):
         connect("open_model", self._model.ask_file)
         connect("reset_layout", self._reset_layout)
         connect("export", self._capture_actions.ask_export)
+        connect("redact", self._redaction.ask)
         connect("quit", self._quit)
         connect("play", playback.play_or_pause)
         connect("step", playback.step)
@@ -629,6 +634,7 @@ class MainWindow(QMainWindow):
         self._sample_timer.stop()
         self._capture_actions.close()
         self._search.close()
+        self._redaction.close()
         self._events.close()
         self.closed.emit()
         event.accept()

@@ -568,8 +568,15 @@ class Job:
     def _open_log(self, stack: ExitStack, size: Record) -> JsonlWriter | None:
         if self._log_place is None:
             return None
+        header = self._header(size)
+        if self._log_place.final == STANDARD_OUTPUT:
+            return stack.enter_context(StreamedLines(header))
+        return stack.enter_context(JsonlWriter(self._log_place, header))
+
+    def _header(self, size: Record) -> Record:
+        """Return the header line of the detections; `size` describes the source."""
         config = self._engine.config
-        header: Record = {
+        return {
             "source": printable(self._task.name),
             **size,
             "model": config.model.name,
@@ -586,9 +593,6 @@ class Job:
             "version": __version__,
             **self._more_header,
         }
-        if self._log_place.final == STANDARD_OUTPUT:
-            return stack.enter_context(StreamedLines(header))
-        return stack.enter_context(JsonlWriter(self._log_place, header))
 
     @property
     def _more_header(self) -> Record:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import av
@@ -28,13 +29,15 @@ class RedactionOptions:
 
     `classes` are the names of the classes that are hidden. `margin` is how much a box grows at each
     side, as a share of its size. `sound` says whether the copy has the sound of the source; nothing
-    else but the frames is carried.
+    else but the frames is carried. `review` is a file: if it does not exist, it gets what would be
+    hidden, and no copy is written; otherwise the copy is written by it. None does both at once.
     """
 
     classes: tuple[str, ...]
     style: HidingStyle = "solid"
     margin: float = DEFAULT_MARGIN
     sound: Literal["keep", "remove"] = "keep"
+    review: Path | None = None
 
     @property
     def carried(self) -> tuple[Carried, ...]:

@@ -1,13 +1,16 @@
 """Process one input so that objects of some classes do not show in its copy."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
 
 import av
+import numpy as np
 
 from ssd_live.detections import Detections
-from ssd_live.errors import BackendError, CancelledError, UsageError
+from ssd_live.errors import BackendError, CancelledError, IncompleteError, UsageError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.imaging.redaction import Hider
@@ -25,8 +28,9 @@ from ssd_live.process.redaction import (
     united,
 )
 from ssd_live.process.report import Report
+from ssd_live.process.review import ReviewFile
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
-from ssd_live.results.spool import Spool
+from ssd_live.results.spool import Spool, SpooledFrame
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
 from ssd_live.tracking.coverage import Coverage, Doubt, covered
 from ssd_live.tracking.options import TrackingOptions
@@ -137,7 +141,12 @@ class RedactionJob(Job):
                 "--redact reads the video more than once, which the standard input cannot; give a "
                 "file"
             )
-        readings = len(self._engines) + 1
+        review = self._redaction.review
+        if review is not None and review.exists():
+            self._write_reviewed(ReviewFile(review), on_progress)
+            return
+        # The last reading is for the copy.
+        readings = len(self._engines) + (review is None)
         read = 0
         spools: list[Spool] = []
         doubts: list[Doubt] = []
@@ -160,22 +169,50 @@ class RedactionJob(Job):
                         )
                     if not self.report.frames:
                         self._end(reader, None, None)
+                    shortfall, time_base = reader.shortfall, reader.info.time_base
+                    size = _size_of(reader)
                 spools.append(spool)
                 read += self.report.frames
             self.report.doubts = len(doubts)
+            hidden = HiddenFrames(self._task, self._engines, spools, first_ids, doubts)
+            if review is not None:
+                if shortfall:
+                    raise IncompleteError(
+                        f"{self._task.source}: {shortfall}; review an undamaged copy of this file"
+                    )
+                self._write_review(hidden, review, size, time_base)
+                return
             reader = self._open_reader(stack)
             writer = self._open_writer(stack, reader)
             assert writer is not None
-            log = self._open_log(
-                stack,
-                {
-                    "width": reader.info.width,
-                    "height": reader.info.height,
-                    "time_base": str(reader.info.time_base),
-                },
-            )
-            hidden = HiddenFrames(self._task, self._engines, spools, first_ids, doubts)
+            log = self._open_log(stack, _size_of(reader))
             self._hide(reader, writer, log, hidden, share_of(on_progress, read, readings))
+            self._end(reader, writer, log)
+
+    def _write_review(
+        self, hidden: "HiddenFrames", review: Path, size: Record, time_base: Fraction
+    ) -> None:
+        """Write what will be hidden to a file. `size` describes the source as in a header."""
+        # The lines need the times of the frames, and not their pixels.
+        pixels = (np.empty((1, 1, 3), np.uint8),)
+        with JsonlWriter(LogPaths(review, review), self._header(size)) as lines:
+            for index, (pts, found, doubts) in enumerate(hidden.rest(time_base)):
+                frame = Frame(pixels, index=index, pts=pts, time=float(pts * time_base))
+                lines.add(frame, found, doubts=doubts)
+            lines.finish()
+
+    def _write_reviewed(self, review: ReviewFile, on_progress: Callable[[Counters], None]) -> None:
+        """Write the copy, and hide in it what the review says."""
+        with ExitStack() as stack:
+            reader = self._open_reader(stack)
+            if review.size != (reader.info.width, reader.info.height):
+                raise UsageError(
+                    f"{review.path}: is the review of another video; delete it to make it anew"
+                )
+            writer = self._open_writer(stack, reader)
+            assert writer is not None
+            log = self._open_log(stack, _size_of(reader))
+            self._hide(reader, writer, log, review, on_progress)
             self._end(reader, writer, log)
 
     def _try_log(self) -> None:
@@ -232,7 +269,7 @@ class RedactionJob(Job):
         reader: VideoReader,
         writer: VideoWriter,
         log: JsonlWriter | None,
-        hidden: "HiddenFrames",
+        hidden: "HiddenFrames | ReviewFile",
         on_progress: Callable[[Counters], None],
     ) -> None:
         """Write the frames of `reader` to `writer`, without what is hidden."""
@@ -276,19 +313,47 @@ class HiddenFrames:
         Raises `BackendError` if this is not the frame in which objects were searched for. It would
         otherwise be written with its objects in plain sight.
         """
-        parts = []
-        for spool, classes in zip(self._spools, self._classes, strict=True):
-            known = spool.next(classes)
-            if known is None or known.pts != frame.pts:
-                raise BackendError(
-                    f"{self._task.source}: the file gave other frames when it was read again; do "
-                    "not change it meanwhile"
-                )
-            parts.append(known.found)
+        known = self._next()
+        if known is None or any(each.pts != frame.pts for each in known):
+            raise self._other_frames()
+        return united([each.found for each in known], self._first_ids), self._begun(frame.time)
+
+    def rest(self, time_base: Fraction) -> Iterator[tuple[int, Detections, list[Record]]]:
+        """Yield the pts of each further frame, and what `of` returns for it.
+
+        Raises `BackendError` if the models saw different frames.
+        """
+        while (known := self._next()) is not None:
+            pts = known[0].pts
+            if any(each.pts != pts for each in known):
+                raise self._other_frames()
+            found = united([each.found for each in known], self._first_ids)
+            yield pts, found, self._begun(float(pts * time_base))
+
+    def _next(self) -> list[SpooledFrame] | None:
+        """Return what each model found in the next frame, or None at the end of one of them."""
+        known = [
+            spool.next(classes) for spool, classes in zip(self._spools, self._classes, strict=True)
+        ]
+        there = [each for each in known if each is not None]
+        return there if len(there) == len(known) else None
+
+    def _begun(self, time: float) -> list[Record]:
         begun = []
-        while self._doubts and self._doubts[0].begin <= frame.time:
+        while self._doubts and self._doubts[0].begin <= time:
             begun.append(doubt_record(self._doubts.popleft()))
-        return united(parts, self._first_ids), begun
+        return begun
+
+    def _other_frames(self) -> BackendError:
+        return BackendError(
+            f"{self._task.source}: the file gave other frames when it was read again; do not "
+            "change it meanwhile"
+        )
+
+
+def _size_of(reader: VideoReader) -> Record:
+    info = reader.info
+    return {"width": info.width, "height": info.height, "time_base": str(info.time_base)}
 
 
 def _tracking_of(engine: LoadedModel) -> TrackingOptions:

@@ -105,6 +105,14 @@ class Request:
             help="Write a table of the moments that a person should check; needs --redact.",
         ),
     ] = None
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="With --redact and one video: if FILE does not exist, write what would be hidden "
+            "to it, and no copy; if it does, write the copy by it. The window reviews it between.",
+        ),
+    ] = None
     rules: Annotated[
         Path | None,
         typer.Option(

@@ -30,7 +30,7 @@ def redaction_of(request: Request) -> RedactionOptions | None:
     """
     plain = Request([])
     if not request.redact:
-        for name in ("redact_style", "redact_margin", "redact_sound", "doubts"):
+        for name in ("redact_style", "redact_margin", "redact_sound", "doubts", "review"):
             if getattr(request, name) != getattr(plain, name):
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} is for --redact; give both or neither")
@@ -60,8 +60,18 @@ def redaction_of(request: Request) -> RedactionOptions | None:
     names = tuple(name.strip() for name in names_in(request.redact))
     if "" in names:
         raise UsageError(f"--redact {request.redact!r} has an empty name; give classes like A,B")
+    if request.review is not None:
+        if request.review.suffix.lower() != ".jsonl":
+            raise UsageError(f"{request.review}: a review is JSON lines; end the name in .jsonl")
+        for option in ("doubts", "detections"):
+            if getattr(request, option) is not None:
+                raise UsageError(f"--review has the {option} too; leave out --{option}")
     return RedactionOptions(
-        names, request.redact_style, request.redact_margin, request.redact_sound
+        names,
+        request.redact_style,
+        request.redact_margin,
+        request.redact_sound,
+        request.review,
     )
 
 

@@ -17,7 +17,7 @@ from ssd_live.commands.process.redact import models_that_see, redaction_filter, 
 from ssd_live.commands.process.stream import is_streamed, run_streamed, streamed_task
 from ssd_live.commands.progress import TerminalProgress, has_listener, notify
 from ssd_live.detection.filter import DetectionFilter, detection_filter, for_tracking
-from ssd_live.errors import CancelledError, IncompleteError, UsageError
+from ssd_live.errors import CancelledError, IncompleteError, OutputError, UsageError
 from ssd_live.imaging.frame import Region
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.modelfile.catalogue import find_model
@@ -102,6 +102,9 @@ def run(request: Request) -> None:
         rules = read_rules(request.rules, zones, config.wanted.classes).rules
         config = replace(config, rules=rules)
     config = replace(config, recorded_at=recorded_at)
+    if request.review is not None:
+        _review(request, plan, config, settings)
+        return
     if task is not None:
         report = run_streamed(request, task, config, settings)
         if request.json_file is not None:
@@ -149,6 +152,31 @@ def run(request: Request) -> None:
         ) from totals.last_error
     if request.index:
         _add_to_index(request, plan)
+
+
+def _review(request: Request, plan: Plan, config: ModelConfig, settings: ProcessOptions) -> None:
+    """Write what would be hidden for a review, or the copy after it."""
+    review = request.review
+    assert review is not None
+    if len(plan.tasks) != 1 or plan.tasks[0].is_image or plan.folder is not None:
+        raise UsageError("--review works with one video, and -o with the name of its copy")
+    (task,) = plan.tasks
+    assert task.output is not None
+    if task.output.exists() and not request.overwrite:
+        raise OutputError(
+            f"{task.output}: exists already; give --overwrite to replace it, or another name"
+        )
+    is_new = not review.exists()
+    if is_new:
+        check_writable(review)
+    report = run_streamed(request, task, config, settings)
+    for note in report.notes:
+        notify(f"note: {note}")
+    if is_new:
+        moments = "1 moment" if report.doubts == 1 else f"{report.doubts} moments"
+        print(f"review: {review}, {moments} to check; run this again to write the copy")
+    else:
+        print(f"written: {task.output} ({task.output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _add_to_index(request: Request, plan: Plan) -> None:

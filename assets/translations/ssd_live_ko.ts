@@ -541,6 +541,14 @@
         <source>Make rules of what must happen at zones, and list their events</source>
         <translation>구역에서 무슨 일이 일어나야 하는지 규칙을 만들고 이벤트를 나열합니다</translation>
     </message>
+    <message>
+        <source>&amp;Hide objects in a copy…</source>
+        <translation>사본에서 물체 가리기(&amp;H)…</translation>
+    </message>
+    <message>
+        <source>Save a copy of the current file in which people do not show</source>
+        <translation>사람이 보이지 않는 현재 파일의 사본을 저장합니다</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -2492,6 +2500,166 @@
     <message>
         <source>Everything is hidden, because the model has no class {name}; change Hide objects in the settings, or the model</source>
         <translation>모델에 {name} 클래스가 없어 모든 것을 가립니다. 설정의 가릴 물체나 모델을 바꾸세요</translation>
+    </message>
+</context>
+<context>
+    <name>ReviewView</name>
+    <message>
+        <source>The frame with what will be hidden</source>
+        <translation>가려질 것이 표시된 프레임</translation>
+    </message>
+</context>
+<context>
+    <name>ReviewWindow</name>
+    <message>
+        <source>Check before hiding: {name}</source>
+        <translation>가리기 전 확인: {name}</translation>
+    </message>
+    <message>
+        <source>Doubtful moments</source>
+        <translation>의심스러운 순간</translation>
+    </message>
+    <message>
+        <source>Time around the moment</source>
+        <translation>순간 앞뒤의 시간</translation>
+    </message>
+    <message>
+        <source>As in the copy</source>
+        <translation>사본처럼 보기</translation>
+    </message>
+    <message>
+        <source>Right (Y)</source>
+        <translation>맞음(Y)</translation>
+    </message>
+    <message>
+        <source>Do not hide it (X)</source>
+        <translation>가리지 않기(X)</translation>
+    </message>
+    <message>
+        <source>Undo (Ctrl+Z)</source>
+        <translation>실행 취소(Ctrl+Z)</translation>
+    </message>
+    <message>
+        <source>Write the copy</source>
+        <translation>사본 쓰기</translation>
+    </message>
+    <message>
+        <source>This moment is right; go on with the next</source>
+        <translation>이 순간은 맞습니다. 다음으로 갑니다</translation>
+    </message>
+    <message>
+        <source>This is not such an object: it stays visible all the time</source>
+        <translation>그런 물체가 아닙니다. 계속 보이게 둡니다</translation>
+    </message>
+    <message>
+        <source>Draw with the mouse what must be hidden too around this moment</source>
+        <translation>이 순간 앞뒤에서 더 가려야 할 것을 마우스로 그리세요</translation>
+    </message>
+    <message>
+        <source>not hidden</source>
+        <translation>가리지 않음</translation>
+    </message>
+    <message>
+        <source>{checked} of {all} moments checked</source>
+        <translation>순간 {all}개 중 {checked}개 확인</translation>
+    </message>
+    <message>
+        <source>begins inside</source>
+        <translation>안에서 시작</translation>
+    </message>
+    <message>
+        <source>ends inside</source>
+        <translation>안에서 끝남</translation>
+    </message>
+    <message>
+        <source>gap filled</source>
+        <translation>빈 곳을 채움</translation>
+    </message>
+    <message>
+        <source>fast motion</source>
+        <translation>빠른 움직임</translation>
+    </message>
+    <message>
+        <source>low score</source>
+        <translation>낮은 점수</translation>
+    </message>
+</context>
+<context>
+    <name>RedactionDialog</name>
+    <message>
+        <source>Hide objects in a copy</source>
+        <translation>사본에서 물체 가리기</translation>
+    </message>
+    <message>
+        <source>Black, which cannot be undone</source>
+        <translation>검정, 되돌릴 수 없음</translation>
+    </message>
+    <message>
+        <source>Pixelated</source>
+        <translation>모자이크</translation>
+    </message>
+    <message>
+        <source>Blurred</source>
+        <translation>흐림</translation>
+    </message>
+    <message>
+        <source>Look for small objects too (takes longer)</source>
+        <translation>작은 물체도 찾기(더 오래 걸림)</translation>
+    </message>
+    <message>
+        <source>Keep the sound</source>
+        <translation>소리 유지</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>선택…</translation>
+    </message>
+    <message>
+        <source>&amp;Hide objects of</source>
+        <translation>가릴 물체(&amp;H)</translation>
+    </message>
+    <message>
+        <source>How they are hi&amp;dden</source>
+        <translation>가리는 방법(&amp;D)</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>파일(&amp;F)</translation>
+    </message>
+    <message>
+        <source>First all frames are searched. Then you check the doubtful moments, and only after that the copy is written.</source>
+        <translation>먼저 모든 프레임을 찾습니다. 그런 다음 의심스러운 순간을 확인하고 그 뒤에야 사본을 씁니다.</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>찾기</translation>
+    </message>
+    <message>
+        <source>Videos (*.mp4 *.mkv *.mov *.webm)</source>
+        <translation>영상 (*.mp4 *.mkv *.mov *.webm)</translation>
+    </message>
+    <message>
+        <source>Name at least one class.</source>
+        <translation>클래스를 하나 이상 쓰세요.</translation>
+    </message>
+    <message>
+        <source>Choose a file.</source>
+        <translation>파일을 선택하세요.</translation>
+    </message>
+    <message>
+        <source>{path} exists. Press Search again to replace it.</source>
+        <translation>{path} 파일이 있습니다. 바꾸려면 찾기를 다시 누르세요.</translation>
+    </message>
+</context>
+<context>
+    <name>RedactionController</name>
+    <message>
+        <source>An export is already running; wait until it ends or cancel it</source>
+        <translation>이미 내보내는 중입니다. 끝날 때까지 기다리거나 취소하세요</translation>
+    </message>
+    <message>
+        <source>Objects are hidden in a copy of a video file; open one first</source>
+        <translation>영상 파일의 사본에서 물체를 가립니다. 먼저 파일을 여세요</translation>
     </message>
 </context>
 </TS>

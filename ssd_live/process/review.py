@@ -85,11 +85,11 @@ class ReviewFile:
                     raise DataError(
                         f"{path}: is not a file for a review; delete it to make it anew"
                     )
+                self.classes: tuple[str, ...] = tuple(self.header["classes"])
                 self._scan(file)
         except (OSError, KeyError, TypeError, ValueError) as error:
             reason = os_error_text(error) if isinstance(error, OSError) else "is damaged"
             raise DataError(f"{path}: {reason}; delete it to make it anew") from error
-        self.classes: tuple[str, ...] = tuple(self.header["classes"])
 
     def _scan(self, file: Any) -> None:
         while True:

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from ssd_live.process import job
+from ssd_live.process.review import HiddenRegion, Review, ReviewFile
 from ssd_live.system.paths import assets_folder
 from ssd_live.video.reader import VideoReader
 from tests.clips import SAMPLE, frame_times, pictures, sound_packets, write_clip
@@ -420,6 +422,13 @@ BAD = [
     (("-o", "out.mp4", "--doubts", "d.csv"), "--doubts is for --redact"),
     (("-o", "out.mp4", "--redact-style", "blur"), "--redact-style is for --redact"),
     (("-o", "out.mp4", "--redact-sound", "remove"), "--redact-sound is for --redact"),
+    (("-o", "out.mp4", "--review", "r.jsonl"), "--review is for --redact"),
+    (("--redact", "face", "-o", "out.mp4", "--review", "r.csv"), "end the name in .jsonl"),
+    (("--redact", "face", "-o", "o/", "--review", "r.jsonl"), "--review works with one video"),
+    (
+        ("--redact", "face", "-o", "out.mp4", "--review", "r.jsonl", "--doubts", "d.csv"),
+        "--review has the doubts too; leave out --doubts",
+    ),
 ]
 
 
@@ -542,3 +551,42 @@ def test_tiles_hide_smaller_faces(tmp_path: Path, process: Process) -> None:
             for box in (found["box"] for found in _lines(log)[1]["detections"])
         )
     assert hidden == {"off": False, "auto": True}
+
+
+def test_a_copy_is_written_after_a_review(walk: Path, tmp_path: Path, process: Process) -> None:
+    """Without changes it is the copy that is written at once; with them, it is what they say."""
+    review, plain, output = tmp_path / "r.jsonl", tmp_path / "plain.mkv", tmp_path / "out.mkv"
+    words = ("--redact", "Face", "--codec", "ffv1", "--every", "2")
+    assert process(walk, "-o", plain, *words).code == 0
+    answer = process(walk, "-o", output, *words, "--review", review)
+    assert answer.code == 0, answer.err
+    assert re.fullmatch(
+        rf"review: {review}, \d+ moments? to check; run this again to write the copy\n",
+        answer.out.splitlines(keepends=True)[-1],
+    )
+    assert not output.exists()
+    answer = process(walk, "-o", output, *words, "--review", review)
+    assert answer.code == 0, answer.err
+    assert f"written: {output}" in answer.out
+    for one, other in zip(_planes(output), _planes(plain), strict=True):
+        assert all(np.array_equal(plane, its) for plane, its in zip(one, other, strict=True))
+    answer = process(walk, "-o", output, *words, "--review", review)
+    assert (answer.code, "exists already; give --overwrite" in answer.err) == (1, True)
+    # A person says that the face is none, and hides a region in the second half.
+    file = ReviewFile(review)
+    region = HiddenRegion(1.2, 9.0, (300.0, 10.0, 400.0, 60.0))
+    file.decide(Review(tuple(range(1, 100)), (region,)))
+    process(walk, "-o", output, *words, "--review", review, "--overwrite")
+    for index, (luma, *_) in enumerate(_planes(output)):
+        is_hidden = (luma[10:60, 300:400] == 16).all()
+        assert is_hidden == (index / RATE >= 1.2)
+        x, y = _walk(index / RATE)
+        left, top, right, bottom = (
+            int(offset + share * HEIGHT) for offset, share in zip((x, y, x, y), FACE, strict=True)
+        )
+        assert index / RATE >= 1.2 or not (luma[top:bottom, left:right] == 16).all()
+    another = write_clip(tmp_path / "other.mp4", 5)
+    answer = process(another, "-o", tmp_path / "x.mkv", *words, "--review", review)
+    assert answer.code == 2
+    assert "is the review of another video; delete it to make it anew" in answer.err
+    assert not (tmp_path / "x.mkv").exists()

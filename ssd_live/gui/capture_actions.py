@@ -213,7 +213,8 @@ class CaptureActions(QObject):
         if (picture := self._grid.view.picture) is None:
             return
         found = self._grid.view.visible_detections()
-        image = annotated(picture, found, self._session.style)
+        counted = self._session.stream.zone_watch.counted()
+        image = annotated(picture, found, self._session.style, counted)
         height, width = image.shape[:2]
         QApplication.clipboard().setImage(
             QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888).copy()

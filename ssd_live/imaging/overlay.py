@@ -127,9 +127,10 @@ class Overlay:
         self._tile = lru_cache(maxsize=_TILE_CACHE)(self._render_tile)
         self._font = cv2.FontFace("sans")
 
-    def fits(self, width: int, height: int) -> bool:
-        """Return whether the overlay was made for frames of this size in pixels."""
-        return (width, height) == (self._width, self._height)
+    @property
+    def size(self) -> tuple[int, int]:
+        """The (width, height) in pixels of the frames for which the overlay was made."""
+        return self._width, self._height
 
     def draw(
         self,

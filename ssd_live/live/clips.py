@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ssd_live.analytics.zone_drawing import CountedZones
 from ssd_live.closing import Closing
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, SsdLiveError
@@ -63,8 +64,9 @@ class Clip:
 
     It has all `frames` up to `end`, a time of capture on the monotonic clock, in seconds; the
     frames are closed at its end. `visible` returns what is drawn on a frame, or None for nothing;
-    `style` is how. `on_end` is called in that thread with the clip and an error message, which is
-    "" if there was none. Raises `OutputError` if `path`, which ends in .mkv, cannot be written.
+    `style` is how, and `counted` returns the zones that are drawn too, or None. `on_end` is called
+    in that thread with the clip and an error message, which is "" if there was none. Raises
+    `OutputError` if `path`, which ends in .mkv, cannot be written.
     """
 
     def __init__(
@@ -75,10 +77,12 @@ class Clip:
         visible: Callable[[LiveFrame], Detections | None],
         style: BoxStyle,
         on_end: Callable[["Clip", str], None],
+        counted: Callable[[], CountedZones | None] = lambda: None,
     ) -> None:
         self.path = path
         self._waiting, self._begin, self._end = frames, frames.begin, end
         self._visible, self._style, self._on_end = visible, style, on_end
+        self._counted = counted
         self._lock = threading.Lock()
         self._is_stopped = self._is_over = False
         self.frames = 0
@@ -163,6 +167,7 @@ class Clip:
         if milliseconds <= self._last:
             return
         picture = copied(live_frame.frame)
-        self._boxes.draw(picture, live_frame, self._visible(live_frame), self._style)
+        found = self._visible(live_frame)
+        self._boxes.draw(picture, live_frame, found, self._style, self._counted())
         self._writer.add(picture, milliseconds)
         self.frames, self._last = self.frames + 1, milliseconds

@@ -29,6 +29,7 @@ from ssd_live.analytics.action_plans import (
     WebhookAction,
 )
 from ssd_live.analytics.rules import RuleBook
+from ssd_live.analytics.zone_drawing import CountedZones
 from ssd_live.closing import Closing
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError, SsdLiveError
@@ -59,7 +60,8 @@ class ActionSettings:
 
     `source` is its name. `folder` is the folder of the files, and `outbox` the file in which
     messages wait. `visible` returns what is shown of a frame, or None; `style` is how snapshots and
-    clips show it. `notify` gets a line of text for the user.
+    clips show it. `notify` gets a line of text for the user. `counted` returns the zones that are
+    drawn with the boxes, or None.
     """
 
     source: str
@@ -68,6 +70,7 @@ class ActionSettings:
     visible: Callable[[LiveFrame], Detections | None]
     style: BoxStyle
     notify: Callable[[str], None]
+    counted: Callable[[], CountedZones | None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +251,8 @@ class EventActions(Closing):
             assert path is not None
             live_frame, style = work.live_event.live_frame, self._settings.style
             found = work.live_event.visible if action.boxes else None
-            write_image(path, annotated(live_frame, found, style))
+            counted = self._settings.counted() if action.boxes else None
+            write_image(path, annotated(live_frame, found, style, counted))
         elif isinstance(action, ClipAction):
             self._start_clip(action)
         elif isinstance(action, CommandAction):
@@ -271,6 +275,7 @@ class EventActions(Closing):
                     self._settings.visible if action.boxes else lambda _: None,
                     self._settings.style,
                     self._clip_ended,
+                    self._settings.counted if action.boxes else lambda: None,
                 )
             except SsdLiveError:
                 running.frames.close()

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
+from ssd_live.analytics.zone_drawing import CountedZones, ZoneDrawer
 from ssd_live.detections import Detections
 from ssd_live.imaging.overlay import BoxStyle, Overlay
 from ssd_live.imaging.pixels import Pixels
@@ -21,23 +22,35 @@ from ssd_live.system.paths import printable
 from ssd_live.tracking.marks import Marks
 
 
-def annotated(picture: Picture | LiveFrame, found: Detections | None, style: BoxStyle) -> Pixels:
+def annotated(
+    picture: Picture | LiveFrame,
+    found: Detections | None,
+    style: BoxStyle,
+    counted: CountedZones | None = None,
+) -> Pixels:
     """Return the whole frame of `picture` with the detections `found` drawn on it in this style.
 
-    The result is uint8 BGR (H, W, 3). If `found` is None, nothing is drawn.
+    The zones `counted` are drawn too. The result is uint8 BGR (H, W, 3). If `found` is None,
+    nothing is drawn.
     """
     image = np.array(picture.frame.bgr())
-    if found is not None:
-        overlay = Overlay((image.shape[1], image.shape[0]), style=style)
-        marked = Marks().of(found, inferred=picture.inferred)
-        overlay.draw((image,), found, stale=picture.stale, marked=marked)
+    if found is None:
+        return image
+    overlay, zones = Overlay((image.shape[1], image.shape[0]), style=style), ZoneDrawer()
+    if counted is not None:
+        zones.draw(overlay, (image,), counted)
+    marked = Marks().of(found, inferred=picture.inferred)
+    overlay.draw((image,), found, stale=picture.stale, marked=marked)
+    if counted is not None:
+        zones.draw_labels(overlay, (image,), counted)
     return image
 
 
 class BoxDrawer:
-    """Draws the boxes of the frames of one live source on copies of them."""
+    """Draws the boxes and zones of the frames of one live source on copies of them."""
 
     def __init__(self) -> None:
+        self._zones = ZoneDrawer()
         self._overlay: Overlay | None = None
         self._marks = Marks()
 
@@ -47,15 +60,25 @@ class BoxDrawer:
         live_frame: LiveFrame,
         found: Detections | None,
         style: BoxStyle,
+        counted: CountedZones | None = None,
     ) -> None:
-        """Draw the detections `found` of a frame on `picture`, a yuv420p copy of the frame."""
-        if found is None or not len(found):
+        """Draw the detections `found` of a frame, and the zones `counted`, on `picture`.
+
+        `picture` is a yuv420p copy of the frame.
+        """
+        if (found is None or not len(found)) and counted is None:
             return
-        marked = self._marks.of(found, inferred=live_frame.inferred)
         size = picture.width, picture.height
-        if self._overlay is None or not self._overlay.fits(*size) or self._overlay.style != style:
+        if self._overlay is None or self._overlay.size != size or self._overlay.style != style:
             self._overlay = Overlay(size, "yuv420p", matrix_of(picture), style)
-        self._overlay.draw(planes_of(picture), found, stale=live_frame.stale, marked=marked)
+        planes = planes_of(picture)
+        if counted is not None:
+            self._zones.draw(self._overlay, planes, counted)
+        if found is not None:
+            marked = self._marks.of(found, inferred=live_frame.inferred)
+            self._overlay.draw(planes, found, stale=live_frame.stale, marked=marked)
+        if counted is not None:
+            self._zones.draw_labels(self._overlay, planes, counted)
 
 
 def write_numbers(path: Path, numbers: dict[str, Any]) -> None:

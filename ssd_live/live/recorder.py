@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ssd_live import __version__
 from ssd_live.analytics.counting import CountRecord
+from ssd_live.analytics.zone_drawing import CountedZones
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections, no_detections
 from ssd_live.errors import OutputError, SsdLiveError
@@ -48,7 +49,8 @@ class RecordingPlan:
     detections are also drawn onto the video, in the style that `style` returns. `header` is called
     at the first frame. It returns the header line of the detections file, which describes the
     source and the model. `index` is the file of the index in which the objects are found again, or
-    None; `notify` gets a line if it cannot be written.
+    None; `notify` gets a line if it cannot be written. `counted` returns the zones that are drawn
+    with the boxes, or None.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class RecordingPlan:
     header: Callable[[], Record]
     index: Path | None = None
     notify: Callable[[str], None] = lambda _: None
+    counted: Callable[[], CountedZones | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,8 @@ class Recorder:
         self._last_pts = pts
         found = self._visible(live_frame)
         if self._plan.boxes:
-            self._boxes.draw(picture, live_frame, found, self._plan.style())
+            style, counted = self._plan.style(), self._plan.counted()
+            self._boxes.draw(picture, live_frame, found, style, counted)
         self._writer.add(picture, pts)
         placed: Frame = replace(live_frame.frame, index=self.frames, pts=pts, time=pts / 1000)
         shift = placed.time - live_frame.frame.time

@@ -43,6 +43,7 @@ class RuleWatch(Closing):
                 lambda live_frame: session.visible(live_frame.detections),
                 session.style,
                 notify,
+                source.zone_watch.counted,
             ),
         )
         if self._actions.wants_frames:

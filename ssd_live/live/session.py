@@ -431,16 +431,19 @@ class LiveSession(Closing):
     def save_snapshot(
         self, picture: Picture, path: Path, done: Callable[[Path, str], None]
     ) -> None:
-        """Write the whole frame of `picture`, with its visible boxes, to the image file `path`.
+        """Write the whole frame of `picture`, with its boxes and zones, to the image file `path`.
+
+        It is a frame of the selected source.
 
         This method returns at once, because a separate thread writes the file. That thread then
         calls `done` with the path and an error message, which is empty on success.
         """
         found, style = self.visible(picture.detections), self._in_use.style
+        counted = self.stream.zone_watch.counted()
 
         def save() -> None:
             try:
-                write_image(path, annotated(picture, found, style))
+                write_image(path, annotated(picture, found, style, counted))
             except SsdLiveError as error:
                 done(path, str(error))
             else:

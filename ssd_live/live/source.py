@@ -144,6 +144,7 @@ class LiveSource(Closing):
                 self._header,
                 self.index,
                 self._notify,
+                self.zone_watch.counted,
             ),
             self._recorded,
         )

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
 from ssd_live.analytics.rules import Event, Rule, RuleWatcher
+from ssd_live.analytics.zone_drawing import CountedZones
 from ssd_live.analytics.zones import Zone
 from ssd_live.detections import Detections
 from ssd_live.imaging.crops import crop
@@ -253,6 +254,13 @@ class ZoneWatch:
             if self._counter is None:
                 return {zone.name: ZoneCounts() for zone in self._zones if zone.kind != "mask"}
             return copy.deepcopy(self._counter.counts)
+
+    def counted(self) -> CountedZones | None:
+        """Return the zones with their counts, to draw them; None if there is no line or area."""
+        zones = self._zones
+        if all(zone.kind == "mask" for zone in zones):
+            return None
+        return CountedZones(zones, self.totals())
 
     def audit(self) -> Audit:
         """Return what the verdicts say about the counts that are kept."""

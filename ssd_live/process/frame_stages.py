@@ -8,16 +8,15 @@ from typing import NamedTuple
 
 import av
 
-from ssd_live.analytics.counting import CountRecord, ZoneCounter, ZoneCounts
+from ssd_live.analytics.counting import CountRecord, ZoneCounter
 from ssd_live.analytics.rules import Event, Rule, RuleWatcher
+from ssd_live.analytics.zone_drawing import CountedZones, ZoneDrawer
 from ssd_live.analytics.zones import Zone, unmasked
 from ssd_live.detections import Detections
 from ssd_live.imaging.boxes import iou_matrix
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle, Overlay
-from ssd_live.imaging.pixels import Pixels
 from ssd_live.imaging.planes import even_sided, planes_of, writable
-from ssd_live.imaging.zone_overlay import ZoneShape, colour_in, draw_zones
 from ssd_live.pipeline.in_flight import FrameDetections
 from ssd_live.process.report import Report
 from ssd_live.tracking.marks import Marks
@@ -167,9 +166,9 @@ class Annotator:
         self._style = style
         self._overlay: Overlay | None = None
         self._marks = Marks()
-        self._zones = [zone for zone in zones if zone.kind != "mask"]
+        self._zones = tuple(zone for zone in zones if zone.kind != "mask")
         self._counter: ZoneCounter | None = None
-        self._shapes: list[ZoneShape] = []
+        self._drawer = ZoneDrawer()
 
     def __call__(self, item: FrameDetections, writer: VideoWriter) -> None:
         started = time.perf_counter()
@@ -183,11 +182,12 @@ class Annotator:
             picture = frame.native
             assert isinstance(picture, av.VideoFrame)
             planes = planes_of(picture)
-            texts = self._draw_zones(self._overlay, planes, item) if self._zones else []
+            counted = self._counted(item) if self._zones else None
+            if counted is not None:
+                self._drawer.draw(self._overlay, planes, counted)
             self._overlay.draw(planes, item.detections, stale=item.stale, marked=marked)
-            # The counts are on top of everything.
-            for shape, text in zip(self._shapes, texts, strict=False):
-                self._overlay.draw_text(planes, shape.points[0], text, shape.colour)
+            if counted is not None:
+                self._drawer.draw_labels(self._overlay, planes, counted)
         else:
             frame = even_sided(frame)
         drawn = time.perf_counter()
@@ -196,24 +196,9 @@ class Annotator:
         stages["draw"] = stages.get("draw", 0.0) + drawn - started
         stages["encode"] = stages.get("encode", 0.0) + time.perf_counter() - drawn
 
-    def _draw_zones(
-        self, overlay: Overlay, planes: Sequence[Pixels], item: FrameDetections
-    ) -> list[str]:
-        """Draw the zones, and return their labels with the counts so far."""
-        size = item.frame.width, item.frame.height
+    def _counted(self, item: FrameDetections) -> CountedZones:
+        """Return the zones with their counts so far."""
         if self._counter is None:
-            self._counter = ZoneCounter(self._zones, size)
-            self._shapes = [
-                ZoneShape(zone.pixels(size), colour_in(zone.colour), zone.kind == "area")
-                for zone in self._zones
-            ]
+            self._counter = ZoneCounter(self._zones, (item.frame.width, item.frame.height))
         self._counter.update(item.frame.time, item.detections)
-        draw_zones(overlay, planes, self._shapes)
-        return [counts_text(zone, self._counter.counts[zone.name]) for zone in self._zones]
-
-
-def counts_text(zone: Zone, counts: ZoneCounts) -> str:
-    """Return the label of a line or an area: its name and its counts so far."""
-    if zone.kind == "line":
-        return f"{zone.name}: {counts.went_in.total()} in, {counts.went_out.total()} out"
-    return f"{zone.name}: {counts.inside.total()} inside"
+        return CountedZones(self._zones, self._counter.counts)

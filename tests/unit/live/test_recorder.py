@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import av
 import numpy as np
 import pytest
 
-from ssd_live.analytics.counting import CountRecord
+from ssd_live.analytics.counting import CountRecord, ZoneCounts
 from ssd_live.analytics.rules import Event
+from ssd_live.analytics.zone_drawing import CountedZones
+from ssd_live.analytics.zones import Zone
 from ssd_live.detection.filter import DetectionFilter
 from ssd_live.detections import Detections
 from ssd_live.errors import OutputError
@@ -48,6 +51,7 @@ class Recording:
     shown: DetectionFilter | None = ALL
     style: BoxStyle = field(default_factory=BoxStyle)
     ended: list[Recorded] = field(default_factory=list)
+    counted: CountedZones | None = None
 
     def __post_init__(self) -> None:
         plan = RecordingPlan(
@@ -56,6 +60,7 @@ class Recording:
             lambda: self.shown,
             lambda: self.style,
             lambda: {"source": "test", "classes": list(CLASSES)},
+            counted=lambda: self.counted,
         )
         self.recorder = Recorder(plan, self.ended.append)
 
@@ -546,3 +551,24 @@ def test_counts_and_events_stand_in_the_log_at_the_time_of_the_recording(tmp_pat
     (count,) = second["counts"]
     assert (count["zone"], count["time"], count["direction"]) == ("Gate", 0.05, "in")
     assert [one.get("suppressed") for one in second["events"]] == [None, "pause"]
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_zones_are_drawn_with_the_boxes(tmp_path: Path, boxes: bool) -> None:
+    area = Zone("Yard", "area", ((0.1, 0.3), (0.9, 0.3), (0.9, 0.9), (0.1, 0.9)), "#ff0000")
+    mask = Zone("Tree", "mask", ((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)))
+    counted = CountedZones((area, mask), {"Yard": ZoneCounts(inside=Counter(cat=3))})
+    live_frames = _live_frames(3, (320, 180))
+    shown = {}
+    for its in (counted, None):
+        made = Recording(tmp_path / f"{its is None}.mkv", boxes=boxes, counted=its)
+        made.offer(*live_frames)
+        made.stop()
+        shown[its is None] = pictures(made.path)[1].astype(int)
+    changed = np.abs(shown[False] - shown[True]).max(-1) > 60
+    assert changed.any() == boxes
+    if boxes:
+        # Its sides, its label above the first corner, and nothing else.
+        assert changed[100:150, 30:35].any(1).mean() > 0.9
+        assert changed[30:54, 32:80].any()
+        assert not changed[70:150, 60:250].any()

@@ -180,9 +180,15 @@ def test_a_clip_is_playable_after_the_program_was_killed(tmp_path: Path, seconds
     assert _numbers(part)[:30] == list(range(30))
 
 
-def test_old_frames_are_forgotten_and_many_are_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_room", [True, False])
+def test_old_frames_are_forgotten_and_many_are_made_small(
+    has_room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have half the size if that is small enough, and are JPEG files otherwise."""
     size = frame_of(0).frame.nbytes
     monkeypatch.setattr(frame_ring, "RAW_BYTES", 20 * size)
+    if not has_room:
+        monkeypatch.setattr(frame_ring, "SMALL_BYTES", 40 * size)
     kept: list[KeptFrame] = []
     with FrameRing(3.0) as ring:
         for number in range(150):
@@ -193,11 +199,16 @@ def test_old_frames_are_forgotten_and_many_are_compressed(monkeypatch: pytest.Mo
         ring.leave(kept.append)
     # Of the last three seconds, and one more, because an event is noticed later.
     assert [frame.kept.frame.index for frame in kept] == list(range(49, 150))
-    assert sum(frame.jpeg is None for frame in kept) <= 21
+    small = kept[:-21]
+    assert all((frame.jpeg is None) == has_room for frame in small)
     for frame in kept:
         picture = frame.live_frame().frame
         assert _number_of(picture) == picture.index % 40
+        before = frame_of(picture.index).frame.planes[0].astype(int)
+        assert np.abs(picture.bgr().astype(int) - before).mean() < 4
         assert frame.nbytes <= size
+    if has_room:
+        assert {frame.nbytes for frame in small} == {size // 2}
 
 
 def test_frames_are_lost_rather_than_memory_if_compressing_is_too_slow(
@@ -210,6 +221,7 @@ def test_frames_are_lost_rather_than_memory_if_compressing_is_too_slow(
         time.sleep(0.2)
         return kept
 
+    monkeypatch.setattr(KeptFrame, "halved", slowly)
     monkeypatch.setattr(KeptFrame, "compressed", slowly)
     kept: list[KeptFrame] = []
     with FrameRing(60.0) as ring:
@@ -224,7 +236,7 @@ def test_frames_are_lost_rather_than_memory_if_compressing_is_too_slow(
 def test_compressed_frames_have_a_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
     size = frame_of(0).frame.nbytes
     monkeypatch.setattr(frame_ring, "RAW_BYTES", 5 * size)
-    monkeypatch.setattr(frame_ring, "JPEG_BYTES", 10_000)
+    monkeypatch.setattr(frame_ring, "SMALL_BYTES", 10_000)
     kept: list[KeptFrame] = []
     with FrameRing(60.0) as ring:
         for number in range(150):

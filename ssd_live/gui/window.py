@@ -107,6 +107,9 @@ class MainWindow(QMainWindow):
         self._connect_news()
         self._watch_exports()
         self._restore()
+        # Zones and rules of the sources that are open already; those of others come with them.
+        self._zones.follow()
+        self._events.follow()
         self._pulse_timer = self._timer(_PULSE_MS, self._pulse)
         self._sample_timer = self._timer(_SAMPLE_MS, self._sample)
         self._pulse()

@@ -2661,5 +2661,9 @@
         <source>Objects are hidden in a copy of a video file; open one first</source>
         <translation>영상 파일의 사본에서 물체를 가립니다. 먼저 파일을 여세요</translation>
     </message>
+    <message>
+        <source>Going on with {name}, which is there; delete it to search anew</source>
+        <translation>있는 {name} 파일로 이어 갑니다. 새로 찾으려면 그 파일을 삭제하세요</translation>
+    </message>
 </context>
 </TS>

@@ -233,7 +233,7 @@ class EventController(QObject):
         if watched.spec is None:
             return
         try:
-            save_rules(book, watched.path)
+            save_rules(book, watched.path, is_own=watched.path == rules_path(watched.spec))
         except (SsdLiveError, OSError) as error:
             self._notice.say("error", str(error), "rules")
 
@@ -276,6 +276,8 @@ class EventController(QObject):
         watched = self._selected
         if watched is None:
             return
+        if watched is not self._tried:
+            self._panel.show_result("")
         zones = [zone for zone in watched.zones if zone.kind != "mask"]
         self._panel.show_rules(
             watched.book.rules,
@@ -329,8 +331,9 @@ class EventController(QObject):
             return
         rules = (*watched.book.rules[:row], *watched.book.rules[row + 1 :])
         used = {name for rule in rules for name in rule.do}
+        gone = set(watched.book.rules[row].do) - used
         plan = watched.book.plan
-        kept = tuple(action for action in plan.actions if action.name in used)
+        kept = tuple(action for action in plan.actions if action.name not in gone)
         self._change(self._session.stream, RuleBook(rules, replace(plan, actions=kept)))
         self._show_selected()
 

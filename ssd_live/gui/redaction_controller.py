@@ -6,8 +6,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
-from ssd_live.errors import SsdLiveError
 from ssd_live.gui.capture_actions import CaptureActions
+from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.redaction_dialog import RedactionDialog
 from ssd_live.gui.review_window import ReviewWindow
@@ -34,6 +34,8 @@ class RedactionController(QObject):
         self._window, self._session, self._notice = window, session, notice
         self._capture, self._model_request = capture, model_request
         self._review: ReviewWindow | None = None
+        self._jobs = Jobs("review", self)
+        self._jobs.failed.connect(lambda text: self._notice.say("error", text, "export"))
 
     def ask(self) -> None:
         """Ask the user what to hide, and begin to search."""
@@ -56,25 +58,34 @@ class RedactionController(QObject):
         model = self._model_request()
         words = ["--model", model.model, "--backend", model.backend]
         words += ["--precision", model.precision, *arguments]
-        # What an earlier search found may be of another video.
-        review.unlink(missing_ok=True)
+        if review.exists():
+            # Decisions that were made before are not lost; whether they fit is checked later.
+            text = self.tr("Going on with {name}, which is there; delete it to search anew")
+            self._notice.say("done", text.format(name=review.name), "export")
+            self._show(source, output, review, words)
+            return
         self._capture.start_process(
             source, output, words, lambda: self._show(source, output, review, words)
         )
 
     def close(self) -> None:
-        """Close the review."""
+        """Close the review, and end the thread."""
+        self._jobs.close()
+        self._close_review()
+
+    def _close_review(self) -> None:
         if self._review is not None:
             self._review.close_threads()
             self._review.close()
 
     def _show(self, source: Path, output: Path, review: Path, words: list[str]) -> None:
-        try:
-            file = ReviewFile(review)
-        except SsdLiveError as error:
-            self._notice.say("error", str(error), "export")
-            return
-        self.close()
+        """Read a review, which takes a while if it is long, and show it."""
+        self._jobs.do(
+            lambda: ReviewFile(review), lambda file: self._open(source, output, file, words)
+        )
+
+    def _open(self, source: Path, output: Path, file: ReviewFile, words: list[str]) -> None:
+        self._close_review()
         self._review = ReviewWindow(source, file, self._window)
         self._review.write_asked.connect(lambda: self._write(source, output, words))
         self._review.show()
@@ -85,5 +96,5 @@ class RedactionController(QObject):
             text = self.tr("An export is already running; wait until it ends or cancel it")
             self._notice.say("error", text, "export")
             return
-        self.close()
+        self._close_review()
         self._capture.start_process(source, output, words)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -55,6 +55,14 @@ class ReviewWindow(QWidget):
         self._show_list()
         self._list.setCurrentRow(0)
         self._list.setFocus()
+        # A list takes letters for a search of its own, but shortcuts come first.
+        for key, slot in (
+            ("Y", self._confirm),
+            ("X", self._show_track),
+            ("Ctrl+Z", self._take_back),
+            ("Escape", self.close),
+        ):
+            QShortcut(QKeySequence(key), self, slot)
 
     def _make_widgets(self) -> None:
         self._list = QListWidget()
@@ -204,15 +212,21 @@ class ReviewWindow(QWidget):
 
     def _decide(self, review: Review) -> None:
         before = self._file.review
+        if self._store(review):
+            self._undo.append(before)
+            self._show_list()
+
+    def _store(self, review: Review) -> bool:
+        """Store a review, and show it; return whether that was possible."""
         try:
             self._file.decide(review)
         except SsdLiveError as error:
             self._say(str(error))
-            return
-        self._undo.append(before)
+            return False
         self._state.clear()
         self._show_list()
         self._show_boxes()
+        return True
 
     def _checked(self) -> tuple[int, ...]:
         return tuple(sorted({*self._file.review.checked, self._list.currentRow()}))
@@ -249,25 +263,9 @@ class ReviewWindow(QWidget):
 
     def _take_back(self) -> None:
         """Take the last decision back."""
-        if not self._undo:
-            return
-        before = self._undo.pop()
-        self._decide(before)
-        self._undo.pop()
-        self._show_list()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        is_control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
-        if event.key() == Qt.Key.Key_Y:
-            self._confirm()
-        elif event.key() == Qt.Key.Key_X:
-            self._show_track()
-        elif event.key() == Qt.Key.Key_Z and is_control:
-            self._take_back()
-        elif event.key() == Qt.Key.Key_Escape:
-            self.close()
-        else:
-            super().keyPressEvent(event)
+        if self._undo and self._store(self._undo[-1]):
+            self._undo.pop()
+            self._show_list()
 
     def _say(self, text: str) -> None:
         self._state.setText(text)

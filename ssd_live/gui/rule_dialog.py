@@ -90,7 +90,7 @@ class RuleDialog(QDialog):
         self._seconds, self._pause = QDoubleSpinBox(), QDoubleSpinBox()
         for box in (self._seconds, self._pause):
             box.setRange(0, _LONGEST_SECONDS)
-            box.setDecimals(1)
+            box.setDecimals(2)
             box.setSuffix(self.tr(" s"))
         self._pause.setToolTip(self.tr("After an event, the rule is silent for so long"))
         self._at_least = QSpinBox()
@@ -115,7 +115,7 @@ class RuleDialog(QDialog):
         self._before.setPrefix(self.tr("before: "))
         self._after.setPrefix(self.tr("after: "))
         for box in (self._before, self._after):
-            box.setDecimals(1)
+            box.setDecimals(2)
             box.setSuffix(self.tr(" s"))
         self._webhook = CheckBox(self.tr("Send to a web address"))
         self._mqtt = CheckBox(self.tr("Send to an MQTT broker"))
@@ -327,22 +327,25 @@ class RuleDialog(QDialog):
         names = []
         for wanted in self._wanted():
             # An action may have properties that this dialog does not show.
-            old = next((its for its in before if type(its) is type(wanted)), None)
-            if old is not None:
-                wanted = _with_hidden(wanted, old)
+            its_kind = [its for its in before if type(its) is type(wanted)]
+            if its_kind:
+                wanted = _with_hidden(wanted, its_kind[0])
             same = next(
                 (name for name, its in actions.items() if its == replace(wanted, name=name)), None
             )
             name = same or _free_name(wanted.name, actions)
             actions[name] = replace(wanted, name=name)
-            names.append(name)
+            # The dialog shows one of each kind; others stay as they are.
+            names += [name, *(its.name for its in its_kind[1:])]
         rule = replace(self._rule(), do=tuple(names))
         if self._row >= 0:
             rules[self._row] = rule
         else:
             rules.append(rule)
+        # What this rule alone used is not needed any more; what nobody used is the user's own.
         used = {name for its in rules for name in its.do}
-        kept = tuple(its for name, its in actions.items() if name in used)
+        gone = {its.name for its in before} - used
+        kept = tuple(its for name, its in actions.items() if name not in gone)
         book = RuleBook(tuple(rules), replace(self.book.plan, actions=kept))
         # Other rules may name zones that are not there any more.
         rules_in(json.loads(rules_text(book)), None, None)

@@ -72,7 +72,9 @@ class RuleTrial(QObject):
     def _end(self, code: int, last: str) -> None:
         assert self._folder is not None
         rows: list[dict[str, str]] = []
-        message = last.removeprefix("error: ") if code else ""
+        message = ""
+        if code:
+            message = last.removeprefix("error: ") or f"the trial failed with exit code {code}"
         if not message:
             path = Path(self._folder.name) / "events.csv"
             with path.open(encoding="utf-8", newline="") as file:

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
 from ssd_live.gui.index_thread import IndexThread
+from ssd_live.gui.notice import Notices
 from ssd_live.gui.playback import Playback
 from ssd_live.gui.search_window import SearchWindow
 from ssd_live.gui.source_controller import SourceController
@@ -33,6 +34,7 @@ class SearchController(QObject):
         sources: SourceController,
         playback: Playback,
         timeline: TimelineView,
+        notice: Notices,
         path: Path,
     ) -> None:
         super().__init__(window)
@@ -40,6 +42,8 @@ class SearchController(QObject):
         self._session, self._sources, self._playback = session, sources, playback
         self._timeline, self._path = timeline, path
         self._thread = IndexThread(path, self)
+        for signal in (self._thread.failed, self._thread.noted):
+            signal.connect(lambda text: notice.say("error", text, "index"))
         self._search: SearchWindow | None = None
         self._file: Path | None = None
         self._is_wanted = False

@@ -172,6 +172,7 @@ class SearchForm(QWidget):
         self, classes: Sequence[str], places: Sequence[str], sources: Sequence[Source]
     ) -> None:
         """Offer these names and sources; what is chosen stays if it is still there."""
+        is_gone = False
         for box, any_text, choices in (
             (self._class, self.tr("Any class"), [(name, name) for name in classes]),
             (self._place, self.tr("Anywhere"), [(name, name) for name in places]),
@@ -183,11 +184,14 @@ class SearchForm(QWidget):
         ):
             with QSignalBlocker(box):
                 chosen = box.currentData()
+                is_gone = is_gone or (chosen is not None and chosen not in dict(choices).values())
                 box.clear()
                 box.addItem(any_text, None)
                 for text, data in choices:
                     box.addItem(text, data)
                 box.setCurrentIndex(max(box.findData(chosen), 0))
+        if is_gone:
+            self._tell()
 
     def reset(self) -> None:
         """Look for everything."""

@@ -204,7 +204,13 @@ class MainWindow(QMainWindow):
         )
         self._zones.begin_tracking = self._begin_tracking
         self._search = SearchController(
-            self, session, self._sources, self._playback, self._timeline, index_path()
+            self,
+            session,
+            self._sources,
+            self._playback,
+            self._timeline,
+            self.notice,
+            index_path(),
         )
         bridge.recorded.connect(self._search.recorded)
         self._redaction = RedactionController(
@@ -551,7 +557,10 @@ class MainWindow(QMainWindow):
         if self._settings.index_recordings != was_indexed:
             self._session.use_index(index_path() if self._settings.index_recordings else None)
         if (settings.redact, settings.redact_style) != was_redacted:
-            self._session.redact(settings.redact, settings.redact_style)
+            # Classes of the command line stay in force if these were not changed.
+            is_same = settings.redact == was_redacted[0]
+            names = self._session.redacted_classes if is_same else settings.redact
+            self._session.redact(names, settings.redact_style)
             if self._session.loaded is not None:
                 self._check_redaction(self._model.in_use, self._session.loaded)
         for view in self.grid.views:

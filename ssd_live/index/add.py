@@ -60,38 +60,45 @@ def add_log(
     old = _numbers_of(index, place)
     notes = []
     tracks = pictures = 0
-    numbers = []
-    for header, frames in _sources(reader):
-        video = video_of(header)
-        if video is None and not header.hides_objects:
-            # In a redacted copy, the video of this name shows what the copy hides.
-            video = find_video(log, header)
-        video = None if video is None else resolve(video)
-        writer = SourceWriter(
-            index,
-            NewSource(
-                header.source,
-                "recording" if header.is_recording else "result",
-                place,
-                video,
-                header.width,
-                header.height,
-                recorded_at if header.recorded_at is None else header.recorded_at,
-            ),
-        )
-        _write(writer, frames)
-        if writer.number is None:
-            continue
-        numbers.append(writer.number)
-        tracks += writer.tracks
-        if video is None:
-            notes.append(f"{header.source}: has no pictures, because its video was not found")
-            continue
-        progress(f"taking pictures out of {video}")
-        try:
-            pictures += _add_pictures(index, writer.number, video, (header.width, header.height))
-        except MediaError as error:
-            notes.append(f"{header.source}: has no pictures: {error}")
+    writers: list[SourceWriter] = []
+    try:
+        for header, frames in _sources(reader):
+            video = video_of(header)
+            if video is None and not header.hides_objects:
+                # In a redacted copy, the video of this name shows what the copy hides.
+                video = find_video(log, header)
+            video = None if video is None else resolve(video)
+            writer = SourceWriter(
+                index,
+                NewSource(
+                    header.source,
+                    "recording" if header.is_recording else "result",
+                    place,
+                    video,
+                    header.width,
+                    header.height,
+                    recorded_at if header.recorded_at is None else header.recorded_at,
+                ),
+            )
+            writers.append(writer)
+            _write(writer, frames)
+            if writer.number is None:
+                continue
+            tracks += writer.tracks
+            if video is None:
+                notes.append(f"{header.source}: has no pictures, because its video was not found")
+                continue
+            progress(f"taking pictures out of {video}")
+            try:
+                pictures += _add_pictures(
+                    index, writer.number, video, (header.width, header.height)
+                )
+            except MediaError as error:
+                notes.append(f"{header.source}: has no pictures: {error}")
+    except BaseException:
+        # Half of it would be found besides what was added before.
+        delete_sources(index, [its.number for its in writers if its.number is not None])
+        raise
     if not tracks:
         raise DataError(
             f"{log}: has no tracks of a video; process the video with --track, or record while "
@@ -100,7 +107,8 @@ def add_log(
     delete_sources(index, old)
     if reader.damaged:
         notes.append(f"{reader.damaged:,} lines of the log are damaged and left out")
-    return Added(len(numbers), tracks, pictures, tuple(notes))
+    added = sum(its.number is not None for its in writers)
+    return Added(added, tracks, pictures, tuple(notes))
 
 
 def _sources(reader: LogReader) -> Iterator[tuple[LogHeader, Iterator[LogFrame]]]:

@@ -26,6 +26,12 @@ _PICTURE_QUALITY = 80
 # An object that was not seen for so long is forgotten; its id does not come back.
 _FORGET_SECONDS = 120.0
 
+# The columns of a track besides its number, in the order of `SourceWriter._write`.
+_COLUMNS = (
+    *("clock", "class", "minute", "colours", "together", "source"),
+    *("seconds", "track_id", "begin", "score", "best_time", "x1", "y1", "x2", "y2"),
+)
+
 SourceKind = Literal["recording", "result"]
 
 
@@ -120,10 +126,17 @@ class SourceWriter:
         """Write what is new."""
         if not self.tracks or not (self._changed or self._counts or self._events):
             return
+        rows: list[tuple[_Seen, int]] = []
         with self._index.writing() as database:
             number = self.number or self._add_source(database)
+            is_there = "SELECT count(*) FROM sources WHERE id = ?"
+            if database.execute(is_there, (number,)).fetchone() == (0,):
+                # It was deleted meanwhile, and must not come back.
+                self._forget()
+                return
             for track_id in self._changed:
-                self._write(database, number, self._seen[track_id])
+                seen = self._seen[track_id]
+                rows.append((seen, self._write(database, number, seen)))
             class_of, zone_of, rule_of = (
                 functools.partial(self._index.number_of, kind) for kind in ("class", "zone", "rule")
             )
@@ -164,12 +177,19 @@ class SourceWriter:
                 "UPDATE sources SET seconds = ? WHERE id = ?",
                 (self._time - (self._begin or 0.0), number),
             )
+        # Only now it is certain that they were written.
         self.number = number
+        for seen, row in rows:
+            seen.row, seen.picture = row, None
+        self._forget()
+        oldest = self._time - _FORGET_SECONDS
+        self._seen = {key: its for key, its in self._seen.items() if its.track.end >= oldest}
+
+    def _forget(self) -> None:
+        """Forget what was written."""
         self._changed.clear()
         self._counts.clear()
         self._events.clear()
-        oldest = self._time - _FORGET_SECONDS
-        self._seen = {key: its for key, its in self._seen.items() if its.track.end >= oldest}
 
     def finish(self) -> None:
         """Write the rest, and note that the source is complete."""
@@ -210,8 +230,11 @@ class SourceWriter:
         assert added.lastrowid is not None
         return added.lastrowid
 
-    def _write(self, database: sqlite3.Connection, number: int, seen: _Seen) -> None:
-        """Write an object and its places, in a `writing` block."""
+    def _write(self, database: sqlite3.Connection, number: int, seen: _Seen) -> int:
+        """Write an object and its places, in a `writing` block; return its number in the index.
+
+        What was deleted meanwhile stays deleted.
+        """
         track, recorded_at = seen.track, self._source.recorded_at
         clock = 0.0 if recorded_at is None else recorded_at + track.begin
         box, best_time = seen.picture_box or track.best_box, track.best_time
@@ -225,42 +248,56 @@ class SourceWriter:
             seen.together,
             number,
         )
-        written = database.execute(
-            "INSERT OR REPLACE INTO tracks (id, clock, class, minute, colours, together, "
-            "source, seconds, track_id, begin, score, best_time, x1, y1, x2, y2) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                seen.row,
-                *searched,
-                track.seconds,
-                track.track_id,
-                track.begin,
-                track.mean_score,
-                None if box is None else best_time,
-                *(box or (None, None, None, None)),
-            ),
+        values = (
+            *searched,
+            track.seconds,
+            track.track_id,
+            track.begin,
+            track.mean_score,
+            None if box is None else best_time,
+            *(box or (None, None, None, None)),
         )
-        seen.row = written.lastrowid
+        if seen.row is None:
+            added = database.execute(
+                f"INSERT INTO tracks ({', '.join(_COLUMNS)}) VALUES "
+                f"({', '.join('?' * len(_COLUMNS))})",
+                values,
+            )
+            assert added.lastrowid is not None
+            row = added.lastrowid
+        else:
+            row = seen.row
+            changes = ", ".join(f"{column} = ?" for column in _COLUMNS)
+            if not database.execute(
+                f"UPDATE tracks SET {changes} WHERE id = ?", (*values, row)
+            ).rowcount:
+                return row
         for (kind, name), seconds in seen.places.items():
             place = self._index.number_of(kind, name)
             database.execute(
                 "INSERT OR REPLACE INTO visits (clock, class, minute, colours, together, "
                 "source, place, track, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*searched, place, seen.row, track.seconds if seconds is None else seconds),
+                (*searched, place, row, track.seconds if seconds is None else seconds),
             )
         if seen.picture is not None:
             database.execute(
                 "INSERT OR REPLACE INTO pictures.jpegs (track, jpeg) VALUES (?, ?)",
-                (seen.row, jpeg_of(seen.picture)),
+                (row, jpeg_of(seen.picture)),
             )
-            seen.picture = None
+        return row
 
 
 def minute_of_day(clock: float) -> int | None:
-    """Return the local minute of the day of a time in seconds since 1970; None for 0, unknown."""
+    """Return the local minute of the day of a time in seconds since 1970; None for 0, unknown.
+
+    None stands for a time that has no date, too.
+    """
     if not clock:
         return None
-    local = datetime.fromtimestamp(clock)
+    try:
+        local = datetime.fromtimestamp(clock)
+    except (ValueError, OverflowError, OSError):
+        return None
     return 60 * local.hour + local.minute
 
 

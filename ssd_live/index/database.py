@@ -181,7 +181,8 @@ class Index(Closing):
         """Give the space of what was deleted back to the file system."""
         with self.reading() as database:
             for name in ("main", "pictures"):
-                database.execute(f"PRAGMA {name}.incremental_vacuum").fetchall()
+                # `execute` would do only the first step, which frees one page.
+                database.executescript(f"PRAGMA {name}.incremental_vacuum")
                 database.execute(f"PRAGMA {name}.wal_checkpoint(TRUNCATE)").fetchall()
 
     def _connected(self) -> sqlite3.Connection:
@@ -211,28 +212,43 @@ class Index(Closing):
         if version < len(STEPS):
             with self.writing() as database:
                 # Another program may have been faster.
-                (version,) = database.execute("PRAGMA main.user_version").fetchone()
-                for step in STEPS[version:]:
+                (there,) = database.execute("PRAGMA main.user_version").fetchone()
+                version = version or there
+                for step in STEPS[there:]:
                     for statement in step.split(";"):
                         database.execute(statement)
                 database.execute(f"PRAGMA main.user_version = {len(STEPS)}")
-        self._database.execute(_PICTURES)
+        with self.writing() as database:
+            database.execute(_PICTURES)
+            if not version:
+                # Pictures of an index that is gone would be shown for other objects.
+                database.execute("DELETE FROM pictures.jpegs")
 
     def _set_aside_if_damaged(self) -> None:
-        # The pictures are found by the numbers in the other file, so both go together.
         if _is_damaged(self.path, "integrity_check"):
-            self._set_aside(self.path)
+            again = "the index begins anew, add the logs again"
+            self._set_aside(self.path, again)
+            # The pictures are found by the numbers in the other file, so both go together.
             if self.pictures_path.exists():
-                self._set_aside(self.pictures_path)
-        elif _is_damaged(self.pictures_path, "schema_version"):
-            self._set_aside(self.pictures_path)
+                self._set_aside(self.pictures_path, again)
+            return
+        # To check many pictures takes long, so it is done only after trouble.
+        had_trouble = self._trouble_path.exists()
+        if _is_damaged(self.pictures_path, "integrity_check" if had_trouble else "schema_version"):
+            self._set_aside(self.pictures_path, "its pictures are gone, the rest is there")
+        self._trouble_path.unlink(missing_ok=True)
 
-    def _set_aside(self, path: Path) -> None:
+    @property
+    def _trouble_path(self) -> Path:
+        """A file that exists after a part of the index could not be read."""
+        return self.path.with_name(f"{self.path.name}-damaged")
+
+    def _set_aside(self, path: Path, result: str) -> None:
         kept = set_aside(path)
         for ending in ("-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
         where = "" if kept is None else f" (kept as {kept.name})"
-        self.notes.append(f"{path}: was damaged{where}; the index begins anew, add the logs again")
+        self.notes.append(f"{path}: was damaged{where}; {result}")
 
     def _failed(self, error: Exception) -> OutputError:
         if isinstance(error, OutputError):
@@ -244,6 +260,8 @@ class Index(Closing):
                 "try again"
             )
         if "malformed" in text or "not a database" in text:
+            with contextlib.suppress(OSError):
+                self._trouble_path.touch()
             return OutputError(f"{self.path}: is damaged; start again, so that it is set aside")
         return OutputError(
             f"{self.path}: the index cannot be used ({text}); free some space or make the folder "

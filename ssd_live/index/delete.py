@@ -1,14 +1,18 @@
 """Delete from the index: rows, pictures and, if wanted, the files of recordings."""
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssd_live.errors import OutputError
 from ssd_live.index.database import Index
+from ssd_live.index.query import part_of
 from ssd_live.system.atomic_files import os_error_text
 
 _AT_ONCE = 500
+# A part file that was changed so shortly ago belongs to a recording that goes on.
+_STILL_WRITTEN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,11 @@ def delete_sources(index: Index, numbers: Collection[int], *, files: bool = Fals
         if files:
             its_files, its_bytes = _delete_files(index, number, numbers)
             deleted_files, freed = deleted_files + its_files, freed + its_bytes
+        # In parts, so that a recording that goes on can write between them.
+        while rows := _some_rows(index, number):
+            its_tracks, its_pictures = _delete_rows(index, rows)
+            tracks, pictures = tracks + its_tracks, pictures + its_pictures
         with index.writing() as database:
-            pictures += database.execute(
-                "DELETE FROM pictures.jpegs WHERE track IN (SELECT id FROM tracks WHERE source = "
-                "?)",
-                (number,),
-            ).rowcount
-            database.execute(
-                "DELETE FROM visits WHERE track IN (SELECT id FROM tracks WHERE source = ?)",
-                (number,),
-            )
-            tracks += database.execute("DELETE FROM tracks WHERE source = ?", (number,)).rowcount
             for table in ("counts", "events"):
                 database.execute(f"DELETE FROM {table} WHERE source = ?", (number,))
             count += database.execute("DELETE FROM sources WHERE id = ?", (number,)).rowcount
@@ -69,17 +67,31 @@ def delete_tracks(index: Index, rows: Iterable[int]) -> Deleted:
     tracks = pictures = 0
     wanted = list(rows)
     for begin in range(0, len(wanted), _AT_ONCE):
-        some = wanted[begin : begin + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        with index.writing() as database:
-            pictures += database.execute(
-                f"DELETE FROM pictures.jpegs WHERE track IN ({marks})", some
-            ).rowcount
-            database.execute(f"DELETE FROM visits WHERE track IN ({marks})", some)
-            tracks += database.execute(f"DELETE FROM tracks WHERE id IN ({marks})", some).rowcount
+        its_tracks, its_pictures = _delete_rows(index, wanted[begin : begin + _AT_ONCE])
+        tracks, pictures = tracks + its_tracks, pictures + its_pictures
     if tracks:
         index.shrink()
     return Deleted(0, tracks, pictures, 0, max(before - index.bytes_on_disk(), 0))
+
+
+def _some_rows(index: Index, source: int) -> list[int]:
+    with index.reading() as database:
+        rows = database.execute(
+            "SELECT id FROM tracks WHERE source = ? LIMIT ?", (source, _AT_ONCE)
+        ).fetchall()
+    return [row for (row,) in rows]
+
+
+def _delete_rows(index: Index, rows: Sequence[int]) -> tuple[int, int]:
+    """Delete tracks with what belongs to them; return (tracks, pictures)."""
+    marks = ",".join("?" * len(rows))
+    with index.writing() as database:
+        pictures = database.execute(
+            f"DELETE FROM pictures.jpegs WHERE track IN ({marks})", rows
+        ).rowcount
+        database.execute(f"DELETE FROM visits WHERE track IN ({marks})", rows)
+        tracks = database.execute(f"DELETE FROM tracks WHERE id IN ({marks})", rows).rowcount
+    return tracks, pictures
 
 
 def _delete_files(index: Index, number: int, deleted: Collection[int]) -> tuple[int, int]:
@@ -98,14 +110,20 @@ def _delete_files(index: Index, number: int, deleted: Collection[int]) -> tuple[
         if not name:
             continue
         path = Path(name)
-        try:
-            size = path.stat().st_size
-            path.unlink()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise OutputError(
-                f"{path}: cannot be deleted ({os_error_text(error)}); check the permissions"
-            ) from error
-        count, freed = count + 1, freed + size
+        # A recording that did not end has only the other one.
+        for its in (path, part_of(path)):
+            try:
+                state = its.stat()
+                if its != path and time.time() - state.st_mtime < _STILL_WRITTEN_SECONDS:
+                    raise OutputError(f"{its}: is being written; stop the recording first")
+                its.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if isinstance(error, OutputError):
+                    raise
+                raise OutputError(
+                    f"{its}: cannot be deleted ({os_error_text(error)}); check the permissions"
+                ) from error
+            count, freed = count + 1, freed + state.st_size
     return count, freed

@@ -235,8 +235,19 @@ _ALL_OF_A_TRACK = (
 
 def _existing(path: Path) -> Path | None:
     """Return a file, or its part file, whichever exists; None if neither does."""
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    return next((its for its in (path, part) if its.is_file()), None)
+    for its in (path, part_of(path)):
+        try:
+            if its.is_file():
+                return its
+        except OSError:
+            # A folder that must not be looked into.
+            continue
+    return None
+
+
+def part_of(path: Path) -> Path:
+    """Return the name that a file has until it is complete."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
 
 
 @dataclass

@@ -28,6 +28,7 @@ from ssd_live.results.counts import count_dict
 from ssd_live.results.events import event_dict
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.system.atomic_files import os_error_text, rename_new, reserve_part
+from ssd_live.system.paths import resolve
 from ssd_live.video.recording import RecordingWriter
 
 # The queue holds half a second of frames at 30 FPS, so that a disk may stall for that long.
@@ -240,7 +241,8 @@ class Recorder:
             counts=counts,
             events=events,
         )
-        if self._index is not None and found is not None and not live_frame.stale:
+        # With every frame shown, all boxes are those of the frame before.
+        if self._index is not None and found is not None:
             self._index.add(
                 placed.time,
                 live_frame.frame,
@@ -265,8 +267,8 @@ class Recorder:
             source = NewSource(
                 header["source"],
                 "recording",
-                path.absolute(),
-                self._plan.path.absolute(),
+                resolve(path),
+                resolve(self._plan.path),
                 frame.width,
                 frame.height,
                 recorded_at,

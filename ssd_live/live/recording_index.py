@@ -17,6 +17,8 @@ from ssd_live.reporting.log import Count, Event, Found, LogFrame
 from ssd_live.reporting.summary import picture_worth
 
 _FLUSH_SECONDS = 1.0
+# Writing fails so often one after the other before it is given up.
+_MOST_FAILURES = 20
 # Frames that wait while the disk stalls. Of more, the objects are not in the index.
 MOST_WAITING = 3000
 # A better picture of an object is taken so often at most, and only if it is so much better.
@@ -94,9 +96,17 @@ class RecordingIndex:
                 for note in index.notes:
                     self._notify(note)
                 writer = SourceWriter(index, self._source)
+                failures = 0
                 while not self._end.wait(_FLUSH_SECONDS):
                     self._add_waiting(writer)
-                    writer.flush()
+                    try:
+                        writer.flush()
+                        failures = 0
+                    except SsdLiveError:
+                        # Another program may hold the file for a while; nothing is lost.
+                        failures += 1
+                        if failures == _MOST_FAILURES:
+                            raise
                 self._add_waiting(writer)
                 if self._is_complete:
                     writer.finish()

@@ -36,13 +36,13 @@ def load_rules(spec: SourceSpec) -> tuple[RuleBook, str]:
         return RuleBook(), f"the rules of this source are not used: {error}{kept}"
 
 
-def save_rules(book: RuleBook, path: Path) -> None:
+def save_rules(book: RuleBook, path: Path, *, is_own: bool = True) -> None:
     """Write a rules file, completely or not at all.
 
-    Only the user may read it, because addresses may hold passwords. Without rules, an existing file
-    is removed. Raises `OutputError` if the file cannot be written.
+    Only the user may read it, because addresses may hold passwords. Without rules, a file is
+    removed if it is the program's own one. Raises `OutputError` if the file cannot be written.
     """
-    if not book.rules:
+    if not book.rules and is_own:
         path.unlink(missing_ok=True)
         return
     with atomic_write(path, mode=0o600) as file:

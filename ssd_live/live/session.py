@@ -138,7 +138,7 @@ class LiveSession(Closing):
         pipeline.track_objects(self.tracks_objects)
         pipeline.saves_power = self._saves_power
         pipeline.tiles = self.tiles
-        pipeline.redactor = self._redactor()
+        pipeline.redact(self._redactor())
         if self._in_use.filter is not None:
             pipeline.shown_thresholds = self._in_use.filter.thresholds
         return LiveSource(
@@ -216,7 +216,8 @@ class LiveSession(Closing):
         """
         self.redacted_classes, self._redaction_style = tuple(classes), style
         for stream in self.streams:
-            stream.pipeline.redactor = self._redactor()
+            stream.pipeline.redact(self._redactor())
+            stream.show_again()
 
     def _redactor(self) -> LiveRedactor | None:
         if not self.redacted_classes:

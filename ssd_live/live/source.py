@@ -14,7 +14,7 @@ from ssd_live.live.heat_map import LiveHeatMap
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.live.seen_objects import SeenObjects
 from ssd_live.live.zone_watch import ZoneWatch
-from ssd_live.pipeline.capture import CaptureOptions
+from ssd_live.pipeline.capture import CaptureOptions, Phase
 from ssd_live.pipeline.counters import Durations, FrameCounts, total
 from ssd_live.pipeline.live import LiveFrame, LivePipeline
 from ssd_live.remote.network import ModelInfo
@@ -111,6 +111,16 @@ class LiveSource(Closing):
         capture = self.pipeline.capture
         if capture is not None and capture.state.info is not None and capture.state.info.is_still:
             capture.seek(0.0)
+
+    def show_again(self) -> None:
+        """Read the present frame again if no other one comes by itself: of an image, or a pause."""
+        capture, state = self.pipeline.capture, self.pipeline.state
+        if capture is None or state is None or state.info is None:
+            return
+        if state.info.is_still:
+            capture.seek(0.0)
+        elif state.phase is Phase.PAUSED and state.info.seekable:
+            capture.seek(state.position)
 
     def close_source(self) -> None:
         """Close the source; a recording in progress ends. `open` can open another one."""

@@ -210,8 +210,9 @@ class LivePipeline(Closing):
         self._tiled: tuple[object, ...] = ()
         # What stands in one of these masks is ignored while objects are tracked.
         self.masks: tuple[Zone, ...] = ()
-        # It hides objects in all frames before anybody gets them, or is None.
-        self.redactor: LiveRedactor | None = None
+        self._redactor: LiveRedactor | None = None
+        # Whether the last frame must not be drawn again, because it shows what is hidden now.
+        self._is_outdated = False
         # Whether inference goes on while the view is not visible.
         self.always_infers = False
         # Whether inference runs only where something moves, while objects are tracked.
@@ -314,6 +315,18 @@ class LivePipeline(Closing):
         An image alone is not tracked.
         """
         self._tracks_objects = on
+
+    @property
+    def redactor(self) -> LiveRedactor | None:
+        """What hides objects in all frames before anybody gets them, or None."""
+        return self._redactor
+
+    def redact(self, redactor: LiveRedactor | None) -> None:
+        """Hide objects in all frames from now on, or no more; earlier ones are not drawn again."""
+        with self._lock:
+            self._redactor = redactor
+            self._is_outdated = True
+            self._display.discard(Cause.CHANGED, counted=self._number)
 
     @property
     def tracks_objects(self) -> bool:
@@ -420,7 +433,7 @@ class LivePipeline(Closing):
             self._drop(live_frame, Cause.RATE_CAP)
             return
         # What must be hidden in a frame is known only after inference.
-        if self.show == "inferred" or self.redactor is not None:
+        if self.show == "inferred" or self._redactor is not None:
             waits = Cause.HIDDEN if self._is_idle else Cause.INFERENCE
             self._drop(self._to_infer.put(live_frame), waits)
             return
@@ -510,10 +523,14 @@ class LivePipeline(Closing):
 
     def _redacted(self, live_frame: LiveFrame, found: Detections | None = None) -> LiveFrame:
         """Hide what must be hidden in a frame; `found` is what the network found in it."""
-        redactor, network = self.redactor, self._network
+        redactor, network = self._redactor, self._network
         if redactor is None:
             return live_frame
         thresholds = () if network is None else network.thresholds
+        shown = self.shown_thresholds
+        if shown is not None and len(shown) == len(thresholds):
+            # What is shown with a box must be hidden.
+            thresholds = tuple(np.minimum(shown, thresholds).tolist())
         frame = redactor.redacted(
             live_frame.frame,
             live_frame.source_number,
@@ -641,6 +658,8 @@ class LivePipeline(Closing):
         while not self._stop.is_set():
             live_frame = self._to_render.take(_POLL_SECONDS)
             viewport = self._viewport
+            if self._is_outdated:
+                last, self._is_outdated = None, False
             if live_frame is not None:
                 last = live_frame
                 self._number += 1

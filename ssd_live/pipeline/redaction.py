@@ -29,7 +29,7 @@ class LiveRedactor:
         self._style = style
         self._hider: Hider | None = None
         self._made_for: tuple[object, ...] = ()
-        # The boxes of the last frames, with the times of their capture.
+        # The boxes of the last frames, with their times.
         self._last: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._source_number = -1
 
@@ -49,7 +49,10 @@ class LiveRedactor:
         if source_number != self._source_number:
             self._last.clear()
             self._source_number = source_number
-        now = frame.captured_at
+        # Times of the source, so that slow playing does not shorten it.
+        now = frame.time
+        if self._last and now < self._last[-1][0]:
+            self._last.clear()
         boxes = self._boxes(frame, found, thresholds)
         while self._last and now - self._last[0][0] > _HOLD_SECONDS:
             self._last.popleft()

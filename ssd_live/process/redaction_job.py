@@ -195,20 +195,31 @@ class RedactionJob(Job):
         """Write what will be hidden to a file. `size` describes the source as in a header."""
         # The lines need the times of the frames, and not their pixels.
         pixels = (np.empty((1, 1, 3), np.uint8),)
-        with JsonlWriter(LogPaths(review, review), self._header(size)) as lines:
+        with JsonlWriter(LogPaths(review, review), self._review_header(size)) as lines:
             for index, (pts, found, doubts) in enumerate(hidden.rest(time_base)):
                 frame = Frame(pixels, index=index, pts=pts, time=float(pts * time_base))
                 lines.add(frame, found, doubts=doubts)
             lines.finish()
 
+    def _review_header(self, size: Record) -> Record:
+        """The header of a review, by which it is known whether it is of this video."""
+        header = self._header(size)
+        # The style may still change; what is hidden does not depend on it.
+        redaction = {key: its for key, its in header["redaction"].items() if key != "style"}
+        source_bytes = self._task.source.stat().st_size
+        return {**header, "redaction": redaction, "source_bytes": source_bytes}
+
     def _write_reviewed(self, review: ReviewFile, on_progress: Callable[[Counters], None]) -> None:
         """Write the copy, and hide in it what the review says."""
         with ExitStack() as stack:
             reader = self._open_reader(stack)
-            if review.size != (reader.info.width, reader.info.height):
-                raise UsageError(
-                    f"{review.path}: is the review of another video; delete it to make it anew"
-                )
+            expected = self._review_header(_size_of(reader))
+            for key in _REVIEW_KEYS:
+                if review.header.get(key) != expected[key]:
+                    raise UsageError(
+                        f"{review.path}: is the review of another video, or of other options; "
+                        "delete it to make it anew, or give another file"
+                    )
             writer = self._open_writer(stack, reader)
             assert writer is not None
             log = self._open_log(stack, _size_of(reader))
@@ -285,6 +296,10 @@ class RedactionJob(Job):
 
         items = self._wanted_items(reader, writer.carried_streams)
         self._run_pipeline(items, None, sink, on_progress, pixels=True)
+
+
+# What must be the same when a copy is written by a review.
+_REVIEW_KEYS = ("source", "source_bytes", "width", "height", "time_base", "redaction")
 
 
 class HiddenFrames:

@@ -4,6 +4,7 @@ The file is a log of detections whose boxes are the hidden regions. Each review 
 which the last one counts.
 """
 
+import contextlib
 import json
 from array import array
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from ssd_live.system.atomic_files import os_error_text
 
 _BEGIN = b'{"review":'
 _LONGEST_LINE_BYTES = 16 * 2**20
+_ROUNDING = 0.005
 Box = tuple[float, float, float, float]
 
 
@@ -98,7 +100,9 @@ class ReviewFile:
             if not line:
                 return
             if line.startswith(_BEGIN):
-                self.review = _review_in(_parsed(line)["review"])
+                # An interrupted program may leave a part of a line.
+                with contextlib.suppress(KeyError, TypeError, ValueError):
+                    self.review = _review_in(_parsed(line)["review"])
                 continue
             record = _parsed(line)
             self._lines.offsets.append(offset)
@@ -175,7 +179,14 @@ class ReviewFile:
         line = json.dumps({"review": asdict(review)}, separators=(",", ":"))
         try:
             with self.path.open("ab") as file:
-                file.write(line.encode() + b"\n")
+                size = file.tell()
+                try:
+                    file.write(line.encode() + b"\n")
+                    file.flush()
+                except OSError:
+                    # A part of a line would damage the next one.
+                    file.truncate(size)
+                    raise
         except OSError as error:
             raise OutputError(
                 f"{self.path}: the review cannot be written ({os_error_text(error)}); free some "
@@ -189,8 +200,10 @@ class ReviewFile:
             file.seek(self._lines.offsets[number])
             record = _parsed(file.readline(_LONGEST_LINE_BYTES))
         its = record["detections"]
+        # The boxes are written with two decimals, and what is hidden must not become smaller.
+        boxes = np.array([one["box"] for one in its], np.float32).reshape(-1, 4)
         found = Detections(
-            np.array([one["box"] for one in its], np.float32).reshape(-1, 4),
+            boxes + np.array([-_ROUNDING, -_ROUNDING, _ROUNDING, _ROUNDING], np.float32),
             np.array([one["score"] for one in its], np.float32),
             np.array([one["class_id"] for one in its], np.int32),
             self.classes,

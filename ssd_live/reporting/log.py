@@ -22,8 +22,8 @@ _LONGEST_TEXT = 200
 # Times (s) and pixels beyond this are damage.
 _LARGEST_NUMBER = 1e8
 _LARGEST_SIDE = 65536
-# The year 9999, in seconds since 1970.
-_LATEST_CLOCK = 253_402_300_800.0
+# The year 3000, in seconds since 1970. Later times are damage.
+_LATEST_CLOCK = 32_503_680_000.0
 _ID_LIMIT = 2**63
 _HOW_TO = "give the .jsonl file that `process --detections` or a recording writes"
 

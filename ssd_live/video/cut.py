@@ -35,6 +35,8 @@ def cut(source: Path, target: Path, begin: float, end: float) -> float:
                 first = _copy(reader, writer, video, begin, end)
             if first is not None:
                 rename_new(part, target)
+        except MediaError:
+            raise
         except FileExistsError:
             raise OutputError(f"{target}: exists already; choose another place") from None
         except OSError as error:
@@ -61,11 +63,14 @@ def _copy(
     reader: InputContainer, writer: OutputContainer, video: Stream, begin: float, end: float
 ) -> float | None:
     """Copy the packets of the part; return the time of its first frame, or None without one."""
-    outputs = {
-        stream.index: _added(writer, stream)
-        for stream in reader.streams
-        if stream.type in _KEPT and (stream is video or stream.type != "video")
-    }
+    outputs: dict[int, Any] = {}
+    for stream in reader.streams:
+        if stream.type in _KEPT and (stream is video or stream.type != "video"):
+            # Matroska does not hold all subtitles and data, and these are left out.
+            with contextlib.suppress(ValueError):
+                outputs[stream.index] = _added(writer, stream)
+    if video.index not in outputs:
+        raise MediaError(f"{reader.name}: its codec cannot be copied; process the video again")
     key = _seek(reader, video, begin)
     first: float | None = None
     has_part = False

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 from PySide6.QtCore import Qt
@@ -16,6 +18,7 @@ from ssd_live.modelfile.file import read_model_file
 from ssd_live.pipeline.counters import FrameCounts
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
+from tests.clips import write_clip
 from tests.fake_engine import know_the_fastest, without_tensorrt
 from tests.gui.desk import Desk, part, write_model
 from tests.gui.waiting import settle, wait_until
@@ -338,3 +341,32 @@ def test_a_class_that_cannot_be_hidden_is_told(desk: Desks, cat_and_dog: ModelRe
     opened.session.redact(["cat"])
     opened.window.model_request(replace(cat_and_dog))
     wait_until(lambda: "Everything is hidden" not in opened.window.notice.text, "it is resolved")
+
+
+def test_what_is_hidden_from_now_on_is_hidden_in_a_still_picture_too(
+    desk: Desks, cat_and_dog: ModelRequest, tmp_path: Path
+) -> None:
+    picture = tmp_path / "white.png"
+    cv2.imwrite(str(picture), np.full((300, 400, 3), 255, np.uint8))
+    opened = desk(picture, model_request=cat_and_dog)
+    opened.wait_for_boxes()
+    frame = opened.view.picture
+    assert frame is not None
+    assert frame.frame.bgr().min() == 255
+    opened.session.redact(["Cat"])
+
+    def hidden() -> bool:
+        shown = opened.view.picture
+        return shown is not None and bool(shown.frame.bgr().min() == 0)
+
+    wait_until(hidden, "the cat is hidden")
+    opened.session.redact([])
+    wait_until(lambda: not hidden(), "it is shown again")
+    opened.window.open(str(write_clip(tmp_path / "a.mp4", 50)))
+    wait_until(lambda: opened.time >= 0, "the video plays")
+    opened.pause()
+    opened.session.redact(["Horse"])
+    wait_until(
+        lambda: opened.view.picture is not None and not opened.view.picture.frame.bgr().any(),
+        "everything is hidden in the pause",
+    )

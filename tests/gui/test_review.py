@@ -82,7 +82,10 @@ def _says(window: ReviewWindow, text: str) -> bool:
 
 def _press(window: ReviewWindow, key: Qt.Key, control: bool = False) -> None:
     modifier = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
-    QTest.keyClick(window, key, modifier)
+    # The list has the focus, and takes letters for a search of its own.
+    moments = part(window, QListWidget)
+    moments.setFocus()
+    QTest.keyClick(moments, key, modifier)
 
 
 def _colour(window: ReviewWindow, x: float, y: float) -> tuple[int, int, int]:
@@ -232,6 +235,9 @@ def test_from_the_video_to_its_copy(
     wait_until(copy.exists, "the copy is written")
     wait_until(lambda: "a redacted.mp4" in opened.window.notice.text, "it is told")
     assert np.stack(pictures(copy)).max() <= 2
+    # The decisions are there again.
+    opened.trigger("redact")
+    wait_until(lambda: "Going on with a redacted review" in opened.window.notice.text, "it is told")
     opened.window.open(SMALL_PATTERN)
     opened.trigger("redact")
     assert "open one first" in opened.window.notice.text

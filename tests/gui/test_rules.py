@@ -110,6 +110,19 @@ def test_a_rule_stays_as_it_is_if_nothing_is_changed(dialog: Callable[..., RuleD
         assert made.book == book
 
 
+def test_what_the_dialog_does_not_show_stays(dialog: Callable[..., RuleDialog]) -> None:
+    rule = Rule("Two", "Gate", "out", pause=0.25, do=("x", "y"))
+    other, unused = WebhookAction("y", "https://h/y"), MqttAction("z", "mqtt://h/z", picture=False)
+    book = RuleBook((rule,), ActionPlan((WebhookAction("x", "https://h/x"), other, unused)))
+    made = dialog(book, 0)
+    assert _ok(made)
+    assert made.book == book
+    made = dialog(book, 0)
+    _check(made, "Send to a web address").setChecked(False)
+    assert _ok(made)
+    assert made.book.plan.actions == (unused,)
+
+
 def test_every_field_is_used(dialog: Callable[..., RuleDialog]) -> None:
     made = dialog()
     zone, when = made.findChildren(QComboBox)[:2]

@@ -63,9 +63,12 @@ def redaction_of(request: Request) -> RedactionOptions | None:
     if request.review is not None:
         if request.review.suffix.lower() != ".jsonl":
             raise UsageError(f"{request.review}: a review is JSON lines; end the name in .jsonl")
-        for option in ("doubts", "detections"):
-            if getattr(request, option) is not None:
-                raise UsageError(f"--review has the {option} too; leave out --{option}")
+        for name in ("doubts", "detections"):
+            if getattr(request, name) is not None:
+                raise UsageError(f"--review has the {name} too; leave out --{name}")
+        for name, option in (("tracks", "tracks"), ("json_file", "json"), ("index", "index")):
+            if getattr(request, name):
+                raise UsageError(f"--review writes no other results; leave out --{option}")
     return RedactionOptions(
         names,
         request.redact_style,

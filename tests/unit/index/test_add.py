@@ -1,5 +1,6 @@
 """Logs become sources of the index, with pictures out of their videos."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ssd_live.index import add as adding
 from ssd_live.index.add import Added, add_log
 from ssd_live.index.database import Index
 from ssd_live.index.delete import delete_sources, delete_tracks
-from ssd_live.index.query import Query, count, picture_of, search, search_all, sources
+from ssd_live.index.query import Query, count, part_of, picture_of, search, search_all, sources
 from tests.clips import pictures, write_clip
 from tests.unit.index.worlds import EVENING, fill
 from tests.unit.reporting.logs import Record, found, frame, header, write_log
@@ -183,6 +184,55 @@ def test_a_file_that_cannot_be_deleted_keeps_its_source(
         assert sources(index) == [source]
         log.unlink()
         assert delete_sources(index, [source.number], files=True).sources == 1
+
+
+def test_the_part_files_of_a_crash_are_deleted_too(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "r.jsonl", header("cam", kind="recording"), *_frames())
+    (tmp_path / "r.mkv").write_bytes(bytes(1000))
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, log)
+        (source,) = sources(index)
+        parts = [path.rename(part_of(path)) for path in (log, tmp_path / "r.mkv")]
+        assert (source.playable, source.log_file) == (parts[1], parts[0])
+        with pytest.raises(OutputError, match="is being written; stop the recording first"):
+            delete_sources(index, [source.number], files=True)
+        for part in parts:
+            os.utime(part, (0, 0))
+        assert delete_sources(index, [source.number], files=True).files == 2
+        assert not any(part.exists() for part in parts)
+
+
+def test_adding_that_is_interrupted_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(tmp_path / "a.mp4")
+    log = write_log(tmp_path / "a.jsonl", header(), *_frames())
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, log)
+        before = sources(index)
+        monkeypatch.setattr(adding, "pictures_of", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            add_log(index, log)
+        assert sources(index) == before
+
+
+def test_a_folder_that_must_not_be_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write_log(tmp_path / "a.jsonl", header(), *_frames())
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, log)
+        (source,) = sources(index)
+
+        def refuse(path: Path) -> bool:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "is_file", refuse)
+        assert (source.playable, source.log_file) == (None, log)
 
 
 def test_single_tracks_are_deleted(tmp_path: Path) -> None:

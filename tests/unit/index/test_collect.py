@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from ssd_live.errors import OutputError
 from ssd_live.index.collect import SourceWriter
 from ssd_live.index.database import Index
+from ssd_live.index.delete import delete_sources, delete_tracks
 from ssd_live.index.query import Query, picture_of, places_of, search, sources
 from ssd_live.reporting.log import Found, LogFrame
 from tests.unit.index.worlds import BOX, EVENING, count, event, found, source
@@ -78,6 +80,46 @@ def test_the_newest_picture_is_kept_with_its_colours(index: Index) -> None:
     shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
     assert np.abs(shown.astype(int) - BLUE).max() < 12
+
+
+def test_what_was_deleted_does_not_come_back(index: Index) -> None:
+    writer = SourceWriter(index, source())
+    writer.add(LogFrame(0.0, (found(1), found(2)), (count(1, "Yard"),)))
+    writer.flush()
+    rows = {track.track_id: track.row for track in search(index, Query())}
+    delete_tracks(index, [rows[1]])
+    writer.add(LogFrame(1.0, (found(1), found(2), found(3)), (count(1, "Yard"),)), {1: RED})
+    writer.flush()
+    assert {track.track_id for track in search(index, Query())} == {2, 3}
+    assert search(index, Query(places=("Yard",))) == []
+    assert writer.number is not None
+    delete_sources(index, [writer.number])
+    writer.add(LogFrame(2.0, (found(2), found(4)), ()))
+    writer.finish()
+    assert (search(index, Query()), sources(index)) == ([], [])
+
+
+def test_a_write_that_fails_is_done_later(index: Index) -> None:
+    """Nothing of a track is taken for written before it is."""
+    writer = SourceWriter(index, source())
+    writer.add(LogFrame(0.0, (found(1),), ()), {1: RED})
+    with index.reading() as database:
+        database.execute("ALTER TABLE visits RENAME TO gone")
+        writer.add(LogFrame(1.0, (found(1),), (count(1, "Yard"),)))
+        with pytest.raises(OutputError):
+            writer.flush()
+        database.execute("ALTER TABLE gone RENAME TO visits")
+    writer.finish()
+    (track,) = search(index, Query(places=("Yard",)))
+    assert (track.seconds, track.colours) == (1.0, ("red",))
+    assert picture_of(index, track.row) is not None
+
+
+def test_a_time_without_a_date_is_no_time_of_day(index: Index) -> None:
+    writer = SourceWriter(index, source(recorded_at=1e15))
+    writer.add(LogFrame(0.0, (found(1),), ()))
+    writer.finish()
+    assert search(index, Query(minutes=(0, 1439))) == []
 
 
 def test_who_is_long_gone_is_forgotten(index: Index) -> None:

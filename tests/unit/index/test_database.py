@@ -15,7 +15,8 @@ from ssd_live.errors import OutputError
 from ssd_live.index import database as databases
 from ssd_live.index.collect import SourceWriter
 from ssd_live.index.database import Index, index_path
-from ssd_live.index.query import Query, count, search_all, sources
+from ssd_live.index.delete import delete_sources
+from ssd_live.index.query import Query, count, picture_of, search_all, sources
 from ssd_live.reporting.log import LogFrame
 from tests.unit.index.worlds import fill, found, source
 
@@ -96,6 +97,52 @@ def test_damaged_files_are_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "index.broken-1.db").read_bytes() == content
     # The pictures belong to the numbers in the other file.
     assert (tmp_path / "index-pictures.broken-1.db").exists()
+
+
+def test_pictures_that_cannot_be_read_are_set_aside_next_time(tmp_path: Path) -> None:
+    path, pictures = tmp_path / "index.db", tmp_path / "index-pictures.db"
+    with Index(path) as index:
+        known = fill(index, 1, sources=1, tracks=5)
+        with index.writing() as database:
+            rows = [(row, bytes(5000)) for row in range(1, 200)]
+            database.executemany("INSERT INTO pictures.jpegs VALUES (?, ?)", rows)
+        index.shrink()
+    content = pictures.read_bytes()
+    pictures.write_bytes(content[:4096] + os.urandom(len(content) - 4096))
+    told = "is damaged; start again, so that it is set aside"
+    with Index(path) as index, pytest.raises(OutputError, match=told):
+        picture_of(index, 1)
+    with Index(path) as index:
+        assert picture_of(index, 1) is None
+        assert count(index, Query()) == len(known)
+        assert ["its pictures are gone, the rest is there" in note for note in index.notes] == [
+            True
+        ]
+    with Index(path) as index:
+        assert index.notes == []
+
+
+def test_pictures_of_an_index_that_is_gone_are_not_shown_for_others(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    with Index(path) as index, index.writing() as database:
+        database.execute("INSERT INTO pictures.jpegs VALUES (1, 'old')")
+    path.unlink()
+    with Index(path) as index:
+        fill(index, 1, sources=1, tracks=5)
+        assert picture_of(index, 1) is None
+
+
+def test_what_is_deleted_gives_its_space_back(tmp_path: Path) -> None:
+    with Index(tmp_path / "index.db") as index:
+        fill(index, 1, sources=2, tracks=20)
+        with index.writing() as database:
+            rows = [(row, bytes(20_000)) for row in range(1, 60)]
+            database.executemany("INSERT OR REPLACE INTO pictures.jpegs VALUES (?, ?)", rows)
+        index.shrink()
+        before = index.bytes_on_disk()
+        deleted = delete_sources(index, [its.number for its in sources(index)])
+        assert deleted.bytes_freed > 0.9 * before
+        assert index.bytes_on_disk() < 0.1 * before
 
 
 def test_damaged_pictures_leave_the_rest(tmp_path: Path) -> None:

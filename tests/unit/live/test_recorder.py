@@ -25,6 +25,8 @@ from ssd_live.errors import OutputError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.imaging.planes import copied
+from ssd_live.index.database import Index
+from ssd_live.index.query import Query, search, sources
 from ssd_live.live import recorder as recording
 from ssd_live.live.recorder import Recorded, Recorder, RecordingPlan
 from ssd_live.live.zone_watch import LiveCount, LiveEvent
@@ -52,6 +54,7 @@ class Recording:
     style: BoxStyle = field(default_factory=BoxStyle)
     ended: list[Recorded] = field(default_factory=list)
     counted: CountedZones | None = None
+    index: Path | None = None
 
     def __post_init__(self) -> None:
         plan = RecordingPlan(
@@ -60,6 +63,7 @@ class Recording:
             lambda: self.shown,
             lambda: self.style,
             lambda: {"source": "test", "classes": list(CLASSES)},
+            index=self.index,
             counted=lambda: self.counted,
         )
         self.recorder = Recorder(plan, self.ended.append)
@@ -572,3 +576,18 @@ def test_zones_are_drawn_with_the_boxes(tmp_path: Path, boxes: bool) -> None:
         assert changed[100:150, 30:35].any(1).mean() > 0.9
         assert changed[30:54, 32:80].any()
         assert not changed[70:150, 60:250].any()
+
+
+def test_boxes_of_the_frame_before_are_found_again_too(tmp_path: Path) -> None:
+    """With every frame shown, no frame has boxes of its own."""
+    ids = replace(
+        _found((10, 20, 50, 60)), track_ids=np.array([7], np.int64), observed=np.array([True])
+    )
+    made = Recording(tmp_path / "a.mkv", index=tmp_path / "index.db")
+    made.offer(*(replace(its, stale=True) for its in _live_frames(5, found=ids)))
+    made.stop()
+    with Index(tmp_path / "index.db") as index:
+        (track,) = search(index, Query())
+        (source,) = sources(index)
+    assert (track.track_id, track.class_name) == (7, "cat")
+    assert (source.video, source.is_complete) == (tmp_path / "a.mkv", True)

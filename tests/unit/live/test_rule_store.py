@@ -27,6 +27,9 @@ def test_each_source_has_its_own_which_only_the_user_may_read() -> None:
     assert load_rules(SOURCE) == (BOOK, "")
     assert load_rules(SourceSpec("camera", "1", "Back")) == (RuleBook(), "")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    save_rules(RuleBook(), path, is_own=False)
+    assert load_rules(SOURCE) == (RuleBook(), "")
+    assert path.exists()
     save_rules(RuleBook(), path)
     assert not path.exists()
     save_rules(RuleBook(), path)

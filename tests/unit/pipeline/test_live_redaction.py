@@ -1,6 +1,7 @@
 """Objects are hidden in live frames before anybody gets them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -48,7 +49,7 @@ def _redacted(
     source_number: int = 0,
     thresholds: Sequence[float] = (0.4, 0.4),
 ) -> NDArray[np.uint8]:
-    frame = _frame(at)
+    frame = replace(_frame(), time=at)
     hidden = redactor.redacted(frame, source_number, found, thresholds)
     # The frame itself stays as it is: the decoder may own its memory.
     assert np.array_equal(frame.planes[0], _picture())
@@ -95,6 +96,9 @@ def test_a_missed_frame_shows_nothing() -> None:
     _redacted(redactor, _found(BOX), at=10.0)
     assert not _redacted(redactor, _found(), at=10.4)[COVERED].any()
     assert np.array_equal(_redacted(redactor, _found(), at=10.6), _picture())
+    # The file is played again.
+    _redacted(redactor, _found(BOX), at=11.0)
+    assert np.array_equal(_redacted(redactor, _found(), at=10.9), _picture())
     _redacted(redactor, _found(BOX), at=20.0)
     assert np.array_equal(_redacted(redactor, _found(), at=20.1, source_number=1), _picture())
 

@@ -66,6 +66,8 @@ def test_the_last_review_counts(path: Path) -> None:
     file = ReviewFile(path)
     its, _ = [file.of(_at(number)) for number in range(3)][2]
     assert its.boxes[0].tolist() == list(BOX)
+    # What was found is rounded outwards, because it was written with two decimals.
+    assert its.boxes[1] == pytest.approx([99.995, 49.995, 140.005, 130.005])
     assert [one.name for one in its] == ["person", "person"]
 
 
@@ -85,6 +87,36 @@ def test_a_file_that_is_no_review_is_refused(tmp_path: Path, content: str) -> No
         ReviewFile(tmp_path / "r.jsonl")
     with pytest.raises(DataError, match="no such file"):
         ReviewFile(tmp_path / "none.jsonl")
+
+
+def test_half_a_line_changes_nothing(path: Path) -> None:
+    ReviewFile(path).decide(Review((1,)))
+    with path.open("a") as file:
+        file.write('{"review":{"shown":[2],"hid')
+    file_ = ReviewFile(path)
+    assert file_.review == Review((1,))
+    assert file_.frames == 5
+
+
+def test_a_full_disk_leaves_no_half_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, before = ReviewFile(path), path.read_bytes()
+    whole = Path.open
+
+    def nearly_full(its: Path, mode: str = "r", **more: Any) -> Any:
+        opened = whole(its, mode, **more)
+        if mode != "ab":
+            return opened
+        opened.write(b'{"review":')
+        opened.flush()
+        opened.close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", nearly_full)
+    with pytest.raises(OutputError):
+        file.decide(Review((1,)))
+    monkeypatch.undo()
+    assert ReviewFile(path).review == Review()
+    assert path.read_bytes().startswith(before)
 
 
 def test_a_review_that_cannot_be_written_changes_nothing(

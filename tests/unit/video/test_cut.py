@@ -1,5 +1,6 @@
 """Parts of videos, copied without decoding."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,14 @@ def test_what_cannot_be_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(OutputError, match=r"cannot be written \(no space left on device"):
         cut(source, tmp_path / "x.mkv", 0.0, 1.0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "bad.mp4", "there.mkv"]
+
+
+def test_subtitles_that_matroska_does_not_hold_are_left_out(tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "plain.mp4", 30)
+    (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nHello\n")
+    words = ["ffmpeg", "-loglevel", "error", "-i", str(plain), "-i", str(tmp_path / "a.srt")]
+    words += ["-c", "copy", "-c:s", "mov_text", str(tmp_path / "a.mp4")]
+    subprocess.run(words, check=True)
+    cut(tmp_path / "a.mp4", tmp_path / "part.mkv", 0.0, 1.0)
+    assert stream_of(tmp_path / "part.mkv")["streams"] == ["video"]
+    assert len(frame_times(tmp_path / "part.mkv")) >= 25

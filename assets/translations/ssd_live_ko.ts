@@ -1417,14 +1417,6 @@
         <translation>자동</translation>
     </message>
     <message>
-        <source>Choose a file.</source>
-        <translation>파일을 선택하세요.</translation>
-    </message>
-    <message>
-        <source>Choose…</source>
-        <translation>선택…</translation>
-    </message>
-    <message>
         <source>Export</source>
         <translation>내보내기</translation>
     </message>
@@ -1457,16 +1449,8 @@
         <translation>끝은 시작보다 뒤여야 합니다.</translation>
     </message>
     <message>
-        <source>Videos</source>
-        <translation>동영상</translation>
-    </message>
-    <message>
         <source>Write the detections to a file too (.jsonl)</source>
         <translation>검출 결과도 파일(.jsonl)로 저장</translation>
-    </message>
-    <message>
-        <source>{path} exists. Press Export again to replace it.</source>
-        <translation>{path} 파일이 이미 있습니다. 덮어쓰려면 내보내기를 다시 누르세요.</translation>
     </message>
     <message>
         <source>Left out, because they are hidden: {names}</source>
@@ -2611,10 +2595,6 @@
         <translation>소리 유지</translation>
     </message>
     <message>
-        <source>Choose…</source>
-        <translation>선택…</translation>
-    </message>
-    <message>
         <source>&amp;Hide objects of</source>
         <translation>가릴 물체(&amp;H)</translation>
     </message>
@@ -2635,20 +2615,8 @@
         <translation>찾기</translation>
     </message>
     <message>
-        <source>Videos (*.mp4 *.mkv *.mov *.webm)</source>
-        <translation>영상 (*.mp4 *.mkv *.mov *.webm)</translation>
-    </message>
-    <message>
         <source>Name at least one class.</source>
         <translation>클래스를 하나 이상 쓰세요.</translation>
-    </message>
-    <message>
-        <source>Choose a file.</source>
-        <translation>파일을 선택하세요.</translation>
-    </message>
-    <message>
-        <source>{path} exists. Press Search again to replace it.</source>
-        <translation>{path} 파일이 있습니다. 바꾸려면 찾기를 다시 누르세요.</translation>
     </message>
 </context>
 <context>
@@ -2664,6 +2632,25 @@
     <message>
         <source>Going on with {name}, which is there; delete it to search anew</source>
         <translation>있는 {name} 파일로 이어 갑니다. 새로 찾으려면 그 파일을 삭제하세요</translation>
+    </message>
+</context>
+<context>
+    <name>OutputRow</name>
+    <message>
+        <source>Choose…</source>
+        <translation>선택…</translation>
+    </message>
+    <message>
+        <source>Choose a file.</source>
+        <translation>파일을 선택하세요.</translation>
+    </message>
+    <message>
+        <source>{path} exists. Press {action} again to replace it.</source>
+        <translation>{path} 파일이 있습니다. 바꾸려면 {action} 단추를 다시 누르세요.</translation>
+    </message>
+    <message>
+        <source>Videos (*.mp4 *.mkv *.mov *.webm)</source>
+        <translation>영상 (*.mp4 *.mkv *.mov *.webm)</translation>
     </message>
 </context>
 </TS>

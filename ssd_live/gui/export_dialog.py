@@ -9,17 +9,15 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from ssd_live.gui.check_box import CheckBox
+from ssd_live.gui.output_row import OutputRow
 
 # Codec of the command `process` -> its name for users.
 _CODECS = {
@@ -58,16 +56,8 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export annotated copy"))
-        # The existing file that the user was told about.
-        self._asked_about: Path | None = None
-        self._file = QLineEdit(str(source.with_name(f"{source.stem} annotated.mp4")))
-        self._file.setMinimumWidth(380)
-        choose = QPushButton(self.tr("Choose…"))
-        choose.setAutoDefault(False)
-        choose.clicked.connect(self._choose)
-        file = QHBoxLayout()
-        file.addWidget(self._file, 1)
-        file.addWidget(choose)
+        copy = source.with_name(f"{source.stem} annotated.mp4")
+        self._file = OutputRow(copy, self.tr("Export"))
         self._detections = CheckBox(self.tr("Write the detections to a file too (.jsonl)"))
         self._index = CheckBox(self.tr("Find its objects again (follows them, writes that file)"))
         self._index.toggled.connect(self._follow_index)
@@ -98,9 +88,9 @@ class ExportDialog(QDialog):
         part.addWidget(self._to)
         part.addStretch()
         file_label = QLabel(self.tr("&File"))
-        file_label.setBuddy(self._file)
+        file_label.setBuddy(self._file.field)
         form = QFormLayout()
-        form.addRow(file_label, file)
+        form.addRow(file_label, self._file)
         form.addRow("", self._detections)
         form.addRow("", self._index)
         if hidden:
@@ -133,8 +123,7 @@ class ExportDialog(QDialog):
     @property
     def plan(self) -> ExportPlan:
         """What the user chose."""
-        path = Path(self._file.text().strip()).expanduser()
-        output = path if path.suffix else path.with_name(f"{path.name}.mp4")
+        output = self._file.path
         arguments: list[str] = []
         if self._detections.isChecked():
             arguments += ["--detections", str(output.with_suffix(".jsonl"))]
@@ -149,18 +138,6 @@ class ExportDialog(QDialog):
             arguments += ["--start", f"{start:g}", "--duration", f"{end - start:g}"]
         return ExportPlan(output, arguments)
 
-    def _choose(self) -> None:
-        videos = self.tr("Videos")
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            self.windowTitle(),
-            self._file.text(),
-            f"{videos} (*.mp4 *.mkv *.mov *.webm)",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )
-        if name:
-            self._file.setText(name)
-
     def _follow_index(self, on: bool) -> None:
         if on:
             self._detections.setChecked(True)
@@ -171,15 +148,9 @@ class ExportDialog(QDialog):
 
     def _accept(self) -> None:
         problem = ""
-        if not self._file.text().strip():
-            problem = self.tr("Choose a file.")
-        elif self._part.isChecked() and self._to.value() <= self._from.value():
+        if self._part.isChecked() and self._to.value() <= self._from.value():
             problem = self.tr("The end of the part must be after its beginning.")
-        elif self.plan.output.exists() and self._asked_about != self.plan.output:
-            self._asked_about = self.plan.output
-            problem = self.tr("{path} exists. Press Export again to replace it.").format(
-                path=self.plan.output
-            )
+        problem = problem or self._file.problem()
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
         if not problem:

@@ -6,17 +6,15 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from ssd_live.gui.check_box import CheckBox
+from ssd_live.gui.output_row import OutputRow
 
 
 class RedactionDialog(QDialog):
@@ -25,7 +23,6 @@ class RedactionDialog(QDialog):
     def __init__(self, source: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Hide objects in a copy"))
-        self._asked_about: Path | None = None
         self._names = QLineEdit("Person, face")
         self._style = QComboBox()
         for style, text in (
@@ -37,22 +34,16 @@ class RedactionDialog(QDialog):
         self._closer = CheckBox(self.tr("Look for small objects too (takes longer)"))
         self._sound = CheckBox(self.tr("Keep the sound"))
         self._sound.setChecked(True)
-        self._file = QLineEdit(str(source.with_name(f"{source.stem} redacted.mp4")))
-        self._file.setMinimumWidth(360)
-        choose = QPushButton(self.tr("Choose…"))
-        choose.setAutoDefault(False)
-        choose.clicked.connect(self._choose)
-        file = QHBoxLayout()
-        file.addWidget(self._file, 1)
-        file.addWidget(choose)
+        copy = source.with_name(f"{source.stem} redacted.mp4")
+        self._file = OutputRow(copy, self.tr("Search"))
         form = QFormLayout()
         form.addRow(self.tr("&Hide objects of"), self._names)
         form.addRow(self.tr("How they are hi&dden"), self._style)
         form.addRow("", self._closer)
         form.addRow("", self._sound)
         label = QLabel(self.tr("&File"))
-        label.setBuddy(self._file)
-        form.addRow(label, file)
+        label.setBuddy(self._file.field)
+        form.addRow(label, self._file)
         note = QLabel(
             self.tr(
                 "First all frames are searched. Then you check the doubtful moments, and only "
@@ -76,8 +67,7 @@ class RedactionDialog(QDialog):
     @property
     def output(self) -> Path:
         """The file of the copy."""
-        path = Path(self._file.text().strip()).expanduser()
-        return path if path.suffix else path.with_name(f"{path.name}.mp4")
+        return self._file.path
 
     @property
     def review(self) -> Path:
@@ -96,28 +86,11 @@ class RedactionDialog(QDialog):
             arguments += ["--redact-sound", "remove"]
         return arguments
 
-    def _choose(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            self.windowTitle(),
-            self._file.text(),
-            self.tr("Videos (*.mp4 *.mkv *.mov *.webm)"),
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )
-        if name:
-            self._file.setText(name)
-
     def _accept(self) -> None:
-        problem = ""
-        if not self._names.text().strip(" ,"):
+        if self._names.text().strip(" ,"):
+            problem = self._file.problem()
+        else:
             problem = self.tr("Name at least one class.")
-        elif not self._file.text().strip():
-            problem = self.tr("Choose a file.")
-        elif self.output.exists() and self._asked_about != self.output:
-            self._asked_about = self.output
-            problem = self.tr("{path} exists. Press Search again to replace it.").format(
-                path=self.output
-            )
         self._problem.setText(problem)
         if not problem:
             self.accept()

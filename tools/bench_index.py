@@ -126,7 +126,7 @@ def recording_cost(path: Path) -> float:
         if number % _RATE == _RATE - 1:
             # A shorter second: the index writes once in it all the same.
             time.sleep(1.05)
-    writer.close(30.0, is_complete=True)
+    writer.close(30.0, (path, path))
     ended = resource.getrusage(resource.RUSAGE_SELF)
     spent = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     return spent / _SECONDS

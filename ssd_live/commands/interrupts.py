@@ -71,6 +71,9 @@ def cancelled_at_once(line: str) -> Iterator[None]:
     try:
         with on_signals(interrupted):
             yield
+        # The library of the command line may end a command that was interrupted by itself.
+        if last_resort.is_running:
+            raise CancelledError(line)
     except KeyboardInterrupt:
         raise CancelledError(line) from None
     finally:

@@ -14,6 +14,8 @@ PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
 # The same as in `detection.tiles`.
 MOST_TILES = 16
+# The year 3000, in seconds since 1970.
+_LATEST_CLOCK = 32_503_680_000.0
 
 MODEL_HELP = "Model name from `models list`, or path of a model file (.onnx)."
 BACKEND_HELP = (
@@ -63,11 +65,14 @@ def time_in(option: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text).timestamp()
+        clock = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"{option} {text!r} is not a time like 2026-11-29T18:00 (ISO 8601)"
         ) from None
+    if not 0 < clock < _LATEST_CLOCK:
+        raise UsageError(f"{option} {text!r} must be from 1970 to 2999")
+    return clock
 
 
 def tiles_in(text: str) -> int | Literal["auto"]:

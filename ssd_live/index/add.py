@@ -12,12 +12,12 @@ import numpy as np
 from ssd_live.errors import DataError, MediaError
 from ssd_live.imaging.colour_names import main_colours
 from ssd_live.index.collect import PICTURE_PIXELS, NewSource, SourceWriter
-from ssd_live.index.database import Index
-from ssd_live.index.delete import delete_sources
+from ssd_live.index.database import Index, stored
+from ssd_live.index.delete import counted, delete_sources
 from ssd_live.reporting.build import find_video
 from ssd_live.reporting.log import LogFrame, LogHeader, LogReader
 from ssd_live.reporting.pictures import Moment, pictures_of
-from ssd_live.system.paths import printable, resolve
+from ssd_live.system.paths import resolve
 
 FLUSH_SECONDS = 0.5
 # So many pictures are taken out of a video at a time, because they are kept in memory until then.
@@ -34,8 +34,8 @@ class Added:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        sources = "1 source" if self.sources == 1 else f"{self.sources} sources"
-        return f"{sources}, {self.tracks:,} tracks, {self.pictures:,} pictures"
+        numbers = (self.sources, "source"), (self.tracks, "track"), (self.pictures, "picture")
+        return ", ".join(counted(*each) for each in numbers)
 
 
 def add_log(
@@ -78,6 +78,8 @@ def add_log(
                     header.width,
                     header.height,
                     recorded_at if header.recorded_at is None else header.recorded_at,
+                    # A log may claim what it wants, so only the index itself knows this.
+                    is_own=any(old.values()),
                 ),
             )
             writers.append(writer)
@@ -101,12 +103,16 @@ def add_log(
         raise
     if not tracks:
         raise DataError(
-            f"{log}: has no tracks of a video; process the video with --track, or record while "
-            "objects are followed"
+            f"{log}: has no tracks of a video; process the video with --track two-pass, or record "
+            "while objects are followed"
         )
-    delete_sources(index, old)
+    delete_sources(index, old.keys())
+    for writer in writers:
+        # Only now, so that a crash leaves a source that is known not to be complete.
+        if writer.number is not None:
+            writer.finish()
     if reader.damaged:
-        notes.append(f"{reader.damaged:,} lines of the log are damaged and left out")
+        notes.append(f"{counted(reader.damaged, 'damaged line')} of the log left out")
     added = sum(its.number is not None for its in writers)
     return Added(added, tracks, pictures, tuple(notes))
 
@@ -131,13 +137,14 @@ def _write(writer: SourceWriter, frames: Iterator[LogFrame]) -> None:
         if monotonic() - flushed > FLUSH_SECONDS:
             writer.flush()
             flushed = monotonic()
-    writer.finish()
+    writer.flush()
 
 
-def _numbers_of(index: Index, log: Path) -> list[int]:
+def _numbers_of(index: Index, log: Path) -> dict[int, int]:
+    """Return the numbers of the sources of a log, and whether its files are the program's own."""
     with index.reading() as database:
-        rows = database.execute("SELECT id FROM sources WHERE log = ?", (printable(log),))
-        return [number for (number,) in rows.fetchall()]
+        rows = database.execute("SELECT id, is_own FROM sources WHERE log = ?", (stored(log),))
+        return dict(rows.fetchall())
 
 
 def _add_pictures(index: Index, source: int, video: Path, size: tuple[int, int]) -> int:

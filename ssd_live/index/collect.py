@@ -15,7 +15,7 @@ import cv2
 
 from ssd_live.imaging.colour_names import main_colours
 from ssd_live.imaging.pixels import Pixels
-from ssd_live.index.database import Index
+from ssd_live.index.database import Index, stored
 from ssd_live.reporting.log import Box, Count, Event, LogFrame
 from ssd_live.reporting.summary import Track
 from ssd_live.system.paths import printable
@@ -43,7 +43,7 @@ class NewSource:
     if it made only the log, of a video of the user. `log` and `video` are these files; `video` is
     None if it was not found. `width` and `height` are in pixels of the upright frames.
     `recorded_at` is the time of day of the time 0, in seconds since 1970, or None if it is not
-    known.
+    known. `is_own` is whether the program has just made both files, so that it may delete them.
     """
 
     name: str
@@ -53,6 +53,7 @@ class NewSource:
     width: int
     height: int
     recorded_at: float | None
+    is_own: bool = False
 
 
 @dataclass(eq=False)
@@ -191,11 +192,19 @@ class SourceWriter:
         self._counts.clear()
         self._events.clear()
 
-    def finish(self) -> None:
-        """Write the rest, and note that the source is complete."""
+    def finish(self, files: tuple[Path, Path] | None = None) -> None:
+        """Write the rest, and note that the source is complete.
+
+        `files` are the log and the video, if they have other names by now.
+        """
         self.flush()
         with self._index.writing() as database:
             database.execute("UPDATE sources SET is_complete = 1 WHERE id = ?", (self.number,))
+            if files is not None:
+                database.execute(
+                    "UPDATE sources SET log = ?, video = ? WHERE id = ?",
+                    (*map(stored, files), self.number),
+                )
 
     def _add_counts(self, counts: Iterable[Count]) -> None:
         for count in counts:
@@ -214,13 +223,14 @@ class SourceWriter:
     def _add_source(self, database: sqlite3.Connection) -> int:
         source = self._source
         added = database.execute(
-            "INSERT INTO sources (name, kind, log, video, width, height, recorded_at, added_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sources (name, kind, log, video, is_own, width, height, recorded_at, "
+            "added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 printable(source.name),
                 source.kind,
-                printable(source.log),
-                "" if source.video is None else printable(source.video),
+                stored(source.log),
+                "" if source.video is None else stored(source.video),
+                source.is_own,
                 source.width,
                 source.height,
                 source.recorded_at,

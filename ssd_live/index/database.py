@@ -1,6 +1,7 @@
 """Open the index, an SQLite file with the objects of recordings and results."""
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ STEPS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
         kind TEXT NOT NULL,
-        log TEXT NOT NULL,
-        video TEXT NOT NULL,
+        log NOT NULL,
+        video NOT NULL,
+        is_own INTEGER NOT NULL DEFAULT 0,
         width INTEGER NOT NULL,
         height INTEGER NOT NULL,
         recorded_at REAL,
@@ -259,6 +261,13 @@ class Index(Closing):
                 f"{self.path}: another program has been writing for over {BUSY_SECONDS:.0f} s; "
                 "try again"
             )
+        if "already exists" in text or "no such table" in text:
+            return OutputError(f"{self.path}: is not an index of ssd_live; move it away")
+        if isinstance(error, FileExistsError) or "unable to open" in text:
+            return OutputError(
+                f"{self.path}: cannot be opened; move away what has this name, and make the folder "
+                "writable"
+            )
         if "malformed" in text or "not a database" in text:
             with contextlib.suppress(OSError):
                 self._trouble_path.touch()
@@ -272,6 +281,20 @@ class Index(Closing):
 def index_path() -> Path:
     """Return the file of the index of this user."""
     return state_folder() / "index.db"
+
+
+def stored(path: Path) -> str | bytes:
+    """Return a path as the index keeps it: as text, or as bytes if it is no text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return str(path)
+
+
+def path_in(value: str | bytes) -> Path | None:
+    """Return a path that the index keeps, or None for ""."""
+    return Path(os.fsdecode(value)) if value else None
 
 
 def _is_damaged(path: Path, check: str) -> bool:

@@ -1,18 +1,18 @@
 """Delete from the index: rows, pictures and, if wanted, the files of recordings."""
 
+import re
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ssd_live.errors import OutputError
-from ssd_live.index.database import Index
-from ssd_live.index.query import part_of
+from ssd_live.index.database import Index, path_in
 from ssd_live.system.atomic_files import os_error_text
 
 _AT_ONCE = 500
 # A part file that was changed so shortly ago belongs to a recording that goes on.
 _STILL_WRITTEN_SECONDS = 10.0
+_PART = re.compile(r"\.part(-\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,26 @@ class Deleted:
     bytes_freed: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"deleted: {self.sources} sources, {self.tracks:,} tracks, {self.pictures:,} pictures, "
-            f"{self.files} files; {self.bytes_freed / 1e6:.1f} MB freed"
+        numbers = (
+            (self.sources, "source"),
+            (self.tracks, "track"),
+            (self.pictures, "picture"),
+            (self.files, "file"),
         )
+        what = ", ".join(counted(*each) for each in numbers)
+        return f"deleted: {what}; {self.bytes_freed / 1e6:.1f} MB freed"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts, such as "1 file" or "2 files"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def delete_sources(index: Index, numbers: Collection[int], *, files: bool = False) -> Deleted:
     """Delete sources with all that belongs to them, so that nothing of it can be read any more.
 
     With `files`, their logs are deleted too, unless other sources have the same one, and the videos
-    that the program recorded. A video that was processed is the user's own, and stays.
+    that the program recorded into this index. Any other video is the user's own, and stays.
 
     Raises `OutputError` if a file cannot be deleted; its source then stays in the index.
     """
@@ -98,32 +107,30 @@ def _delete_files(index: Index, number: int, deleted: Collection[int]) -> tuple[
     """Delete the files of a source, one of those that are `deleted`; return (files, bytes)."""
     with index.reading() as database:
         row = database.execute(
-            "SELECT log, video, kind FROM sources WHERE id = ?", (number,)
+            "SELECT log, video, is_own FROM sources WHERE id = ?", (number,)
         ).fetchone()
         if row is None:
             return 0, 0
-        log, video, kind = row
+        log, video, is_own = row
         others = database.execute("SELECT id FROM sources WHERE log = ?", (log,)).fetchall()
     is_shared = any(other not in deleted for (other,) in others)
     count = freed = 0
-    for name in ("" if is_shared else log, video if kind == "recording" else ""):
-        if not name:
+    for path in (None if is_shared else path_in(log), path_in(video) if is_own else None):
+        if path is None:
             continue
-        path = Path(name)
-        # A recording that did not end has only the other one.
-        for its in (path, part_of(path)):
-            try:
-                state = its.stat()
-                if its != path and time.time() - state.st_mtime < _STILL_WRITTEN_SECONDS:
-                    raise OutputError(f"{its}: is being written; stop the recording first")
-                its.unlink()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                if isinstance(error, OutputError):
-                    raise
-                raise OutputError(
-                    f"{its}: cannot be deleted ({os_error_text(error)}); check the permissions"
-                ) from error
-            count, freed = count + 1, freed + state.st_size
+        try:
+            state = path.stat()
+            age = time.time() - state.st_mtime
+            if _PART.search(path.stem) and age < _STILL_WRITTEN_SECONDS:
+                raise OutputError(f"{path}: is being written; stop the recording first")
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(
+                f"{path}: cannot be deleted ({os_error_text(error)}); check the permissions"
+            ) from error
+        count, freed = count + 1, freed + state.st_size
     return count, freed

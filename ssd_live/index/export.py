@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ssd_live.errors import SsdLiveError, UsageError
+from ssd_live.errors import OutputError, SsdLiveError, UsageError
 from ssd_live.index.database import Index
 from ssd_live.index.query import FoundTrack, Source, places_of, sources
 from ssd_live.reporting.build import ReportOptions, make_report_of
 from ssd_live.reporting.log import LogFrame, LogHeader, LogReader
 from ssd_live.results.growing_table import clock_text
 from ssd_live.results.records import write_table
+from ssd_live.system.atomic_files import os_error_text
 from ssd_live.system.paths import printable, safe_name
 from ssd_live.video.cut import cut
 
@@ -52,16 +53,22 @@ def write_clips(
 
     A clip has two seconds before and after the object, and the sound. Nothing is encoded again, so
     it begins at the key frame before. `progress` gets the path of each clip that is complete.
+    Raises `OutputError` if the folder cannot be made.
     """
     by_number = {source.number: source for source in sources(index)}
     count, failures = 0, []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({os_error_text(error)}); choose another folder"
+        ) from error
     for track in found:
         source = by_number.get(track.source)
         if source is None:
             continue
         path = _free_path(folder, _stem(track, source))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             cut(
                 _video_of(source),
                 path,
@@ -97,7 +104,7 @@ def make_selection_report(
 
     def items(source: Source) -> Iterator[LogHeader | LogFrame]:
         is_wanted = False
-        for item in LogReader(source.log_file).read():
+        for item in LogReader(source.log).read():
             if isinstance(item, LogHeader):
                 is_wanted = printable(item.source) == source.name
                 if is_wanted:
@@ -105,7 +112,7 @@ def make_selection_report(
             elif is_wanted:
                 yield _only(item, wanted[source.number])
 
-    parts = [(source.log_file, items(source), source.playable) for source in chosen]
+    parts = [(source.log, items(source), source.playable) for source in chosen]
     return make_report_of(parts, options, notify)
 
 

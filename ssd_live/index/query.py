@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ssd_live.errors import UsageError
 from ssd_live.imaging.colour_names import COLOUR_NAMES, bits_of, colours_in
 from ssd_live.index.collect import SourceKind
-from ssd_live.index.database import Index
+from ssd_live.index.database import Index, path_in
 from ssd_live.reporting.log import Box
 
 # What a search gives at a time if the caller does not say otherwise.
@@ -66,13 +66,8 @@ class Source:
 
     @property
     def playable(self) -> Path | None:
-        """The video that can be opened now, or None. A recording may still be a part file."""
-        return None if self.video is None else _existing(self.video)
-
-    @property
-    def log_file(self) -> Path:
-        """The log as it is now; it may not exist. That of a recording may still be a part file."""
-        return _existing(self.log) or self.log
+        """The video if it can be opened now, or None."""
+        return self.video if self.video is not None and is_file(self.video) else None
 
     @property
     def ended_at(self) -> float:
@@ -201,8 +196,8 @@ def sources(index: Index) -> list[Source]:
             number,
             name,
             kind,
-            Path(log),
-            Path(video) if video else None,
+            path_in(log) or Path(),
+            path_in(video),
             width,
             height,
             recorded_at,
@@ -233,21 +228,12 @@ _ALL_OF_A_TRACK = (
 )
 
 
-def _existing(path: Path) -> Path | None:
-    """Return a file, or its part file, whichever exists; None if neither does."""
-    for its in (path, part_of(path)):
-        try:
-            if its.is_file():
-                return its
-        except OSError:
-            # A folder that must not be looked into.
-            continue
-    return None
-
-
-def part_of(path: Path) -> Path:
-    """Return the name that a file has until it is complete."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+def is_file(path: Path) -> bool:
+    """Return whether a file is there; false if its folder must not be looked into."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 @dataclass

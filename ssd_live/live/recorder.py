@@ -267,11 +267,12 @@ class Recorder:
             source = NewSource(
                 header["source"],
                 "recording",
-                resolve(path),
-                resolve(self._plan.path),
+                resolve(self._log.part),
+                resolve(self._part),
                 frame.width,
                 frame.height,
                 recorded_at,
+                is_own=True,
             )
             self._index = RecordingIndex(self._plan.index, source, self._plan.notify)
 
@@ -293,15 +294,16 @@ class Recorder:
         # The video comes last: while it is a part file, `_abandon` knows that there is one.
         rename_new(self._log.part, self._plan.path.with_suffix(".jsonl"))
         rename_new(self._part, self._plan.path)
-        self._close_index(is_complete=True)
+        video = resolve(self._plan.path)
+        self._close_index((video.with_suffix(".jsonl"), video))
 
-    def _close_index(self, *, is_complete: bool) -> None:
+    def _close_index(self, files: tuple[Path, Path] | None) -> None:
         if self._index is not None:
-            self._index.close(_INDEX_SECONDS, is_complete=is_complete)
+            self._index.close(_INDEX_SECONDS, files)
 
     def _abandon(self) -> None:
         """Close the part files after an error, and delete both if the video is empty."""
-        self._close_index(is_complete=False)
+        self._close_index(None)
         self._writer.abandon()
         # The end must be reported even if the failing disk raises another error here.
         with contextlib.suppress(SsdLiveError, OSError):

@@ -42,7 +42,7 @@ class RecordingIndex:
         # The time and the worth of the last picture of each object.
         self._taken: dict[int, tuple[float, float]] = {}
         self._end = threading.Event()
-        self._is_complete = False
+        self._files: tuple[Path, Path] | None = None
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
         self._thread.start()
 
@@ -70,9 +70,12 @@ class RecordingIndex:
                 pictures[one.track_id] = picture
         self._items.put_nowait((LogFrame(time, each, counts, events), pictures))
 
-    def close(self, timeout: float, *, is_complete: bool) -> None:
-        """Write the rest, and wait so many seconds for that."""
-        self._is_complete = is_complete
+    def close(self, timeout: float, files: tuple[Path, Path] | None) -> None:
+        """Write the rest, and wait so many seconds for that.
+
+        `files` are the log and the video if the recording is complete, otherwise None.
+        """
+        self._files = files
         self._end.set()
         self._thread.join(timeout)
 
@@ -108,8 +111,8 @@ class RecordingIndex:
                         if failures == _MOST_FAILURES:
                             raise
                 self._add_waiting(writer)
-                if self._is_complete:
-                    writer.finish()
+                if self._files is not None:
+                    writer.finish(self._files)
                 else:
                     writer.flush()
         except SsdLiveError as error:

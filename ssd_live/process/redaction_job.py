@@ -1,5 +1,6 @@
 """Process one input so that objects of some classes do not show in its copy."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from ssd_live.process.report import Report
 from ssd_live.process.review import ReviewFile
 from ssd_live.results.records import JsonlWriter, LogPaths, Record
 from ssd_live.results.spool import Spool, SpooledFrame
+from ssd_live.system.atomic_files import sha256
 from ssd_live.system.standard_streams import STANDARD_INPUT, STANDARD_OUTPUT
 from ssd_live.tracking.coverage import Coverage, Doubt, covered
 from ssd_live.tracking.options import TrackingOptions
@@ -206,8 +208,13 @@ class RedactionJob(Job):
         header = self._header(size)
         # The style may still change; what is hidden does not depend on it.
         redaction = {key: its for key, its in header["redaction"].items() if key != "style"}
-        source_bytes = self._task.source.stat().st_size
-        return {**header, "redaction": redaction, "source_bytes": source_bytes}
+        with self._task.source.open("rb") as file:
+            ends = file.read(_END_BYTES)
+            size_bytes = file.seek(0, os.SEEK_END)
+            file.seek(max(size_bytes - _END_BYTES, 0))
+            ends += file.read()
+        its = {"redaction": redaction, "source_bytes": size_bytes, "source_ends": sha256(ends)}
+        return {**header, **its}
 
     def _write_reviewed(self, review: ReviewFile, on_progress: Callable[[Counters], None]) -> None:
         """Write the copy, and hide in it what the review says."""
@@ -215,7 +222,7 @@ class RedactionJob(Job):
             reader = self._open_reader(stack)
             expected = self._review_header(_size_of(reader))
             for key in _REVIEW_KEYS:
-                if review.header.get(key) != expected[key]:
+                if review.header.get(key) != expected.get(key):
                     raise UsageError(
                         f"{review.path}: is the review of another video, or of other options; "
                         "delete it to make it anew, or give another file"
@@ -299,7 +306,12 @@ class RedactionJob(Job):
 
 
 # What must be the same when a copy is written by a review.
-_REVIEW_KEYS = ("source", "source_bytes", "width", "height", "time_base", "redaction")
+_REVIEW_KEYS = (
+    *("source", "source_bytes", "source_ends", "width", "height", "time_base"),
+    *("redaction", "threshold", "tiles"),
+)
+# So many bytes at the begin and at the end of a video tell it from others.
+_END_BYTES = 1_000_000
 
 
 class HiddenFrames:

@@ -4,7 +4,6 @@ The file is a log of detections whose boxes are the hidden regions. Each review 
 which the last one counts.
 """
 
-import contextlib
 import json
 from array import array
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,9 @@ from ssd_live.system.atomic_files import os_error_text
 _BEGIN = b'{"review":'
 _LONGEST_LINE_BYTES = 16 * 2**20
 _ROUNDING = 0.005
+# In pixels; what is further away is damage.
+_LARGEST_PLACE = 1e6
+_DAMAGE = (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError)
 Box = tuple[float, float, float, float]
 
 
@@ -70,7 +72,8 @@ class _Lines:
 class ReviewFile:
     """The file `path` with what will be hidden in a video.
 
-    `header` describes the source, and `doubts` are its doubtful moments. `review` is what was
+    `header` describes the source, `size` is the (width, height) of its frames in pixels, and
+    `doubts` are its doubtful moments. `review` is what was
     decided so far. Raises `DataError` if it is not such a file.
     """
 
@@ -80,6 +83,8 @@ class ReviewFile:
         self.review = Review()
         self._lines = _Lines()
         self._next = 0
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: is not a file; give another name")
         try:
             with path.open("rb") as file:
                 self.header: Record = _parsed(file.readline(_LONGEST_LINE_BYTES))
@@ -87,11 +92,17 @@ class ReviewFile:
                     raise DataError(
                         f"{path}: is not a file for a review; delete it to make it anew"
                     )
-                self.classes: tuple[str, ...] = tuple(self.header["classes"])
+                self.classes: tuple[str, ...] = tuple(map(str, self.header["classes"]))
+                self.size = int(self.header["width"]), int(self.header["height"])
                 self._scan(file)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            reason = os_error_text(error) if isinstance(error, OSError) else "is damaged"
-            raise DataError(f"{path}: {reason}; delete it to make it anew") from error
+        except OSError as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
+        except _DAMAGE as error:
+            raise DataError(
+                f"{path}: a line of it is damaged; mend it, or delete the file to make it anew"
+            ) from error
 
     def _scan(self, file: Any) -> None:
         while True:
@@ -99,12 +110,19 @@ class ReviewFile:
             line = file.readline(_LONGEST_LINE_BYTES)
             if not line:
                 return
-            if line.startswith(_BEGIN):
-                # An interrupted program may leave a part of a line.
-                with contextlib.suppress(KeyError, TypeError, ValueError):
-                    self.review = _review_in(_parsed(line)["review"])
+            if not line.strip():
                 continue
-            record = _parsed(line)
+            try:
+                record = _parsed(line)
+            except ValueError:
+                # An interrupted program may leave a part of a line.
+                if line.startswith(_BEGIN):
+                    continue
+                raise
+            if "review" in record:
+                self.review = _review_in(record["review"])
+                continue
+            self._check(record)
             self._lines.offsets.append(offset)
             self._lines.times.append(float(record["time"]))
             for doubt in record.get("doubts", ()):
@@ -118,15 +136,20 @@ class ReviewFile:
                     )
                 )
 
+    def _check(self, record: Record) -> None:
+        """Raise an error if a frame is damaged, before anything is written."""
+        int(record["pts"])
+        for one in record["detections"]:
+            _box(one["box"])
+            float(one["score"])
+            np.int64(one.get("track_id", 0))
+            if not 0 <= int(one["class_id"]) < len(self.classes):
+                raise ValueError(record)
+
     @property
     def frames(self) -> int:
         """The number of frames."""
         return len(self._lines.offsets)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The (width, height) of the frames in pixels."""
-        return int(self.header["width"]), int(self.header["height"])
 
     def time_near(self, time: float) -> float:
         """Return the time of the frame that is the nearest to a time, in seconds."""
@@ -181,7 +204,8 @@ class ReviewFile:
             with self.path.open("ab") as file:
                 size = file.tell()
                 try:
-                    file.write(line.encode() + b"\n")
+                    # What was written last may be a part of a line.
+                    file.write(b"\n" + line.encode() + b"\n")
                     file.flush()
                 except OSError:
                     # A part of a line would damage the next one.
@@ -221,14 +245,16 @@ def _parsed(line: bytes) -> Record:
 
 
 def _review_in(value: dict[str, Any]) -> Review:
-    return Review(
-        _numbers(value["shown"]),
-        tuple(
-            HiddenRegion(float(its["begin"]), float(its["end"]), _box(its["box"]))
-            for its in value["hidden"]
-        ),
-        _numbers(value["checked"]),
-    )
+    """Return a review. Raises an error if it makes no sense, because it may hide too little."""
+    regions = [
+        HiddenRegion(float(its["begin"]), float(its["end"]), _box(its["box"]))
+        for its in value["hidden"]
+    ]
+    for its in regions:
+        x1, y1, x2, y2 = its.box
+        if not (its.begin <= its.end and x1 < x2 and y1 < y2):
+            raise ValueError(its)
+    return Review(_numbers(value["shown"]), tuple(regions), _numbers(value["checked"]))
 
 
 def _numbers(values: Iterable[Any]) -> tuple[int, ...]:
@@ -237,4 +263,7 @@ def _numbers(values: Iterable[Any]) -> tuple[int, ...]:
 
 def _box(values: Sequence[Any]) -> Box:
     x1, y1, x2, y2 = map(float, values)
+    if not all(abs(value) < _LARGEST_PLACE for value in (x1, y1, x2, y2)):
+        # This is so for NaN too.
+        raise ValueError(values)
     return x1, y1, x2, y2

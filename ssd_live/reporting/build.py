@@ -136,7 +136,7 @@ def _section(
     try:
         return with_pictures(summary, video, share)
     except MediaError as error:
-        if named is not None:
+        if named in options.videos:
             raise
         return without_pictures(summary, f"There are no pictures: {error}.")
 

@@ -171,7 +171,7 @@ def _header(record: dict[str, Any]) -> LogHeader | None:
     assert isinstance(width, int)
     assert isinstance(height, int)
     return LogHeader(
-        source[: 20 * _LONGEST_TEXT],
+        _readable(source[: 20 * _LONGEST_TEXT]),
         width,
         height,
         record.get("time_base") is None,
@@ -290,7 +290,12 @@ def _number(value: Any) -> float:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
-    return value[:_LONGEST_TEXT]
+    return _readable(value[:_LONGEST_TEXT])
+
+
+def _readable(text: str) -> str:
+    """Return a text without halves of characters, with which nothing can be written."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _track_id(value: Any) -> int:

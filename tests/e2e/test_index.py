@@ -70,7 +70,7 @@ def test_a_processed_video_is_found_again(tmp_path: Path, process: Run, ssd: Run
     assert answer.out.splitlines()[-1] == f"{len(late)} found, the newest 1 are shown"
     (source,) = _rows(ssd("index", "list", "--json"))
     assert (source["name"], source["kind"], source["tracks"]) == (SAMPLE.name, "result", len(every))
-    assert "1 sources in " in ssd("index", "list").out
+    assert "1 source in " in ssd("index", "list").out
 
 
 def test_a_search_is_exported(tmp_path: Path, log: Path, ssd: Run) -> None:
@@ -98,23 +98,21 @@ def test_what_is_deleted_is_gone(
     tmp_path: Path, log: Path, ssd: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssd("index", "add", log)
-    assert (
-        "0 sources, 1 tracks, 1 pictures" in ssd("index", "delete", "--class", "car", "--yes").out
-    )
+    assert "0 sources, 1 track, 1 picture" in ssd("index", "delete", "--class", "car", "--yes").out
     assert [row["class"] for row in _rows(ssd("index", "search", "--json"))] == ["person"]
     monkeypatch.setattr("typer.confirm", lambda question, default: False)
     answer = ssd("index", "delete", "--source", "1")
     assert (answer.code, answer.err) == (130, "nothing was deleted\n")
     assert "0 sources" in ssd("index", "delete", "--older-than", "1", "--yes").out
     assert "0 sources" in ssd("index", "delete", "--missing", "--yes").out
-    assert "1 sources, 1 tracks" in ssd("index", "delete", "--source", "1", "--files", "--yes").out
+    assert "1 source, 1 track" in ssd("index", "delete", "--source", "1", "--files", "--yes").out
     assert not log.exists()
     assert (tmp_path / "a.mp4").exists()
     write_log(log, header(), frame(0.0, found(track_id=1)))
     ssd("index", "add", log, "--video", tmp_path / "a.mp4")
     log.unlink()
     assert "log is missing" in ssd("index", "list").out
-    assert "1 sources, 1 tracks" in ssd("index", "delete", "--missing", "--yes").out
+    assert "1 source, 1 track" in ssd("index", "delete", "--missing", "--yes").out
 
 
 @pytest.mark.parametrize(
@@ -123,6 +121,16 @@ def test_what_is_deleted_is_gone(
         (("search", "--class", "cat"), "the index has no class 'cat'; it has: car, person"),
         (("search", "--hours", "25-3"), "--hours '25-3' must be two times of day like 22:00-6:00"),
         (("search", "--seconds", "x"), "--seconds 'x' must be like 5 or 5-60"),
+        (("search", "--seconds", "5-1"), "the second number must be the larger one"),
+        (("search", "--hours", "22-24:30"), "must be two times of day like 22:00-6:00"),
+        (("search", "--class", ""), "an option of the search is empty; give its value"),
+        (("delete", "--source", "1", "--class", ""), "an option of the search is empty"),
+        (
+            ("search", "--since", "2026-11-28", "--until", "2026-11-27"),
+            "--since must be before --until; swap them",
+        ),
+        (("search", "--since", "0001-01-02"), "must be from 1970 to 2999"),
+        (("export", "--clips", "{log}"), "cannot be made (file exists); choose another folder"),
         (("search", "--since", "now"), "--since 'now' is not a time like 2026-11-29T18:00"),
         (("search", "--source", "a"), "--source 'a' must be numbers like 3,5; see index list"),
         (("search", "--colour", "mauve"), "'mauve' is not a colour; choose of black"),
@@ -147,6 +155,31 @@ def test_one_line_says_what_is_wrong(
     assert answer.code in (1, 2)
     assert text in answer.err.splitlines()[-1]
     assert answer.err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_condition_that_allows_everything_deletes_no_source(log: Path, ssd: Run) -> None:
+    ssd("index", "add", log)
+    answer = ssd("index", "delete", "--source", "1", "--seconds", "0", "--yes")
+    assert "0 sources, 2 tracks" in answer.out
+
+
+def test_an_interrupt_is_told(tmp_path: Path, own_engines: Path) -> None:
+    frames = [frame(n / 25, *(found(track_id=k) for k in range(1, 20))) for n in range(30_000)]
+    log = write_log(tmp_path / "big.jsonl", header(), *frames)
+    with (
+        subprocess.Popen(
+            [sys.executable, str(CHECKOUT / "main.py"), "index", "add", str(log)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+        Index(index_path()) as index,
+    ):
+        wait_until(lambda: count(index, Query()) > 0, what="the first tracks")
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+        assert (running.returncode, err) == (130, "interrupted\n")
+        assert sources(index) == []
 
 
 @pytest.mark.parametrize(

@@ -11,50 +11,54 @@ from ssd_live.commands.options import Json
 
 @dataclass(frozen=True)
 class Criteria:
-    """The options that say which objects are meant; an empty one allows everything."""
+    """The options that say which objects are meant; without one, everything is allowed."""
 
     classes: Annotated[
-        str, typer.Option("--class", metavar="A,B", help="Objects of one of these classes.")
-    ] = ""
+        str | None, typer.Option("--class", metavar="A,B", help="Objects of one of these classes.")
+    ] = None
     zones: Annotated[
-        str,
+        str | None,
         typer.Option("--zone", metavar="A,B", help="Objects that met one of these zones or rules."),
-    ] = ""
+    ] = None
     sources: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source",
             metavar="N,M",
             help="Objects in these sources, by their numbers in the list.",
         ),
-    ] = ""
+    ] = None
     since: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="TIME", help="Objects that came at this time or later (ISO 8601)."),
-    ] = ""
+    ] = None
     until: Annotated[
-        str, typer.Option(metavar="TIME", help="Objects that came before this time (ISO 8601).")
-    ] = ""
+        str | None,
+        typer.Option(metavar="TIME", help="Objects that came before this time (ISO 8601)."),
+    ] = None
     hours: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="FROM-TO", help="Objects that came between these hours: 22:00-6:00."),
-    ] = ""
+    ] = None
     seconds: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FROM-TO",
             help="Objects that were seen for so long, or that were in the zone for so long if "
             "--zone is given: 5-60, or 5 for at least 5.",
         ),
-    ] = ""
+    ] = None
     colours: Annotated[
-        str,
+        str | None,
         typer.Option("--colour", metavar="A,B", help="Objects with one of these main colours."),
-    ] = ""
+    ] = None
     together: Annotated[
         int,
         typer.Option(
-            metavar="N", min=1, help="Objects that were seen with so many of their class at once."
+            metavar="N",
+            min=1,
+            max=10_000,
+            help="Objects that were seen with so many of their class at once.",
         ),
     ] = 1
 
@@ -68,7 +72,9 @@ class SearchRequest(Criteria):
         "everything."
     )
 
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="List at most N objects.")] = 50
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100_000, help="List at most N objects.")
+    ] = 50
     as_json: Json = False
 
     def run(self) -> None:
@@ -105,7 +111,9 @@ class ExportRequest(Criteria):
             help="Write a page with the timeline, heat map and pictures of the objects, as .html.",
         ),
     ] = None
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Export at most N objects.")] = 1000
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100_000, help="Export at most N objects.")
+    ] = 1000
 
     def run(self) -> None:
         """Run the command with these options."""

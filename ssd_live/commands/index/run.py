@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.index.add import add_log
 from ssd_live.index.database import Index, index_path
-from ssd_live.index.delete import delete_sources, delete_tracks
+from ssd_live.index.delete import counted, delete_sources, delete_tracks
 from ssd_live.index.export import make_selection_report, write_clips, write_csv
 from ssd_live.index.query import (
     FoundTrack,
     Query,
     Source,
     count,
+    is_file,
     places_of,
     search,
     search_all,
@@ -44,6 +46,7 @@ _DAY_SECONDS = 86_400.0
 _HOURS = re.compile(r"(\d{1,2})(?::(\d{2}))?-(\d{1,2})(?::(\d{2}))?")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 _LAST_MINUTE = 24 * 60 - 1
+_LONGEST_NAME = 60
 
 
 def opened() -> Index:
@@ -92,7 +95,7 @@ def show_sources(as_json: bool) -> None:
     for source in found:
         table.add_row(
             str(source.number),
-            one_line(source.name),
+            _shortened(source.name),
             source.kind,
             "" if source.recorded_at is None else _short(source.recorded_at),
             clock(source.seconds, 0),
@@ -100,7 +103,7 @@ def show_sources(as_json: bool) -> None:
             _state(source),
         )
     Console(width=200, emoji=False).print(table, markup=False)
-    print(f"{len(found)} sources in {index_path()}")
+    print(f"{counted(len(found), 'source')} in {index_path()}")
 
 
 def show_found(request: SearchRequest) -> None:
@@ -124,7 +127,7 @@ def show_found(request: SearchRequest) -> None:
         source = names.get(track.source)
         table.add_row(
             clock(track.begin) if track.clock is None else _short(track.clock),
-            one_line(source.name) if source else "",
+            _shortened(source.name) if source else "",
             one_line(track.class_name),
             str(track.track_id),
             f"{track.seconds:.1f}",
@@ -187,7 +190,8 @@ def delete(request: DeleteRequest) -> None:
     Raises `UsageError` if no option says which, and `CancelledError` if the user says no.
     """
     query = query_of(request)
-    is_whole = query == Query(sources=query.sources)
+    criteria = {field.name: getattr(request, field.name) for field in fields(Criteria)}
+    is_whole = criteria == {**dict.fromkeys(criteria), "sources": request.sources, "together": 1}
     chooses_sources = request.older_than is not None or request.missing
     if is_whole and not query.sources and not chooses_sources:
         raise UsageError(
@@ -201,8 +205,8 @@ def delete(request: DeleteRequest) -> None:
     with opened() as index:
         if is_whole:
             chosen = _chosen(sources(index), query.sources, request)
-            what = "1 source" if len(chosen) == 1 else f"{len(chosen)} sources"
-            what += f" with {sum(source.tracks for source in chosen):,} tracks"
+            tracks = sum(source.tracks for source in chosen)
+            what = f"{counted(len(chosen), 'source')} with {counted(tracks, 'track')}"
             if request.files:
                 what += ", and the files"
             _confirm(what, request)
@@ -210,21 +214,28 @@ def delete(request: DeleteRequest) -> None:
             print(delete_sources(index, numbers, files=request.files))
         else:
             rows = [track.row for track in search_all(index, query)]
-            _confirm(f"{len(rows):,} tracks with their pictures", request)
+            _confirm(f"{counted(len(rows), 'track')} with their pictures", request)
             print(delete_tracks(index, rows))
 
 
 def query_of(criteria: Criteria) -> Query:
     """Return the query that the options stand for. Raises `UsageError` if one is not valid."""
+    for field in fields(Criteria):
+        if getattr(criteria, field.name) == "":
+            raise UsageError("an option of the search is empty; give its value, or leave it out")
+    begin = time_in("--since", criteria.since or "")
+    end = time_in("--until", criteria.until or "")
+    if begin is not None and end is not None and begin >= end:
+        raise UsageError("--since must be before --until; swap them")
     return Query(
-        names_in(criteria.classes),
-        names_in(criteria.zones),
-        _numbers_in(criteria.sources),
-        time_in("--since", criteria.since),
-        time_in("--until", criteria.until),
-        _hours_in(criteria.hours),
-        _seconds_in(criteria.seconds),
-        names_in(criteria.colours),
+        names_in(criteria.classes or ""),
+        names_in(criteria.zones or ""),
+        _numbers_in(criteria.sources or ""),
+        begin,
+        end,
+        _hours_in(criteria.hours or ""),
+        _seconds_in(criteria.seconds or ""),
+        names_in(criteria.colours or ""),
         criteria.together,
     )
 
@@ -248,7 +259,7 @@ def _chosen(
         for source in found
         if (not numbers or source.number in numbers)
         and (limit is None or source.ended_at < limit)
-        and (not request.missing or not source.log_file.exists())
+        and (not request.missing or not is_file(source.log))
     ]
 
 
@@ -269,7 +280,8 @@ def _hours_in(text: str) -> tuple[int, int] | None:
         return None
     found = _HOURS.fullmatch(text)
     values = [int(value or 0) for value in found.groups()] if found else [99]
-    if values[0] > 23 or values[1] > 59 or values[2] > 24 or values[3] > 59:
+    is_late = 60 * values[2] + values[3] > 24 * 60 if found else True
+    if is_late or values[0] > 23 or values[1] > 59 or values[3] > 59:
         raise UsageError(f"--hours {text!r} must be two times of day like 22:00-6:00")
     # The end is not included: 8-9 is the hour from 8:00 to 8:59.
     begin, end = 60 * values[0] + values[1], min(60 * values[2] + values[3] - 1, _LAST_MINUTE)
@@ -282,7 +294,10 @@ def _seconds_in(text: str) -> tuple[float, float | None]:
     found = _SECONDS.fullmatch(text)
     if found is None:
         raise UsageError(f"--seconds {text!r} must be like 5 or 5-60")
-    return float(found[1]), float(found[2]) if found[2] else None
+    least, most = float(found[1]), float(found[2]) if found[2] else None
+    if most is not None and most < least:
+        raise UsageError(f"--seconds {text!r}: the second number must be the larger one")
+    return least, most
 
 
 def _table(names: Sequence[str], *right: str) -> Table:
@@ -293,12 +308,18 @@ def _table(names: Sequence[str], *right: str) -> Table:
     return Table(*columns, box=None, pad_edge=False)
 
 
+def _shortened(name: str) -> str:
+    """Return a name that leaves room for other columns."""
+    text = one_line(name)
+    return text if len(text) <= _LONGEST_NAME else f"…{text[-_LONGEST_NAME:]}"
+
+
 def _short(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}"
 
 
 def _state(source: Source) -> str:
-    if not source.log_file.exists():
+    if not is_file(source.log):
         return "log is missing"
     if source.playable is None:
         return "video is missing"

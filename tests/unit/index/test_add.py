@@ -13,7 +13,7 @@ from ssd_live.index import add as adding
 from ssd_live.index.add import Added, add_log
 from ssd_live.index.database import Index
 from ssd_live.index.delete import delete_sources, delete_tracks
-from ssd_live.index.query import Query, count, part_of, picture_of, search, search_all, sources
+from ssd_live.index.query import Query, count, picture_of, search, search_all, sources
 from tests.clips import pictures, write_clip
 from tests.unit.index.worlds import EVENING, fill
 from tests.unit.reporting.logs import Record, found, frame, header, write_log
@@ -46,7 +46,7 @@ def test_a_log_with_its_video(tmp_path: Path) -> None:
     with Index(tmp_path / "index.db") as index:
         added = add_log(index, log, progress=steps.append)
         assert added == Added(1, 1, 1)
-        assert str(added) == "1 source, 1 tracks, 1 pictures"
+        assert str(added) == "1 source, 1 track, 1 picture"
         assert steps == [f"taking pictures out of {clip}"]
         (source,) = sources(index)
         assert (source.name, source.kind, source.log, source.video) == (
@@ -114,7 +114,7 @@ def test_several_sources_images_and_what_is_missing(tmp_path: Path) -> None:
         assert second.startswith("b.mp4: has no pictures: ")
         # The video of this name shows what was hidden.
         assert third == "c.mp4: has no pictures, because its video was not found"
-        assert fourth == "1 lines of the log are damaged and left out"
+        assert fourth == "1 damaged line of the log left out"
         assert {its.name for its in sources(index)} == {"a.mp4", "b.mp4", "c.mp4"}
         copy = write_clip(tmp_path / "copy.mp4")
         videos = {"c.mp4": copy}
@@ -129,12 +129,19 @@ def test_a_log_without_tracks_is_refused(tmp_path: Path) -> None:
         assert sources(index) == []
 
 
+def _own(index: Index) -> None:
+    """As if the program had recorded all files of the index."""
+    with index.writing() as database:
+        database.execute("UPDATE sources SET is_own = 1")
+
+
 def test_deleting_leaves_nothing_that_can_be_read(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
     log = write_log(tmp_path / "a.jsonl", header("geheim.mp4", kind="recording"), *_frames())
     clip.rename(tmp_path / "a.mkv")
     with Index(tmp_path / "index.db") as index:
         add_log(index, log)
+        _own(index)
         (track,) = search(index, Query())
         jpeg = picture_of(index, track.row)
         assert jpeg is not None
@@ -142,7 +149,7 @@ def test_deleting_leaves_nothing_that_can_be_read(tmp_path: Path) -> None:
         deleted = delete_sources(index, [source.number], files=True)
         assert (deleted.sources, deleted.tracks, deleted.pictures, deleted.files) == (1, 1, 1, 2)
         assert deleted.bytes_freed > 1000
-        assert "deleted: 1 sources, 1 tracks, 1 pictures, 2 files; " in str(deleted)
+        assert "deleted: 1 source, 1 track, 1 picture, 2 files; " in str(deleted)
         for table in ("sources", "tracks", "visits", "counts", "events", "pictures.jpegs"):
             with index.reading() as database:
                 assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
@@ -186,20 +193,56 @@ def test_a_file_that_cannot_be_deleted_keeps_its_source(
         assert delete_sources(index, [source.number], files=True).sources == 1
 
 
-def test_the_part_files_of_a_crash_are_deleted_too(tmp_path: Path) -> None:
+def test_only_files_that_the_program_made_are_deleted(tmp_path: Path) -> None:
+    """A log may claim to be of a recording, and stand beside somebody's video."""
     log = write_log(tmp_path / "r.jsonl", header("cam", kind="recording"), *_frames())
     (tmp_path / "r.mkv").write_bytes(bytes(1000))
     with Index(tmp_path / "index.db") as index:
         add_log(index, log)
         (source,) = sources(index)
-        parts = [path.rename(part_of(path)) for path in (log, tmp_path / "r.mkv")]
-        assert (source.playable, source.log_file) == (parts[1], parts[0])
+        assert (source.kind, source.video) == ("recording", tmp_path / "r.mkv")
+        assert delete_sources(index, [source.number], files=True).files == 1
+    assert not log.exists()
+    assert (tmp_path / "r.mkv").exists()
+
+
+def test_a_recording_that_goes_on_is_not_deleted(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "r.part-2.jsonl", header("cam", kind="recording"), *_frames())
+    video = tmp_path / "r.part-2.mkv"
+    video.write_bytes(bytes(1000))
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, log)
+        _own(index)
+        # Added again, it is still the program's own.
+        add_log(index, log)
+        (source,) = sources(index)
+        assert (source.playable, source.log) == (video, log)
         with pytest.raises(OutputError, match="is being written; stop the recording first"):
             delete_sources(index, [source.number], files=True)
-        for part in parts:
+        for part in (log, video):
             os.utime(part, (0, 0))
         assert delete_sources(index, [source.number], files=True).files == 2
-        assert not any(part.exists() for part in parts)
+        assert not log.exists()
+        assert not video.exists()
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    names = [os.fsdecode(name) for name in (b"\xffa.jsonl", b"\xfea.jsonl")]
+    with Index(tmp_path / "index.db") as index:
+        for name in names:
+            add_log(index, write_log(tmp_path / name, header("a.mp4"), *_frames()))
+        assert {source.log.name for source in sources(index)} == set(names)
+        numbers = [source.number for source in sources(index)]
+        assert delete_sources(index, numbers, files=True).files == 2
+
+
+def test_texts_with_halves_of_characters(tmp_path: Path) -> None:
+    lines = [frame(0.0, found(track_id=1, name="A\ud800B"))]
+    lines[0]["counts"] = [counted(0.0, "Z\udfff", "entered")]
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, write_log(tmp_path / "a.jsonl", header("s\ud800"), *lines))
+        assert [its.name for its in sources(index)] == ["s?"]
+        assert search(index, Query(places=("Z?",)))[0].class_name == "A?B"
 
 
 def test_adding_that_is_interrupted_leaves_what_was_there(
@@ -232,7 +275,7 @@ def test_a_folder_that_must_not_be_looked_into(
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "is_file", refuse)
-        assert (source.playable, source.log_file) == (None, log)
+        assert (source.playable, source.log) == (None, log)
 
 
 def test_single_tracks_are_deleted(tmp_path: Path) -> None:

@@ -217,5 +217,12 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be used"):
-        Index(tmp_path / "file" / "index.db")
+    (tmp_path / "folder.db").mkdir()
+    for path in (tmp_path / "file" / "index.db", tmp_path / "folder.db"):
+        with pytest.raises(OutputError, match="cannot be opened; move away what has this name"):
+            Index(path)
+    with sqlite3.connect(tmp_path / "other.db") as database:
+        database.execute("CREATE TABLE sources (a)")
+    database.close()
+    with pytest.raises(OutputError, match="is not an index of ssd_live; move it away"):
+        Index(tmp_path / "other.db")

@@ -17,6 +17,7 @@ from tests.unit.index.worlds import source
 from tests.waiting import wait_until
 
 CLASSES = ("cat", "dog")
+FILES = Path("/r/cam.jsonl"), Path("/r/cam.mkv")
 PICTURE = np.full((272, 640, 3), (30, 20, 220), np.uint8)
 
 
@@ -46,7 +47,7 @@ def test_objects_are_found_before_the_recording_ends(tmp_path: Path) -> None:
         for time_, width in ((0.2, 80), (1.5, 42), (2.0, 80)):
             made.add(time_, _frame(time_), _found(width))
         made.add(2.5, _frame(2.5), _found(80, track_ids=False))
-        made.close(10.0, is_complete=True)
+        made.close(10.0, FILES)
         (track,) = search(index, Query())
         assert (track.seconds, track.best_time) == (2.0, 2.0)
         assert track.colours == ("red",)
@@ -59,7 +60,7 @@ def test_objects_are_found_before_the_recording_ends(tmp_path: Path) -> None:
 def test_without_ids_nothing_is_written(tmp_path: Path) -> None:
     made = RecordingIndex(tmp_path / "index.db", source(), lambda _: None)
     made.add(0.0, _frame(0.0), _found(40, track_ids=False))
-    made.close(10.0, is_complete=False)
+    made.close(10.0, None)
     with Index(tmp_path / "index.db") as index:
         assert sources(index) == []
 
@@ -71,7 +72,7 @@ def test_an_index_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     wait_until(lambda: told, what="the trouble to be told")
     for number in range(3):
         made.add(number, _frame(number), _found(40))
-    made.close(10.0, is_complete=True)
+    made.close(10.0, FILES)
     (line,) = told
     assert line.startswith("the recording goes on, but its objects cannot be found again: ")
 
@@ -80,7 +81,7 @@ def test_a_damaged_index_is_told(tmp_path: Path) -> None:
     (tmp_path / "index.db").write_bytes(b"no database" * 1000)
     told: list[str] = []
     made = RecordingIndex(tmp_path / "index.db", source(), told.append)
-    made.close(10.0, is_complete=True)
+    made.close(10.0, FILES)
     assert "was damaged (kept as index.broken-1.db)" in told[0]
 
 
@@ -98,6 +99,6 @@ def test_who_writes_faster_than_the_disk_is_not_slowed_down(
     assert time.monotonic() - started < 1.0
     held.rollback()
     held.close()
-    made.close(10.0, is_complete=True)
+    made.close(10.0, FILES)
     with Index(tmp_path / "index.db") as index:
         assert search(index, Query())

@@ -1,5 +1,7 @@
 """What will be hidden lies in a file, which a review changes."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +80,68 @@ def test_frames_of_another_video_are_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        {"review": 5},
+        {"review": {"shown": [], "checked": []}},
+        {
+            "review": {
+                "shown": [],
+                "hidden": [{"begin": 0, "end": 1, "box": [1, 2, 3]}],
+                "checked": [],
+            }
+        },
+        {"review": {"shown": [], "hidden": [{"begin": 0, "end": "9s", "box": BOX}], "checked": []}},
+        {"review": {"shown": [], "hidden": [{"begin": 2, "end": 1, "box": BOX}], "checked": []}},
+        {
+            "review": {
+                "shown": [],
+                "hidden": [{"begin": 0, "end": 1, "box": BOX[::-1]}],
+                "checked": [],
+            }
+        },
+        {"frame": 5, "time": 1.0, "pts": 5},
+        {"frame": 5, "time": 1.0, "pts": "x", "detections": []},
+        {"frame": 5, "time": 1.0, "pts": 5, "detections": [{**found(), "class_id": 99}]},
+        {"frame": 5, "time": 1.0, "pts": 5, "detections": [{**found(), "box": [1, 2, 3]}]},
+        {"frame": 5, "time": 1.0, "pts": 5, "detections": [{**found(), "box": [1, 2, 3, 1e300]}]},
+        {"frame": 5, "time": 1.0, "pts": 5, "detections": [{**found(), "track_id": 10**30}]},
+    ],
+)
+def test_a_line_that_makes_no_sense_is_refused(path: Path, line: dict[str, Any]) -> None:
+    """What a person wrote by hand must not be left out in silence: it may be what hides."""
+    with path.open("a") as file:
+        file.write("\n" + json.dumps(line) + "\n")
+    with pytest.raises(DataError, match="a line of it is damaged; mend it, or delete the file"):
+        ReviewFile(path)
+
+
+def test_what_editors_do_to_a_file_changes_nothing(path: Path) -> None:
+    with path.open("a") as file:
+        file.write('\n   \n{ "review" : {"shown": [2], "hidden": [], "checked": []}}\n\n')
+    assert ReviewFile(path).review == Review((2,))
+
+
+def test_a_decision_after_half_a_line_counts(path: Path) -> None:
+    with path.open("a") as file:
+        file.write('{"review":{"shown":[1')
+    ReviewFile(path).decide(Review((2,)))
+    assert ReviewFile(path).review == Review((2,))
+
+
+def test_a_pipe_is_no_review(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.jsonl")
+    with pytest.raises(DataError, match="is not a file; give another name"):
+        ReviewFile(tmp_path / "r.jsonl")
+
+
+@pytest.mark.parametrize(
     "content",
     ["", "{}", "[]", '{"redaction": {}}', '{"redaction": {}, "classes": ["a"]}\n{"frame', "\x00"],
 )
 def test_a_file_that_is_no_review_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "r.jsonl").write_text(content)
-    with pytest.raises(DataError, match=r"r\.jsonl: .*; delete it to make it anew"):
+    with pytest.raises(DataError, match=r"r\.jsonl: .* to make it anew"):
         ReviewFile(tmp_path / "r.jsonl")
     with pytest.raises(DataError, match="no such file"):
         ReviewFile(tmp_path / "none.jsonl")

@@ -96,8 +96,6 @@ class ReviewFile:
                 self.size = int(self.header["width"]), int(self.header["height"])
                 self._scan(file)
         except OSError as error:
-            if isinstance(error, DataError):
-                raise
             raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
         except _DAMAGE as error:
             raise DataError(

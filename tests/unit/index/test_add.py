@@ -13,7 +13,7 @@ from ssd_live.index import add as adding
 from ssd_live.index.add import Added, add_log
 from ssd_live.index.database import Index
 from ssd_live.index.delete import delete_sources, delete_tracks
-from ssd_live.index.query import Query, count, picture_of, search, search_all, sources
+from ssd_live.index.query import Query, count, is_file, picture_of, search, search_all, sources
 from tests.clips import pictures, write_clip
 from tests.unit.index.worlds import EVENING, fill
 from tests.unit.reporting.logs import Record, found, frame, header, write_log
@@ -275,7 +275,7 @@ def test_a_folder_that_must_not_be_looked_into(
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "is_file", refuse)
-        assert (source.playable, source.log) == (None, log)
+        assert (source.playable, is_file(log)) == (None, False)
 
 
 def test_single_tracks_are_deleted(tmp_path: Path) -> None:

@@ -160,21 +160,39 @@ def test_a_full_disk_leaves_no_half_a_line(path: Path, monkeypatch: pytest.Monke
     file, before = ReviewFile(path), path.read_bytes()
     whole = Path.open
 
-    def nearly_full(its: Path, mode: str = "r", **more: Any) -> Any:
-        opened = whole(its, mode, **more)
-        if mode != "ab":
-            return opened
-        opened.write(b'{"review":')
-        opened.flush()
-        opened.close()
-        raise OSError(28, "No space left on device")
+    class Full:
+        """A file on a disk that takes ten more bytes."""
 
-    monkeypatch.setattr(Path, "open", nearly_full)
-    with pytest.raises(OutputError):
-        file.decide(Review((1,)))
-    monkeypatch.undo()
-    assert ReviewFile(path).review == Review()
-    assert path.read_bytes().startswith(before)
+        def __init__(self, its: Any) -> None:
+            self._its = its
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            self._its.close()
+
+        def write(self, data: bytes) -> None:
+            self._its.write(data[:10])
+            self._its.flush()
+            raise OSError(28, "No space left on device")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._its, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda its, mode="r", **more: Full(whole(its, mode, **more)))
+        with pytest.raises(OutputError, match=r"cannot be written \(no space left on device"):
+            file.decide(Review((1,)))
+    assert path.read_bytes() == before
+    assert file.review == Review()
+
+
+def test_half_a_frame_is_damage(path: Path) -> None:
+    with path.open("a") as file:
+        file.write('{"frame": 5, "ti')
+    with pytest.raises(DataError, match="a line of it is damaged"):
+        ReviewFile(path)
 
 
 def test_a_review_that_cannot_be_written_changes_nothing(

@@ -1,6 +1,5 @@
 """Connect the rules of the window with the sources that are watched, and show their events."""
 
-import contextlib
 import queue
 import threading
 from collections import Counter, deque
@@ -17,7 +16,7 @@ from ssd_live.analytics.action_plans import ActionPlan, FileLimits
 from ssd_live.analytics.rules import Rule, RuleBook, WhyNot, fitting
 from ssd_live.analytics.zones import Zone
 from ssd_live.closing import Closing
-from ssd_live.errors import OutputError, SsdLiveError
+from ssd_live.errors import SsdLiveError
 from ssd_live.gui.event_list import EventEntry
 from ssd_live.gui.event_panel import EventPanel
 from ssd_live.gui.grid import VideoGrid
@@ -207,7 +206,7 @@ class EventController(QObject):
             book = RuleBook(rules, plan)
             try:
                 return RuleWatch(self._session, stream, title, book, path, note, self._told.emit)
-            except OutputError as error:
+            except SsdLiveError as error:
                 self._told.emit(str(error))
                 return None
 
@@ -315,14 +314,14 @@ class EventController(QObject):
         if watched is None or not any(zone.kind != "mask" for zone in watched.zones):
             return
         classes = loaded.metadata.classes if loaded else ()
-        book = watched.book
-        if not book.rules:
+        book, stream = watched.book, self._session.stream
+        if not book.rules and not book.plan.actions:
             # Files do not lie beside the rules, in the folder of the settings.
             folder = str(self._output_folder() / "events")
             book = RuleBook((), ActionPlan((), FileLimits(folder)))
         dialog = RuleDialog(book, row, watched.zones, classes, self._window)
         if dialog.exec():
-            self._change(self._session.stream, dialog.book)
+            self._change(stream, dialog.book)
             self._show_selected()
 
     def _delete(self, row: int) -> None:
@@ -361,10 +360,8 @@ class EventController(QObject):
         watched.events.extend(kept)
         fired: Counter[str] = Counter()
         for row in rows:
-            # A damaged table would be an error of this program.
-            with contextlib.suppress(ValueError, KeyError):
-                self._add(watched, _tried_entry(row))
-                fired[row["rule"]] += not row["suppressed"]
+            self._add(watched, _tried_entry(row))
+            fired[row["rule"]] += not row["suppressed"]
         lines = [
             f"{rule.name}: " + self.tr("would have fired %n time(s)", "", fired[rule.name])
             for rule in watched.working

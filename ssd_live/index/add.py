@@ -13,11 +13,12 @@ from ssd_live.errors import DataError, MediaError
 from ssd_live.imaging.colour_names import main_colours
 from ssd_live.index.collect import PICTURE_PIXELS, NewSource, SourceWriter
 from ssd_live.index.database import Index, stored
-from ssd_live.index.delete import counted, delete_sources
+from ssd_live.index.delete import delete_sources
 from ssd_live.reporting.build import find_video
 from ssd_live.reporting.log import LogFrame, LogHeader, LogReader
 from ssd_live.reporting.pictures import Moment, pictures_of
 from ssd_live.system.paths import resolve
+from ssd_live.system.texts import counted
 
 FLUSH_SECONDS = 0.5
 # So many pictures are taken out of a video at a time, because they are kept in memory until then.
@@ -57,7 +58,7 @@ def add_log(
     """
     reader = LogReader(log)
     place = resolve(log)
-    old = _numbers_of(index, place)
+    old = _sources_of(index, place)
     notes = []
     tracks = pictures = 0
     writers: list[SourceWriter] = []
@@ -78,8 +79,9 @@ def add_log(
                     header.width,
                     header.height,
                     recorded_at if header.recorded_at is None else header.recorded_at,
-                    # A log may claim what it wants, so only the index itself knows this.
-                    is_own=any(old.values()),
+                    # A log may claim what it wants, so only the index itself knows this; and the
+                    # user may have named a video of his own now.
+                    is_own=video is not None and stored(video) in old.values(),
                 ),
             )
             writers.append(writer)
@@ -140,10 +142,13 @@ def _write(writer: SourceWriter, frames: Iterator[LogFrame]) -> None:
     writer.flush()
 
 
-def _numbers_of(index: Index, log: Path) -> dict[int, int]:
-    """Return the numbers of the sources of a log, and whether its files are the program's own."""
+def _sources_of(index: Index, log: Path) -> dict[int, str | bytes | None]:
+    """Return the numbers of the sources of a log, each with its video if the program made it."""
     with index.reading() as database:
-        rows = database.execute("SELECT id, is_own FROM sources WHERE log = ?", (stored(log),))
+        rows = database.execute(
+            "SELECT id, CASE is_own WHEN 1 THEN video END FROM sources WHERE log = ?",
+            (stored(log),),
+        )
         return dict(rows.fetchall())
 
 

@@ -101,9 +101,9 @@ class Index(Closing):
     """The index in the SQLite file `path`, with the pictures in a second file beside it.
 
     The constructor makes missing files, and brings older ones to the present form. A damaged file
-    is set aside as `NAME.broken`; `notes` then has a line for the user. Several programs may use
-    the files at once, and any thread may call the methods. The constructor and the methods raise
-    `OutputError` if the files cannot be read or written.
+    is set aside as `NAME.broken-N.EXT`; `notes` then has a line for the user. Several programs may
+    use the files at once, and any thread may call the methods. The constructor and the methods
+    raise `OutputError` if the files cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:

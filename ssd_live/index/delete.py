@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ssd_live.errors import OutputError
 from ssd_live.index.database import Index, path_in
 from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.texts import counted
 
 _AT_ONCE = 500
 # A part file that was changed so shortly ago belongs to a recording that goes on.
@@ -36,11 +37,6 @@ class Deleted:
         return f"deleted: {what}; {self.bytes_freed / 1e6:.1f} MB freed"
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with what it counts, such as "1 file" or "2 files"."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def delete_sources(index: Index, numbers: Collection[int], *, files: bool = False) -> Deleted:
     """Delete sources with all that belongs to them, so that nothing of it can be read any more.
 
@@ -65,6 +61,7 @@ def delete_sources(index: Index, numbers: Collection[int], *, files: bool = Fals
                 database.execute(f"DELETE FROM {table} WHERE source = ?", (number,))
             count += database.execute("DELETE FROM sources WHERE id = ?", (number,)).rowcount
     if count:
+        _delete_unused_names(index)
         index.shrink()
         freed += max(before - index.bytes_on_disk(), 0)
     return Deleted(count, tracks, pictures, deleted_files, freed)
@@ -79,6 +76,7 @@ def delete_tracks(index: Index, rows: Iterable[int]) -> Deleted:
         its_tracks, its_pictures = _delete_rows(index, wanted[begin : begin + _AT_ONCE])
         tracks, pictures = tracks + its_tracks, pictures + its_pictures
     if tracks:
+        _delete_unused_names(index)
         index.shrink()
     return Deleted(0, tracks, pictures, 0, max(before - index.bytes_on_disk(), 0))
 
@@ -101,6 +99,16 @@ def _delete_rows(index: Index, rows: Sequence[int]) -> tuple[int, int]:
         database.execute(f"DELETE FROM visits WHERE track IN ({marks})", rows)
         tracks = database.execute(f"DELETE FROM tracks WHERE id IN ({marks})", rows).rowcount
     return tracks, pictures
+
+
+def _delete_unused_names(index: Index) -> None:
+    """Delete the names of classes, zones and rules that nothing has any more."""
+    with index.writing() as database:
+        database.execute(
+            "DELETE FROM names WHERE id NOT IN (SELECT class FROM tracks UNION SELECT place FROM "
+            "visits UNION SELECT class FROM counts UNION SELECT zone FROM counts UNION SELECT rule "
+            "FROM events)"
+        )
 
 
 def _delete_files(index: Index, number: int, deleted: Collection[int]) -> tuple[int, int]:

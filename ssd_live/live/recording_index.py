@@ -115,7 +115,7 @@ class RecordingIndex:
                     writer.finish(self._files)
                 else:
                     writer.flush()
-        except SsdLiveError as error:
+        except Exception as error:  # the recording must go on
             self._notify(f"the recording goes on, but its objects cannot be found again: {error}")
 
     def _add_waiting(self, writer: SourceWriter) -> None:

@@ -21,7 +21,7 @@ from ssd_live.commands.progress import notify
 from ssd_live.errors import CancelledError, IncompleteError, UsageError
 from ssd_live.index.add import add_log
 from ssd_live.index.database import Index, index_path
-from ssd_live.index.delete import counted, delete_sources, delete_tracks
+from ssd_live.index.delete import delete_sources, delete_tracks
 from ssd_live.index.export import make_selection_report, write_clips, write_csv
 from ssd_live.index.query import (
     FoundTrack,
@@ -41,6 +41,7 @@ from ssd_live.reporting.times import clock
 from ssd_live.results.growing_table import clock_text
 from ssd_live.system.atomic_files import atomic_write, check_writable
 from ssd_live.system.paths import one_line, printable
+from ssd_live.system.texts import counted
 
 _DAY_SECONDS = 86_400.0
 _HOURS = re.compile(r"(\d{1,2})(?::(\d{2}))?-(\d{1,2})(?::(\d{2}))?")

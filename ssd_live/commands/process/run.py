@@ -180,17 +180,15 @@ def _review(request: Request, plan: Plan, config: ModelConfig, settings: Process
 
 
 def _add_to_index(request: Request, plan: Plan) -> None:
+    from ssd_live.commands.index.run import opened
     from ssd_live.index.add import add_log
-    from ssd_live.index.database import Index, index_path
 
     assert request.detections is not None
     # The input shows what a redacted copy hides.
     videos = {
         printable(task.name): task.output if request.redact else task.source for task in plan.tasks
     }
-    with Index(index_path()) as index:
-        for note in index.notes:
-            notify(f"note: {note}")
+    with opened() as index:
         added = add_log(
             index, request.detections, video_of=lambda its: videos.get(its.source), progress=notify
         )

@@ -150,7 +150,7 @@ def test_deleting_leaves_nothing_that_can_be_read(tmp_path: Path) -> None:
         assert (deleted.sources, deleted.tracks, deleted.pictures, deleted.files) == (1, 1, 1, 2)
         assert deleted.bytes_freed > 1000
         assert "deleted: 1 source, 1 track, 1 picture, 2 files; " in str(deleted)
-        for table in ("sources", "tracks", "visits", "counts", "events", "pictures.jpegs"):
+        for table in ("sources", "tracks", "visits", "counts", "events", "names", "pictures.jpegs"):
             with index.reading() as database:
                 assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index-pictures.db", "index.db"]
@@ -224,6 +224,19 @@ def test_a_recording_that_goes_on_is_not_deleted(tmp_path: Path) -> None:
         assert delete_sources(index, [source.number], files=True).files == 2
         assert not log.exists()
         assert not video.exists()
+
+
+def test_a_video_that_the_user_names_is_his_own(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "r.jsonl", header("cam", kind="recording"), *_frames())
+    (tmp_path / "r.mkv").write_bytes(bytes(1000))
+    holiday = write_clip(tmp_path / "holiday.mp4")
+    with Index(tmp_path / "index.db") as index:
+        add_log(index, log)
+        _own(index)
+        add_log(index, log, video_of=lambda _: holiday)
+        (source,) = sources(index)
+        delete_sources(index, [source.number], files=True)
+    assert holiday.exists()
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:

@@ -89,14 +89,17 @@ class ReviewFile:
             with path.open("rb") as file:
                 self.header: Record = _parsed(file.readline(_LONGEST_LINE_BYTES))
                 if "redaction" not in self.header:
-                    raise DataError(
-                        f"{path}: is not a file for a review; delete it to make it anew"
-                    )
+                    raise DataError(f"{path}: is not a file for a review; give another name")
                 self.classes: tuple[str, ...] = tuple(map(str, self.header["classes"]))
                 self.size = int(self.header["width"]), int(self.header["height"])
                 self._scan(file)
+        except DataError:
+            raise
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({os_error_text(error)})") from error
+            raise DataError(
+                f"{path}: cannot be read ({os_error_text(error)}); check the file and its "
+                "permissions"
+            ) from error
         except _DAMAGE as error:
             raise DataError(
                 f"{path}: a line of it is damaged; mend it, or delete the file to make it anew"

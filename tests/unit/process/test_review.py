@@ -141,7 +141,7 @@ def test_a_pipe_is_no_review(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_review_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "r.jsonl").write_text(content)
-    with pytest.raises(DataError, match=r"r\.jsonl: .* to make it anew"):
+    with pytest.raises(DataError, match=r"r\.jsonl: .*; (give another name|mend it)"):
         ReviewFile(tmp_path / "r.jsonl")
     with pytest.raises(DataError, match="no such file"):
         ReviewFile(tmp_path / "none.jsonl")
@@ -186,6 +186,12 @@ def test_a_full_disk_leaves_no_half_a_line(path: Path, monkeypatch: pytest.Monke
             file.decide(Review((1,)))
     assert path.read_bytes() == before
     assert file.review == Review()
+
+
+def test_another_log_is_no_review(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "a.jsonl", header(), frame(0.0, found(track_id=1)))
+    with pytest.raises(DataError, match="is not a file for a review; give another name"):
+        ReviewFile(log)
 
 
 def test_half_a_frame_is_damage(path: Path) -> None:

@@ -177,8 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
     `arguments` are the words after the program's name; by default they come from `sys.argv`. An
     error is printed in one line; with `--debug` it is raised instead, so that its traceback is
     shown. The first words `run-trial`, `measure-backends`, `check-model`, `check-detector`,
-    `run-bench` and `run-worker` are internal: this program starts itself with one of them as a
-    child process.
+    `run-bench`, `run-desktop` and `run-worker` are internal: this program starts itself with one of
+    them as a child process.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["run-trial"]:
@@ -201,6 +201,10 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd_live.bench.worker import run_as_child as run_bench
 
         return run_bench(words[1:])
+    if words[:1] == ["run-desktop"]:
+        from ssd_live.actions.desktop import run_as_child as run_desktop
+
+        return run_desktop(words[1:])
     if words[:1] == ["run-worker"]:
         from ssd_live.remote.server import main as run_worker
 

@@ -144,6 +144,44 @@ class MjpegServer(Closing):
             self._connections.discard(connection)
 
 
+class StreamServer(Closing):
+    """A camera that sends a video of so many seconds over HTTP, as fast as it is played, and no
+    faster. Nobody is told how long it is.
+    """
+
+    def __init__(self, video: Path, seconds: float) -> None:
+        data = video.read_bytes()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "video/mp2t")
+                self.end_headers()
+                begin, sent = time.monotonic(), 0
+                with contextlib.suppress(OSError):
+                    while sent < len(data):
+                        share = (time.monotonic() - begin) / seconds
+                        more = data[sent : max(int(share * len(data)), sent)]
+                        self.wfile.write(more)
+                        sent += len(more)
+                        time.sleep(0.01)
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/camera.ts"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
 @contextlib.contextmanager
 def file_server(folder: Path) -> Iterator[str]:
     """The files of a folder over HTTP; gives its address."""

@@ -2428,6 +2428,38 @@
         <source>so many are inside</source>
         <translation>안에 여럿이 있을 때</translation>
     </message>
+    <message>
+        <source>Boxes</source>
+        <translation>상자</translation>
+    </message>
+    <message>
+        <source>Without boxes, the clip of a network camera is copied, not encoded</source>
+        <translation>상자가 없으면 네트워크 카메라의 클립은 인코딩하지 않고 복사합니다</translation>
+    </message>
+    <message>
+        <source>Show a notification</source>
+        <translation>알림 표시</translation>
+    </message>
+    <message>
+        <source>Play a sound</source>
+        <translation>소리 재생</translation>
+    </message>
+    <message>
+        <source>A bell</source>
+        <translation>종소리</translation>
+    </message>
+    <message>
+        <source>Browse…</source>
+        <translation>찾아보기…</translation>
+    </message>
+    <message>
+        <source>Sound file</source>
+        <translation>소리 파일</translation>
+    </message>
+    <message>
+        <source>Sounds (*.wav *.mp3 *.ogg *.flac)</source>
+        <translation>소리 (*.wav *.mp3 *.ogg *.flac)</translation>
+    </message>
 </context>
 <context>
     <name>Rules</name>

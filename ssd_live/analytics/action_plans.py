@@ -47,6 +47,21 @@ class CommandAction(Action):
 
 
 @dataclass(frozen=True)
+class NotificationAction(Action):
+    """Show a notification on the desktop, with the text of the event."""
+
+
+@dataclass(frozen=True)
+class SoundAction(Action):
+    """Play the sound in `file`, which is meant relative to the folder of the rules file.
+
+    "" is the program's own sound.
+    """
+
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class MessageAction(Action):
     """Send a message about the event. With `picture`, a picture of the object goes with it."""
 
@@ -149,6 +164,13 @@ def _command(name: str, item: ConfigItem) -> CommandAction:
     return CommandAction(name, words)
 
 
+def _sound(name: str, item: ConfigItem) -> SoundAction:
+    file = item.values.get("file", "")
+    if not isinstance(file, str) or "\0" in file or file != file.strip():
+        raise UsageError(f'{item.title}: "file" must be the path of a sound file')
+    return SoundAction(name, file)
+
+
 def _webhook(name: str, item: ConfigItem) -> WebhookAction:
     address = _address(item, ("http", "https"), "https://host/path")
     return WebhookAction(name, address, item.flag("picture", default=True))
@@ -191,6 +213,8 @@ _READERS: dict[str, tuple[tuple[str, ...], Callable[[str, ConfigItem], Action]]]
         lambda name, item: SnapshotAction(name, item.flag("boxes", default=True)),
     ),
     "clip": (("before", "after", "boxes"), _clip),
+    "notification": ((), lambda name, _: NotificationAction(name)),
+    "sound": (("file",), _sound),
     "command": (("command",), _command),
     "webhook": (("address", "picture"), _webhook),
     "mqtt": (("address", "picture", "home_assistant"), _mqtt),

@@ -10,7 +10,9 @@ from ssd_live.analytics.action_plans import (
     CommandAction,
     FileLimits,
     MqttAction,
+    NotificationAction,
     SnapshotAction,
+    SoundAction,
     WebhookAction,
 )
 from ssd_live.analytics.rules import DAYS, VERSION, Rule, RuleBook
@@ -18,6 +20,8 @@ from ssd_live.analytics.rules import DAYS, VERSION, Rule, RuleBook
 _KINDS: dict[type[Action], str] = {
     SnapshotAction: "snapshot",
     ClipAction: "clip",
+    NotificationAction: "notification",
+    SoundAction: "sound",
     CommandAction: "command",
     WebhookAction: "webhook",
     MqttAction: "mqtt",

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
+    QFileDialog,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
@@ -30,7 +31,9 @@ from ssd_live.analytics.action_plans import (
     ClipAction,
     CommandAction,
     MqttAction,
+    NotificationAction,
     SnapshotAction,
+    SoundAction,
     WebhookAction,
 )
 from ssd_live.analytics.rule_text import rules_text
@@ -117,6 +120,16 @@ class RuleDialog(QDialog):
         for box in (self._before, self._after):
             box.setDecimals(2)
             box.setSuffix(self.tr(" s"))
+        self._boxes = CheckBox(self.tr("Boxes"))
+        self._boxes.setToolTip(
+            self.tr("Without boxes, the clip of a network camera is copied, not encoded")
+        )
+        self._notification = CheckBox(self.tr("Show a notification"))
+        self._sound = CheckBox(self.tr("Play a sound"))
+        self._file, self._browse = QLineEdit(), QToolButton()
+        self._file.setPlaceholderText(self.tr("A bell"))
+        self._browse.setText(self.tr("Browse…"))
+        self._browse.clicked.connect(self._choose_sound)
         self._webhook = CheckBox(self.tr("Send to a web address"))
         self._mqtt = CheckBox(self.tr("Send to an MQTT broker"))
         self._command = CheckBox(self.tr("Run a command"))
@@ -128,6 +141,8 @@ class RuleDialog(QDialog):
         self._home.setToolTip(self.tr("The rule shows up in Home Assistant by itself"))
         for check, name, fields in (
             (self._clip, self.tr("Seconds"), (self._before, self._after)),
+            (self._clip, self.tr("Boxes"), (self._boxes,)),
+            (self._sound, self.tr("Sound file"), (self._file, self._browse)),
             (self._webhook, self.tr("Web address"), (self._web_address,)),
             (self._mqtt, self.tr("MQTT broker"), (self._broker, self._home)),
             (self._command, self.tr("Command"), (self._words,)),
@@ -157,13 +172,18 @@ class RuleDialog(QDialog):
         self._form = form
         group = QGroupBox(self.tr("What an event starts, besides its place in the list"))
         actions = QFormLayout(group)
-        clip, mqtt = QHBoxLayout(), QHBoxLayout()
+        clip, sound, mqtt = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         clip.addWidget(self._before)
         clip.addWidget(self._after)
+        clip.addWidget(self._boxes)
+        sound.addWidget(self._file, 1)
+        sound.addWidget(self._browse)
         mqtt.addWidget(self._broker, 1)
         mqtt.addWidget(self._home)
         actions.addRow(self._snapshot)
         actions.addRow(self._clip, clip)
+        actions.addRow(self._notification)
+        actions.addRow(self._sound, sound)
         actions.addRow(self._webhook, self._web_address)
         actions.addRow(self._mqtt, mqtt)
         actions.addRow(self._command, self._words)
@@ -212,6 +232,7 @@ class RuleDialog(QDialog):
             day.setChecked(not rule.days or number in rule.days)
         self._before.setValue(ClipAction.before)
         self._after.setValue(ClipAction.after)
+        self._boxes.setChecked(ClipAction.boxes)
         for action in reversed(self._actions_of(rule)):
             self._show_action(action)
         self._follow()
@@ -223,6 +244,12 @@ class RuleDialog(QDialog):
             self._clip.setChecked(True)
             self._before.setValue(action.before)
             self._after.setValue(action.after)
+            self._boxes.setChecked(action.boxes)
+        elif isinstance(action, NotificationAction):
+            self._notification.setChecked(True)
+        elif isinstance(action, SoundAction):
+            self._sound.setChecked(True)
+            self._file.setText(action.file)
         elif isinstance(action, WebhookAction):
             self._webhook.setChecked(True)
             self._web_address.setText(action.address)
@@ -265,6 +292,13 @@ class RuleDialog(QDialog):
     def _show_classes(self) -> None:
         self._only.setText(", ".join(self._chosen) or self.tr("All classes"))
 
+    def _choose_sound(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Sound file"), "", self.tr("Sounds (*.wav *.mp3 *.ogg *.flac)")
+        )
+        if path:
+            self._file.setText(path)
+
     # What the user chose.
 
     def _actions_of(self, rule: Rule) -> list[Action]:
@@ -300,7 +334,12 @@ class RuleDialog(QDialog):
         if self._snapshot.isChecked():
             wanted.append(SnapshotAction("picture"))
         if self._clip.isChecked():
-            wanted.append(ClipAction("clip", self._before.value(), self._after.value()))
+            before, after = self._before.value(), self._after.value()
+            wanted.append(ClipAction("clip", before, after, self._boxes.isChecked()))
+        if self._notification.isChecked():
+            wanted.append(NotificationAction("notification"))
+        if self._sound.isChecked():
+            wanted.append(SoundAction("sound", self._file.text().strip()))
         if self._webhook.isChecked():
             wanted.append(WebhookAction("web", self._web_address.text().strip()))
         if self._mqtt.isChecked():
@@ -354,8 +393,8 @@ class RuleDialog(QDialog):
 
 def _with_hidden(wanted: Action, old: Action) -> Action:
     """Return an action with those properties of an old one that the dialog does not show."""
-    if isinstance(wanted, SnapshotAction | ClipAction):
-        assert isinstance(old, SnapshotAction | ClipAction)
+    if isinstance(wanted, SnapshotAction):
+        assert isinstance(old, SnapshotAction)
         return replace(wanted, boxes=old.boxes)
     if isinstance(wanted, WebhookAction | MqttAction):
         assert isinstance(old, WebhookAction | MqttAction)

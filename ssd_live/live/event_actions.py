@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from ssd_live.actions.command import CommandRunner
+from ssd_live.actions.desktop import DesktopWorker
 from ssd_live.actions.event_files import delete_old, event_stem
 from ssd_live.actions.mqtt import MqttBroker
 from ssd_live.actions.outbox import MOST_WAITING, Message, Outbox
@@ -25,7 +26,9 @@ from ssd_live.analytics.action_plans import (
     CommandAction,
     MessageAction,
     MqttAction,
+    NotificationAction,
     SnapshotAction,
+    SoundAction,
     WebhookAction,
 )
 from ssd_live.analytics.rules import RuleBook
@@ -36,12 +39,17 @@ from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
-from ssd_live.live.clips import Clip, ClipFrames
+from ssd_live.live.clip_contents import ClipContent, Drawing, FrameContent, PacketContent
+from ssd_live.live.clips import Clip
 from ssd_live.live.frame_ring import FrameRing
 from ssd_live.live.outputs import annotated
+from ssd_live.live.packet_ring import PacketRing
 from ssd_live.live.zone_watch import LiveEvent
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.results.growing_table import clock_text
+from ssd_live.system.paths import assets_folder
+from ssd_live.system.texts import counted
+from ssd_live.video.sources import SourcePacket
 
 _logger = logging.getLogger(__name__)
 
@@ -58,19 +66,22 @@ _CLOSE_SECONDS = 3.0
 class ActionSettings:
     """What the actions of a source need besides its events.
 
-    `source` is its name. `folder` is the folder of the files, and `outbox` the file in which
-    messages wait. `visible` returns what is shown of a frame, or None; `style` is how snapshots and
-    clips show it. `notify` gets a line of text for the user. `counted` returns the zones that are
-    drawn with the boxes, or None.
+    `source` is its name. `folder` is the folder of the files, `base` the one in which sounds are
+    looked for, and `outbox` the file in which messages wait. `visible` returns what is shown of a
+    frame, or None; `style` is how snapshots and clips show it. `notify` gets a line of text for the
+    user. `counted` returns the zones that are drawn with the boxes, or None. `hides` returns
+    whether objects are hidden now; then the packets and the sound of the source are not copied.
     """
 
     source: str
     folder: Path
+    base: Path
     outbox: Path
     visible: Callable[[LiveFrame], Detections | None]
     style: BoxStyle
     notify: Callable[[str], None]
     counted: Callable[[], CountedZones | None] = lambda: None
+    hides: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +98,7 @@ class _RunningClip:
     """A clip that goes on. `clip` is None until the actions' thread has begun to write it."""
 
     path: Path
-    frames: ClipFrames
+    content: ClipContent
     end: float
     clip: Clip | None = None
 
@@ -102,8 +113,9 @@ class _RunningClip:
 class EventActions(Closing):
     """The actions of one source. They run beside inference, in threads of their own.
 
-    `book` has the rules and the actions. Call `note_frame` with every frame if `wants_frames` is
-    true, and `start` with every event. The constructor raises `OutputError` if the messages cannot
+    `book` has the rules and the actions. If `makes_clips` is true, call `note_frame` with every
+    frame, and `note_packet` with every packet of the source that shows nothing hidden. Call `start`
+    with every event. The constructor raises `OutputError` if the messages cannot
     be kept. What fails later is told by `notify` of the `settings`, and nothing else stops.
     `close` completes the files, and tries for two seconds to deliver what waits.
     """
@@ -120,8 +132,17 @@ class EventActions(Closing):
         # Files that may not exist yet.
         self._used: deque[Path] = deque(maxlen=_MOST_USED)
         self._commands = CommandRunner(settings.notify)
+        # Notifications do not wait for sounds.
+        self._desktop = {
+            kind: DesktopWorker(settings.notify)
+            for kind in (NotificationAction, SoundAction)
+            if any(isinstance(its, kind) for its in self._actions.values())
+        }
         clips = [its for its in self._actions.values() if isinstance(its, ClipAction)]
-        self._ring = FrameRing(max(clip.before for clip in clips)) if clips else None
+        longest = max((clip.before for clip in clips), default=0.0)
+        self._ring = FrameRing(longest) if clips else None
+        self._packets = PacketRing(longest) if clips else None
+        self._copies_all = not any(clip.boxes for clip in clips)
         self._outbox: Outbox | None = None
         self._senders: dict[str, Sender] = {}
         self._open_outbox(book)
@@ -130,14 +151,19 @@ class EventActions(Closing):
         self._thread.start()
 
     @property
-    def wants_frames(self) -> bool:
-        """Whether `note_frame` must be called."""
+    def makes_clips(self) -> bool:
+        """Whether there are actions that make clips."""
         return self._ring is not None
 
     def note_frame(self, live_frame: LiveFrame) -> None:
         """Keep a frame for the clips. It does not wait."""
-        if self._ring is not None:
+        if self._ring is not None and not (self._copies_all and self._can_copy):
             self._ring.add(live_frame)
+
+    def note_packet(self, packet: SourcePacket) -> None:
+        """Keep a packet for the clips. It does not wait."""
+        if self._packets is not None:
+            self._packets.add(packet)
 
     def start(self, live_event: LiveEvent) -> list[Path]:
         """Begin the actions of an event, without waiting; return the files that they will write.
@@ -179,6 +205,8 @@ class EventActions(Closing):
         if self._ring is not None:
             self._ring.close()
         self._commands.close()
+        for worker in self._desktop.values():
+            worker.close()
         for name, sender in self._senders.items():
             sender.close()
             with contextlib.suppress(OutputError):
@@ -217,11 +245,30 @@ class EventActions(Closing):
                 if running is None or not running.extend(moment + action.after):
                     path = self._new_path(live_event, ".mkv")
                     # From now on, no frame is lost, however long the clip takes to begin.
-                    frames = ClipFrames(self._ring, moment - action.before)
-                    running = _RunningClip(path, frames, moment + action.after)
+                    content = self._content_of(action, moment - action.before)
+                    running = _RunningClip(path, content, moment + action.after)
                     self._clips[name] = running
             return running.path
         return self._new_path(live_event, ".jpg") if isinstance(action, SnapshotAction) else None
+
+    @property
+    def _can_copy(self) -> bool:
+        """Whether a clip can be copied now, instead of being encoded."""
+        return self._packets is not None and self._packets.can_copy and not self._settings.hides()
+
+    def _content_of(self, action: ClipAction, begin: float) -> ClipContent:
+        """Return what the clip of an action is made of, from now on."""
+        assert self._ring is not None
+        assert self._packets is not None
+        settings = self._settings
+        if not action.boxes:
+            if self._can_copy:
+                return PacketContent(self._packets, begin)
+            drawing = Drawing(lambda _: None, settings.style)
+        else:
+            drawing = Drawing(settings.visible, settings.style, settings.counted)
+        sound = None if settings.hides() else self._packets
+        return FrameContent(self._ring, begin, drawing, sound)
 
     def _new_path(self, live_event: LiveEvent, suffix: str) -> Path:
         stem = event_stem(live_event.clock, live_event.event.rule)
@@ -258,6 +305,13 @@ class EventActions(Closing):
         elif isinstance(action, CommandAction):
             body = self._body(work)
             self._commands.run(name, action.words, json.dumps(body).encode(), _variables(body))
+        elif isinstance(action, NotificationAction):
+            its = work.live_event
+            self._desktop[NotificationAction].show(name, its.event.rule, self._news(its))
+        elif isinstance(action, SoundAction):
+            own = assets_folder() / "sounds" / "bell.wav"
+            file = self._settings.base / action.file if action.file else own
+            self._desktop[SoundAction].play(name, file)
         elif isinstance(action, MessageAction):
             self._send(action, work)
 
@@ -268,17 +322,9 @@ class EventActions(Closing):
             if running is None or running.clip is not None:
                 return
             try:
-                running.clip = Clip(
-                    running.path,
-                    running.frames,
-                    running.end,
-                    self._settings.visible if action.boxes else lambda _: None,
-                    self._settings.style,
-                    self._clip_ended,
-                    self._settings.counted if action.boxes else lambda: None,
-                )
+                running.clip = Clip(running.path, running.content, running.end, self._clip_ended)
             except SsdLiveError:
-                running.frames.close()
+                running.content.close()
                 del self._clips[action.name]
                 raise
             self._unfinished.add(running.clip)
@@ -318,6 +364,13 @@ class EventActions(Closing):
             "time": clock_text(work.live_event.clock),
             "files": [str(path) for path in work.files.values()],
         }
+
+    def _news(self, live_event: LiveEvent) -> str:
+        """Return the text of a notification: what is where, and when."""
+        event = live_event.event
+        who = event.class_name if event.track_id else counted(event.number, "object")
+        time = clock_text(live_event.clock)[11:19]
+        return f"{time}: {who} at {event.zone}, {self._settings.source}"
 
     def _picture(self, live_event: LiveEvent) -> bytes | None:
         """Return the picture of the object of an event, or of the whole frame, as JPEG."""

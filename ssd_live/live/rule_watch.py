@@ -39,15 +39,18 @@ class RuleWatch(Closing):
             ActionSettings(
                 title,
                 rules_file.parent / book.plan.files.folder,
+                rules_file.parent,
                 outbox_of(rules_file, title),
                 lambda live_frame: session.visible(live_frame.detections),
                 session.style,
                 notify,
                 source.zone_watch.counted,
+                lambda: source.pipeline.redactor is not None,
             ),
         )
-        if self._actions.wants_frames:
+        if self._actions.makes_clips:
             source.pipeline.listen(self._actions.note_frame)
+            source.pipeline.packet_listener = self._actions.note_packet
         source.zone_watch.set_rules(book.rules)
         source.zone_watch.listen(self._note)
 
@@ -56,6 +59,7 @@ class RuleWatch(Closing):
         self._source.zone_watch.unlisten(self._note)
         self._source.zone_watch.set_rules(())
         self._source.pipeline.unlisten(self._actions.note_frame)
+        self._source.pipeline.packet_listener = None
         self._actions.close()
 
     def _note(self, news: LiveCount | LiveEvent) -> None:

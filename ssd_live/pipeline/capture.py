@@ -13,7 +13,16 @@ import numpy as np
 from ssd_live.errors import AddressError, SsdLiveError
 from ssd_live.imaging.frame import Frame
 from ssd_live.pipeline.counters import Durations
-from ssd_live.video.sources import Source, SourceInfo, SourceOptions, SourceSpec, open_source
+from ssd_live.video.sources import (
+    PacketListener,
+    PacketSource,
+    Source,
+    SourceInfo,
+    SourceOptions,
+    SourcePacket,
+    SourceSpec,
+    open_source,
+)
 from ssd_live.video.sources.pace import Pacer
 
 # Growing waits between attempts to reconnect. They are short, so that a source that returns is
@@ -100,7 +109,8 @@ class Capture:
     """One source, read in a thread of its own.
 
     The thread calls `deliver` with every frame and with a bool, which is true if the frame must not
-    be shown because a live source is paused.
+    be shown because a live source is paused. It calls `packet_listener`, if there is one, with
+    every packet of a live source that gives its packets.
 
     A read that never returns blocks no other thread, because `retire` does not wait. A retired
     capture delivers nothing more and closes its source as soon as it can. `after` is an earlier
@@ -132,6 +142,7 @@ class Capture:
         # A source that gives no more frames must not be restarted forever.
         self._count_at_end = 0
         self.reading = Durations()
+        self.packet_listener: PacketListener | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     @property
@@ -261,6 +272,8 @@ class Capture:
 
         Raises `MediaError` if reading fails.
         """
+        if isinstance(source, PacketSource) and source.info.is_live:
+            source.packet_listener = self._note_packet
         pacer = Pacer()
         last_due = time.monotonic()
         self._set(phase=Phase.PLAYING, info=source.info, error_message="", attempts=0)
@@ -389,6 +402,10 @@ class Capture:
         with self._changed:
             if not self._retired:
                 self._deliver(frame, held_back)
+
+    def _note_packet(self, packet: SourcePacket) -> None:
+        if self.packet_listener is not None and not self._retired:
+            self.packet_listener(packet)
 
     def _set(self, **changes: object) -> None:
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from ssd_live.remote.network import LiveModel
 from ssd_live.tracking.appearance import colour_histograms
 from ssd_live.tracking.candidates import CandidateFilter
 from ssd_live.tracking.tracker import Tracker
-from ssd_live.video.sources import SourceSpec
+from ssd_live.video.sources import PacketListener, SourcePacket, SourceSpec
 
 _POLL_SECONDS = 0.2
 # How long `close` waits for each thread to end.
@@ -171,6 +171,8 @@ class LivePipeline(Closing):
         self.show: Show = show
         # A new tuple replaces it at each change, because other threads go through it.
         self.frame_listeners: tuple[FrameListener, ...] = ()
+        # It gets every packet of a network stream in the capture thread, unless objects are hidden.
+        self.packet_listener: PacketListener | None = None
         # A callback that gets every frame that has detections of its own, in the infer thread. It
         # must not wait. Frames of an earlier source have a lower number.
         self.detections_listener: FrameListener | None = None
@@ -265,6 +267,7 @@ class LivePipeline(Closing):
             deliver = partial(self._deliver, self._source_number)
             self._capture = Capture(spec, options, deliver, after=earlier if same_camera else None)
             self._capture.reading = self.durations["read"]
+            self._capture.packet_listener = self._note_packet
             self._capture.start()
 
     def close_source(self) -> None:
@@ -440,6 +443,12 @@ class LivePipeline(Closing):
         # The frame is shown at once, because its own boxes would come too late.
         self._drop(self._to_infer.put(replace(live_frame, for_show=False)), Cause.INFERENCE)
         self._hand_on(replace(live_frame, detections=self._newest, stale=self._newest is not None))
+
+    def _note_packet(self, packet: SourcePacket) -> None:
+        listener = self.packet_listener
+        # Packets show what must be hidden.
+        if listener is not None and self._redactor is None:
+            listener(packet)
 
     def _is_too_soon(self, now: float) -> bool:
         """Return whether the rate cap drops a frame that was captured at `now`.

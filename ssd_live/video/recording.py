@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.container import OutputContainer
+from av.stream import Stream
 from av.video.frame import PictureType
 
 from ssd_live.video.encoder_tuning import live_options
@@ -27,16 +29,25 @@ _FIRST_PICTURES = 6
 _FIRST_SECONDS = 0.5
 
 
+def growing_matroska(path: Path) -> OutputContainer:
+    """Return a new Matroska file at `path` that can be played before it is complete."""
+    return av.open(f"file:{path}", "w", format="matroska", options=_CLUSTER_OPTIONS)
+
+
 class RecordingWriter:
     """A writer of a live recording: it writes frames to a Matroska file at `path`.
 
     The frames must be in the format yuv420p and have even sides. All frames are written at the size
-    of the first one. The methods other than `abandon` raise `OutputError`, `av.FFmpegError` or
-    `OSError` if writing fails.
+    of the first one. `sound` is a template of the stream of the sound, or None if there is none.
+    The methods other than `abandon` raise `OutputError`, `av.FFmpegError` or `OSError` if writing
+    fails.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sound: Stream | None = None) -> None:
         self._path = path
+        self._sound_template = sound
+        self._sound: Any = None
+        self._first_sound: list[av.Packet] = []
         self._container: Any = None
         self._stream: Any = None
         self._size: tuple[int, int] | None = None
@@ -63,6 +74,14 @@ class RecordingWriter:
             return
         self._first.append(picture)
         self.keep_going()
+
+    def add_sound(self, packet: av.Packet) -> None:
+        """Add a packet of the sound, whose times count from the beginning of the recording."""
+        if self._stream is None:
+            self._first_sound.append(packet)
+        else:
+            packet.stream = self._sound
+            self._container.mux(packet)
 
     def keep_going(self) -> None:
         """Create the file and write the frames that are held back, if it is time to begin.
@@ -104,9 +123,7 @@ class RecordingWriter:
         encoder = choose_encoder(default_codec())
         interval = float((last.pts - first.pts) * _TIME_BASE) / max(len(pictures) - 1, 1)  # type: ignore[operator]
         options = live_options(encoder, pictures, interval)
-        self._container = av.open(
-            f"file:{self._path}", "w", format="matroska", options=_CLUSTER_OPTIONS
-        )
+        self._container = growing_matroska(self._path)
         stream = self._container.add_stream(encoder.name, rate=Fraction(30), options=options)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = (
@@ -119,9 +136,16 @@ class RecordingWriter:
         context.color_range, context.colorspace = first.color_range, first.colorspace
         with keeping_thread_priority():
             context.open()
+        if self._sound_template is not None:
+            self._sound = self._container.add_stream_from_template(
+                self._sound_template, opaque=True
+            )
         self._stream = stream
         for picture in pictures:
             self._encode(picture)
+        for packet in self._first_sound:
+            self.add_sound(packet)
+        self._first_sound.clear()
 
     def _encode(self, picture: av.VideoFrame) -> None:
         for packet in self._stream.encode(picture):

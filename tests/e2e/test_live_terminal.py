@@ -11,19 +11,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import psutil
 import pytest
 
 from ssd_live.analytics.zones import Zone, write_zones
 from ssd_live.commands.live.run import recording_summary
 from ssd_live.live.recorder import Recorded
-from tests.clips import write_clip
+from tests.clips import frame_times, pictures, sound_packets, stream_of, write_clip
 from tests.conftest import FIXED_BACKEND, Answer
-from tests.servers import MjpegServer
+from tests.servers import MjpegServer, StreamServer
 from tests.tiny_model import tiny_model
 from tests.waiting import wait_until
 
@@ -482,6 +484,48 @@ def test_counts_are_written_as_they_come(tmp_path: Path, thing_in_the_middle: st
     ]
     again = _terminal("pattern", *with_zones, "--counts", table)
     assert (again.code, "exists already" in again.err) == (1, True)
+
+
+def test_a_clip_of_a_camera_is_copied_with_its_sound(
+    tmp_path: Path, thing_in_the_middle: str
+) -> None:
+    """A clip with boxes is encoded, and has the sound too; one without a box drawn is a copy."""
+    video = write_clip(
+        tmp_path / "camera.ts",
+        150,
+        size=(320, 136),
+        rate=Fraction(25, 2),
+        sound="aac",
+        setup=lambda stream: setattr(stream, "options", {"g": "12", "preset": "ultrafast"}),
+    )
+    write_zones([Zone("All", "area", ((0, 0), (1, 0), (1, 1), (0, 1)))], tmp_path / "zones.json")
+    clip = {"kind": "clip", "before": 1, "after": 1}
+    rule = {"name": "Stays", "zone": "All", "when": "inside", "seconds": 1.5}
+    rules = {
+        "version": 1,
+        "rules": [{**rule, "do": ["drawn", "plain"]}],
+        "actions": [{"name": "drawn", **clip}, {"name": "plain", "boxes": False, **clip}],
+        "files": {"folder": "found"},
+    }
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    with StreamServer(video, 12.0) as camera:
+        answer = _terminal(
+            *(camera.address, "--model", thing_in_the_middle, *TINY[2:], "--exit-after", "8"),
+            *("--zones", tmp_path / "zones.json", "--rules", tmp_path / "rules.json"),
+            *("--events", tmp_path / "events.csv"),
+        )
+    assert answer.code == 0, answer.err
+    drawn, plain = sorted((tmp_path / "found").iterdir(), key=lambda path: len(path.name))
+    whole = pictures(video)
+    for path in (drawn, plain):
+        assert stream_of(path)["streams"] == ["video", "audio"]
+        sound = [float(time) for time, _ in sound_packets(path)]
+        seen = [float(time) for time in frame_times(path)]
+        assert sound[-1] - sound[0] == pytest.approx(seen[-1] - seen[0], abs=0.3)
+    copied = pictures(plain)[5]
+    assert any(np.array_equal(picture, copied) for picture in whole)
+    encoded = pictures(drawn)[5]
+    assert not any(np.array_equal(picture, encoded) for picture in whole)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -25,7 +26,9 @@ from ssd_live.analytics.action_plans import (
     ClipAction,
     CommandAction,
     MqttAction,
+    NotificationAction,
     SnapshotAction,
+    SoundAction,
     WebhookAction,
 )
 from ssd_live.analytics.rules import Rule, RuleBook
@@ -58,6 +61,9 @@ PLAN = ActionPlan(
         WebhookAction("c", "https://h/x"),
         MqttAction("d", "mqtt://h/t", picture=False, home_assistant=True),
         CommandAction("e", ("bell", "two words")),
+        ClipAction("f", boxes=False),
+        NotificationAction("g"),
+        SoundAction("h", "gong.wav"),
     )
 )
 
@@ -103,7 +109,7 @@ def test_a_new_rule_begins_with_what_is_usual(dialog: Callable[..., RuleDialog])
 
 
 def test_a_rule_stays_as_it_is_if_nothing_is_changed(dialog: Callable[..., RuleDialog]) -> None:
-    book = RuleBook((FULL, Rule("Other", "Gate", "out", do=("e",))), PLAN)
+    book = RuleBook((FULL, Rule("Other", "Gate", "out", do=("f", "g", "h", "e"))), PLAN)
     for row in (0, 1):
         made = dialog(book, row)
         assert _ok(made)
@@ -123,13 +129,15 @@ def test_what_the_dialog_does_not_show_stays(dialog: Callable[..., RuleDialog]) 
     assert made.book.plan.actions == (unused,)
 
 
-def test_every_field_is_used(dialog: Callable[..., RuleDialog]) -> None:
+def test_every_field_is_used(
+    dialog: Callable[..., RuleDialog], monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = dialog()
     zone, when = made.findChildren(QComboBox)[:2]
     zone.setCurrentText("Gate")
     assert [when.itemData(n) for n in range(when.count())] == ["in", "out"]
     when.setCurrentIndex(1)
-    menu = part(made, QToolButton).menu()
+    (menu,) = [button.menu() for button in made.findChildren(QToolButton) if button.menu()]
     assert menu is not None
     for action in menu.actions():
         action.trigger()
@@ -137,6 +145,18 @@ def test_every_field_is_used(dialog: Callable[..., RuleDialog]) -> None:
     _check(made, "Only between").setChecked(True)
     _check(made, "Write a picture").setChecked(True)
     _check(made, "Write a clip").setChecked(True)
+    _check(made, "Boxes").setChecked(False)
+    _check(made, "Show a notification").setChecked(True)
+    _check(made, "Play a sound").setChecked(True)
+    (file,) = [e for e in made.findChildren(QLineEdit) if e.accessibleName() == "Sound file"]
+    (browse,) = [b for b in made.findChildren(QToolButton) if b.text() == "Browse…"]
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileName", lambda *_, **__: ("/sounds/gong.wav", "Sounds")
+    )
+    browse.click()
+    assert file.text() == "/sounds/gong.wav"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
+    browse.click()
     _check(made, "Run a command").setChecked(True)
     (words,) = [e for e in made.findChildren(QLineEdit) if e.accessibleName() == "Command"]
     words.setText("bell 'two words'")
@@ -144,10 +164,12 @@ def test_every_field_is_used(dialog: Callable[..., RuleDialog]) -> None:
     (rule,) = made.book.rules
     assert (rule.zone, rule.kind, rule.classes, rule.seconds) == ("Gate", "out", ("dog",), 0.0)
     assert (rule.begin, rule.end, rule.days) == (time(18), time(7), ())
-    assert rule.do == ("picture", "clip", "command")
+    assert rule.do == ("picture", "clip", "notification", "sound", "command")
     assert made.book.plan.actions == (
         SnapshotAction("picture"),
-        ClipAction("clip"),
+        ClipAction("clip", boxes=False),
+        NotificationAction("notification"),
+        SoundAction("sound", "/sounds/gong.wav"),
         CommandAction("command", ("bell", "two words")),
     )
     # The same actions are used again, and another clip gets a name of its own.

@@ -1,9 +1,27 @@
 """Open live sources of frames, each of which is named by one string."""
 
-from ssd_live.video.sources.base import Source, SourceInfo, SourceOptions, SourceSpec
+from ssd_live.video.sources.base import (
+    PacketListener,
+    PacketSource,
+    Source,
+    SourceInfo,
+    SourceOptions,
+    SourcePacket,
+    SourceSpec,
+)
 from ssd_live.video.sources.parse import parse_source
 
-__all__ = ["Source", "SourceInfo", "SourceOptions", "SourceSpec", "open_source", "parse_source"]
+__all__ = [
+    "PacketListener",
+    "PacketSource",
+    "Source",
+    "SourceInfo",
+    "SourceOptions",
+    "SourcePacket",
+    "SourceSpec",
+    "open_source",
+    "parse_source",
+]
 
 
 def open_source(spec: SourceSpec, options: SourceOptions) -> Source:

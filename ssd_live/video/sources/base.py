@@ -1,9 +1,13 @@
 """Define the interface of a source and the data classes that describe it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from ssd_live.imaging.frame import Frame
+
+if TYPE_CHECKING:
+    import av
 
 Kind = Literal["camera", "stream", "file", "images", "screen", "pattern"]
 
@@ -101,3 +105,27 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SourcePacket:
+    """A packet of a source's video or sound, as it came.
+
+    `has_times` is false if the source has no times of its own. `arrived_at` is a time on the
+    monotonic clock, in seconds.
+    """
+
+    packet: "av.Packet"
+    has_times: bool
+    arrived_at: float
+
+
+# A callback that gets each packet of a source before it is decoded. It must not wait.
+PacketListener = Callable[[SourcePacket], None]
+
+
+@runtime_checkable
+class PacketSource(Protocol):
+    """A source that gives its packets too, in the thread that calls `read`."""
+
+    packet_listener: PacketListener | None

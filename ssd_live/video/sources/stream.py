@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from ssd_live.errors import AddressError, MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.planes import as_yuv420p, matrix_of, orientation_of, planes_of, upright
 from ssd_live.video.containers import open_input
-from ssd_live.video.sources.base import SourceInfo
+from ssd_live.video.sources.base import PacketListener, SourceInfo, SourcePacket
 from ssd_live.video.sources.parse import parse_source
 
 OPEN_TIMEOUT_SECONDS = 5.0
@@ -70,6 +71,7 @@ class StreamSource(Closing):
 
     def __init__(self, address: str) -> None:
         self._address, self._title = address, parse_source(address).title
+        self.packet_listener: PacketListener | None = None
         self._container = self._open(address)
         try:
             self._stream = self._video()
@@ -174,7 +176,11 @@ class StreamSource(Closing):
         stream fails.
         """
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._container.demux():
+                if self.packet_listener is not None:
+                    self.packet_listener(SourcePacket(packet, self._has_times, time.monotonic()))
+                if packet.stream_index != self._stream.index:
+                    continue
                 try:
                     yield from self._stream.codec_context.decode(packet)
                 except av.error.InvalidDataError:
@@ -182,18 +188,29 @@ class StreamSource(Closing):
         except av.FFmpegError as error:
             raise self._media_error(error) from error
 
+    @property
+    def _names(self) -> list[str]:
+        """FFmpeg's names of the format of the stream."""
+        return self._container.format.name.split(",")
+
+    @property
+    def _has_times(self) -> bool:
+        """Whether the stream says when a frame is shown, and how many there are in a second."""
+        names = self._names
+        return "rtsp" in names or not any(name in _AS_THEY_COME for name in names)
+
     def _describe(self, frame: av.VideoFrame) -> SourceInfo:
         width, height = (
             (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
         )
-        names = self._container.format.name.split(",")
+        names = self._names
         as_it_comes = any(name in _AS_THEY_COME for name in names)
         duration = (
             self._container.duration / av.time_base
             if self._container.duration and not as_it_comes
             else None
         )
-        rate = None if as_it_comes and "rtsp" not in names else self._stream.average_rate
+        rate = self._stream.average_rate if self._has_times else None
         return SourceInfo(
             width,
             height,

@@ -10,7 +10,9 @@ from ssd_live.analytics.action_plans import (
     CommandAction,
     FileLimits,
     MqttAction,
+    NotificationAction,
     SnapshotAction,
+    SoundAction,
     WebhookAction,
     actions_in,
 )
@@ -30,6 +32,9 @@ def test_actions_are_read_with_their_defaults() -> None:
     assert _plan(kind="clip", before=0, after=2.5, boxes=False).actions == (
         ClipAction("A", 0.0, 2.5, boxes=False),
     )
+    assert _plan(kind="notification").actions == (NotificationAction("A"),)
+    assert _plan(kind="sound").actions == (SoundAction("A", ""),)
+    assert _plan(kind="sound", file="gong.wav").actions == (SoundAction("A", "gong.wav"),)
     assert _plan(kind="command", command=["ls", "-l"]).actions == (
         CommandAction("A", ("ls", "-l")),
     )
@@ -47,7 +52,10 @@ def test_actions_are_read_with_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        ({"kind": "mail"}, '"kind" must be snapshot, clip, command, webhook, mqtt'),
+        (
+            {"kind": "mail"},
+            '"kind" must be snapshot, clip, notification, sound, command, webhook, mqtt',
+        ),
         ({"kind": []}, '"kind" must be'),
         ({"kind": "snapshot", "size": 3}, "has no property 'size'"),
         ({"kind": "snapshot", "boxes": 1}, '"boxes" must be true or false'),
@@ -55,6 +63,9 @@ def test_actions_are_read_with_their_defaults() -> None:
         ({"kind": "clip", "after": -1}, '"after" must be from 0 to 600 seconds'),
         ({"kind": "clip", "after": "3"}, '"after" must be a number of seconds'),
         ({"kind": "clip", "after": float("nan")}, '"after" must be from 0 to 600 seconds'),
+        ({"kind": "notification", "text": "x"}, "has no property 'text'"),
+        ({"kind": "sound", "file": 3}, '"file" must be the path of a sound file'),
+        ({"kind": "sound", "file": "a\0"}, '"file" must be the path of a sound file'),
         ({"kind": "command"}, '"command" must be a list of a program and its arguments'),
         ({"kind": "command", "command": []}, '"command" must be a list'),
         ({"kind": "command", "command": "ls"}, '"command" must be a list'),

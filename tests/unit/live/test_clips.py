@@ -15,7 +15,8 @@ from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live import clips as clips_module
 from ssd_live.live import frame_ring
-from ssd_live.live.clips import Clip, ClipFrames
+from ssd_live.live.clip_contents import Drawing, FrameContent
+from ssd_live.live.clips import Clip
 from ssd_live.live.frame_ring import FrameRing, KeptFrame
 from ssd_live.pipeline.live import LiveFrame
 from ssd_live.video.reader import VideoReader
@@ -57,14 +58,8 @@ def clip_of(
     path: Path, ring: FrameRing, begin: float, end: float, ended: list[str] | None = None
 ) -> Clip:
     told = [] if ended is None else ended
-    return Clip(
-        path,
-        ClipFrames(ring, begin),
-        end,
-        lambda _: None,
-        BoxStyle(),
-        lambda clip, error: told.append(error),
-    )
+    content = FrameContent(ring, begin, Drawing(lambda _: None, BoxStyle()))
+    return Clip(path, content, end, lambda clip, error: told.append(error))
 
 
 def _numbers(path: Path) -> list[int]:
@@ -150,8 +145,8 @@ def test_boxes_are_drawn_if_they_are_wanted(tmp_path: Path) -> None:
     )
     with FrameRing(1.0) as ring:
         end = BEGIN + 0.4
-        frames = ClipFrames(ring, BEGIN)
-        clip = Clip(tmp_path / "a.mkv", frames, end, lambda _: found, BoxStyle(), lambda *_: None)
+        content = FrameContent(ring, BEGIN, Drawing(lambda _: found, BoxStyle()))
+        clip = Clip(tmp_path / "a.mkv", content, end, lambda *_: None)
         for number in range(15):
             ring.add(frame_of(number))
         clip.join(LIMIT_SECONDS)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssd_live.actions.desktop import DesktopWorker
 from ssd_live.actions.outbox import Outbox
 from ssd_live.analytics.rules import Event, RuleBook, rules_in
 from ssd_live.analytics.zones import Zone
@@ -21,8 +22,11 @@ from ssd_live.live import event_actions
 from ssd_live.live.event_actions import ActionSettings, EventActions
 from ssd_live.live.zone_watch import LiveEvent
 from ssd_live.pipeline.live import LiveFrame
+from ssd_live.results.growing_table import clock_text
 from ssd_live.video.reader import VideoReader
+from tests.clips import pictures, stream_of, write_clip
 from tests.unit.actions.receivers import Mosquitto, PostServer, Subscriber, free_port
+from tests.unit.live.test_packet_clips import Camera
 from tests.waiting import wait_until
 
 ZONES = [Zone("All", "area", ((0, 0), (1, 0), (1, 1)))]
@@ -52,14 +56,21 @@ def _book(*actions: dict[str, Any], files: dict[str, Any] | None = None) -> Rule
 class Watched:
     """The actions of a source, of which `lines` are what the user is told."""
 
-    def __init__(self, book: RuleBook, folder: Path) -> None:
+    def __init__(self, book: RuleBook, folder: Path, hides: bool = False) -> None:
         self.lines: list[str] = []
         self.folder = folder / "events"
         self.outbox = folder / "outbox.db"
         self.actions = EventActions(
             book,
             ActionSettings(
-                "yard", self.folder, self.outbox, lambda _: FOUND, BoxStyle(), self.lines.append
+                "yard",
+                self.folder,
+                folder,
+                self.outbox,
+                lambda _: FOUND,
+                BoxStyle(),
+                self.lines.append,
+                hides=lambda: hides,
             ),
         )
 
@@ -90,7 +101,7 @@ def test_an_event_writes_a_snapshot_with_boxes(tmp_path: Path) -> None:
         for name, boxes in (("photo", True), ("plain", False))
     )
     with Watched(_book(photo, plain), tmp_path) as watched:
-        assert not watched.actions.wants_frames
+        assert not watched.actions.makes_clips
         frame = watched.frames(1)
         files = watched.event(frame)
         more = watched.event(frame)
@@ -108,7 +119,7 @@ def test_an_event_writes_a_snapshot_with_boxes(tmp_path: Path) -> None:
 def test_events_during_a_clip_make_it_longer(tmp_path: Path) -> None:
     film = {"name": "film", "kind": "clip", "before": 1, "after": 1}
     with Watched(_book(film), tmp_path) as watched:
-        assert watched.actions.wants_frames
+        assert watched.actions.makes_clips
         # The second event comes before the clip was begun, perhaps, and the third long after it.
         first = watched.event(watched.frames(50))
         assert watched.event(watched.frames(10, 50)) == first
@@ -122,6 +133,78 @@ def test_events_during_a_clip_make_it_longer(tmp_path: Path) -> None:
     # From 1 s before frame 49 to 1 s after frame 59.
     assert len(times) == 84 - 24 + 1
     assert sorted(watched.folder.iterdir()) == sorted(first + second)
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_a_clip_is_copied_unless_something_is_drawn_or_hidden(tmp_path: Path, hides: bool) -> None:
+    video = write_clip(tmp_path / "camera.mkv", 50, sound="aac")
+    film = {"kind": "clip", "before": 1, "after": 1}
+    book = _book({"name": "drawn", **film}, {"name": "plain", "boxes": False, **film})
+    with Watched(book, tmp_path, hides) as watched:
+        for packet in Camera(video, 0.0).packets():
+            watched.actions.note_packet(packet)
+        files = watched.event(watched.frames(25))
+        watched.frames(50, 25)
+        wait_until(lambda: all(path.exists() for path in files))
+    assert watched.lines == []
+    with_sound = ["video"] if hides else ["video", "audio"]
+    shapes = []
+    for path in files:
+        assert stream_of(path)["streams"] == with_sound
+        shapes.append(pictures(path)[0].shape)
+    # The frames of this test are smaller than those of the camera.
+    assert shapes == [(90, 160, 3), (90, 160, 3) if hides else (272, 640, 3)]
+
+
+def test_notifications_and_sounds_that_fail_are_told_beside_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+    book = _book(
+        {"name": "note", "kind": "notification"},
+        {"name": "gong", "kind": "sound", "file": "gong.wav"},
+        {"name": "photo", "kind": "snapshot"},
+    )
+    with Watched(book, tmp_path) as watched:
+        (photo,) = watched.event(watched.frames(1))
+        wait_until(lambda: photo.exists() and len(watched.lines) == 2)
+    note, gong = sorted(watched.lines, reverse=True)
+    assert note.startswith("note: no notification can be shown here")
+    assert gong.startswith(f"gong: {tmp_path}/gong.wav: there is no such sound file")
+
+
+def test_a_notification_says_what_is_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, ...]] = []
+    monkeypatch.setattr(DesktopWorker, "show", lambda _, *words: shown.append(words))
+    played: list[Path] = []
+    monkeypatch.setattr(DesktopWorker, "play", lambda _, name, file: played.append(file))
+    with Watched(
+        _book({"name": "note", "kind": "notification"}, {"name": "bell", "kind": "sound"}), tmp_path
+    ) as watched:
+        frame = watched.frames(1)
+        watched.event(frame)
+        crowd = Event("Stays", "All", 1.0, "", 0, 4)
+        watched.actions.start(LiveEvent(crowd, CLOCK, frame, FOUND))
+        wait_until(lambda: len(played) == 2)
+    time_of_day = clock_text(CLOCK)[11:19]
+    assert shown == [
+        ("note", "Stays", f"{time_of_day}: cat at All, yard"),
+        ("note", "Stays", f"{time_of_day}: 4 objects at All, yard"),
+    ]
+    assert played[0].exists()
+
+
+def test_frames_are_not_kept_if_all_clips_are_copied(tmp_path: Path) -> None:
+    film = {"name": "plain", "kind": "clip", "before": 1, "after": 1, "boxes": False}
+    video = write_clip(tmp_path / "camera.mkv", 50)
+    with Watched(_book(film), tmp_path) as watched:
+        (first,) = watched.event(watched.frames(25))
+        watched.frames(50, 25)
+        wait_until(first.exists)
+        for packet in Camera(video, 10.0).packets():
+            watched.actions.note_packet(packet)
+        (second,) = watched.event(watched.frames(25, 250))
+    assert [pictures(path)[0].shape for path in (first, second)] == [(90, 160, 3), (272, 640, 3)]
 
 
 def test_a_clip_that_can_be_no_longer_is_completed_beside_the_next_one(tmp_path: Path) -> None:

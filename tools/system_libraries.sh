@@ -8,7 +8,7 @@ command -v dpkg-query >/dev/null 2>&1 || exit 0
 # If a library has a new name in newer releases, the names are separated by | and tried in turn.
 wanted="libgl1 libegl1 libglib2.0-0t64|libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 python3-venv
   libxcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
-[ "${1:-run}" = test ] && wanted="$wanted ffmpeg xvfb mosquitto dbus-daemon"
+[ "${1:-run}" = test ] && wanted="$wanted ffmpeg xvfb mosquitto dbus-daemon openssl"
 [ "${1:-run}" = package ] && wanted="$wanted binutils xvfb xauth desktop-file-utils appstream lintian rpm"
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }

@@ -3,6 +3,7 @@
 import json
 import re
 import ssl
+import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -55,6 +56,7 @@ class MqttBroker:
             self._client.tls_set_context(ssl.create_default_context())
         self._client.will_set(f"{self._topic}/status", "offline", qos=1, retain=True)
         self._client.on_connect = self._connected
+        self._client.on_connect_fail = self._failed
         self._client.on_publish = self._note_confirmed
         self._client.reconnect_delay_set(1, 30)
 
@@ -105,6 +107,16 @@ class MqttBroker:
         with self._changed:
             self._confirmed.add(number)
             self._changed.notify_all()
+
+    def _failed(self, client: object, userdata: object) -> None:
+        """Note why there is no connection. The client calls this while it handles the error."""
+        error = sys.exc_info()[1]
+        self._refusal = ""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self._refusal = (
+                f"the certificate of the broker is not trusted ({error.verify_message}); give the "
+                "file of its authority in the environment variable SSL_CERT_FILE"
+            )
 
     def _connected(
         self, client: Any, userdata: object, flags: object, reason: Any, properties: object

@@ -72,7 +72,7 @@ class PostServer(Closing):
 class Mosquitto(Closing):
     """The broker, in a process of its own. `stop` and `start` restart it at the same port."""
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, password: str = "", certificate: str = "") -> None:
         self.port = free_port()
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin") or ""
         assert program, "there is no mosquitto; install it (apt install mosquitto)"
@@ -85,6 +85,8 @@ class Mosquitto(Closing):
             settings += ["allow_anonymous false", f"password_file {secrets}"]
         else:
             settings += ["allow_anonymous true"]
+        if certificate:
+            settings += [f"certfile {certificate}.pem", f"keyfile {certificate}.key"]
         (folder / "mosquitto.conf").write_text("\n".join(settings) + "\n")
         self._command = [program, "-c", str(folder / "mosquitto.conf")]
         self.start()

@@ -1,6 +1,7 @@
 """Messages on a real broker, which is restarted, and what Home Assistant learns."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ssd_live.actions.mqtt import MqttBroker, topic_level
 from ssd_live.actions.outbox import Message, Outbox
 from ssd_live.actions.sender import NotDeliveredError, Sender
 from tests.unit.actions.receivers import Mosquitto, Subscriber, free_port
-from tests.waiting import wait_until
+from tests.waiting import LIMIT_SECONDS, wait_until
 
 
 def _message(number: int, picture: bytes | None = None) -> Message:
@@ -107,3 +108,41 @@ def test_a_wrong_password_and_no_broker_are_told(
 )
 def test_a_rule_is_one_level_of_a_topic(name: str, level: str) -> None:
     assert topic_level(name) == level
+
+
+def test_a_broker_with_tls_must_be_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-keyout",
+            "broker.key",
+            "-out",
+            "broker.pem",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    with Mosquitto(tmp_path, certificate=str(tmp_path / "broker")) as broker:
+        address = f"mqtts://localhost:{broker.port}/yard"
+        monkeypatch.setattr(mqtt, "TIMEOUT_SECONDS", 3.0)
+        stranger = MqttBroker(address)
+        with pytest.raises(NotDeliveredError, match=r"not trusted \(self.signed certificate\)"):
+            stranger.deliver(_message(1))
+        stranger.close()
+        monkeypatch.setattr(mqtt, "TIMEOUT_SECONDS", LIMIT_SECONDS)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "broker.pem"))
+        known = MqttBroker(address)
+        known.deliver(_message(1))
+        known.close()

@@ -31,6 +31,7 @@ from ssd_live.commands import (
     live,
     models,
     process,
+    project,
     quantize,
     report,
     reproduce,
@@ -137,6 +138,20 @@ _add(index_app, "list", index.list_sources)
 _add(index_app, "search", _command_of(index.SearchRequest))
 _add(index_app, "export", _command_of(index.ExportRequest))
 _add(index_app, "delete", _command_of(index.DeleteRequest))
+
+
+project_app = typer.Typer(
+    help="Teach your own objects: collect pictures, label them, train, judge and use a detector.",
+    no_args_is_help=True,
+)
+app.add_typer(project_app, name="project")
+_add(project_app, "new", _command_of(project.NewRequest))
+_add(project_app, "show", _command_of(project.ShowRequest))
+_add(project_app, "add", _command_of(project.AddRequest))
+_add(project_app, "label", _command_of(project.LabelRequest))
+_add(project_app, "train", _command_of(project.TrainRequest))
+_add(project_app, "judge", _command_of(project.JudgeRequest))
+_add(project_app, "use", _command_of(project.UseRequest))
 
 
 def _show_version(wanted: bool) -> None:

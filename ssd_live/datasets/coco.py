@@ -226,7 +226,8 @@ def _labelled(
         x, y, width, height = _box_of(annotation)
         boxes.append((x, y, x + width, y + height))
         classes.append(index)
-        crowds.append(bool(annotation.get("iscrowd", 0)))
+        # COCO itself has no difficult objects. The labels of projects do.
+        crowds.append(bool(annotation.get("iscrowd", 0)) or bool(annotation.get("difficult", 0)))
         areas.append(float(annotation.get("area", width * height)))
     path = _image_path(str(entry["file_name"]), folders)
     size = (

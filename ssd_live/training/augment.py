@@ -5,7 +5,7 @@ y1, x2, y2 in pixels. All random numbers come from the given generator. The code
 released differs in details; `AS_RELEASED` follows it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -30,6 +30,10 @@ _LARGEST_EXPANSION = 4.0
 _LARGEST_CANVAS = 2048
 _EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
 _BRIGHTNESS, _CONTRAST, _SATURATION = 32.0, (0.5, 1.5), (0.5, 1.5)
+# Where the four parts of a mosaic meet, as a share of the sides.
+_MEETING_PLACE = (0.35, 0.65)
+_MOST_PASTED, _PASTED_SCALE, _PASTING_TRIALS = 3, (0.7, 1.4), 10
+_LEAST_PASTED, _MOST_COVERED = 4, 0.33
 _INTERPOLATIONS = (
     cv2.INTER_LINEAR,
     cv2.INTER_AREA,
@@ -98,6 +102,64 @@ def augment(
         example = flip(example)
     ways = style.interpolations
     return resized(example, size, ways[int(random.integers(len(ways)))] if ways[1:] else ways[0])
+
+
+def mosaic(examples: Sequence[Example], random: np.random.Generator) -> Example:
+    """Return four examples as the quarters of one, which meet at a random place.
+
+    The result has the size of the first one. Each example is stretched to its quarter. (Bochkovskiy
+    et al. 2020, YOLOv4, section 3.3, where the quarters are cut out instead.)
+    """
+    height, width = examples[0].image.shape[:2]
+    across, down = (
+        max(1, min(side - 1, round(side * random.uniform(*_MEETING_PLACE))))
+        for side in (width, height)
+    )
+    image = np.empty((height, width, 3), np.uint8)
+    boxes, classes = [], []
+    for number, example in enumerate(examples):
+        left, right = (across, width) if number % 2 else (0, across)
+        top, bottom = (down, height) if number // 2 else (0, down)
+        part = resized(example, (right - left, bottom - top))
+        image[top:bottom, left:right] = part.image
+        boxes.append(part.boxes + np.array([left, top, left, top], np.float32))
+        classes.append(part.classes)
+    return Example(image, np.concatenate(boxes), np.concatenate(classes))
+
+
+def paste_objects(example: Example, donor: Example, random: np.random.Generator) -> Example:
+    """Return the example with up to three objects of `donor` at random places in it.
+
+    An object is pasted with its box, at 0.7 to 1.4 times its size. It does not cover more than a
+    third of another object. (Dwibedi et al. 2017, Cut, Paste and Learn, without its masks.)
+    """
+    height, width = example.image.shape[:2]
+    image, boxes, classes = example.image.copy(), example.boxes, example.classes
+    order = random.permutation(len(donor.boxes))[: int(random.integers(1, _MOST_PASTED + 1))]
+    for index in order.tolist():
+        x1, y1, x2, y2 = (int(value) for value in np.rint(donor.boxes[index]))
+        scale = random.uniform(*_PASTED_SCALE)
+        w, h = round((x2 - x1) * scale), round((y2 - y1) * scale)
+        if min(w, h) < _LEAST_PASTED or w >= width or h >= height:
+            continue
+        for _ in range(_PASTING_TRIALS):
+            left, top = int(random.integers(width - w + 1)), int(random.integers(height - h + 1))
+            spot = np.array([left, top, left + w, top + h], np.float32)
+            if _covered(boxes, spot).max(initial=0.0) > _MOST_COVERED:
+                continue
+            thing = cv2.resize(donor.image[y1:y2, x1:x2], (w, h), interpolation=cv2.INTER_LINEAR)
+            image[top : top + h, left : left + w] = thing
+            boxes = np.concatenate([boxes, spot[None]])
+            classes = np.append(classes, donor.classes[index])
+            break
+    return Example(image, boxes, classes)
+
+
+def _covered(boxes: NDArray[np.float32], spot: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of each of the boxes (M, 4) that `spot` (4,) covers."""
+    low, high = np.maximum(boxes[:, :2], spot[:2]), np.minimum(boxes[:, 2:], spot[2:])
+    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
+    return np.asarray(np.clip(high - low, 0, None).prod(1) / areas, np.float32)
 
 
 def resized(

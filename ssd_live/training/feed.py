@@ -24,7 +24,16 @@ from ssd_live.imaging.image_files import read_image, read_reduced_image
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.models.multibox_loss import Target
 from ssd_live.system.signals import child_ends_unreported, terminal_kept_from_children
-from ssd_live.training.augment import SMALLEST_PATCH, USUAL, Example, Style, augment, resized
+from ssd_live.training.augment import (
+    SMALLEST_PATCH,
+    USUAL,
+    Example,
+    Style,
+    augment,
+    mosaic,
+    paste_objects,
+    resized,
+)
 
 # A box thinner than this share of the image is the remainder of a cut object. It is left out,
 # because the logarithm of its size would be an extreme target.
@@ -37,7 +46,9 @@ class InputSpec:
 
     `size` is (width, height) of the input in pixels. `mean` is the colour (BGR, 0..255) of the
     canvas when an image is zoomed out. Images are augmented if `augments` is true, in the given
-    `style`. Objects that evaluation ignores are used in training if `use_ignored` is true.
+    `style`. Objects that evaluation ignores are used in training if `use_ignored` is true. `mosaic`
+    and `paste` are how often, 0 to 1, an augmented image is a `mosaic` of four, or gets objects of
+    another image (`paste_objects`).
     """
 
     size: tuple[int, int]
@@ -45,6 +56,8 @@ class InputSpec:
     augments: bool = True
     use_ignored: bool = True
     style: Style = USUAL
+    mosaic: float = 0.0
+    paste: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,30 +134,43 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
 
     def __getitem__(self, place: tuple[int, int]) -> tuple[Tensor, Target, str] | str:
         index, turn = place
-        labelled = self._images[index]
         try:
-            image, whole = self._image(labelled.path)
+            example = self._example(index)
+            if self._view.augments:
+                # The random numbers depend on the image and the turn, so that the example is the
+                # same in whichever process and in whichever order it is made.
+                random = np.random.default_rng((self._seed, turn, index))
+                example = self._mixed(example, random)
+                example = augment(
+                    example, self._view.size, self._view.mean, random, self._view.style
+                )
+            else:
+                example = resized(example, self._view.size)
         except MediaError as error:
             return str(error)
+        return *_tensors(example, self._view.size), str(self._images[index].path)
+
+    def _mixed(self, example: Example, random: np.random.Generator) -> Example:
+        """Return an example that is mixed with others, or as it is."""
+        view = self._view
+        if view.mosaic and random.random() < view.mosaic:
+            others = random.integers(len(self._images), size=3).tolist()
+            return mosaic([example, *map(self._example, others)], random)
+        if view.paste and random.random() < view.paste:
+            other = int(random.integers(len(self._images)))
+            return paste_objects(example, self._example(other), random)
+        return example
+
+    def _example(self, index: int) -> Example:
+        """Return an image with its objects. Raises `MediaError` if it cannot be read."""
+        labelled = self._images[index]
+        image, whole = self._image(labelled.path)
         kept = np.full(len(labelled.classes), True) if self._view.use_ignored else ~labelled.ignored
         height, width = image.shape[:2]
         boxes = labelled.boxes[kept] * ([width / whole[0], height / whole[1]] * 2)
         boxes = np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
         example = Example(image, boxes, labelled.classes[kept])
-        example = example.kept(_solid(example.boxes / [width, height, width, height]))
-        if self._view.augments:
-            # The random numbers depend on the image and the turn, so that the example is the same
-            # in whichever process and in whichever order it is made.
-            example = augment(
-                example,
-                self._view.size,
-                self._view.mean,
-                np.random.default_rng((self._seed, turn, index)),
-                self._view.style,
-            )
-        else:
-            example = resized(example, self._view.size)
-        return *_tensors(example, self._view.size), str(labelled.path)
+        return example.kept(_solid(example.boxes / [width, height, width, height]))
 
     def _image(self, path: Path) -> tuple[Pixels, tuple[int, int]]:
         """Return an image and the size (width, height) of the whole image in the file, in pixels.

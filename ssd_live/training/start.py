@@ -1,6 +1,7 @@
 """Create the network of a recipe, with the weights that the recipe names."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,19 +58,22 @@ def preprocessing_of(network: str) -> Preprocessing:
     return _OF_NETWORK[network]
 
 
-def begin(part: ModelPart, classes: int) -> InitialModel:
+def begin(part: ModelPart, classes: int, names: Sequence[str] = ()) -> InitialModel:
     """Return the network of a recipe, with the weights that the recipe names.
 
     `part` is the part `[model]` of the recipe. `classes` is the number of classes with the
-    background. Raises `UnknownModelError` if the network or the named weights do not exist,
-    `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if the
-    network cannot be trained here, if the weights are those of another network or another preset,
-    or if a file of VGG16 does not say which input it is for.
+    background, and `names` are their names without it. If the weights are of a network with other
+    classes, what predicts the background and the classes with the same names is kept; upper and
+    lower case do not matter. Raises `UnknownModelError` if the network or the named weights do not
+    exist, `ModelFileError` if the weights cannot be read or none of them fit, and `UsageError` if
+    the network cannot be trained here, if the weights are those of another network or another
+    preset, or if a file of VGG16 does not say which input it is for.
     """
     network = create(part.network, classes, part.preset)
     how = preprocessing_of(part.network)
-    state = _given(part)
+    state, old_names = _given(part)
     own = network.state_dict()
+    state = _with_known_classes(state, own, old_names, names)
     fitting = {
         name: tensor
         for name, tensor in state.items()
@@ -87,19 +91,56 @@ def begin(part: ModelPart, classes: int) -> InitialModel:
     )
 
 
-def _given(part: ModelPart) -> State:
+def _with_known_classes(
+    state: State, own: State, old_names: Sequence[str], names: Sequence[str]
+) -> State:
+    """Return the given weights, with class predictors for the classes of the network.
+
+    `own` are the weights of the network, whose classes are `names`; those of `state` are
+    `old_names`. A predictor has a row for each default box and each class, and the background comes
+    first. Rows of classes that are not among `old_names` come from `own`.
+    """
+    places = {name.casefold(): place for place, name in enumerate(old_names, 1)}
+    known = {place: places.get(name.casefold()) for place, name in enumerate(names, 1)}
+    before, after = len(old_names) + 1, len(names) + 1
+    if not any(known.values()):
+        return state
+    changed = {}
+    for name, tensor in own.items():
+        old = state.get(name)
+        if ".cls.predict." not in name or old is None:
+            continue
+        boxes = len(tensor) // after
+        if len(tensor) != boxes * after or len(old) != boxes * before:
+            continue
+        given = old.reshape(boxes, before, *old.shape[1:])
+        rows = tensor.reshape(boxes, after, *tensor.shape[1:]).clone()
+        if given.shape[2:] != rows.shape[2:]:
+            continue
+        rows[:, 0] = given[:, 0]
+        for place, earlier in known.items():
+            if earlier is not None:
+                rows[:, place] = given[:, earlier]
+        changed[name] = rows.reshape(tensor.shape)
+    return {**state, **changed}
+
+
+def _given(part: ModelPart) -> tuple[State, Sequence[str]]:
+    """Return the weights that a recipe names, and the names of their classes, if they are known."""
     if not part.weights:
-        return {}
+        return {}, ()
     if part.weights.startswith("trained:"):
         return _trained(part.weights.removeprefix("trained:"), part)
     path = Path(part.weights).expanduser()
+    if _is_own(path):
+        return _own_weights(path, part)
     state = read_state(path)
     if "vgg.0.weight" in state or "features.0.weight" in state or "0.weight" in state:
         weights = vgg16_weights(state, path)
         if _needs_pixels(part, state, path):
-            return weights
-        return _for_pixels(weights, preprocessing_of(part.network))
-    return state
+            return weights, ()
+        return _for_pixels(weights, preprocessing_of(part.network)), ()
+    return state, ()
 
 
 def _needs_pixels(part: ModelPart, state: State, path: Path) -> bool:
@@ -136,14 +177,24 @@ def _for_pixels(weights: State, how: Preprocessing) -> State:
     }
 
 
-def _trained(name: str, part: ModelPart) -> State:
+def _is_own(path: Path) -> bool:
+    """Return whether a file has weights that this program has written."""
+    try:
+        with safe_open(path, framework="pt") as archive:
+            return "classes" in (archive.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+def _trained(name: str, part: ModelPart) -> tuple[State, Sequence[str]]:
     if name in TRAINED_MODELS:
         if TRAINED_MODELS[name].network != part.network:
             raise UsageError(
                 f"{name} has weights of {TRAINED_MODELS[name].network}, not of {part.network}; "
                 "change model.network in the recipe"
             )
-        return dict(load_trained(name)[0].state_dict())
+        network, names = load_trained(name)
+        return dict(network.state_dict()), names
     path = engines_folder() / "weights" / f"{name}.safetensors"
     if not path.is_file():
         known = sorted(
@@ -152,6 +203,11 @@ def _trained(name: str, part: ModelPart) -> State:
         raise UnknownModelError(
             f"there are no weights {name!r} to start from; choose one of {', '.join(known)}"
         )
+    return _own_weights(path, part)
+
+
+def _own_weights(path: Path, part: ModelPart) -> tuple[State, Sequence[str]]:
+    """Return the weights in a file that this program has written, and their classes."""
     try:
         with safe_open(path, framework="pt") as archive:
             facts = {key: json.loads(value) for key, value in (archive.metadata() or {}).items()}
@@ -163,10 +219,10 @@ def _trained(name: str, part: ModelPart) -> State:
     for what, wanted in (("network", part.network), ("preset", part.preset)):
         if facts.get(what, wanted) != wanted:
             raise UsageError(
-                f"{name} has the {what} {facts[what]}, not {wanted}; change model.{what} in the "
-                "recipe"
+                f"{path.stem} has the {what} {facts[what]}, not {wanted}; change model.{what} in "
+                "the recipe"
             )
-    return state
+    return state, [str(name) for name in facts.get("classes", ())]
 
 
 def vgg16_weights(state: State, path: Path) -> State:

@@ -56,6 +56,7 @@ class Trainer:
     `beginning` is the network to train, with its first weights and its preprocessing. `place` is
     the folder for checkpoints and the log. `device` is the PyTorch name of the device, such as
     `cuda`. If `world` processes share the work, `rank` is the number of this process (from 0).
+    Raises `TrainingError` if several processes share the work and the backbone is to be frozen.
     """
 
     def __init__(
@@ -69,6 +70,11 @@ class Trainer:
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        if world > 1 and recipe.train.freeze_backbone:
+            raise TrainingError(
+                "a frozen backbone cannot be trained by several processes; set "
+                "train.freeze_backbone to 0, or use one process"
+            )
         self._recipe = recipe
         self._data = data
         self._place = place
@@ -87,6 +93,8 @@ class Trainer:
             recipe.train.augment,
             recipe.data.use_difficult,
             AS_RELEASED if recipe.train.as_released else USUAL,
+            recipe.train.mosaic,
+            recipe.train.paste,
         )
         self._average = copy.deepcopy(self.network) if recipe.train.average else None
         part = recipe.train
@@ -230,6 +238,7 @@ class Trainer:
         since = RunningMean()
         for batch in feed:
             self._awaits_first_batch = False
+            self._freeze()
             self._learn(model, batch, since)
             self._step += 1
             stopping, finished = self._stopping(), self._step == part.steps
@@ -247,6 +256,14 @@ class Trainer:
                 since = RunningMean()
             if ended:
                 return
+
+    def _freeze(self) -> None:
+        """Keep the backbone as it is at the beginning of the run, and let it learn afterwards."""
+        frozen = self._step < self._recipe.train.freeze_backbone
+        for parameter in self.network.backbone.parameters():
+            parameter.requires_grad_(not frozen)
+        # The running means of normalisation layers stay as they are too.
+        self.network.backbone.train(not frozen)
 
     def learn(self, batches: Iterable[Batch]) -> Iterator[float]:
         """Train on the given batches, and yield the sum of both losses after each batch.

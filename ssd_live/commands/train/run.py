@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,10 @@ def run(request: Request) -> None:
                 f"train.batch is {recipe.train.batch}, which {world} processes cannot share "
                 "evenly; make train.batch a multiple of the number of processes"
             )
-        beginning = begin(recipe.model, len(train.classes) + 1)
+        beginning = begin(recipe.model, len(train.classes) + 1, train.classes)
         how = beginning.preprocessing
-        described = _description(recipe, train, how)
-        validator = _Validator(validation, described, how, device) if validation else None
+        described = description_of(recipe, train, how)
+        validator = Validator(validation, described, how, device) if validation else None
         trainer = Trainer(recipe, train, beginning, place, device=device, rank=rank, world=world)
         if request.resume:
             trainer.resume()
@@ -86,18 +86,25 @@ def run(request: Request) -> None:
         if rank == 0:
             _announce(recipe, train, validation, beginning.fresh)
         with (
-            _workers_end_in_one_line(),
+            workers_end_in_one_line(),
             ends_in_order(trainer.stop, "stopping after this step ..."),
         ):
             trainer.run(_tell if rank == 0 else lambda _: None, validator)
         if trainer.step < recipe.train.steps:
             raise CancelledError(f"stopped after step {trainer.step}; continue with --resume")
         if rank == 0:
-            _finish(trainer, described, recipe, how, validation or train, validator, place.folder)
+            results = Results(
+                engines_folder() / "weights" / f"{recipe.name}.safetensors",
+                engines_folder() / "models" / f"{recipe.name}.onnx",
+                place.folder,
+            )
+            write_results(trainer, described, recipe, how, validation or train, validator, results)
+            print(f"log, curves and checkpoints: {place.folder}")
+            print(f"use the model with --model {recipe.name}")
 
 
 @contextmanager
-def _workers_end_in_one_line() -> Iterator[None]:
+def workers_end_in_one_line() -> Iterator[None]:
     """Replace PyTorch's error in the with-block if a process that loads images ended.
 
     Raise `CancelledError` instead if a signal came before the error, because a signal of the
@@ -246,7 +253,7 @@ def _tell(progress: Any) -> None:
         notify(f"note: {note}")
 
 
-def _description(recipe: Any, train: Any, how: Any) -> Any:
+def description_of(recipe: Any, train: Any, how: Any) -> Any:
     """Return the description of the model file that the training makes.
 
     `train` is the training data, and `how` the preprocessing of the network. The number of training
@@ -272,7 +279,7 @@ def _description(recipe: Any, train: Any, how: Any) -> Any:
     )
 
 
-class _Validator:
+class Validator:
     """A function object that computes the mAP of a network on the validation data.
 
     It uses the thresholds of the model file that the training makes. `described` is the description
@@ -343,23 +350,34 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
     notify(line)
 
 
-def _finish(
+@dataclass(frozen=True)
+class Results:
+    """Where the results of a training go: the files of the weights and of the model, and the
+    folder of the curves.
+    """
+
+    weights: Path
+    model: Path
+    folder: Path
+
+
+def write_results(
     trainer: Any,
     described: Any,
     recipe: Any,
     how: Any,
     data: Any,
-    validator: "_Validator | None",
-    folder: Path,
-) -> None:
+    validator: "Validator | None",
+    results: Results,
+) -> ModelFile:
     """Write the weights and the model file of the best step, and the training curves.
 
     The best step has the highest validation mAP; without validation it is the last step.
     `described` is the description of the model. The images on which the file and the network are
     compared come from `data`, prepared as `how` says, and stay in the file. With a `validator`, the
-    display thresholds are the scores with the best F1 on the validation data. The curves are
-    written to `folder`. Another training can start from the weights. Raises `ModelFileError` if the
-    file and the network do not agree, and `OutputError` if a file cannot be written.
+    display thresholds are the scores with the best F1 on the validation data. Another training can
+    start from the weights. Returns the model file. Raises `ModelFileError` if the file and the
+    network do not agree, and `OutputError` if a file cannot be written.
     """
     from ssd_live.commands.export.run import write
     from ssd_live.evaluation.plots import training_curves
@@ -388,18 +406,17 @@ def _finish(
         "network": recipe.model.network,
         "preset": recipe.model.preset,
     }
-    save_weights(engines_folder() / "weights" / f"{recipe.name}.safetensors", network, facts)
+    save_weights(results.weights, network, facts)
     reached = f"step {best or trainer.step} of {recipe.train.steps}"
     described = replace(described, provenance=f"{described.provenance}, {reached}")
     model = write(
         export_network(network, described),
-        engines_folder() / "models" / f"{recipe.name}.onnx",
+        results.model,
         _frames(data.images),
     )
     _check_agreement(network, Normalise(how), model)
     try:
-        training_curves(folder / "curves.png", folder / "log.csv")
+        training_curves(results.folder / "curves.png", results.folder / "log.csv")
     except MissingPackageError as error:
         notify(f"note: {error}")
-    print(f"log, curves and checkpoints: {folder}")
-    print(f"use the model with --model {recipe.name}")
+    return model

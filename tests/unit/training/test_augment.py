@@ -4,6 +4,7 @@ image, and chance comes from the generator.
 
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ssd_live.datasets.types import LabelledImage
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.training.augment import (
     Example,
@@ -20,11 +22,14 @@ from ssd_live.training.augment import (
     distort_colours,
     find_patch,
     flip,
+    mosaic,
     overlaps,
+    paste_objects,
     resized,
     sample_patch,
     zoom_out,
 )
+from ssd_live.training.feed import Examples, InputSpec
 
 MEAN = (104.0, 117.0, 123.0)
 SIZE = (300, 200)
@@ -568,3 +573,78 @@ def test_zooming_out_of_a_large_photo_takes_a_canvas_of_bounded_size() -> None:
         assert max(result.image.shape[:2]) <= 2049
         sides = result.boxes[0, 2:] - result.boxes[0, :2]
         assert sides[0] / sides[1] == pytest.approx(1600 / 1200, rel=0.01)
+
+
+def assert_centres_have_the_colours_of_the_classes(example: Example) -> None:
+    for (x1, y1, x2, y2), number in zip(example.boxes, example.classes, strict=True):
+        centre = example.image[int((y1 + y2) / 2), int((x1 + x2) / 2)].astype(int)
+        assert np.abs(centre - PALETTE[number]).max() < 30
+
+
+@SEEDS
+@given(seeds)
+def test_a_mosaic_has_all_objects_of_its_four_parts(seed: int) -> None:
+    parts = [painted(seed), *(painted(its) for its in generator(seed).integers(1000, size=3))]
+    whole = mosaic(parts, generator(seed))
+    assert whole.image.shape == parts[0].image.shape
+    assert Counter(whole.classes.tolist()) == Counter(
+        number for part in parts for number in part.classes.tolist()
+    )
+    assert_boxes_are_good(whole)
+    assert_centres_have_the_colours_of_the_classes(whole)
+
+
+@SEEDS
+@given(seeds)
+def test_pasted_objects_lie_on_their_boxes_and_leave_the_others_to_be_seen(seed: int) -> None:
+    example, donor = painted(seed), painted(seed + 1)
+    mixed = paste_objects(example, donor, generator(seed))
+    own, more = len(example.boxes), len(mixed.boxes) - len(example.boxes)
+    assert 0 <= more <= 3
+    np.testing.assert_array_equal(mixed.boxes[:own], example.boxes)
+    assert set(mixed.classes[own:].tolist()) <= set(donor.classes.tolist())
+    assert_boxes_are_good(mixed)
+    # The last one that was pasted is not covered by another one.
+    if more:
+        assert_centres_have_the_colours_of_the_classes(
+            mixed.kept(np.arange(own + more) == own + more - 1)
+        )
+    # The example itself is not changed.
+    assert_equal(example, painted(seed))
+
+
+def test_objects_that_do_not_fit_are_not_pasted() -> None:
+    small = Example(np.zeros((10, 10, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, int))
+    assert_equal(paste_objects(small, painted(1), generator(1)), small)
+    assert_equal(paste_objects(painted(1), empty(1), generator(1)), painted(1))
+    thin = mapped([(3.0, 3.0, 6.0, 5.0)])
+    assert_equal(paste_objects(painted(1), thin, generator(1)), painted(1))
+
+
+def test_training_examples_are_mixed_with_others(tmp_path: Path) -> None:
+    """How often, and the same ones each time."""
+    images = []
+    for number in range(4):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), painted(number).image)
+        images.append(
+            LabelledImage(
+                path,
+                painted(number).boxes,
+                painted(number).classes,
+                np.zeros(len(painted(number).boxes), bool),
+            )
+        )
+    plain = Examples(images, InputSpec(SIZE, MEAN), 1)
+    for spec in (InputSpec(SIZE, MEAN, mosaic=1.0), InputSpec(SIZE, MEAN, paste=1.0)):
+        mixed, again = (Examples(images, spec, 1) for _ in range(2))
+        different = 0
+        for place in ((index, turn) for index in range(4) for turn in range(3)):
+            one, other = mixed[place], again[place]
+            assert not isinstance(one, str)
+            assert not isinstance(other, str)
+            np.testing.assert_array_equal(one[0], other[0])
+            different += not np.array_equal(one[0], plain[place][0])
+        assert different >= 10
+    path.unlink()
+    assert any(isinstance(mixed[0, turn], str) for turn in range(20))

@@ -19,6 +19,7 @@ from ssd_live.datasets.types import DataSet, LabelledImage
 from ssd_live.errors import ModelFileError, TrainingError, UnknownModelError, UsageError
 from ssd_live.models import create
 from ssd_live.models.weight_files import save_weights
+from ssd_live.models.zoo import load_trained
 from ssd_live.system import machine
 from ssd_live.training.checkpoint import load as load_checkpoint
 from ssd_live.training.checkpoint import save as save_checkpoint
@@ -362,6 +363,69 @@ def test_fine_tuning_keeps_all_but_the_class_predictors() -> None:
     )
     assert beginning.fresh
     assert all(".cls." in name for name in beginning.fresh)
+
+
+def test_what_predicts_a_class_of_the_same_name_is_kept(own_engines: Path) -> None:
+    part = ModelPart(network="ssd300-mobilenetv2", weights="trained:ssd300-mobilenetv2-oid")
+    network, names = load_trained("ssd300-mobilenetv2-oid")
+    old = network.state_dict()
+    torch.manual_seed(1)
+    wanted = ("Mug", names[7].upper())
+    mine = begin(part, 3, wanted)
+    new = mine.network.state_dict()
+    assert mine.fresh == []
+    for name in (
+        f"heads.{number}.cls.predict.{kind}" for number in range(6) for kind in ("weight", "bias")
+    ):
+        before = old[name].reshape(-1, len(names) + 1, *old[name].shape[1:])
+        after = new[name].reshape(-1, 3, *new[name].shape[1:])
+        torch.testing.assert_close(after[:, 0], before[:, 0])
+        torch.testing.assert_close(after[:, 2], before[:, 8])
+        assert not torch.equal(after[:, 1], before[:, 1])
+    # Weights that were trained here say their classes too, also as a file.
+    facts = {"network": "ssd300-mobilenetv2", "preset": "voc", "classes": list(wanted)}
+    path = own_engines / "weights" / "mine.safetensors"
+    save_weights(path, mine.network, facts)
+    for source in ("trained:mine", str(path)):
+        again = begin(part.model_copy(update={"weights": source}), 2, ("mug",)).network.state_dict()
+        name = "heads.0.cls.predict.bias"
+        torch.testing.assert_close(again[name].reshape(-1, 2)[:, 1], new[name].reshape(-1, 3)[:, 1])
+    with pytest.raises(UsageError, match="mine has the network ssd300-mobilenetv2"):
+        begin(ModelPart(network="ssd300-vgg16", weights=str(path)), 2, ("mug",))
+
+
+def test_a_frozen_backbone_stays_as_it_is_until_its_time(data: DataSet, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    learner = trainer(data, tmp_path / "a", steps=2, freeze_backbone=2, momentum=0.9)
+    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+    learner.run(lambda _: None)
+    changed = {
+        name
+        for name, tensor in learner.network.state_dict().items()
+        if not torch.equal(tensor, before[name])
+    }
+    assert changed
+    assert not any(name.startswith("backbone.") for name in changed)
+    longer = trainer(data, tmp_path / "b", steps=3, freeze_backbone=2, momentum=0.9)
+    longer.run(lambda _: None)
+    assert any(
+        not torch.equal(tensor, before[name])
+        for name, tensor in longer.network.state_dict().items()
+        if name.startswith("backbone.")
+    )
+    # It is the same when the run is resumed at that step.
+    resumed = trainer(data, tmp_path / "a", steps=3, freeze_backbone=2, momentum=0.9)
+    resumed.resume()
+    resumed.run(lambda _: None)
+    assert all(
+        torch.equal(tensor, longer.network.state_dict()[name])
+        for name, tensor in resumed.network.state_dict().items()
+    )
+
+
+def test_several_processes_do_not_freeze(data: DataSet, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"set train\.freeze_backbone to 0"):
+        Trainer(recipe(freeze_backbone=1), data, toy(2), Place(tmp_path), world=2)
 
 
 def test_a_network_with_boxes_of_another_kind_is_refused() -> None:

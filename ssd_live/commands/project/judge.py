@@ -1,0 +1,130 @@
+"""`project judge`: compare the versions of a project on images that none has learned from."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssd_live.backends import load_backend
+from ssd_live.backends.base import LoadOptions
+from ssd_live.commands.progress import notify
+from ssd_live.commands.project import BASE_MODEL, JudgeRequest
+from ssd_live.datasets.sheets import tile
+from ssd_live.datasets.types import DataSet
+from ssd_live.errors import DataError, MediaError, SsdLiveError
+from ssd_live.evaluation.evaluate import Evaluation, detector_of, evaluate
+from ssd_live.imaging.image_files import read_image, write_image
+from ssd_live.modelfile.catalogue import find_model
+from ssd_live.modelfile.file import ModelFile, read_model_file
+from ssd_live.project.judge import Judgement, Mistake, judge
+from ssd_live.project.snapshot import Snapshot, snapshot_of
+from ssd_live.project.store import Project
+from ssd_live.project.versions import active_version, version_of, versions_of
+
+_MOST_IMAGES = 200
+_IMAGE_SIZE = (640, 480)
+
+
+def run(request: JudgeRequest) -> None:
+    """Judge a version of a project, and print how it compares with the one in use."""
+    with Project(request.folder) as project:
+        snapshot = snapshot_of(project)
+    version = version_of(request.folder, request.version)
+    judged = snapshot.data("judge")
+    if not judged.images:
+        raise DataError(f"{request.folder}: has no images for judging; label more images")
+    facts = judge_version(version.model, snapshot, request.mistakes)
+    if request.as_json:
+        print(json.dumps({"version": version.number, **facts}, ensure_ascii=False, indent=2))
+        return
+    for title, its in facts["judged"].items():
+        low, high = (100 * value for value in its["interval"])
+        print(
+            f"{title}: AP50 {100 * its['ap50']:.1f} (95 %: {low:.1f} to {high:.1f}); "
+            f"{its['sentence']}"
+        )
+    if request.mistakes is not None:
+        print(f"images of the mistakes: {request.mistakes}")
+
+
+def judge_version(
+    model_path: Path, snapshot: Snapshot, mistakes: Path | None = None
+) -> dict[str, Any]:
+    """Return the facts of a new version beside those of the detector that is in use.
+
+    `snapshot` has the images. With the folder `mistakes`, the mistakes are drawn there. The result
+    is empty if there are no images for judging.
+    """
+    judged = snapshot.data("judge")
+    if not judged.images:
+        return {}
+    new = read_model_file(model_path)
+    result = {"new": _judged(new, judged, snapshot, mistakes).facts}
+    old = _model_in_use(snapshot.folder, model_path)
+    if old is not None and _knows_any(old, judged):
+        result[f"before ({old.metadata.name})"] = _judged(old, judged, snapshot, None).facts
+    return {"judged": result, "sentence": result["new"]["sentence"]}
+
+
+def _model_in_use(folder: Path, besides: Path) -> ModelFile | None:
+    """Return the model of the version in use, or the bundled one if it is `besides` or none is."""
+    active = active_version(folder)
+    for version in versions_of(folder):
+        if version.number == active and version.model != besides:
+            with suppress(SsdLiveError):
+                return read_model_file(version.model)
+    return find_model(BASE_MODEL)
+
+
+def _knows_any(model: ModelFile, data: DataSet) -> bool:
+    known = {name.casefold() for name in model.metadata.classes}
+    return any(name.casefold() in known for name in data.classes)
+
+
+def _judged(
+    model: ModelFile, data: DataSet, snapshot: Snapshot, mistakes: Path | None
+) -> Judgement:
+    notify(f"judging {model.metadata.name} on {len(data)} images")
+    with load_backend("onnxruntime", model, LoadOptions()) as backend:
+        detect = detector_of(backend, model.metadata, data.classes)
+        evaluation = evaluate(detect, data, "voc")
+    for line in evaluation.unreadable:
+        notify(f"note: {line}")
+    own = {name.casefold(): place for place, name in enumerate(model.metadata.classes)}
+    of_classes = model.metadata.class_thresholds or ()
+    thresholds = [
+        of_classes[own[name.casefold()]]
+        if of_classes and name.casefold() in own
+        else model.metadata.display_threshold
+        for name in data.classes
+    ]
+    images = [image for image in snapshot.images if image.part == "judge"]
+    judgement = judge(evaluation, images, thresholds)
+    if mistakes is not None:
+        _draw(mistakes, evaluation, judgement.mistakes)
+    return judgement
+
+
+def _draw(folder: Path, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> None:
+    """Write an image of each mistake; misses first, then wrong detections, surest first."""
+    ordered = sorted(mistakes, key=lambda its: (its.score is not None, -(its.score or 0.0)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, mistake in enumerate(ordered[:_MOST_IMAGES], 1):
+        path = evaluation.images[mistake.image].path
+        name = evaluation.classes[mistake.class_id]
+        if mistake.score is None:
+            kind, text = "missed", f"missed: {name}"
+        else:
+            kind, text = "wrong", f"wrong: {name} {mistake.score:.2f}"
+        with suppress(MediaError):
+            image = tile(
+                read_image(path).bgr(),
+                np.array([mistake.box], np.float32),
+                np.array([mistake.class_id]),
+                [text],
+                _IMAGE_SIZE,
+            )
+            write_image(folder / f"{number:03} {kind} {path.stem}.jpg", image)

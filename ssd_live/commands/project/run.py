@@ -1,0 +1,251 @@
+"""`project new`, `show`, `add` and `label`: make a project, and fill it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from ssd_live.commands.options import names_in
+from ssd_live.commands.progress import notify
+from ssd_live.commands.project import (
+    BASE_MODEL,
+    AddRequest,
+    LabelRequest,
+    NewRequest,
+    ShowRequest,
+)
+from ssd_live.datasets.load import load_data
+from ssd_live.errors import DataError, IncompleteError, UsageError
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from ssd_live.project.collect import (
+    Collector,
+    add_data,
+    add_files,
+    add_frames,
+    labels_by_name,
+    spread,
+)
+from ssd_live.project.labels import ProjectImage
+from ssd_live.project.store import Project, create_project
+from ssd_live.project.suggest import accepted, suggest
+from ssd_live.project.versions import active_version, versions_of
+from ssd_live.system.paths import printable
+from ssd_live.system.texts import counted
+from ssd_live.video.reader import VideoReader
+
+_SHOWN_FINDINGS = 10
+
+
+def make(request: NewRequest) -> None:
+    """Make a new project, and say how to go on."""
+    create_project(request.folder, names_in(request.classes), request.name)
+    print(f"made the project {printable(request.folder)}; add images with `project add`")
+
+
+def show(request: ShowRequest) -> None:
+    """Print what is in a project."""
+    with Project(request.folder) as project:
+        facts = _facts(project)
+    if request.as_json:
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    print(
+        f"{facts['name']}: {counted(facts['images'], 'image')}, {facts['labelled']} labelled, "
+        f"{counted(facts['objects'], 'object')}"
+    )
+    table = Table(Column("class"), Column("objects", justify="right"), box=None)
+    for name, count in facts["classes"].items():
+        table.add_row(name, f"{count:,}")
+    Console().print(table)
+    for version in facts["versions"]:
+        mark = " (in use)" if version["in_use"] else ""
+        print(f"version {version['number']}{mark}: {version['sentence']}")
+
+
+def _facts(project: Project) -> dict[str, Any]:
+    objects = Counter(box.class_id for image in project.labelled for box in image.sure_boxes)
+    active = active_version(project.folder)
+    return {
+        "name": project.name,
+        "folder": printable(project.folder),
+        "images": len(project.images),
+        "labelled": len(project.labelled),
+        "objects": sum(objects.values()),
+        "classes": {name: objects[number] for number, name in project.classes.items()},
+        "versions": [
+            {
+                "number": version.number,
+                "in_use": version.number == active,
+                "sentence": version.sentence,
+            }
+            for version in versions_of(project.folder)
+        ],
+    }
+
+
+def add(request: AddRequest) -> None:
+    """Add images to a project, and say what was left out."""
+    with Project(request.folder) as project:
+        collector = Collector(project, keeps_near=request.keep_near)
+        for path in request.inputs:
+            _add(project, collector, path, request)
+        collected = collector.finish()
+    _tell(collected.findings)
+    boxes = f" with {counted(collected.boxes, 'labelled object')}" if collected.boxes else ""
+    near = f"; {counted(collected.near, 'near-duplicate')} left out" if collected.near else ""
+    print(f"added {counted(collected.images, 'image')}{boxes}{near}")
+    if not collected.images and not collected.near:
+        raise IncompleteError("no image was added; give images, videos or data sets")
+
+
+def _tell(findings: Sequence[str]) -> None:
+    for finding in findings[:_SHOWN_FINDINGS]:
+        notify(f"note: {finding}")
+    if len(findings) > _SHOWN_FINDINGS:
+        notify(f"note: and {len(findings) - _SHOWN_FINDINGS} more")
+
+
+def _add(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file or folder; check the path")
+    if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+        with VideoReader(path) as reader:
+            items = reader.read(start=request.start)
+            frames = (item for item in items if isinstance(item, Frame))
+            chosen = spread(frames, request.every)
+            add_frames(collector, chosen, path.stem, printable(path), request.count)
+        return
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+        add_files(collector, [path], "")
+        return
+    try:
+        data = load_data(path, request.split)
+    except DataError:
+        files = (
+            sorted(
+                its
+                for its in path.rglob("*")
+                if its.suffix.lower() in IMAGE_SUFFIXES and its.is_file()
+            )
+            if path.is_dir()
+            else []
+        )
+        if not files or request.split:
+            raise
+        add_files(collector, files, "")
+    else:
+        add_data(collector, project, data, printable(path))
+
+
+def label(request: LabelRequest) -> None:
+    """Change the labels of a project as the options say, and print what was done."""
+    with Project(request.folder) as project:
+        done = [line for step in _STEPS for line in step(project, request)]
+    if not done:
+        raise UsageError("say what to do, for example --from FILE, --suggest or --nothing A,B")
+    for line in done:
+        print(line)
+
+
+def _change_classes(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.add_class is not None:
+        project.add_class(request.add_class)
+        yield f"added the class {request.add_class.strip()}"
+    if request.rename is not None:
+        old, new = _pair("--rename", request.rename)
+        project.rename_class(old, new)
+        yield f"the class {old} is called {new} now"
+    if request.merge is not None:
+        old, new = _pair("--merge", request.merge)
+        count = project.merge_class(old, new)
+        yield f"{counted(count, 'object')} of {old} are {new} now"
+
+
+def _take_labels(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.source is None:
+        return
+    data = load_data(request.source)
+    changed, findings = labels_by_name(project, data)
+    if not changed:
+        raise DataError(
+            f"{request.source}: none of its images is in the project; the file names must be "
+            "those in the folder images"
+        )
+    project.put(changed)
+    _tell(findings)
+    yield f"labelled {counted(len(changed), 'image')} from {printable(request.source)}"
+
+
+def _mark_nothing(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.nothing is not None:
+        images = _named(project, "--nothing", request.nothing)
+        project.put([replace(image, boxes=(), is_labelled=True) for image in images])
+        yield f"{counted(len(images), 'image')} have nothing to find"
+
+
+def _remove(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.remove is not None:
+        images = _named(project, "--remove", request.remove)
+        for image in images:
+            project.remove(image)
+        yield f"deleted {counted(len(images), 'image')}"
+
+
+def _suggest(project: Project, request: LabelRequest) -> Iterator[str]:
+    if not request.suggest:
+        if request.model:
+            raise UsageError("--model is for --suggest; give both or neither")
+        return
+    from ssd_live.detection.detector import load
+
+    active = active_version(project.folder)
+    of_version = [its.model for its in versions_of(project.folder) if its.number == active]
+    model = request.model or (str(of_version[0]) if of_version else BASE_MODEL)
+    with load(model, threshold=request.threshold, notify=notify) as detector:
+        known = {name.casefold() for name in detector.model.metadata.classes}
+        if not known & {name.casefold() for name in project.classes.values()}:
+            raise UsageError(
+                f"{detector.model.name} knows none of the classes "
+                f"{', '.join(project.classes.values())}; label some images yourself and train "
+                "first, or give another --model"
+            )
+        images = boxes = 0
+        for image in suggest(project, detector, notify):
+            images, boxes = images + 1, boxes + len(image.boxes) - len(image.sure_boxes)
+    yield f"suggested {counted(boxes, 'object')} in {counted(images, 'image')}"
+
+
+def _accept(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.accept is None:
+        return
+    images = [image for image in project.images if not image.is_labelled and image.boxes]
+    project.put([accepted(image, request.accept) for image in images])
+    yield f"accepted the suggestions in {counted(len(images), 'image')}"
+
+
+_STEPS = (_change_classes, _take_labels, _mark_nothing, _remove, _suggest, _accept)
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old.strip() and equals and new.strip()):
+        raise UsageError(f"{option} {text!r} must be OLD=NEW, for example Cup=Mug")
+    return old.strip(), new.strip()
+
+
+def _named(project: Project, option: str, text: str) -> list[ProjectImage]:
+    by_name = {image.file_name: image for image in project.images}
+    names = names_in(text)
+    for name in names:
+        if name not in by_name:
+            raise UsageError(
+                f"{option}: there is no image {name!r} in the project; give names of files in "
+                "its folder images"
+            )
+    return [by_name[name] for name in names]

@@ -1,0 +1,211 @@
+"""`project train`: train a detector on the labelled images of a project."""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ssd_live.commands.interrupts import ends_in_order
+from ssd_live.commands.progress import notify
+from ssd_live.commands.project import BASE_MODEL, TrainRequest
+from ssd_live.commands.project.judge import judge_version
+from ssd_live.datasets.types import DataSet
+from ssd_live.errors import CancelledError, DataError, MissingPackageError
+from ssd_live.project.snapshot import Snapshot, snapshot_of
+from ssd_live.project.store import Project, coco_of
+from ssd_live.project.versions import (
+    MODEL_FILE,
+    WEIGHTS_FILE,
+    complete_version,
+    new_version_folder,
+)
+from ssd_live.system.atomic_files import atomic_write, sha256
+from ssd_live.system.texts import counted
+
+_NETWORK = "ssd300-mobilenetv2"
+# With at least so many images, some of them show when more training does not help.
+_IMAGES_FOR_A_CHECK = 60
+_CHECKED_SHARE = 0.15
+# So often the detector is checked, and so many checks without a gain end the training.
+_CHECKS, _PATIENCE = 10, 3
+
+
+def run(request: TrainRequest) -> None:
+    """Train a detector, judge it, and keep it as a new version of the project."""
+    try:
+        from ssd_live.training.ranks import prepare
+    except ImportError as error:
+        raise MissingPackageError(
+            "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
+            "CPU build)"
+        ) from error
+    from ssd_live.commands.train.run import (
+        Results,
+        Validator,
+        description_of,
+        workers_end_in_one_line,
+        write_results,
+    )
+    from ssd_live.training.start import begin
+    from ssd_live.training.trainer import Place, Trainer
+
+    with Project(request.folder) as project:
+        snapshot = snapshot_of(project)
+    train, judged = snapshot.data("train"), snapshot.data("judge")
+    train, checked = _with_check(train)
+    recipe = recipe_for(snapshot, len(train), request.steps)
+    place = Place(request.folder / "training")
+    continues = _prepare_folder(place.folder, snapshot, recipe)
+    if request.finish and not continues:
+        raise DataError(f"{place.folder}: no training was begun with these labels")
+    began = time.monotonic()
+    device = prepare(request.device, recipe.train.seed)
+    beginning = begin(recipe.model, len(train.classes) + 1, train.classes)
+    how = beginning.preprocessing
+    described = description_of(recipe, train, how)
+    trainer = Trainer(recipe, train, beginning, place, device=device)
+    if continues:
+        trainer.resume()
+        notify(f"continuing after step {trainer.step} of {recipe.train.steps}")
+    notify(
+        f"learning from {counted(len(train), 'image')}, judging on "
+        f"{counted(len(judged), 'image')}, {counted(recipe.train.steps, 'step')}"
+    )
+    check = Validator(checked, described, how, device) if checked else None
+    watch = _Watch(trainer, check, recipe.train.milestones)
+    if not request.finish:
+        with (
+            workers_end_in_one_line(),
+            ends_in_order(trainer.stop, "pausing after this step ..."),
+        ):
+            trainer.run(_tell, watch if check else None)
+        if trainer.step < recipe.train.steps and not watch.has_ended:
+            raise CancelledError(
+                f"paused after step {trainer.step} of {recipe.train.steps}; go on with `project "
+                "train`, or keep what is learned with --finish"
+            )
+    folder = new_version_folder(request.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # The thresholds decide only what is shown, not the average precision.
+    shown = check or (Validator(judged, described, how, device) if judged.images else None)
+    sample = judged if judged.images else train
+    results = Results(folder / WEIGHTS_FILE, folder / MODEL_FILE, place.folder)
+    write_results(trainer, described, recipe, how, sample, shown, results)
+    _keep_labels(folder, snapshot)
+    judgements = judge_version(folder / MODEL_FILE, snapshot, folder / "mistakes")
+    facts = {
+        "trained_at": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "images": len(train) + (len(checked) if checked else 0),
+        "steps": trainer.step,
+        "seconds": round(time.monotonic() - began),
+        "classes": list(train.classes),
+        **judgements,
+    }
+    complete_version(folder, facts)
+    _forget_run(place.folder)
+    print(f"version {folder.name}: {facts.get('sentence', 'there are no images to judge it on')}")
+    print(f"use it with `project use {request.folder}`")
+
+
+def recipe_for(snapshot: Snapshot, images: int, steps: int | None) -> Any:
+    """Return the recipe of a training on so many images, of so many steps (None: as is good)."""
+    from ssd_live.training.recipe import DataPart, ModelPart, Recipe, TrainPart
+
+    if steps is None:
+        steps = next(number for most, number in _STEPS if images <= most)
+    return Recipe(
+        name=snapshot.name,
+        model=ModelPart(network=_NETWORK, weights=f"trained:{BASE_MODEL}"),
+        data=DataPart(train=(str(snapshot.folder),), classes=tuple(snapshot.classes.values())),
+        train=TrainPart(
+            steps=steps,
+            batch=16,
+            learning_rate=0.002,
+            milestones=tuple(sorted({max(1, steps * 2 // 3), max(1, steps * 13 // 15)})),
+            warm_up=min(30, steps),
+            clip_norm=10.0,
+            average=0.99,
+            precision="bf16",
+            log_every=min(10, steps),
+            save_every=max(1, min(50, steps // 4)),
+            evaluate_every=max(1, steps // _CHECKS),
+        ),
+    )
+
+
+# Up to so many images, so many steps.
+_STEPS = ((60, 300), (200, 600), (1000, 1500), (float("inf"), 3000))
+
+
+class _Watch:
+    """A function object that validates a network, and ends a training that learns no more."""
+
+    def __init__(self, trainer: Any, check: Any, milestones: Sequence[int]) -> None:
+        self._trainer, self._check = trainer, check
+        # Before the learning rate falls, a pause in the gain says nothing.
+        self._first = milestones[0] if milestones else 0
+        self._best, self._since = -1.0, 0
+        self.has_ended = False
+
+    def __call__(self, network: Any) -> float:
+        figure = float(self._check(network))
+        self._since = 0 if figure > self._best else self._since + 1
+        self._best = max(self._best, figure)
+        if self._trainer.step > self._first and self._since >= _PATIENCE:
+            self.has_ended = True
+            self._trainer.stop()
+        return figure
+
+
+def _tell(progress: Any) -> None:
+    left = int(progress.seconds_left)
+    checked = (
+        "" if progress.validation_map is None else f", check {100 * progress.validation_map:.1f}"
+    )
+    notify(
+        f"step {progress.step}/{progress.steps}: loss "
+        f"{progress.localisation + progress.confidence:.2f}{checked}, "
+        f"{left // 60}:{left % 60:02} left"
+    )
+    for note in progress.notes:
+        notify(f"note: {note}")
+
+
+def _with_check(train: DataSet) -> tuple[DataSet, DataSet | None]:
+    """Return the images to learn from, and some of them to check the training on, or None."""
+    if len(train) < _IMAGES_FOR_A_CHECK:
+        return train, None
+    count = round(len(train) * _CHECKED_SHARE)
+    parts = train.images[:-count], train.images[-count:]
+    learned, checked = (
+        DataSet(train.name, train.classes, images, train.category_ids) for images in parts
+    )
+    return learned, checked if any(len(its.boxes) for its in checked.images) else None
+
+
+def _prepare_folder(folder: Path, snapshot: Snapshot, recipe: Any) -> bool:
+    """Prepare the folder of a run; return whether a run with these labels can be continued."""
+    key = sha256(f"{snapshot.key} {recipe.model_dump_json()}".encode())
+    known = folder / "labels.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(known.read_bytes())["key"] == key and (folder / "last.pt").is_file():
+            return True
+    _forget_run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(known) as file:
+        file.write(json.dumps({"key": key}).encode())
+    return False
+
+
+def _forget_run(folder: Path) -> None:
+    for name in ("last.pt", "best.pt", "log.csv", "labels.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _keep_labels(folder: Path, snapshot: Snapshot) -> None:
+    """Write what the version has learned from, so that it can be looked up later."""
+    with atomic_write(folder / "instances.json") as file:
+        content = coco_of(snapshot.classes, snapshot.images)
+        file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")

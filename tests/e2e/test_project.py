@@ -1,0 +1,212 @@
+"""From own images to a detector of one's own, through the commands."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssd_live.project.store import Project
+from tests.clips import SAMPLE, write_clip
+from tests.conftest import Answer
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("engines_of_their_own")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+Run = Callable[..., Answer]
+
+
+def _toy(*words: object, **more: Any) -> Any:
+    """The program with a network of a few layers, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, str(CHECKOUT / "tests" / "toy_training.py"), *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        **more,
+    )
+
+
+@pytest.fixture
+def walkers(ssd: Run, shapes: Path, tmp_path: Path) -> Path:
+    """A project with the labelled images of the shapes."""
+    folder = tmp_path / "walkers"
+    assert ssd("project", "new", folder, "--classes", "circle").code == 0
+    answer = ssd("project", "add", folder, shapes)
+    assert answer.code == 0, answer.err
+    assert "labelled object" in answer.out
+    return folder
+
+
+def test_images_are_collected_suggested_and_accepted(ssd: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "traffic"
+    made = ssd("project", "new", folder, "--classes", "Car,Bicycle")
+    assert (made.code, "add images" in made.out) == (0, True)
+    clip = write_clip(tmp_path / "street.mp4", 100)
+    added = ssd("project", "add", folder, clip, "--every", "1", "--count", "3")
+    assert "added 3 images" in added.out
+    again = ssd("project", "add", folder, clip, "--every", "1", "--count", "3")
+    assert "added 1 image; 3 near-duplicates left out" in again.out
+    suggested = ssd("project", "label", folder, "--suggest", "--threshold", "0.4")
+    assert suggested.code == 0, suggested.err
+    with Project(folder) as project:
+        guessed = [box for image in project.images for box in image.boxes]
+        assert guessed
+        assert all(box.score is not None and box.score >= 0.4 for box in guessed)
+        names = [image.file_name for image in project.images]
+    accepted = ssd(
+        "project", "label", folder, "--accept", "0.4", "--nothing", names[0], "--remove", names[1]
+    )
+    assert accepted.out.splitlines() == [
+        "1 image have nothing to find",
+        "deleted 1 image",
+        "accepted the suggestions in 2 images",
+    ]
+    facts = json.loads(ssd("project", "show", folder, "--json").out)
+    assert (facts["images"], facts["labelled"]) == (3, 3)
+    assert facts["objects"] == sum(facts["classes"].values()) > 0
+    changed = ssd(
+        *("project", "label", folder, "--add-class", "Bus"),
+        *("--rename", "Car=Motor car", "--merge", "bicycle=Bus"),
+    )
+    assert changed.code == 0, changed.err
+    shown = ssd("project", "show", folder)
+    assert "Motor car" in shown.out
+    assert "Bicycle" not in shown.out
+
+
+def test_a_detector_is_trained_judged_used_and_undone(
+    ssd: Run, walkers: Path, tmp_path: Path
+) -> None:
+    early = ssd("project", "use", walkers)
+    assert (early.code, "has no version yet" in early.err) == (2, True)
+    trained = _toy("project", "train", walkers, "--steps", "3")
+    assert trained.returncode == 0, trained.stderr
+    assert "version 1: finds " in trained.stdout
+    version = walkers / "versions" / "1"
+    facts = json.loads((version / "version.json").read_text())
+    assert facts["steps"] == 3
+    assert set(facts["judged"]) == {"new"}
+    assert (version / "model.onnx").is_file()
+    # What it has learned from can be looked up.
+    assert (version / "instances.json").is_file()
+    with Project(walkers) as project:
+        parts = [image.part for image in project.labelled]
+    assert set(parts) == {"train", "judge"}
+    second = _toy("project", "train", walkers, "--steps", "4")
+    assert second.returncode == 0, second.stderr
+    judged = ssd("project", "judge", walkers, "--mistakes", tmp_path / "mistakes")
+    assert judged.code == 0, judged.err
+    assert "AP50" in judged.out
+    assert list((tmp_path / "mistakes").glob("* missed *.jpg"))
+    for number, words in ((1, ("--version", "1")), (2, ())):
+        used = ssd("project", "use", walkers, *words)
+        assert used.code == 0, used.err
+        assert f"version {number} is in use: give --model walkers" in used.out
+    compared = json.loads(ssd("project", "judge", walkers, "--version", "1", "--json").out)
+    assert set(compared["judged"]) == {"new", "before (walkers)"}
+    found = ssd("models", "info", "walkers")
+    assert "circle" in found.out
+    assert "version 1 is in use again" in ssd("project", "use", walkers, "--undo").out
+    assert "no version is in use any more" in ssd("project", "use", walkers, "--undo").out
+    assert ssd("models", "info", "walkers").code == 1
+    exported = ssd("project", "use", walkers, "--export", tmp_path / "mine.onnx")
+    assert exported.code == 0, exported.err
+    read = ssd("process", SAMPLE, "--no-video", "--duration", "0.2", "-m", tmp_path / "mine.onnx")
+    assert read.code == 0, read.err
+    again = ssd("project", "use", walkers, "--export", tmp_path / "mine.onnx")
+    assert "exists already" in again.err
+
+
+def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
+    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
+    process = subprocess.Popen(
+        [sys.executable, *words, "--steps", "400"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    wait_until(lambda: "step 10/400" in process.stderr.readline())  # type: ignore[union-attr]
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=100)[1]
+    assert process.returncode == 130
+    assert "paused after step" in rest
+    assert not (walkers / "versions").exists() or not list((walkers / "versions").glob("*/*.json"))
+    kept = _toy("project", "train", walkers, "--steps", "400", "--finish")
+    assert kept.returncode == 0, kept.stderr
+    assert "continuing after step" in kept.stderr
+    facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
+    assert 10 <= facts["steps"] < 400
+    nothing = _toy("project", "train", walkers, "--steps", "400", "--finish")
+    assert (nothing.returncode, "no training was begun" in nothing.stderr) == (1, True)
+
+
+def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:
+    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
+    for wait in (0.1, 0.5):
+        process = subprocess.Popen(
+            [sys.executable, *words, "--steps", "60"], stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        wait_until(lambda: "step " in process.stderr.readline())  # type: ignore[union-attr]  # noqa: B023
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    done = _toy("project", "train", walkers, "--steps", "60")
+    assert done.returncode == 0, done.stderr
+    assert "version 1: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("new", "{p}", "--classes", "A"), 2, "has something in it already"),
+        (("new", "{t}/x y", "--classes", "A"), 2, "cannot be the name of a project"),
+        (("add", "{t}/none", "{p}"), 1, "is no project; give the folder of a project"),
+        (("add", "{p}", "{t}/none"), 2, "there is no such file or folder"),
+        (("add", "{p}", "{t}/empty"), 1, "is not a known data set"),
+        (("add", "{p}", "{t}/broken.jpg"), 1, "no image was added"),
+        (("label", "{p}"), 2, "say what to do"),
+        (("label", "{p}", "--model", "x"), 2, "--model is for --suggest"),
+        (("label", "{p}", "--rename", "A"), 2, "must be OLD=NEW"),
+        (("label", "{p}", "--nothing", "none.jpg"), 2, "there is no image 'none.jpg'"),
+        (("label", "{p}", "--from", "{t}/none.json"), 1, "there is no such file or folder"),
+        (("label", "{p}", "--suggest"), 2, "knows none of the classes"),
+        (("train", "{p}"), 1, "label at least 5 images"),
+        (("judge", "{p}"), 1, "label at least 5 images"),
+        (("use", "{p}", "--undo"), 2, "nothing to undo"),
+        (("use", "{p}", "--undo", "--int8"), 2, "--undo goes without other options"),
+        (("use", "{t}/empty"), 1, "is no project"),
+        (("show", "{t}/broken.jpg"), 1, "is no project"),
+    ],
+)
+def test_what_makes_no_sense_gets_one_clear_line(
+    words: tuple[str, ...], code: int, message: str, tmp_path: Path, ssd: Run
+) -> None:
+    folder = tmp_path / "p"
+    assert ssd("project", "new", folder, "--classes", "Widget").code == 0
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.jpg").write_text("no image")
+    answer = ssd("project", *(word.format(p=folder, t=tmp_path) for word in words))
+    assert answer.code == code, answer.err
+    errors = [line for line in answer.err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_the_name_of_another_model_is_not_taken(ssd: Run, walkers: Path, shapes: Path) -> None:
+    other = walkers.with_name("other")
+    assert ssd("project", "new", other, "--classes", "circle", "--name", "walkers").code == 0
+    assert ssd("project", "add", other, shapes).code == 0
+    for folder, steps in ((walkers, 2), (other, 3)):
+        trained = _toy("project", "train", folder, "--steps", steps)
+        assert trained.returncode == 0, trained.stderr
+    assert ssd("project", "use", walkers).code == 0
+    refused = ssd("project", "use", other)
+    assert refused.code == 1
+    assert "is a model of this name that is not from the project" in refused.err

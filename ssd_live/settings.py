@@ -56,6 +56,7 @@ class Settings(BaseModel):
     redact_style: Literal["solid", "pixelate", "blur"] = "solid"
     start_with: Literal["camera", "last", "welcome"] = "camera"
     open_folder: Annotated[str, Field(max_length=4096)] = ""
+    project: Annotated[str, Field(max_length=4096)] = ""
     output_folder: Annotated[str, Field(max_length=4096)] = ""
     recent_sources: Annotated[list[str], Field(max_length=_RECENT)] = []
     geometry: Annotated[str, Field(max_length=10_000)] = ""

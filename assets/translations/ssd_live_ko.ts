@@ -549,6 +549,30 @@
         <source>Save a copy of the current file in which people do not show</source>
         <translation>사람이 보이지 않는 현재 파일의 사본을 저장합니다</translation>
     </message>
+    <message>
+        <source>&amp;Add the frame to the project</source>
+        <translation>프레임을 프로젝트에 추가(&amp;A)</translation>
+    </message>
+    <message>
+        <source>&amp;New project…</source>
+        <translation>새 프로젝트(&amp;N)…</translation>
+    </message>
+    <message>
+        <source>&amp;Open a project…</source>
+        <translation>프로젝트 열기(&amp;O)…</translation>
+    </message>
+    <message>
+        <source>Open the folder of a project with your own objects</source>
+        <translation>자신의 객체가 있는 프로젝트 폴더를 엽니다</translation>
+    </message>
+    <message>
+        <source>Put the frame that is shown into the project, to label it</source>
+        <translation>표시된 프레임을 프로젝트에 넣어 라벨을 붙입니다</translation>
+    </message>
+    <message>
+        <source>Teach your own objects: collect, label, train and use</source>
+        <translation>자신의 객체 가르치기: 수집, 라벨 붙이기, 학습, 사용</translation>
+    </message>
 </context>
 <context>
     <name>DetectionPanel</name>
@@ -2683,6 +2707,187 @@
     <message>
         <source>Videos (*.mp4 *.mkv *.mov *.webm)</source>
         <translation>영상 (*.mp4 *.mkv *.mov *.webm)</translation>
+    </message>
+</context>
+<context>
+    <name>LabelView</name>
+    <message>
+        <source>The image with its boxes</source>
+        <translation>상자가 있는 이미지</translation>
+    </message>
+</context>
+<context>
+    <name>TeachController</name>
+    <message>
+        <source>Make a project first, or open one (in the menu Tools)</source>
+        <translation>먼저 프로젝트를 만들거나 여십시오(도구 메뉴)</translation>
+    </message>
+    <message>
+        <source>New project</source>
+        <translation>새 프로젝트</translation>
+    </message>
+    <message>
+        <source>New project: the name of its folder</source>
+        <translation>새 프로젝트: 폴더 이름</translation>
+    </message>
+    <message>
+        <source>Open a project</source>
+        <translation>프로젝트 열기</translation>
+    </message>
+    <message>
+        <source>The objects to find, with commas between them, for example Mug, Bowl</source>
+        <translation>찾을 객체를 쉼표로 구분해 입력하십시오. 예: Mug, Bowl</translation>
+    </message>
+    <message>
+        <source>There is no video to take a frame of</source>
+        <translation>프레임을 가져올 비디오가 없습니다</translation>
+    </message>
+</context>
+<context>
+    <name>TeachWindow</name>
+    <message>
+        <source>A new version is there</source>
+        <translation>새 버전이 생겼습니다</translation>
+    </message>
+    <message>
+        <source>Add a class</source>
+        <translation>클래스 추가</translation>
+    </message>
+    <message>
+        <source>Add a class…</source>
+        <translation>클래스 추가…</translation>
+    </message>
+    <message>
+        <source>Add images</source>
+        <translation>이미지 추가</translation>
+    </message>
+    <message>
+        <source>Add images…</source>
+        <translation>이미지 추가…</translation>
+    </message>
+    <message>
+        <source>Added {count} images; {near} near-duplicates left out</source>
+        <translation>이미지 {count}개를 추가했습니다. 거의 같은 이미지 {near}개는 제외했습니다</translation>
+    </message>
+    <message>
+        <source>Added {name} to the project</source>
+        <translation>{name}을(를) 프로젝트에 추가했습니다</translation>
+    </message>
+    <message>
+        <source>Adding images …</source>
+        <translation>이미지를 추가하는 중…</translation>
+    </message>
+    <message>
+        <source>All images</source>
+        <translation>모든 이미지</translation>
+    </message>
+    <message>
+        <source>An image that looks the same is in the project already</source>
+        <translation>같아 보이는 이미지가 이미 프로젝트에 있습니다</translation>
+    </message>
+    <message>
+        <source>Ask the model in use for boxes in this image</source>
+        <translation>사용 중인 모델에 이 이미지의 상자를 물어봅니다</translation>
+    </message>
+    <message>
+        <source>Back to the one before</source>
+        <translation>이전 버전으로 되돌리기</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>클래스</translation>
+    </message>
+    <message>
+        <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
+        <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
+    </message>
+    <message>
+        <source>Go on with the training</source>
+        <translation>학습 계속하기</translation>
+    </message>
+    <message>
+        <source>Images</source>
+        <translation>이미지</translation>
+    </message>
+    <message>
+        <source>Images and videos ({suffixes})</source>
+        <translation>이미지와 비디오 ({suffixes})</translation>
+    </message>
+    <message>
+        <source>Images are being added; try again after that</source>
+        <translation>이미지를 추가하는 중입니다. 끝난 뒤 다시 시도하십시오</translation>
+    </message>
+    <message>
+        <source>Keep what is learned</source>
+        <translation>배운 것 유지하기</translation>
+    </message>
+    <message>
+        <source>Labelled</source>
+        <translation>라벨 있음</translation>
+    </message>
+    <message>
+        <source>Looking for objects …</source>
+        <translation>객체를 찾는 중…</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>이름</translation>
+    </message>
+    <message>
+        <source>Not labelled</source>
+        <translation>라벨 없음</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>일시 정지</translation>
+    </message>
+    <message>
+        <source>Pausing …</source>
+        <translation>일시 정지하는 중…</translation>
+    </message>
+    <message>
+        <source>Suggest (S)</source>
+        <translation>제안(S)</translation>
+    </message>
+    <message>
+        <source>Suggested boxes: {count}</source>
+        <translation>제안된 상자: {count}개</translation>
+    </message>
+    <message>
+        <source>Teach: {name}</source>
+        <translation>가르치기: {name}</translation>
+    </message>
+    <message>
+        <source>The model in use finds none of these classes here</source>
+        <translation>사용 중인 모델은 여기서 이 클래스들을 찾지 못합니다</translation>
+    </message>
+    <message>
+        <source>The unsure first</source>
+        <translation>불확실한 것 먼저</translation>
+    </message>
+    <message>
+        <source>Train</source>
+        <translation>학습</translation>
+    </message>
+    <message>
+        <source>Use it</source>
+        <translation>사용하기</translation>
+    </message>
+    <message>
+        <source>Version {number} is in use</source>
+        <translation>버전 {number}을(를) 사용 중입니다</translation>
+    </message>
+    <message>
+        <source>Version {number}: {sentence}</source>
+        <translation>버전 {number}: {sentence}</translation>
+    </message>
+    <message>
+        <source>Which images are listed</source>
+        <translation>목록에 표시할 이미지</translation>
+    </message>
+    <message>
+        <source>{done} of {all} images labelled</source>
+        <translation>이미지 {all}개 중 {done}개에 라벨이 있음</translation>
     </message>
 </context>
 </TS>

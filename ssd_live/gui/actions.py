@@ -125,6 +125,24 @@ def action_specs() -> list[ActionSpec]:
             icon="search",
         ),
         ActionSpec(
+            "new_project",
+            translate("Actions", "&New project…"),
+            (),
+            translate("Actions", "Teach your own objects: collect, label, train and use"),
+        ),
+        ActionSpec(
+            "open_project",
+            translate("Actions", "&Open a project…"),
+            ("Ctrl+Shift+P",),
+            translate("Actions", "Open the folder of a project with your own objects"),
+        ),
+        ActionSpec(
+            "add_to_project",
+            translate("Actions", "&Add the frame to the project"),
+            ("J",),
+            translate("Actions", "Put the frame that is shown into the project, to label it"),
+        ),
+        ActionSpec(
             "bench",
             translate("Actions", "&Benchmark…"),
             ("Ctrl+B",),

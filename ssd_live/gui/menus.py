@@ -64,6 +64,7 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions, source_menus: SourceMenus) ->
         bar,
         actions,
         translate("Menus", "T&ools"),
+        ("new_project", "open_project", "add_to_project"),
         ("bench", "measure_backends"),
     )
     _add_menu(

@@ -37,6 +37,7 @@ from ssd_live.gui.redaction_controller import RedactionController
 from ssd_live.gui.search_controller import SearchController
 from ssd_live.gui.shortcut_filter import ShortcutFilter
 from ssd_live.gui.source_controller import SourceController
+from ssd_live.gui.teach_controller import TeachController
 from ssd_live.gui.timeline_view import TimelineView
 from ssd_live.gui.view import VideoView
 from ssd_live.gui.zone_controller import ZoneController
@@ -216,6 +217,15 @@ class MainWindow(QMainWindow):
         self._redaction = RedactionController(
             self, session, self.notice, self._capture_actions, lambda: self._model.in_use
         )
+        self.teach = TeachController(
+            self,
+            session,
+            self.grid,
+            self.notice,
+            self._model,
+            settings,
+            self._capture_actions.output_folder,
+        )
         self.statusBar().addPermanentWidget(self._readout.rates)
         for button in self.statusBar().findChildren(QAbstractButton):
             button.installEventFilter(self._shortcut_filter)
@@ -291,6 +301,9 @@ class MainWindow(QMainWindow):
         connect("threshold_down", lambda: self.panel.nudge_threshold(-1))
         connect("search_classes", self._docks.search_classes)
         connect("preferences", self._ask_preferences)
+        connect("new_project", self.teach.ask_new)
+        connect("open_project", self.teach.ask_open)
+        connect("add_to_project", self.teach.add_frame)
         connect("bench", self._measure)
         connect("measure_backends", self._session.measure_backends)
         connect("shortcuts", lambda: ShortcutsDialog(action, self).exec())
@@ -647,6 +660,7 @@ class MainWindow(QMainWindow):
         self._capture_actions.close()
         self._search.close()
         self._redaction.close()
+        self.teach.close()
         self._events.close()
         self.closed.emit()
         event.accept()

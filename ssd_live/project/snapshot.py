@@ -1,5 +1,6 @@
 """The labels of a project at one moment, as data to learn from and to judge on."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import numpy as np
 
 from ssd_live.datasets.types import DataSet, LabelledImage, boxes_array
 from ssd_live.errors import DataError
-from ssd_live.project.labels import Part, ProjectImage
+from ssd_live.project.labels import Part, ProjectImage, image_of, image_record
 from ssd_live.project.split import with_parts
 from ssd_live.project.store import IMAGES, Project
-from ssd_live.system.atomic_files import sha256
+from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.texts import counted
 
 _FEWEST_IMAGES = 5
@@ -29,11 +30,6 @@ class Snapshot:
     classes: dict[int, str]
     images: tuple[ProjectImage, ...]
 
-    @property
-    def key(self) -> str:
-        """A text that is another one if the labels change."""
-        return sha256(repr((self.classes, self.images)).encode())
-
     def data(self, part: Part) -> DataSet:
         """Return the images of a part as a data set."""
         places = {number: place for place, number in enumerate(self.classes)}
@@ -43,6 +39,31 @@ class Snapshot:
             tuple(_labelled(self.folder, its, places) for its in self.images if its.part == part),
             tuple(range(1, len(self.classes) + 1)),
         )
+
+
+def write_snapshot(snapshot: Snapshot, path: Path) -> None:
+    """Write a snapshot to a file, for another process. Raises `OutputError`."""
+    content = {
+        "name": snapshot.name,
+        "classes": list(snapshot.classes.items()),
+        "images": [image_record(image) for image in snapshot.images],
+    }
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+
+
+def read_snapshot(folder: Path, path: Path) -> Snapshot:
+    """Return the snapshot of the project in `folder` that `write_snapshot` has written.
+
+    Raises `DataError` if the file cannot be read.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        classes = {int(number): str(name) for number, name in content["classes"]}
+        images = tuple(image_of(record) for record in content["images"])
+        return Snapshot(folder, str(content["name"]), classes, images)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); train again") from error
 
 
 def snapshot_of(project: Project) -> Snapshot:

@@ -32,8 +32,6 @@ _EXPANSION_CHANCE = _FLIP_CHANCE = _DISTORTION_CHANCE = 0.5
 _BRIGHTNESS, _CONTRAST, _SATURATION = 32.0, (0.5, 1.5), (0.5, 1.5)
 # Where the four parts of a mosaic meet, as a share of the sides.
 _MEETING_PLACE = (0.35, 0.65)
-_MOST_PASTED, _PASTED_SCALE, _PASTING_TRIALS = 3, (0.7, 1.4), 10
-_LEAST_PASTED, _MOST_COVERED = 4, 0.33
 _INTERPOLATIONS = (
     cv2.INTER_LINEAR,
     cv2.INTER_AREA,
@@ -125,41 +123,6 @@ def mosaic(examples: Sequence[Example], random: np.random.Generator) -> Example:
         boxes.append(part.boxes + np.array([left, top, left, top], np.float32))
         classes.append(part.classes)
     return Example(image, np.concatenate(boxes), np.concatenate(classes))
-
-
-def paste_objects(example: Example, donor: Example, random: np.random.Generator) -> Example:
-    """Return the example with up to three objects of `donor` at random places in it.
-
-    An object is pasted with its box, at 0.7 to 1.4 times its size. It does not cover more than a
-    third of another object. (Dwibedi et al. 2017, Cut, Paste and Learn, without its masks.)
-    """
-    height, width = example.image.shape[:2]
-    image, boxes, classes = example.image.copy(), example.boxes, example.classes
-    order = random.permutation(len(donor.boxes))[: int(random.integers(1, _MOST_PASTED + 1))]
-    for index in order.tolist():
-        x1, y1, x2, y2 = (int(value) for value in np.rint(donor.boxes[index]))
-        scale = random.uniform(*_PASTED_SCALE)
-        w, h = round((x2 - x1) * scale), round((y2 - y1) * scale)
-        if min(w, h) < _LEAST_PASTED or w >= width or h >= height:
-            continue
-        for _ in range(_PASTING_TRIALS):
-            left, top = int(random.integers(width - w + 1)), int(random.integers(height - h + 1))
-            spot = np.array([left, top, left + w, top + h], np.float32)
-            if _covered(boxes, spot).max(initial=0.0) > _MOST_COVERED:
-                continue
-            thing = cv2.resize(donor.image[y1:y2, x1:x2], (w, h), interpolation=cv2.INTER_LINEAR)
-            image[top : top + h, left : left + w] = thing
-            boxes = np.concatenate([boxes, spot[None]])
-            classes = np.append(classes, donor.classes[index])
-            break
-    return Example(image, boxes, classes)
-
-
-def _covered(boxes: NDArray[np.float32], spot: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of each of the boxes (M, 4) that `spot` (4,) covers."""
-    low, high = np.maximum(boxes[:, :2], spot[:2]), np.minimum(boxes[:, 2:], spot[2:])
-    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
-    return np.asarray(np.clip(high - low, 0, None).prod(1) / areas, np.float32)
 
 
 def resized(

@@ -31,7 +31,6 @@ from ssd_live.training.augment import (
     Style,
     augment,
     mosaic,
-    paste_objects,
     resized,
 )
 
@@ -47,8 +46,7 @@ class InputSpec:
     `size` is (width, height) of the input in pixels. `mean` is the colour (BGR, 0..255) of the
     canvas when an image is zoomed out. Images are augmented if `augments` is true, in the given
     `style`. Objects that evaluation ignores are used in training if `use_ignored` is true. `mosaic`
-    and `paste` are how often, 0 to 1, an augmented image is a `mosaic` of four, or gets objects of
-    another image (`paste_objects`).
+    is how often, 0 to 1, an augmented image is a mosaic of four.
     """
 
     size: tuple[int, int]
@@ -57,7 +55,6 @@ class InputSpec:
     use_ignored: bool = True
     style: Style = USUAL
     mosaic: float = 0.0
-    paste: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -151,14 +148,11 @@ class Examples(Dataset[tuple[Tensor, Target, str] | str]):
         return *_tensors(example, self._view.size), str(self._images[index].path)
 
     def _mixed(self, example: Example, random: np.random.Generator) -> Example:
-        """Return an example that is mixed with others, or as it is."""
+        """Return an example in a mosaic with three others, or as it is."""
         view = self._view
         if view.mosaic and random.random() < view.mosaic:
             others = random.integers(len(self._images), size=3).tolist()
             return mosaic([example, *map(self._example, others)], random)
-        if view.paste and random.random() < view.paste:
-            other = int(random.integers(len(self._images)))
-            return paste_objects(example, self._example(other), random)
         return example
 
     def _example(self, index: int) -> Example:

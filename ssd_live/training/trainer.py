@@ -94,7 +94,6 @@ class Trainer:
             recipe.data.use_difficult,
             AS_RELEASED if recipe.train.as_released else USUAL,
             recipe.train.mosaic,
-            recipe.train.paste,
         )
         self._average = copy.deepcopy(self.network) if recipe.train.average else None
         part = recipe.train

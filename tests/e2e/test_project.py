@@ -143,7 +143,7 @@ def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
     facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
     assert 10 <= facts["steps"] < 400
     nothing = _toy("project", "train", walkers, "--steps", "400", "--finish")
-    assert (nothing.returncode, "no training was begun" in nothing.stderr) == (1, True)
+    assert (nothing.returncode, "no training is paused" in nothing.stderr) == (1, True)
 
 
 def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:

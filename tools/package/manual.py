@@ -56,13 +56,14 @@ def commands_of(group: Any, before: str = "") -> list[tuple[str, Any]]:
 
 
 def parameters_of(command: Any) -> list[tuple[str, str]]:
-    """Return (names, help text) for each argument and option of a command."""
+    """Return (names, help text) for each argument and option of a command that is not hidden."""
     context = typer.Context(command)
     return [
         (parameter.metavar or parameter.name.upper(), parameter.help or "")
         if parameter.param_type_name == "argument"
         else parameter.get_help_record(context)
         for parameter in command.params
+        if not getattr(parameter, "hidden", False)
     ]
 
 

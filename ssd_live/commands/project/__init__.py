@@ -176,6 +176,15 @@ class TrainRequest:
             min=1, max=1_000_000, help="Number of batches; default: by the number of images."
         ),
     ] = None
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            hidden=True, help="Labels that the window has written while it has the project open."
+        ),
+    ] = None
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Forget a paused training, and begin with all labels.")
+    ] = False
     finish: Annotated[
         bool, typer.Option("--finish", help="Learn no more; keep what a paused training learned.")
     ] = False

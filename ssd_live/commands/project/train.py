@@ -13,7 +13,7 @@ from ssd_live.commands.project import BASE_MODEL, TrainRequest
 from ssd_live.commands.project.judge import judge_version
 from ssd_live.datasets.types import DataSet
 from ssd_live.errors import CancelledError, DataError, MissingPackageError
-from ssd_live.project.snapshot import Snapshot, snapshot_of
+from ssd_live.project.snapshot import Snapshot, read_snapshot, snapshot_of, write_snapshot
 from ssd_live.project.store import Project, coco_of
 from ssd_live.project.versions import (
     MODEL_FILE,
@@ -21,7 +21,7 @@ from ssd_live.project.versions import (
     complete_version,
     new_version_folder,
 )
-from ssd_live.system.atomic_files import atomic_write, sha256
+from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.texts import counted
 
 _NETWORK = "ssd300-mobilenetv2"
@@ -51,24 +51,31 @@ def run(request: TrainRequest) -> None:
     from ssd_live.training.start import begin
     from ssd_live.training.trainer import Place, Trainer
 
-    with Project(request.folder) as project:
-        snapshot = snapshot_of(project)
+    place = Place(request.folder / "training")
+    begun = None if request.anew else _begun(request.folder, place.folder)
+    if request.finish and begun is None:
+        raise DataError(f"{request.folder}: no training is paused; train with `project train`")
+    wanted = request.steps
+    if begun is not None:
+        snapshot, wanted = begun
+    else:
+        snapshot = _labels_now(request)
     train, judged = snapshot.data("train"), snapshot.data("judge")
     train, checked = _with_check(train)
-    recipe = recipe_for(snapshot, len(train), request.steps)
-    place = Place(request.folder / "training")
-    continues = _prepare_folder(place.folder, snapshot, recipe)
-    if request.finish and not continues:
-        raise DataError(f"{place.folder}: no training was begun with these labels")
+    recipe = recipe_for(snapshot, len(train), wanted)
+    if begun is None:
+        _begin_run(place.folder, snapshot, recipe.train.steps)
     began = time.monotonic()
     device = prepare(request.device, recipe.train.seed)
     beginning = begin(recipe.model, len(train.classes) + 1, train.classes)
     how = beginning.preprocessing
     described = description_of(recipe, train, how)
     trainer = Trainer(recipe, train, beginning, place, device=device)
-    if continues:
+    if begun is not None:
         trainer.resume()
-        notify(f"continuing after step {trainer.step} of {recipe.train.steps}")
+        notify(
+            f"continuing after step {trainer.step} of {recipe.train.steps}, with the labels of then"
+        )
     notify(
         f"learning from {counted(len(train), 'image')}, judging on "
         f"{counted(len(judged), 'image')}, {counted(recipe.train.steps, 'step')}"
@@ -185,22 +192,34 @@ def _with_check(train: DataSet) -> tuple[DataSet, DataSet | None]:
     return learned, checked if any(len(its.boxes) for its in checked.images) else None
 
 
-def _prepare_folder(folder: Path, snapshot: Snapshot, recipe: Any) -> bool:
-    """Prepare the folder of a run; return whether a run with these labels can be continued."""
-    key = sha256(f"{snapshot.key} {recipe.model_dump_json()}".encode())
-    known = folder / "labels.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        if json.loads(known.read_bytes())["key"] == key and (folder / "last.pt").is_file():
-            return True
+def _labels_now(request: TrainRequest) -> Snapshot:
+    if request.snapshot is not None:
+        return read_snapshot(request.folder, request.snapshot)
+    with Project(request.folder) as project:
+        return snapshot_of(project)
+
+
+def _begin_run(folder: Path, snapshot: Snapshot, steps: int) -> None:
+    """Prepare the folder of a new run, so that the run can be continued."""
     _forget_run(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(known) as file:
-        file.write(json.dumps({"key": key}).encode())
-    return False
+    write_snapshot(snapshot, folder / "labels.json")
+    with atomic_write(folder / "begun.json") as file:
+        file.write(json.dumps({"steps": steps}).encode() + b"\n")
+
+
+def _begun(project: Path, folder: Path) -> tuple[Snapshot, int] | None:
+    """Return the labels and the steps of a run that can be continued, or None."""
+    if not (folder / "last.pt").is_file():
+        return None
+    with suppress(OSError, ValueError, KeyError, TypeError, DataError):
+        steps = int(json.loads((folder / "begun.json").read_bytes())["steps"])
+        return read_snapshot(project, folder / "labels.json"), steps
+    return None
 
 
 def _forget_run(folder: Path) -> None:
-    for name in ("last.pt", "best.pt", "log.csv", "labels.json"):
+    for name in ("last.pt", "best.pt", "log.csv", "labels.json", "begun.json"):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -24,7 +24,6 @@ from ssd_live.training.augment import (
     flip,
     mosaic,
     overlaps,
-    paste_objects,
     resized,
     sample_patch,
     zoom_out,
@@ -594,33 +593,6 @@ def test_a_mosaic_has_all_objects_of_its_four_parts(seed: int) -> None:
     assert_centres_have_the_colours_of_the_classes(whole)
 
 
-@SEEDS
-@given(seeds)
-def test_pasted_objects_lie_on_their_boxes_and_leave_the_others_to_be_seen(seed: int) -> None:
-    example, donor = painted(seed), painted(seed + 1)
-    mixed = paste_objects(example, donor, generator(seed))
-    own, more = len(example.boxes), len(mixed.boxes) - len(example.boxes)
-    assert 0 <= more <= 3
-    np.testing.assert_array_equal(mixed.boxes[:own], example.boxes)
-    assert set(mixed.classes[own:].tolist()) <= set(donor.classes.tolist())
-    assert_boxes_are_good(mixed)
-    # The last one that was pasted is not covered by another one.
-    if more:
-        assert_centres_have_the_colours_of_the_classes(
-            mixed.kept(np.arange(own + more) == own + more - 1)
-        )
-    # The example itself is not changed.
-    assert_equal(example, painted(seed))
-
-
-def test_objects_that_do_not_fit_are_not_pasted() -> None:
-    small = Example(np.zeros((10, 10, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, int))
-    assert_equal(paste_objects(small, painted(1), generator(1)), small)
-    assert_equal(paste_objects(painted(1), empty(1), generator(1)), painted(1))
-    thin = mapped([(3.0, 3.0, 6.0, 5.0)])
-    assert_equal(paste_objects(painted(1), thin, generator(1)), painted(1))
-
-
 def test_training_examples_are_mixed_with_others(tmp_path: Path) -> None:
     """How often, and the same ones each time."""
     images = []
@@ -636,15 +608,14 @@ def test_training_examples_are_mixed_with_others(tmp_path: Path) -> None:
             )
         )
     plain = Examples(images, InputSpec(SIZE, MEAN), 1)
-    for spec in (InputSpec(SIZE, MEAN, mosaic=1.0), InputSpec(SIZE, MEAN, paste=1.0)):
-        mixed, again = (Examples(images, spec, 1) for _ in range(2))
-        different = 0
-        for place in ((index, turn) for index in range(4) for turn in range(3)):
-            one, other = mixed[place], again[place]
-            assert not isinstance(one, str)
-            assert not isinstance(other, str)
-            np.testing.assert_array_equal(one[0], other[0])
-            different += not np.array_equal(one[0], plain[place][0])
-        assert different >= 10
+    mixed, again = (Examples(images, InputSpec(SIZE, MEAN, mosaic=1.0), 1) for _ in range(2))
+    different = 0
+    for place in ((index, turn) for index in range(4) for turn in range(3)):
+        one, other = mixed[place], again[place]
+        assert not isinstance(one, str)
+        assert not isinstance(other, str)
+        np.testing.assert_array_equal(one[0], other[0])
+        different += not np.array_equal(one[0], plain[place][0])
+    assert different >= 10
     path.unlink()
     assert any(isinstance(mixed[0, turn], str) for turn in range(20))

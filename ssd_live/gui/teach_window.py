@@ -1,0 +1,593 @@
+"""The window in which a person labels the images of a project, and trains a detector on them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QIcon, QKeySequence, QPixmap, QShortcut
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ssd_live.detection.detector import Detector, load
+from ssd_live.detections import Detections
+from ssd_live.errors import SsdLiveError
+from ssd_live.gui.child import Child
+from ssd_live.gui.jobs import Jobs
+from ssd_live.gui.label_view import LabelView
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
+from ssd_live.imaging.overlay import numbered_colour
+from ssd_live.imaging.pixels import Pixels
+from ssd_live.project.carry import carried
+from ssd_live.project.collect import Collected, Collector, add_files, add_frames, spread
+from ssd_live.project.editing import Editor
+from ssd_live.project.labels import LabelledBox, ProjectImage
+from ssd_live.project.snapshot import snapshot_of, write_snapshot
+from ssd_live.project.store import Project
+from ssd_live.project.suggest import suggested
+from ssd_live.project.versions import active_version, versions_of
+from ssd_live.remote.network import ModelRequest
+from ssd_live.system.paths import printable
+from ssd_live.video.reader import VideoReader
+
+_SIZE = (1240, 780)
+_SIDE_WIDTH = 230
+_MOST_KEYS = 9
+_SUGGESTED_FROM = 0.3
+# What the names of files begin with that came from the live window.
+_LIVE_STEM = "live"
+_VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
+
+
+class TeachWindow(QWidget):
+    """A window for `project`, which it closes at its end.
+
+    `model_request` returns the model that suggests boxes. `used` is emitted with the name of the
+    model when a version was put into use, and with "" when none is in use any more.
+    """
+
+    used = Signal(str)
+
+    def __init__(
+        self,
+        project: Project,
+        model_request: Callable[[], ModelRequest],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent, Qt.WindowType.Window)
+        self._project, self._editor = project, Editor(project)
+        self._model_request = model_request
+        # Used in the thread of the jobs.
+        self._detector: tuple[ModelRequest, Detector] | None = None
+        self.setWindowTitle(self.tr("Teach: {name}").format(name=project.name))
+        self.resize(*_SIZE)
+        self._jobs = Jobs("images of the project", self)
+        self._jobs.failed.connect(self._say)
+        self._child = Child(self)
+        self._child.told.connect(self._say)
+        self._child.ended.connect(self._child_ended)
+        self._then = ""
+        self._pixels: Pixels | None = None
+        # Pixels that come after another image was chosen are left out.
+        self._asked = 0
+        self._make_widgets()
+        self._lay_out()
+        self._make_shortcuts()
+        self._show_classes()
+        self._show_list()
+        self._show_versions()
+        self._list.setCurrentRow(0)
+        self._view.setFocus()
+
+    @property
+    def project(self) -> Project:
+        """The project that is open."""
+        return self._project
+
+    @property
+    def has_image(self) -> bool:
+        """Whether the chosen image is shown; it is read in a thread."""
+        return self._pixels is not None
+
+    # Building.
+
+    def _make_widgets(self) -> None:
+        self._filter = QComboBox()
+        self._filter.setAccessibleName(self.tr("Which images are listed"))
+        for text, value in (
+            (self.tr("All images"), ""),
+            (self.tr("Not labelled"), "todo"),
+            (self.tr("Labelled"), "done"),
+            (self.tr("The unsure first"), "doubt"),
+        ):
+            self._filter.addItem(text, value)
+        self._filter.currentIndexChanged.connect(lambda _: self._show_list())
+        self._list = QListWidget()
+        self._list.setAccessibleName(self.tr("Images"))
+        self._list.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._list.currentRowChanged.connect(lambda _: self._choose())
+        self._view = LabelView()
+        self._view.changed.connect(self._store_boxes)
+        self._view.selection_changed.connect(lambda _: self._show_selected_class())
+        self._classes = QListWidget()
+        self._classes.setAccessibleName(self.tr("Classes"))
+        self._classes.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._classes.itemClicked.connect(lambda item: self._view.set_class(_number_of(item)))
+        self._counts, self._state, self._versions = QLabel(), QLabel(), QLabel()
+        self._hint = QLabel(
+            self.tr(
+                "Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · "
+                "N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · "
+                "Delete · Ctrl+Z: undo · wheel: zoom"
+            )
+        )
+        for label in (self._state, self._hint, self._versions):
+            label.setWordWrap(True)
+        self._add = QPushButton(self.tr("Add images…"))
+        self._add.clicked.connect(self._ask_for_images)
+        self._add_class = QPushButton(self.tr("Add a class…"))
+        self._add_class.clicked.connect(self._ask_for_class)
+        self._suggest = QPushButton(self.tr("Suggest (S)"))
+        self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
+        self._suggest.clicked.connect(self._ask_for_suggestions)
+        self._train = QPushButton(self.tr("Train"))
+        self._train.clicked.connect(self._toggle_training)
+        self._finish = QPushButton(self.tr("Keep what is learned"))
+        self._finish.clicked.connect(self._keep_learned)
+        self._use = QPushButton(self.tr("Use it"))
+        self._use.clicked.connect(self._use_last)
+        self._undo_use = QPushButton(self.tr("Back to the one before"))
+        self._undo_use.clicked.connect(self._undo_last_use)
+
+    def _lay_out(self) -> None:
+        left, middle, right = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        left.addWidget(self._add)
+        left.addWidget(self._filter)
+        left.addWidget(self._list, 1)
+        left.addWidget(self._counts)
+        middle.addWidget(self._view, 1)
+        middle.addWidget(self._hint)
+        middle.addWidget(self._state)
+        right.addWidget(QLabel(self.tr("Classes")))
+        right.addWidget(self._classes, 1)
+        for button in (self._add_class, self._suggest, self._train, self._finish):
+            right.addWidget(button)
+        right.addWidget(self._versions)
+        right.addWidget(self._use)
+        right.addWidget(self._undo_use)
+        layout = QHBoxLayout(self)
+        layout.addLayout(left)
+        layout.addLayout(middle, 1)
+        layout.addLayout(right)
+        self._list.setFixedWidth(_SIDE_WIDTH)
+        self._classes.setFixedWidth(_SIDE_WIDTH)
+        self._versions.setFixedWidth(_SIDE_WIDTH)
+
+    def _make_shortcuts(self) -> None:
+        view = self._view
+        for keys, slot in (
+            (("D", "PgDown"), lambda: self._go(1)),
+            (("A", "PgUp"), lambda: self._go(-1)),
+            (("Return", "Enter"), self._accept),
+            (("N",), self._mark_nothing),
+            (("U",), self._mark_unlabelled),
+            (("C",), lambda: self._copy_before(carries=False)),
+            (("T",), lambda: self._copy_before(carries=True)),
+            (("S",), self._ask_for_suggestions),
+            (("X",), view.toggle_difficult),
+            (("Delete", "Backspace"), view.delete_selected),
+            (("Ctrl+Z",), lambda: self._step(self._editor.undo)),
+            (("Ctrl+Y", "Ctrl+Shift+Z"), lambda: self._step(self._editor.redo)),
+            (("Ctrl++", "Ctrl+="), lambda: view.zoom(1.25)),
+            (("Ctrl+-",), lambda: view.zoom(0.8)),
+            (("Ctrl+0",), view.fit),
+            (("Escape",), lambda: view.select(-1)),
+        ):
+            for key in keys:
+                QShortcut(QKeySequence(key), self, slot)
+        for number in range(_MOST_KEYS):
+            QShortcut(QKeySequence(str(number + 1)), self, lambda row=number: self._set_class(row))
+
+    # What is shown.
+
+    @property
+    def _image(self) -> ProjectImage | None:
+        item = self._list.currentItem()
+        return None if item is None else self._project.image(_number_of(item))
+
+    def _listed(self) -> list[ProjectImage]:
+        wanted, images = self._filter.currentData(), self._project.images
+        if wanted == "todo":
+            return [image for image in images if not image.is_labelled]
+        if wanted == "done":
+            return [image for image in images if image.is_labelled]
+        if wanted == "doubt":
+            return sorted(images, key=_doubt_of, reverse=True)
+        return images
+
+    def _show_list(self) -> None:
+        """List the images, and keep the chosen one if it is still listed."""
+        kept = self._image
+        self._list.blockSignals(True)
+        self._list.clear()
+        row = 0
+        for image in self._listed():
+            item = QListWidgetItem()
+            item.setData(Qt.ItemDataRole.UserRole, image.number)
+            if kept is not None and image.number == kept.number:
+                row = self._list.count()
+            self._list.addItem(item)
+            self._show_item(item, image)
+        self._list.setCurrentRow(row)
+        self._list.blockSignals(False)
+        self._choose()
+
+    def _show_item(self, item: QListWidgetItem, image: ProjectImage) -> None:
+        mark = "✓ " if image.is_labelled else ""
+        count = len(image.sure_boxes)
+        more = f" ({count})" if count else ""
+        item.setText(f"{mark}{Path(image.file_name).stem}{more}")
+
+    def _show_counts(self) -> None:
+        images = self._project.images
+        done = sum(image.is_labelled for image in images)
+        self._counts.setText(
+            self.tr("{done} of {all} images labelled").format(done=done, all=len(images))
+        )
+        objects = Counter(box.class_id for image in images for box in image.sure_boxes)
+        for row in range(self._classes.count()):
+            item = self._classes.item(row)
+            number = _number_of(item)
+            key = f"{row + 1}  " if row < _MOST_KEYS else ""
+            item.setText(f"{key}{self._project.classes[number]}  ({objects[number]})")
+
+    def _show_classes(self) -> None:
+        self._view.names = self._project.classes
+        self._classes.clear()
+        for number in self._project.classes:
+            item = QListWidgetItem()
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            blue, green, red = numbered_colour(max(number - 1, 0))
+            swatch = QPixmap(12, 12)
+            swatch.fill(QColor(red, green, blue))
+            item.setIcon(QIcon(swatch))
+            self._classes.addItem(item)
+        if self._classes.count():
+            known = self._view.class_id in self._project.classes
+            self._view.class_id = (
+                self._view.class_id if known else _number_of(self._classes.item(0))
+            )
+        self._show_selected_class()
+        self._show_counts()
+
+    def _show_selected_class(self) -> None:
+        index = self._view.selected
+        wanted = self._view.boxes[index].class_id if index >= 0 else self._view.class_id
+        for row in range(self._classes.count()):
+            if _number_of(self._classes.item(row)) == wanted:
+                self._classes.setCurrentRow(row)
+
+    def _show_versions(self) -> None:
+        found, active = versions_of(self._project.folder), active_version(self._project.folder)
+        if found:
+            last = found[-1]
+            text = self.tr("Version {number}: {sentence}")
+            self._versions.setText(text.format(number=last.number, sentence=last.sentence))
+        runs = self._child.is_running
+        self._versions.setVisible(bool(found))
+        self._use.setVisible(bool(found) and found[-1].number != active)
+        self._undo_use.setVisible(active is not None)
+        for button in (self._use, self._undo_use):
+            button.setEnabled(not runs)
+        is_training = runs and self._then == "train"
+        self._train.setText(self.tr("Pause") if is_training else self.tr("Train"))
+        self._train.setEnabled(is_training or not runs)
+        is_paused = not runs and (self._project.folder / "training" / "last.pt").is_file()
+        if is_paused:
+            self._train.setText(self.tr("Go on with the training"))
+        self._finish.setVisible(is_paused)
+
+    def _choose(self) -> None:
+        """Show the chosen image."""
+        image = self._image
+        self._view.select(-1)
+        self._asked += 1
+        self._pixels = None
+        if not self._child.is_running:
+            self._state.clear()
+        if image is None:
+            self._view.show_image(None)
+            self._view.show_boxes(())
+            return
+        number, path = self._asked, self._project.path_of(image)
+
+        def show(pixels: Pixels | None) -> None:
+            if number == self._asked and pixels is not None:
+                self._pixels = pixels
+                self._view.show_image(pixels)
+                self._show_boxes()
+
+        # Images that nobody waits for any more are not read.
+        self._jobs.do(lambda: read_image(path).bgr() if number == self._asked else None, show)
+
+    def _show_boxes(self) -> None:
+        image = self._image
+        self._view.show_boxes(() if image is None else image.boxes)
+        item = self._list.currentItem()
+        if item is not None and image is not None:
+            self._show_item(item, image)
+        self._show_counts()
+
+    def _say(self, text: str) -> None:
+        self._state.setText(text.removeprefix("error: "))
+
+    # Labelling.
+
+    def _try(self, what: Callable[[], object]) -> bool:
+        """Do something that may fail to be stored; return whether it was."""
+        try:
+            what()
+        except SsdLiveError as error:
+            self._say(str(error))
+            self._show_boxes()
+            return False
+        self._show_boxes()
+        return True
+
+    def _store_boxes(self, boxes: tuple[LabelledBox, ...]) -> None:
+        image = self._image
+        if image is not None:
+            self._try(lambda: self._editor.set_boxes(image.number, boxes))
+
+    def _go(self, step: int) -> None:
+        row = self._list.currentRow() + step
+        if 0 <= row < self._list.count():
+            self._list.setCurrentRow(row)
+
+    def _accept(self) -> None:
+        image = self._image
+        if image is not None and self._try(lambda: self._editor.accept(image.number)):
+            self._go(1)
+
+    def _mark_nothing(self) -> None:
+        image = self._image
+        if image is not None and self._try(lambda: self._editor.mark_nothing(image.number)):
+            self._go(1)
+
+    def _mark_unlabelled(self) -> None:
+        image = self._image
+        if image is not None:
+            self._try(lambda: self._editor.mark_unlabelled(image.number))
+
+    def _set_class(self, row: int) -> None:
+        if row < self._classes.count():
+            self._view.set_class(_number_of(self._classes.item(row)))
+            self._show_selected_class()
+
+    def _copy_before(self, *, carries: bool) -> None:
+        """Copy the boxes of the image before, or find their objects in this one."""
+        row, image, pixels = self._list.currentRow(), self._image, self._pixels
+        if row < 1 or image is None or pixels is None:
+            return
+        before = self._project.image(_number_of(self._list.item(row - 1)))
+        own = image.sure_boxes
+        if not carries:
+            copies = tuple(replace(each, score=None) for each in before.boxes)
+            self._store_boxes((*own, *copies))
+            return
+        number, path = self._asked, self._project.path_of(before)
+
+        def show(boxes: list[LabelledBox]) -> None:
+            if number == self._asked:
+                self._store_boxes((*own, *boxes))
+
+        self._jobs.do(lambda: carried(before.boxes, read_image(path).bgr(), pixels), show)
+
+    def _step(self, move: Callable[[], int | None]) -> None:
+        """Undo or redo, and go to the image that it changed."""
+        try:
+            number = move()
+        except SsdLiveError as error:
+            self._say(str(error))
+            return
+        for row in range(self._list.count()):
+            item = self._list.item(row)
+            if _number_of(item) == number:
+                if row != self._list.currentRow():
+                    self._list.setCurrentRow(row)
+                self._show_item(item, self._project.image(number))
+        self._show_boxes()
+
+    def _ask_for_class(self) -> None:
+        name, given = QInputDialog.getText(self, self.tr("Add a class"), self.tr("Name"))
+        if given and self._try(lambda: self._project.add_class(name)):
+            self._show_classes()
+
+    def _ask_for_suggestions(self) -> None:
+        """Ask the model in use for boxes; what a person has drawn stays."""
+        image, pixels, number = self._image, self._pixels, self._asked
+        if image is None or pixels is None:
+            return
+        request = self._model_request()
+        self._say(self.tr("Looking for objects …"))
+
+        def show(found: Detections) -> None:
+            if number != self._asked:
+                return
+            boxes = suggested(found, self._project.classes, (image.width, image.height))
+            text = self.tr("Suggested boxes: {count}").format(count=len(boxes))
+            if not boxes:
+                text = self.tr("The model in use finds none of these classes here")
+            self._say(text)
+            self._store_boxes((*image.sure_boxes, *boxes))
+
+        self._jobs.do(lambda: self._detector_of(request)(pixels), show)
+
+    def _detector_of(self, request: ModelRequest) -> Detector:
+        """Return a detector for a model, which is loaded when it is first asked."""
+        if self._detector is None or self._detector[0] != request:
+            if self._detector is not None:
+                self._detector[1].close()
+                self._detector = None
+            precision = cast(Any, request.precision)
+            self._detector = (
+                request,
+                load(
+                    request.model,
+                    backend=request.backend,
+                    precision=precision,
+                    threshold=_SUGGESTED_FROM,
+                ),
+            )
+        return self._detector[1]
+
+    # Collecting.
+
+    def add_frame(self, frame: Frame, source: str) -> str:
+        """Add a frame that the user sees in the live window; return what to tell the user."""
+        if not self.isEnabled():
+            return self.tr("Images are being added; try again after that")
+        try:
+            collector = Collector(self._project)
+            image = collector.add_frame(frame, _LIVE_STEM, source, frame.time)
+            collector.finish()
+        except SsdLiveError as error:
+            return str(error)
+        if image is None:
+            return self.tr("An image that looks the same is in the project already")
+        self._show_list()
+        return self.tr("Added {name} to the project").format(name=image.file_name)
+
+    def _ask_for_images(self) -> None:
+        suffixes = " ".join(f"*{its}" for its in sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
+        names, _ = QFileDialog.getOpenFileNames(
+            self,
+            self.tr("Add images"),
+            "",
+            self.tr("Images and videos ({suffixes})").format(suffixes=suffixes),
+        )
+        if names:
+            self.add_paths([Path(name) for name in names])
+
+    def add_paths(self, paths: Sequence[Path]) -> None:
+        """Add image files, and a frame of each second of videos."""
+        # Nothing else writes to the project meanwhile, because labelling waits for its end.
+        self._say(self.tr("Adding images …"))
+        self.setEnabled(False)
+        project = self._project
+
+        def add() -> Collected | str:
+            collector = Collector(project)
+            try:
+                for path in paths:
+                    if path.suffix.lower() in VIDEO_SUFFIXES:
+                        with VideoReader(path) as reader:
+                            frames = (its for its in reader.read() if isinstance(its, Frame))
+                            chosen = spread(frames, _VIDEO_EVERY_SECONDS)
+                            source = printable(path)
+                            add_frames(collector, chosen, path.stem, source, _VIDEO_COUNT)
+                    else:
+                        add_files(collector, [path], "")
+                return collector.finish()
+            except SsdLiveError as error:
+                return str(error)
+
+        self._jobs.do(add, self._added)
+
+    def _added(self, collected: Collected | str) -> None:
+        self.setEnabled(True)
+        self._show_list()
+        if isinstance(collected, str):
+            self._say(collected)
+        elif collected.findings:
+            self._say(collected.findings[0])
+        else:
+            text = self.tr("Added {count} images; {near} near-duplicates left out")
+            self._say(text.format(count=collected.images, near=collected.near))
+        self._view.setFocus()
+
+    # Training.
+
+    def _toggle_training(self) -> None:
+        if self._child.is_running:
+            self._say(self.tr("Pausing …"))
+            self._child.cancel()
+        else:
+            self._start_training()
+
+    def _keep_learned(self) -> None:
+        self._start_training("--finish")
+
+    def _start_training(self, *more: str) -> None:
+        folder = self._project.folder
+        path = folder / "training" / "snapshot.json"
+        try:
+            write_snapshot(snapshot_of(self._project), path)
+        except SsdLiveError as error:
+            self._say(str(error))
+            return
+        self._then = "train"
+        # Waiting threads of the training must not take the processor from the window.
+        calm = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+        words = ["project", "train", str(folder), "--snapshot", str(path), *more]
+        self._child.start(words, calm)
+        self._show_versions()
+
+    def _use_last(self) -> None:
+        self._then = "use"
+        self._child.start(["project", "use", str(self._project.folder)])
+        self._show_versions()
+
+    def _undo_last_use(self) -> None:
+        self._then = "undo"
+        self._child.start(["project", "use", str(self._project.folder), "--undo"])
+        self._show_versions()
+
+    def _child_ended(self, code: int, last: str) -> None:
+        then, self._then = self._then, ""
+        if code == 0 and then == "train":
+            self._say(self.tr("A new version is there"))
+        elif code == 0:
+            active = active_version(self._project.folder)
+            self._say(self.tr("Version {number} is in use").format(number=active) if active else "")
+            self.used.emit(self._project.name if active else "")
+        elif last:
+            self._say(last)
+        self._show_versions()
+
+    def close_project(self) -> None:
+        """Pause a training, end the threads, and close the project."""
+        self._child.kill()
+        self._jobs.close()
+        if self._detector is not None:
+            self._detector[1].close()
+            self._detector = None
+        self._project.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        self.close_project()
+        super().closeEvent(event)
+
+
+def _number_of(item: QListWidgetItem) -> int:
+    return int(item.data(Qt.ItemDataRole.UserRole))
+
+
+def _doubt_of(image: ProjectImage) -> float:
+    """Return how unsure the labels of an image are: of suggestions, or when it was collected."""
+    scores = [each.score for each in image.boxes if each.score is not None]
+    unsure = max((1 - 2 * abs(score - 0.5) for score in scores), default=0.0)
+    return -1.0 if image.is_labelled else max(unsure, image.doubt or 0.0)

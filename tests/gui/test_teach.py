@@ -1,0 +1,433 @@
+"""Objects are labelled by mouse and keyboard, a detector learns them, and the window uses it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QInputDialog,
+    QLabel,
+    QListWidget,
+    QPushButton,
+)
+
+from ssd_live.gui import child as child_module
+from ssd_live.gui.label_view import LabelView
+from ssd_live.gui.teach_window import TeachWindow
+from ssd_live.imaging.frame import Frame
+from ssd_live.imaging.image_files import write_image
+from ssd_live.project.labels import LabelledBox
+from ssd_live.project.store import Project, create_project
+from ssd_live.remote.network import ModelRequest
+from tests.clips import SAMPLE, pictures, write_clip
+from tests.gui.desk import SMALL_PATTERN, Desk
+from tests.gui.waiting import settle, wait_until
+from tests.waiting import LIMIT_SECONDS
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+Desks = Callable[..., Desk]
+MODEL = ModelRequest("ssd300-mobilenetv2-oid", "onnxruntime", "fp32")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project with four frames of the sample clip, 640 x 272."""
+    folder = tmp_path / "street"
+    create_project(folder, ["Car", "Bicycle"])
+    frames = pictures(write_clip(tmp_path / "clip.mp4", 100))
+    with Project(folder) as project:
+        from ssd_live.project.collect import Collector
+
+        collector = Collector(project, keeps_near=True)
+        for number in (0, 30, 60, 90):
+            collector.add_frame(Frame((frames[number],)), f"{number:02}", "clip", number / 25)
+        collector.finish()
+    return folder
+
+
+@pytest.fixture
+def opened(application: QApplication, folder: Path) -> Iterator[TeachWindow]:
+    window = TeachWindow(Project(folder), lambda: MODEL)
+    window.resize(1100, 700)
+    window.show()
+    _await(lambda: not _view(window).grab().isNull() and window.isVisible())
+    _await_image(window)
+    yield window
+    window.close()
+    window.deleteLater()
+    settle()
+
+
+def _await(condition: Callable[[], object], limit: float = LIMIT_SECONDS) -> None:
+    wait_until(condition, "the window has done it", limit)
+
+
+def _view(window: TeachWindow) -> LabelView:
+    (view,) = window.findChildren(LabelView)
+    return view
+
+
+def _list(window: TeachWindow, name: str = "Images") -> QListWidget:
+    (found,) = [its for its in window.findChildren(QListWidget) if its.accessibleName() == name]
+    return found
+
+
+def _button(window: TeachWindow, text: str) -> QPushButton:
+    (found,) = [its for its in window.findChildren(QPushButton) if its.text() == text]
+    return found
+
+
+def _says(window: TeachWindow, text: str) -> bool:
+    return any(text in label.text() for label in window.findChildren(QLabel))
+
+
+def _await_image(window: TeachWindow) -> None:
+    """Until the chosen image is shown."""
+    _await(lambda: window.has_image)
+
+
+def _key(
+    window: TeachWindow,
+    key: Qt.Key,
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
+    QTest.keyClick(_view(window), key, modifiers)
+    settle()
+
+
+def _at(window: TeachWindow, x: float, y: float) -> QPoint:
+    """Where a place of the image, 640 x 272 pixels, is in the view."""
+    return _view(window).place_of(QPointF(x, y)).toPoint()
+
+
+def _drag(
+    window: TeachWindow,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
+    view, a, b = _view(window), _at(window, *start), _at(window, *end)
+    QTest.mouseMove(view, a)
+    QTest.mousePress(view, button, modifiers, a)
+    QTest.mouseMove(view, (a + b) / 2)
+    QTest.mouseMove(view, b)
+    QTest.mouseRelease(view, button, modifiers, b)
+    settle()
+
+
+def _boxes(window: TeachWindow, row: int = 0) -> list[tuple[int, ...]]:
+    """The class and the box of each object of an image, to whole pixels."""
+    image = window.project.images[row]
+    return [(each.class_id, *(round(value) for value in each.box)) for each in image.boxes]
+
+
+def _near(found: list[tuple[int, ...]], wanted: list[tuple[int, ...]]) -> bool:
+    return len(found) == len(wanted) and all(
+        one[0] == other[0] and max(abs(a - b) for a, b in zip(one, other, strict=True)) <= 2
+        for one, other in zip(found, wanted, strict=True)
+    )
+
+
+def test_boxes_are_drawn_moved_resized_and_deleted_by_mouse(opened: TeachWindow) -> None:
+    _drag(opened, (100, 50), (200, 150))
+    assert _near(_boxes(opened), [(1, 100, 50, 200, 150)])
+    # A click is no box, and one backwards is.
+    _drag(opened, (300, 50), (301, 51))
+    _drag(opened, (400, 200), (300, 100))
+    assert _near(_boxes(opened), [(1, 100, 50, 200, 150), (1, 300, 100, 400, 200)])
+    # Inside, it is moved, but never out of the image.
+    _drag(opened, (150, 100), (170, 110))
+    assert _near(_boxes(opened)[:1], [(1, 120, 60, 220, 160)])
+    _drag(opened, (170, 110), (170, 600))
+    assert _near(_boxes(opened)[:1], [(1, 120, 172, 220, 272)])
+    # At the edges of the selected one, it is resized.
+    _drag(opened, (120, 172), (100, 150))
+    assert _near(_boxes(opened)[:1], [(1, 100, 150, 220, 272)])
+    _drag(opened, (220, 200), (250, 200))
+    assert _near(_boxes(opened)[:1], [(1, 100, 150, 250, 272)])
+    # With Ctrl, one is drawn inside another.
+    _drag(opened, (120, 180), (150, 220), modifiers=Qt.KeyboardModifier.ControlModifier)
+    assert _near(_boxes(opened)[2:], [(1, 120, 180, 150, 220)])
+    _key(opened, Qt.Key.Key_Delete)
+    assert len(_boxes(opened)) == 2
+    _key(opened, Qt.Key.Key_Escape)
+    _key(opened, Qt.Key.Key_Delete)
+    assert len(_boxes(opened)) == 2
+
+
+def test_keys_choose_classes_and_mark_images(opened: TeachWindow) -> None:
+    _drag(opened, (100, 50), (200, 150))
+    _key(opened, Qt.Key.Key_2)
+    _key(opened, Qt.Key.Key_X)
+    (box,) = opened.project.images[0].boxes
+    assert (box.class_id, box.difficult) == (2, True)
+    _drag(opened, (300, 50), (400, 150))
+    # The next box has the class of the last one; there is no ninth class.
+    _key(opened, Qt.Key.Key_9)
+    assert [each.class_id for each in opened.project.images[0].boxes] == [2, 2]
+    for key, modifiers in (
+        (Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier),
+        (Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier),
+    ):
+        _key(opened, key, modifiers)
+    assert _near(_boxes(opened)[1:], [(2, 301, 60, 400, 160)])
+    _key(opened, Qt.Key.Key_Tab)
+    assert _view(opened).selected == 0
+    _key(opened, Qt.Key.Key_Return)
+    assert opened.project.images[0].is_labelled
+    assert _list(opened).currentRow() == 1
+    assert _list(opened).item(0).text().startswith("✓ ")
+    _await_image(opened)
+    _key(opened, Qt.Key.Key_N)
+    assert (opened.project.images[1].boxes, opened.project.images[1].is_labelled) == ((), True)
+    assert _says(opened, "2 of 4 images labelled")
+    _key(opened, Qt.Key.Key_A)
+    _key(opened, Qt.Key.Key_U)
+    assert not opened.project.images[1].is_labelled
+    _key(opened, Qt.Key.Key_D)
+    assert _list(opened).currentRow() == 2
+
+
+def test_everything_is_undone_and_done_again(opened: TeachWindow) -> None:
+    for place in range(5):
+        _drag(opened, (10 + 100 * place, 20), (80 + 100 * place, 90))
+    _key(opened, Qt.Key.Key_Return)
+    _await_image(opened)
+    _drag(opened, (10, 20), (80, 90))
+    _key(opened, Qt.Key.Key_D)
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    _key(opened, Qt.Key.Key_Z, control)
+    # The image whose change was undone is shown.
+    assert (_list(opened).currentRow(), _boxes(opened, 1)) == (1, [])
+    for _ in range(6):
+        _key(opened, Qt.Key.Key_Z, control)
+    assert [len(_boxes(opened, row)) for row in range(4)] == [0, 0, 0, 0]
+    for _ in range(4):
+        _key(opened, Qt.Key.Key_Z, control | shift)
+    assert len(_boxes(opened)) == 4
+    _key(opened, Qt.Key.Key_Y, control)
+    _key(opened, Qt.Key.Key_Y, control)
+    assert opened.project.images[0].is_labelled
+
+
+def test_boxes_are_copied_and_carried_from_the_image_before(opened: TeachWindow) -> None:
+    _key(opened, Qt.Key.Key_C)
+    assert _boxes(opened) == []
+    _drag(opened, (100, 50), (200, 150))
+    _key(opened, Qt.Key.Key_D)
+    _await_image(opened)
+    _key(opened, Qt.Key.Key_C)
+    assert _boxes(opened, 1) == _boxes(opened, 0)
+    assert opened.project.images[1].boxes[0].score is None
+    _key(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    # The same image again: what is carried stays where it is.
+    image = opened.project.images[0]
+    path = opened.project.path_of(opened.project.images[1])
+    path.write_bytes(opened.project.path_of(image).read_bytes())
+    _key(opened, Qt.Key.Key_A)
+    _key(opened, Qt.Key.Key_D)
+    _await_image(opened)
+    _key(opened, Qt.Key.Key_T)
+    _await(lambda: bool(_boxes(opened, 1)))
+    (carried,) = opened.project.images[1].boxes
+    assert carried.score == pytest.approx(1.0, abs=0.01)
+    assert _near(_boxes(opened, 1), _boxes(opened, 0))
+
+
+def test_the_view_zooms_and_pans(opened: TeachWindow) -> None:
+    view = _view(opened)
+    before = _at(opened, 320, 136)
+    wheel = QWheelEvent(
+        QPointF(before),
+        view.mapToGlobal(QPointF(before)),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    for _ in range(4):
+        QApplication.sendEvent(view, wheel)
+    # The place under the mouse stays.
+    assert (_at(opened, 320, 136) - before).manhattanLength() <= 1
+    far = _at(opened, 330, 136).x() - before.x()
+    _drag(opened, (300, 130), (340, 136), Qt.MouseButton.MiddleButton)
+    assert _at(opened, 320, 136).x() - before.x() == pytest.approx(4 * far, abs=3)
+    # A box that is drawn while zoomed is where it is seen.
+    _drag(opened, (300, 120), (330, 140))
+    assert _near(_boxes(opened), [(1, 300, 120, 330, 140)])
+    _key(opened, Qt.Key.Key_0, Qt.KeyboardModifier.ControlModifier)
+    assert (_at(opened, 320, 136) - before).manhattanLength() <= 1
+
+
+def test_the_model_in_use_suggests_boxes(opened: TeachWindow) -> None:
+    _drag(opened, (2, 2), (30, 30))
+    _key(opened, Qt.Key.Key_S)
+    _await(lambda: len(_boxes(opened)) > 1)
+    boxes = opened.project.images[0].boxes
+    assert boxes[0].score is None
+    assert all(each.score is not None and each.score >= 0.3 for each in boxes[1:])
+    assert _says(opened, f"Suggested boxes: {len(boxes) - 1}")
+    # A suggestion that is moved is the person's own.
+    view = _view(opened)
+    view.select(1)
+    _key(opened, Qt.Key.Key_Right)
+    assert opened.project.images[0].boxes[1].score is None
+    _key(opened, Qt.Key.Key_Return)
+    assert all(each.score is None for each in opened.project.images[0].boxes)
+
+
+def test_images_are_listed_by_what_is_to_do(opened: TeachWindow) -> None:
+    project = opened.project
+    first, second, *_ = project.images
+    project.put([replace(first, is_labelled=True)])
+    project.put([replace(second, boxes=(LabelledBox(1, (0.0, 0.0, 9.0, 9.0), score=0.5),))])
+    (choice,) = opened.findChildren(QComboBox)
+    for row, count in ((1, 3), (2, 1), (3, 4), (0, 4)):
+        choice.setCurrentIndex(row)
+        settle()
+        assert _list(opened).count() == count
+    choice.setCurrentIndex(3)
+    assert _list(opened).item(0).text() == Path(second.file_name).stem
+
+
+def test_classes_are_added_and_refused(
+    opened: TeachWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter((("Bus", True), ("bus", True), ("", False)))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(answers))
+    for _ in range(3):
+        _button(opened, "Add a class…").click()
+    assert list(opened.project.classes.values()) == ["Car", "Bicycle", "Bus"]
+    assert _says(opened, "there are two classes")
+    assert _list(opened, "Classes").count() == 3
+    QTest.mouseClick(
+        _list(opened, "Classes").viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=_list(opened, "Classes").visualItemRect(_list(opened, "Classes").item(2)).center(),
+    )
+    _drag(opened, (100, 50), (200, 150))
+    assert _boxes(opened)[0][0] == 3
+
+
+def test_images_and_videos_are_added(
+    opened: TeachWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image(tmp_path / "new.png", pictures(SAMPLE)[0])
+    (tmp_path / "broken.jpg").write_text("nothing")
+    chosen = [str(tmp_path / "new.png"), str(SAMPLE)]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (chosen, ""))
+    _button(opened, "Add images…").click()
+    _await(opened.isEnabled)
+    assert len(opened.project.images) > 10
+    assert _says(opened, "near-duplicates left out")
+    opened.add_paths([tmp_path / "broken.jpg"])
+    _await(opened.isEnabled)
+    assert _says(opened, "is not an image")
+
+
+def test_what_cannot_be_stored_is_told_and_not_shown(
+    opened: TeachWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", no_room)
+        _drag(opened, (100, 50), (200, 150))
+        _key(opened, Qt.Key.Key_Return)
+    assert _says(opened, "nothing was changed")
+    assert (_boxes(opened), _view(opened).boxes) == ([], ())
+    assert _list(opened).currentRow() == 0
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of this window have a network of a few layers."""
+    monkeypatch.setattr(
+        child_module,
+        "own_program",
+        lambda: [sys.executable, str(CHECKOUT / "tests" / "toy_training.py")],
+    )
+
+
+def test_a_detector_is_trained_used_and_undone(
+    opened: TeachWindow, toy: None, engines_of_their_own: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _button(opened, "Train").click()
+    assert _says(opened, "label at least 5 images")
+    project = opened.project
+    frames = pictures(SAMPLE)
+    for number in range(0, 240, 20):
+        opened.add_frame(Frame((frames[number],)), "more")
+    project.put(
+        [
+            replace(image, boxes=(LabelledBox(1, (50.0, 50.0, 250.0, 200.0)),), is_labelled=True)
+            for image in project.images
+        ]
+    )
+    names: list[str] = []
+    opened.used.connect(names.append)
+    _button(opened, "Train").click()
+    _await(lambda: _says(opened, "step 20/300"), 100)
+    # Labelling goes on meanwhile.
+    _drag(opened, (300, 50), (400, 150))
+    assert len(_boxes(opened)) == 2
+    _button(opened, "Pause").click()
+    _await(lambda: _says(opened, "paused after step"), 60)
+    _await(_button(opened, "Keep what is learned").isVisible)
+    _button(opened, "Keep what is learned").click()
+    _await(lambda: _says(opened, "A new version is there"), 100)
+    assert _says(opened, "Version 1: ")
+    facts = json.loads((project.folder / "versions" / "1" / "version.json").read_text())
+    assert facts["steps"] < 300
+    _button(opened, "Use it").click()
+    _await(lambda: names == ["street"], 60)
+    assert _says(opened, "Version 1 is in use")
+    _button(opened, "Back to the one before").click()
+    _await(lambda: names == ["street", ""], 60)
+
+
+def test_the_window_opens_projects_and_takes_frames(
+    desk: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = desk(SMALL_PATTERN)
+    _await(lambda: on.window.view.picture is not None)
+    actions, teach = on.window.actions_by_name, on.window.teach
+    actions["add_to_project"].trigger()
+    assert "Make a project first" in on.window.notice.text
+    folder = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder), ""))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Ball, , Box", True))
+    actions["new_project"].trigger()
+    assert teach.teach_window is not None
+    assert list(teach.teach_window.project.classes.values()) == ["Ball", "Box"]
+    actions["add_to_project"].trigger()
+    assert len(teach.teach_window.project.images) == 1
+    assert "to the project" in on.window.notice.text
+    # The same folder again, another one, and none.
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    before = teach.teach_window
+    actions["open_project"].trigger()
+    assert teach.teach_window is before
+    before.close()
+    actions["add_to_project"].trigger()
+    assert teach.teach_window is not before
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    actions["open_project"].trigger()
+    assert "is no project" in on.window.notice.text
+    actions["new_project"].trigger()
+    assert "has something in it already" in on.window.notice.text

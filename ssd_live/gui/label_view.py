@@ -103,6 +103,7 @@ class LabelView(QWidget):
 
     def select(self, index: int) -> None:
         """Select a box by its index, or none with -1."""
+        index = index if index < len(self._boxes) else -1
         if index != self._selected:
             self._selected = index
             self.selection_changed.emit(index)

@@ -5,16 +5,19 @@ mining).
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssd_live.models.box_code import encode, to_centres
+from ssd_live.models.box_code import decode, encode, to_centres, to_corners
 from ssd_live.models.matching import match
 
 NEGATIVES_PER_POSITIVE = 3
+# The loss of boxes that have nothing in common is then about that of the paper's loss.
+_GIOU_WEIGHT = 2.0
+BoxLoss = Literal["smooth_l1", "giou"]
 BACKGROUND = 0
 
 
@@ -47,6 +50,7 @@ def multibox_loss(
     default_boxes: Tensor,
     targets: Sequence[Target],
     divisor_for: Callable[[Tensor], Tensor] = lambda count: count.clamp(min=1),
+    box_loss: BoxLoss = "smooth_l1",
 ) -> Loss:
     """Return the loss of a batch of B images, computed in float32.
 
@@ -60,20 +64,44 @@ def multibox_loss(
     `divisor_for` maps the number of matched default boxes, an int64 scalar, to the number by which
     the loss is divided. Processes that share a batch use it to divide by the number of matched
     default boxes in all processes.
+
+    With `box_loss` "giou", the localisation loss is `giou_loss` instead, times two. The paper does
+    not have it.
     """
     assigned = [assign(target, default_boxes) for target in targets]
     offsets = torch.stack([boxes for boxes, _ in assigned])
     classes = torch.stack([labels for _, labels in assigned])
     positive = classes != BACKGROUND
     count = divisor_for(positive.sum())
-    localisation = F.smooth_l1_loss(
-        box_regression.float()[positive], offsets[positive], reduction="sum"
-    )
+    predicted, wanted = box_regression.float()[positive], offsets[positive]
+    if box_loss == "giou":
+        near = default_boxes.expand(len(targets), -1, -1)[positive]
+        boxes = (to_corners(decode(each, near)) for each in (predicted, wanted))
+        localisation = _GIOU_WEIGHT * giou_loss(*boxes).sum()
+    else:
+        localisation = F.smooth_l1_loss(predicted, wanted, reduction="sum")
     losses = F.cross_entropy(
         class_logits.float().flatten(0, 1), classes.flatten(), reduction="none"
     ).view_as(classes)
     counted = positive | hard_negatives(losses.detach(), positive)
     return Loss(localisation / count, losses[counted].sum() / count)
+
+
+def giou_loss(boxes: Tensor, others: Tensor) -> Tensor:
+    """Return 1 minus the generalised IoU of each box with the other one: (M,), 0 to 2.
+
+    Both are (M, 4) x1, y1, x2, y2. The generalised IoU is the IoU, minus the share of the smallest
+    box around both that neither covers. It says how far boxes are apart that do not overlap
+    (Rezatofighi et al. 2019, Generalized Intersection over Union, algorithm 1).
+    """
+    shared = torch.min(boxes[:, 2:], others[:, 2:]) - torch.max(boxes[:, :2], others[:, :2])
+    around = torch.max(boxes[:, 2:], others[:, 2:]) - torch.min(boxes[:, :2], others[:, :2])
+    intersection, hull = shared.clamp(min=0).prod(1), around.prod(1)
+    areas = ((each[:, 2:] - each[:, :2]).prod(1) for each in (boxes, others))
+    union = sum(areas, -intersection)
+    tiny = torch.finfo(boxes.dtype).tiny
+    iou = intersection / union.clamp(min=tiny)
+    return 1 - iou + (hull - union) / hull.clamp(min=tiny)
 
 
 def assign(target: Target, default_boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -64,11 +64,13 @@ class TrainPart(_Part):
     multiplied by `decay` at each milestone. `clip_norm` is the largest norm of the gradients, and 0
     turns clipping off. `average` is the share of their values that the averaged weights (EMA) keep
     at a step. The first steps use a smaller share, and 0 turns averaging off. During the first
-    `freeze_backbone` steps, the weights of the backbone do not change. `mosaic` is how often
-    an augmented image is made of four images. If `evaluate_every` is 0, the network is validated
-    only at the end. `workers` processes read the images. If `as_released` is true, training follows
-    the code that was released with the paper where that code differs from the usual way: the rate
-    of biases, the weight decay of the L2-normalisation scale, and details of the augmentation.
+    `freeze_backbone` steps, the weights of the backbone do not change. `mosaic` is how often an
+    augmented image is made of four images. `box_loss` is the loss of the boxes: that of the paper,
+    or "giou", which counts how they overlap (`giou_loss`). If `evaluate_every` is 0, the network is
+    validated only at the end. `workers` processes read the images. If `as_released` is true,
+    training follows the code that was released with the paper where that code differs from the
+    usual way: the rate of biases, the weight decay of the L2-normalisation scale, and details of
+    the augmentation.
     """
 
     steps: Annotated[int, Field(ge=1)]
@@ -85,6 +87,7 @@ class TrainPart(_Part):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     augment: bool = True
     mosaic: Share = 0.0
+    box_loss: Literal["smooth_l1", "giou"] = "smooth_l1"
     as_released: bool = False
     seed: Annotated[int, Field(ge=0)] = 1
     workers: Annotated[int, Field(ge=0, le=256)] = 2

@@ -319,7 +319,14 @@ class Trainer:
                 memory_format=torch.channels_last
             )
             regression, logits = model(images)
-        loss = multibox_loss(regression, logits, self.network.default_boxes, targets, self._divisor)
+        loss = multibox_loss(
+            regression,
+            logits,
+            self.network.default_boxes,
+            targets,
+            self._divisor,
+            part.box_loss,
+        )
         total = loss.localisation + loss.confidence
         if not torch.isfinite(total):
             raise TrainingError(

@@ -131,7 +131,7 @@ def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
         [sys.executable, *words, "--steps", "400"], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    wait_until(lambda: "step 10/400" in process.stderr.readline())  # type: ignore[union-attr]
+    wait_until(lambda: "step 20/400" in process.stderr.readline())  # type: ignore[union-attr]
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=100)[1]
     assert process.returncode == 130
@@ -141,7 +141,7 @@ def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
     assert kept.returncode == 0, kept.stderr
     assert "continuing after step" in kept.stderr
     facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
-    assert 10 <= facts["steps"] < 400
+    assert 20 <= facts["steps"] < 400
     nothing = _toy("project", "train", walkers, "--steps", "400", "--finish")
     assert (nothing.returncode, "no training is paused" in nothing.stderr) == (1, True)
 

@@ -382,7 +382,7 @@ def test_a_detector_is_trained_used_and_undone(
     names: list[str] = []
     opened.used.connect(names.append)
     _button(opened, "Train").click()
-    _await(lambda: _says(opened, "step 20/300"), 100)
+    _await(lambda: _says(opened, "step 20/600"), 100)
     # Labelling goes on meanwhile.
     _drag(opened, (300, 50), (400, 150))
     assert len(_boxes(opened)) == 2
@@ -393,7 +393,7 @@ def test_a_detector_is_trained_used_and_undone(
     _await(lambda: _says(opened, "A new version is there"), 100)
     assert _says(opened, "Version 1: ")
     facts = json.loads((project.folder / "versions" / "1" / "version.json").read_text())
-    assert facts["steps"] < 300
+    assert facts["steps"] < 600
     _button(opened, "Use it").click()
     _await(lambda: names == ["street"], 60)
     assert _says(opened, "Version 1 is in use")

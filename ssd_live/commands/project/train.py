@@ -128,22 +128,24 @@ def recipe_for(snapshot: Snapshot, images: int, steps: int | None) -> Any:
         data=DataPart(train=(str(snapshot.folder),), classes=tuple(snapshot.classes.values())),
         train=TrainPart(
             steps=steps,
-            batch=16,
+            batch=8,
             learning_rate=0.002,
             milestones=tuple(sorted({max(1, steps * 2 // 3), max(1, steps * 13 // 15)})),
             warm_up=min(30, steps),
             clip_norm=10.0,
             average=0.99,
+            mosaic=0.3,
+            box_loss="giou",
             precision="bf16",
-            log_every=min(10, steps),
-            save_every=max(1, min(50, steps // 4)),
+            log_every=min(20, steps),
+            save_every=max(1, min(100, steps // 4)),
             evaluate_every=max(1, steps // _CHECKS),
         ),
     )
 
 
 # Up to so many images, so many steps.
-_STEPS = ((60, 300), (200, 600), (1000, 1500), (float("inf"), 3000))
+_STEPS = ((60, 600), (200, 1200), (1000, 3000), (float("inf"), 6000))
 
 
 class _Watch:

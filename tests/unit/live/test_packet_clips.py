@@ -239,3 +239,41 @@ def test_what_matroska_does_not_hold_is_not_copied(source: Path, tmp_path: Path)
     for packet in Camera(source).packets():
         ring.add(packet)
     assert ring.can_copy
+
+
+def test_sound_that_matroska_does_not_hold_becomes_samples(tmp_path: Path) -> None:
+    """G.711, as most cameras send it."""
+    video = write_clip(tmp_path / "camera.mov", 60, sound="pcm_alaw")
+    ring, camera, told = PacketRing(3.0), Camera(video), list[str]()
+    for packet in camera.packets():
+        ring.add(packet)
+    camera.close()
+    clip = _clip(tmp_path / "a.mkv", PacketContent(ring, BEGIN), BEGIN + 60, told)
+    clip.stop()
+    clip.join(LIMIT_SECONDS)
+    assert told == [""]
+    heard = []
+    for path in (video, tmp_path / "a.mkv"):
+        with av.open(str(path)) as container:
+            assert container.streams.audio[0].codec_context.name == (
+                "pcm_alaw" if path == video else "pcm_s16le"
+            )
+            samples = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
+        heard.append(np.concatenate(samples))
+    np.testing.assert_array_equal(heard[1], heard[0][: len(heard[1])])
+    assert len(heard[1]) == len(heard[0])
+
+
+def test_sound_alone_and_damaged_sound_are_left_out(tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "camera.mov", 10, sound="pcm_alaw")
+    ring = PacketRing(3.0)
+    camera = Camera(video)
+    packets = sorted(camera.packets(), key=lambda its: its.packet.stream_index, reverse=True)
+    # Before the first packet of the video, nothing is known of the connection.
+    ring.add(packets[0])
+    assert ring.connection is None
+    for packet in packets:
+        ring.add(packet)
+    assert ring.connection is not None
+    assert ring.connection.sound is not None
+    camera.close()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssd_live.models import Target, create, multibox_loss
 from ssd_live.models.matching import match
-from ssd_live.models.multibox_loss import hard_negatives
+from ssd_live.models.multibox_loss import assign, giou_loss, hard_negatives
 
 
 def iou(a: list[float], b: list[float]) -> float:
@@ -253,3 +253,70 @@ def test_processes_that_share_a_batch_divide_by_the_boxes_of_all_of_it() -> None
     for part in range(2):
         together = torch.stack([share[part] for share in shares]).mean()
         torch.testing.assert_close(together, whole[part])
+
+
+def _slow_giou(one: list[float], other: list[float]) -> float:
+    """By counting cells of a fine grid."""
+    steps = 200
+    inside = [0, 0, 0]
+    low = [min(a, b) for a, b in zip(one[:2], other[:2], strict=True)]
+    high = [max(a, b) for a, b in zip(one[2:], other[2:], strict=True)]
+    for i in range(steps):
+        for j in range(steps):
+            x = low[0] + (i + 0.5) / steps * (high[0] - low[0])
+            y = low[1] + (j + 0.5) / steps * (high[1] - low[1])
+            in_one = one[0] < x < one[2] and one[1] < y < one[3]
+            in_other = other[0] < x < other[2] and other[1] < y < other[3]
+            inside[0] += in_one and in_other
+            inside[1] += in_one or in_other
+            inside[2] += 1
+    return 1 - inside[0] / inside[1] + (inside[2] - inside[1]) / inside[2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([0.1, 0.2, 0.5, 0.6], [0.1, 0.2, 0.5, 0.6]),
+        ([0.1, 0.2, 0.5, 0.6], [0.3, 0.1, 0.7, 0.5]),
+        ([0.0, 0.0, 0.2, 0.2], [0.6, 0.7, 0.9, 0.8]),
+        ([0.0, 0.0, 0.9, 0.9], [0.2, 0.3, 0.4, 0.5]),
+    ],
+)
+def test_the_generalised_overlap_is_that_of_its_definition(
+    one: list[float], other: list[float]
+) -> None:
+    found = giou_loss(torch.tensor([one]), torch.tensor([other]))
+    assert float(found) == pytest.approx(_slow_giou(one, other), abs=0.02)
+    assert float(giou_loss(torch.tensor([other]), torch.tensor([one]))) == pytest.approx(
+        float(found)
+    )
+
+
+def test_boxes_without_a_size_have_a_finite_loss_and_gradient() -> None:
+    boxes = torch.tensor([[0.2, 0.2, 0.2, 0.2]], requires_grad=True)
+    loss = giou_loss(boxes, torch.tensor([[0.2, 0.2, 0.2, 0.2]])).sum()
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(loss)
+    assert boxes.grad is not None
+    assert torch.isfinite(boxes.grad).all()
+
+
+def test_the_overlap_may_be_the_loss_of_the_boxes() -> None:
+    """It is zero if the network is right, and lower the nearer it is."""
+    torch.manual_seed(1)
+    network = create("ssd300-mobilenetv2", 3)
+    boxes = network.default_boxes
+    targets = [Target(torch.tensor([[0.2, 0.3, 0.6, 0.7]]), torch.tensor([1]))] * 2
+    right, _ = assign(targets[0], boxes)
+    right = torch.where(torch.isfinite(right), right, 0.0)
+    logits = torch.zeros(2, len(boxes), 3)
+    losses = [
+        float(
+            multibox_loss(
+                (right + away).expand(2, -1, -1), logits, boxes, targets, box_loss="giou"
+            ).localisation
+        )
+        for away in (0.0, 0.3, 3.0)
+    ]
+    assert losses[0] == pytest.approx(0.0, abs=1e-5)
+    assert losses[0] < losses[1] < losses[2]

@@ -35,11 +35,11 @@ class Jobs(QObject):
             self._thread.start()
         self._jobs.put((job, done))
 
-    def close(self) -> None:
-        """End the thread after the jobs that wait, and wait at most two seconds for that."""
+    def close(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """End the thread after the jobs that wait, and wait at most so long for that."""
         if self._thread is not None:
             self._jobs.put(None)
-            self._thread.join(_CLOSE_SECONDS)
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         while (work := self._jobs.get()) is not None:

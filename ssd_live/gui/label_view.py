@@ -86,6 +86,7 @@ class LabelView(QWidget):
     def show_image(self, pixels: Pixels | None) -> None:
         """Show a BGR image (H, W, 3) uint8, or nothing; it fills the view."""
         self._image = None
+        self._doing = _Doing.NOTHING
         if pixels is not None:
             height, width = pixels.shape[:2]
             image = QImage(

@@ -1,5 +1,6 @@
 """Open projects from the window, put frames into them, and use what they have learned."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from ssd_live.gui.grid import VideoGrid
 from ssd_live.gui.model_controller import ModelController
 from ssd_live.gui.notice import Notices
 from ssd_live.gui.teach_window import TeachWindow
+from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
 from ssd_live.project.store import Project, create_project
 from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
+from ssd_live.system.paths import printable, resolve
 
 _TOPIC = "project"
 
@@ -82,14 +85,18 @@ class TeachController(QObject):
                 self.teach_window.activateWindow()
                 return
             self.teach_window.close()
+        project: Project | None = None
         try:
             project = Project(folder)
+            window = TeachWindow(project, lambda: self._model.in_use, self._window)
         except SsdLiveError as error:
+            if project is not None:
+                project.close()
             self._notice.say("error", str(error), _TOPIC)
             return
         self._settings.project = str(folder)
         self._notice.resolved(_TOPIC)
-        self.teach_window = TeachWindow(project, lambda: self._model.in_use, self._window)
+        self.teach_window = window
         self.teach_window.used.connect(self._use)
         self.teach_window.show()
 
@@ -106,10 +113,20 @@ class TeachController(QObject):
                 return
             self.open(Path(self._settings.project))
         if self.teach_window is not None and self.teach_window.isVisible():
-            state = self._session.pipeline.state
-            source = state.spec.title if state else ""
-            said = self.teach_window.add_frame(picture.frame, source)
+            said = self.teach_window.add_frame(picture.frame, *self._place_of(picture.frame))
             self._notice.say("done", said, _TOPIC)
+
+    def _place_of(self, frame: Frame) -> tuple[str, float]:
+        """Return where a frame comes from, and its time there in seconds.
+
+        The times of a live source begin anew with each connection, so the time of day counts.
+        """
+        state = self._session.pipeline.state
+        if state is None:
+            return "", frame.time
+        if state.info is not None and state.info.duration is not None:
+            return printable(resolve(Path(state.spec.address))), frame.time
+        return state.spec.title, round(time.time(), 2)
 
     def close(self) -> None:
         """Close the project."""

@@ -1,8 +1,6 @@
 """The window in which a person labels the images of a project, and trains a detector on them."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,13 +38,14 @@ from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
 from ssd_live.project.versions import active_version, versions_of
 from ssd_live.remote.network import ModelRequest
-from ssd_live.system.paths import printable
+from ssd_live.system.paths import printable, resolve
 from ssd_live.video.reader import VideoReader
 
 _SIZE = (1240, 780)
 _SIDE_WIDTH = 230
 _MOST_KEYS = 9
 _SUGGESTED_FROM = 0.3
+_CLOSE_SECONDS = 60.0
 # What the names of files begin with that came from the live window.
 _LIVE_STEM = "live"
 _VIDEO_EVERY_SECONDS, _VIDEO_COUNT = 1.0, 60
@@ -81,6 +80,7 @@ class TeachWindow(QWidget):
         self._child.ended.connect(self._child_ended)
         self._then = ""
         self._pixels: Pixels | None = None
+        self._is_closing = False
         # Pixels that come after another image was chosen are left out.
         self._asked = 0
         self._make_widgets()
@@ -242,12 +242,11 @@ class TeachWindow(QWidget):
         item.setText(f"{mark}{Path(image.file_name).stem}{more}")
 
     def _show_counts(self) -> None:
-        images = self._project.images
-        done = sum(image.is_labelled for image in images)
+        done, count = self._project.labelled_count, len(self._project)
         self._counts.setText(
-            self.tr("{done} of {all} images labelled").format(done=done, all=len(images))
+            self.tr("{done} of {all} images labelled").format(done=done, all=count)
         )
-        objects = Counter(box.class_id for image in images for box in image.sure_boxes)
+        objects = self._project.object_counts
         for row in range(self._classes.count()):
             item = self._classes.item(row)
             number = _number_of(item)
@@ -308,14 +307,15 @@ class TeachWindow(QWidget):
         self._pixels = None
         if not self._child.is_running:
             self._state.clear()
+        # Nothing is drawn on an image that is not shown yet.
+        self._view.show_image(None)
+        self._view.show_boxes(())
         if image is None:
-            self._view.show_image(None)
-            self._view.show_boxes(())
             return
         number, path = self._asked, self._project.path_of(image)
 
         def show(pixels: Pixels | None) -> None:
-            if number == self._asked and pixels is not None:
+            if number == self._asked and pixels is not None and not self._is_closing:
                 self._pixels = pixels
                 self._view.show_image(pixels)
                 self._show_boxes()
@@ -325,7 +325,8 @@ class TeachWindow(QWidget):
 
     def _show_boxes(self) -> None:
         image = self._image
-        self._view.show_boxes(() if image is None else image.boxes)
+        is_shown = image is not None and self._pixels is not None
+        self._view.show_boxes(image.boxes if is_shown and image is not None else ())
         item = self._list.currentItem()
         if item is not None and image is not None:
             self._show_item(item, image)
@@ -347,8 +348,13 @@ class TeachWindow(QWidget):
         self._show_boxes()
         return True
 
+    @property
+    def _shown_image(self) -> ProjectImage | None:
+        """The chosen image if it is shown already; nobody labels what he does not see."""
+        return self._image if self.has_image else None
+
     def _store_boxes(self, boxes: tuple[LabelledBox, ...]) -> None:
-        image = self._image
+        image = self._shown_image
         if image is not None:
             self._try(lambda: self._editor.set_boxes(image.number, boxes))
 
@@ -358,12 +364,12 @@ class TeachWindow(QWidget):
             self._list.setCurrentRow(row)
 
     def _accept(self) -> None:
-        image = self._image
+        image = self._shown_image
         if image is not None and self._try(lambda: self._editor.accept(image.number)):
             self._go(1)
 
     def _mark_nothing(self) -> None:
-        image = self._image
+        image = self._shown_image
         if image is not None and self._try(lambda: self._editor.mark_nothing(image.number)):
             self._go(1)
 
@@ -382,19 +388,25 @@ class TeachWindow(QWidget):
         row, image, pixels = self._list.currentRow(), self._image, self._pixels
         if row < 1 or image is None or pixels is None:
             return
-        before = self._project.image(_number_of(self._list.item(row - 1)))
-        own = image.sure_boxes
+        before = self._project.image(_number_of(self._list.item(row - 1))).sure_boxes
         if not carries:
-            copies = tuple(replace(each, score=None) for each in before.boxes)
-            self._store_boxes((*own, *copies))
+            self._add_boxes(before)
             return
-        number, path = self._asked, self._project.path_of(before)
+        number = self._asked
+        path = self._project.path_of(self._project.image(_number_of(self._list.item(row - 1))))
 
         def show(boxes: list[LabelledBox]) -> None:
             if number == self._asked:
-                self._store_boxes((*own, *boxes))
+                self._add_boxes(boxes)
 
-        self._jobs.do(lambda: carried(before.boxes, read_image(path).bgr(), pixels), show)
+        self._jobs.do(lambda: carried(before, read_image(path).bgr(), pixels), show)
+
+    def _add_boxes(self, boxes: Sequence[LabelledBox]) -> None:
+        """Add boxes to those that the shown image has now; equal ones are not added again."""
+        image = self._shown_image
+        if image is not None:
+            new = tuple(each for each in boxes if each not in image.boxes)
+            self._store_boxes((*image.boxes, *new))
 
     def _step(self, move: Callable[[], int | None]) -> None:
         """Undo or redo, and go to the image that it changed."""
@@ -432,7 +444,10 @@ class TeachWindow(QWidget):
             if not boxes:
                 text = self.tr("The model in use finds none of these classes here")
             self._say(text)
-            self._store_boxes((*image.sure_boxes, *boxes))
+            # What was drawn meanwhile stays, and earlier suggestions go.
+            now = self._shown_image
+            if now is not None:
+                self._store_boxes((*now.sure_boxes, *boxes))
 
         self._jobs.do(lambda: self._detector_of(request)(pixels), show)
 
@@ -456,13 +471,16 @@ class TeachWindow(QWidget):
 
     # Collecting.
 
-    def add_frame(self, frame: Frame, source: str) -> str:
-        """Add a frame that the user sees in the live window; return what to tell the user."""
+    def add_frame(self, frame: Frame, source: str, seconds: float | None = None) -> str:
+        """Add a frame that the user sees in the live window; return what to tell the user.
+
+        `source` says where it comes from, and `seconds` at which time there.
+        """
         if not self.isEnabled():
             return self.tr("Images are being added; try again after that")
         try:
             collector = Collector(self._project)
-            image = collector.add_frame(frame, _LIVE_STEM, source, frame.time)
+            image = collector.add_frame(frame, _LIVE_STEM, source, seconds)
             collector.finish()
         except SsdLiveError as error:
             return str(error)
@@ -489,21 +507,32 @@ class TeachWindow(QWidget):
         self.setEnabled(False)
         project = self._project
 
+        def wanted(frames: Iterator[Any]) -> Iterator[Frame]:
+            for frame in frames:
+                if self._is_closing:
+                    return
+                if isinstance(frame, Frame):
+                    yield frame
+
         def add() -> Collected | str:
             collector = Collector(project)
             try:
-                for path in paths:
-                    if path.suffix.lower() in VIDEO_SUFFIXES:
-                        with VideoReader(path) as reader:
-                            frames = (its for its in reader.read() if isinstance(its, Frame))
-                            chosen = spread(frames, _VIDEO_EVERY_SECONDS)
-                            source = printable(path)
-                            add_frames(collector, chosen, path.stem, source, _VIDEO_COUNT)
-                    else:
-                        add_files(collector, [path], "")
-                return collector.finish()
+                try:
+                    for path in paths:
+                        if self._is_closing:
+                            break
+                        if path.suffix.lower() in VIDEO_SUFFIXES:
+                            source = printable(resolve(path))
+                            with VideoReader(path) as reader:
+                                chosen = spread(wanted(reader.read()), _VIDEO_EVERY_SECONDS)
+                                add_frames(collector, chosen, path.stem, source, _VIDEO_COUNT)
+                        else:
+                            add_files(collector, [path], "")
+                finally:
+                    collected = collector.finish()
             except SsdLiveError as error:
                 return str(error)
+            return collected
 
         self._jobs.do(add, self._added)
 
@@ -563,6 +592,8 @@ class TeachWindow(QWidget):
         elif code == 0:
             active = active_version(self._project.folder)
             self._say(self.tr("Version {number} is in use").format(number=active) if active else "")
+            # The model of this name is another one now.
+            self._jobs.do(self._forget_detector, lambda _: None)
             self.used.emit(self._project.name if active else "")
         elif last:
             self._say(last)
@@ -570,12 +601,20 @@ class TeachWindow(QWidget):
 
     def close_project(self) -> None:
         """Pause a training, end the threads, and close the project."""
+        if self._is_closing:
+            return
+        self._is_closing = True
         self._child.kill()
-        self._jobs.close()
+        # What is being added is completed first, up to the image that is being read.
+        self._jobs.do(self._forget_detector, lambda _: None)
+        self._jobs.close(_CLOSE_SECONDS)
+        self._project.close()
+
+    def _forget_detector(self) -> None:
+        """Close the detector for suggestions, in its thread; the next one loads the model anew."""
         if self._detector is not None:
             self._detector[1].close()
             self._detector = None
-        self._project.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self.close_project()

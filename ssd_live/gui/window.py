@@ -574,6 +574,9 @@ class MainWindow(QMainWindow):
             is_same = settings.redact == was_redacted[0]
             names = self._session.redacted_classes if is_same else settings.redact
             self._session.redact(names, settings.redact_style)
+            for view in self.grid.views:
+                # Nobody saves or keeps a frame of before any more.
+                view.clear()
             if self._session.loaded is not None:
                 self._check_redaction(self._model.in_use, self._session.loaded)
         for view in self.grid.views:

@@ -157,8 +157,16 @@ class EventActions(Closing):
 
     def note_frame(self, live_frame: LiveFrame) -> None:
         """Keep a frame for the clips. It does not wait."""
-        if self._ring is not None and not (self._copies_all and self._can_copy):
-            self._ring.add(live_frame)
+        if self._ring is None:
+            return
+        if self._packets is not None and self._settings.hides():
+            # What came before would be shown after it.
+            self._packets.clear()
+        if self._copies_all and self._can_copy and not self._ring.is_followed:
+            if self._ring.raw_frames:
+                self._ring.clear()
+            return
+        self._ring.add(live_frame)
 
     def note_packet(self, packet: SourcePacket) -> None:
         """Keep a packet for the clips. It does not wait."""
@@ -242,6 +250,8 @@ class EventActions(Closing):
             moment = live_event.live_frame.frame.captured_at
             with self._clips_lock:
                 running = self._clips.get(name)
+                if running is not None and self._is_cut_off(running):
+                    running = None
                 if running is None or not running.extend(moment + action.after):
                     path = self._new_path(live_event, ".mkv")
                     # From now on, no frame is lost, however long the clip takes to begin.
@@ -255,6 +265,11 @@ class EventActions(Closing):
     def _can_copy(self) -> bool:
         """Whether a clip can be copied now, instead of being encoded."""
         return self._packets is not None and self._packets.can_copy and not self._settings.hides()
+
+    def _is_cut_off(self, running: _RunningClip) -> bool:
+        """Return whether a clip gets no more packets, because objects are hidden now."""
+        is_copied = isinstance(running.content, PacketContent)
+        return is_copied and running.clip is not None and self._settings.hides()
 
     def _content_of(self, action: ClipAction, begin: float) -> ClipContent:
         """Return what the clip of an action is made of, from now on."""

@@ -115,6 +115,16 @@ class FrameRing(Closing):
         """The number of frames that are kept as they came."""
         return len(self._raw)
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody gets each new frame."""
+        return bool(self._listeners)
+
+    def clear(self) -> None:
+        """Forget all frames."""
+        with self._changed:
+            self._forget_all()
+
     def follow(self, since: float, listener: Callable[[KeptFrame], None]) -> None:
         """Call `listener` with each frame from `since` on, first the kept ones, then each new one.
 
@@ -135,10 +145,14 @@ class FrameRing(Closing):
         """Forget all frames, and end the thread."""
         with self._changed:
             self._is_closed = True
-            self._raw.clear()
-            self._small.clear()
+            self._forget_all()
             self._changed.notify_all()
         self._thread.join()
+
+    def _forget_all(self) -> None:
+        self._raw.clear()
+        self._small.clear()
+        self._raw_bytes = self._small_bytes = 0
 
     def _compress(self) -> None:
         while True:

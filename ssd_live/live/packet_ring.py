@@ -181,11 +181,15 @@ class PacketRing:
                     listener(kept)
 
     def clear(self) -> None:
-        """Forget all packets. A clip can be copied again from the next key frame on."""
+        """Forget all packets. A clip can be copied again from the next key frame on.
+
+        The next packet begins a new connection, so that a clip that goes on waits for a key frame.
+        """
+        if self._connection is None:
+            return
         with self._lock:
-            self._kept.clear()
-            self._keys.clear()
-            self._bytes = 0
+            self._connection = None
+            self._forget_all()
 
     def follow(self, listener: Callable[[KeptPacket], None]) -> list[KeptPacket]:
         """Call `listener` with each new packet; return the kept ones of the newest connection.
@@ -208,7 +212,11 @@ class PacketRing:
         if connection is None or connection.source is not container:
             if packet.stream.type != "video":
                 return []
-            connection = self._connection = Connection(container, packet.stream)
+            connection = Connection(container, packet.stream)
+            with self._lock:
+                # What came before cannot be in one clip with what comes now.
+                self._connection = connection
+                self._forget_all()
         if not packet.size:
             return []
         return [
@@ -216,6 +224,11 @@ class PacketRing:
             for its, is_video in connection.packets(packet)
             if (kept := _kept(its, connection, is_video, source_packet.has_times, arrival))
         ]
+
+    def _forget_all(self) -> None:
+        self._kept.clear()
+        self._keys.clear()
+        self._bytes = 0
 
     def _forget(self, before: float) -> None:
         """Forget the packets before the last key frame that is old enough to begin with."""

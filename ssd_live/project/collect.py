@@ -18,7 +18,7 @@ from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.looks import Looks, look_of
 from ssd_live.project.store import Project
 from ssd_live.system.atomic_files import os_error_text
-from ssd_live.system.paths import safe_name
+from ssd_live.system.paths import printable, safe_name
 from ssd_live.system.texts import counted
 
 # So many images go into the journal at once.
@@ -167,7 +167,7 @@ def add_files(collector: Collector, paths: Iterable[Path], source: str) -> None:
     """Take image files in; those that cannot be read become findings."""
     for path in paths:
         try:
-            collector.add_file(path, source or str(path.parent))
+            collector.add_file(path, source or printable(path.parent))
         except MediaError as error:
             collector.collected.findings.append(str(error))
 

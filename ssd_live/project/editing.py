@@ -77,12 +77,12 @@ class Editor:
         while source:
             change = source[-1]
             wanted = change[side]
-            source.pop()
             # An image may have been deleted meanwhile, and its part may have been decided.
             known = {image.number: image for image in self.project.images}.get(wanted.number)
             if known is None:
+                source.pop()
                 continue
             self.project.put([replace(wanted, part=known.part)])
-            target.append(change)
+            target.append(source.pop())
             return wanted.number
         return None

@@ -31,7 +31,8 @@ class Mistake:
     """An object that was missed, or a detection that is wrong, in the image with index `image`.
 
     `box` is x1, y1, x2, y2 in pixels. `class_id` is the class of the object or of the detection,
-    and `real_class` that of the object that is really there, or None. `score` is None for a miss.
+    and `real_class` that of the object that is really there, or None; it is the same if that object
+    was found already. `score` is None for a miss.
     """
 
     image: int
@@ -132,8 +133,9 @@ def _mistakes(
             taken[best] = True
             continue
         other = int(overlap.argmax()) if len(overlap) else -1
-        real = None
-        if other >= 0 and overlap[other] >= _SAME_PLACE and truth.classes[other] != class_id:
+        # A second box around an object that is found has the class of the object.
+        real = class_id if is_found else None
+        if not is_found and other >= 0 and overlap[other] >= _SAME_PLACE:
             real = int(truth.classes[other])
         x1, y1, x2, y2 = (float(value) for value in box)
         wrong.append(Mistake(index, (x1, y1, x2, y2), class_id, float(found.scores[place]), real))
@@ -158,9 +160,12 @@ def _sentence(
         confused[key] = confused.get(key, 0) + 1
     if wrong:
         (class_id, real), count = max(confused.items(), key=lambda item: item[1])
-        what = f"a {classes[real]}" if real is not None else "something else"
         times = "once" if count == 1 else f"{count} times"
-        parts.append(f"calls {what} a {classes[class_id]} {times}")
+        if real == class_id:
+            parts.append(f"shows the same {classes[class_id]} twice {times}")
+        else:
+            what = f"a {classes[real]}" if real is not None else "something else"
+            parts.append(f"calls {what} a {classes[class_id]} {times}")
     else:
         parts.append("finds nothing that is not there")
     missed: dict[int, int] = {}
@@ -169,8 +174,7 @@ def _sentence(
             missed[mistake.class_id] = missed.get(mistake.class_id, 0) + 1
     if objects < _FEW_OBJECTS:
         parts.append(f"label {_ADVISED_IMAGES} more images, because these are few")
-    elif wrong and len(wrong) > sum(missed.values()):
-        (class_id, real), _ = max(confused.items(), key=lambda item: item[1])
+    elif wrong and real != class_id and len(wrong) > sum(missed.values()):
         what = f"a {classes[real]}" if real is not None else f"no {classes[class_id]}"
         parts.append(f"label {_ADVISED_IMAGES} more images with {what}")
     elif missed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ssd_live.errors import DataError
@@ -96,9 +97,13 @@ def image_record(image: ProjectImage) -> dict[str, Any]:
 def image_of(record: Mapping[str, Any]) -> ProjectImage:
     """Return the image of a record. Raises `DataError` if a property is missing or wrong."""
     try:
+        name = str(record["file_name"])
+        if Path(name).name != name or "\\" in name or "\0" in name:
+            # A project of somebody else must not reach other folders.
+            raise ValueError(f"file name {name!r}")
         return ProjectImage(
             int(record["id"]),
-            str(record["file_name"]),
+            name,
             int(record["width"]),
             int(record["height"]),
             tuple(_box_of(each) for each in record.get("boxes", ())),

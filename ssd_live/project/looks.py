@@ -28,20 +28,28 @@ class Looks:
     """The hashes of the images of a project, in which near-duplicates are looked up."""
 
     def __init__(self, looks: list[str]) -> None:
-        self._known = [_cells(look) for look in looks if look]
+        known = [_cells(look) for look in looks if look]
+        # It grows by more than is needed, so that adding takes no time.
+        self._cells = np.zeros((max(2 * len(known), 64), _GRID[0] * _GRID[1]), np.int16)
+        self._count = len(known)
+        if known:
+            self._cells[: len(known)] = known
 
     def has(self, look: str) -> bool:
         """Return whether there is a near-duplicate of an image with this hash."""
-        if not self._known:
+        if not self._count:
             return False
-        difference = np.stack(self._known) - _cells(look)
+        difference = self._cells[: self._count] - _cells(look)
         # The light of the whole image does not matter.
         difference -= np.median(difference, axis=1, keepdims=True).astype(np.int16)
         return bool(((np.abs(difference) > _CHANGE).sum(1) < _NEAR_CELLS).any())
 
     def add(self, look: str) -> None:
         """Take a hash in."""
-        self._known.append(_cells(look))
+        if self._count == len(self._cells):
+            self._cells = np.concatenate([self._cells, np.zeros_like(self._cells)])
+        self._cells[self._count] = _cells(look)
+        self._count += 1
 
 
 def _cells(look: str) -> NDArray[np.int16]:

@@ -9,7 +9,7 @@ import numpy as np
 from ssd_live.datasets.types import DataSet, LabelledImage, boxes_array
 from ssd_live.errors import DataError
 from ssd_live.project.labels import Part, ProjectImage, image_of, image_record
-from ssd_live.project.split import with_parts
+from ssd_live.project.split import apart, with_parts
 from ssd_live.project.store import IMAGES, Project
 from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.texts import counted
@@ -22,21 +22,30 @@ class Snapshot:
     """The labels of a project when a training begins. Later changes do not matter to it.
 
     `images` are the labelled images, each with its part. `classes` are the names of the classes
-    by number.
+    by number. `merged` has the number of the class that each class that is gone was merged into.
     """
 
     folder: Path
     name: str
     classes: dict[int, str]
     images: tuple[ProjectImage, ...]
+    merged: dict[int, int]
 
     def data(self, part: Part) -> DataSet:
-        """Return the images of a part as a data set."""
+        """Return the images of a part as a data set.
+
+        Those to learn from are not too like those for judging (`apart`).
+        """
         places = {number: place for place, number in enumerate(self.classes)}
+        numbers = {its.number for its in self.images if its.part == part}
+        if part == "train":
+            numbers = apart(self.images)
         return DataSet(
             self.name,
             tuple(self.classes.values()),
-            tuple(_labelled(self.folder, its, places) for its in self.images if its.part == part),
+            tuple(
+                _labelled(self.folder, its, places) for its in self.images if its.number in numbers
+            ),
             tuple(range(1, len(self.classes) + 1)),
         )
 
@@ -47,6 +56,7 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
         "name": snapshot.name,
         "classes": list(snapshot.classes.items()),
         "images": [image_record(image) for image in snapshot.images],
+        "merged": list(snapshot.merged.items()),
     }
     with atomic_write(path) as file:
         file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
@@ -61,7 +71,8 @@ def read_snapshot(folder: Path, path: Path) -> Snapshot:
         content = json.loads(path.read_bytes())
         classes = {int(number): str(name) for number, name in content["classes"]}
         images = tuple(image_of(record) for record in content["images"])
-        return Snapshot(folder, str(content["name"]), classes, images)
+        merged = {int(old): int(new) for old, new in content["merged"]}
+        return Snapshot(folder, str(content["name"]), classes, images, merged)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); train again") from error
 
@@ -81,12 +92,12 @@ def snapshot_of(project: Project) -> Snapshot:
         )
     project.put(with_parts(labelled))
     images = tuple(project.labelled)
-    learned = [image for image in images if image.part == "train"]
-    if not any(image.sure_boxes for image in learned):
+    learned = apart(images)
+    if not any(image.sure_boxes for image in images if image.number in learned):
         raise DataError(
             f"{project.folder}: the images to learn from show no object; label more images"
         )
-    return Snapshot(project.folder, project.name, project.classes, images)
+    return Snapshot(project.folder, project.name, project.classes, images, project.merged)
 
 
 def _labelled(folder: Path, image: ProjectImage, places: dict[int, int]) -> LabelledImage:

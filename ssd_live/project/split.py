@@ -1,28 +1,57 @@
 """Decide which labelled images a detector learns from, and which it is judged on."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ssd_live.project.labels import Part, ProjectImage
 
 # The share of the images on which detectors are judged.
 _JUDGED_SHARE = 0.2
-# Images of the same video that are closer than this show nearly the same.
+# A frame that is so close to one with a part gets the same part.
 _CLOSE_SECONDS = 2.0
-# A source with fewer new images is split together with other such sources.
+# Frames of the same video that are closer than this show nearly the same.
+_ALIKE_SECONDS = 1.5
+# A video with fewer new frames is split together with other such videos.
 _FEWEST = 5
 
 
 def with_parts(images: Sequence[ProjectImage]) -> list[ProjectImage]:
     """Return the images that had no part yet, with the parts that they get.
 
-    The images of a source are taken in the order of time, and the last fifth is for judging, so
-    that neighbouring frames of a video are not on both sides. An image that is close in time to
-    one that has a part gets the same part. `images` are the labelled images of a project.
+    The frames of a video are taken in the order of time, and the last fifth is for judging. A frame
+    that is close in time to one that has a part gets the same part. Of other images, a fifth of
+    those with each class is for judging. `images` are the labelled images of a project.
     """
+    frames = [image for image in images if image.seconds is not None]
+    others = [image for image in images if image.seconds is None]
+    return [*_frames_with_parts(frames), *_others_with_parts(others)]
+
+
+def apart(images: Iterable[ProjectImage]) -> set[int]:
+    """Return the numbers of the images to learn from that are not too like any for judging.
+
+    These are all but frames that are closer than 1.5 s to a frame for judging.
+    """
+    judged: dict[str, list[float]] = {}
+    learned = []
+    for image in images:
+        if image.part == "judge" and image.seconds is not None:
+            judged.setdefault(image.source, []).append(image.seconds)
+        elif image.part == "train":
+            learned.append(image)
+    return {
+        image.number
+        for image in learned
+        if image.seconds is None
+        or all(abs(image.seconds - its) >= _ALIKE_SECONDS for its in judged.get(image.source, ()))
+    }
+
+
+def _frames_with_parts(frames: Sequence[ProjectImage]) -> list[ProjectImage]:
     groups: dict[str, list[ProjectImage]] = {}
     decided: dict[str, list[ProjectImage]] = {}
-    for image in images:
+    for image in frames:
         (decided if image.part else groups).setdefault(image.source, []).append(image)
     result, left = [], []
     pool: list[ProjectImage] = []
@@ -48,6 +77,31 @@ def with_parts(images: Sequence[ProjectImage]) -> list[ProjectImage]:
             replace(image, part="train" if place < begin else "judge")
             for place, image in enumerate(ordered)
         ]
+    return result
+
+
+def _others_with_parts(images: Sequence[ProjectImage]) -> list[ProjectImage]:
+    objects = Counter(box.class_id for image in images for box in image.sure_boxes)
+    totals: Counter[int] = Counter()
+    judged: Counter[int] = Counter()
+    result = []
+    # Images with a part come first, because they count for the shares.
+    for image in sorted(images, key=lambda its: (not its.part, its.number)):
+        # The rarest class decides, and images with nothing to find are a kind of their own.
+        kind = min(
+            {box.class_id for box in image.sure_boxes}, key=lambda its: objects[its], default=0
+        )
+        totals[kind] += 1
+        part = image.part
+        if not part:
+            is_due = judged[kind] < round(totals[kind] * _JUDGED_SHARE)
+            # Of many kinds with few images each, some are for judging too, but never all.
+            is_due |= judged.total() < int(totals.total() * _JUDGED_SHARE) and (
+                judged[kind] + 1 < totals[kind]
+            )
+            part = "judge" if is_due else "train"
+            result.append(replace(image, part=part))
+        judged[kind] += part == "judge"
     return result
 
 

@@ -13,10 +13,13 @@ Each action is a line of the journal, which is on disk before the action is done
 whole image or the list of classes, so that reading the journal twice does no harm.
 """
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,12 +82,21 @@ class Project(Closing):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = project_name(folder)
-        self._lock = _locked(folder)
+        self._lock = locked(
+            folder / LOCK, f"{folder}: is open in another program; close the project there first"
+        )
         self._classes: dict[int, str] = {}
         self._images: dict[int, ProjectImage] = {}
         self._next_number = 1
         # How many lines the journal has.
         self._lines = 0
+        # Classes that were merged into others.
+        self._merged: dict[int, int] = {}
+        # How many objects each class has, and how many images are labelled.
+        self._objects: Counter[int] = Counter()
+        self._labelled_count = 0
+        # The window adds images in a thread.
+        self._changing = threading.RLock()
         try:
             self._read()
             self._journal: IO[bytes] = _opened_journal(folder / JOURNAL)
@@ -96,6 +108,24 @@ class Project(Closing):
     def classes(self) -> dict[int, str]:
         """The name of each class by its number, in order."""
         return dict(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @property
+    def merged(self) -> dict[int, int]:
+        """The number of the class that each class that is gone was merged into."""
+        return dict(self._merged)
+
+    @property
+    def object_counts(self) -> Counter[int]:
+        """How many objects each class has, by its number; suggestions do not count."""
+        return Counter(self._objects)
+
+    @property
+    def labelled_count(self) -> int:
+        """How many images are labelled."""
+        return self._labelled_count
 
     @property
     def images(self) -> list[ProjectImage]:
@@ -124,22 +154,27 @@ class Project(Closing):
     def put(self, images: Iterable[ProjectImage]) -> None:
         """Add images, or replace those with the same numbers."""
         images = list(images)
-        for image in images:
-            unknown = {each.class_id for each in image.boxes} - set(self._classes)
-            if unknown:
-                raise DataError(f"{self.folder}: has no class {min(unknown)}")
-        self._write([{"image": image_record(image)} for image in images])
-        for image in images:
-            self._images[image.number] = image
-            self._next_number = max(self._next_number, image.number + 1)
-        self._tidy_sometimes()
+        with self._changing:
+            for image in images:
+                self._check_classes(image)
+            self._write([{"image": image_record(image)} for image in images])
+            for image in images:
+                self._take(image)
+            self._tidy_sometimes()
 
     def remove(self, image: ProjectImage) -> None:
         """Take an image out of the project, and delete its file."""
-        self._write([{"removed": image.number}])
-        del self._images[image.number]
-        self.path_of(image).unlink(missing_ok=True)
-        self._tidy_sometimes()
+        with self._changing:
+            self._write([{"removed": image.number}])
+            self._count(self._images.pop(image.number), -1)
+            try:
+                self.path_of(image).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{self.path_of(image)}: cannot be deleted ({os_error_text(error)}); the image "
+                    "is not in the project any more, so delete the file yourself"
+                ) from error
+            self._tidy_sometimes()
 
     def add_class(self, name: str) -> int:
         """Add a class, and return its number. Raises `UsageError` if the name is not valid."""
@@ -174,13 +209,20 @@ class Project(Closing):
             each.class_id == gone for image in self._images.values() for each in image.boxes
         )
         classes = {number: name for number, name in self._classes.items() if number != gone}
-        # One line, so that it is done wholly or not at all.
-        self._write(
-            [{"images": [image_record(image) for image in changed], "classes": _listed(classes)}]
-        )
-        self._images |= {image.number: image for image in changed}
-        self._classes = classes
-        self._tidy_sometimes()
+        merged = {old: kept if its == gone else its for old, its in self._merged.items()}
+        merged[gone] = kept
+        record = {
+            "images": [image_record(image) for image in changed],
+            "classes": _listed(classes),
+            "merged": _listed(merged),
+        }
+        with self._changing:
+            # One line, so that it is done wholly or not at all.
+            self._write([record])
+            for image in changed:
+                self._take(image)
+            self._classes, self._merged = classes, merged
+            self._tidy_sometimes()
         return count
 
     def class_number(self, name: str) -> int:
@@ -200,46 +242,63 @@ class Project(Closing):
 
     def tidy(self) -> None:
         """Write the labels as COCO now, and begin a new journal. Raises `OutputError`."""
-        labelled = self.labelled
-        _write_json(self.folder / INSTANCES, coco_of(self._classes, labelled))
-        _write_json(
-            self.folder / UNLABELLED,
-            {
-                "next": self._next_number,
-                "images": [
-                    image_record(its) for its in self._images.values() if not its.is_labelled
-                ],
-            },
-        )
-        try:
-            self._journal.truncate(0)
-        except OSError as error:
-            raise _cannot_write(self.folder / JOURNAL, error) from error
-        self._lines = 0
+        with self._changing:
+            labelled = self.labelled
+            _write_json(self.folder / INSTANCES, coco_of(self._classes, labelled))
+            others = [image_record(its) for its in self._images.values() if not its.is_labelled]
+            _write_json(
+                self.folder / UNLABELLED,
+                {"next": self._next_number, "merged": _listed(self._merged), "images": others},
+            )
+            try:
+                self._journal.truncate(0)
+            except OSError as error:
+                raise _cannot_write(self.folder / JOURNAL, error) from error
+            self._lines = 0
 
     def close(self) -> None:
         """Write the labels as COCO, if something was changed, and let other programs open it.
 
         If they cannot be written, the journal keeps what was done.
         """
-        try:
-            if self._lines:
-                self.tidy()
-        except OutputError:
-            # Nothing is lost: the journal has it all.
-            pass
-        finally:
+        with self._changing:
+            # If it fails, nothing is lost: the journal has it all.
+            with contextlib.suppress(OutputError):
+                if self._lines:
+                    self.tidy()
             self._journal.close()
             self._lock.release()
 
     def _set_classes(self, classes: dict[int, str]) -> None:
-        self._write([{"classes": _listed(classes)}])
-        self._classes = classes
-        self._tidy_sometimes()
+        with self._changing:
+            self._write([{"classes": _listed(classes)}])
+            self._classes = classes
+            self._tidy_sometimes()
+
+    def _take(self, image: ProjectImage) -> None:
+        """Take an image in, in place of the one with its number."""
+        earlier = self._images.get(image.number)
+        if earlier is not None:
+            self._count(earlier, -1)
+        self._images[image.number] = image
+        self._count(image, 1)
+        self._next_number = max(self._next_number, image.number + 1)
+
+    def _count(self, image: ProjectImage, step: int) -> None:
+        for each in image.sure_boxes:
+            self._objects[each.class_id] += step
+        self._labelled_count += step * image.is_labelled
+
+    def _check_classes(self, image: ProjectImage) -> None:
+        unknown = {each.class_id for each in image.boxes} - set(self._classes)
+        if unknown:
+            raise DataError(f"{self.folder}: has no class {min(unknown)}")
 
     def _tidy_sometimes(self) -> None:
         if self._lines >= max(_LONGEST_JOURNAL, len(self._images) // 4):
-            self.tidy()
+            # If it fails, the journal grows on.
+            with contextlib.suppress(OutputError):
+                self.tidy()
 
     def _write(self, records: Sequence[dict[str, Any]]) -> None:
         if not records:
@@ -276,27 +335,37 @@ class Project(Closing):
             ]
             listed = {int(record["id"]) for record in records}
             records += [its for its in others["images"] if int(its["id"]) not in listed]
-            self._images = {image.number: image for image in map(image_of, records)}
-            self._next_number = max(int(others.get("next", 1)), max(self._images, default=0) + 1)
+            for image in map(image_of, records):
+                self._take(image)
+            self._merged = _numbers_in(others.get("merged", ()))
+            self._next_number = max(int(others.get("next", 1)), self._next_number)
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
             raise DataError(
                 f"{self.folder / INSTANCES}: is damaged ({error} is missing or wrong); put back an "
                 "earlier copy of the folder"
             ) from error
         for record in _journal_records(self.folder / JOURNAL):
-            self._replay(record)
+            try:
+                self._replay(record)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise DataError(
+                    f"{self.folder / JOURNAL}: is damaged ({error}); put back an earlier copy of it"
+                ) from error
             self._lines += 1
         self._images = dict(sorted(self._images.items()))
+        for image in self._images.values():
+            self._check_classes(image)
 
     def _replay(self, record: dict[str, Any]) -> None:
         if "classes" in record:
             self._classes = {int(number): str(name) for number, name in record["classes"]}
         for entry in [*record.get("images", ()), *([record["image"]] if "image" in record else ())]:
-            image = image_of(entry)
-            self._images[image.number] = image
-            self._next_number = max(self._next_number, image.number + 1)
-        if "removed" in record:
-            self._images.pop(int(record["removed"]), None)
+            self._take(image_of(entry))
+        if "merged" in record:
+            self._merged = _numbers_in(record["merged"])
+        gone = self._images.pop(int(record["removed"]), None) if "removed" in record else None
+        if gone is not None:
+            self._count(gone, -1)
 
 
 def project_name(folder: Path) -> str:
@@ -314,7 +383,10 @@ def project_name(folder: Path) -> str:
             f"{folder}: has the format {content.get('format')!r}, which this version of ssd_live "
             "does not know; use the version that made it"
         )
-    return str(content.get("name", folder.absolute().name))
+    name = str(content.get("name", folder.absolute().name))
+    if not _NAME.fullmatch(name):
+        raise DataError(f"{folder / PROJECT_FILE}: {name!r} cannot be the name of a project")
+    return name
 
 
 def _checked_classes(classes: Sequence[str]) -> list[str]:
@@ -334,8 +406,12 @@ def _checked_classes(classes: Sequence[str]) -> list[str]:
     return names
 
 
-def _listed(classes: dict[int, str]) -> list[list[Any]]:
-    return [[number, name] for number, name in classes.items()]
+def _listed(items: Mapping[int, object]) -> list[list[Any]]:
+    return [[key, value] for key, value in items.items()]
+
+
+def _numbers_in(listed: Iterable[Sequence[Any]]) -> dict[int, int]:
+    return {int(old): int(new) for old, new in listed}
 
 
 def coco_of(classes: dict[int, str], images: Sequence[ProjectImage]) -> dict[str, Any]:
@@ -396,20 +472,23 @@ def _opened_journal(path: Path) -> IO[bytes]:
     return file
 
 
-def _locked(folder: Path) -> Any:
+def locked(path: Path, refusal: str) -> Any:
+    """Return a lock on a file, which no other program gets until its `release`.
+
+    Raises `UsageError` with the text `refusal` if another program has it, and `OutputError` if the
+    file cannot be written.
+    """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UsageError(
-            f"{folder}: is open in another program; close the project there first"
-        ) from None
+        raise UsageError(refusal) from None
     except (OSError, NotImplementedError) as error:
         detail = os_error_text(error) if isinstance(error, OSError) else str(error)
         raise OutputError(
-            f"{folder}: cannot be written ({detail}); copy the project to a place where it can"
+            f"{path.parent}: cannot be written ({detail}); copy the project to a place where it can"
         ) from error
     return lock
 

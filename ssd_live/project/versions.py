@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssd_live.errors import DataError, UsageError
+from ssd_live.errors import DataError, OutputError, UsageError
 from ssd_live.project.store import VERSIONS
-from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.atomic_files import atomic_write, os_error_text
 
 # The file that makes a folder a version; it is written last.
 _FACTS = "version.json"
@@ -35,9 +35,24 @@ class Version:
         return self.folder / MODEL_FILE
 
     @property
+    def class_numbers(self) -> list[int]:
+        """The numbers in the project of its classes, in the order of the model."""
+        return [int(number) for number in self.facts.get("class_numbers", ())]
+
+    @property
     def sentence(self) -> str:
         """What the judgement says in words, or how many images it has learned from."""
         return str(self.facts.get("sentence") or f"learned from {self.facts.get('images')} images")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder if it is not there. Raises `OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({os_error_text(error)}); choose another place"
+        ) from error
 
 
 def versions_of(project: Path) -> list[Version]:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from ssd_live.project.store import Project
+from ssd_live.project.versions import complete_version
+from ssd_live.system.paths import assets_folder
 from tests.clips import SAMPLE, write_clip
 from tests.conftest import Answer
 from tests.waiting import wait_until
@@ -148,15 +150,14 @@ def test_a_training_is_paused_and_goes_on(walkers: Path) -> None:
 
 def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:
     words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
-    for wait in (0.1, 0.5):
-        process = subprocess.Popen(
-            [sys.executable, *words, "--steps", "60"], stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        wait_until(lambda: "step " in process.stderr.readline())  # type: ignore[union-attr]  # noqa: B023
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    process = subprocess.Popen(
+        [sys.executable, *words, "--steps", "60"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    wait_until(lambda: "step " in process.stderr.readline())  # type: ignore[union-attr]
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     done = _toy("project", "train", walkers, "--steps", "60")
     assert done.returncode == 0, done.stderr
     assert "version 1: " in done.stdout
@@ -199,14 +200,27 @@ def test_what_makes_no_sense_gets_one_clear_line(
     assert message in errors[0]
 
 
-def test_the_name_of_another_model_is_not_taken(ssd: Run, walkers: Path, shapes: Path) -> None:
-    other = walkers.with_name("other")
-    assert ssd("project", "new", other, "--classes", "circle", "--name", "walkers").code == 0
-    assert ssd("project", "add", other, shapes).code == 0
-    for folder, steps in ((walkers, 2), (other, 3)):
-        trained = _toy("project", "train", folder, "--steps", steps)
-        assert trained.returncode == 0, trained.stderr
-    assert ssd("project", "use", walkers).code == 0
-    refused = ssd("project", "use", other)
+def test_the_name_of_another_model_is_not_taken(ssd: Run, tmp_path: Path) -> None:
+    bundled = assets_folder() / "models" / "ssdlite300-mobilenetv2-person.onnx"
+    for name, model in (("a", bundled), ("b", bundled.with_name("blazeface-256.onnx"))):
+        folder = tmp_path / name
+        assert ssd("project", "new", folder, "--classes", "A", "--name", "mine").code == 0
+        version = folder / "versions" / "1"
+        version.mkdir(parents=True)
+        (version / "model.onnx").write_bytes(model.read_bytes())
+        (version / "weights.safetensors").write_bytes(b"weights")
+        complete_version(version, {"images": 9})
+    assert ssd("project", "use", tmp_path / "a").code == 0
+    refused = ssd("project", "use", tmp_path / "b")
     assert refused.code == 1
     assert "is a model of this name that is not from the project" in refused.err
+    # The same project may replace it.
+    assert ssd("project", "use", tmp_path / "a").code == 0
+    # A damaged version is not put into use.
+    (tmp_path / "a" / "versions" / "1" / "model.onnx").write_bytes(b"damaged")
+    assert ssd("project", "use", tmp_path / "a").code == 1
+    folder = tmp_path / "c"
+    assert ssd("project", "new", folder, "--classes", "A", "--name", bundled.stem).code == 0
+    (folder / "versions" / "1").mkdir(parents=True)
+    complete_version(folder / "versions" / "1", {})
+    assert "is the name of a bundled model" in ssd("project", "use", folder).err

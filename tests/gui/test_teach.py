@@ -246,6 +246,57 @@ def test_boxes_are_copied_and_carried_from_the_image_before(opened: TeachWindow)
     assert _near(_boxes(opened, 1), _boxes(opened, 0))
 
 
+def test_nothing_is_labelled_that_is_not_shown(opened: TeachWindow) -> None:
+    """While the next image is read, keys and mouse do nothing to it, nor to the last one."""
+    _drag(opened, (100, 50), (200, 150))
+    view, before = _view(opened), opened.project.images[0].boxes
+    _list(opened).setCurrentRow(1)
+    # No event has been handled since, so it is not there yet.
+    assert view.boxes == ()
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_N, Qt.Key.Key_Delete, Qt.Key.Key_C):
+        QTest.keyClick(view, key)
+        if opened.has_image:
+            break
+    assert opened.project.images[0].boxes == before
+    opened.project.path_of(opened.project.images[2]).unlink()
+    _list(opened).setCurrentRow(2)
+    _await(lambda: _says(opened, "cannot be read"))
+    _key(opened, Qt.Key.Key_Return)
+    assert not opened.project.images[2].is_labelled
+
+
+def test_copies_leave_what_is_there(opened: TeachWindow) -> None:
+    project = opened.project
+    first, second, *_ = project.images
+    guess = LabelledBox(2, (1.0, 1.0, 9.0, 9.0), score=0.5)
+    project.put([replace(first, boxes=(LabelledBox(1, (5.0, 5.0, 50.0, 50.0)), guess))])
+    project.put([replace(second, boxes=(replace(guess, score=0.6),))])
+    _key(opened, Qt.Key.Key_D)
+    _await_image(opened)
+    for _ in range(2):
+        _key(opened, Qt.Key.Key_C)
+    # No suggestion becomes a label, and nothing comes twice.
+    assert _boxes(opened, 1) == [(2, 1, 1, 9, 9), (1, 5, 5, 50, 50)]
+
+
+def test_closing_completes_what_is_being_added(
+    application: QApplication, folder: Path, tmp_path: Path
+) -> None:
+    paths = []
+    for number, frame in enumerate(pictures(SAMPLE)[:150:3]):
+        paths.append(tmp_path / f"more {number}.png")
+        write_image(paths[-1], frame)
+    window = TeachWindow(Project(folder), lambda: MODEL)
+    window.show()
+    window.add_paths(paths)
+    window.close()
+    window.deleteLater()
+    settle()
+    with Project(folder) as project:
+        known = {image.file_name for image in project.images}
+    assert {path.name for path in (folder / "images").iterdir()} == known
+
+
 def test_the_view_zooms_and_pans(opened: TeachWindow) -> None:
     view = _view(opened)
     before = _at(opened, 320, 136)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ssd_live.modelfile.file import ModelFile, read_model_file
 from ssd_live.project.judge import Judgement, Mistake, judge
 from ssd_live.project.snapshot import Snapshot, snapshot_of
 from ssd_live.project.store import Project
-from ssd_live.project.versions import active_version, version_of, versions_of
+from ssd_live.project.versions import active_version, make_folder, version_of, versions_of
 
 _MOST_IMAGES = 200
 _IMAGE_SIZE = (640, 480)
@@ -36,7 +37,7 @@ def run(request: JudgeRequest) -> None:
     judged = snapshot.data("judge")
     if not judged.images:
         raise DataError(f"{request.folder}: has no images for judging; label more images")
-    facts = judge_version(version.model, snapshot, request.mistakes)
+    facts = judge_version(version.model, version.class_numbers, snapshot, request.mistakes)
     if request.as_json:
         print(json.dumps({"version": version.number, **facts}, ensure_ascii=False, indent=2))
         return
@@ -51,32 +52,49 @@ def run(request: JudgeRequest) -> None:
 
 
 def judge_version(
-    model_path: Path, snapshot: Snapshot, mistakes: Path | None = None
+    model_path: Path,
+    numbers: Sequence[int],
+    snapshot: Snapshot,
+    mistakes: Path | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a new version beside those of the detector that is in use.
 
-    `snapshot` has the images. With the folder `mistakes`, the mistakes are drawn there. The result
-    is empty if there are no images for judging.
+    `numbers` are those of its classes in the project. `snapshot` has the images. With the folder
+    `mistakes`, the mistakes are drawn there. The result is empty without images for judging.
     """
     judged = snapshot.data("judge")
     if not judged.images:
         return {}
-    new = read_model_file(model_path)
+    new = _with_names_of_now(read_model_file(model_path), numbers, snapshot)
     result = {"new": _judged(new, judged, snapshot, mistakes).facts}
-    old = _model_in_use(snapshot.folder, model_path)
-    if old is not None and _knows_any(old, judged):
+    old = _model_in_use(snapshot, model_path)
+    if _knows_any(old, judged):
         result[f"before ({old.metadata.name})"] = _judged(old, judged, snapshot, None).facts
     return {"judged": result, "sentence": result["new"]["sentence"]}
 
 
-def _model_in_use(folder: Path, besides: Path) -> ModelFile | None:
+def _model_in_use(snapshot: Snapshot, besides: Path) -> ModelFile:
     """Return the model of the version in use, or the bundled one if it is `besides` or none is."""
-    active = active_version(folder)
-    for version in versions_of(folder):
+    active = active_version(snapshot.folder)
+    for version in versions_of(snapshot.folder):
         if version.number == active and version.model != besides:
             with suppress(SsdLiveError):
-                return read_model_file(version.model)
+                model = read_model_file(version.model)
+                return _with_names_of_now(model, version.class_numbers, snapshot)
     return find_model(BASE_MODEL)
+
+
+def _with_names_of_now(model: ModelFile, numbers: Sequence[int], snapshot: Snapshot) -> ModelFile:
+    """Return the model of a version with the names that its classes have in the project now.
+
+    A class that was merged into another one gets the name of that one.
+    """
+    names = list(model.metadata.classes)
+    for place, number in enumerate(numbers[: len(names)]):
+        now = snapshot.merged.get(number, number)
+        names[place] = snapshot.classes.get(now, names[place])
+    metadata = model.metadata.model_copy(update={"classes": tuple(names)})
+    return replace(model, metadata=metadata)
 
 
 def _knows_any(model: ModelFile, data: DataSet) -> bool:
@@ -111,7 +129,7 @@ def _judged(
 def _draw(folder: Path, evaluation: Evaluation, mistakes: Sequence[Mistake]) -> None:
     """Write an image of each mistake; misses first, then wrong detections, surest first."""
     ordered = sorted(mistakes, key=lambda its: (its.score is not None, -(its.score or 0.0)))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for number, mistake in enumerate(ordered[:_MOST_IMAGES], 1):
         path = evaluation.images[mistake.image].path
         name = evaluation.classes[mistake.class_id]

@@ -35,7 +35,7 @@ from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
 from ssd_live.project.suggest import accepted, suggest
 from ssd_live.project.versions import active_version, versions_of
-from ssd_live.system.paths import printable
+from ssd_live.system.paths import printable, resolve
 from ssd_live.system.texts import counted
 from ssd_live.video.reader import VideoReader
 
@@ -91,11 +91,16 @@ def _facts(project: Project) -> dict[str, Any]:
 
 def add(request: AddRequest) -> None:
     """Add images to a project, and say what was left out."""
+    for path in request.inputs:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder; check the path")
     with Project(request.folder) as project:
         collector = Collector(project, keeps_near=request.keep_near)
-        for path in request.inputs:
-            _add(project, collector, path, request)
-        collected = collector.finish()
+        try:
+            for path in request.inputs:
+                _add(project, collector, path, request)
+        finally:
+            collected = collector.finish()
     _tell(collected.findings)
     boxes = f" with {counted(collected.boxes, 'labelled object')}" if collected.boxes else ""
     near = f"; {counted(collected.near, 'near-duplicate')} left out" if collected.near else ""
@@ -112,14 +117,13 @@ def _tell(findings: Sequence[str]) -> None:
 
 
 def _add(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
-    if not path.exists():
-        raise UsageError(f"{path}: there is no such file or folder; check the path")
+    source = printable(resolve(path))
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         with VideoReader(path) as reader:
             items = reader.read(start=request.start)
             frames = (item for item in items if isinstance(item, Frame))
             chosen = spread(frames, request.every)
-            add_frames(collector, chosen, path.stem, printable(path), request.count)
+            add_frames(collector, chosen, path.stem, source, request.count)
         return
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         add_files(collector, [path], "")
@@ -136,11 +140,20 @@ def _add(project: Project, collector: Collector, path: Path, request: AddRequest
             if path.is_dir()
             else []
         )
-        if not files or request.split:
+        if not files or request.split or _has_labels(path):
             raise
         add_files(collector, files, "")
     else:
-        add_data(collector, project, data, printable(path))
+        add_data(collector, project, data, source)
+
+
+def _has_labels(folder: Path) -> bool:
+    """Return whether a folder of images has files that look like labels."""
+    names = {its.name.casefold() for its in folder.iterdir()}
+    parts = [folder, *(its for its in folder.iterdir() if its.is_dir())]
+    return bool(names & {"annotations", "labels", "data.yaml", "classes.txt"}) or any(
+        any(part.glob(pattern)) for part in parts for pattern in ("*.json", "*.xml")
+    )
 
 
 def label(request: LabelRequest) -> None:

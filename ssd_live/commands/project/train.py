@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,23 @@ from ssd_live.commands.project.judge import judge_version
 from ssd_live.datasets.types import DataSet
 from ssd_live.errors import CancelledError, DataError, MissingPackageError
 from ssd_live.project.snapshot import Snapshot, read_snapshot, snapshot_of, write_snapshot
-from ssd_live.project.store import Project, coco_of
+from ssd_live.project.store import Project, coco_of, locked, project_name
 from ssd_live.project.versions import (
     MODEL_FILE,
     WEIGHTS_FILE,
     complete_version,
+    make_folder,
     new_version_folder,
 )
 from ssd_live.system.atomic_files import atomic_write
+from ssd_live.system.machine import available_cores
 from ssd_live.system.texts import counted
 
 _NETWORK = "ssd300-mobilenetv2"
 # With at least so many images, some of them show when more training does not help.
 _IMAGES_FOR_A_CHECK = 60
-_CHECKED_SHARE = 0.15
+_CHECKED_EVERY = 7
+_HIGHEST_THRESHOLD = 0.5
 # So often the detector is checked, and so many checks without a gain end the training.
 _CHECKS, _PATIENCE = 10, 3
 
@@ -35,12 +39,20 @@ _CHECKS, _PATIENCE = 10, 3
 def run(request: TrainRequest) -> None:
     """Train a detector, judge it, and keep it as a new version of the project."""
     try:
-        from ssd_live.training.ranks import prepare
+        from ssd_live.training.trainer import Place
     except ImportError as error:
         raise MissingPackageError(
             "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
             "CPU build)"
         ) from error
+    project_name(request.folder)
+    place = Place(request.folder / "training")
+    make_folder(place.folder)
+    with _one_at_a_time(request.folder, place.folder):
+        _train(request, place)
+
+
+def _train(request: TrainRequest, place: Any) -> None:
     from ssd_live.commands.train.run import (
         Results,
         Validator,
@@ -48,10 +60,10 @@ def run(request: TrainRequest) -> None:
         workers_end_in_one_line,
         write_results,
     )
+    from ssd_live.training.ranks import prepare
     from ssd_live.training.start import begin
-    from ssd_live.training.trainer import Place, Trainer
+    from ssd_live.training.trainer import Trainer
 
-    place = Place(request.folder / "training")
     begun = None if request.anew else _begun(request.folder, place.folder)
     if request.finish and begun is None:
         raise DataError(f"{request.folder}: no training is paused; train with `project train`")
@@ -94,20 +106,22 @@ def run(request: TrainRequest) -> None:
                 "train`, or keep what is learned with --finish"
             )
     folder = new_version_folder(request.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    # The thresholds decide only what is shown, not the average precision.
-    shown = check or (Validator(judged, described, how, device) if judged.images else None)
+    make_folder(folder)
+    # The images for judging must not decide what is shown.
+    shown = _Shown(check or Validator(train, described, how, device))
     sample = judged if judged.images else train
     results = Results(folder / WEIGHTS_FILE, folder / MODEL_FILE, place.folder)
     write_results(trainer, described, recipe, how, sample, shown, results)
     _keep_labels(folder, snapshot)
-    judgements = judge_version(folder / MODEL_FILE, snapshot, folder / "mistakes")
+    numbers = list(snapshot.classes)
+    judgements = judge_version(folder / MODEL_FILE, numbers, snapshot, folder / "mistakes")
     facts = {
         "trained_at": time.strftime("%Y-%m-%dT%H:%M:%S"),
-        "images": len(train) + (len(checked) if checked else 0),
+        "images": len(train),
         "steps": trainer.step,
         "seconds": round(time.monotonic() - began),
         "classes": list(train.classes),
+        "class_numbers": numbers,
         **judgements,
     }
     complete_version(folder, facts)
@@ -137,6 +151,7 @@ def recipe_for(snapshot: Snapshot, images: int, steps: int | None) -> Any:
             mosaic=0.3,
             box_loss="giou",
             precision="bf16",
+            workers=max(1, min(4, available_cores() // 4)),
             log_every=min(20, steps),
             save_every=max(1, min(100, steps // 4)),
             evaluate_every=max(1, steps // _CHECKS),
@@ -146,6 +161,26 @@ def recipe_for(snapshot: Snapshot, images: int, steps: int | None) -> Any:
 
 # Up to so many images, so many steps.
 _STEPS = ((60, 600), (200, 1200), (1000, 3000), (float("inf"), 6000))
+
+
+class _Shown:
+    """Chooses the display thresholds of a detector, on images of which it has seen most.
+
+    Its scores there are higher than elsewhere, so the thresholds are 0.5 at most. `check` is a
+    `Validator`.
+    """
+
+    def __init__(self, check: Any) -> None:
+        self._check = check
+
+    def display_thresholds(self, network: Any) -> tuple[float, dict[str, float]] | None:
+        """Return the threshold of all classes, and that of each; None if nothing is found."""
+        found = self._check.display_thresholds(network)
+        if found is None:
+            return None
+        together, by_class = found
+        by_class = {name: min(score, _HIGHEST_THRESHOLD) for name, score in by_class.items()}
+        return min(together, _HIGHEST_THRESHOLD), by_class
 
 
 class _Watch:
@@ -186,12 +221,31 @@ def _with_check(train: DataSet) -> tuple[DataSet, DataSet | None]:
     """Return the images to learn from, and some of them to check the training on, or None."""
     if len(train) < _IMAGES_FOR_A_CHECK:
         return train, None
-    count = round(len(train) * _CHECKED_SHARE)
-    parts = train.images[:-count], train.images[-count:]
+    # They are spread, so that every class and every source has some.
+    is_checked = [place % _CHECKED_EVERY == _CHECKED_EVERY - 1 for place in range(len(train))]
     learned, checked = (
-        DataSet(train.name, train.classes, images, train.category_ids) for images in parts
+        replace(
+            train,
+            images=tuple(
+                image for image, its in zip(train.images, is_checked, strict=True) if its == wanted
+            ),
+        )
+        for wanted in (False, True)
     )
-    return learned, checked if any(len(its.boxes) for its in checked.images) else None
+    if not any(len(its.boxes) for its in checked.images):
+        return train, None
+    return learned, checked
+
+
+@contextmanager
+def _one_at_a_time(project: Path, folder: Path) -> Iterator[None]:
+    """Let no other program train in the project in the with-block. Raises `UsageError`."""
+    text = f"{project}: is being trained by another program; wait for its end, or pause it there"
+    lock = locked(folder / ".lock", text)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _labels_now(request: TrainRequest) -> Snapshot:
@@ -204,7 +258,6 @@ def _labels_now(request: TrainRequest) -> Snapshot:
 def _begin_run(folder: Path, snapshot: Snapshot, steps: int) -> None:
     """Prepare the folder of a new run, so that the run can be continued."""
     _forget_run(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     write_snapshot(snapshot, folder / "labels.json")
     with atomic_write(folder / "begun.json") as file:
         file.write(json.dumps({"steps": steps}).encode() + b"\n")
@@ -222,7 +275,9 @@ def _begun(project: Path, folder: Path) -> tuple[Snapshot, int] | None:
 
 def _forget_run(folder: Path) -> None:
     for name in ("last.pt", "best.pt", "log.csv", "labels.json", "begun.json"):
-        (folder / name).unlink(missing_ok=True)
+        # If one stays, it does not fit to the next run, which then says so.
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _keep_labels(folder: Path, snapshot: Snapshot) -> None:

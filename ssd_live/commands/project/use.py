@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ssd_live.commands.progress import notify
 from ssd_live.commands.project import UseRequest
-from ssd_live.errors import OutputError, UsageError
+from ssd_live.errors import DataError, OutputError, UsageError
 from ssd_live.modelfile.catalogue import model_paths
 from ssd_live.modelfile.file import read_model_file
 from ssd_live.project.store import INSTANCES, project_name
@@ -16,7 +16,7 @@ from ssd_live.project.versions import (
     version_of,
     versions_of,
 )
-from ssd_live.system.atomic_files import atomic_write, sha256
+from ssd_live.system.atomic_files import atomic_write, os_error_text, sha256
 from ssd_live.system.paths import engines_folder
 
 
@@ -61,8 +61,8 @@ def _check_free(folder: Path, name: str) -> None:
             f"{name} is the name of a bundled model; give the project another name in its "
             "project.json"
         )
-    own = {sha256(version.model.read_bytes()) for version in versions_of(folder)}
-    if sha256(path.read_bytes()) not in own:
+    files = [version.model for version in versions_of(folder) if version.model.is_file()]
+    if sha256(path.read_bytes()) not in {sha256(its.read_bytes()) for its in files}:
         raise OutputError(
             f"{path}: is a model of this name that is not from the project; move it away first, or "
             "give the project another name in its project.json"
@@ -91,8 +91,14 @@ def _export(version: Version, path: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{source}: cannot be read ({os_error_text(error)}); train again"
+        ) from error
     with atomic_write(target) as file:
-        file.write(source.read_bytes())
+        file.write(data)
 
 
 def _quantize(folder: Path, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ssd_live.commands.interrupts import ends_in_order, signal_came
 from ssd_live.commands.progress import notify
@@ -350,6 +350,12 @@ def _check_agreement(network: Any, normalise: Any, model: ModelFile) -> None:
     notify(line)
 
 
+class Thresholds(Protocol):
+    """Chooses the display thresholds of a network; `Validator` does so on validation data."""
+
+    def display_thresholds(self, network: Any) -> tuple[float, dict[str, float]] | None: ...
+
+
 @dataclass(frozen=True)
 class Results:
     """Where the results of a training go: the files of the weights and of the model, and the
@@ -367,7 +373,7 @@ def write_results(
     recipe: Any,
     how: Any,
     data: Any,
-    validator: "Validator | None",
+    validator: "Thresholds | None",
     results: Results,
 ) -> ModelFile:
     """Write the weights and the model file of the best step, and the training curves.

@@ -179,7 +179,8 @@ class StreamSource(Closing):
             for packet in self._container.demux():
                 if self.packet_listener is not None:
                     self.packet_listener(SourcePacket(packet, self._has_times, time.monotonic()))
-                if packet.stream_index != self._stream.index:
+                # The number in a packet that flushes a decoder is not that of its stream.
+                if packet.stream.index != self._stream.index:
                     continue
                 try:
                     yield from self._stream.codec_context.decode(packet)

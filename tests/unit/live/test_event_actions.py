@@ -58,6 +58,7 @@ class Watched:
 
     def __init__(self, book: RuleBook, folder: Path, hides: bool = False) -> None:
         self.lines: list[str] = []
+        self.hides = hides
         self.folder = folder / "events"
         self.outbox = folder / "outbox.db"
         self.actions = EventActions(
@@ -70,7 +71,7 @@ class Watched:
                 lambda _: FOUND,
                 BoxStyle(),
                 self.lines.append,
-                hides=lambda: hides,
+                hides=lambda: self.hides,
             ),
         )
 
@@ -154,6 +155,34 @@ def test_a_clip_is_copied_unless_something_is_drawn_or_hidden(tmp_path: Path, hi
         shapes.append(pictures(path)[0].shape)
     # The frames of this test are smaller than those of the camera.
     assert shapes == [(90, 160, 3), (90, 160, 3) if hides else (272, 640, 3)]
+
+
+def test_a_clip_that_is_encoded_goes_on_although_it_could_be_copied_now(tmp_path: Path) -> None:
+    """No key frame had come when it began."""
+    film = {"name": "plain", "kind": "clip", "before": 1, "after": 1, "boxes": False}
+    video = write_clip(tmp_path / "camera.mkv", 10)
+    with Watched(_book(film), tmp_path) as watched:
+        (path,) = watched.event(watched.frames(25))
+        for packet in Camera(video, 1.0).packets():
+            watched.actions.note_packet(packet)
+        watched.frames(50, 25)
+        wait_until(path.exists)
+    assert len(pictures(path)) == 50
+
+
+def test_hiding_ends_a_copied_clip_and_the_next_one_is_encoded(tmp_path: Path) -> None:
+    film = {"name": "plain", "kind": "clip", "before": 1, "after": 100, "boxes": False}
+    video = write_clip(tmp_path / "camera.mkv", 50)
+    with Watched(_book(film), tmp_path) as watched:
+        for packet in Camera(video, 0.0).packets():
+            watched.actions.note_packet(packet)
+        (first,) = watched.event(watched.frames(25))
+        wait_until(lambda: any(watched.folder.glob("*.part.mkv")))
+        watched.hides = True
+        (second,) = watched.event(watched.frames(50, 25))
+        watched.frames(10, 75)
+    assert first != second
+    assert [pictures(path)[0].shape for path in (first, second)] == [(272, 640, 3), (90, 160, 3)]
 
 
 def test_notifications_and_sounds_that_fail_are_told_beside_the_rest(

@@ -63,13 +63,13 @@ def test_misses_and_false_alarms_are_told_apart(tmp_path: Path) -> None:
     missed = [(its.image, its.class_id) for its in judgement.mistakes if its.score is None]
     wrong = [(its.image, its.class_id, its.real_class) for its in judgement.mistakes if its.score]
     assert missed == [(0, 1), (1, 0)]
-    assert wrong == [(0, 0, None), (0, 0, 1), (2, 1, None)]
+    assert wrong == [(0, 0, 0), (0, 0, 1), (2, 1, None)]
     assert judgement.mistakes[0].box == B
     assert judgement.facts["wrong"] == 3
     assert judgement.facts["found"] == 1
     # One block of five seconds says nothing about others.
     assert judgement.interval == (0.0, 1.0)
-    assert judgement.sentence.startswith("finds 1 of 3 objects in 3 images; calls ")
+    assert judgement.sentence.startswith("finds 1 of 3 objects in 3 images; ")
     assert judgement.sentence.endswith("label 15 more images, because these are few")
 
 
@@ -79,6 +79,7 @@ def test_misses_and_false_alarms_are_told_apart(tmp_path: Path) -> None:
         ([(0, 0.9, A)], "finds 1 of 1 object in 1 image; finds nothing that is not there"),
         ([(0, 0.9, A), (1, 0.9, A)], "calls a mug a bowl once"),
         ([(0, 0.9, A), (1, 0.9, B)], "calls something else a bowl once"),
+        ([(0, 0.9, A), (0, 0.8, A), (0, 0.7, A)], "shows the same mug twice 2 times"),
     ],
 )
 def test_the_sentence_says_what_is_confused(

@@ -45,6 +45,7 @@ def test_labelled_images_are_split_and_numbered_for_training(project: Project) -
     # The parts are kept for the trainings to come.
     assert {image.part for image in project.labelled} == {"train", "judge"}
     assert snapshot_of(project) == snapshot
+    assert snapshot.merged == {2: 1}
 
 
 def test_it_is_the_same_in_another_process(project: Project, tmp_path: Path) -> None:

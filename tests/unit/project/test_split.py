@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from ssd_live.project.labels import ProjectImage
-from ssd_live.project.split import with_parts
+from ssd_live.project.labels import LabelledBox, ProjectImage
+from ssd_live.project.split import apart, with_parts
+
+MUG, BOWL = (LabelledBox(number, (0.0, 0.0, 9.0, 9.0)) for number in (1, 2))
 
 
 def _frame(number: int, seconds: float | None, source: str = "a.mp4") -> ProjectImage:
@@ -45,8 +47,34 @@ def test_what_was_decided_stays_and_decides_for_its_neighbours() -> None:
     assert set(parts) == {3, 4, 5, 6}
 
 
-def test_small_sources_are_split_together() -> None:
-    photos = [_frame(number, None, f"folder {number}") for number in range(10)]
-    parts = _parts(photos)
-    assert [number for number, part in parts.items() if part == "judge"] == [8, 9]
+def test_photos_of_every_class_are_on_both_sides() -> None:
+    """Also if those of a class come one after another, as in the folders of data sets."""
+    bowls = [replace(_frame(number, None, "a"), boxes=(BOWL,)) for number in range(40)]
+    mugs = [replace(_frame(40 + number, None, "a"), boxes=(MUG, BOWL)) for number in range(10)]
+    nothing = [_frame(50 + number, None, "b") for number in range(10)]
+    parts = _parts([*bowls, *mugs, *nothing])
+    for first, last, judged in ((0, 40, 8), (40, 50, 2), (50, 60, 2)):
+        assert sum(parts[number] == "judge" for number in range(first, last)) == judged
+    # Those that were decided count for the shares.
+    decided = [replace(image, part="judge") for image in bowls[:8]]
+    later = _parts([*decided, *bowls[8:40]])
+    assert set(later.values()) == {"train"}
     assert _parts([]) == {}
+
+
+def test_short_videos_are_split_together() -> None:
+    parts = _parts([_frame(number, 1.0, f"{number}.mp4") for number in range(10)])
+    assert [number for number, part in parts.items() if part == "judge"] == [8, 9]
+
+
+def test_frames_that_are_like_judged_ones_are_not_learned_from() -> None:
+    images = [
+        replace(_frame(1, 10.0), part="train"),
+        replace(_frame(2, 11.0), part="train"),
+        replace(_frame(3, 12.0), part="judge"),
+        replace(_frame(4, 13.5), part="train"),
+        replace(_frame(5, 12.5, "b.mp4"), part="train"),
+        replace(_frame(6, None), part="train"),
+        _frame(7, 50.0),
+    ]
+    assert apart(images) == {1, 4, 5, 6}

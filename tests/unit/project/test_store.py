@@ -133,6 +133,8 @@ def test_classes_are_added_renamed_and_merged(folder: Path) -> None:
         assert project.add_class(" Plate ") == 3
         project.rename_class("MUG", "Cup")
         assert project.merge_class("bowl", "Plate") == 3
+        assert project.merged == {2: 3}
+        assert +project.object_counts == {1: 1, 3: 3}
         assert project.classes == {1: "Cup", 3: "Plate"}
         for wrong in ("cup", "", " ", "a,b", "a\nb", "x" * 101):
             with pytest.raises(UsageError):
@@ -201,6 +203,16 @@ def test_half_a_line_at_the_end_is_left_out(folder: Path) -> None:
         (JOURNAL, b"{]\n", "journal.jsonl: is damaged"),
         (JOURNAL, b"7\n", "journal.jsonl: is damaged"),
         (JOURNAL, b'{"image": {"id": "x"}}\n', "not valid"),
+        (JOURNAL, b'{"classes": 3}\n', "journal.jsonl: is damaged"),
+        (JOURNAL, b'{"removed": "x"}\n', "journal.jsonl: is damaged"),
+        (PROJECT_FILE, b'{"format": 1, "name": "../x"}', "cannot be the name of a project"),
+        (UNLABELLED, b'{"images": [{"id": 1, "file_name": "../x.jpg"}]}', "is damaged"),
+        (
+            UNLABELLED,
+            b'{"images": [{"id": 1, "file_name": "a", "width": 9, "height": 9, "boxes": '
+            b'[{"category_id": 7, "bbox": [1, 1, 2, 2]}]}]}',
+            "has no class 7",
+        ),
     ],
 )
 def test_a_damaged_project_is_told_in_one_line(
@@ -263,6 +275,44 @@ def test_a_full_disk_changes_nothing_and_is_told(
         project.put([image(3)])
         shutil.copytree(folder, folder.with_name("copy"))
     assert state(folder.with_name("copy"))[1] == [image(1), image(3)]
+
+
+def test_what_is_done_stays_done_if_tidying_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Project(folder) as project:
+        project.put([image(number) for number in range(1, 1999)])
+        shutil.move(folder / "annotations", folder / "elsewhere")
+        (folder / "annotations").write_text("not a folder")
+        for number in range(1999, 2010):
+            project.put([image(number)])
+        assert len(project) == 2009
+        (folder / "annotations").unlink()
+        shutil.move(folder / "elsewhere", folder / "annotations")
+    assert len(state(folder)[1]) == 2009
+
+
+def test_an_image_whose_file_cannot_be_deleted_is_told(folder: Path) -> None:
+    with Project(folder) as project:
+        project.put([image(1)])
+        project.path_of(project.image(1)).mkdir()
+        with pytest.raises(OutputError, match="cannot be deleted"):
+            project.remove(project.image(1))
+        assert project.images == []
+
+
+def test_counts_follow_every_change(folder: Path) -> None:
+    with Project(folder) as project:
+        project.put([image(1, BOX, HARD, GUESS), image(2, BOX, labelled=False)])
+        assert (project.object_counts, project.labelled_count) == ({1: 2, 2: 1}, 1)
+        project.put([image(1, HARD, labelled=False), image(2)])
+        project.remove(project.image(1))
+        assert (+project.object_counts, project.labelled_count) == ({}, 1)
+        project.put([image(3, BOX)])
+        copied = shutil.copytree(folder, folder.with_name("copy"))
+    for path in (folder, copied):
+        with Project(path) as project:
+            assert (+project.object_counts, project.labelled_count) == ({1: 1}, 2)
 
 
 def test_what_cannot_be_tidied_at_the_end_stays_in_the_journal(

@@ -285,3 +285,25 @@ def test_an_address_that_cannot_be_reached_is_named_without_the_password(address
     assert line.startswith(parse_source(address).title + ": ")
     assert "s3cret" not in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("sound_first", [False, True])
+def test_a_video_with_sound_is_played_to_its_last_frame(tmp_path: Path, sound_first: bool) -> None:
+    write_clip(tmp_path / "a.mkv", 30, sound="aac")
+    if sound_first:
+        with (
+            av.open(str(tmp_path / "a.mkv")) as reader,
+            av.open(str(tmp_path / "b.mkv"), "w") as writer,
+        ):
+            order = (reader.streams.audio[0], reader.streams.video[0])
+            streams = {its.index: writer.add_stream_from_template(its) for its in order}
+            for packet in reader.demux():
+                if packet.size:
+                    packet.stream = streams[packet.stream_index]
+                    writer.mux(packet)
+    name = "b.mkv" if sound_first else "a.mkv"
+    with file_server(tmp_path) as address, StreamSource(f"{address}/{name}") as source:
+        frames = 0
+        while source.read() is not None:
+            frames += 1
+    assert frames == 30

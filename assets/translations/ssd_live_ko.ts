@@ -2889,5 +2889,21 @@
         <source>{done} of {all} images labelled</source>
         <translation>이미지 {all}개 중 {done}개에 라벨이 있음</translation>
     </message>
+    <message>
+        <source>Training needs PyTorch, which cannot be installed from here</source>
+        <translation>학습에는 PyTorch가 필요하지만 여기서는 설치할 수 없습니다</translation>
+    </message>
+    <message>
+        <source>Training needs PyTorch, which is not installed. pip downloads it from your package index: some hundred MB, or several GB with the libraries for NVIDIA GPUs. Install it now?</source>
+        <translation>학습에는 PyTorch가 필요하지만 설치되어 있지 않습니다. pip이 패키지 저장소에서 내려받습니다. 수백 MB이며, NVIDIA GPU 라이브러리를 포함하면 수 GB입니다. 지금 설치하시겠습니까?</translation>
+    </message>
+    <message>
+        <source>Install PyTorch</source>
+        <translation>PyTorch 설치</translation>
+    </message>
+    <message>
+        <source>Installing PyTorch …</source>
+        <translation>PyTorch를 설치하는 중…</translation>
+    </message>
 </context>
 </TS>

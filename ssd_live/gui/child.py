@@ -31,11 +31,17 @@ class Child(QObject):
         """Whether a command is running."""
         return self._process is not None
 
-    def start(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    def start(
+        self,
+        words: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        program: Sequence[str] | None = None,
+    ) -> None:
         """Start a command in a child process, and return at once.
 
         `words` are the command and its arguments. `variables` are additional environment variables.
-        Call it only when no command is running.
+        `program` is another program than this one, with its first arguments. Call it only when no
+        command is running.
         """
         assert self._process is None
         process = self._process = QProcess(self)
@@ -51,8 +57,8 @@ class Child(QObject):
             lambda error: self._end(-1) if error == QProcess.ProcessError.FailedToStart else None
         )
         self._rest, self._last = b"", ""
-        program, *arguments = own_program()
-        process.start(program, [*arguments, *words])
+        first, *arguments = own_program() if program is None else program
+        process.start(first, [*arguments, *words])
 
     def cancel(self) -> None:
         """Ask the running process, if there is one, to stop, and return at once.

@@ -1,5 +1,6 @@
 """The window in which a person labels the images of a project, and trains a detector on them."""
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -36,6 +38,7 @@ from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.snapshot import snapshot_of, write_snapshot
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
+from ssd_live.project.training_packages import can_train, install_command
 from ssd_live.project.versions import active_version, versions_of
 from ssd_live.remote.network import ModelRequest
 from ssd_live.system.paths import printable, resolve
@@ -561,6 +564,9 @@ class TeachWindow(QWidget):
         self._start_training("--finish")
 
     def _start_training(self, *more: str) -> None:
+        if not can_train():
+            self._offer_packages()
+            return
         folder = self._project.folder
         path = folder / "training" / "snapshot.json"
         try:
@@ -575,6 +581,24 @@ class TeachWindow(QWidget):
         self._child.start(words, calm)
         self._show_versions()
 
+    def _offer_packages(self) -> None:
+        """Ask whether to install what a training needs, and do so."""
+        command = install_command()
+        if command is None:
+            self._say(self.tr("Training needs PyTorch, which cannot be installed from here"))
+            return
+        question = self.tr(
+            "Training needs PyTorch, which is not installed. pip downloads it from your package "
+            "index: some hundred MB, or several GB with the libraries for NVIDIA GPUs. "
+            "Install it now?"
+        )
+        answer = QMessageBox.question(self, self.tr("Install PyTorch"), question)
+        if answer == QMessageBox.StandardButton.Yes:
+            self._then = "install"
+            self._say(self.tr("Installing PyTorch …"))
+            self._child.start((), program=command)
+            self._show_versions()
+
     def _use_last(self) -> None:
         self._then = "use"
         self._child.start(["project", "use", str(self._project.folder)])
@@ -587,7 +611,10 @@ class TeachWindow(QWidget):
 
     def _child_ended(self, code: int, last: str) -> None:
         then, self._then = self._then, ""
-        if code == 0 and then == "train":
+        if code == 0 and then == "install":
+            importlib.invalidate_caches()
+            self._start_training()
+        elif code == 0 and then == "train":
             self._say(self.tr("A new version is there"))
         elif code == 0:
             active = active_version(self._project.folder)

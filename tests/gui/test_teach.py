@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QListWidget,
+    QMessageBox,
     QPushButton,
 )
 
 from ssd_live.gui import child as child_module
+from ssd_live.gui import teach_window
 from ssd_live.gui.label_view import LabelView
 from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
@@ -482,3 +484,26 @@ def test_the_window_opens_projects_and_takes_frames(
     assert "is no project" in on.window.notice.text
     actions["new_project"].trigger()
     assert "has something in it already" in on.window.notice.text
+
+
+def test_what_a_training_needs_is_installed_if_it_is_wanted(
+    opened: TeachWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in place of pip says that it was run."""
+    project = opened.project
+    done = tmp_path / "installed"
+    monkeypatch.setattr(teach_window, "can_train", done.exists)
+    answers = iter((QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes))
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
+    code = f"import sys; open({str(done)!r}, 'w'); print('done', file=sys.stderr)"
+    commands = iter((None, [sys.executable, "-c", "0"], [sys.executable, "-c", code]))
+    monkeypatch.setattr(teach_window, "install_command", lambda: next(commands))
+    _button(opened, "Train").click()
+    assert _says(opened, "cannot be installed from here")
+    _button(opened, "Train").click()
+    assert not done.exists()
+    _button(opened, "Train").click()
+    # The training begins then, and says what is missing in the project.
+    _await(lambda: _says(opened, "label at least 5 images"))
+    assert done.exists()
+    assert project.labelled == []

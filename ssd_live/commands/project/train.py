@@ -32,6 +32,8 @@ _NETWORK = "ssd300-mobilenetv2"
 _IMAGES_FOR_A_CHECK = 60
 _CHECKED_EVERY = 7
 _HIGHEST_THRESHOLD = 0.5
+# The model file is written and judged after the last step.
+_FINISH_SECONDS = 15.0
 # So often the detector is checked, and so many checks without a gain end the training.
 _CHECKS, _PATIENCE = 10, 3
 
@@ -99,7 +101,7 @@ def _train(request: TrainRequest, place: Any) -> None:
             workers_end_in_one_line(),
             ends_in_order(trainer.stop, "pausing after this step ..."),
         ):
-            trainer.run(_tell, watch if check else None)
+            trainer.run(_Teller(trainer.step), watch if check else None)
         if trainer.step < recipe.train.steps and not watch.has_ended:
             raise CancelledError(
                 f"paused after step {trainer.step} of {recipe.train.steps}; go on with `project "
@@ -203,18 +205,35 @@ class _Watch:
         return figure
 
 
-def _tell(progress: Any) -> None:
-    left = int(progress.seconds_left)
-    checked = (
-        "" if progress.validation_map is None else f", check {100 * progress.validation_map:.1f}"
-    )
-    notify(
-        f"step {progress.step}/{progress.steps}: loss "
-        f"{progress.localisation + progress.confidence:.2f}{checked}, "
-        f"{left // 60}:{left % 60:02} left"
-    )
-    for note in progress.notes:
-        notify(f"note: {note}")
+class _Teller:
+    """A function object that tells the progress of a training that begins after `step` steps.
+
+    The time left comes from the speed of all steps but the first ones, which are slow, and includes
+    what follows the last step.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._first: tuple[int, float] | None = None
+        self._begin = step, time.monotonic()
+
+    def __call__(self, progress: Any) -> None:
+        now = time.monotonic()
+        step, since = self._first or self._begin
+        self._first = self._first or (progress.step, now)
+        a_step = (now - since) / max(progress.step - step, 1)
+        left = int(a_step * (progress.steps - progress.step) + _FINISH_SECONDS)
+        checked = (
+            ""
+            if progress.validation_map is None
+            else f", check {100 * progress.validation_map:.1f}"
+        )
+        notify(
+            f"step {progress.step}/{progress.steps}: loss "
+            f"{progress.localisation + progress.confidence:.2f}{checked}, "
+            f"{left // 60}:{left % 60:02} left"
+        )
+        for note in progress.notes:
+            notify(f"note: {note}")
 
 
 def _with_check(train: DataSet) -> tuple[DataSet, DataSet | None]:

@@ -155,6 +155,10 @@ def test_noise_and_light_make_no_new_image() -> None:
     looks.add(look_of(Frame((moved,))))
     assert looks.has(look_of(Frame((moved,))))
     assert not Looks([]).has(look_of(Frame((photo,))))
+    for shade in range(200):
+        looks.add(look_of(Frame((np.full((12, 16, 3), shade, np.uint8),))))
+    # What came first is still known after many more.
+    assert looks.has(look_of(Frame((noisy,))))
 
 
 def _coco(folder: Path, annotations: list[dict[str, Any]]) -> Path:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from ssd_live.errors import DataError, UsageError
+from ssd_live.errors import DataError, OutputError, UsageError
 from ssd_live.project.versions import (
     activate,
     active_version,
     complete_version,
+    make_folder,
     new_version_folder,
     undo_activation,
     version_of,
@@ -28,7 +29,7 @@ def test_only_complete_versions_count(tmp_path: Path) -> None:
     second = new_version_folder(tmp_path)
     assert second.name == "2"
     second.mkdir()
-    complete_version(second, {"sentence": "finds 9 of 10 mugs"})
+    complete_version(second, {"sentence": "finds 9 of 10 mugs", "class_numbers": [1, 3]})
     (tmp_path / "versions" / "notes").mkdir()
     (tmp_path / "versions" / "notes" / "version.json").write_text("{}")
     assert [version.sentence for version in versions_of(tmp_path)] == [
@@ -37,6 +38,7 @@ def test_only_complete_versions_count(tmp_path: Path) -> None:
     ]
     assert version_of(tmp_path, None).number == 2
     assert version_of(tmp_path, 1).model == first / "model.onnx"
+    assert [version.class_numbers for version in versions_of(tmp_path)] == [[], [1, 3]]
     with pytest.raises(UsageError, match="has no version 7; choose one of 1, 2"):
         version_of(tmp_path, 7)
 
@@ -56,3 +58,11 @@ def test_a_damaged_note_of_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "active.json").write_text("{")
     with pytest.raises(DataError, match=r"active.json: is damaged .* delete it"):
         active_version(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be made"):
+        make_folder(tmp_path / "file" / "b")

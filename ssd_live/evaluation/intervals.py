@@ -1,6 +1,7 @@
 """Say how far an average precision may be from the true one, because it comes from few images."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +35,15 @@ def precision_interval(
     if len(blocks) < 2:
         return 0.0, 1.0
     random = np.random.default_rng(seed)
-    parts = [
-        [_part(truth, found, class_id) for truth, found in zip(truths, founds, strict=True)]
-        for class_id in range(classes)
-    ]
+    block_of = np.full(len(truths), len(blocks))
+    for number, block in enumerate(blocks):
+        block_of[list(block)] = number
+    by_class = [_matched(truths, founds, class_id) for class_id in range(classes)]
     means = []
     for _ in range(_ROUNDS):
         drawn = random.integers(len(blocks), size=len(blocks))
-        images = [image for block in drawn for image in blocks[block]]
-        values = [_precision([own[image] for image in images]) for own in parts]
+        times_drawn = np.bincount(drawn, minlength=len(blocks) + 1)[block_of]
+        values = [_precision(matched, times_drawn) for matched in by_class]
         known = [value for value in values if not np.isnan(value)]
         if known:
             means.append(float(np.mean(known)))
@@ -52,23 +53,40 @@ def precision_interval(
     return float(low), float(high)
 
 
-_Part = tuple[NDArray[np.float64], NDArray[np.bool_], int]
+@dataclass(frozen=True, eq=False)
+class _Matched:
+    """The N detections of a class in all images, the highest score first.
+
+    `scores` (N,), `rights` (N,) and `images` (N,) say of each its score, whether it is right, and
+    the index of its image. `objects` are the numbers of objects of the images.
+    """
+
+    scores: NDArray[np.float64]
+    rights: NDArray[np.bool_]
+    images: NDArray[np.int64]
+    objects: NDArray[np.int64]
 
 
-def _part(truth: GroundTruth, found: Predictions, class_id: int) -> _Part:
-    """Return the scores of the detections in an image, whether they are right, and its objects."""
-    curve = curve_of([truth], [found], class_id)
-    rights = np.diff(np.round(curve.recall * max(curve.objects, 1)), prepend=0.0) > 0
-    return curve.scores, rights, curve.objects
-
-
-def _precision(parts: Sequence[_Part]) -> float:
-    scores = np.concatenate([part[0] for part in parts])
-    rights = np.concatenate([part[1] for part in parts])
-    objects = sum(part[2] for part in parts)
+def _matched(
+    truths: Sequence[GroundTruth], founds: Sequence[Predictions], class_id: int
+) -> _Matched:
+    curves = [
+        curve_of([truth], [found], class_id) for truth, found in zip(truths, founds, strict=True)
+    ]
+    rights = [
+        np.diff(np.round(curve.recall * max(curve.objects, 1)), prepend=0.0) > 0 for curve in curves
+    ]
+    scores = np.concatenate([curve.scores for curve in curves])
+    images = np.repeat(np.arange(len(curves)), [len(curve.scores) for curve in curves])
     order = np.argsort(-scores, kind="stable")
-    found = rights[order].cumsum()
-    counts = np.arange(1, len(found) + 1)
-    return average_precision(
-        Curve(found / max(objects, 1), found / counts, scores[order], objects), "voc"
-    )
+    objects = np.array([curve.objects for curve in curves])
+    return _Matched(scores[order], np.concatenate(rights)[order], images[order], objects)
+
+
+def _precision(matched: _Matched, times_drawn: NDArray[np.int64]) -> float:
+    """Return the average precision if each image counts so many times; nan without objects."""
+    times = times_drawn[matched.images]
+    found, counts = (times * matched.rights).cumsum(), times.cumsum()
+    objects = int((times_drawn * matched.objects).sum())
+    recall, precision = found / max(objects, 1), found / np.maximum(counts, 1)
+    return average_precision(Curve(recall, precision, matched.scores, objects), "voc")

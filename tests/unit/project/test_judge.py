@@ -104,7 +104,7 @@ def test_the_sentence_says_what_to_label(tmp_path: Path) -> None:
     assert perfect.sentence.endswith("finds nothing that is not there")
     assert perfect.precision == 1.0
     # Twenty seconds are four blocks, all the same.
-    assert perfect.interval == (1.0, 1.0)
+    assert list(perfect.interval) == pytest.approx([1.0, 1.0])
 
 
 def test_images_without_objects_say_little(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,16 +11,24 @@ import av
 
 from ssd_live.analytics.zone_drawing import CountedZones
 from ssd_live.detections import Detections
+from ssd_live.errors import MediaError
+from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.imaging.planes import copied
 from ssd_live.live.frame_ring import FrameRing, KeptFrame
 from ssd_live.live.outputs import BoxDrawer
-from ssd_live.live.packet_ring import Connection, KeptPacket, PacketRing
+from ssd_live.live.packet_ring import Connection, KeptPacket, PacketRing, kept_packet
 from ssd_live.pipeline.live import LiveFrame
+from ssd_live.video.containers import open_file
+from ssd_live.video.cut import cut
 from ssd_live.video.recording import RecordingWriter, growing_matroska
 
 # So many frames wait to be encoded; if there are more, the newest are lost.
 _MOST_WAITING = 3000
+# A file that lags behind its times by more than this was paused.
+_PAUSE_SECONDS = 0.2
+# The last frame belongs to a part of a file too.
+_TINY_SECONDS = 1e-3
 
 
 class ClipContent(Protocol):
@@ -69,14 +77,31 @@ class Drawing:
     counted: Callable[[], CountedZones | None] = lambda: None
 
 
+class Sound(Protocol):
+    """The sound of a source. `template` is one of its stream, or None if there is no sound."""
+
+    @property
+    def template(self) -> Any: ...
+
+    def until(self, frame: Frame, begin: float) -> list[av.Packet]:
+        """Return what is heard up to a frame, and was not returned before.
+
+        The times of the packets count from `begin`, a time on the monotonic clock, in seconds.
+        """
+        ...
+
+    def close(self) -> None:
+        """Take no more."""
+
+
 class FrameContent:
-    """The frames of `ring` from `begin` on, encoded, with the sound of `packets`, if there is any.
+    """The frames of `ring` from `begin` on, encoded, with `sound`, if there is any.
 
     This is a `ClipContent`.
     """
 
     def __init__(
-        self, ring: FrameRing, begin: float, drawing: Drawing, packets: PacketRing | None = None
+        self, ring: FrameRing, begin: float, drawing: Drawing, sound: Sound | None = None
     ) -> None:
         self.begin = begin
         self.frames = self.lost = 0
@@ -85,7 +110,7 @@ class FrameContent:
         self._last = -1
         self._frames: queue.Queue[KeptFrame] = queue.Queue(_MOST_WAITING)
         ring.follow(begin, self._take)
-        self._sound = None if packets is None else _Sound(packets)
+        self._sound = sound
         self._writer: RecordingWriter | None = None
 
     def open(self, part: Path) -> None:
@@ -137,12 +162,12 @@ class FrameContent:
         writer.add(picture, milliseconds)
         self.frames, self._last = self.frames + 1, milliseconds
         if self._sound is not None:
-            for packet in self._sound.until(captured_at, self.begin):
+            for packet in self._sound.until(live_frame.frame, self.begin):
                 writer.add_sound(packet)
 
 
-class _Sound:
-    """The sound of the newest connection of a source, which ends with the connection."""
+class PacketSound:
+    """The sound of the newest connection of a network stream, which ends with the connection."""
 
     def __init__(self, ring: PacketRing) -> None:
         self._ring = ring
@@ -158,12 +183,8 @@ class _Sound:
         """A template of the stream, or None if there is no sound."""
         return None if self._connection is None else self._connection.sound
 
-    def until(self, end: float, begin: float) -> list[av.Packet]:
-        """Return what is heard from `begin` to `end`, and was not returned before.
-
-        The times of the packets count from `begin`.
-        """
-        packets: list[av.Packet] = []
+    def until(self, frame: Frame, begin: float) -> list[av.Packet]:
+        end, packets = frame.captured_at, list[av.Packet]()
         if self._connection is None or self.template is None:
             return packets
         offset = self._connection.offset
@@ -182,6 +203,107 @@ class _Sound:
     def _take(self, kept: KeptPacket) -> None:
         if not kept.is_video and kept.connection is self._connection:
             self._waiting.put(kept)
+
+
+class FileSound:
+    """The sound of the video file `path` while its frames are played, up to a jump back in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.template: Any = None
+        self._packets: Iterator[KeptPacket] = iter(())
+        self._next: KeptPacket | None = None
+        # The time of the last frame in the file, and what to add to get that on the clock.
+        self._last = -1.0
+        self._offset = 0.0
+        self._container: Any = None
+        with contextlib.suppress(MediaError, av.FFmpegError, OSError):
+            self._container = open_file(path)
+            self._connection = Connection(self._container, self._container.streams.video[0])
+            self.template = self._connection.sound
+
+    def until(self, frame: Frame, begin: float) -> list[av.Packet]:
+        if self.template is None or self._container is None:
+            return []
+        offset = frame.captured_at - frame.time
+        if self._last < 0:
+            self._offset, self._packets = offset, self._from(frame.time)
+        elif frame.time < self._last:
+            self.close()
+            return []
+        elif abs(offset - self._offset) > _PAUSE_SECONDS:
+            # The file was paused, or plays at another speed.
+            self._offset = max(offset, self._offset)
+        self._last = frame.time
+        packets = []
+        with contextlib.suppress(av.FFmpegError):
+            while (kept := self._next or next(self._packets, None)) is not None:
+                self._next = kept
+                if kept.shown >= frame.time:
+                    break
+                packets.append(kept.copy(self._offset - begin))
+                self._next = None
+        return packets
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _from(self, begin: float) -> Iterator[KeptPacket]:
+        """Yield the packets of the sound from a time of the file on, in seconds."""
+        with contextlib.suppress(av.FFmpegError):
+            self._container.seek(max(round((begin - 1) * av.time_base), 0))
+        for packet in self._container.demux(audio=0):
+            for its, is_video in self._connection.packets(packet) if packet.size else ():
+                kept = kept_packet(its, self._connection, is_video, True, 0.0)
+                if kept is not None and kept.shown >= begin:
+                    yield kept
+
+
+class FileContent:
+    """A part of the video file `path`, which is copied with its sound at the end of the clip.
+
+    It begins at the last key frame before the frame that `ring` has at `begin`, and ends at once
+    if the file is played from an earlier place. This is a `ClipContent`.
+    """
+
+    def __init__(self, ring: FrameRing, begin: float, path: Path) -> None:
+        self.begin = begin
+        self.frames = self.lost = 0
+        self._ring, self._path = ring, path
+        self._times: queue.SimpleQueue[tuple[float, float]] = queue.SimpleQueue()
+        self._first = self._last = -1.0
+        self._part = Path()
+        ring.follow(begin, self._take)
+
+    def open(self, part: Path) -> None:
+        self._part = part
+
+    def write_next(self, seconds: float, is_over: Callable[[float], bool]) -> bool | None:
+        try:
+            captured_at, time = self._times.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if is_over(captured_at) or time < self._last:
+            return False
+        if not self.frames:
+            self._first = time
+        self._last = time
+        self.frames += 1
+        return True
+
+    def finish(self) -> None:
+        self._part.unlink()
+        cut(self._path, self._part, self._first, self._last + _TINY_SECONDS)
+
+    def abandon(self) -> None:
+        """There is nothing to keep: nothing was written."""
+
+    def close(self) -> None:
+        self._ring.leave(self._take)
+
+    def _take(self, frame: KeptFrame) -> None:
+        self._times.put((frame.captured_at, frame.kept.frame.time))
 
 
 class PacketContent:

@@ -39,7 +39,16 @@ from ssd_live.errors import OutputError, SsdLiveError
 from ssd_live.imaging.crops import crop
 from ssd_live.imaging.image_files import write_image
 from ssd_live.imaging.overlay import BoxStyle
-from ssd_live.live.clip_contents import ClipContent, Drawing, FrameContent, PacketContent
+from ssd_live.live.clip_contents import (
+    ClipContent,
+    Drawing,
+    FileContent,
+    FileSound,
+    FrameContent,
+    PacketContent,
+    PacketSound,
+    Sound,
+)
 from ssd_live.live.clips import Clip
 from ssd_live.live.frame_ring import FrameRing
 from ssd_live.live.outputs import annotated
@@ -71,6 +80,7 @@ class ActionSettings:
     frame, or None; `style` is how snapshots and clips show it. `notify` gets a line of text for the
     user. `counted` returns the zones that are drawn with the boxes, or None. `hides` returns
     whether objects are hidden now; then the packets and the sound of the source are not copied.
+    `file` returns the path of the video file that is played, or None.
     """
 
     source: str
@@ -82,6 +92,7 @@ class ActionSettings:
     notify: Callable[[str], None]
     counted: Callable[[], CountedZones | None] = lambda: None
     hides: Callable[[], bool] = lambda: False
+    file: Callable[[], Path | None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,13 +287,18 @@ class EventActions(Closing):
         assert self._ring is not None
         assert self._packets is not None
         settings = self._settings
+        file = None if settings.hides() else settings.file()
         if not action.boxes:
             if self._can_copy:
                 return PacketContent(self._packets, begin)
+            if file is not None:
+                return FileContent(self._ring, begin, file)
             drawing = Drawing(lambda _: None, settings.style)
         else:
             drawing = Drawing(settings.visible, settings.style, settings.counted)
-        sound = None if settings.hides() else self._packets
+        sound: Sound | None = None
+        if not settings.hides():
+            sound = PacketSound(self._packets) if file is None else FileSound(file)
         return FrameContent(self._ring, begin, drawing, sound)
 
     def _new_path(self, live_event: LiveEvent, suffix: str) -> Path:

@@ -222,7 +222,7 @@ class PacketRing:
         return [
             kept
             for its, is_video in connection.packets(packet)
-            if (kept := _kept(its, connection, is_video, source_packet.has_times, arrival))
+            if (kept := kept_packet(its, connection, is_video, source_packet.has_times, arrival))
         ]
 
     def _forget_all(self) -> None:
@@ -246,7 +246,7 @@ class PacketRing:
             self._bytes -= self._kept.popleft().packet.size
 
 
-def _kept(
+def kept_packet(
     packet: av.Packet, connection: Connection, is_video: bool, has_times: bool, arrival: float
 ) -> KeptPacket | None:
     """Return a packet with its times in seconds, or None if it should have some and has not."""

@@ -46,6 +46,7 @@ class RuleWatch(Closing):
                 notify,
                 source.zone_watch.counted,
                 lambda: source.pipeline.redactor is not None,
+                lambda: _played_file(source),
             ),
         )
         if self._actions.makes_clips:
@@ -65,6 +66,14 @@ class RuleWatch(Closing):
     def _note(self, news: LiveCount | LiveEvent) -> None:
         if isinstance(news, LiveEvent):
             self._on_event(news, self._actions.start(news))
+
+
+def _played_file(source: LiveSource) -> Path | None:
+    """Return the path of the video file that a source plays, or None."""
+    state = source.pipeline.state
+    if state is None or state.spec.kind != "file" or state.info is None:
+        return None
+    return None if state.info.duration is None else Path(state.spec.address)
 
 
 def event_text(live_event: LiveEvent) -> str:

@@ -59,6 +59,7 @@ class Watched:
     def __init__(self, book: RuleBook, folder: Path, hides: bool = False) -> None:
         self.lines: list[str] = []
         self.hides = hides
+        self.file: Path | None = None
         self.folder = folder / "events"
         self.outbox = folder / "outbox.db"
         self.actions = EventActions(
@@ -72,6 +73,7 @@ class Watched:
                 BoxStyle(),
                 self.lines.append,
                 hides=lambda: self.hides,
+                file=lambda: self.file,
             ),
         )
 
@@ -85,7 +87,9 @@ class Watched:
         """Give it frames at the rate of a camera, as fast as possible, and return the last."""
         for number in range(first, first + count):
             picture = np.full((90, 160, 3), 90, np.uint8)
-            its = LiveFrame(Frame((picture,), index=number, captured_at=number / RATE), FOUND)
+            time = number / RATE
+            frame = Frame((picture,), index=number, time=time, captured_at=time)
+            its = LiveFrame(frame, FOUND)
             self.actions.note_frame(its)
         return its
 
@@ -168,6 +172,25 @@ def test_a_clip_that_is_encoded_goes_on_although_it_could_be_copied_now(tmp_path
         watched.frames(50, 25)
         wait_until(path.exists)
     assert len(pictures(path)) == 50
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_clips_of_a_file_have_its_sound_unless_objects_are_hidden(
+    tmp_path: Path, hides: bool
+) -> None:
+    video = write_clip(tmp_path / "played.mkv", 100, sound="aac")
+    film = {"kind": "clip", "before": 1, "after": 1}
+    book = _book({"name": "drawn", **film}, {"name": "plain", "boxes": False, **film})
+    with Watched(book, tmp_path, hides) as watched:
+        watched.file = video
+        files = watched.event(watched.frames(25))
+        watched.frames(50, 25)
+        wait_until(lambda: all(path.exists() for path in files))
+    assert watched.lines == []
+    streams = ["video"] if hides else ["video", "audio"]
+    assert [stream_of(path)["streams"] for path in files] == [streams, streams]
+    shapes = [pictures(path)[0].shape for path in files]
+    assert shapes == [(90, 160, 3), (90, 160, 3) if hides else (272, 640, 3)]
 
 
 def test_hiding_ends_a_copied_clip_and_the_next_one_is_encoded(tmp_path: Path) -> None:

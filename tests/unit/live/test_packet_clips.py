@@ -1,7 +1,9 @@
 """Clips that are copied from the packets of a camera, with the sound along."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -9,10 +11,19 @@ import pytest
 
 from ssd_live.imaging.overlay import BoxStyle
 from ssd_live.live import packet_ring
-from ssd_live.live.clip_contents import Drawing, FrameContent, PacketContent
+from ssd_live.live.clip_contents import (
+    ClipContent,
+    Drawing,
+    FileContent,
+    FileSound,
+    FrameContent,
+    PacketContent,
+    PacketSound,
+)
 from ssd_live.live.clips import Clip
 from ssd_live.live.frame_ring import FrameRing
 from ssd_live.live.packet_ring import PacketRing
+from ssd_live.pipeline.live import LiveFrame
 from ssd_live.video.sources import SourcePacket
 from tests.clips import frame_times, packet_times, pictures, sound_packets, stream_of, write_clip
 from tests.unit.live.test_clips import frame_of
@@ -22,15 +33,17 @@ RATE = 25
 BEGIN = 1000.0
 
 
+def _with_key_frames(stream: Any) -> None:
+    """Pictures out of order, and a key frame in each second."""
+    stream.options = {"x264-params": "keyint=25:scenecut=0:bframes=3:open-gop=0"}
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """100 frames with sound, pictures out of order, and a key frame in each second."""
 
-    def setup(stream: object) -> None:
-        stream.options = {"x264-params": "keyint=25:scenecut=0:bframes=3:open-gop=0"}  # type: ignore[attr-defined]
-
     path = tmp_path_factory.mktemp("packets") / "camera.ts"
-    return write_clip(path, 100, sound="aac", setup=setup)
+    return write_clip(path, 100, sound="aac", setup=_with_key_frames)
 
 
 class Camera:
@@ -64,7 +77,7 @@ class Camera:
         self._container.close()
 
 
-def _clip(path: Path, content: PacketContent | FrameContent, end: float, told: list[str]) -> Clip:
+def _clip(path: Path, content: ClipContent, end: float, told: list[str]) -> Clip:
     return Clip(path, content, end, lambda clip, error: told.append(error))
 
 
@@ -152,7 +165,8 @@ def test_an_encoded_clip_has_the_sound_too(source: Path, tmp_path: Path) -> None
             packets.add(packet)
         for number in range(50):
             ring.add(frame_of(number))
-        content = FrameContent(ring, BEGIN + 1.0, Drawing(lambda _: None, BoxStyle()), packets)
+        drawing = Drawing(lambda _: None, BoxStyle())
+        content = FrameContent(ring, BEGIN + 1.0, drawing, PacketSound(packets))
         clip = _clip(tmp_path / "a.mkv", content, BEGIN + 3.0, told)
         for packet in camera.packets():
             packets.add(packet)
@@ -300,3 +314,57 @@ def test_sound_alone_and_damaged_sound_are_left_out(tmp_path: Path) -> None:
     assert connection is not None
     assert connection.sound is not None
     camera.close()
+
+
+def _played(number: int, jump: float = 0.0) -> LiveFrame:
+    """A frame of a file that is played from its 25th frame on."""
+    kept = frame_of(number)
+    return replace(kept, frame=replace(kept.frame, time=1.0 + number / RATE - jump))
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_a_clip_of_a_file_has_its_sound(tmp_path: Path, draws: bool) -> None:
+    """It is a part of the file if nothing is drawn."""
+    file = tmp_path / "file.mkv"
+    write_clip(file, 100, sound="aac", setup=_with_key_frames)
+    told = list[str]()
+    with FrameRing(1.0) as ring:
+        for number in range(10):
+            ring.add(_played(number))
+        content: ClipContent
+        if draws:
+            drawing = Drawing(lambda _: None, BoxStyle())
+            content = FrameContent(ring, BEGIN, drawing, FileSound(file))
+        else:
+            content = FileContent(ring, BEGIN, file)
+        clip = _clip(tmp_path / "a.mkv", content, BEGIN + 1.5, told)
+        for number in range(10, 60):
+            ring.add(_played(number))
+        clip.join(LIMIT_SECONDS)
+    assert told == [""]
+    heard = [float(time) for time, _ in sound_packets(tmp_path / "a.mkv")]
+    assert len(heard) == pytest.approx(1.5 * 44100 / 1024, abs=4)
+    assert heard[0] == pytest.approx(0.0, abs=0.05)
+    shown = pictures(tmp_path / "a.mkv")
+    # What is copied may have two more, which others need.
+    assert 37 <= len(shown) <= 41
+    if not draws:
+        np.testing.assert_array_equal(shown[3], pictures(file)[28])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "file.mkv"]
+
+
+def test_a_jump_back_in_a_file_ends_what_is_copied(source: Path, tmp_path: Path) -> None:
+    told = list[str]()
+    with FrameRing(1.0) as ring:
+        clip = _clip(tmp_path / "a.mkv", FileContent(ring, BEGIN, source), BEGIN + 60, told)
+        sound = FileSound(source)
+        for number in range(20):
+            ring.add(_played(number))
+            sound.until(_played(number).frame, BEGIN)
+        ring.add(_played(20, jump=1.0))
+        assert sound.until(_played(20, jump=1.0).frame, BEGIN) == []
+        assert sound.until(_played(21).frame, BEGIN) == []
+        clip.join(LIMIT_SECONDS)
+    assert told == [""]
+    assert not clip.extend(BEGIN + 61)
+    assert FileSound(tmp_path / "none.mkv").template is None

@@ -4,6 +4,7 @@ The libraries for this start programs or talk to the desktop, which may hang, so
 in a child process.
 """
 
+import contextlib
 import logging
 import queue
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ssd_live.closing import Closing
 from ssd_live.errors import BackendError
-from ssd_live.system.child_process import end_with_parent, own_program, run_child
+from ssd_live.system.child_process import end_with_parent, lifeline, own_program, run_child
 
 DESKTOP_COMMAND = "run-desktop"
 # A sound that is longer is cut off.
@@ -27,13 +28,17 @@ class DesktopWorker(Closing):
     """Shows notifications or plays sounds, one after another, in a thread.
 
     `notify` gets a line of text when one of them fails, but only once for the same reason. `close`
-    waits two seconds for what has begun.
+    waits two seconds for what has begun, and then ends it.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._told: set[str] = set()
+        self._is_closing = False
         self._waiting: queue.Queue[tuple[str, Sequence[str]] | None] = queue.Queue(_MOST_WAITING)
+        # Children end when it closes.
+        self._life = contextlib.ExitStack()
+        self._alive = self._life.enter_context(lifeline())
         self._thread = threading.Thread(target=self._run, name="desktop", daemon=True)
         self._thread.start()
 
@@ -46,13 +51,15 @@ class DesktopWorker(Closing):
         self._add(name, ("play", str(file)))
 
     def close(self) -> None:
-        """Begin nothing more."""
-        while True:
-            try:
-                self._waiting.put_nowait(None)
-                break
-            except queue.Full:
-                self._leave_out()
+        """Begin nothing more, and end what has not ended after two seconds."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
+        # Nobody else adds, so there is room now.
+        self._waiting.put_nowait(None)
+        self._thread.join(_CLOSE_SECONDS)
+        self._is_closing = True
+        self._life.close()
         self._thread.join(_CLOSE_SECONDS)
 
     def _add(self, name: str, words: Sequence[str]) -> None:
@@ -61,22 +68,16 @@ class DesktopWorker(Closing):
         except queue.Full:
             self._tell(f"{name}: too many at once; some are left out")
 
-    def _leave_out(self) -> None:
-        try:
-            self._waiting.get_nowait()
-        except queue.Empty:
-            return
-
     def _run(self) -> None:
         program = own_program("ssd_live.actions.desktop", DESKTOP_COMMAND)
         while (item := self._waiting.get()) is not None:
             name, words = item
             try:
-                code, text = run_child([*program, *words], LONGEST_SECONDS)
+                code, text = run_child([*program, *words], LONGEST_SECONDS, self._alive)
             except BackendError:
                 # A long sound is not an error.
                 code, text = int(words[0] != "play"), "the desktop does not answer"
-            if code:
+            if code and not self._is_closing:
                 lines = text.strip().splitlines()
                 self._tell(f"{name}: {lines[-1] if lines else f'failed with the code {code}'}")
 

@@ -16,7 +16,6 @@ from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
 from ssd_live.project.store import Project, create_project
-from ssd_live.remote.network import ModelRequest
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable, resolve
 
@@ -134,6 +133,5 @@ class TeachController(QObject):
             self.teach_window.close()
 
     def _use(self, name: str) -> None:
-        request = self._model.requested
-        model = name or ModelRequest(Settings().model).model
-        self._model.load(replace(request, model=model))
+        """Load the model of this name, or the one that a new user has."""
+        self._model.load(replace(self._model.requested, model=name or Settings().model))

@@ -173,10 +173,9 @@ class PacketSound:
         self._ring = ring
         self._waiting: queue.SimpleQueue[KeptPacket] = queue.SimpleQueue()
         self._next: KeptPacket | None = None
-        earlier = ring.follow(self._take)
-        self._connection = ring.connection
-        for kept in earlier:
-            self._take(kept)
+        self._connection, earlier = ring.follow(self._waiting.put)
+        # They come before what has come meanwhile.
+        self._earlier = iter(earlier)
 
     @property
     def template(self) -> Any:
@@ -189,8 +188,7 @@ class PacketSound:
             return packets
         offset = self._connection.offset
         while True:
-            with contextlib.suppress(queue.Empty):
-                self._next = self._next or self._waiting.get_nowait()
+            self._next = self._next or self._following()
             if self._next is None or self._next.shown + offset >= end:
                 return packets
             if self._next.shown + offset >= begin:
@@ -198,31 +196,44 @@ class PacketSound:
             self._next = None
 
     def close(self) -> None:
-        self._ring.leave(self._take)
+        self._ring.leave(self._waiting.put)
 
-    def _take(self, kept: KeptPacket) -> None:
-        if not kept.is_video and kept.connection is self._connection:
-            self._waiting.put(kept)
+    def _following(self) -> KeptPacket | None:
+        """Return the next packet of the sound, or None if there is none yet."""
+        with contextlib.suppress(queue.Empty):
+            while (kept := next(self._earlier, None) or self._waiting.get_nowait()) is not None:
+                if not kept.is_video and kept.connection is self._connection:
+                    return kept
+        return None
 
 
 class FileSound:
-    """The sound of the video file `path` while its frames are played, up to a jump back in it."""
+    """The sound of the video file `path` while its frames are played, up to a jump back in it.
+
+    The file is opened when `template` is first read. A file that cannot be read has no sound.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.template: Any = None
+        self._path = path
         self._packets: Iterator[KeptPacket] = iter(())
         self._next: KeptPacket | None = None
         # The time of the last frame in the file, and what to add to get that on the clock.
         self._last = -1.0
         self._offset = 0.0
         self._container: Any = None
-        with contextlib.suppress(MediaError, av.FFmpegError, OSError):
-            self._container = open_file(path)
-            self._connection = Connection(self._container, self._container.streams.video[0])
-            self.template = self._connection.sound
+        self._connection: Connection | None = None
+
+    @property
+    def template(self) -> Any:
+        """A template of the stream, or None if there is no sound."""
+        if self._connection is None:
+            with contextlib.suppress(MediaError, av.FFmpegError, OSError):
+                self._container = open_file(self._path)
+                self._connection = Connection(self._container, self._container.streams.video[0])
+        return None if self._connection is None else self._connection.sound
 
     def until(self, frame: Frame, begin: float) -> list[av.Packet]:
-        if self.template is None or self._container is None:
+        if self._container is None or self.template is None:
             return []
         offset = frame.captured_at - frame.time
         if self._last < 0:
@@ -251,6 +262,7 @@ class FileSound:
 
     def _from(self, begin: float) -> Iterator[KeptPacket]:
         """Yield the packets of the sound from a time of the file on, in seconds."""
+        assert self._connection is not None
         with contextlib.suppress(av.FFmpegError):
             self._container.seek(max(round((begin - 1) * av.time_base), 0))
         for packet in self._container.demux(audio=0):
@@ -327,7 +339,7 @@ class PacketContent:
         self._part = Path()
         self._container: Any = None
         self._targets: dict[bool, Any] = {}
-        earlier = ring.follow(self._packets.put)
+        _, earlier = ring.follow(self._packets.put)
         keys = [number for number, kept in enumerate(earlier) if kept.is_key]
         early = [
             number

@@ -191,14 +191,16 @@ class PacketRing:
             self._connection = None
             self._forget_all()
 
-    def follow(self, listener: Callable[[KeptPacket], None]) -> list[KeptPacket]:
-        """Call `listener` with each new packet; return the kept ones of the newest connection.
+    def follow(
+        self, listener: Callable[[KeptPacket], None]
+    ) -> tuple[Connection | None, list[KeptPacket]]:
+        """Call `listener` with each new packet; return the newest connection and its kept packets.
 
         The listener must not wait.
         """
         with self._lock:
             self._listeners.append(listener)
-            return [kept for kept in self._kept if kept.connection is self._connection]
+            return self._connection, list(self._kept)
 
     def leave(self, listener: Callable[[KeptPacket], None]) -> None:
         """Call `listener` no more."""

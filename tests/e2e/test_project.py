@@ -67,7 +67,7 @@ def test_images_are_collected_suggested_and_accepted(ssd: Run, tmp_path: Path) -
         "project", "label", folder, "--accept", "0.4", "--nothing", names[0], "--remove", names[1]
     )
     assert accepted.out.splitlines() == [
-        "1 image have nothing to find",
+        "nothing to find in 1 image",
         "deleted 1 image",
         "accepted the suggestions in 2 images",
     ]
@@ -171,6 +171,7 @@ def test_a_killed_training_harms_nothing_and_goes_on(walkers: Path) -> None:
         (("add", "{t}/none", "{p}"), 1, "is no project; give the folder of a project"),
         (("add", "{p}", "{t}/none"), 2, "there is no such file or folder"),
         (("add", "{p}", "{t}/empty"), 1, "is not a known data set"),
+        (("add", "{p}", "{t}/notes.txt"), 2, "is no image, no video and no data set"),
         (("add", "{p}", "{t}/broken.jpg"), 1, "no image was added"),
         (("label", "{p}"), 2, "say what to do"),
         (("label", "{p}", "--model", "x"), 2, "--model is for --suggest"),
@@ -193,6 +194,7 @@ def test_what_makes_no_sense_gets_one_clear_line(
     assert ssd("project", "new", folder, "--classes", "Widget").code == 0
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.jpg").write_text("no image")
+    (tmp_path / "notes.txt").write_text("no image")
     answer = ssd("project", *(word.format(p=folder, t=tmp_path) for word in words))
     assert answer.code == code, answer.err
     errors = [line for line in answer.err.splitlines() if line.startswith("error:")]
@@ -224,3 +226,24 @@ def test_the_name_of_another_model_is_not_taken(ssd: Run, tmp_path: Path) -> Non
     (folder / "versions" / "1").mkdir(parents=True)
     complete_version(folder / "versions" / "1", {})
     assert "is the name of a bundled model" in ssd("project", "use", folder).err
+
+
+def test_a_paused_training_that_does_not_fit_any_more_begins_anew(walkers: Path) -> None:
+    """As after an update of the program, with which trainings have another recipe."""
+    words = [str(CHECKOUT / "tests" / "toy_training.py"), "project", "train", str(walkers)]
+    process = subprocess.Popen(
+        [sys.executable, *words, "--steps", "400"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    wait_until(lambda: "step 20/400" in process.stderr.readline())  # type: ignore[union-attr]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=100)
+    begun = walkers / "training" / "begun.json"
+    begun.write_text('{"steps": 300}')
+    refused = _toy("project", "train", walkers, "--finish")
+    assert (refused.returncode, "another recipe" in refused.stderr) == (1, True)
+    anew = _toy("project", "train", walkers, "--steps", "2")
+    assert anew.returncode == 0, anew.stderr
+    assert "note: the paused training cannot be continued" in anew.stderr
+    facts = json.loads((walkers / "versions" / "1" / "version.json").read_text())
+    assert facts["steps"] == 2

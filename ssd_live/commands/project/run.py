@@ -128,6 +128,11 @@ def _add(project: Project, collector: Collector, path: Path, request: AddRequest
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         add_files(collector, [path], "")
         return
+    if path.is_file() and path.suffix.lower() != ".json":
+        raise UsageError(
+            f"{path}: is no image, no video and no data set that is known by its ending; give "
+            "another file, or a folder"
+        )
     try:
         data = load_data(path, request.split)
     except DataError:
@@ -199,7 +204,7 @@ def _mark_nothing(project: Project, request: LabelRequest) -> Iterator[str]:
     if request.nothing is not None:
         images = _named(project, "--nothing", request.nothing)
         project.put([replace(image, boxes=(), is_labelled=True) for image in images])
-        yield f"{counted(len(images), 'image')} have nothing to find"
+        yield f"nothing to find in {counted(len(images), 'image')}"
 
 
 def _remove(project: Project, request: LabelRequest) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`project train`: train a detector on the labelled images of a project."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,8 +13,15 @@ from ssd_live.commands.interrupts import ends_in_order
 from ssd_live.commands.progress import notify
 from ssd_live.commands.project import BASE_MODEL, TrainRequest
 from ssd_live.commands.project.judge import judge_version
+from ssd_live.commands.train import NEEDS_PYTORCH
 from ssd_live.datasets.types import DataSet
-from ssd_live.errors import CancelledError, DataError, MissingPackageError
+from ssd_live.errors import (
+    CancelledError,
+    DataError,
+    MissingPackageError,
+    ModelFileError,
+    TrainingError,
+)
 from ssd_live.project.snapshot import Snapshot, read_snapshot, snapshot_of, write_snapshot
 from ssd_live.project.store import Project, coco_of, locked, project_name
 from ssd_live.project.versions import (
@@ -43,10 +51,7 @@ def run(request: TrainRequest) -> None:
     try:
         from ssd_live.training.trainer import Place
     except ImportError as error:
-        raise MissingPackageError(
-            "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
-            "CPU build)"
-        ) from error
+        raise MissingPackageError(NEEDS_PYTORCH) from error
     project_name(request.folder)
     place = Place(request.folder / "training")
     make_folder(place.folder)
@@ -86,7 +91,15 @@ def _train(request: TrainRequest, place: Any) -> None:
     described = description_of(recipe, train, how)
     trainer = Trainer(recipe, train, beginning, place, device=device)
     if begun is not None:
-        trainer.resume()
+        try:
+            trainer.resume()
+        except (ModelFileError, TrainingError) as error:
+            # For example after an update, with which trainings have another recipe.
+            if request.finish:
+                raise
+            notify(f"note: the paused training cannot be continued ({error}); beginning anew")
+            _train(replace(request, anew=True), place)
+            return
         notify(
             f"continuing after step {trainer.step} of {recipe.train.steps}, with the labels of then"
         )
@@ -297,6 +310,7 @@ def _forget_run(folder: Path) -> None:
         # If one stays, it does not fit to the next run, which then says so.
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
 
 
 def _keep_labels(folder: Path, snapshot: Snapshot) -> None:

@@ -6,6 +6,11 @@ from typing import Annotated, ClassVar
 
 import typer
 
+NEEDS_PYTORCH = (
+    "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the CPU "
+    "build)"
+)
+
 
 @dataclass(frozen=True)
 class Request:

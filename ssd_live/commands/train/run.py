@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ssd_live.commands.interrupts import ends_in_order, signal_came
 from ssd_live.commands.progress import notify
-from ssd_live.commands.train import Request
+from ssd_live.commands.train import NEEDS_PYTORCH, Request
 from ssd_live.datasets.types import LabelledImage
 from ssd_live.errors import (
     CancelledError,
@@ -48,10 +48,7 @@ def run(request: Request) -> None:
     try:
         from ssd_live.training.ranks import prepare, ranks
     except ImportError as error:
-        raise MissingPackageError(
-            "training needs PyTorch; run `pip install '.[train]'` (the README says how to get the "
-            "CPU build)"
-        ) from error
+        raise MissingPackageError(NEEDS_PYTORCH) from error
     from ssd_live.training.recipe import read_recipe
     from ssd_live.training.start import begin
     from ssd_live.training.trainer import Place, Trainer

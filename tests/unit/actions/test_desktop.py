@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ssd_live.actions.desktop import DesktopWorker, run_as_child
@@ -136,3 +138,28 @@ def test_too_many_at_once_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     # What waits is not begun any more.
     worker.close()
     assert lines == ["bell: too many at once; some are left out"]
+
+
+def test_closing_ends_a_sound_that_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PLAYSOUND3_BACKEND", "ffplay")
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+    long = tmp_path / "long.wav"
+    with wave.open(str(BELL)) as source, wave.open(str(long), "wb") as target:
+        target.setparams(source.getparams())
+        samples = source.readframes(source.getnframes())
+        for _ in range(30):
+            target.writeframes(samples)
+    lines: list[str] = []
+    worker = DesktopWorker(lines.append)
+    worker.play("bell", long)
+    own = psutil.Process()
+
+    def plays() -> bool:
+        return any("ffplay" in child.name() for child in own.children(recursive=True))
+
+    wait_until(plays)
+    began = time.monotonic()
+    worker.close()
+    assert time.monotonic() - began < 10
+    wait_until(lambda: not plays())
+    assert lines == []

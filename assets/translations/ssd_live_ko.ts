@@ -2746,10 +2746,6 @@
 <context>
     <name>TeachWindow</name>
     <message>
-        <source>A new version is there</source>
-        <translation>새 버전이 생겼습니다</translation>
-    </message>
-    <message>
         <source>Add a class</source>
         <translation>클래스 추가</translation>
     </message>
@@ -2790,20 +2786,12 @@
         <translation>사용 중인 모델에 이 이미지의 상자를 물어봅니다</translation>
     </message>
     <message>
-        <source>Back to the one before</source>
-        <translation>이전 버전으로 되돌리기</translation>
-    </message>
-    <message>
         <source>Classes</source>
         <translation>클래스</translation>
     </message>
     <message>
         <source>Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · N: nothing here · C: copy, T: carry boxes from the image before · X: difficult · Delete · Ctrl+Z: undo · wheel: zoom</source>
         <translation>각 객체 둘레에 상자를 그리십시오. 1~9: 클래스 · Enter: 모두 라벨을 붙였음, 다음 · N: 아무것도 없음 · C: 이전 이미지의 상자 복사, T: 옮겨 오기 · X: 어려움 · Delete: 삭제 · Ctrl+Z: 실행 취소 · 휠: 확대/축소</translation>
-    </message>
-    <message>
-        <source>Go on with the training</source>
-        <translation>학습 계속하기</translation>
     </message>
     <message>
         <source>Images</source>
@@ -2816,10 +2804,6 @@
     <message>
         <source>Images are being added; try again after that</source>
         <translation>이미지를 추가하는 중입니다. 끝난 뒤 다시 시도하십시오</translation>
-    </message>
-    <message>
-        <source>Keep what is learned</source>
-        <translation>배운 것 유지하기</translation>
     </message>
     <message>
         <source>Labelled</source>
@@ -2836,14 +2820,6 @@
     <message>
         <source>Not labelled</source>
         <translation>라벨 없음</translation>
-    </message>
-    <message>
-        <source>Pause</source>
-        <translation>일시 정지</translation>
-    </message>
-    <message>
-        <source>Pausing …</source>
-        <translation>일시 정지하는 중…</translation>
     </message>
     <message>
         <source>Suggest (S)</source>
@@ -2866,28 +2842,47 @@
         <translation>불확실한 것 먼저</translation>
     </message>
     <message>
-        <source>Train</source>
-        <translation>학습</translation>
-    </message>
-    <message>
-        <source>Use it</source>
-        <translation>사용하기</translation>
-    </message>
-    <message>
-        <source>Version {number} is in use</source>
-        <translation>버전 {number}을(를) 사용 중입니다</translation>
-    </message>
-    <message>
-        <source>Version {number}: {sentence}</source>
-        <translation>버전 {number}: {sentence}</translation>
-    </message>
-    <message>
         <source>Which images are listed</source>
         <translation>목록에 표시할 이미지</translation>
     </message>
     <message>
         <source>{done} of {all} images labelled</source>
         <translation>이미지 {all}개 중 {done}개에 라벨이 있음</translation>
+    </message>
+</context>
+<context>
+    <name>TrainingPanel</name>
+    <message>
+        <source>Train</source>
+        <translation>학습</translation>
+    </message>
+    <message>
+        <source>Keep what is learned</source>
+        <translation>배운 것 유지하기</translation>
+    </message>
+    <message>
+        <source>Use it</source>
+        <translation>사용하기</translation>
+    </message>
+    <message>
+        <source>Back to the one before</source>
+        <translation>이전 버전으로 되돌리기</translation>
+    </message>
+    <message>
+        <source>Version {number}: {sentence}</source>
+        <translation>버전 {number}: {sentence}</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>일시 정지</translation>
+    </message>
+    <message>
+        <source>Go on with the training</source>
+        <translation>학습 계속하기</translation>
+    </message>
+    <message>
+        <source>Pausing …</source>
+        <translation>일시 정지하는 중…</translation>
     </message>
     <message>
         <source>Training needs PyTorch, which cannot be installed from here</source>
@@ -2904,6 +2899,14 @@
     <message>
         <source>Installing PyTorch …</source>
         <translation>PyTorch를 설치하는 중…</translation>
+    </message>
+    <message>
+        <source>A new version is there</source>
+        <translation>새 버전이 생겼습니다</translation>
+    </message>
+    <message>
+        <source>Version {number} is in use</source>
+        <translation>버전 {number}을(를) 사용 중입니다</translation>
     </message>
 </context>
 </TS>

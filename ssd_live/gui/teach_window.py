@@ -1,7 +1,6 @@
 """The window in which a person labels the images of a project, and trains a detector on them."""
 
-import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -24,25 +22,20 @@ from PySide6.QtWidgets import (
 from ssd_live.detection.detector import Detector, load
 from ssd_live.detections import Detections
 from ssd_live.errors import SsdLiveError
-from ssd_live.gui.child import Child
 from ssd_live.gui.jobs import Jobs
 from ssd_live.gui.label_view import LabelView
+from ssd_live.gui.training_panel import TrainingPanel
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_image
 from ssd_live.imaging.overlay import numbered_colour
 from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.carry import carried
-from ssd_live.project.collect import Collected, Collector, add_files, add_frames, spread
+from ssd_live.project.collect import Collected, Collector, add_files, add_video
 from ssd_live.project.editing import Editor
 from ssd_live.project.labels import LabelledBox, ProjectImage
-from ssd_live.project.snapshot import snapshot_of, write_snapshot
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
-from ssd_live.project.training_packages import can_train, install_command
-from ssd_live.project.versions import active_version, versions_of
 from ssd_live.remote.network import ModelRequest
-from ssd_live.system.paths import printable, resolve
-from ssd_live.video.reader import VideoReader
 
 _SIZE = (1240, 780)
 _SIDE_WIDTH = 230
@@ -78,10 +71,6 @@ class TeachWindow(QWidget):
         self.resize(*_SIZE)
         self._jobs = Jobs("images of the project", self)
         self._jobs.failed.connect(self._say)
-        self._child = Child(self)
-        self._child.told.connect(self._say)
-        self._child.ended.connect(self._child_ended)
-        self._then = ""
         self._pixels: Pixels | None = None
         self._is_closing = False
         # Pixels that come after another image was chosen are left out.
@@ -91,7 +80,6 @@ class TeachWindow(QWidget):
         self._make_shortcuts()
         self._show_classes()
         self._show_list()
-        self._show_versions()
         self._list.setCurrentRow(0)
         self._view.setFocus()
 
@@ -129,7 +117,7 @@ class TeachWindow(QWidget):
         self._classes.setAccessibleName(self.tr("Classes"))
         self._classes.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._classes.itemClicked.connect(lambda item: self._view.set_class(_number_of(item)))
-        self._counts, self._state, self._versions = QLabel(), QLabel(), QLabel()
+        self._counts, self._state = QLabel(), QLabel()
         self._hint = QLabel(
             self.tr(
                 "Draw a box around each object. 1 to 9: class · Enter: all are labelled, next · "
@@ -137,7 +125,7 @@ class TeachWindow(QWidget):
                 "Delete · Ctrl+Z: undo · wheel: zoom"
             )
         )
-        for label in (self._state, self._hint, self._versions):
+        for label in (self._state, self._hint):
             label.setWordWrap(True)
         self._add = QPushButton(self.tr("Add images…"))
         self._add.clicked.connect(self._ask_for_images)
@@ -146,14 +134,9 @@ class TeachWindow(QWidget):
         self._suggest = QPushButton(self.tr("Suggest (S)"))
         self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
         self._suggest.clicked.connect(self._ask_for_suggestions)
-        self._train = QPushButton(self.tr("Train"))
-        self._train.clicked.connect(self._toggle_training)
-        self._finish = QPushButton(self.tr("Keep what is learned"))
-        self._finish.clicked.connect(self._keep_learned)
-        self._use = QPushButton(self.tr("Use it"))
-        self._use.clicked.connect(self._use_last)
-        self._undo_use = QPushButton(self.tr("Back to the one before"))
-        self._undo_use.clicked.connect(self._undo_last_use)
+        self._training = TrainingPanel(self._project)
+        self._training.said.connect(self._say)
+        self._training.used.connect(self._used)
 
     def _lay_out(self) -> None:
         left, middle, right = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
@@ -166,18 +149,15 @@ class TeachWindow(QWidget):
         middle.addWidget(self._state)
         right.addWidget(QLabel(self.tr("Classes")))
         right.addWidget(self._classes, 1)
-        for button in (self._add_class, self._suggest, self._train, self._finish):
-            right.addWidget(button)
-        right.addWidget(self._versions)
-        right.addWidget(self._use)
-        right.addWidget(self._undo_use)
+        for widget in (self._add_class, self._suggest, self._training):
+            right.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.addLayout(left)
         layout.addLayout(middle, 1)
         layout.addLayout(right)
         self._list.setFixedWidth(_SIDE_WIDTH)
         self._classes.setFixedWidth(_SIDE_WIDTH)
-        self._versions.setFixedWidth(_SIDE_WIDTH)
+        self._training.setFixedWidth(_SIDE_WIDTH)
 
     def _make_shortcuts(self) -> None:
         view = self._view
@@ -282,33 +262,13 @@ class TeachWindow(QWidget):
             if _number_of(self._classes.item(row)) == wanted:
                 self._classes.setCurrentRow(row)
 
-    def _show_versions(self) -> None:
-        found, active = versions_of(self._project.folder), active_version(self._project.folder)
-        if found:
-            last = found[-1]
-            text = self.tr("Version {number}: {sentence}")
-            self._versions.setText(text.format(number=last.number, sentence=last.sentence))
-        runs = self._child.is_running
-        self._versions.setVisible(bool(found))
-        self._use.setVisible(bool(found) and found[-1].number != active)
-        self._undo_use.setVisible(active is not None)
-        for button in (self._use, self._undo_use):
-            button.setEnabled(not runs)
-        is_training = runs and self._then == "train"
-        self._train.setText(self.tr("Pause") if is_training else self.tr("Train"))
-        self._train.setEnabled(is_training or not runs)
-        is_paused = not runs and (self._project.folder / "training" / "last.pt").is_file()
-        if is_paused:
-            self._train.setText(self.tr("Go on with the training"))
-        self._finish.setVisible(is_paused)
-
     def _choose(self) -> None:
         """Show the chosen image."""
         image = self._image
         self._view.select(-1)
         self._asked += 1
         self._pixels = None
-        if not self._child.is_running:
+        if not self._training.is_running:
             self._state.clear()
         # Nothing is drawn on an image that is not shown yet.
         self._view.show_image(None)
@@ -510,13 +470,6 @@ class TeachWindow(QWidget):
         self.setEnabled(False)
         project = self._project
 
-        def wanted(frames: Iterator[Any]) -> Iterator[Frame]:
-            for frame in frames:
-                if self._is_closing:
-                    return
-                if isinstance(frame, Frame):
-                    yield frame
-
         def add() -> Collected | str:
             collector = Collector(project)
             try:
@@ -525,10 +478,13 @@ class TeachWindow(QWidget):
                         if self._is_closing:
                             break
                         if path.suffix.lower() in VIDEO_SUFFIXES:
-                            source = printable(resolve(path))
-                            with VideoReader(path) as reader:
-                                chosen = spread(wanted(reader.read()), _VIDEO_EVERY_SECONDS)
-                                add_frames(collector, chosen, path.stem, source, _VIDEO_COUNT)
+                            add_video(
+                                collector,
+                                path,
+                                _VIDEO_EVERY_SECONDS,
+                                _VIDEO_COUNT,
+                                is_stopped=lambda: self._is_closing,
+                            )
                         else:
                             add_files(collector, [path], "")
                 finally:
@@ -551,87 +507,17 @@ class TeachWindow(QWidget):
             self._say(text.format(count=collected.images, near=collected.near))
         self._view.setFocus()
 
-    # Training.
-
-    def _toggle_training(self) -> None:
-        if self._child.is_running:
-            self._say(self.tr("Pausing …"))
-            self._child.cancel()
-        else:
-            self._start_training()
-
-    def _keep_learned(self) -> None:
-        self._start_training("--finish")
-
-    def _start_training(self, *more: str) -> None:
-        if not can_train():
-            self._offer_packages()
-            return
-        folder = self._project.folder
-        path = folder / "training" / "snapshot.json"
-        try:
-            write_snapshot(snapshot_of(self._project), path)
-        except SsdLiveError as error:
-            self._say(str(error))
-            return
-        self._then = "train"
-        # Waiting threads of the training must not take the processor from the window.
-        calm = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-        words = ["project", "train", str(folder), "--snapshot", str(path), *more]
-        self._child.start(words, calm)
-        self._show_versions()
-
-    def _offer_packages(self) -> None:
-        """Ask whether to install what a training needs, and do so."""
-        command = install_command()
-        if command is None:
-            self._say(self.tr("Training needs PyTorch, which cannot be installed from here"))
-            return
-        question = self.tr(
-            "Training needs PyTorch, which is not installed. pip downloads it from your package "
-            "index: some hundred MB, or several GB with the libraries for NVIDIA GPUs. "
-            "Install it now?"
-        )
-        answer = QMessageBox.question(self, self.tr("Install PyTorch"), question)
-        if answer == QMessageBox.StandardButton.Yes:
-            self._then = "install"
-            self._say(self.tr("Installing PyTorch …"))
-            self._child.start((), program=command)
-            self._show_versions()
-
-    def _use_last(self) -> None:
-        self._then = "use"
-        self._child.start(["project", "use", str(self._project.folder)])
-        self._show_versions()
-
-    def _undo_last_use(self) -> None:
-        self._then = "undo"
-        self._child.start(["project", "use", str(self._project.folder), "--undo"])
-        self._show_versions()
-
-    def _child_ended(self, code: int, last: str) -> None:
-        then, self._then = self._then, ""
-        if code == 0 and then == "install":
-            importlib.invalidate_caches()
-            self._start_training()
-        elif code == 0 and then == "train":
-            self._say(self.tr("A new version is there"))
-        elif code == 0:
-            active = active_version(self._project.folder)
-            self._say(self.tr("Version {number} is in use").format(number=active) if active else "")
-            # The model of this name is another one now.
-            self._jobs.do(self._forget_detector, lambda _: None)
-            self.used.emit(self._project.name if active else "")
-        elif last:
-            self._say(last)
-        self._show_versions()
+    def _used(self, name: str) -> None:
+        # The model of this name is another one now.
+        self._jobs.do(self._forget_detector, lambda _: None)
+        self.used.emit(name)
 
     def close_project(self) -> None:
         """Pause a training, end the threads, and close the project."""
         if self._is_closing:
             return
         self._is_closing = True
-        self._child.kill()
+        self._training.close_panel()
         # What is being added is completed first, up to the image that is being read.
         self._jobs.do(self._forget_detector, lambda _: None)
         self._jobs.close(_CLOSE_SECONDS)

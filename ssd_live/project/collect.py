@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
@@ -18,8 +19,9 @@ from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.looks import Looks, look_of
 from ssd_live.project.store import Project
 from ssd_live.system.atomic_files import os_error_text
-from ssd_live.system.paths import printable, safe_name
+from ssd_live.system.paths import printable, resolve, safe_name
 from ssd_live.system.texts import counted
+from ssd_live.video.reader import VideoReader
 
 # So many images go into the journal at once.
 _BATCH = 50
@@ -63,7 +65,6 @@ class Collector:
         source: str,
         seconds: float | None = None,
         doubt: float | None = None,
-        boxes: tuple[LabelledBox, ...] = (),
     ) -> ProjectImage | None:
         """Take a frame in as a JPEG file; return its image, or None if it is a near-duplicate.
 
@@ -80,7 +81,6 @@ class Collector:
             name,
             frame.width,
             frame.height,
-            boxes,
             source=source,
             seconds=seconds,
             look=look,
@@ -255,18 +255,34 @@ def spread(frames: Iterator[Frame], every: float) -> Iterator[Frame]:
             yield frame
 
 
-def add_frames(
+def add_video(
     collector: Collector,
-    frames: Iterable[Frame],
-    stem: str,
-    source: str,
+    path: Path,
+    every: float,
     count: int,
-    on_frame: Callable[[], None] = lambda: None,
+    start: float = 0.0,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take in a frame of a video every so many seconds, `count` at most.
+
+    `start` is how many seconds into the video the first one is. Nothing more is taken in once
+    `is_stopped` returns true. Raises `MediaError` if the file cannot be read as a video.
+    """
+    with VideoReader(path) as reader:
+        frames = (
+            item
+            for item in takewhile(lambda _: not is_stopped(), reader.read(start=start))
+            if isinstance(item, Frame)
+        )
+        add_frames(collector, spread(frames, every), path.stem, printable(resolve(path)), count)
+
+
+def add_frames(
+    collector: Collector, frames: Iterable[Frame], stem: str, source: str, count: int
 ) -> None:
     """Take frames of a video in, until there are `count` of them."""
     taken = 0
     for frame in frames:
-        on_frame()
         name = f"{stem} {frame.time:09.2f}"
         if collector.add_frame(frame, name, source, frame.time) is not None:
             taken += 1

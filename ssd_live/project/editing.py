@@ -19,21 +19,6 @@ class Editor:
         self._done: list[tuple[ProjectImage, ProjectImage]] = []
         self._undone: list[tuple[ProjectImage, ProjectImage]] = []
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a change to undo."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an undone change to do again."""
-        return bool(self._undone)
-
-    def forget(self) -> None:
-        """Forget all changes, for example because classes were merged."""
-        self._done.clear()
-        self._undone.clear()
-
     def set_boxes(self, number: int, boxes: tuple[LabelledBox, ...]) -> None:
         """Replace the boxes of an image."""
         self._change(replace(self.project.image(number), boxes=boxes))

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from ssd_live.gui import child as child_module
-from ssd_live.gui import teach_window
+from ssd_live.gui import training_panel
 from ssd_live.gui.label_view import LabelView
 from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
@@ -492,12 +492,12 @@ def test_what_a_training_needs_is_installed_if_it_is_wanted(
     """A program in place of pip says that it was run."""
     project = opened.project
     done = tmp_path / "installed"
-    monkeypatch.setattr(teach_window, "can_train", done.exists)
+    monkeypatch.setattr(training_panel, "can_train", done.exists)
     answers = iter((QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes))
     monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
     code = f"import sys; open({str(done)!r}, 'w'); print('done', file=sys.stderr)"
     commands = iter((None, [sys.executable, "-c", "0"], [sys.executable, "-c", code]))
-    monkeypatch.setattr(teach_window, "install_command", lambda: next(commands))
+    monkeypatch.setattr(training_panel, "install_command", lambda: next(commands))
     _button(opened, "Train").click()
     assert _says(opened, "cannot be installed from here")
     _button(opened, "Train").click()

@@ -21,15 +21,13 @@ from ssd_live.commands.project import (
 )
 from ssd_live.datasets.load import load_data
 from ssd_live.errors import DataError, IncompleteError, UsageError
-from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ssd_live.project.collect import (
     Collector,
     add_data,
     add_files,
-    add_frames,
+    add_video,
     labels_by_name,
-    spread,
 )
 from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
@@ -37,7 +35,6 @@ from ssd_live.project.suggest import accepted, suggest
 from ssd_live.project.versions import active_version, versions_of
 from ssd_live.system.paths import printable, resolve
 from ssd_live.system.texts import counted
-from ssd_live.video.reader import VideoReader
 
 _SHOWN_FINDINGS = 10
 
@@ -117,13 +114,8 @@ def _tell(findings: Sequence[str]) -> None:
 
 
 def _add(project: Project, collector: Collector, path: Path, request: AddRequest) -> None:
-    source = printable(resolve(path))
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-        with VideoReader(path) as reader:
-            items = reader.read(start=request.start)
-            frames = (item for item in items if isinstance(item, Frame))
-            chosen = spread(frames, request.every)
-            add_frames(collector, chosen, path.stem, source, request.count)
+        add_video(collector, path, request.every, request.count, request.start)
         return
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         add_files(collector, [path], "")
@@ -149,7 +141,7 @@ def _add(project: Project, collector: Collector, path: Path, request: AddRequest
             raise
         add_files(collector, files, "")
     else:
-        add_data(collector, project, data, source)
+        add_data(collector, project, data, printable(resolve(path)))
 
 
 def _has_labels(folder: Path) -> bool:

@@ -2849,6 +2849,10 @@
         <source>{done} of {all} images labelled</source>
         <translation>이미지 {all}개 중 {done}개에 라벨이 있음</translation>
     </message>
+    <message>
+        <source>With {name}</source>
+        <translation>{name} 있음</translation>
+    </message>
 </context>
 <context>
     <name>TrainingPanel</name>

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
+from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -230,10 +231,10 @@ class LabelView(QWidget):
             self.changed.emit(boxes)
         self.update()
 
-    def _replace_selected(self, **changes: object) -> None:
+    def _replace_selected(self, **changes: Any) -> None:
         if self._selected >= 0:
             boxes = list(self._boxes)
-            boxes[self._selected] = replace(boxes[self._selected], **changes)  # type: ignore[arg-type]
+            boxes[self._selected] = replace(boxes[self._selected], **changes)
             self._tell(tuple(boxes))
 
     def _show_selected(self, box: Box) -> None:

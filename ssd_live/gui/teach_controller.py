@@ -15,6 +15,7 @@ from ssd_live.gui.notice import Notices
 from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.live.session import LiveSession
+from ssd_live.project.labels import doubt_of
 from ssd_live.project.store import Project, create_project
 from ssd_live.settings import Settings
 from ssd_live.system.paths import printable, resolve
@@ -112,7 +113,10 @@ class TeachController(QObject):
                 return
             self.open(Path(self._settings.project))
         if self.teach_window is not None and self.teach_window.isVisible():
-            said = self.teach_window.add_frame(picture.frame, *self._place_of(picture.frame))
+            found = self._grid.view.visible_detections()
+            doubt = None if found is None else doubt_of(found.scores.tolist())
+            place = self._place_of(picture.frame)
+            said = self.teach_window.add_frame(picture.frame, *place, doubt)
             self._notice.say("done", said, _TOPIC)
 
     def _place_of(self, frame: Frame) -> tuple[str, float]:

@@ -32,7 +32,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.carry import carried
 from ssd_live.project.collect import Collected, Collector, add_files, add_video
 from ssd_live.project.editing import Editor
-from ssd_live.project.labels import LabelledBox, ProjectImage
+from ssd_live.project.labels import LabelledBox, ProjectImage, doubt_of
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
 from ssd_live.remote.network import ModelRequest
@@ -199,6 +199,8 @@ class TeachWindow(QWidget):
             return [image for image in images if image.is_labelled]
         if wanted == "doubt":
             return sorted(images, key=_doubt_of, reverse=True)
+        if wanted:
+            return [its for its in images if any(box.class_id == wanted for box in its.boxes)]
         return images
 
     def _show_list(self) -> None:
@@ -208,15 +210,18 @@ class TeachWindow(QWidget):
         self._list.clear()
         row = 0
         for image in self._listed():
-            item = QListWidgetItem()
-            item.setData(Qt.ItemDataRole.UserRole, image.number)
             if kept is not None and image.number == kept.number:
                 row = self._list.count()
-            self._list.addItem(item)
-            self._show_item(item, image)
+            self._list_image(image)
         self._list.setCurrentRow(row)
         self._list.blockSignals(False)
         self._choose()
+
+    def _list_image(self, image: ProjectImage) -> None:
+        item = QListWidgetItem()
+        item.setData(Qt.ItemDataRole.UserRole, image.number)
+        self._list.addItem(item)
+        self._show_item(item, image)
 
     def _show_item(self, item: QListWidgetItem, image: ProjectImage) -> None:
         mark = "✓ " if image.is_labelled else ""
@@ -247,6 +252,9 @@ class TeachWindow(QWidget):
             swatch.fill(QColor(red, green, blue))
             item.setIcon(QIcon(swatch))
             self._classes.addItem(item)
+            if self._filter.findData(number) < 0:
+                text = self.tr("With {name}").format(name=self._project.classes[number])
+                self._filter.addItem(text, number)
         if self._classes.count():
             known = self._view.class_id in self._project.classes
             self._view.class_id = (
@@ -434,22 +442,34 @@ class TeachWindow(QWidget):
 
     # Collecting.
 
-    def add_frame(self, frame: Frame, source: str, seconds: float | None = None) -> str:
+    def add_frame(
+        self,
+        frame: Frame,
+        source: str,
+        seconds: float | None = None,
+        doubt: float | None = None,
+    ) -> str:
         """Add a frame that the user sees in the live window; return what to tell the user.
 
-        `source` says where it comes from, and `seconds` at which time there.
+        `source` says where it comes from, and `seconds` at which time there. `doubt` is how unsure
+        the network is of it, 0 to 1.
         """
         if not self.isEnabled():
             return self.tr("Images are being added; try again after that")
         try:
             collector = Collector(self._project)
-            image = collector.add_frame(frame, _LIVE_STEM, source, seconds)
+            image = collector.add_frame(frame, _LIVE_STEM, source, seconds, doubt)
             collector.finish()
         except SsdLiveError as error:
             return str(error)
         if image is None:
             return self.tr("An image that looks the same is in the project already")
-        self._show_list()
+        # What is being labelled stays as it is.
+        if self._filter.currentData() in ("", "todo"):
+            self._list_image(image)
+        self._show_counts()
+        if self._image is None:
+            self._list.setCurrentRow(0)
         return self.tr("Added {name} to the project").format(name=image.file_name)
 
     def _ask_for_images(self) -> None:
@@ -540,6 +560,5 @@ def _number_of(item: QListWidgetItem) -> int:
 
 def _doubt_of(image: ProjectImage) -> float:
     """Return how unsure the labels of an image are: of suggestions, or when it was collected."""
-    scores = [each.score for each in image.boxes if each.score is not None]
-    unsure = max((1 - 2 * abs(score - 0.5) for score in scores), default=0.0)
+    unsure = doubt_of(each.score for each in image.boxes if each.score is not None)
     return -1.0 if image.is_labelled else max(unsure, image.doubt or 0.0)

@@ -349,12 +349,28 @@ def test_images_are_listed_by_what_is_to_do(opened: TeachWindow) -> None:
     project.put([replace(first, is_labelled=True)])
     project.put([replace(second, boxes=(LabelledBox(1, (0.0, 0.0, 9.0, 9.0), score=0.5),))])
     (choice,) = opened.findChildren(QComboBox)
-    for row, count in ((1, 3), (2, 1), (3, 4), (0, 4)):
+    for row, count in ((1, 3), (2, 1), (3, 4), (4, 1), (5, 0), (0, 4)):
         choice.setCurrentIndex(row)
         settle()
         assert _list(opened).count() == count
     choice.setCurrentIndex(3)
     assert _list(opened).item(0).text() == Path(second.file_name).stem
+
+
+def test_a_frame_of_the_live_window_disturbs_nobody(opened: TeachWindow) -> None:
+    _drag(opened, (100, 50), (200, 150))
+    view = _view(opened)
+    assert view.selected == 0
+    frame = Frame((pictures(SAMPLE)[0],))
+    assert "to the project" in opened.add_frame(frame, "camera", 5.0, 0.75)
+    assert (view.selected, _list(opened).currentRow(), _list(opened).count()) == (0, 0, 5)
+    added = opened.project.images[-1]
+    assert (added.source, added.seconds, added.doubt) == ("camera", 5.0, 0.75)
+    (choice,) = opened.findChildren(QComboBox)
+    choice.setCurrentIndex(3)
+    # The one of which the network was unsure comes first.
+    assert _list(opened).item(0).text() == "live"
+    assert "looks the same" in opened.add_frame(frame, "camera")
 
 
 def test_classes_are_added_and_refused(

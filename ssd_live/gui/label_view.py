@@ -63,7 +63,8 @@ class LabelView(QWidget):
         self._zoom, self._offset = 1.0, QPointF()
         self._doing = _Doing.NOTHING
         self._pressed_at = self._end = QPointF()
-        self._before: Box = (0.0, 0.0, 0.0, 0.0)
+        # The selected box when the mouse button was pressed.
+        self._before: LabelledBox | None = None
         # Which edges follow the mouse: those at x1, y1, x2 and y2.
         self._edges = (False, False, False, False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -98,6 +99,8 @@ class LabelView(QWidget):
 
     def show_boxes(self, boxes: tuple[LabelledBox, ...]) -> None:
         """Show boxes; the selection stays if there is still such a box."""
+        # What the mouse moves may be another box now.
+        self._stop_dragging()
         self._boxes = boxes
         if self._selected >= len(boxes):
             self.select(-1)
@@ -107,6 +110,7 @@ class LabelView(QWidget):
         """Select a box by its index, or none with -1."""
         index = index if index < len(self._boxes) else -1
         if index != self._selected:
+            self._stop_dragging()
             self._selected = index
             self.selection_changed.emit(index)
         self.update()
@@ -237,12 +241,18 @@ class LabelView(QWidget):
             boxes[self._selected] = replace(boxes[self._selected], **changes)
             self._tell(tuple(boxes))
 
-    def _show_selected(self, box: Box) -> None:
-        """Show the selected box at another place, without telling it yet."""
+    def _show_selected(self, shown: LabelledBox) -> None:
+        """Show this in place of the selected box, without telling it yet."""
         boxes = list(self._boxes)
-        boxes[self._selected] = replace(boxes[self._selected], box=box, score=None)
+        boxes[self._selected] = shown
         self._boxes = tuple(boxes)
         self.update()
+
+    def _stop_dragging(self) -> None:
+        """Put a box that the mouse moves or resizes back, and let the mouse change it no more."""
+        if self._before is not None and self._doing in (_Doing.MOVING, _Doing.RESIZING):
+            self._doing = _Doing.NOTHING
+            self._show_selected(self._before)
 
     # Events.
 
@@ -272,7 +282,7 @@ class LabelView(QWidget):
             self.select(-1 if draws else index)
             self._doing = _Doing.DRAWING if draws else _Doing.MOVING
         if self._selected >= 0:
-            self._before = self._boxes[self._selected].box
+            self._before = self._boxes[self._selected]
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         point = event.position()
@@ -291,9 +301,7 @@ class LabelView(QWidget):
             self._show_selected(self._dragged(point))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        doing, self._doing = self._doing, _Doing.NOTHING
-        if self._image is None or doing in (_Doing.NOTHING, _Doing.PANNING):
-            return
+        doing = self._doing
         if doing is _Doing.DRAWING:
             start, end = self._to_image(self._pressed_at), self._to_image(event.position())
             box = self._inside((start.x(), start.y(), end.x(), end.y()))
@@ -301,11 +309,13 @@ class LabelView(QWidget):
                 self._tell((*self._boxes, LabelledBox(self.class_id, box)))
                 self.select(len(self._boxes) - 1)
             self.update()
-            return
-        box = self._dragged(event.position())
-        self._show_selected(self._before)
-        if box != self._before and min(box[2] - box[0], box[3] - box[1]) >= _LEAST_PIXELS:
-            self._replace_selected(box=box, score=None)
+        elif doing in (_Doing.MOVING, _Doing.RESIZING):
+            dragged = self._dragged(event.position())
+            self._stop_dragging()
+            x1, y1, x2, y2 = dragged.box
+            if min(x2 - x1, y2 - y1) >= _LEAST_PIXELS:
+                self._replace_selected(box=dragged.box, score=dragged.score)
+        self._doing = _Doing.NOTHING
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         steps = {
@@ -329,13 +339,20 @@ class LabelView(QWidget):
         self.select_next(1 if next else -1)
         return True
 
-    def _dragged(self, point: QPointF) -> Box:
-        """Return the selected box as the mouse has moved or resized it."""
+    def _dragged(self, point: QPointF) -> LabelledBox:
+        """Return the selected box as the mouse has moved or resized it; then it is a label."""
+        assert self._before is not None
+        box = self._dragged_place(point, self._before.box)
+        if box == self._before.box:
+            return self._before
+        return replace(self._before, box=box, score=None)
+
+    def _dragged_place(self, point: QPointF, before: Box) -> Box:
         assert self._image is not None
         scale, _ = self._place()
         moved = (point - self._pressed_at) / scale
-        x1, y1, x2, y2 = self._before
-        if self._doing is _Doing.RESIZING or any(self._edges):
+        x1, y1, x2, y2 = before
+        if self._doing is _Doing.RESIZING:
             at_x1, at_y1, at_x2, at_y2 = self._edges
             return self._inside(
                 (

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from ssd_live.datasets.types import DataSet, LabelledImage
-from ssd_live.errors import MediaError, OutputError
+from ssd_live.errors import MediaError
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import read_image, write_image
 from ssd_live.project.labels import LabelledBox, ProjectImage
 from ssd_live.project.looks import Looks, look_of
 from ssd_live.project.store import Project
-from ssd_live.system.atomic_files import os_error_text
+from ssd_live.system.atomic_files import atomic_write
 from ssd_live.system.paths import printable, resolve, safe_name
 from ssd_live.system.texts import counted
 from ssd_live.video.reader import VideoReader
@@ -268,6 +268,7 @@ def add_video(
     `start` is how many seconds into the video the first one is. Nothing more is taken in once
     `is_stopped` returns true. Raises `MediaError` if the file cannot be read as a video.
     """
+    before = collector.collected.images + collector.collected.near
     with VideoReader(path) as reader:
         frames = (
             item
@@ -275,6 +276,10 @@ def add_video(
             if isinstance(item, Frame)
         )
         add_frames(collector, spread(frames, every), path.stem, printable(resolve(path)), count)
+    if collector.collected.images + collector.collected.near == before and not is_stopped():
+        collector.collected.findings.append(
+            f"{path}: has no frame at {start:g} s or later; begin earlier"
+        )
 
 
 def add_frames(
@@ -314,12 +319,5 @@ def _is_cmyk(data: bytes) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        shutil.copyfile(source, part)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(
-            f"{target}: cannot be written ({os_error_text(error)}); free some space"
-        ) from error
+    with atomic_write(target) as file, source.open("rb") as content:
+        shutil.copyfileobj(content, file)

@@ -315,7 +315,8 @@ class Project(Closing):
             os.fsync(self._journal.fileno())
         except OSError as error:
             # Half a line would spoil the next one.
-            self._journal.truncate(end)
+            with contextlib.suppress(OSError):
+                self._journal.truncate(end)
             raise _cannot_write(self.folder / JOURNAL, error) from error
         self._lines += len(records)
 

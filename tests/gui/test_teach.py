@@ -168,6 +168,51 @@ def test_boxes_are_drawn_moved_resized_and_deleted_by_mouse(opened: TeachWindow)
     assert len(_boxes(opened)) == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        (Qt.Key.Key_Delete, [(1, 300, 50, 400, 150)]),
+        (Qt.Key.Key_Tab, [(1, 100, 50, 200, 150), (1, 300, 50, 400, 150)]),
+    ],
+)
+def test_a_key_ends_what_the_mouse_moves(
+    opened: TeachWindow, key: Qt.Key, kept: list[tuple[int, ...]]
+) -> None:
+    view = _view(opened)
+    _drag(opened, (300, 50), (400, 150))
+    _drag(opened, (100, 50), (200, 150))
+    view.select(1)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=_at(opened, 150, 100))
+    QTest.mouseMove(view, _at(opened, 160, 110))
+    assert view.boxes[1].box != opened.project.images[0].boxes[1].box
+    _key(opened, key)
+    QTest.mouseMove(view, _at(opened, 200, 150))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=_at(opened, 200, 150))
+    settle()
+    assert _near(sorted(_boxes(opened)), kept)
+    assert view.boxes == opened.project.images[0].boxes
+
+
+def test_the_last_box_can_be_deleted_while_the_mouse_moves_it(opened: TeachWindow) -> None:
+    view = _view(opened)
+    _drag(opened, (100, 50), (200, 150))
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=_at(opened, 150, 100))
+    _key(opened, Qt.Key.Key_Delete)
+    QTest.mouseMove(view, _at(opened, 200, 150))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=_at(opened, 200, 150))
+    assert (_boxes(opened), view.boxes) == ([], ())
+
+
+def test_a_click_does_not_accept_a_suggestion(opened: TeachWindow) -> None:
+    project, view = opened.project, _view(opened)
+    suggestion = LabelledBox(1, (100.0, 50.0, 200.0, 150.0), score=0.5)
+    project.put([replace(project.images[1], boxes=(suggestion,))])
+    _key(opened, Qt.Key.Key_D)
+    _await_image(opened)
+    _drag(opened, (150, 100), (150, 100))
+    assert (view.selected, view.boxes) == (0, (suggestion,))
+
+
 def test_keys_choose_classes_and_mark_images(opened: TeachWindow) -> None:
     _drag(opened, (100, 50), (200, 150))
     _key(opened, Qt.Key.Key_2)

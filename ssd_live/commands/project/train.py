@@ -253,7 +253,7 @@ def _with_check(train: DataSet) -> tuple[DataSet, DataSet | None]:
     """Return the images to learn from, and some of them to check the training on, or None."""
     if len(train) < _IMAGES_FOR_A_CHECK:
         return train, None
-    # They are spread, so that every class and every source has some.
+    # They are spread over all sources.
     is_checked = [place % _CHECKED_EVERY == _CHECKED_EVERY - 1 for place in range(len(train))]
     learned, checked = (
         replace(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from ssd_live.project.collect import (
     add_data,
     add_files,
     add_frames,
+    add_video,
     labels_by_name,
     spread,
 )
@@ -143,6 +144,19 @@ def test_frames_of_a_video_are_spread_and_near_ones_left_out(project: Project) -
     assert kept.doubt == 0.5
 
 
+def test_a_beginning_behind_the_end_of_a_video_is_told(project: Project) -> None:
+    collector = Collector(project)
+    add_video(collector, SAMPLE, 1.0, 5, start=999.0)
+    assert collector.collected.findings == [
+        f"{SAMPLE}: has no frame at 999 s or later; begin earlier"
+    ]
+    # Frames that are left out because they are near are frames.
+    for _ in range(2):
+        add_video(collector, SAMPLE, 1.0, 5, start=9.5)
+    collected = collector.finish()
+    assert (collected.images, collected.near, len(collected.findings)) == (1, 1, 1)
+
+
 def test_noise_and_light_make_no_new_image() -> None:
     random = np.random.default_rng(1)
     photo = _photo()
@@ -215,11 +229,11 @@ def test_labels_of_another_program_are_taken_over(project: Project, tmp_path: Pa
 def test_a_full_disk_leaves_no_half_image(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(source: Path, target: Path) -> None:
-        target.write_bytes(b"half")
+    def no_room(_: IO[bytes], target: IO[bytes]) -> None:
+        target.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfile", no_room)
+    monkeypatch.setattr("shutil.copyfileobj", no_room)
     with pytest.raises(OutputError, match="no space left on device"):
         Collector(project).add_file(_jpeg(tmp_path / "a.jpg", _photo()), "")
     assert list((project.folder / "images").iterdir()) == []

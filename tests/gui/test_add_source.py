@@ -296,7 +296,7 @@ def test_a_single_image_has_no_seek_bar_and_gets_the_boxes_of_a_later_model(
     opened.window.model_request(cat_and_dog)
     wait_until(lambda: has_boxes(opened.view), "the boxes are there")
     assert opened.counts.captured == captured + 1
-    assert part(opened.window, QListWidget).count() > 0
+    wait_until(lambda: part(opened.window, QListWidget).count(), "the panel lists the classes")
 
 
 def test_the_layout_is_reset(desk: Desks) -> None:

@@ -493,6 +493,9 @@ def test_a_detector_is_trained_used_and_undone(
             for image in project.images
         ]
     )
+    _key(opened, Qt.Key.Key_D)
+    _key(opened, Qt.Key.Key_A)
+    _await_image(opened)
     names: list[str] = []
     opened.used.connect(names.append)
     _button(opened, "Train").click()

@@ -22,23 +22,25 @@ XVFB = ("-nolisten", "tcp", "-noreset")
 _BOUNDARY = "frame"
 
 
-class RefusingServer(Closing):
-    """A server that answers every request with an HTTP error. `asked` counts the requests."""
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    """Answers the requests of a client, and logs nothing."""
 
-    def __init__(self, code: int, port: int = 0) -> None:
-        self.asked = 0
-        outer = self
+    def log_message(self, *words: Any) -> None:
+        pass
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked += 1
-                self.send_error(code)
 
-            def log_message(self, *words: Any) -> None:
-                pass
+class HttpServer(Closing):
+    """A server on loopback, which `handler` answers, at `port` (0: a free one) until it is closed.
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/video"
+    `address` is its own and `path`.
+    """
+
+    def __init__(
+        self, handler: type[http.server.BaseHTTPRequestHandler], path: str, port: int = 0
+    ) -> None:
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self.port = self._server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}/{path}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
         )
@@ -48,6 +50,21 @@ class RefusingServer(Closing):
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class RefusingServer(HttpServer):
+    """A server that answers every request with an HTTP error. `asked` counts the requests."""
+
+    def __init__(self, code: int, port: int = 0) -> None:
+        self.asked = 0
+        outer = self
+
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                self.send_error(code)
+
+        super().__init__(Handler, "video", port)
 
 
 class MjpegServer(Closing):
@@ -82,12 +99,9 @@ class MjpegServer(Closing):
     def start(self) -> None:
         camera = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 camera.serve(self)
-
-            def log_message(self, *words: Any) -> None:
-                pass
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
@@ -144,7 +158,7 @@ class MjpegServer(Closing):
             self._connections.discard(connection)
 
 
-class StreamServer(Closing):
+class StreamServer(HttpServer):
     """A camera that sends a video of so many seconds over HTTP, as fast as it is played, and no
     faster. Nobody is told how long it is.
     """
@@ -152,7 +166,7 @@ class StreamServer(Closing):
     def __init__(self, video: Path, seconds: float) -> None:
         data = video.read_bytes()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "video/mp2t")
@@ -166,20 +180,7 @@ class StreamServer(Closing):
                         sent += len(more)
                         time.sleep(0.01)
 
-            def log_message(self, *words: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/camera.ts"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler, "camera.ts")
 
 
 @contextlib.contextmanager

@@ -1,9 +1,7 @@
 """From a file of weights to a model that runs, and fetching from a real server."""
 
 import hashlib
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from ssd_live.selection.agreement import answers, before_nms, compare_boxes
 from ssd_live.system.download import fetch
 from ssd_live.system.paths import assets_folder
 from tests.conftest import Answer
+from tests.servers import HttpServer, QuietHandler
 
 pytestmark = pytest.mark.usefixtures("engines_of_their_own")
 
@@ -82,7 +81,7 @@ DATA = bytes(np.random.default_rng(1).integers(0, 256, 3_000_000, np.uint8))
 DIGITS = hashlib.sha256(DATA).hexdigest()[:8]
 
 
-class Server:
+class Server(HttpServer):
     """Serves DATA, with ranges; can be told to cut a transfer off."""
 
     def __init__(self) -> None:
@@ -90,8 +89,8 @@ class Server:
         self.ranges: list[str | None] = []
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - the name of the library
                 wanted = self.headers.get("Range")
                 outer.ranges.append(wanted)
                 start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
@@ -103,16 +102,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(DATA[start : outer.cut_at] if outer.cut_at else DATA[start:])
 
-            def log_message(self, *words: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/weights-{DIGITS}.pth"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, f"weights-{DIGITS}.pth")
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Real receivers of messages on loopback: an HTTP server, and the MQTT broker Mosquitto."""
 
 import getpass
-import http.server
 import json
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +14,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ssd_live.closing import Closing
+from tests.servers import HttpServer, QuietHandler
 from tests.waiting import wait_until
 
 
@@ -25,7 +24,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-class PostServer(Closing):
+class PostServer(HttpServer):
     """Answers each POST request with `code`, after `delay` seconds. `bodies` are those of requests
     that it answered with 204, and `headers` those of all requests.
     """
@@ -37,8 +36,8 @@ class PostServer(Closing):
         self.keys: Counter[str] = Counter()
         outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+        class Handler(QuietHandler):
+            def do_POST(self) -> None:  # noqa: N802 - the name of the library
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 code = outer.code
                 time.sleep(outer.delay)
@@ -52,21 +51,7 @@ class PostServer(Closing):
                     self.send_header("Location", "http://127.0.0.1:9/")
                 self.end_headers()
 
-            def log_message(self, *words: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self.address = f"http://127.0.0.1:{self.port}/events"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="server", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler, "events", port)
 
 
 class Mosquitto(Closing):

@@ -32,6 +32,7 @@ from ssd_live.imaging.pixels import Pixels
 from ssd_live.project.carry import carried
 from ssd_live.project.collect import Collected, Collector, add_files, add_video
 from ssd_live.project.editing import Editor
+from ssd_live.project.follow import carried_through
 from ssd_live.project.labels import LabelledBox, ProjectImage, doubt_of
 from ssd_live.project.store import Project
 from ssd_live.project.suggest import suggested
@@ -55,6 +56,7 @@ class TeachWindow(QWidget):
     """
 
     used = Signal(str)
+    _carrying = Signal(int, int)
 
     def __init__(
         self,
@@ -70,9 +72,13 @@ class TeachWindow(QWidget):
         self.setWindowTitle(self.tr("Teach: {name}").format(name=project.name))
         self.resize(*_SIZE)
         self._jobs = Jobs("images of the project", self)
-        self._jobs.failed.connect(self._say)
+        # Images are shown while objects are followed.
+        self._follow_jobs = Jobs("following objects", self)
+        for jobs in (self._jobs, self._follow_jobs):
+            jobs.failed.connect(self._say)
         self._pixels: Pixels | None = None
-        self._is_closing = False
+        self._is_closing = self._is_carrying = False
+        self._carrying.connect(self._show_carrying)
         # Pixels that come after another image was chosen are left out.
         self._asked = 0
         self._make_widgets()
@@ -134,6 +140,11 @@ class TeachWindow(QWidget):
         self._suggest = QPushButton(self.tr("Suggest (S)"))
         self._suggest.setToolTip(self.tr("Ask the model in use for boxes in this image"))
         self._suggest.clicked.connect(self._ask_for_suggestions)
+        self._carry = QPushButton(self.tr("Follow through the video (Shift+T)"))
+        self._carry.setToolTip(
+            self.tr("Carry the boxes of this image into the images after it, until a labelled one")
+        )
+        self._carry.clicked.connect(self._carry_on)
         self._training = TrainingPanel(self._project)
         self._training.said.connect(self._say)
         self._training.used.connect(self._used)
@@ -149,7 +160,7 @@ class TeachWindow(QWidget):
         middle.addWidget(self._state)
         right.addWidget(QLabel(self.tr("Classes")))
         right.addWidget(self._classes, 1)
-        for widget in (self._add_class, self._suggest, self._training):
+        for widget in (self._add_class, self._suggest, self._carry, self._training):
             right.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.addLayout(left)
@@ -169,6 +180,7 @@ class TeachWindow(QWidget):
             (("U",), self._mark_unlabelled),
             (("C",), lambda: self._copy_before(carries=False)),
             (("T",), lambda: self._copy_before(carries=True)),
+            (("Shift+T",), self._carry_on),
             (("S",), self._ask_for_suggestions),
             (("X",), view.toggle_difficult),
             (("Delete", "Backspace"), view.delete_selected),
@@ -379,6 +391,59 @@ class TeachWindow(QWidget):
             new = tuple(each for each in boxes if each not in image.boxes)
             self._store_boxes((*image.boxes, *new))
 
+    def _carry_on(self) -> None:
+        """Follow the objects of this image through its video, or stop that."""
+        image = self._shown_image
+        if self._is_carrying:
+            self._is_carrying = False
+        elif image is not None:
+            if not image.boxes:
+                self._say(self.tr("Draw a box around each object first"))
+                return
+            self._is_carrying = True
+            self._say(self.tr("Following the objects … (Shift+T stops)"))
+            self._follow_jobs.do(lambda: self._carried(image), self._show_carried)
+
+    def _carried(self, image: ProjectImage) -> list[tuple[ProjectImage, ProjectImage]] | str:
+        """Return the images after `image`, before and after its boxes were carried into them."""
+
+        def is_stopped() -> bool:
+            return self._is_closing or not self._is_carrying
+
+        before = {its.number: its for its in self._project.images}
+        try:
+            return [
+                (before[its.number], its)
+                for its in carried_through(
+                    self._project,
+                    image,
+                    is_stopped,
+                    lambda done, count: self._carrying.emit(done, count),
+                )
+            ]
+        except SsdLiveError as error:
+            return str(error)
+
+    def _show_carrying(self, done: int, count: int) -> None:
+        if self._is_carrying:
+            text = self.tr("Following the objects: {done} of {count} images (Shift+T stops)")
+            self._say(text.format(done=done, count=count))
+
+    def _show_carried(self, carried: list[tuple[ProjectImage, ProjectImage]] | str) -> None:
+        self._is_carrying = False
+        if isinstance(carried, str):
+            self._say(carried)
+            return
+        # What was labelled meanwhile stays.
+        now = {its.number: its for its in self._project.images}
+        kept = [after for before, after in carried if now.get(before.number) == before]
+        if not kept:
+            self._say(self.tr("No image without labels follows this one in the same video"))
+        elif self._try(lambda: self._editor.replace(kept)):
+            self._show_list()
+            text = self.tr("Carried the boxes into {count} images; correct them, and press Enter")
+            self._say(text.format(count=len(kept)))
+
     def _step(self, move: Callable[[], int | None]) -> None:
         """Undo or redo, and go to the image that it changed."""
         try:
@@ -538,6 +603,7 @@ class TeachWindow(QWidget):
             return
         self._is_closing = True
         self._training.close_panel()
+        self._follow_jobs.close(_CLOSE_SECONDS)
         # What is being added is completed first, up to the image that is being read.
         self._jobs.do(self._forget_detector, lambda _: None)
         self._jobs.close(_CLOSE_SECONDS)

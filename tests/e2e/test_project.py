@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project
 from ssd_live.project.versions import complete_version
 from ssd_live.system.paths import assets_folder
@@ -82,6 +84,33 @@ def test_images_are_collected_suggested_and_accepted(ssd: Run, tmp_path: Path) -
     shown = ssd("project", "show", folder)
     assert "Motor car" in shown.out
     assert "Bicycle" not in shown.out
+
+
+def test_boxes_are_carried_through_a_video(ssd: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "traffic"
+    assert ssd("project", "new", folder, "--classes", "Car").code == 0
+    clip = write_clip(tmp_path / "street.mp4", 100)
+    frames = ("--every", "0.5", "--start", "1", "--count", "4")
+    assert ssd("project", "add", folder, clip, SAMPLE, *frames).code == 0
+    with Project(folder) as project:
+        first, *others = project.images
+        project.put([replace(first, boxes=(LabelledBox(1, (200.0, 100.0, 280.0, 180.0)),))])
+    carry = ("project", "label", folder, "--carry")
+    refused = ssd(*carry, others[0].file_name)
+    assert (refused.code, "has no boxes; label its objects first" in refused.err) == (2, True)
+    carried = ssd(*carry, first.file_name)
+    # At 2.5 s, the clip shows another scene.
+    assert carried.out == "carried 2 objects into 3 images\n", carried.err
+    with Project(folder) as project:
+        boxes = [image.boxes for image in project.images if image.source == first.source][1:]
+    assert [len(its) for its in boxes] == [1, 1, 0]
+    assert all(each.score is not None for its in boxes for each in its)
+    with Project(folder) as project:
+        last = replace(others[2], boxes=(LabelledBox(1, (10.0, 10.0, 90.0, 90.0)),))
+        project.put([last])
+    refused = ssd(*carry, last.file_name)
+    assert refused.code == 1
+    assert "no image without labels follows it in the same video" in refused.err
 
 
 def test_a_detector_is_trained_judged_used_and_undone(

@@ -28,6 +28,7 @@ from ssd_live.gui.label_view import LabelView
 from ssd_live.gui.teach_window import TeachWindow
 from ssd_live.imaging.frame import Frame
 from ssd_live.imaging.image_files import write_image
+from ssd_live.project.collect import Collector, add_video
 from ssd_live.project.labels import LabelledBox
 from ssd_live.project.store import Project, create_project
 from ssd_live.remote.network import ModelRequest
@@ -48,8 +49,6 @@ def folder(tmp_path: Path) -> Path:
     create_project(folder, ["Car", "Bicycle"])
     frames = pictures(write_clip(tmp_path / "clip.mp4", 100))
     with Project(folder) as project:
-        from ssd_live.project.collect import Collector
-
         collector = Collector(project, keeps_near=True)
         for number in (0, 30, 60, 90):
             collector.add_frame(Frame((frames[number],)), f"{number:02}", "clip", number / 25)
@@ -245,6 +244,56 @@ def test_keys_choose_classes_and_mark_images(opened: TeachWindow) -> None:
     assert not opened.project.images[1].is_labelled
     _key(opened, Qt.Key.Key_D)
     assert _list(opened).currentRow() == 2
+
+
+def test_boxes_are_carried_through_the_video_and_taken_back_together(
+    application: QApplication, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 50)
+    create_project(tmp_path / "street", ["Car"])
+    with Project(tmp_path / "street") as project:
+        collector = Collector(project, keeps_near=True)
+        add_video(collector, clip, 0.2, 5, start=1.0)
+        collector.finish()
+    window = TeachWindow(Project(tmp_path / "street"), lambda: MODEL)
+    window.show()
+    _await_image(window)
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    _key(window, Qt.Key.Key_T, shift)
+    assert _says(window, "Draw a box around each object first")
+    _drag(window, (200, 100), (280, 180))
+    # All images after it get the box, and one step takes it back from all of them.
+    QTest.mouseClick(
+        _button(window, "Follow through the video (Shift+T)"), Qt.MouseButton.LeftButton
+    )
+    _await(lambda: _says(window, "Carried the boxes into 4 images"))
+    images = window.project.images
+    assert [len(image.boxes) for image in images] == [1] * 5
+    assert all(image.boxes[0].score is not None for image in images[1:])
+    assert _list(window).currentRow() == 0
+    _await_image(window)
+    _key(window, Qt.Key.Key_Z, control)
+    assert [len(image.boxes) for image in window.project.images] == [1, 0, 0, 0, 0]
+    _key(window, Qt.Key.Key_Y, control)
+    assert [len(image.boxes) for image in window.project.images] == [1] * 5
+    # What was labelled meanwhile stays.
+    _await_image(window)
+    _key(window, Qt.Key.Key_A)
+    _await_image(window)
+    QTest.keyClick(_view(window), Qt.Key.Key_T, shift)
+    labelled = replace(window.project.images[1], boxes=(), is_labelled=True)
+    window.project.put([labelled])
+    _await(
+        lambda: any(_says(window, its) for its in ("Carried the boxes into", "No image without"))
+    )
+    assert window.project.images[1] == labelled
+    _list(window).setCurrentRow(4)
+    _await_image(window)
+    _key(window, Qt.Key.Key_T, shift)
+    _await(lambda: _says(window, "No image without labels follows this one"))
+    window.close()
+    window.deleteLater()
+    settle()
 
 
 def test_everything_is_undone_and_done_again(opened: TeachWindow) -> None:

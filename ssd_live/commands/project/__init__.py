@@ -125,6 +125,14 @@ class LabelRequest:
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Suggest boxes with at least this score.")
     ] = 0.3
+    carry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Follow the objects of these images (their file names) through their videos, and "
+            "suggest the boxes in the images after them.",
+        ),
+    ] = None
     accept: Annotated[
         float | None,
         typer.Option(

@@ -29,6 +29,7 @@ from ssd_live.project.collect import (
     add_video,
     labels_by_name,
 )
+from ssd_live.project.follow import carried_through
 from ssd_live.project.labels import ProjectImage
 from ssd_live.project.store import Project, create_project
 from ssd_live.project.suggest import accepted, suggest
@@ -231,6 +232,25 @@ def _suggest(project: Project, request: LabelRequest) -> Iterator[str]:
     yield f"suggested {counted(boxes, 'object')} in {counted(images, 'image')}"
 
 
+def _carry(project: Project, request: LabelRequest) -> Iterator[str]:
+    if request.carry is None:
+        return
+    for image in _named(project, "--carry", request.carry):
+        if not image.boxes:
+            raise UsageError(f"--carry: {image.file_name} has no boxes; label its objects first")
+        boxes = images = 0
+        # The project is changed while it is followed, so that nothing is lost at a Ctrl-C.
+        for changed in carried_through(project, image):
+            project.put([changed])
+            images, boxes = images + 1, boxes + len(changed.boxes) - len(changed.sure_boxes)
+        if not images:
+            raise DataError(
+                f"{image.file_name}: no image without labels follows it in the same video; add "
+                "frames of the video first"
+            )
+        yield f"carried {counted(boxes, 'object')} into {counted(images, 'image')}"
+
+
 def _accept(project: Project, request: LabelRequest) -> Iterator[str]:
     if request.accept is None:
         return
@@ -239,7 +259,7 @@ def _accept(project: Project, request: LabelRequest) -> Iterator[str]:
     yield f"accepted the suggestions in {counted(len(images), 'image')}"
 
 
-_STEPS = (_change_classes, _take_labels, _mark_nothing, _remove, _suggest, _accept)
+_STEPS = (_change_classes, _take_labels, _mark_nothing, _remove, _suggest, _carry, _accept)
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

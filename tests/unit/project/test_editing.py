@@ -72,6 +72,18 @@ def test_deleted_images_are_passed_over_and_parts_stay(editor: Editor) -> None:
     assert editor.redo() is None
 
 
+def test_several_images_are_changed_in_one_step(editor: Editor) -> None:
+    project = editor.project
+    editor.replace([replace(project.image(number), boxes=(BOX,)) for number in (1, 2, 3)])
+    project.remove(project.image(1))
+    assert editor.undo() == 2
+    assert [image.boxes for image in project.images] == [(), ()]
+    assert editor.redo() == 2
+    assert [image.boxes for image in project.images] == [(BOX,), (BOX,)]
+    editor.replace([])
+    assert editor.undo() == 2
+
+
 def _scene(x: int, y: int) -> np.ndarray:
     """A picture of noise with a thing of stripes at a place."""
     image = np.random.default_rng(1).integers(90, 120, (200, 300, 3)).astype(np.uint8)

@@ -12,6 +12,9 @@ MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Without compiled modules, each process of the tests would compile PyTorch anew, for 5 s.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-quick docs package lint soak fuzz env dev-env clean
 
 run: env

@@ -132,14 +132,22 @@ def run(share: tuple[str, ...], options: list[str], data: Path, *, everything: b
     done = subprocess.run(
         [*command, "pytest", "-q", *share, *options],
         cwd=CHECKOUT,
-        # Two processes share the cores, so no thread may wait for work by spinning.
-        env=os.environ | {"COVERAGE_CORE": "ctrace", "OMP_WAIT_POLICY": "PASSIVE"},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
     print(f"== {' '.join(share)}\n{done.stdout}{done.stderr}", flush=True)
     return done.returncode
+
+
+def environment() -> dict[str, str]:
+    """Return the environment variables of a share."""
+    # Two processes share the cores, so no thread may wait for work by spinning.
+    variables = os.environ | {"COVERAGE_CORE": "ctrace", "OMP_WAIT_POLICY": "PASSIVE"}
+    # Without compiled modules, each process would compile PyTorch anew, for 5 s.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return variables
 
 
 def is_measured(tests: str) -> bool:
